@@ -1,0 +1,50 @@
+# `make help` lists what there is.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+SETUP := tests/setup
+WEB := control-plane/web
+BROWSER := tests/browser
+# Options for the server, as in: make run ARGS="--listen 127.0.0.1:9000"
+ARGS ?=
+
+.PHONY: help
+help: ## This list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+.PHONY: run
+run: tools web ## Build everything and start the server on 127.0.0.1:8080
+	cargo build --release --locked --package railgun
+	exec target/release/railgun $(ARGS)
+
+.PHONY: test
+test: tools test-tools web ## Every test, in Rust and in a real browser
+	cargo test --workspace --locked
+	cargo build --workspace --locked --bins
+	$(SETUP)/npm-install.sh $(BROWSER)
+	cd $(BROWSER) && npm test --silent
+
+.PHONY: lint
+lint: tools ## Formatting, clippy and the page's types
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	$(SETUP)/npm-install.sh $(WEB)
+	cd $(WEB) && npm run check --silent
+
+.PHONY: bench
+bench: tools ## What a forwarded packet costs, and how long joining takes
+	cargo run --profile bench --locked --package railgun-bench -- $(ARGS)
+
+.PHONY: web
+web: tools ## The page's bundle, which the control-plane serves
+	$(SETUP)/npm-install.sh $(WEB)
+	cd $(WEB) && npm run build --silent
+
+.PHONY: tools
+tools:
+	@$(SETUP)/check-tools.sh cargo cc node npm
+
+.PHONY: test-tools
+test-tools:
+	@$(SETUP)/install-test-tools.sh

@@ -1,0 +1,256 @@
+//! A small socket.io client over websocket: events in order, acks, heartbeat, reasons of an end.
+
+mod connection;
+mod packet;
+
+use crate::error::ClientError;
+use serde_json::Value;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::task::AbortHandle;
+use tokio_tungstenite::tungstenite::Message;
+
+/// Frames that wait for the socket to take them.
+const OUTGOING_MAX: usize = 64;
+/// Events a slow reader of [`EventStream`] may fall behind before it is told that it lost some.
+const EVENTS_MAX: usize = 512;
+/// Requests without an answer yet.
+const WAITING_MAX: usize = 256;
+
+/// An event as the server sent it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    pub name: String,
+    pub payload: Value,
+}
+
+/// Why a socket ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DisconnectReason {
+    /// The server ended the socket.io session (`io server disconnect`).
+    Server,
+    /// This client did.
+    Client,
+    /// The websocket closed or broke.
+    TransportClose,
+    /// The server's heartbeat stopped.
+    PingTimeout,
+}
+
+/// How this client ends a socket.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ending {
+    /// A socket.io disconnect packet, then the close handshake.
+    Disconnect,
+    /// The close handshake alone, as when a tab is closed.
+    WebSocketClose,
+}
+
+pub(crate) enum Outgoing {
+    Frame(Message),
+    End(Ending),
+}
+
+/// One connected socket. Dropping it disconnects.
+#[derive(Debug)]
+pub(crate) struct SocketIo {
+    outgoing: mpsc::Sender<Outgoing>,
+    shared: Arc<Shared>,
+    ended: watch::Receiver<Option<DisconnectReason>>,
+    task: AbortHandle,
+}
+
+#[derive(Debug)]
+struct Shared {
+    waiting: Mutex<Waiting>,
+    /// None once the socket has ended, so that readers learn of it.
+    events: Mutex<Option<broadcast::Sender<Event>>>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    next_ack: u64,
+    acks: HashMap<u64, oneshot::Sender<Value>>,
+    replies: HashMap<String, oneshot::Sender<Event>>,
+}
+
+impl Shared {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn events(&self) -> MutexGuard<'_, Option<broadcast::Sender<Event>>> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn on_event(&self, event: Event) {
+        if let Some(id) = event.payload.get("requestId").and_then(Value::as_str)
+            && let Some(waiter) = self.waiting().replies.remove(id)
+        {
+            _ = waiter.send(event.clone());
+        }
+        if let Some(events) = &*self.events() {
+            // Without a subscriber there is nobody to tell.
+            _ = events.send(event);
+        }
+    }
+
+    fn on_ack(&self, id: u64, payload: Value) {
+        if let Some(waiter) = self.waiting().acks.remove(&id) {
+            _ = waiter.send(payload);
+        }
+    }
+
+    /// Requests still waiting and readers of events learn that nothing more will come.
+    fn on_end(&self) {
+        let mut waiting = self.waiting();
+        waiting.acks.clear();
+        waiting.replies.clear();
+        self.events().take();
+    }
+}
+
+impl SocketIo {
+    /// Connects to `url` (`http://host:port`) with the given `auth` object.
+    pub(crate) async fn connect(url: &str, auth: &Value) -> Result<Self, ClientError> {
+        let opened = connection::open(url, auth).await?;
+        let (outgoing, outgoing_queue) = mpsc::channel(OUTGOING_MAX);
+        let (events, _) = broadcast::channel(EVENTS_MAX);
+        let (ended_sender, ended) = watch::channel(None);
+        let shared = Arc::new(Shared { waiting: Mutex::default(), events: Mutex::new(Some(events)) });
+        let task = tokio::spawn({
+            let shared = shared.clone();
+            async move {
+                let reason = connection::run(opened, outgoing_queue, &shared).await;
+                ended_sender.send_replace(Some(reason));
+                shared.on_end();
+            }
+        })
+        .abort_handle();
+        Ok(Self { outgoing, shared, ended, task })
+    }
+
+    pub(crate) async fn emit(&self, name: &str, payload: &Value) -> Result<(), ClientError> {
+        self.send_text(packet::event(name, payload, None)).await
+    }
+
+    /// Sends an event with a callback and waits for the ack.
+    pub(crate) async fn emit_with_ack(&self, name: &str, payload: &Value) -> Result<Value, ClientError> {
+        let (waiter, answer) = oneshot::channel();
+        let id = {
+            let mut waiting = self.shared.waiting();
+            if waiting.acks.len() >= WAITING_MAX {
+                return Err(ClientError::Protocol("too many requests without an ack".into()));
+            }
+            let id = waiting.next_ack;
+            waiting.next_ack = id.wrapping_add(1);
+            waiting.acks.insert(id, waiter);
+            id
+        };
+        self.send_text(packet::event(name, payload, Some(id))).await?;
+        answer.await.map_err(|_| self.lost())
+    }
+
+    /// Sends an event without a callback; the answer is the event that carries `request_id`.
+    pub(crate) async fn emit_with_reply(
+        &self,
+        name: &str,
+        payload: &Value,
+        request_id: &str,
+    ) -> Result<Event, ClientError> {
+        let (waiter, answer) = oneshot::channel();
+        {
+            let mut waiting = self.shared.waiting();
+            if waiting.replies.len() >= WAITING_MAX {
+                return Err(ClientError::Protocol("too many requests without a reply".into()));
+            }
+            waiting.replies.insert(request_id.to_owned(), waiter);
+        }
+        self.emit(name, payload).await?;
+        answer.await.map_err(|_| self.lost())
+    }
+
+    pub(crate) async fn send_text(&self, text: String) -> Result<(), ClientError> {
+        self.enqueue(Outgoing::Frame(Message::text(text))).await
+    }
+
+    pub(crate) async fn send_binary(&self, bytes: Vec<u8>) -> Result<(), ClientError> {
+        self.enqueue(Outgoing::Frame(Message::binary(bytes))).await
+    }
+
+    pub(crate) fn events(&self) -> EventStream {
+        let receiver = match &*self.shared.events() {
+            Some(events) => events.subscribe(),
+            None => broadcast::channel(1).1,
+        };
+        EventStream { receiver }
+    }
+
+    /// Ends the socket and waits until it is closed.
+    pub(crate) async fn end(&self, ending: Ending) -> DisconnectReason {
+        // A full or closed queue means that the socket is ending already.
+        _ = self.outgoing.send(Outgoing::End(ending)).await;
+        self.ended().await
+    }
+
+    /// Drops the TCP connection without a word.
+    pub(crate) fn vanish(&self) {
+        self.task.abort();
+        self.shared.on_end();
+    }
+
+    pub(crate) async fn ended(&self) -> DisconnectReason {
+        let mut ended = self.ended.clone();
+        match ended.wait_for(Option::is_some).await {
+            Ok(reason) => reason.unwrap_or(DisconnectReason::TransportClose),
+            Err(_) => DisconnectReason::TransportClose,
+        }
+    }
+
+    async fn enqueue(&self, outgoing: Outgoing) -> Result<(), ClientError> {
+        self.outgoing.send(outgoing).await.map_err(|_| self.lost())
+    }
+
+    fn lost(&self) -> ClientError {
+        ClientError::Disconnected(self.ended.borrow().unwrap_or(DisconnectReason::TransportClose))
+    }
+}
+
+/// The events of one socket from the moment of subscribing, in the server's order.
+#[derive(Debug)]
+pub struct EventStream {
+    receiver: broadcast::Receiver<Event>,
+}
+
+impl EventStream {
+    /// The next event; `None` when the socket has ended and all events were read.
+    ///
+    /// # Errors
+    /// [`ClientError::Protocol`] if this reader was too slow and events were lost.
+    pub async fn next(&mut self) -> Result<Option<Event>, ClientError> {
+        match self.receiver.recv().await {
+            Ok(event) => Ok(Some(event)),
+            Err(broadcast::error::RecvError::Closed) => Ok(None),
+            Err(broadcast::error::RecvError::Lagged(lost)) => {
+                Err(ClientError::Protocol(format!("{lost} events lost to a slow reader")))
+            }
+        }
+    }
+
+    /// Skips to the next event of this name.
+    pub async fn named(&mut self, name: &str) -> Result<Value, ClientError> {
+        loop {
+            match self.next().await? {
+                Some(event) if event.name == name => return Ok(event.payload),
+                Some(_) => {}
+                None => return Err(ClientError::Disconnected(DisconnectReason::TransportClose)),
+            }
+        }
+    }
+
+    /// What has arrived and was not read yet.
+    pub fn drain(&mut self) -> Vec<Event> {
+        std::iter::from_fn(|| self.receiver.try_recv().ok()).collect()
+    }
+}

@@ -1,0 +1,97 @@
+//! The ICE side: a full, controlling agent with one host candidate, against an ICE-lite server.
+
+use crate::error::ClientError;
+use railgun_shared::transport_parameters::{IceCandidate, TransportParameters};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc};
+use tokio::time::timeout;
+use webrtc_ice::agent::Agent;
+use webrtc_ice::agent::agent_config::AgentConfig;
+use webrtc_ice::candidate::candidate_base::unmarshal_candidate;
+use webrtc_ice::candidate::{Candidate, CandidateType};
+use webrtc_ice::mdns::MulticastDnsMode;
+use webrtc_ice::network_type::NetworkType;
+use webrtc_util::Conn;
+
+/// The agent's default of 200 ms would dominate the time to join.
+const CHECK_INTERVAL: Duration = Duration::from_millis(20);
+/// Between the consent checks of RFC 7675, which keep a server's consent alive.
+const CONSENT_INTERVAL: Duration = Duration::from_secs(5);
+
+pub(crate) struct Connected {
+    pub(crate) agent: Agent,
+    pub(crate) conn: Arc<dyn Conn + Send + Sync>,
+}
+
+/// Runs connectivity checks until a pair works or the time is up.
+pub(crate) async fn connect(remote: &TransportParameters, limit: Duration) -> Result<Connected, ClientError> {
+    let candidates: Vec<&IceCandidate> =
+        remote.ice_candidates.iter().filter(|candidate| candidate.protocol == "udp").collect();
+    let first = candidates.first().ok_or_else(|| ClientError::Protocol("no UDP candidate".into()))?;
+    let local = route_to(SocketAddr::new(first.address, first.port))?;
+    let agent = Agent::new(agent_config(local)).await?;
+    match timeout(limit, check(&agent, remote, &candidates)).await {
+        Ok(Ok(conn)) => Ok(Connected { agent, conn }),
+        Ok(Err(error)) => {
+            _ = agent.close().await;
+            Err(error)
+        }
+        Err(_) => {
+            _ = agent.close().await;
+            Err(ClientError::Timeout("ICE"))
+        }
+    }
+}
+
+fn agent_config(local: IpAddr) -> AgentConfig {
+    let network = if local.is_ipv4() { NetworkType::Udp4 } else { NetworkType::Udp6 };
+    AgentConfig {
+        is_controlling: true,
+        network_types: vec![network],
+        candidate_types: vec![CandidateType::Host],
+        multicast_dns_mode: MulticastDnsMode::Disabled,
+        include_loopback: true,
+        ip_filter: Arc::new(Some(Box::new(move |ip| ip == local))),
+        check_interval: CHECK_INTERVAL,
+        keepalive_interval: Some(CONSENT_INTERVAL),
+        ..AgentConfig::default()
+    }
+}
+
+async fn check(
+    agent: &Agent,
+    remote: &TransportParameters,
+    candidates: &[&IceCandidate],
+) -> Result<Arc<dyn Conn + Send + Sync>, ClientError> {
+    let gathered = Arc::new(Notify::new());
+    let done = gathered.clone();
+    agent.on_candidate(Box::new(move |candidate| {
+        if candidate.is_none() {
+            done.notify_one();
+        }
+        Box::pin(async {})
+    }));
+    agent.gather_candidates()?;
+    gathered.notified().await;
+    for candidate in candidates {
+        let IceCandidate { foundation, priority, address, port, kind, .. } = candidate;
+        let line = format!("{foundation} 1 udp {priority} {address} {port} typ {kind}");
+        let candidate: Arc<dyn Candidate + Send + Sync> = Arc::new(unmarshal_candidate(&line)?);
+        agent.add_remote_candidate(&candidate)?;
+    }
+    // Never cancelled by the channel: the caller's time limit drops the whole future.
+    let (_cancel, cancelled) = mpsc::channel(1);
+    let ice = &remote.ice_parameters;
+    Ok(agent.dial(cancelled, ice.username_fragment.clone(), ice.password.clone()).await?)
+}
+
+/// The local address this machine would send from; nothing is sent.
+fn route_to(remote: SocketAddr) -> Result<IpAddr, ClientError> {
+    let any: IpAddr =
+        if remote.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let socket = UdpSocket::bind((any, 0))?;
+    socket.connect(remote)?;
+    Ok(socket.local_addr()?.ip())
+}

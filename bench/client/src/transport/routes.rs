@@ -1,0 +1,82 @@
+//! From an SSRC to the consumer that waits for it, with what was counted on the way.
+
+use crate::rtcp_packets::{Feedback, RtcpCounts};
+use rtp::packet::Packet;
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::{broadcast, mpsc};
+
+/// Feedback a slow reader may fall behind.
+const FEEDBACK_MAX: usize = 64;
+
+#[derive(Debug)]
+pub(crate) struct Routes {
+    table: Mutex<Table>,
+    feedback: broadcast::Sender<Feedback>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    by_ssrc: HashMap<u32, mpsc::Sender<Packet>>,
+    counts: RtcpCounts,
+}
+
+impl Default for Routes {
+    fn default() -> Self {
+        Self { table: Mutex::default(), feedback: broadcast::channel(FEEDBACK_MAX).0 }
+    }
+}
+
+impl Routes {
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Leads these SSRCs into one new queue.
+    pub(crate) fn add(&self, ssrcs: &[u32], capacity: usize) -> mpsc::Receiver<Packet> {
+        let (sender, receiver) = mpsc::channel(capacity.max(1));
+        let mut table = self.table();
+        for ssrc in ssrcs {
+            table.by_ssrc.insert(*ssrc, sender.clone());
+        }
+        receiver
+    }
+
+    pub(crate) fn remove(&self, ssrcs: &[u32]) {
+        let mut table = self.table();
+        for ssrc in ssrcs {
+            table.by_ssrc.remove(ssrc);
+        }
+    }
+
+    pub(crate) fn on_rtp(&self, packet: Packet) {
+        let mut table = self.table();
+        match table.by_ssrc.get(&packet.header.ssrc) {
+            None => table.counts.rtp_unrouted += 1,
+            Some(queue) => {
+                if queue.try_send(packet).is_err() {
+                    table.counts.rtp_overflowed += 1;
+                }
+            }
+        }
+    }
+
+    pub(crate) fn on_feedback(&self, feedback: Feedback) {
+        self.table().counts.count(&feedback);
+        // Without a subscriber there is nobody to tell.
+        _ = self.feedback.send(feedback);
+    }
+
+    /// A packet that failed authentication or could not be read.
+    pub(crate) fn on_rejected(&self) {
+        self.table().counts.rejected += 1;
+    }
+
+    pub(crate) fn counts(&self) -> RtcpCounts {
+        self.table().counts
+    }
+
+    pub(crate) fn feedback(&self) -> broadcast::Receiver<Feedback> {
+        self.feedback.subscribe()
+    }
+}

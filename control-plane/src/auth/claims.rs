@@ -1,0 +1,113 @@
+//! What a token says about its user.
+
+use railgun_shared::ids::UserId;
+use railgun_shared::limits;
+use railgun_shared::plan::Tier;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The claims of a token (RFC 7519). Times are Unix seconds.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Claims {
+    pub sub: UserId,
+    pub iat: u64,
+    pub exp: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nbf: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aud: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iss: Option<String>,
+    pub tier: Tier,
+    /// Until when `tier` is `pro`; none: without end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pro_until: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    #[serde(default)]
+    pub privacy_mode: bool,
+}
+
+/// A verified token, reduced to what a session needs.
+#[derive(Clone)]
+pub struct Identity {
+    pub user: UserId,
+    /// Shown to others.
+    pub name: Option<String>,
+    pub tier: Tier,
+    /// Unix seconds.
+    pub pro_until: Option<u64>,
+    pub privacy_mode: bool,
+}
+
+impl fmt::Debug for Claims {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Claims").field("tier", &self.tier).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity").field("tier", &self.tier).finish_non_exhaustive()
+    }
+}
+
+impl From<VerifiedClaims> for Identity {
+    fn from(claims: VerifiedClaims) -> Self {
+        let VerifiedClaims { sub, tier, pro_until, name, privacy_mode, .. } = claims;
+        Self { user: sub, name: name.and_then(|name| displayed(&name)), tier, pro_until, privacy_mode }
+    }
+}
+
+/// The claims as they are read from a token whose signature has been checked. `aud` may be a text
+/// or a list there; it has been compared by then.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct VerifiedClaims {
+    pub(super) sub: UserId,
+    pub(super) iat: u64,
+    pub(super) exp: u64,
+    #[serde(default)]
+    pub(super) nbf: Option<u64>,
+    tier: Tier,
+    #[serde(default)]
+    pro_until: Option<u64>,
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    privacy_mode: bool,
+}
+
+/// A name as it is shown: printable, trimmed and of bounded length.
+fn displayed(name: &str) -> Option<String> {
+    let printable: String =
+        name.chars().filter(|char| !char.is_control()).take(limits::NAME_CHARS_MAX).collect();
+    Some(printable.trim().to_owned()).filter(|name| !name.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_made_printable_and_short() {
+        assert_eq!(displayed(" A\u{0}da\n"), Some("Ada".into()));
+        assert_eq!(displayed("\n"), None);
+        assert_eq!(displayed(&"é".repeat(100)).unwrap().chars().count(), limits::NAME_CHARS_MAX);
+    }
+
+    #[test]
+    fn debug_output_names_nobody() {
+        let identity = Identity {
+            user: UserId::new("ada").unwrap(),
+            name: Some("Ada".into()),
+            tier: Tier::Pro,
+            pro_until: None,
+            privacy_mode: false,
+        };
+        assert_eq!(format!("{identity:?}"), "Identity { tier: Pro, .. }");
+    }
+}

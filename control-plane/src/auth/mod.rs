@@ -1,0 +1,9 @@
+//! Who a socket belongs to: the users' tokens and the keys they are signed with.
+
+mod claims;
+mod local_key;
+mod token_keys;
+
+pub use claims::{Claims, Identity};
+pub use local_key::LocalKey;
+pub use token_keys::{KeyError, TokenError, TokenKeys};

@@ -1,0 +1,159 @@
+//! Checking tokens: JWT (RFC 7519) with keys from a JWKS (RFC 7517), the algorithm fixed by the key.
+
+use super::claims::{Identity, VerifiedClaims};
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use railgun_shared::limits;
+use std::collections::HashMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// How far the issuer's clock and ours may be apart, in seconds.
+const LEEWAY_SECONDS: u64 = 30;
+const KEYS_MAX: usize = 64;
+
+/// Why a set of keys was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    #[error("auth.jwks: {path} cannot be read: {error}")]
+    Read { path: PathBuf, error: std::io::Error },
+    #[error("auth.jwks: {path} is not a JWKS: {error}")]
+    Syntax { path: PathBuf, error: serde_json::Error },
+    #[error("auth.jwks: {0} holds no key")]
+    Empty(PathBuf),
+    #[error("auth.jwks: a key has no kid")]
+    NoKeyId,
+    #[error("auth.jwks: the kid {0:?} is there twice")]
+    Duplicate(String),
+    #[error("auth.jwks: more than {KEYS_MAX} keys")]
+    TooMany,
+    #[error("auth.jwks: the key {0:?} is neither Ed25519 nor RSA")]
+    Kind(String),
+    #[error("auth.jwks: the key {kid:?} cannot be read: {error}")]
+    Key { kid: String, error: jsonwebtoken::errors::Error },
+    #[error("no signing key could be made: {0}")]
+    Make(String),
+}
+
+/// Why a token was refused. Clients learn no more than [`TokenError::code`].
+#[derive(Debug, thiserror::Error)]
+pub enum TokenError {
+    #[error("longer than {} bytes", limits::TOKEN_BYTES_MAX)]
+    TooLong,
+    #[error("no kid, or a header that must be understood and is not")]
+    Header,
+    #[error("a kid that is not ours")]
+    UnknownKey,
+    #[error("expired")]
+    Expired,
+    #[error("not valid yet")]
+    NotYet,
+    #[error("{0}")]
+    Refused(#[from] jsonwebtoken::errors::Error),
+}
+
+impl TokenError {
+    /// The message of the `connect_error`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Expired => "TOKEN_EXPIRED",
+            _ => "UNAUTHORIZED",
+        }
+    }
+}
+
+/// The keys that users' tokens may be signed with.
+pub struct TokenKeys {
+    keys: HashMap<String, (Algorithm, DecodingKey)>,
+    audience: Option<String>,
+    issuer: Option<String>,
+}
+
+impl fmt::Debug for TokenKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenKeys").field("kids", &self.keys.keys()).finish_non_exhaustive()
+    }
+}
+
+impl TokenKeys {
+    /// No keys yet. With `audience` or `issuer`, tokens must carry it.
+    pub fn new(audience: Option<String>, issuer: Option<String>) -> Self {
+        Self { keys: HashMap::new(), audience, issuer }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// Adds every key of a JWKS file.
+    pub fn add_file(&mut self, path: &Path) -> Result<(), KeyError> {
+        let text =
+            std::fs::read_to_string(path).map_err(|error| KeyError::Read { path: path.into(), error })?;
+        let set: JwkSet =
+            serde_json::from_str(&text).map_err(|error| KeyError::Syntax { path: path.into(), error })?;
+        if set.keys.is_empty() {
+            return Err(KeyError::Empty(path.into()));
+        }
+        set.keys.iter().try_for_each(|jwk| self.add(jwk))
+    }
+
+    /// Adds one key. What it signs with follows from its type, never from a token's header.
+    pub fn add(&mut self, jwk: &Jwk) -> Result<(), KeyError> {
+        let kid = jwk.common.key_id.clone().ok_or(KeyError::NoKeyId)?;
+        let algorithm = match &jwk.algorithm {
+            AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => Algorithm::EdDSA,
+            AlgorithmParameters::RSA(_) => Algorithm::RS256,
+            _ => return Err(KeyError::Kind(kid)),
+        };
+        let key =
+            DecodingKey::from_jwk(jwk).map_err(|error| KeyError::Key { kid: kid.clone(), error })?;
+        if self.keys.len() >= KEYS_MAX {
+            return Err(KeyError::TooMany);
+        }
+        if self.keys.insert(kid.clone(), (algorithm, key)).is_some() {
+            return Err(KeyError::Duplicate(kid));
+        }
+        Ok(())
+    }
+
+    /// Whose token this is, if it is good at `now` (Unix seconds).
+    pub fn verify(&self, token: &str, now: u64) -> Result<Identity, TokenError> {
+        if token.len() > limits::TOKEN_BYTES_MAX {
+            return Err(TokenError::TooLong);
+        }
+        let header = decode_header(token)?;
+        let kid = header.kid.filter(|_| header.crit.is_none()).ok_or(TokenError::Header)?;
+        let (algorithm, key) = self.keys.get(&kid).ok_or(TokenError::UnknownKey)?;
+        let claims = decode::<VerifiedClaims>(token, key, &self.validation(*algorithm))?.claims;
+
+        if now > claims.exp.saturating_add(LEEWAY_SECONDS) {
+            return Err(TokenError::Expired);
+        }
+        let latest = now.saturating_add(LEEWAY_SECONDS);
+        if claims.iat > latest || claims.nbf.is_some_and(|nbf| nbf > latest) {
+            return Err(TokenError::NotYet);
+        }
+        Ok(Identity::from(claims))
+    }
+
+    fn validation(&self, algorithm: Algorithm) -> Validation {
+        let mut validation = Validation::new(algorithm);
+        // Times are compared in `verify`, against the clock it is given.
+        validation.validate_exp = false;
+        validation.validate_nbf = false;
+        let mut required = vec!["exp", "sub"];
+        match &self.audience {
+            Some(audience) => {
+                validation.set_audience(&[audience]);
+                required.push("aud");
+            }
+            None => validation.validate_aud = false,
+        }
+        if let Some(issuer) = &self.issuer {
+            validation.set_issuer(&[issuer]);
+            required.push("iss");
+        }
+        validation.set_required_spec_claims(&required);
+        validation
+    }
+}

@@ -1,0 +1,268 @@
+//! Every setting of the control-plane: its key, its default, and what is allowed.
+//!
+//! A setting comes from a flag, else from the environment (`RAILGUN_` and the key in capitals, dots
+//! as underscores: `media.url` is `RAILGUN_MEDIA_URL`), else from the TOML file, else its default.
+
+mod settings;
+
+pub use settings::{ConfigError, Sources};
+
+use railgun_shared::ids::ChannelId;
+use railgun_shared::plan::Tier;
+use railgun_shared::signal::{IceServer, IceTransportPolicy, RtcConfig};
+use settings::Settings;
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `listen`: where the page and the signaling are served.
+    pub listen: SocketAddr,
+    /// `cors_origins`: origins other than our own whose pages may talk to us.
+    pub cors_origins: Vec<String>,
+    pub auth: AuthConfig,
+    pub channels: ChannelsConfig,
+    pub media: MediaConfig,
+    /// `rtc.ice_servers`, `rtc.ice_transport_policy`: handed to clients as they are.
+    pub rtc: RtcConfig,
+    /// `rtc.sfu_endpoint`: what clients are told; unset, the node's first media address.
+    pub sfu_endpoint: Option<String>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct AuthConfig {
+    /// `auth.jwks`: the file of public keys (RFC 7517) that users' tokens are signed with.
+    pub jwks: Option<PathBuf>,
+    /// `auth.audience`, `auth.issuer`: if set, a token's `aud` and `iss` must be these.
+    pub audience: Option<String>,
+    pub issuer: Option<String>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct ChannelsConfig {
+    /// `channels.create_on_join`: whether a channel that nobody created is made when joined.
+    pub create_on_join: bool,
+    /// `channels.default_tier`: the tier of a channel so made.
+    pub default_tier: Tier,
+    /// `channels.preset`: channels that exist from the start.
+    pub preset: BTreeMap<ChannelId, Tier>,
+}
+
+/// How the media node is reached when it is a process of its own.
+#[derive(Clone, Debug)]
+pub struct MediaConfig {
+    /// `media.url`
+    pub url: String,
+    /// `media.ca`, `media.cert`, `media.key`: PEM files for mutual TLS.
+    pub ca: Option<PathBuf>,
+    pub cert: Option<PathBuf>,
+    pub key: Option<PathBuf>,
+    /// `media.insecure`: plain text, to a node on loopback only.
+    pub insecure: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            cors_origins: Vec::new(),
+            auth: AuthConfig::default(),
+            channels: ChannelsConfig { default_tier: Tier::Pro, ..ChannelsConfig::default() },
+            media: MediaConfig::default(),
+            rtc: RtcConfig { ice_servers: Vec::new(), ice_transport_policy: IceTransportPolicy::All },
+            sfu_endpoint: None,
+        }
+    }
+}
+
+impl Default for MediaConfig {
+    fn default() -> Self {
+        Self { url: "https://127.0.0.1:50051".into(), ca: None, cert: None, key: None, insecure: false }
+    }
+}
+
+const TIERS: [(&str, Tier); 2] = [("free", Tier::Free), ("pro", Tier::Pro)];
+const POLICIES: [(&str, IceTransportPolicy); 2] =
+    [("all", IceTransportPolicy::All), ("relay", IceTransportPolicy::Relay)];
+
+impl Config {
+    pub const KEYS: [&'static str; 16] = [
+        "listen",
+        "cors_origins",
+        "auth.jwks",
+        "auth.audience",
+        "auth.issuer",
+        "channels.create_on_join",
+        "channels.default_tier",
+        "channels.preset",
+        "media.url",
+        "media.ca",
+        "media.cert",
+        "media.key",
+        "media.insecure",
+        "rtc.ice_servers",
+        "rtc.ice_transport_policy",
+        "rtc.sfu_endpoint",
+    ];
+
+    /// The defaults of both planes in one process: any channel can be joined.
+    pub fn standalone() -> Self {
+        let channels = ChannelsConfig { create_on_join: true, ..Self::default().channels };
+        Self { channels, ..Self::default() }
+    }
+
+    /// This configuration with whatever `sources` set put over it.
+    pub fn with(self, sources: &Sources<'_>) -> Result<Self, ConfigError> {
+        let settings = Settings::gather(&Self::KEYS, sources)?;
+        let path = |key| settings.text(key).map(|found| found.map(PathBuf::from));
+        Ok(Self {
+            listen: settings
+                .parsed("listen", "an address and port such as 127.0.0.1:8080")?
+                .unwrap_or(self.listen),
+            cors_origins: origins(&settings)?.unwrap_or(self.cors_origins),
+            auth: AuthConfig {
+                jwks: path("auth.jwks")?.or(self.auth.jwks),
+                audience: settings.text("auth.audience")?.or(self.auth.audience),
+                issuer: settings.text("auth.issuer")?.or(self.auth.issuer),
+            },
+            channels: ChannelsConfig {
+                create_on_join: settings
+                    .parsed("channels.create_on_join", "true or false")?
+                    .unwrap_or(self.channels.create_on_join),
+                default_tier: settings
+                    .one_of("channels.default_tier", &TIERS)?
+                    .unwrap_or(self.channels.default_tier),
+                preset: settings
+                    .read("channels.preset", "a table of channels, each \"free\" or \"pro\"")?
+                    .unwrap_or(self.channels.preset),
+            },
+            media: MediaConfig {
+                url: media_url(&settings)?.unwrap_or(self.media.url),
+                ca: path("media.ca")?.or(self.media.ca),
+                cert: path("media.cert")?.or(self.media.cert),
+                key: path("media.key")?.or(self.media.key),
+                insecure: settings.parsed("media.insecure", "true or false")?.unwrap_or(self.media.insecure),
+            },
+            rtc: RtcConfig {
+                ice_servers: settings
+                    .read::<Vec<IceServer>>("rtc.ice_servers", "tables of urls, username and credential")?
+                    .unwrap_or(self.rtc.ice_servers),
+                ice_transport_policy: settings
+                    .one_of("rtc.ice_transport_policy", &POLICIES)?
+                    .unwrap_or(self.rtc.ice_transport_policy),
+            },
+            sfu_endpoint: settings.text("rtc.sfu_endpoint")?.or(self.sfu_endpoint),
+        })
+    }
+}
+
+fn media_url(settings: &Settings) -> Result<Option<String>, ConfigError> {
+    let Some(url) = settings.text("media.url")? else { return Ok(None) };
+    let scheme = url.parse::<axum::http::Uri>().ok().and_then(|uri| uri.scheme_str().map(String::from));
+    match scheme.as_deref() {
+        Some("http" | "https") => Ok(Some(url)),
+        _ => Err(settings.wrong("media.url", "an URL such as https://media-1.example.com:50051")),
+    }
+}
+
+fn origins(settings: &Settings) -> Result<Option<Vec<String>>, ConfigError> {
+    let allowed = "a list of origins such as https://app.example.com";
+    let Some(origins) = settings.list("cors_origins", allowed)? else { return Ok(None) };
+    let fits = |origin: &String| {
+        let rest = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+        rest.is_some_and(|host| !host.is_empty() && host.bytes().all(|b| b.is_ascii_graphic() && b != b'/'))
+    };
+    if origins.iter().all(fits) { Ok(Some(origins)) } else { Err(settings.wrong("cors_origins", allowed)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(file: &str, env: &[(&str, &str)], flags: &[(&'static str, &str)]) -> Result<Config, ConfigError> {
+        let env: BTreeMap<_, _> = env.iter().copied().collect();
+        Config::default().with(&Sources {
+            file: Some(file),
+            env: &|name| env.get(name).map(|value| (*value).to_owned()),
+            flags: flags.iter().map(|(key, value)| (*key, (*value).to_owned())).collect(),
+            foreign: &["node"],
+        })
+    }
+
+    #[test]
+    fn a_flag_beats_the_environment_which_beats_the_file() {
+        let file = "listen = \"127.0.0.1:1\"";
+        let env = [("RAILGUN_LISTEN", "127.0.0.1:2")];
+        assert_eq!(load(file, &[], &[]).unwrap().listen.port(), 1);
+        assert_eq!(load(file, &env, &[]).unwrap().listen.port(), 2);
+        assert_eq!(load(file, &env, &[("listen", "127.0.0.1:3")]).unwrap().listen.port(), 3);
+        assert_eq!(load("", &[], &[]).unwrap().listen.port(), 8080);
+    }
+
+    #[test]
+    fn every_setting_is_read_from_the_file() {
+        let file = r#"
+            listen = "0.0.0.0:80"
+            cors_origins = ["https://app.example.com"]
+            [auth]
+            jwks = "/etc/jwks.json"
+            audience = "a"
+            issuer = "i"
+            [channels]
+            create_on_join = true
+            default_tier = "free"
+            preset = { lobby = "pro" }
+            [media]
+            url = "http://127.0.0.1:5000"
+            ca = "ca.pem"
+            cert = "c.pem"
+            key = "k.pem"
+            insecure = true
+            [rtc]
+            ice_servers = [{ urls = ["stun:stun.example.com"] }]
+            ice_transport_policy = "relay"
+            sfu_endpoint = "sfu"
+            [node]
+            anything = 1
+        "#;
+        let config = load(file, &[], &[]).unwrap();
+        assert_eq!(config.cors_origins, ["https://app.example.com"]);
+        assert_eq!(config.auth.audience.as_deref(), Some("a"));
+        assert_eq!(config.channels.preset[&ChannelId::new("lobby").unwrap()], Tier::Pro);
+        assert_eq!(config.channels.default_tier, Tier::Free);
+        assert!(config.channels.create_on_join && config.media.insecure);
+        assert_eq!(config.rtc.ice_servers[0].urls, ["stun:stun.example.com"]);
+        assert_eq!(config.rtc.ice_transport_policy, IceTransportPolicy::Relay);
+        assert_eq!(config.sfu_endpoint.as_deref(), Some("sfu"));
+    }
+
+    #[test]
+    fn a_wrong_value_is_told_with_its_key_and_what_is_allowed() {
+        let cases = [
+            ("listen = \"here\"", "listen", "127.0.0.1:8080"),
+            ("listen = 80", "listen", "127.0.0.1:8080"),
+            ("cors_origins = [\"*\"]", "cors_origins", "https://app.example.com"),
+            ("channels.default_tier = \"gold\"", "channels.default_tier", "free, pro"),
+            ("channels.preset = { a = \"gold\" }", "channels.preset", "\"free\" or \"pro\""),
+            ("channels.create_on_join = \"maybe\"", "channels.create_on_join", "true or false"),
+            ("media.url = \"ftp://x\"", "media.url", "https://"),
+            ("rtc.ice_transport_policy = \"none\"", "rtc.ice_transport_policy", "all, relay"),
+            ("auth.jwks = 3", "auth.jwks", "a text"),
+        ];
+        for (file, key, allowed) in cases {
+            let told = load(file, &[], &[]).unwrap_err().to_string();
+            assert!(told.starts_with(&format!("{key} = ")) && told.contains(allowed), "{file}: {told}");
+        }
+        let told = load("", &[("RAILGUN_MEDIA_INSECURE", "yes")], &[]).unwrap_err().to_string();
+        assert_eq!(told, "media.insecure = \"yes\" (from RAILGUN_MEDIA_INSECURE) is not allowed: give true or false");
+    }
+
+    #[test]
+    fn a_key_that_does_not_exist_is_told() {
+        for (file, key) in [("lisen = 1", "lisen"), ("[auth]\njwk = \"a\"", "auth.jwk"), ("[nod]\na = 1", "nod.a")] {
+            let told = load(file, &[], &[]).unwrap_err().to_string();
+            assert!(told.starts_with(&format!("{key} is not a setting")), "{told}");
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! The control-plane: sockets, sessions and who may do what. It carries no media.
+//!
+//! A request walks `gateway` (read, checked) → `session` (whose it is, one at a time) → `policy`
+//! (may this user) → `placement` (which node) → `media_client` (the node's ordered stream), and its
+//! reply walks back through the session, which is the only one that writes to its socket.
+#![forbid(unsafe_code)]
+
+pub mod auth;
+pub mod certs;
+pub mod config;
+mod control;
+mod gateway;
+mod http;
+pub mod media_client;
+mod placement;
+pub mod policy;
+mod records;
+mod session;
+
+pub use config::{Config, ConfigError};
+pub use control::Control;

@@ -1,0 +1,74 @@
+//! The gRPC channel to a node that is a process of its own: mutual TLS unless told otherwise.
+
+use crate::config::MediaConfig;
+use anyhow::{Context, bail};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// A node that stops answering HTTP/2 pings is lost after the sum of these.
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(2);
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// A channel that connects when it is first used, and again whenever it has to.
+pub fn media_channel(config: &MediaConfig) -> anyhow::Result<Channel> {
+    let endpoint = Endpoint::from_shared(config.url.clone())
+        .with_context(|| format!("media.url = {:?} is not an URL", config.url))?
+        .connect_timeout(CONNECT_TIMEOUT)
+        .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
+        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
+        .keep_alive_while_idle(true)
+        .tcp_nodelay(true);
+    let secure = endpoint.uri().scheme_str() == Some("https");
+    if config.insecure {
+        if secure {
+            bail!("media.insecure is set, but media.url = {:?} asks for TLS: give a http:// one", config.url);
+        }
+        if !is_loopback(&endpoint) {
+            bail!("media.insecure is only for a node on loopback; media.url = {:?}", config.url);
+        }
+        return Ok(endpoint.connect_lazy());
+    }
+    if !secure {
+        bail!("media.url = {:?} is not TLS: give an https:// one, or set media.insecure", config.url);
+    }
+    let read = |key: &str, path: &Option<PathBuf>| -> anyhow::Result<Vec<u8>> {
+        let path: &Path = path.as_deref().with_context(|| {
+            format!("{key} is not set: mutual TLS needs it; `railgun-control certs` makes a set for trials")
+        })?;
+        std::fs::read(path).with_context(|| format!("{key} = {path:?} cannot be read"))
+    };
+    let tls = ClientTlsConfig::new()
+        .ca_certificate(Certificate::from_pem(read("media.ca", &config.ca)?))
+        .identity(Identity::from_pem(read("media.cert", &config.cert)?, read("media.key", &config.key)?));
+    Ok(endpoint.tls_config(tls).context("media.ca, media.cert or media.key is not as expected")?.connect_lazy())
+}
+
+fn is_loopback(endpoint: &Endpoint) -> bool {
+    let host = endpoint.uri().host().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || address.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(url: &str, insecure: bool) -> String {
+        let config = MediaConfig { url: url.into(), insecure, ..MediaConfig::default() };
+        media_channel(&config).unwrap_err().to_string()
+    }
+
+    #[tokio::test]
+    async fn plain_text_needs_to_be_asked_for_and_stays_on_loopback() {
+        assert!(refused("http://127.0.0.1:1", false).contains("set media.insecure"));
+        assert!(refused("http://192.0.2.1:1", true).contains("only for a node on loopback"));
+        assert!(refused("https://127.0.0.1:1", true).contains("asks for TLS"));
+        assert!(refused("https://127.0.0.1:1", false).starts_with("media.ca is not set"));
+        for url in ["http://127.0.0.1:1", "http://[::1]:1", "http://localhost:1"] {
+            let config = MediaConfig { url: url.into(), insecure: true, ..MediaConfig::default() };
+            assert!(media_channel(&config).is_ok(), "{url}");
+        }
+    }
+}

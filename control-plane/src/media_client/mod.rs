@@ -1,0 +1,10 @@
+//! The media nodes as the control-plane sees them: one ordered stream each.
+
+mod connect;
+mod link;
+mod room_table;
+
+pub use connect::media_channel;
+pub use link::NodeLink;
+pub(crate) use link::{NodeCall, NodeState};
+pub(crate) use room_table::{Delivery, Route};

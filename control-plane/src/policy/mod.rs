@@ -1,0 +1,3 @@
+//! Who may do what: pure functions, without a clock and without I/O.
+
+pub mod entitlement;

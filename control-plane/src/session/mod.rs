@@ -1,0 +1,11 @@
+//! One socket is one session: whose it is, where it sits, and what it owns there.
+
+mod actor;
+mod outbox;
+mod ownership;
+mod registry;
+
+pub(crate) use actor::{Incoming, REQUESTS_QUEUED_MAX, Seat, Session, SessionParts};
+pub(crate) use outbox::{Answer, Outbox};
+pub(crate) use ownership::{Owned, Possessions};
+pub(crate) use registry::{Registered, Registry};

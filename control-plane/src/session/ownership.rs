@@ -1,0 +1,132 @@
+//! What a session owns. Nothing acts on an id that a client sent before it has become an
+//! [`Owned`] one, and only [`Possessions::own`] makes those.
+
+use railgun_shared::ids::{ConsumerId, ProducerId, TransportId};
+use railgun_shared::media_rpc::Reply;
+use railgun_shared::signal::{ErrorBody, ErrorCode};
+use railgun_shared::transport_parameters::TransportDirection;
+use std::collections::HashSet;
+use std::hash::Hash;
+
+/// The id of something this session owns.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Owned<T>(T);
+
+impl<T: Copy> Owned<T> {
+    pub(crate) fn id(&self) -> T {
+        self.0
+    }
+}
+
+/// Filled from the node's replies and events, never from what a client says. The node bounds how
+/// many there can be.
+#[derive(Debug, Default)]
+pub(crate) struct Possessions {
+    send: Option<TransportId>,
+    recv: Option<TransportId>,
+    producers: HashSet<ProducerId>,
+    consumers: HashSet<ConsumerId>,
+}
+
+pub(crate) trait Ownable: Copy + Eq + Hash {
+    const NOUN: &'static str;
+    fn is_in(self, possessions: &Possessions) -> bool;
+}
+
+impl Ownable for TransportId {
+    const NOUN: &'static str = "transport";
+    fn is_in(self, possessions: &Possessions) -> bool {
+        possessions.send == Some(self) || possessions.recv == Some(self)
+    }
+}
+
+impl Ownable for ProducerId {
+    const NOUN: &'static str = "producer";
+    fn is_in(self, possessions: &Possessions) -> bool {
+        possessions.producers.contains(&self)
+    }
+}
+
+impl Ownable for ConsumerId {
+    const NOUN: &'static str = "consumer";
+    fn is_in(self, possessions: &Possessions) -> bool {
+        possessions.consumers.contains(&self)
+    }
+}
+
+impl Possessions {
+    /// The same refusal for what never was, what was closed, and what is somebody else's.
+    pub(crate) fn own<T: Ownable>(&self, id: T) -> Result<Owned<T>, ErrorBody> {
+        if id.is_in(self) {
+            return Ok(Owned(id));
+        }
+        Err(ErrorBody::new(ErrorCode::NotFound, format!("there is no such {}", T::NOUN)))
+    }
+
+    /// Takes note of what a reply of the node gave or took.
+    pub(crate) fn note(&mut self, reply: &Reply) {
+        match reply {
+            // A second transport of a direction replaces the first.
+            Reply::TransportCreated { direction: TransportDirection::Send, transport, .. } => {
+                self.send = Some(*transport);
+            }
+            Reply::TransportCreated { direction: TransportDirection::Recv, transport, .. } => {
+                self.recv = Some(*transport);
+            }
+            Reply::Produced { producer, .. } => {
+                self.producers.insert(*producer);
+            }
+            Reply::Consumed(consumer) => {
+                self.consumers.insert(consumer.consumer);
+            }
+            Reply::ProducerClosed { producer } => self.producer_closed(*producer),
+            Reply::Joined(_)
+            | Reply::Left
+            | Reply::TransportConnected { .. }
+            | Reply::ProducerPaused { .. }
+            | Reply::ProducerResumed { .. }
+            | Reply::ConsumerPaused { .. }
+            | Reply::ConsumerResumed { .. }
+            | Reply::KeyFrameRequested { .. }
+            | Reply::StateUpdated(_) => {}
+        }
+    }
+
+    pub(crate) fn producer_closed(&mut self, producer: ProducerId) {
+        self.producers.remove(&producer);
+    }
+
+    pub(crate) fn consumer_closed(&mut self, consumer: ConsumerId) {
+        self.consumers.remove(&consumer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use railgun_shared::rtp_parameters::MediaKind;
+    use railgun_shared::signal::Source;
+
+    #[test]
+    fn only_what_a_reply_gave_is_owned_and_only_until_it_is_closed() {
+        let (mine, other) = (ProducerId::from_bits(1), ProducerId::from_bits(2));
+        let mut possessions = Possessions::default();
+        let never = possessions.own(mine).unwrap_err();
+        possessions.note(&Reply::Produced { producer: mine, kind: MediaKind::Audio, source: Source::Mic });
+        assert_eq!(possessions.own(mine).unwrap().id(), mine);
+        let foreign = possessions.own(other).unwrap_err();
+        possessions.note(&Reply::ProducerClosed { producer: mine });
+        let closed = possessions.own(mine).unwrap_err();
+        assert_eq!(never.code, ErrorCode::NotFound);
+        assert!(never == foreign && foreign == closed);
+    }
+
+    #[test]
+    fn an_id_of_one_kind_owns_nothing_of_another() {
+        let mut possessions = Possessions::default();
+        let producer = ProducerId::from_bits(7);
+        possessions.note(&Reply::Produced { producer, kind: MediaKind::Audio, source: Source::Mic });
+        assert!(possessions.own(ConsumerId::from_bits(7)).is_err());
+        assert!(possessions.own(TransportId::from_bits(7)).is_err());
+    }
+}

@@ -1,0 +1,216 @@
+//! The engine: what goes in, what comes out, and who is asked in which order.
+
+use crate::arena::{Arena, ConsumerKey, ProducerKey, RoomKey, TransportKey};
+use crate::packet_path::ingest::Opened;
+use crate::room::Room;
+use crate::room::consumer::Consumer;
+use crate::room::producer::Producer;
+use crate::send_batch::SendBatch;
+use crate::transport::dtls::{Certificate, DtlsVersion};
+use crate::transport::webrtc_transport::WebRtcTransport;
+use railgun_shared::ids::ChannelId;
+use railgun_shared::media_rpc::{Reply, RoomEvent};
+use railgun_shared::signal::ErrorBody;
+use railgun_shared::transport_parameters::IceCandidate;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha12Rng;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// Bytes that may wait for the driver to send them: a full receive burst to a full room.
+const SEND_BATCH_BYTES: usize = 8 << 20;
+/// Seconds from the NTP epoch, 1900, to the Unix epoch (RFC 868).
+const NTP_TO_UNIX: u64 = 2_208_988_800;
+
+/// A received datagram; opened in place, so its bytes are not what they were afterwards.
+#[derive(Debug)]
+pub struct Datagram<'a> {
+    pub source: SocketAddr,
+    pub bytes: &'a mut [u8],
+}
+
+#[derive(Debug)]
+pub struct EngineConfig {
+    /// What clients are told to send to.
+    pub candidates: Vec<IceCandidate>,
+    pub certificate: Certificate,
+    pub dtls_version: DtlsVersion,
+    /// Source of every id, ICE credential, SSRC and sequence start. Secret and new for each engine.
+    pub seed: [u8; 32],
+    /// The same moment on both clocks: wall time serves sender reports and deadlines alone.
+    pub started: (Instant, SystemTime),
+}
+
+/// What the engine tells its driver, in order.
+#[derive(Debug, PartialEq)]
+pub enum Notice {
+    /// The answer to the command that came with `tag`.
+    Reply {
+        tag: u64,
+        reply: Result<Reply, ErrorBody>,
+    },
+    Event(RoomEvent),
+}
+
+/// What happened so far, in numbers that only rise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Media packets put into a send batch.
+    pub forwarded_packets: u64,
+    /// Media packets that a consumer should have got: no keys or address yet, or no room.
+    pub dropped_packets: u64,
+    /// Neither STUN, DTLS, RTP nor RTCP.
+    pub unknown_datagrams: u64,
+    /// From an address without a valid ICE check.
+    pub unknown_addresses: u64,
+    /// An SSRC that was not declared and carries no MID of the sender's.
+    pub unknown_streams: u64,
+    pub wrong_payload_types: u64,
+    pub malformed_packets: u64,
+    /// Replayed, or not sealed with the peer's key.
+    pub unauthentic_packets: u64,
+    pub unasked_retransmissions: u64,
+    /// ICE checks dropped without an answer.
+    pub refused_checks: u64,
+    pub key_frame_requests: u64,
+    pub handshakes_done: u64,
+    pub handshakes_failed: u64,
+}
+
+/// All rooms of one worker. See the crate's documentation for how to drive it.
+pub struct Engine {
+    pub(crate) config: EngineConfig,
+    rng: ChaCha12Rng,
+    pub(crate) rooms: Arena<RoomKey, Room>,
+    pub(crate) by_channel: HashMap<ChannelId, RoomKey>,
+    pub(crate) transports: Arena<TransportKey, WebRtcTransport>,
+    /// By the local ICE username fragment, old ones included while they are valid.
+    pub(crate) by_ufrag: HashMap<String, TransportKey>,
+    /// Addresses with a valid ICE check.
+    pub(crate) by_address: HashMap<SocketAddr, TransportKey>,
+    pub(crate) producers: Arena<ProducerKey, Producer>,
+    pub(crate) consumers: Arena<ConsumerKey, Consumer>,
+    pub(crate) burst: Vec<Opened>,
+    pub(crate) sends: SendBatch,
+    pub(crate) notices: VecDeque<Notice>,
+    pub(crate) counters: Counters,
+    /// When a transport wants a look; entries that its `wake` does not confirm are stale.
+    timers: BinaryHeap<Reverse<(Instant, TransportKey)>>,
+}
+
+impl Engine {
+    pub fn new(config: EngineConfig) -> Self {
+        Self {
+            rng: ChaCha12Rng::from_seed(config.seed),
+            config,
+            rooms: Arena::new(),
+            by_channel: HashMap::new(),
+            transports: Arena::new(),
+            by_ufrag: HashMap::new(),
+            by_address: HashMap::new(),
+            producers: Arena::new(),
+            consumers: Arena::new(),
+            burst: Vec::new(),
+            sends: SendBatch::with_capacity(SEND_BATCH_BYTES),
+            notices: VecDeque::new(),
+            counters: Counters::default(),
+            timers: BinaryHeap::new(),
+        }
+    }
+
+    /// What is to be sent now; cleared by the driver once it was.
+    pub fn sends(&mut self) -> &mut SendBatch {
+        &mut self.sends
+    }
+
+    pub fn poll_notice(&mut self) -> Option<Notice> {
+        self.notices.pop_front()
+    }
+
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    pub fn room_count(&self) -> usize {
+        self.rooms.len()
+    }
+
+    pub fn session_count(&self) -> usize {
+        self.rooms.iter().map(|(_, room)| room.sessions.len()).sum()
+    }
+
+    /// When [`Self::handle_timeout`] is due.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// Does what is due: retransmissions of handshakes, consent, reports, key-frame requests.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(Reverse((at, key))) = self.timers.peek().copied() {
+            if at > now {
+                return;
+            }
+            self.timers.pop();
+            let Some(transport) = self.transports.get_mut(key) else { continue };
+            if transport.wake != Some(at) {
+                continue;
+            }
+            transport.wake = None;
+            self.on_transport_due(key, now);
+            self.schedule(key);
+        }
+    }
+
+    /// Notes when a transport wants to be looked at next, if that is earlier than noted.
+    pub(crate) fn schedule(&mut self, key: TransportKey) {
+        let Some(transport) = self.transports.get(key) else { return };
+        let requests = transport.producers.iter().filter_map(|key| self.producers.get(*key));
+        let requests = requests.filter_map(|producer| producer.key_frames.due());
+        let Some(due) = requests.chain(transport.due()).min() else { return };
+        if transport.wake.is_some_and(|wake| wake <= due) {
+            return;
+        }
+        if let Some(transport) = self.transports.get_mut(key) {
+            transport.wake = Some(due);
+            self.timers.push(Reverse((due, key)));
+        }
+    }
+
+    pub(crate) fn random_bits(&mut self) -> u128 {
+        self.rng.random()
+    }
+
+    pub(crate) fn rng(&mut self) -> &mut ChaCha12Rng {
+        &mut self.rng
+    }
+
+    /// So many letters and digits.
+    pub(crate) fn random_text(&mut self, len: usize) -> String {
+        const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+        let letter = |bits: u8| char::from(ALPHABET[usize::from(bits & 31)]);
+        (0..len).map(|_| letter(self.rng.random())).collect()
+    }
+
+    pub(crate) fn wall(&self, now: Instant) -> SystemTime {
+        let (instant, wall) = self.config.started;
+        wall + now.saturating_duration_since(instant)
+    }
+
+    /// Wall time as a 32.32 fixed-point number of seconds since 1900 (RFC 5905 section 6).
+    pub(crate) fn ntp(&self, now: Instant) -> u64 {
+        let since = self.wall(now).duration_since(UNIX_EPOCH).unwrap_or_default();
+        let seconds = (since.as_secs().wrapping_add(NTP_TO_UNIX)) & 0xffff_ffff;
+        seconds << 32 | (u64::from(since.subsec_nanos()) << 32) / 1_000_000_000
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("rooms", &self.rooms.len())
+            .field("transports", &self.transports.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,26 @@
+//! The media engine, without I/O: datagrams, commands and the time go in; datagrams, replies and
+//! events come out. It opens no socket, reads no clock, starts no task and draws all its
+//! randomness from one seed, so a run is a function of its input.
+//!
+//! The contract of a turn, for whoever drives it:
+//!
+//! 1. one of [`Engine::handle_datagrams`], [`Engine::handle_command`], [`Engine::handle_timeout`];
+//! 2. send everything in [`Engine::sends`], then clear it;
+//! 3. drain [`Engine::poll_notice`];
+//! 4. call [`Engine::handle_timeout`] no later than [`Engine::poll_timeout`] says.
+//!
+//! A packet's walk is `packet_path`, its files in the order in which a packet meets them.
+#![forbid(unsafe_code)]
+
+pub mod packet;
+pub mod srtp;
+pub mod transport;
+pub mod send_batch;
+mod arena;
+mod codec;
+mod engine;
+mod feedback;
+mod packet_path;
+mod room;
+
+pub use engine::{Counters, Datagram, Engine, EngineConfig, Notice};

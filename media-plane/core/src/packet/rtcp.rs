@@ -1,0 +1,214 @@
+//! RTCP compound packets (RFC 3550 section 6, RFC 4585, RFC 5104), reduced-size ones included
+//! (RFC 5506), as borrowed views.
+//!
+//! [`parse_compound`] checks every sub-packet to its last entry first, so a datagram is taken whole
+//! or not at all.
+
+mod report;
+mod feedback;
+mod transport_cc;
+mod write;
+
+use thiserror::Error;
+
+use super::{MAX_DATAGRAM, u32_at};
+
+pub use feedback::{Fir, FirEntry, Nack, NackEntry, Pli, Remb};
+pub use report::{Bye, ReceiverReport, ReportBlock, Sdes, SenderInfo, SenderReport};
+pub use transport_cc::{MAX_STATUSES, TransportCc};
+pub use write::{
+    write_bye, write_fir, write_nack, write_pli, write_receiver_report, write_sdes_cname, write_sender_report,
+};
+
+/// Most sub-packets of one compound packet.
+pub const MAX_SUB_PACKETS: usize = 64;
+
+const SENDER_REPORT: u8 = 200;
+const RECEIVER_REPORT: u8 = 201;
+const SDES: u8 = 202;
+const BYE: u8 = 203;
+const TRANSPORT_FEEDBACK: u8 = 205;
+const PAYLOAD_FEEDBACK: u8 = 206;
+
+const FORMAT_NACK: u8 = 1;
+const FORMAT_TRANSPORT_CC: u8 = 15;
+const FORMAT_PLI: u8 = 1;
+const FORMAT_FIR: u8 = 4;
+const FORMAT_APPLICATION: u8 = 15;
+
+/// Why a datagram is no well-formed RTCP.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum RtcpError {
+    #[error("no packet in it")]
+    Empty,
+    #[error("longer than a datagram may be")]
+    TooLong,
+    #[error("more sub-packets than allowed")]
+    TooManySubPackets,
+    #[error("sub-packet shorter than its header")]
+    HeaderPastEnd,
+    #[error("version is not 2")]
+    BadVersion,
+    #[error("sub-packet past the end")]
+    LengthPastEnd,
+    #[error("padding before the last sub-packet")]
+    PaddingNotLast,
+    #[error("padding is zero, no multiple of four, or longer than the sub-packet")]
+    BadPadding,
+    #[error("sender report shorter than its report blocks")]
+    SenderReportTooShort,
+    #[error("receiver report shorter than its report blocks")]
+    ReceiverReportTooShort,
+    #[error("source description past the end")]
+    SdesPastEnd,
+    #[error("BYE shorter than its sources or its reason")]
+    ByeTooShort,
+    #[error("feedback without sender and media source")]
+    FeedbackTooShort,
+    #[error("NACK without entries or with a part of one")]
+    BadNackLength,
+    #[error("PLI with a body")]
+    BadPliLength,
+    #[error("FIR without entries or with a part of one")]
+    BadFirLength,
+    #[error("REMB length is not that of its sources")]
+    BadRembLength,
+    #[error("REMB bitrate above 64 bits")]
+    RembOverflow,
+    #[error("transport-cc feedback shorter than its header")]
+    TransportCcTooShort,
+    #[error("transport-cc status count is zero or above the cap")]
+    BadTransportCcCount,
+    #[error("transport-cc chunks past the end")]
+    TransportCcChunksPastEnd,
+    #[error("transport-cc reserved status")]
+    TransportCcReservedStatus,
+    #[error("transport-cc deltas past the end")]
+    TransportCcDeltasPastEnd,
+}
+
+/// One sub-packet.
+#[derive(Clone, Copy, Debug)]
+pub enum RtcpPacket<'a> {
+    SenderReport(SenderReport<'a>),
+    ReceiverReport(ReceiverReport<'a>),
+    Sdes(Sdes<'a>),
+    Bye(Bye<'a>),
+    Nack(Nack<'a>),
+    Pli(Pli),
+    Fir(Fir<'a>),
+    Remb(Remb<'a>),
+    TransportCc(TransportCc<'a>),
+    /// Well-framed but of no type that is read here (APP, XR and others).
+    Unknown {
+        packet_type: u8,
+        /// The count or format field, 0-31.
+        format: u8,
+    },
+}
+
+impl<'a> RtcpPacket<'a> {
+    fn parse(frame: Frame<'a>) -> Result<Self, RtcpError> {
+        let Frame { packet_type, format, body } = frame;
+        Ok(match (packet_type, format) {
+            (SENDER_REPORT, count) => Self::SenderReport(SenderReport::parse(count, body)?),
+            (RECEIVER_REPORT, count) => Self::ReceiverReport(ReceiverReport::parse(count, body)?),
+            (SDES, count) => Self::Sdes(Sdes::parse(count, body)?),
+            (BYE, count) => Self::Bye(Bye::parse(count, body)?),
+            (TRANSPORT_FEEDBACK, FORMAT_NACK) => Self::Nack(Nack::parse(body)?),
+            (TRANSPORT_FEEDBACK, FORMAT_TRANSPORT_CC) => Self::TransportCc(TransportCc::parse(body)?),
+            (PAYLOAD_FEEDBACK, FORMAT_PLI) => Self::Pli(Pli::parse(body)?),
+            (PAYLOAD_FEEDBACK, FORMAT_FIR) => Self::Fir(Fir::parse(body)?),
+            (PAYLOAD_FEEDBACK, FORMAT_APPLICATION) if Remb::is_remb(body) => Self::Remb(Remb::parse(body)?),
+            _ => Self::Unknown { packet_type, format },
+        })
+    }
+}
+
+/// Checks a decrypted RTCP datagram, then walks its sub-packets.
+pub fn parse_compound(datagram: &[u8]) -> Result<Compound<'_>, RtcpError> {
+    if datagram.len() > MAX_DATAGRAM {
+        return Err(RtcpError::TooLong);
+    }
+    if datagram.is_empty() {
+        return Err(RtcpError::Empty);
+    }
+    let mut rest = datagram;
+    let mut sub_packets = 0;
+    while !rest.is_empty() {
+        sub_packets += 1;
+        if sub_packets > MAX_SUB_PACKETS {
+            return Err(RtcpError::TooManySubPackets);
+        }
+        let (frame, after) = Frame::split(rest)?;
+        RtcpPacket::parse(frame)?;
+        rest = after;
+    }
+    Ok(Compound { rest: datagram })
+}
+
+/// The sub-packets of a checked datagram.
+#[derive(Clone, Debug)]
+pub struct Compound<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for Compound<'a> {
+    type Item = RtcpPacket<'a>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (frame, rest) = Frame::split(self.rest).ok()?;
+        self.rest = rest;
+        RtcpPacket::parse(frame).ok()
+    }
+}
+
+/// A sub-packet behind its four-byte header, padding taken off.
+#[derive(Clone, Copy, Debug)]
+struct Frame<'a> {
+    packet_type: u8,
+    format: u8,
+    body: &'a [u8],
+}
+
+impl<'a> Frame<'a> {
+    fn split(datagram: &'a [u8]) -> Result<(Self, &'a [u8]), RtcpError> {
+        let (&[flags, packet_type, l0, l1], after) =
+            datagram.split_first_chunk().ok_or(RtcpError::HeaderPastEnd)?;
+        if flags >> 6 != 2 {
+            return Err(RtcpError::BadVersion);
+        }
+        let len = 4 * usize::from(u16::from_be_bytes([l0, l1]));
+        let (mut body, rest) = after.split_at_checked(len).ok_or(RtcpError::LengthPastEnd)?;
+        if flags & 0x20 != 0 {
+            if !rest.is_empty() {
+                return Err(RtcpError::PaddingNotLast);
+            }
+            body = without_padding(body).ok_or(RtcpError::BadPadding)?;
+        }
+        Ok((Self { packet_type, format: flags & 0x1f, body }, rest))
+    }
+}
+
+fn without_padding(body: &[u8]) -> Option<&[u8]> {
+    let padding = usize::from(*body.last()?);
+    if padding == 0 || !padding.is_multiple_of(4) {
+        return None;
+    }
+    body.get(..body.len().checked_sub(padding)?)
+}
+
+/// 32-bit words of `bytes`, a part of one at the end ignored.
+fn words(bytes: &[u8]) -> impl Iterator<Item = u32> + '_ {
+    bytes.as_chunks().0.iter().map(|word| u32::from_be_bytes(*word))
+}
+
+/// The sender's and the media source's SSRC in front of every feedback message (RFC 4585 6.1).
+fn feedback_sources(body: &[u8]) -> Result<(u32, u32, &[u8]), RtcpError> {
+    let sender = u32_at(body, 0).ok_or(RtcpError::FeedbackTooShort)?;
+    let media = u32_at(body, 4).ok_or(RtcpError::FeedbackTooShort)?;
+    Ok((sender, media, body.get(8..).unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests;

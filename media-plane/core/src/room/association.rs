@@ -1,0 +1,224 @@
+//! What arrives for a transport before media can: ICE checks and the handshake. And what time does
+//! to it: retransmissions, lost consent, reports.
+
+use crate::arena::TransportKey;
+use crate::engine::{Datagram, Engine};
+use crate::feedback::report::REPORT_INTERVAL;
+use crate::packet::stun::{BINDING_SUCCESS_MAX, BindingRequest};
+use crate::srtp::{InboundControl, InboundSession, OutboundControl, OutboundSession, SrtpError};
+use crate::transport::dtls::{DtlsOutput, POLL_BUFFER_LEN, SrtpKeyMaterial};
+use crate::transport::webrtc_transport::Keys;
+use railgun_shared::media_rpc::{Audience, Event};
+use railgun_shared::transport_parameters::{DtlsState, IceState};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// For how long after its last check an address stays with its transport against a check for
+/// another one, which anybody with a seat can make with a forged source.
+const ADDRESS_HELD: Duration = Duration::from_secs(10);
+
+impl Engine {
+    /// An ICE check (RFC 8445 section 7.3). Whatever is wrong with it, it gets no answer.
+    pub(crate) fn receive_binding(&mut self, datagram: &mut Datagram<'_>, now: Instant) {
+        if self.answer_check(datagram, now).is_none() {
+            self.counters.refused_checks += 1;
+        }
+    }
+
+    fn answer_check(&mut self, datagram: &Datagram<'_>, now: Instant) -> Option<()> {
+        let request = BindingRequest::parse(datagram.bytes).ok()?;
+        let key = self.by_ufrag.get(request.local_ufrag()).copied()?;
+        let source = datagram.source;
+        if self.is_held_by_another(source, key, now) {
+            return None;
+        }
+        let transport = self.transports.get_mut(key)?;
+        let mut answer = [0; BINDING_SUCCESS_MAX];
+        let result = transport.ice.handle_binding(&request, datagram.bytes, source, now, &mut answer);
+        let len = result.ok()?.len;
+        self.sends.write(source, len, |out| {
+            let answer = answer.get(..len).unwrap_or_default();
+            out.copy_from_slice(answer);
+            len
+        });
+        self.learn_address(key, source, now);
+        self.follow_ice(key);
+        self.start_handshake(key, now);
+        Some(())
+    }
+
+    fn is_held_by_another(&self, source: SocketAddr, asking: TransportKey, now: Instant) -> bool {
+        let Some(holder) = self.by_address.get(&source).filter(|holder| **holder != asking) else {
+            return false;
+        };
+        let holder = self.transports.get(*holder);
+        holder
+            .and_then(|holder| holder.addresses.iter().find(|(address, _)| *address == source))
+            .is_some_and(|(_, checked_at)| now.saturating_duration_since(*checked_at) < ADDRESS_HELD)
+    }
+
+    fn learn_address(&mut self, key: TransportKey, source: SocketAddr, now: Instant) {
+        let Some(transport) = self.transports.get_mut(key) else { return };
+        match transport.addresses.iter_mut().find(|(address, _)| *address == source) {
+            Some((_, checked_at)) => *checked_at = now,
+            None => {
+                transport.addresses.push((source, now));
+                self.forget_lost_addresses(key);
+            }
+        }
+        self.by_address.insert(source, key);
+    }
+
+    /// Addresses that ICE has given up, for room or for lack of consent.
+    fn forget_lost_addresses(&mut self, key: TransportKey) {
+        let Some(transport) = self.transports.get_mut(key) else { return };
+        let (ice, by_address) = (&transport.ice, &mut self.by_address);
+        transport.addresses.retain(|(address, _)| {
+            let kept = ice.tuple(*address).is_some();
+            if !kept && by_address.get(address) == Some(&key) {
+                by_address.remove(address);
+            }
+            kept
+        });
+    }
+
+    /// Sends where ICE says, and tells the session what changed.
+    fn follow_ice(&mut self, key: TransportKey) {
+        let Some(transport) = self.transports.get_mut(key) else { return };
+        let selected = transport.ice.selected();
+        if selected != transport.selected {
+            transport.selected = selected;
+            let tuple = selected.and_then(|selected| transport.ice.tuple(selected));
+            transport.is_proved = tuple.is_some_and(|tuple| tuple.proof.is_proved());
+            for consumer in &transport.consumers {
+                if let Some(consumer) = self.consumers.get_mut(*consumer) {
+                    consumer.unproved_from = consumer.sequence.next();
+                }
+            }
+        }
+        let (ice, dtls) = (transport.ice.state(), transport.dtls_state);
+        self.set_states(key, ice, dtls);
+    }
+
+    /// Lets a handshake begin in which we are the client, once there is somewhere to send.
+    pub(crate) fn start_handshake(&mut self, key: TransportKey, now: Instant) {
+        if let Some(transport) = self.transports.get_mut(key)
+            && transport.selected.is_some()
+            && let Some((_, dtls)) = &mut transport.connect
+        {
+            dtls.start(now);
+        }
+        self.poll_handshake(key, now);
+        self.schedule(key);
+    }
+
+    /// A DTLS datagram; before its address passed a check it reaches nothing.
+    pub(crate) fn receive_handshake(&mut self, datagram: &mut Datagram<'_>, now: Instant) {
+        let Some(key) = self.by_address.get(&datagram.source).copied() else {
+            self.counters.unknown_addresses += 1;
+            return;
+        };
+        let Some(transport) = self.transports.get_mut(key) else { return };
+        let Some((_, dtls)) = &mut transport.connect else { return };
+        dtls.handle(datagram.bytes, now);
+        if let Some(tuple) = transport.ice.tuple_mut(datagram.source) {
+            tuple.proof.on_received(datagram.bytes.len());
+        }
+        self.poll_handshake(key, now);
+        self.schedule(key);
+    }
+
+    /// Does what DTLS wants done.
+    pub(crate) fn poll_handshake(&mut self, key: TransportKey, now: Instant) {
+        let mut buffer = [0; POLL_BUFFER_LEN];
+        loop {
+            let Some(transport) = self.transports.get_mut(key) else { return };
+            let ice = transport.ice_state;
+            let Some((_, dtls)) = &mut transport.connect else { return };
+            match dtls.poll(&mut buffer) {
+                DtlsOutput::None => break,
+                DtlsOutput::Packet(len) => {
+                    transport.send_plain(&mut self.sends, buffer.get(..len).unwrap_or_default());
+                    if transport.dtls_state == DtlsState::New {
+                        self.set_states(key, ice, DtlsState::Connecting);
+                    }
+                }
+                DtlsOutput::Connected(material) => match keys(&material) {
+                    Ok(keys) => {
+                        transport.keys = Some(keys);
+                        transport.prove();
+                        self.counters.handshakes_done += 1;
+                        self.set_states(key, ice, DtlsState::Connected);
+                        self.on_connected(key, now);
+                    }
+                    Err(error) => {
+                        tracing::error!(%error, "exported keys were refused");
+                        self.set_states(key, ice, DtlsState::Failed);
+                    }
+                },
+                DtlsOutput::Failed(reason) => {
+                    tracing::debug!(%reason, "handshake failed");
+                    self.counters.handshakes_failed += 1;
+                    self.set_states(key, ice, DtlsState::Failed);
+                }
+                DtlsOutput::Closed => {
+                    transport.keys = None;
+                    self.set_states(key, ice, DtlsState::Closed);
+                }
+            }
+        }
+    }
+
+    /// Media can flow: key frames that came too early are asked for again.
+    fn on_connected(&mut self, key: TransportKey, now: Instant) {
+        let Some(transport) = self.transports.get_mut(key) else { return };
+        transport.reports_at = Some(now + REPORT_INTERVAL);
+        let consumers = transport.consumers.clone();
+        for consumer in consumers {
+            let waiting = self.consumers.get(consumer).filter(|it| it.awaits_key_frame && !it.paused);
+            if let Some(producer) = waiting.map(|consumer| consumer.producer) {
+                self.want_key_frame(producer, now);
+            }
+        }
+    }
+
+    fn set_states(&mut self, key: TransportKey, ice: IceState, dtls: DtlsState) {
+        let Some(transport) = self.transports.get_mut(key) else { return };
+        if (transport.ice_state, transport.dtls_state) == (ice, dtls) {
+            return;
+        }
+        (transport.ice_state, transport.dtls_state) = (ice, dtls);
+        let (id, room, session) = (transport.id, transport.room, transport.session);
+        self.tell(room, Audience::Only(session), Event::TransportState { transport: id, ice, dtls });
+    }
+
+    /// What a transport's timer is for.
+    pub(crate) fn on_transport_due(&mut self, key: TransportKey, now: Instant) {
+        let Some(transport) = self.transports.get_mut(key) else { return };
+        if let Some((_, dtls)) = &mut transport.connect {
+            dtls.handle_timeout(now);
+        }
+        transport.ice.handle_timeout(now);
+        let is_report_due = transport.reports_at.is_some_and(|at| at <= now);
+        if is_report_due {
+            transport.reports_at = Some(now + REPORT_INTERVAL);
+        }
+        self.poll_handshake(key, now);
+        self.follow_ice(key);
+        self.forget_lost_addresses(key);
+        if is_report_due {
+            self.send_reports(key, now);
+        }
+        self.request_key_frames(key, now);
+    }
+}
+
+fn keys(material: &SrtpKeyMaterial) -> Result<Keys, SrtpError> {
+    let master = material.split()?;
+    Ok(Keys {
+        inbound: InboundSession::new(&master.inbound)?,
+        inbound_control: InboundControl::new(&master.inbound)?,
+        outbound: OutboundSession::new(&master.outbound)?,
+        outbound_control: OutboundControl::new(&master.outbound)?,
+    })
+}

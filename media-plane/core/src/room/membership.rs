@@ -1,0 +1,172 @@
+//! Joining, leaving, and what a participant says of itself.
+
+use super::{Room, Session, refusal};
+use crate::arena::RoomKey;
+use crate::engine::Engine;
+use railgun_shared::ids::SessionId;
+use railgun_shared::limits;
+use railgun_shared::media_rpc::{Address, Audience, Event, JoinRequest, LeaveReason, Reply, RoomSnapshot};
+use railgun_shared::ortc;
+use railgun_shared::signal::{ErrorBody, StateUpdate};
+
+/// Why a consumer was closed without its owner asking.
+pub(crate) const PRODUCER_CLOSED: &str = "producer_closed";
+
+impl Engine {
+    /// Takes a seat, or tells a session that has one how the room stands.
+    pub(super) fn join(&mut self, address: &Address, request: JoinRequest) -> Result<Reply, ErrorBody> {
+        if let Some(capabilities) = &request.rtp_capabilities {
+            ortc::validate_capabilities(capabilities).map_err(ErrorBody::from)?;
+        }
+        let key = self.room_for(address, &request)?;
+        let Some(room) = self.rooms.get_mut(key) else { return Err(refusal::internal()) };
+        room.limits = request.limits;
+        if let Some(session) = room.session_mut(request.session) {
+            session.grant = request.grant;
+            if request.rtp_capabilities.is_some() {
+                session.rtp_capabilities = request.rtp_capabilities;
+            }
+            return Ok(self.snapshot(key, request.session));
+        }
+        let older = room.sessions.iter().find(|session| {
+            session.user == request.user && session.device.is_some() && session.device == request.device
+        });
+        let older = older.map(|session| session.id);
+        let taken = room.sessions.len() - usize::from(older.is_some());
+        if taken >= usize::from(request.limits.participants) {
+            self.forget_if_empty(key);
+            return Err(refusal::channel_full(request.limits));
+        }
+        let id = request.session;
+        let session = Session {
+            id,
+            user: request.user,
+            device: request.device,
+            name: request.name,
+            grant: request.grant,
+            rtp_capabilities: request.rtp_capabilities,
+            muted: false,
+            deafened: false,
+            speaking: false,
+            send: None,
+            recv: None,
+            producers: Vec::new(),
+            consumers: Vec::new(),
+        };
+        let participant = Box::new(self.participant(&session));
+        if let Some(room) = self.rooms.get_mut(key) {
+            room.sessions.push(session);
+        }
+        self.tell(key, Audience::Except(id), Event::ParticipantJoined(participant));
+        // Only now, since a room whose last seat is freed is closed.
+        if let Some(older) = older {
+            self.tell(key, Audience::Only(older), Event::Kicked { reason: "replaced".into() });
+            self.remove_session(key, older);
+        }
+        Ok(self.snapshot(key, id))
+    }
+
+    /// The room at `address`, opened if need be. An older incarnation of it ends first.
+    fn room_for(&mut self, address: &Address, request: &JoinRequest) -> Result<RoomKey, ErrorBody> {
+        if let Some(key) = self.by_channel.get(&address.channel).copied() {
+            let epoch = self.rooms.get(key).map_or(0, |room| room.address.epoch);
+            if address.epoch < epoch {
+                return Err(refusal::stale_epoch());
+            }
+            if address.epoch == epoch {
+                return Ok(key);
+            }
+            self.close_room(key);
+        }
+        if self.rooms.len() >= limits::ROOMS_PER_WORKER {
+            return Err(refusal::node_full());
+        }
+        let key = self.rooms.insert(Room {
+            address: address.clone(),
+            limits: request.limits,
+            seq: 0,
+            sessions: Vec::new(),
+        });
+        self.by_channel.insert(address.channel.clone(), key);
+        Ok(key)
+    }
+
+    fn snapshot(&self, room: RoomKey, asking: SessionId) -> Reply {
+        let others = self.rooms.get(room).into_iter().flat_map(|room| &room.sessions);
+        let others = others.filter(|session| session.id != asking);
+        Reply::Joined(RoomSnapshot {
+            room_seq: self.rooms.get(room).map_or(0, |room| room.seq),
+            participants: others.map(|session| self.participant(session)).collect(),
+        })
+    }
+
+    pub(super) fn leave(&mut self, room: RoomKey, session: SessionId, reason: LeaveReason) -> Reply {
+        tracing::debug!(%session, ?reason, "leaves");
+        self.remove_session(room, session);
+        Reply::Left
+    }
+
+    /// Frees a seat: producers, then consumers, transports, the member, and the room if it is
+    /// empty then.
+    pub(crate) fn remove_session(&mut self, room: RoomKey, id: SessionId) {
+        let Ok(session) = self.session(room, id) else { return };
+        let (producers, consumers) = (session.producers.clone(), session.consumers.clone());
+        let (transports, user) = (session.transports(), session.user.clone());
+        for producer in producers {
+            self.remove_producer(room, producer, Audience::Except(id));
+        }
+        for consumer in consumers {
+            self.remove_consumer(consumer);
+        }
+        for transport in transports {
+            self.remove_transport(transport);
+        }
+        let Some(entry) = self.rooms.get_mut(room) else { return };
+        entry.sessions.retain(|session| session.id != id);
+        self.tell(room, Audience::Except(id), Event::ParticipantLeft { user, session: id });
+        self.forget_if_empty(room);
+    }
+
+    /// Ends an incarnation of a room that another has replaced.
+    fn close_room(&mut self, room: RoomKey) {
+        let sessions = self.rooms.get(room).into_iter().flat_map(|room| &room.sessions);
+        let sessions: Vec<SessionId> = sessions.map(|session| session.id).collect();
+        for session in sessions {
+            self.remove_session(room, session);
+        }
+    }
+
+    fn forget_if_empty(&mut self, key: RoomKey) {
+        if self.rooms.get(key).is_none_or(|room| !room.sessions.is_empty()) {
+            return;
+        }
+        self.tell(key, Audience::Everyone, Event::RoomClosed);
+        if let Some(room) = self.rooms.remove(key) {
+            self.by_channel.remove(&room.address.channel);
+        }
+    }
+
+    pub(super) fn update_state(
+        &mut self,
+        room: RoomKey,
+        id: SessionId,
+        update: StateUpdate,
+    ) -> Result<Reply, ErrorBody> {
+        let session = self.session_mut(room, id)?;
+        let before = (session.muted, session.deafened, session.speaking);
+        session.muted = update.muted.unwrap_or(session.muted);
+        session.deafened = update.deafened.unwrap_or(session.deafened);
+        session.speaking = update.speaking.unwrap_or(session.speaking);
+        let (muted, deafened, speaking) = (session.muted, session.deafened, session.speaking);
+        let user = session.user.clone();
+        if before != (muted, deafened, speaking) {
+            let event = Event::ParticipantState { user, session: id, muted, deafened, speaking };
+            self.tell(room, Audience::Except(id), event);
+        }
+        Ok(Reply::StateUpdated(StateUpdate {
+            muted: Some(muted),
+            deafened: Some(deafened),
+            speaking: Some(speaking),
+        }))
+    }
+}

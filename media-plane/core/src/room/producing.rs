@@ -1,0 +1,247 @@
+//! Producers: created, paused, resumed, closed.
+
+use super::producer::{Encoding, ExtensionIds, PayloadTypes, Producer};
+use super::{membership, refusal};
+use crate::arena::{ProducerKey, RoomKey, TransportKey};
+use crate::engine::Engine;
+use crate::feedback::key_frame_request::KeyFrameRequests;
+use railgun_shared::ids::{ProducerId, SessionId, TransportId};
+use railgun_shared::media_rpc::{Audience, Event, Reply};
+use railgun_shared::ortc::{self, ProducerMapping};
+use railgun_shared::rtp_parameters::{MediaKind, RtpParameters};
+use railgun_shared::signal::{ErrorBody, ErrorCode, Source};
+use railgun_shared::transport_parameters::TransportDirection;
+use std::time::Instant;
+
+/// CNAME characters for a producer that names none.
+const RANDOM_CNAME_LEN: usize = 8;
+
+impl Engine {
+    pub(super) fn produce(
+        &mut self,
+        room: RoomKey,
+        session: SessionId,
+        transport: TransportId,
+        (kind, source): (MediaKind, Source),
+        parameters: &RtpParameters,
+        now: Instant,
+    ) -> Result<Reply, ErrorBody> {
+        let transport = self.owned_transport(room, session, transport)?;
+        self.may_produce(room, session, transport, (kind, source), now)?;
+        ortc::validate_producer_parameters(kind, parameters).map_err(ErrorBody::from)?;
+        let router = ortc::router_rtp_capabilities(&ortc::DEFAULT_CODECS, u32::MAX);
+        let mapping = ortc::producer_mapping(parameters, &router).map_err(ErrorBody::from)?;
+        let payload_types = PayloadTypes::new(parameters, &mapping).ok_or_else(|| {
+            ErrorBody::new(ErrorCode::UnsupportedCodec, "this node does not forward that codec")
+        })?;
+        let encodings = encodings(&mapping);
+        self.claim_streams(transport, parameters.mid.as_deref(), &encodings)?;
+        let id = ProducerId::from_bits(self.random_bits());
+        let cname = self.cname_of(transport, parameters);
+        let producer = Producer {
+            id,
+            kind,
+            source,
+            session,
+            transport,
+            paused: false,
+            stream_type: mapping.stream_type,
+            consumable: ortc::consumable_parameters(kind, parameters, &router, &mapping),
+            cname,
+            mid: parameters.mid.clone(),
+            payload_types,
+            extensions: ExtensionIds::new(parameters, &mapping),
+            encodings,
+            consumers: Vec::new(),
+            key_frames: KeyFrameRequests::default(),
+        };
+        let key = self.producers.insert(producer);
+        if let Some(transport) = self.transports.get_mut(transport) {
+            transport.producers.push(key);
+            transport.bind_declared(key, self.producers.get(key).map_or(&[], |it| &it.encodings));
+        }
+        let seat = self.session_mut(room, session)?;
+        seat.producers.push(key);
+        let user = seat.user.clone();
+        let event = Event::NewProducer { producer: id, user, session, kind, source, paused: false };
+        self.tell(room, Audience::Except(session), event);
+        Ok(Reply::Produced { producer: id, kind, source })
+    }
+
+    /// The node's own gate; signaling has one before it, which nothing here relies on.
+    fn may_produce(
+        &self,
+        room: RoomKey,
+        session: SessionId,
+        transport: TransportKey,
+        (kind, source): (MediaKind, Source),
+        now: Instant,
+    ) -> Result<(), ErrorBody> {
+        let seat = self.session(room, session)?;
+        if kind != source.kind() {
+            return Err(refusal::invalid_payload("kind does not fit the source"));
+        }
+        let ended = seat.grant.video_until.is_some_and(|until| self.wall(now) >= until);
+        if !seat.grant.permissions.allow(source) || (source != Source::Mic && ended) {
+            return Err(refusal::capability_required(source));
+        }
+        let is_ready = self.transports.get(transport).is_some_and(|transport| {
+            transport.direction == TransportDirection::Send && transport.is_connect_accepted()
+        });
+        if !is_ready {
+            return Err(refusal::invalid_state("the transport is not a connected sending one"));
+        }
+        let sends = |key: &ProducerKey| self.producers.get(*key).is_some_and(|it| it.source == source);
+        let Some(entry) = self.rooms.get(room) else { return Err(refusal::not_found()) };
+        // A camera or a screen counts by user, whichever device; audio by session.
+        let mut rivals = entry.sessions.iter().filter(|other| match kind {
+            MediaKind::Audio => other.id == session,
+            MediaKind::Video => other.user == seat.user,
+        });
+        if rivals.any(|other| other.producers.iter().any(sends)) {
+            return Err(refusal::invalid_state("this source is already being sent"));
+        }
+        if kind == MediaKind::Video {
+            let all = entry.sessions.iter().flat_map(|other| &other.producers);
+            let is_video = |key: &&ProducerKey| {
+                self.producers.get(**key).is_some_and(|producer| producer.kind == MediaKind::Video)
+            };
+            let current = all.filter(is_video).count();
+            if current >= usize::from(entry.limits.video_publishers) {
+                return Err(refusal::video_limit_reached(current, entry.limits));
+            }
+        }
+        Ok(())
+    }
+
+    /// Reserves the producer's MID and SSRCs on its transport, on which no other producer, alive or
+    /// closed, may have used that MID.
+    fn claim_streams(
+        &mut self,
+        transport: TransportKey,
+        mid: Option<&str>,
+        encodings: &[Encoding],
+    ) -> Result<(), ErrorBody> {
+        let Some(transport) = self.transports.get_mut(transport) else { return Err(refusal::not_found()) };
+        let ssrcs = encodings.iter().flat_map(|encoding| [encoding.ssrc, encoding.rtx_ssrc]).flatten();
+        if ssrcs.clone().any(|ssrc| transport.has_stream(ssrc)) {
+            return Err(refusal::invalid_payload("an SSRC is already in use on this transport"));
+        }
+        if !transport.has_room_for(ssrcs.count()) {
+            return Err(refusal::invalid_state("too many streams on this transport"));
+        }
+        if mid.is_some_and(|mid| !transport.claim_mid(mid)) {
+            return Err(refusal::invalid_payload("this MID was already used on this transport"));
+        }
+        Ok(())
+    }
+
+    /// One CNAME for all producers of a transport (RFC 8834 section 4.9): the first it names.
+    fn cname_of(&mut self, transport: TransportKey, parameters: &RtpParameters) -> String {
+        let random = || self.random_text(RANDOM_CNAME_LEN);
+        let given = parameters.rtcp.cname.clone().unwrap_or_else(random);
+        match self.transports.get_mut(transport) {
+            Some(transport) => transport.cname.get_or_insert(given).clone(),
+            None => given,
+        }
+    }
+
+    pub(super) fn pause_producer(
+        &mut self,
+        room: RoomKey,
+        session: SessionId,
+        id: ProducerId,
+    ) -> Result<Reply, ErrorBody> {
+        if let Some(user) = self.set_producer_paused(room, session, id, true)? {
+            let event = Event::ProducerPaused { producer: id, user, session };
+            self.tell(room, Audience::Except(session), event);
+        }
+        Ok(Reply::ProducerPaused { producer: id })
+    }
+
+    pub(super) fn resume_producer(
+        &mut self,
+        room: RoomKey,
+        session: SessionId,
+        id: ProducerId,
+        now: Instant,
+    ) -> Result<Reply, ErrorBody> {
+        if let Some(user) = self.set_producer_paused(room, session, id, false)? {
+            let event = Event::ProducerResumed { producer: id, user, session };
+            self.tell(room, Audience::Except(session), event);
+            let key = self.owned_producer(room, session, id)?;
+            self.want_key_frame(key, now);
+        }
+        Ok(Reply::ProducerResumed { producer: id })
+    }
+
+    /// The owner's user id if this changed anything.
+    fn set_producer_paused(
+        &mut self,
+        room: RoomKey,
+        session: SessionId,
+        id: ProducerId,
+        paused: bool,
+    ) -> Result<Option<railgun_shared::ids::UserId>, ErrorBody> {
+        let key = self.owned_producer(room, session, id)?;
+        let Some(producer) = self.producers.get_mut(key) else { return Err(refusal::not_found()) };
+        if producer.paused == paused {
+            return Ok(None);
+        }
+        producer.paused = paused;
+        for consumer in &producer.consumers {
+            if let Some(consumer) = self.consumers.get_mut(*consumer) {
+                consumer.interrupt();
+            }
+        }
+        Ok(Some(self.session(room, session)?.user.clone()))
+    }
+
+    pub(super) fn close_producer(
+        &mut self,
+        room: RoomKey,
+        session: SessionId,
+        id: ProducerId,
+    ) -> Result<Reply, ErrorBody> {
+        let key = self.owned_producer(room, session, id)?;
+        self.remove_producer(room, key, Audience::Except(session));
+        Ok(Reply::ProducerClosed { producer: id })
+    }
+
+    fn owned_producer(
+        &self,
+        room: RoomKey,
+        session: SessionId,
+        id: ProducerId,
+    ) -> Result<ProducerKey, ErrorBody> {
+        let seat = self.session(room, session)?;
+        let is_it = |key: &&ProducerKey| self.producers.get(**key).is_some_and(|it| it.id == id);
+        seat.producers.iter().find(is_it).copied().ok_or_else(refusal::not_found)
+    }
+
+    /// Takes a producer and its consumers out of every table, and tells about it.
+    pub(crate) fn remove_producer(&mut self, room: RoomKey, key: ProducerKey, audience: Audience) {
+        let Some(producer) = self.producers.remove(key) else { return };
+        for consumer in &producer.consumers {
+            let closed = self.consumers.get(*consumer).map(|consumer| (consumer.session, consumer.id));
+            if let Some((session, consumer)) = closed {
+                let reason = membership::PRODUCER_CLOSED.into();
+                self.tell(room, Audience::Only(session), Event::ConsumerClosed { consumer, reason });
+            }
+            self.remove_consumer(*consumer);
+        }
+        if let Some(transport) = self.transports.get_mut(producer.transport) {
+            transport.forget_producer(key);
+        }
+        let Ok(seat) = self.session_mut(room, producer.session) else { return };
+        seat.producers.retain(|other| *other != key);
+        let (id, user, session) = (producer.id, seat.user.clone(), producer.session);
+        self.tell(room, audience, Event::ProducerClosed { producer: id, user, session });
+    }
+}
+
+fn encodings(mapping: &ProducerMapping) -> Vec<Encoding> {
+    let encoding =
+        |it: &ortc::EncodingMapping| Encoding { ssrc: it.ssrc, rtx_ssrc: it.rtx_ssrc, rid: it.rid.clone() };
+    mapping.encodings.iter().map(encoding).collect()
+}

@@ -1,0 +1,46 @@
+//! The refusals of a room, each in the words of the contract.
+
+use railgun_shared::plan::RoomLimits;
+use railgun_shared::signal::{ErrorBody, ErrorCode, Source};
+
+/// Absent, closed, or somebody else's: nobody learns which.
+pub(crate) fn not_found() -> ErrorBody {
+    ErrorBody::new(ErrorCode::NotFound, "no such object in this session")
+}
+
+pub(crate) fn internal() -> ErrorBody {
+    ErrorBody::new(ErrorCode::Internal, "the media node could not do this")
+}
+
+pub(crate) fn stale_epoch() -> ErrorBody {
+    ErrorBody::new(ErrorCode::NodeUnavailable, "the room has moved")
+}
+
+pub(crate) fn invalid_state(why: &str) -> ErrorBody {
+    ErrorBody::new(ErrorCode::InvalidState, why)
+}
+
+pub(crate) fn invalid_payload(why: impl Into<String>) -> ErrorBody {
+    ErrorBody::new(ErrorCode::InvalidPayload, why)
+}
+
+pub(crate) fn channel_full(limits: RoomLimits) -> ErrorBody {
+    ErrorBody::new(ErrorCode::ChannelFull, "the channel is full").with("max", limits.participants)
+}
+
+pub(crate) fn capability_required(source: Source) -> ErrorBody {
+    if source == Source::Mic {
+        return ErrorBody::new(ErrorCode::PermissionDenied, "this session may not speak");
+    }
+    ErrorBody::new(ErrorCode::CapabilityRequired, "this needs Pro").with("capability", source.capability())
+}
+
+pub(crate) fn video_limit_reached(current: usize, limits: RoomLimits) -> ErrorBody {
+    ErrorBody::new(ErrorCode::VideoLimitReached, "all video slots are taken")
+        .with("current", current)
+        .with("max", limits.video_publishers)
+}
+
+pub(crate) fn node_full() -> ErrorBody {
+    ErrorBody::new(ErrorCode::NodeUnavailable, "the media node takes no more rooms")
+}

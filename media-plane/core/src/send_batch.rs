@@ -1,0 +1,132 @@
+//! Step 6 of the packet path: what is ready to go out, laid out for the kernel.
+
+use std::net::SocketAddr;
+
+/// Datagrams to send, in one buffer. Neighbours for the same destination and of the same length
+/// join into a run, which the kernel can take as one message and split itself (`UDP_SEGMENT`).
+#[derive(Debug)]
+pub struct SendBatch {
+    bytes: Vec<u8>,
+    used: usize,
+    runs: Vec<Run>,
+    dropped: u64,
+}
+
+/// `len` bytes from `start` for one destination: datagrams of `segment` bytes, the last maybe shorter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    pub to: SocketAddr,
+    pub start: usize,
+    pub len: usize,
+    pub segment: usize,
+}
+
+/// The kernel's limits for one segmented message: UDP_MAX_SEGMENTS and a 16-bit length.
+const SEGMENTS_MAX: usize = 64;
+const RUN_BYTES_MAX: usize = 65_000;
+
+impl SendBatch {
+    /// Room for `capacity` bytes; what does not fit is dropped and counted.
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self { bytes: vec![0; capacity], used: 0, runs: Vec::with_capacity(capacity / 512), dropped: 0 }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.runs.is_empty()
+    }
+
+    pub fn runs(&self) -> &[Run] {
+        &self.runs
+    }
+
+    pub fn bytes(&self, run: &Run) -> &[u8] {
+        self.bytes.get(run.start..run.start + run.len).unwrap_or_default()
+    }
+
+    /// Bytes that are still free.
+    pub fn room(&self) -> usize {
+        self.bytes.len() - self.used
+    }
+
+    /// Datagrams that found no room since the start.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    pub fn clear(&mut self) {
+        self.used = 0;
+        self.runs.clear();
+    }
+
+    /// Lets `write` fill up to `max` bytes for `to`; it returns how many it wrote, 0 for none.
+    /// Returns what was written.
+    #[inline]
+    pub fn write(&mut self, to: SocketAddr, max: usize, write: impl FnOnce(&mut [u8]) -> usize) -> usize {
+        let Some(space) = self.bytes.get_mut(self.used..self.used + max) else {
+            self.dropped += 1;
+            return 0;
+        };
+        let len = write(space).min(max);
+        if len == 0 {
+            return 0;
+        }
+        let start = self.used;
+        self.used += len;
+        if let Some(run) = self.runs.last_mut() {
+            let whole = run.len.is_multiple_of(run.segment);
+            let fits = run.len + len <= RUN_BYTES_MAX && run.len / run.segment < SEGMENTS_MAX;
+            if run.to == to && whole && fits && len <= run.segment {
+                run.len += len;
+                return len;
+            }
+        }
+        self.runs.push(Run { to, start, len, segment: len });
+        len
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn push(batch: &mut SendBatch, port: u16, len: usize) -> usize {
+        batch.write(SocketAddr::from(([127, 0, 0, 1], port)), 1500, |out| {
+            out[..len].fill(7);
+            len
+        })
+    }
+
+    #[test]
+    fn equal_neighbours_join_and_a_shorter_one_ends_the_run() {
+        let mut batch = SendBatch::with_capacity(64 * 1024);
+        [(1, 100), (1, 100), (1, 60), (1, 100), (2, 100)].map(|(port, len)| push(&mut batch, port, len));
+        let shapes: Vec<_> = batch.runs().iter().map(|run| (run.to.port(), run.len, run.segment)).collect();
+        assert_eq!(shapes, [(1, 260, 100), (1, 100, 100), (2, 100, 100)]);
+        assert_eq!(batch.bytes(&batch.runs()[0]).len(), 260);
+    }
+
+    #[test]
+    fn a_longer_one_starts_a_run_of_its_own() {
+        let mut batch = SendBatch::with_capacity(64 * 1024);
+        push(&mut batch, 1, 60);
+        push(&mut batch, 1, 100);
+        assert_eq!(batch.runs().len(), 2);
+    }
+
+    #[test]
+    fn what_finds_no_room_is_counted() {
+        let mut batch = SendBatch::with_capacity(1600);
+        assert_eq!(push(&mut batch, 1, 1400), 1400);
+        assert_eq!(push(&mut batch, 1, 1400), 0);
+        assert_eq!(batch.dropped(), 1);
+        batch.clear();
+        assert_eq!(push(&mut batch, 1, 1400), 1400);
+    }
+
+    #[test]
+    fn a_run_never_exceeds_the_kernels_limits() {
+        let mut batch = SendBatch::with_capacity(256 * 1500);
+        (0..128).for_each(|_| assert_eq!(push(&mut batch, 1, 200), 200));
+        assert!(batch.runs().iter().all(|run| run.len.div_ceil(run.segment) <= 64 && run.len <= 65_507));
+    }
+}

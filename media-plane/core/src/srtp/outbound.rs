@@ -1,0 +1,76 @@
+//! Sealing SRTP packets.
+
+use std::fmt;
+
+use aws_lc_rs::aead::Aad;
+
+use super::SrtpError;
+use super::cipher::{Algorithm, PacketCipher, Purpose, nonce, rollover_bytes};
+use super::keys::{MasterKey, Suite};
+
+/// The last packet index of a key: 32 bits of roll-over counter, 16 of sequence number.
+pub const MAX_INDEX: u64 = (1 << 48) - 1;
+
+/// Our SRTP key towards one peer, ready for use.
+pub struct OutboundSession {
+    pub(super) cipher: PacketCipher,
+}
+
+impl OutboundSession {
+    /// `master`: the key we write with.
+    pub fn new(master: &MasterKey) -> Result<Self, SrtpError> {
+        Ok(Self { cipher: PacketCipher::new(master, Purpose::Rtp)? })
+    }
+
+    pub fn suite(&self) -> Suite {
+        self.cipher.suite
+    }
+
+    /// Bytes by which a sealed packet is longer than the plain one.
+    pub fn overhead(&self) -> usize {
+        self.cipher.suite.tag_len()
+    }
+
+    /// Seals `payload` into `out` behind the header already written at its start, and returns the
+    /// packet's length.
+    ///
+    /// `index`: roll-over counter and sequence number of the stream `ssrc`, as the caller counts
+    /// them; the pair must never repeat under this key.
+    #[inline]
+    pub fn seal_rtp(
+        &self,
+        index: u64,
+        ssrc: u32,
+        header_len: usize,
+        payload: &[u8],
+        out: &mut [u8],
+    ) -> Result<usize, SrtpError> {
+        if index > MAX_INDEX {
+            return Err(SrtpError::IndexExhausted);
+        }
+        let (header, rest) = out.split_at_mut_checked(header_len).ok_or(SrtpError::NoRoom)?;
+        let (body, rest) = rest.split_at_mut_checked(payload.len()).ok_or(SrtpError::NoRoom)?;
+        let tag = rest.get_mut(..self.overhead()).ok_or(SrtpError::NoRoom)?;
+        let iv = self.cipher.iv(ssrc, index);
+        let end = header_len + payload.len();
+        match &self.cipher.algorithm {
+            Algorithm::Gcm(key) => key
+                .seal_out_of_place_scatter(nonce(iv), Aad::from(header), payload, body, &[], tag)
+                .map_err(|_| SrtpError::NotSealed)?,
+            Algorithm::Cm(key) => {
+                body.copy_from_slice(payload);
+                key.apply(iv, body)?;
+                let (message, rest) = out.split_at_mut_checked(end).ok_or(SrtpError::NoRoom)?;
+                let tag = key.tag(message, &rollover_bytes(index));
+                *rest.first_chunk_mut().ok_or(SrtpError::NoRoom)? = tag;
+            }
+        }
+        Ok(end + self.overhead())
+    }
+}
+
+impl fmt::Debug for OutboundSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OutboundSession").field("suite", &self.cipher.suite).finish_non_exhaustive()
+    }
+}

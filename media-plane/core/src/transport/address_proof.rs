@@ -1,0 +1,106 @@
+//! The amplification bound: an address that has not shown that it receives what is sent to it gets
+//! at most three times the bytes it sent (RFC 9000 section 8.1 sets the same factor for QUIC).
+//!
+//! Pure accounting: one [`AddressProof`] per tuple of a transport. An ICE check proves that its
+//! sender knows the password, not that it is at its source address.
+
+/// How many bytes may be sent to an unproved address for each byte received from it.
+pub const AMPLIFICATION_FACTOR: u64 = 3;
+
+/// What one tuple has sent, been sent, and proved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AddressProof {
+    received: u64,
+    sent: u64,
+    proved: bool,
+}
+
+impl AddressProof {
+    /// Counts a datagram of `len` bytes that came from the tuple. Only datagrams that passed a
+    /// check of their own count: with junk counted, a forger would buy the budget he spends.
+    pub fn on_received(&mut self, len: usize) {
+        self.received = self.received.saturating_add(len as u64);
+    }
+
+    /// Asks to send `len` bytes and counts them when they may go.
+    #[must_use]
+    pub fn try_send(&mut self, len: usize) -> bool {
+        if self.proved {
+            return true;
+        }
+        let is_within = len as u64 <= self.remaining();
+        if is_within {
+            self.on_sent(len);
+        }
+        is_within
+    }
+
+    /// Counts what is sent whatever the bound: the answer to a check, which is shorter than it.
+    pub fn on_sent(&mut self, len: usize) {
+        self.sent = self.sent.saturating_add(len as u64);
+    }
+
+    /// Bytes that may be sent at this moment; `u64::MAX` once proved.
+    #[must_use]
+    pub fn remaining(&self) -> u64 {
+        if self.proved {
+            return u64::MAX;
+        }
+        self.received.saturating_mul(AMPLIFICATION_FACTOR).saturating_sub(self.sent)
+    }
+
+    /// Lifts the bound. Called when DTLS completed with the tuple, or when RTCP feedback from it
+    /// acknowledged packets that were sent to it.
+    pub fn proved(&mut self) {
+        self.proved = true;
+    }
+
+    #[must_use]
+    pub fn is_proved(&self) -> bool {
+        self.proved
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unproved_address_gets_three_times_what_it_sent_and_not_a_byte_more() {
+        let mut proof = AddressProof::default();
+        assert!(!proof.try_send(1));
+        proof.on_received(100);
+        assert!(proof.try_send(200));
+        assert!(!proof.try_send(101));
+        assert!(proof.try_send(100));
+        assert!(!proof.try_send(1));
+        proof.on_received(1);
+        assert_eq!(proof.remaining(), 3);
+        assert!(proof.try_send(3));
+    }
+
+    #[test]
+    fn a_refused_packet_costs_nothing() {
+        let mut proof = AddressProof::default();
+        proof.on_received(10);
+        assert!(!proof.try_send(1200));
+        assert_eq!(proof.remaining(), 30);
+    }
+
+    #[test]
+    fn a_proved_address_is_not_bounded() {
+        let mut proof = AddressProof::default();
+        proof.proved();
+        assert!(proof.is_proved());
+        assert!((0..1000).all(|_| proof.try_send(1500)));
+    }
+
+    #[test]
+    fn counters_at_their_end_do_not_wrap() {
+        let mut proof = AddressProof::default();
+        proof.on_received(usize::MAX);
+        proof.on_received(usize::MAX);
+        assert!(proof.try_send(usize::MAX));
+        assert!(!proof.try_send(usize::MAX));
+    }
+}

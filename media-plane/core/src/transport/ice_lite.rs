@@ -1,0 +1,204 @@
+//! The controlled, lite side of ICE (RFC 8445 section 2.5): it sends no checks, it answers them.
+//!
+//! A check that is not perfect is dropped without a word, so that nothing can be learnt from or
+//! reflected off the node. The peer nominates with USE-CANDIDATE, repeatedly if it likes; the
+//! latest nomination wins.
+
+mod credentials;
+mod tuples;
+
+pub use credentials::{CREDENTIAL_LEN, IceCredentials};
+pub use tuples::{TUPLES_MAX, Tuple};
+
+use crate::packet::stun::{BINDING_SUCCESS_MAX, BindingRequest, write_binding_success};
+use railgun_shared::limits::CONSENT_TIMEOUT;
+use railgun_shared::transport_parameters::IceState;
+use rand::Rng;
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::Instant;
+use thiserror::Error;
+use tuples::Tuples;
+
+/// Transaction ids a transport remembers: ten minutes of a client that checks every 2.5 s.
+const TRANSACTIONS_MAX: usize = 256;
+
+/// Why a well-formed check was dropped; only ever counted.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq, Hash)]
+pub enum IceDrop {
+    #[error("user fragment of another transport")]
+    WrongUfrag,
+    #[error("made without the password")]
+    WrongIntegrity,
+    /// A lite agent cannot take the controlling role, so there is no conflict to solve.
+    #[error("peer does not claim the controlling role")]
+    NotControlling,
+    #[error("transaction id seen from another address, or long ago")]
+    Replayed,
+}
+
+/// The answer to a valid check and what the check changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IceAnswer {
+    /// The first so many bytes of the buffer are to be sent to the check's source.
+    pub len: usize,
+    pub is_selected_changed: bool,
+    pub is_state_changed: bool,
+}
+
+/// ICE of one transport.
+#[derive(Debug)]
+pub struct IceLite {
+    current: IceCredentials,
+    /// Those in use before a restart, until the peer shows that it has the current ones.
+    previous: Option<IceCredentials>,
+    tuples: Tuples,
+    selected: Option<SocketAddr>,
+    is_nominated: bool,
+    is_lost: bool,
+    transactions: VecDeque<([u8; 12], SocketAddr)>,
+}
+
+impl IceLite {
+    pub fn new(rng: &mut impl Rng) -> Self {
+        Self {
+            current: IceCredentials::generate(rng),
+            previous: None,
+            tuples: Tuples::default(),
+            selected: None,
+            is_nominated: false,
+            is_lost: false,
+            transactions: VecDeque::new(),
+        }
+    }
+
+    /// What to tell the peer.
+    #[must_use]
+    pub fn credentials(&self) -> &IceCredentials {
+        &self.current
+    }
+
+    /// The user fragment that still works beside the current one, during a restart.
+    #[must_use]
+    pub fn previous_ufrag(&self) -> Option<&str> {
+        self.previous.as_ref().map(|it| it.ufrag.as_str())
+    }
+
+    /// Begins an ICE restart (RFC 8445 section 9). DTLS, SRTP and the selected tuple go on.
+    pub fn restart(&mut self, rng: &mut impl Rng) {
+        let replaced = std::mem::replace(&mut self.current, IceCredentials::generate(rng));
+        // A second restart before the first was seen: the peer still uses the oldest.
+        self.previous.get_or_insert(replaced);
+    }
+
+    /// Takes a check parsed from `datagram` and writes the answer to `out`.
+    pub fn handle_binding(
+        &mut self,
+        request: &BindingRequest<'_>,
+        datagram: &[u8],
+        source: SocketAddr,
+        now: Instant,
+        out: &mut [u8; BINDING_SUCCESS_MAX],
+    ) -> Result<IceAnswer, IceDrop> {
+        let credentials = self.credentials_of(request.local_ufrag()).ok_or(IceDrop::WrongUfrag)?;
+        if !request.verify_integrity(datagram, &credentials.key) {
+            return Err(IceDrop::WrongIntegrity);
+        }
+        if request.ice_controlling.is_none() {
+            return Err(IceDrop::NotControlling);
+        }
+        let len = write_binding_success(out, &request.transaction_id, source, &credentials.key);
+        let is_repeated = self.is_repeated(&request.transaction_id, source)?;
+
+        let before = (self.selected, self.state());
+        if !is_repeated {
+            if request.local_ufrag() == self.current.ufrag && self.previous.take().is_some() {
+                self.is_nominated = false;
+            }
+            self.tuples.checked(source, self.selected, now);
+            self.select(source, request.use_candidate);
+        }
+        // A retransmission is answered but is no sign of life: anyone could have kept it.
+        let tuple = self.tuples.get_mut(source).ok_or(IceDrop::Replayed)?;
+        tuple.proof.on_received(datagram.len());
+        tuple.proof.on_sent(len);
+        Ok(IceAnswer {
+            len,
+            is_selected_changed: before.0 != self.selected,
+            is_state_changed: before.1 != self.state(),
+        })
+    }
+
+    fn credentials_of(&self, ufrag: &str) -> Option<&IceCredentials> {
+        let candidates = std::iter::once(&self.current).chain(&self.previous);
+        candidates.into_iter().find(|it| it.ufrag == ufrag)
+    }
+
+    fn is_repeated(&mut self, transaction_id: &[u8; 12], source: SocketAddr) -> Result<bool, IceDrop> {
+        match self.transactions.iter().find(|(id, _)| id == transaction_id) {
+            Some((_, first_source)) if *first_source != source => Err(IceDrop::Replayed),
+            Some(_) => Ok(true),
+            None => {
+                if self.transactions.len() == TRANSACTIONS_MAX {
+                    self.transactions.pop_front();
+                }
+                self.transactions.push_back((*transaction_id, source));
+                Ok(false)
+            }
+        }
+    }
+
+    /// Until there is a nomination, the first tuple will do: DTLS need not wait.
+    fn select(&mut self, source: SocketAddr, is_nomination: bool) {
+        self.is_lost = false;
+        if is_nomination || self.selected.is_none() {
+            self.selected = Some(source);
+        }
+        self.is_nominated |= is_nomination;
+    }
+
+    /// Forgets tuples without consent (RFC 7675). Without the selected one, the tuple of the
+    /// latest check is selected; without any, the state is `disconnected`.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.tuples.expire(CONSENT_TIMEOUT, now);
+        let is_selected_gone = self.selected.is_some_and(|address| self.tuples.get(address).is_none());
+        if is_selected_gone {
+            self.selected = self.tuples.latest().map(|tuple| tuple.address);
+            self.is_nominated = false;
+            self.is_lost = self.selected.is_none();
+        }
+    }
+
+    /// When [`Self::handle_timeout`] is due.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Instant> {
+        self.tuples.oldest_check_at().map(|at| at + CONSENT_TIMEOUT)
+    }
+
+    #[must_use]
+    pub fn state(&self) -> IceState {
+        match (self.selected, self.is_nominated) {
+            (Some(_), true) => IceState::Completed,
+            (Some(_), false) => IceState::Connected,
+            (None, _) if self.is_lost => IceState::Disconnected,
+            (None, _) => IceState::New,
+        }
+    }
+
+    /// Where media goes.
+    #[must_use]
+    pub fn selected(&self) -> Option<SocketAddr> {
+        self.selected
+    }
+
+    /// The tuple of `address`, if a check from there was valid and its consent has not expired.
+    #[must_use]
+    pub fn tuple(&self, address: SocketAddr) -> Option<&Tuple> {
+        self.tuples.get(address)
+    }
+
+    #[must_use]
+    pub fn tuple_mut(&mut self, address: SocketAddr) -> Option<&mut Tuple> {
+        self.tuples.get_mut(address)
+    }
+}

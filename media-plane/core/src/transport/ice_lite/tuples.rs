@@ -1,0 +1,63 @@
+//! The addresses from which a transport's peer has passed a check.
+
+use crate::transport::address_proof::AddressProof;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// Addresses one transport keeps; Chromium uses one per local interface and address family.
+pub const TUPLES_MAX: usize = 8;
+
+/// One address of the peer, all transports of a worker sharing its socket.
+#[derive(Clone, Copy, Debug)]
+pub struct Tuple {
+    pub address: SocketAddr,
+    pub proof: AddressProof,
+    pub(super) last_check_at: Instant,
+}
+
+/// At most [`TUPLES_MAX`] of them.
+#[derive(Debug, Default)]
+pub(super) struct Tuples {
+    entries: Vec<Tuple>,
+}
+
+impl Tuples {
+    pub(super) fn get_mut(&mut self, address: SocketAddr) -> Option<&mut Tuple> {
+        self.entries.iter_mut().find(|tuple| tuple.address == address)
+    }
+
+    pub(super) fn get(&self, address: SocketAddr) -> Option<&Tuple> {
+        self.entries.iter().find(|tuple| tuple.address == address)
+    }
+
+    /// Notes a valid check from `address`. A new one takes the place of that whose last check
+    /// is the longest ago, but never of `selected`.
+    pub(super) fn checked(&mut self, address: SocketAddr, selected: Option<SocketAddr>, now: Instant) {
+        let known = self.entries.iter().position(|tuple| tuple.address == address);
+        let mut tuple = match known {
+            Some(index) => self.entries.swap_remove(index),
+            None => Tuple { address, proof: AddressProof::default(), last_check_at: now },
+        };
+        tuple.last_check_at = now;
+        if self.entries.len() == TUPLES_MAX {
+            let oldest = self.entries.iter().enumerate().filter(|(_, tuple)| Some(tuple.address) != selected);
+            if let Some((index, _)) = oldest.min_by_key(|(_, tuple)| tuple.last_check_at) {
+                self.entries.swap_remove(index);
+            }
+        }
+        self.entries.push(tuple);
+    }
+
+    /// Forgets every tuple whose last check is `timeout` ago.
+    pub(super) fn expire(&mut self, timeout: Duration, now: Instant) {
+        self.entries.retain(|tuple| now.saturating_duration_since(tuple.last_check_at) < timeout);
+    }
+
+    pub(super) fn latest(&self) -> Option<&Tuple> {
+        self.entries.iter().max_by_key(|tuple| tuple.last_check_at)
+    }
+
+    pub(super) fn oldest_check_at(&self) -> Option<Instant> {
+        self.entries.iter().map(|tuple| tuple.last_check_at).min()
+    }
+}

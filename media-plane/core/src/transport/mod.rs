@@ -1,0 +1,9 @@
+//! What makes a client's UDP address trustworthy: ICE-lite, the DTLS handshake, the address proof.
+//!
+//! A datagram reaches DTLS only from a tuple that passed an ICE check, and SRTP keys exist only
+//! after the peer's certificate matched the digest it signalled.
+
+pub mod address_proof;
+pub mod ice_lite;
+pub mod dtls;
+pub(crate) mod webrtc_transport;

@@ -1,0 +1,234 @@
+//! One client's association with the node in one direction: ICE, DTLS, SRTP keys, and what runs
+//! over them.
+
+use super::dtls::{DtlsOutput, DtlsTransport, POLL_BUFFER_LEN};
+use super::ice_lite::IceLite;
+use crate::arena::{ConsumerKey, ProducerKey, RoomKey};
+use crate::feedback::reception::Reception;
+use crate::room::producer::Encoding;
+use crate::send_batch::SendBatch;
+use crate::srtp::{
+    InboundControl, InboundSession, InboundStream, MAX_RTCP_OVERHEAD, OutboundControl, OutboundSession,
+};
+use railgun_shared::ids::{SessionId, TransportId};
+use railgun_shared::transport_parameters::{DtlsParameters, DtlsState, IceState, TransportDirection};
+use std::net::SocketAddr;
+use std::time::Instant;
+
+/// SSRCs a transport takes: four sources of up to three layers, or each with a retransmission stream.
+const STREAMS_MAX: usize = 16;
+/// MIDs a transport remembers as used.
+const MIDS_MAX: usize = 256;
+/// Plain bytes of one RTCP packet that we send.
+const CONTROL_BYTES_MAX: usize = 1300;
+
+#[derive(Debug)]
+pub(crate) struct WebRtcTransport {
+    pub(crate) id: TransportId,
+    pub(crate) room: RoomKey,
+    pub(crate) session: SessionId,
+    pub(crate) direction: TransportDirection,
+    pub(crate) ice: IceLite,
+    /// What `connectTransport` brought, and the association made from it.
+    pub(crate) connect: Option<(DtlsParameters, DtlsTransport)>,
+    pub(crate) dtls_state: DtlsState,
+    pub(crate) ice_state: IceState,
+    pub(crate) keys: Option<Keys>,
+    /// Where everything is sent to, as `ice` selected it.
+    pub(crate) selected: Option<SocketAddr>,
+    /// The selected address has shown that it receives.
+    pub(crate) is_proved: bool,
+    /// Addresses that lead here, each with its last valid check.
+    pub(crate) addresses: Vec<(SocketAddr, Instant)>,
+    pub(crate) streams: Vec<Stream>,
+    pub(crate) producers: Vec<ProducerKey>,
+    pub(crate) consumers: Vec<ConsumerKey>,
+    /// Of the client: that of all its producers here.
+    pub(crate) cname: Option<String>,
+    used_mids: Vec<String>,
+    pub(crate) next_mid: u32,
+    pub(crate) next_transport_cc: u16,
+    /// Who reports on the client's streams.
+    pub(crate) local_ssrc: u32,
+    pub(crate) local_cname: String,
+    pub(crate) reports_at: Option<Instant>,
+    /// The entry of the timer queue that is valid.
+    pub(crate) wake: Option<Instant>,
+}
+
+/// The four sessions that the handshake keyed.
+#[derive(Debug)]
+pub(crate) struct Keys {
+    pub(crate) inbound: InboundSession,
+    pub(crate) inbound_control: InboundControl,
+    pub(crate) outbound: OutboundSession,
+    pub(crate) outbound_control: OutboundControl,
+}
+
+/// One SSRC that the client sends.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    pub(crate) ssrc: u32,
+    pub(crate) producer: ProducerKey,
+    pub(crate) srtp: InboundStream,
+    pub(crate) reception: Reception,
+}
+
+impl Stream {
+    pub(crate) fn new(ssrc: u32, producer: ProducerKey, srtp: InboundStream) -> Self {
+        Self { ssrc, producer, srtp, reception: Reception::default() }
+    }
+}
+
+/// What a new transport is made of.
+#[derive(Debug)]
+pub(crate) struct Birth {
+    pub(crate) id: TransportId,
+    pub(crate) room: RoomKey,
+    pub(crate) session: SessionId,
+    pub(crate) direction: TransportDirection,
+    pub(crate) ice: IceLite,
+    pub(crate) local_ssrc: u32,
+    pub(crate) local_cname: String,
+}
+
+impl WebRtcTransport {
+    pub(crate) fn new(birth: Birth) -> Self {
+        Self {
+            id: birth.id,
+            room: birth.room,
+            session: birth.session,
+            direction: birth.direction,
+            ice: birth.ice,
+            connect: None,
+            dtls_state: DtlsState::New,
+            ice_state: IceState::New,
+            keys: None,
+            selected: None,
+            is_proved: false,
+            addresses: Vec::new(),
+            streams: Vec::new(),
+            producers: Vec::new(),
+            consumers: Vec::new(),
+            cname: None,
+            used_mids: Vec::new(),
+            next_mid: 0,
+            next_transport_cc: 0,
+            local_ssrc: birth.local_ssrc,
+            local_cname: birth.local_cname,
+            reports_at: None,
+            wake: None,
+        }
+    }
+
+    pub(crate) fn is_connect_accepted(&self) -> bool {
+        self.connect.is_some() && !self.is_failed()
+    }
+
+    pub(crate) fn is_failed(&self) -> bool {
+        matches!(self.dtls_state, DtlsState::Failed | DtlsState::Closed)
+            || self.ice_state == IceState::Disconnected
+    }
+
+    #[inline]
+    pub(crate) fn stream(&self, ssrc: u32) -> Option<&Stream> {
+        self.streams.iter().find(|stream| stream.ssrc == ssrc)
+    }
+
+    #[inline]
+    pub(crate) fn stream_mut(&mut self, ssrc: u32) -> Option<&mut Stream> {
+        self.streams.iter_mut().find(|stream| stream.ssrc == ssrc)
+    }
+
+    pub(crate) fn has_stream(&self, ssrc: u32) -> bool {
+        self.stream(ssrc).is_some()
+    }
+
+    pub(crate) fn has_room_for(&self, streams: usize) -> bool {
+        self.streams.len() + streams <= STREAMS_MAX
+    }
+
+    /// Marks a MID as used for the transport's life; false if it already was, or there is no room.
+    pub(crate) fn claim_mid(&mut self, mid: &str) -> bool {
+        if self.used_mids.len() >= MIDS_MAX || self.used_mids.iter().any(|used| used == mid) {
+            return false;
+        }
+        self.used_mids.push(mid.into());
+        true
+    }
+
+    /// Knows a producer's declared SSRCs from now on, those of retransmissions included.
+    pub(crate) fn bind_declared(&mut self, producer: ProducerKey, encodings: &[Encoding]) {
+        for ssrc in encodings.iter().flat_map(|encoding| [encoding.ssrc, encoding.rtx_ssrc]).flatten() {
+            self.streams.push(Stream::new(ssrc, producer, InboundStream::default()));
+        }
+    }
+
+    pub(crate) fn forget_producer(&mut self, producer: ProducerKey) {
+        self.streams.retain(|stream| stream.producer != producer);
+        self.producers.retain(|other| *other != producer);
+    }
+
+    /// Whether `len` bytes may go to the selected address, which then count as sent.
+    #[inline]
+    pub(crate) fn may_send(&mut self, len: usize) -> bool {
+        self.is_proved || self.may_send_unproved(len)
+    }
+
+    fn may_send_unproved(&mut self, len: usize) -> bool {
+        let tuple = self.selected.and_then(|selected| self.ice.tuple_mut(selected));
+        tuple.is_some_and(|tuple| tuple.proof.try_send(len))
+    }
+
+    /// The selected address receives what is sent to it.
+    pub(crate) fn prove(&mut self) {
+        if let Some(tuple) = self.selected.and_then(|selected| self.ice.tuple_mut(selected)) {
+            tuple.proof.proved();
+            self.is_proved = true;
+        }
+    }
+
+    /// When it wants to be looked at next.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        let handshake = self.connect.as_ref().and_then(|(_, dtls)| dtls.next_timeout());
+        [handshake, self.ice.next_timeout(), self.reports_at].into_iter().flatten().min()
+    }
+
+    /// Sends a datagram that needs no SRTP, if there is somewhere it may go.
+    pub(crate) fn send_plain(&mut self, sends: &mut SendBatch, datagram: &[u8]) {
+        let Some(to) = self.selected.filter(|_| self.may_send(datagram.len())) else { return };
+        sends.write(to, datagram.len(), |out| {
+            out.copy_from_slice(datagram);
+            datagram.len()
+        });
+    }
+
+    /// Tells the client over DTLS that this transport is closed.
+    pub(crate) fn say_goodbye(&mut self, sends: &mut SendBatch) {
+        let Some((parameters, mut dtls)) = self.connect.take() else { return };
+        dtls.close();
+        let mut buffer = [0; POLL_BUFFER_LEN];
+        while let DtlsOutput::Packet(len) = dtls.poll(&mut buffer) {
+            self.send_plain(sends, buffer.get(..len).unwrap_or_default());
+        }
+        self.connect = Some((parameters, dtls));
+    }
+
+    /// Seals and sends the RTCP that `write` makes, if there are keys and an address.
+    pub(crate) fn send_control(
+        &mut self,
+        sends: &mut SendBatch,
+        write: impl FnOnce(&mut [u8]) -> Option<usize>,
+    ) {
+        let (Some(to), true) = (self.selected, self.keys.is_some()) else { return };
+        let max = CONTROL_BYTES_MAX + MAX_RTCP_OVERHEAD;
+        sends.write(to, max, |out| {
+            let Some(len) = out.get_mut(..CONTROL_BYTES_MAX).and_then(write) else { return 0 };
+            if !self.may_send(len + MAX_RTCP_OVERHEAD) {
+                return 0;
+            }
+            let Some(keys) = &mut self.keys else { return 0 };
+            keys.outbound_control.seal_rtcp(out, len).unwrap_or(0)
+        });
+    }
+}

@@ -1,0 +1,203 @@
+//! Every setting of a media node: its key, its default, and what is allowed.
+//!
+//! A setting comes from a flag, else from the environment (`RAILGUN_` and the key in capitals, dots
+//! as underscores: `rtc.port_min` is `RAILGUN_RTC_PORT_MIN`), else from the TOML file, else its
+//! default. `MEDIASOUP_ANNOUNCED_IP` is read where `RAILGUN_ANNOUNCED_ADDRESS` is not set.
+
+mod settings;
+
+pub use settings::{ConfigError, Sources};
+
+use railgun_media_core::transport::dtls::DtlsVersion;
+use railgun_shared::ids::NodeId;
+use railgun_shared::limits::{RTC_PORT_MAX, RTC_PORT_MIN};
+use settings::Settings;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+
+/// Threads that are started when `workers` is not set, however many processors there are.
+const WORKERS_DEFAULT_MAX: usize = 4;
+const WORKERS_MAX: usize = 64;
+const ANNOUNCED_MAX: usize = 8;
+
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `node_id`
+    pub node_id: String,
+    /// `announced_address`: what clients are told to send to, best first.
+    pub announced: Vec<IpAddr>,
+    /// `workers`: threads, each with a port and rooms of its own.
+    pub workers: usize,
+    /// `dtls_version`
+    pub dtls_version: DtlsVersion,
+    pub rtc: RtcConfig,
+    pub rpc: RpcConfig,
+    /// `health.listen`: where `/healthz`, `/readyz` and `/metrics` are served.
+    pub health_listen: SocketAddr,
+}
+
+#[derive(Clone, Debug)]
+pub struct RtcConfig {
+    /// `rtc.listen_ip`. Unset: the loopback address if only loopback is announced (an answer from
+    /// another address than the announced one would be no answer), else every address.
+    pub listen_ip: Option<IpAddr>,
+    /// `rtc.port_min`, `rtc.port_max`: each worker takes the first free UDP port.
+    pub port_min: u16,
+    pub port_max: u16,
+}
+
+/// Where control-planes connect, when they are other processes.
+#[derive(Clone, Debug)]
+pub struct RpcConfig {
+    /// `rpc.listen`
+    pub listen: SocketAddr,
+    /// `rpc.insecure`: plain text, on loopback only.
+    pub insecure: bool,
+    /// `tls.ca`, `tls.cert`, `tls.key`
+    pub tls: Option<TlsFiles>,
+}
+
+/// PEM files. Whoever connects must show a certificate signed by `ca`.
+#[derive(Clone, Debug)]
+pub struct TlsFiles {
+    pub ca: PathBuf,
+    pub cert: PathBuf,
+    pub key: PathBuf,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            node_id: "media-1".into(),
+            announced: vec![Ipv4Addr::LOCALHOST.into()],
+            workers: processors.min(WORKERS_DEFAULT_MAX),
+            dtls_version: DtlsVersion::default(),
+            rtc: RtcConfig { listen_ip: None, port_min: RTC_PORT_MIN, port_max: RTC_PORT_MAX },
+            rpc: RpcConfig {
+                listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 50_051)),
+                insecure: false,
+                tls: None,
+            },
+            health_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 50_052)),
+        }
+    }
+}
+
+const ADDRESS: &str = "an address and port such as 127.0.0.1:50051";
+const VERSIONS: [(&str, DtlsVersion); 3] =
+    [("1.2", DtlsVersion::Dtls12), ("1.3", DtlsVersion::Dtls13), ("auto", DtlsVersion::Auto)];
+
+impl Config {
+    /// Key and meaning; flags are the keys with dashes.
+    pub const KEYS: [(&'static str, &'static str); 13] = [
+        ("node_id", "The node's name, unique in the cluster [media-1]"),
+        ("announced_address", "IP addresses that clients are told to send to [127.0.0.1]"),
+        ("workers", "Media threads, each with its own UDP port [one per processor, at most 4]"),
+        ("dtls_version", "1.2, 1.3 or auto [1.2]"),
+        ("rtc.listen_ip", "Where UDP is received [every address; loopback if only that is announced]"),
+        ("rtc.port_min", "First UDP port for media [40000]"),
+        ("rtc.port_max", "Last UDP port for media [49999]"),
+        ("rpc.listen", "Where control-planes connect [127.0.0.1:50051]"),
+        ("rpc.insecure", "true: plain text instead of mutual TLS, on loopback only [false]"),
+        ("tls.ca", "PEM file of the authority that signs control-planes' certificates"),
+        ("tls.cert", "PEM file of this node's certificate"),
+        ("tls.key", "PEM file of this node's key"),
+        ("health.listen", "Where /healthz, /readyz and /metrics are served [127.0.0.1:50052]"),
+    ];
+
+    /// This configuration with whatever `sources` set put over it.
+    pub fn with(self, sources: &Sources<'_>) -> Result<Self, ConfigError> {
+        let settings = Settings::gather(&Self::KEYS.map(|(key, _)| key), sources)?;
+        let config = Self {
+            node_id: node_id(&settings)?.unwrap_or(self.node_id),
+            announced: settings
+                .parsed_list("announced_address", ANNOUNCED)?
+                .unwrap_or(self.announced),
+            workers: settings.parsed("workers", WORKERS)?.unwrap_or(self.workers),
+            dtls_version: settings.one_of("dtls_version", &VERSIONS)?.unwrap_or(self.dtls_version),
+            rtc: RtcConfig {
+                listen_ip: settings
+                    .parsed("rtc.listen_ip", "an IP address such as 0.0.0.0 or ::")?
+                    .or(self.rtc.listen_ip),
+                port_min: settings.parsed("rtc.port_min", PORT)?.unwrap_or(self.rtc.port_min),
+                port_max: settings.parsed("rtc.port_max", PORT)?.unwrap_or(self.rtc.port_max),
+            },
+            rpc: RpcConfig {
+                listen: settings.parsed("rpc.listen", ADDRESS)?.unwrap_or(self.rpc.listen),
+                insecure: settings.parsed("rpc.insecure", "true or false")?.unwrap_or(self.rpc.insecure),
+                tls: tls_files(&settings)?.or(self.rpc.tls),
+            },
+            health_listen: settings.parsed("health.listen", ADDRESS)?.unwrap_or(self.health_listen),
+        };
+        config.check(&settings)?;
+        Ok(config)
+    }
+
+    /// What no single value shows.
+    fn check(&self, settings: &Settings) -> Result<(), ConfigError> {
+        let RtcConfig { port_min, port_max, .. } = self.rtc;
+        if port_min == 0 {
+            return Err(settings.wrong("rtc.port_min", PORT));
+        }
+        if port_max < port_min {
+            return Err(settings.wrong("rtc.port_max", &format!("a port from {port_min} (rtc.port_min) to 65535")));
+        }
+        if self.workers == 0 || self.workers > WORKERS_MAX {
+            return Err(settings.wrong("workers", WORKERS));
+        }
+        let ports = usize::from(port_max - port_min) + 1;
+        if self.workers > ports {
+            return Err(settings.wrong("workers", &format!("at most {ports}, one per port of the range")));
+        }
+        let reachable = |ip: &IpAddr| !ip.is_unspecified() && !ip.is_multicast();
+        let fits = (1..=ANNOUNCED_MAX).contains(&self.announced.len());
+        if !fits || !self.announced.iter().all(reachable) {
+            return Err(settings.wrong("announced_address", ANNOUNCED));
+        }
+        if self.listen_ip().is_ipv4() && self.announced.iter().any(IpAddr::is_ipv6) {
+            return Err(settings.wrong("announced_address", "IPv4 addresses, or set rtc.listen_ip to ::"));
+        }
+        if self.rpc.insecure && !self.rpc.listen.ip().is_loopback() {
+            return Err(settings.wrong("rpc.insecure", "false, or a loopback address for rpc.listen"));
+        }
+        Ok(())
+    }
+
+    /// Where workers bind.
+    pub fn listen_ip(&self) -> IpAddr {
+        let first = self.announced.first().copied();
+        match (self.rtc.listen_ip, first) {
+            (Some(ip), _) => ip,
+            (None, Some(only)) if self.announced.len() == 1 && only.is_loopback() => only,
+            (None, _) if self.announced.iter().any(IpAddr::is_ipv6) => Ipv6Addr::UNSPECIFIED.into(),
+            (None, _) => Ipv4Addr::UNSPECIFIED.into(),
+        }
+    }
+}
+
+const ANNOUNCED: &str = "1 to 8 IP addresses that clients can reach, not 0.0.0.0 or ::";
+const WORKERS: &str = "a number from 1 to 64";
+const PORT: &str = "a port from 1 to 65535";
+
+fn node_id(settings: &Settings) -> Result<Option<String>, ConfigError> {
+    let Some(text) = settings.text("node_id")? else { return Ok(None) };
+    let allowed = "1 to 64 printable characters";
+    NodeId::new(text.clone()).map(|_| Some(text)).map_err(|_| settings.wrong("node_id", allowed))
+}
+
+fn tls_files(settings: &Settings) -> Result<Option<TlsFiles>, ConfigError> {
+    let path = |key| settings.text(key).map(|text| text.map(PathBuf::from));
+    match (path("tls.ca")?, path("tls.cert")?, path("tls.key")?) {
+        (None, None, None) => Ok(None),
+        (Some(ca), Some(cert), Some(key)) => Ok(Some(TlsFiles { ca, cert, key })),
+        (ca, cert, _) => {
+            let missing = match (ca, cert) {
+                (None, _) => "tls.ca",
+                (_, None) => "tls.cert",
+                _ => "tls.key",
+            };
+            Err(settings.wrong(missing, "a PEM file: tls.ca, tls.cert and tls.key go together"))
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The control link: commands in, replies and room events out, each room's in the engine's order.
+//!
+//! A frame walks `server` (read, checked) → `switchboard` (whose it is, which worker has the room)
+//! → the worker; replies and events walk back through the switchboard alone, so that every stream
+//! sees one order.
+
+mod rooms;
+mod server;
+mod switchboard;
+
+pub(crate) use server::{Identity, MediaNodeService};
+pub(crate) use switchboard::{Input, Switchboard};

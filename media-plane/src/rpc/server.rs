@@ -1,0 +1,119 @@
+//! The gRPC service: reads frames, and hands each stream's to the switchboard in their order.
+
+use super::switchboard::Input;
+use railgun_shared::ids::BootId;
+use railgun_shared::media_rpc::wire::decode_command;
+use railgun_shared::media_rpc::wire::proto::media_node_server::MediaNode;
+use railgun_shared::media_rpc::wire::proto::{ControlFrame, DescribeRequest, NodeDescription, NodeFrame};
+use railgun_shared::signal::{ErrorBody, ErrorCode};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::{mpsc, oneshot};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
+use tracing::debug;
+
+/// Frames that wait for a stream to be written; one more closes the stream.
+const FRAMES_MAX: usize = 4096;
+
+/// What does not change while the process runs.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    pub(crate) node_id: String,
+    pub(crate) boot: BootId,
+    /// One per worker, as clients are told.
+    pub(crate) media_addresses: Vec<SocketAddr>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct MediaNodeService {
+    identity: Arc<Identity>,
+    inputs: mpsc::Sender<Input>,
+    next_stream: Arc<AtomicU64>,
+}
+
+impl MediaNodeService {
+    pub(crate) fn new(identity: Identity, inputs: mpsc::Sender<Input>) -> Self {
+        Self { identity: Arc::new(identity), inputs, next_stream: Arc::default() }
+    }
+
+    async fn population(&self) -> Option<(usize, usize)> {
+        let (asker, answer) = oneshot::channel();
+        self.inputs.send(Input::Population(asker)).await.ok()?;
+        answer.await.ok()
+    }
+}
+
+#[tonic::async_trait]
+impl MediaNode for MediaNodeService {
+    type ControlStream = ReceiverStream<Result<NodeFrame, Status>>;
+
+    async fn control(
+        &self,
+        request: Request<Streaming<ControlFrame>>,
+    ) -> Result<Response<Self::ControlStream>, Status> {
+        let stream = self.next_stream.fetch_add(1, Ordering::Relaxed);
+        let (frames, outgoing) = mpsc::channel(FRAMES_MAX);
+        let (alive, given_up) = oneshot::channel();
+        self.inputs.send(Input::Opened { stream, frames, alive }).await.map_err(|_| stopping())?;
+        tokio::spawn(read(request.into_inner(), stream, self.inputs.clone(), given_up));
+        Ok(Response::new(ReceiverStream::new(outgoing)))
+    }
+
+    async fn describe(
+        &self,
+        _request: Request<DescribeRequest>,
+    ) -> Result<Response<NodeDescription>, Status> {
+        let (rooms, sessions) = self.population().await.ok_or_else(stopping)?;
+        let identity = &self.identity;
+        Ok(Response::new(NodeDescription {
+            node_id: identity.node_id.clone(),
+            boot_id: identity.boot.to_string(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            media_addresses: identity.media_addresses.iter().map(ToString::to_string).collect(),
+            rooms: u32::try_from(rooms).unwrap_or(u32::MAX),
+            sessions: u32::try_from(sessions).unwrap_or(u32::MAX),
+        }))
+    }
+}
+
+fn stopping() -> Status {
+    Status::unavailable("the node is stopping")
+}
+
+/// Reads a stream until it ends or the switchboard gives it up. Sending waits when the switchboard
+/// is busy, which holds this stream's client back by HTTP/2's flow control.
+async fn read(
+    mut incoming: Streaming<ControlFrame>,
+    stream: u64,
+    inputs: mpsc::Sender<Input>,
+    mut given_up: oneshot::Receiver<()>,
+) {
+    loop {
+        let frame = tokio::select! {
+            _ = &mut given_up => break,
+            frame = incoming.message() => frame,
+        };
+        let frame = match frame {
+            Ok(Some(frame)) => frame,
+            Ok(None) => break,
+            Err(status) => {
+                debug!(stream, %status, "control stream broke");
+                break;
+            }
+        };
+        let request = frame.request;
+        let input = match decode_command(frame) {
+            Ok((request, address, command)) => Input::Command { stream, request, address, command },
+            Err(error) => {
+                let error = ErrorBody::new(ErrorCode::InvalidPayload, error.to_string());
+                Input::Unreadable { stream, request, error }
+            }
+        };
+        if inputs.send(input).await.is_err() {
+            break;
+        }
+    }
+    let _ = inputs.send(Input::Ended { stream }).await;
+}

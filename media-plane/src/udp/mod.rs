@@ -1,0 +1,11 @@
+//! A worker's UDP socket: bursts in by `recvmmsg` and GRO, whole batches out by `sendmmsg` and GSO.
+//!
+//! All unsafe code of the media node is in this folder.
+
+mod recv;
+mod send;
+mod socket;
+
+pub use recv::Receiver;
+pub use send::{SendCounters, Sender};
+pub use socket::{BindError, RtcSocket};

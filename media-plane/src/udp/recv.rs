@@ -1,0 +1,113 @@
+//! Step 1 of the packet path: a burst from the kernel, split into datagrams where it lies.
+
+use super::RtcSocket;
+use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSockRef};
+use railgun_media_core::Datagram;
+use std::io::{self, IoSliceMut};
+use std::net::SocketAddr;
+
+/// The longest message: GRO joins datagrams of one sender up to a 16-bit length.
+const MESSAGE_BYTES: usize = 64 * 1024;
+
+/// Buffers for one `recvmmsg`, used again and again.
+#[derive(Debug)]
+pub struct Receiver {
+    bytes: Vec<u8>,
+    metas: [RecvMeta; BATCH_SIZE],
+    /// Always empty between bursts; keeps the allocation of the list of datagrams.
+    spare: Vec<Datagram<'static>>,
+}
+
+impl Default for Receiver {
+    fn default() -> Self {
+        Self {
+            bytes: vec![0; MESSAGE_BYTES * BATCH_SIZE],
+            metas: [RecvMeta::default(); BATCH_SIZE],
+            spare: Vec::with_capacity(256),
+        }
+    }
+}
+
+impl Receiver {
+    /// Receives what is there, without waiting, and gives it to `take` as one slice. Returns
+    /// whether there may be more.
+    pub fn receive(
+        &mut self,
+        socket: &RtcSocket,
+        take: impl FnOnce(&mut [Datagram<'_>]),
+    ) -> io::Result<bool> {
+        let mut chunks = self.bytes.chunks_exact_mut(MESSAGE_BYTES);
+        let mut buffers: [IoSliceMut<'_>; BATCH_SIZE] =
+            std::array::from_fn(|_| IoSliceMut::new(chunks.next().unwrap_or_default()));
+        let reference = UdpSockRef::from(socket.as_socket());
+        let messages = match socket.state().recv(reference, &mut buffers, &mut self.metas) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+            result => result?,
+        };
+        let mut datagrams = recycle(std::mem::take(&mut self.spare));
+        let filled = self.bytes.chunks_exact_mut(MESSAGE_BYTES).zip(&self.metas).take(messages);
+        for (buffer, meta) in filled {
+            let source = SocketAddr::new(meta.addr.ip().to_canonical(), meta.addr.port());
+            let bytes = buffer.get_mut(..meta.len).unwrap_or_default();
+            // An empty datagram has stride 0, and chunks of 0 would panic.
+            let split = bytes.chunks_mut(meta.stride.max(1));
+            datagrams.extend(split.map(|bytes| Datagram { source, bytes }));
+        }
+        take(&mut datagrams);
+        self.spare = recycle(datagrams);
+        Ok(messages == BATCH_SIZE)
+    }
+}
+
+/// The same allocation as an empty list of another lifetime: `collect` works in place when the
+/// elements' layout is the same (and would merely allocate if it ever did not).
+fn recycle<'b>(mut datagrams: Vec<Datagram<'_>>) -> Vec<Datagram<'b>> {
+    datagrams.clear();
+    datagrams.into_iter().map_while(|_| None).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{IpAddr, UdpSocket};
+
+    fn collect(receiver: &mut Receiver, socket: &RtcSocket) -> Vec<(SocketAddr, Vec<u8>)> {
+        let mut got = Vec::new();
+        let keep = |datagrams: &mut [Datagram<'_>]| {
+            got.extend(datagrams.iter().map(|datagram| (datagram.source, datagram.bytes.to_vec())));
+        };
+        receiver.receive(socket, keep).unwrap();
+        got
+    }
+
+    #[test]
+    fn a_burst_arrives_in_order_and_empty_datagrams_do_no_harm() {
+        let socket = RtcSocket::bind(IpAddr::from([127, 0, 0, 1]), 0..=0).unwrap();
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let mut receiver = Receiver::default();
+        assert!(collect(&mut receiver, &socket).is_empty());
+        for bytes in [&b"one"[..], b"", b"three"] {
+            sender.send_to(bytes, socket.address()).unwrap();
+        }
+        let from = sender.local_addr().unwrap();
+        let got = collect(&mut receiver, &socket);
+        assert_eq!(got, [(from, b"one".to_vec()), (from, b"three".to_vec())]);
+    }
+
+    #[test]
+    fn an_ipv4_sender_is_seen_as_one_on_a_socket_that_takes_both() {
+        let socket = RtcSocket::bind(IpAddr::from([0; 16]), 0..=0).unwrap();
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        sender.send_to(b"hello", ("127.0.0.1", socket.address().port())).unwrap();
+        let got = collect(&mut Receiver::default(), &socket);
+        assert_eq!(got, [(sender.local_addr().unwrap(), b"hello".to_vec())]);
+    }
+
+    #[test]
+    fn the_list_of_datagrams_is_allocated_once() {
+        let list: Vec<Datagram<'_>> = Vec::with_capacity(100);
+        let (place, capacity) = (list.as_ptr().addr(), list.capacity());
+        let again = recycle(list);
+        assert_eq!((again.as_ptr().addr(), again.capacity()), (place, capacity));
+    }
+}

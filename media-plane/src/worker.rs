@@ -1,0 +1,272 @@
+//! THE LOOP. One thread, one socket, one engine with its own rooms; nothing here is shared with
+//! another worker, so a packet meets no lock, no channel and no task between the two system calls.
+
+use crate::metrics::WorkerGauges;
+use crate::udp::{Receiver, RtcSocket, Sender};
+use mio::{Events, Interest, Poll, Token, Waker};
+use railgun_media_core::{Datagram, Engine, EngineConfig, Notice};
+use railgun_shared::media_rpc::{Address, Command};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver as Inbox, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+use tracing::{error, warn};
+
+/// Commands that wait for a worker; one more is refused.
+const INBOX_MAX: usize = 4096;
+/// Bursts of datagrams before commands have their turn.
+const BURSTS_PER_TURN: usize = 8;
+/// Datagrams given to the engine at once: what they fan out to has to fit one send batch.
+const DATAGRAMS_AT_ONCE: usize = 64;
+const COMMANDS_PER_TURN: usize = 64;
+/// How soon a worker tries again to hand over notices that found no room.
+const NOTICE_RETRY: Duration = Duration::from_millis(5);
+/// How often the gauges are brought up to date.
+const GAUGE_INTERVAL: Duration = Duration::from_secs(1);
+
+const SOCKET: Token = Token(0);
+const WAKER: Token = Token(1);
+
+/// What a worker tells the switchboard, in the engine's order.
+#[derive(Debug)]
+pub(crate) struct WorkerNotice {
+    pub(crate) worker: usize,
+    pub(crate) told: Told,
+}
+
+#[derive(Debug)]
+pub(crate) enum Told {
+    Notice(Notice),
+    /// The thread is gone, and with it its rooms.
+    Died,
+}
+
+enum Order {
+    Command { tag: u64, address: Address, command: Command },
+    Stop,
+}
+
+/// The handle of a running worker.
+#[derive(Debug)]
+pub(crate) struct WorkerHandle {
+    inbox: SyncSender<Order>,
+    waker: Arc<Waker>,
+    thread: JoinHandle<()>,
+}
+
+impl WorkerHandle {
+    /// Hands a command over without waiting; false if the worker has too many, or is gone.
+    pub(crate) fn command(&self, tag: u64, address: Address, command: Command) -> bool {
+        self.order(Order::Command { tag, address, command })
+    }
+
+    fn order(&self, order: Order) -> bool {
+        let accepted = match self.inbox.try_send(order) {
+            Ok(()) => true,
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
+        };
+        accepted && self.waker.wake().is_ok()
+    }
+
+    /// Ends the loop; blocks until the thread has ended.
+    pub(crate) fn stop(self) {
+        // A worker whose inbox is full sees the end of its inbox instead, once it has read it.
+        self.order(Order::Stop);
+        let _ = self.waker.wake();
+        drop(self.inbox);
+        let _ = self.thread.join();
+    }
+}
+
+/// Starts worker `index` on its own thread.
+pub(crate) fn spawn(
+    index: usize,
+    socket: RtcSocket,
+    engine: EngineConfig,
+    outbox: mpsc::Sender<WorkerNotice>,
+    gauges: Arc<WorkerGauges>,
+) -> io::Result<WorkerHandle> {
+    let poll = Poll::new()?;
+    let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
+    let (inbox, orders) = sync_channel(INBOX_MAX);
+    let last_words = outbox.clone();
+    let run = move || {
+        let turn = || Worker::new(index, poll, socket, Engine::new(engine), orders, outbox, gauges)?.run();
+        match catch_unwind(AssertUnwindSafe(turn)) {
+            Ok(Ok(())) => {}
+            Ok(Err(cause)) => error!(worker = index, error = %cause, "a worker's socket failed"),
+            Err(_) => error!(worker = index, "a worker panicked; its rooms are lost"),
+        }
+        let _ = last_words.blocking_send(WorkerNotice { worker: index, told: Told::Died });
+    };
+    let thread = std::thread::Builder::new().name(format!("media-{index}")).spawn(run)?;
+    Ok(WorkerHandle { inbox, waker, thread })
+}
+
+struct Worker {
+    index: usize,
+    poll: Poll,
+    socket: RtcSocket,
+    receiver: Receiver,
+    sender: Sender,
+    engine: Engine,
+    orders: Inbox<Order>,
+    outbox: mpsc::Sender<WorkerNotice>,
+    /// A notice that found no room in the outbox; what follows it waits in the engine.
+    held: Option<WorkerNotice>,
+    gauges: Arc<WorkerGauges>,
+    gauges_due: Instant,
+    stopping: bool,
+}
+
+impl Worker {
+    fn new(
+        index: usize,
+        poll: Poll,
+        mut socket: RtcSocket,
+        engine: Engine,
+        orders: Inbox<Order>,
+        outbox: mpsc::Sender<WorkerNotice>,
+        gauges: Arc<WorkerGauges>,
+    ) -> io::Result<Self> {
+        poll.registry().register(socket.source(), SOCKET, Interest::READABLE)?;
+        let sender = Sender::new(socket.has_gso());
+        let receiver = Receiver::default();
+        let gauges_due = Instant::now();
+        Ok(Self {
+            index,
+            poll,
+            socket,
+            receiver,
+            sender,
+            engine,
+            orders,
+            outbox,
+            held: None,
+            gauges,
+            gauges_due,
+            stopping: false,
+        })
+    }
+
+    fn run(&mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(2);
+        while !self.stopping {
+            let mut more = self.receive()?;
+            more |= self.obey();
+            self.tick();
+            // Readiness is told once per change, so the poll may only sleep on a drained socket.
+            let sleep = if more { Some(Duration::ZERO) } else { self.sleep() };
+            match self.poll.poll(&mut events, sleep) {
+                Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
+                result => result?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes what the socket holds, up to a bound. Returns whether there may be more.
+    fn receive(&mut self) -> io::Result<bool> {
+        for _ in 0..BURSTS_PER_TURN {
+            let Self { receiver, socket, engine, sender, .. } = self;
+            let give = |datagrams: &mut [Datagram<'_>]| {
+                let now = Instant::now();
+                for part in datagrams.chunks_mut(DATAGRAMS_AT_ONCE) {
+                    engine.handle_datagrams(part, now);
+                    send(sender, socket, engine);
+                }
+            };
+            let more = match receiver.receive(socket, give) {
+                Ok(more) => more,
+                // An ICMP error of an earlier send, or a lack of memory, is about one packet.
+                Err(cause) => {
+                    warn!(worker = self.index, error = %cause, "receiving failed");
+                    false
+                }
+            };
+            self.tell();
+            if !more {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Carries out commands, up to a bound. Returns whether there may be more.
+    fn obey(&mut self) -> bool {
+        for _ in 0..COMMANDS_PER_TURN {
+            // Who does not take answers gets no more questions in: this bounds the engine's list.
+            if self.held.is_some() {
+                return false;
+            }
+            match self.orders.try_recv() {
+                Ok(Order::Command { tag, address, command }) => {
+                    self.engine.handle_command(tag, &address, command, Instant::now());
+                    self.flush();
+                }
+                Ok(Order::Stop) | Err(std::sync::mpsc::TryRecvError::Disconnected) => {
+                    self.stopping = true;
+                    return true;
+                }
+                Err(std::sync::mpsc::TryRecvError::Empty) => return false,
+            }
+        }
+        true
+    }
+
+    fn tick(&mut self) {
+        let now = Instant::now();
+        if self.engine.poll_timeout().is_some_and(|due| due <= now) {
+            self.engine.handle_timeout(now);
+        }
+        self.flush();
+        if now >= self.gauges_due {
+            self.gauges_due = now + GAUGE_INTERVAL;
+            let drops = self.socket.kernel_drops().unwrap_or_default();
+            self.gauges.update(&self.engine, self.sender.counters(), drops);
+        }
+    }
+
+    fn sleep(&self) -> Option<Duration> {
+        let due = self.engine.poll_timeout().map(|due| due.saturating_duration_since(Instant::now()));
+        let retry = self.held.is_some().then_some(NOTICE_RETRY);
+        let gauges = Some(self.gauges_due.saturating_duration_since(Instant::now()));
+        [due, retry, gauges].into_iter().flatten().min()
+    }
+
+    fn flush(&mut self) {
+        send(&mut self.sender, &self.socket, &mut self.engine);
+        self.tell();
+    }
+
+    /// Hands notices over as far as there is room, in their order.
+    fn tell(&mut self) {
+        loop {
+            let next = self.held.take().or_else(|| {
+                let notice = self.engine.poll_notice()?;
+                Some(WorkerNotice { worker: self.index, told: Told::Notice(notice) })
+            });
+            let Some(notice) = next else { return };
+            match self.outbox.try_send(notice) {
+                Ok(()) => {}
+                Err(mpsc::error::TrySendError::Full(notice)) => {
+                    self.held = Some(notice);
+                    return;
+                }
+                // The node is stopping, so nobody is left to be told.
+                Err(mpsc::error::TrySendError::Closed(_)) => {}
+            }
+        }
+    }
+}
+
+fn send(sender: &mut Sender, socket: &RtcSocket, engine: &mut Engine) {
+    let batch = engine.sends();
+    if !batch.is_empty() {
+        sender.send(socket, batch);
+        batch.clear();
+    }
+}

@@ -1,0 +1,78 @@
+//! Every number the contract promises or enforces, with the relations they must keep.
+
+use std::time::Duration;
+
+/// Participants a room takes, by the tier of its channel.
+pub const PARTICIPANTS_FREE: u16 = 8;
+pub const PARTICIPANTS_PRO: u16 = 25;
+/// Live videos a room takes; a screen share is one.
+pub const VIDEO_PUBLISHERS_FREE: u16 = 4;
+pub const VIDEO_PUBLISHERS_PRO: u16 = 6;
+
+/// Ceilings in bits per second of what a user may send.
+pub const AUDIO_BITRATE_FREE: u32 = 32_000;
+pub const AUDIO_BITRATE_PRO: u32 = 64_000;
+pub const VIDEO_BITRATE: u32 = 2_500_000;
+pub const SCREEN_BITRATE: u32 = 1_500_000;
+pub const VIDEO_TOTAL_BITRATE: u32 = 4_000_000;
+
+/// Sessions one user may hold at once, over all rooms of a replica.
+pub const SESSIONS_PER_USER: usize = 5;
+
+/// Sources of a session: mic, camera, screen, screenAudio. One producer each.
+pub const PRODUCERS_PER_SESSION: usize = 4;
+/// Consumers one session may hold: every producer of everybody else in the largest room.
+pub const CONSUMERS_PER_SESSION: usize = PRODUCERS_PER_SESSION * (PARTICIPANTS_PRO as usize - 1);
+
+/// Rooms one worker of a node holds.
+pub const ROOMS_PER_WORKER: usize = 10_000;
+
+/// A socket.io message, in bytes and in JSON nesting.
+pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
+pub const JSON_DEPTH_MAX: usize = 32;
+/// A token, in bytes.
+pub const TOKEN_BYTES_MAX: usize = 8 * 1024;
+/// `requestId`, in characters.
+pub const REQUEST_ID_CHARS_MAX: usize = 64;
+/// A participant's displayed name, in characters.
+pub const NAME_CHARS_MAX: usize = 64;
+/// Requests of one session that wait for their turn; one more is refused with `RATE_LIMITED`.
+pub const REQUESTS_QUEUED_MAX: usize = 128;
+
+/// Lists inside RTP parameters and capabilities. Chromium offers about 40 codecs.
+pub const CODECS_MAX: usize = 96;
+pub const HEADER_EXTENSIONS_MAX: usize = 64;
+pub const ENCODINGS_MAX: usize = 4;
+pub const FEEDBACKS_MAX: usize = 16;
+/// Parameters of one codec or header extension.
+pub const CODEC_PARAMETERS_MAX: usize = 32;
+pub const FINGERPRINTS_MAX: usize = 8;
+/// Any single string inside RTP or DTLS parameters, in bytes.
+pub const PARAMETER_STRING_MAX: usize = 256;
+
+/// Largest UDP payload the node reads; what is longer is not RTP over any path we serve.
+pub const DATAGRAM_BYTES_MAX: usize = 1500;
+
+pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);
+pub const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(5);
+/// From the end of ICE's first valid check, or of `connectTransport`, to the end of DTLS.
+pub const DTLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// RFC 7675: without a valid check for this long, nothing more is sent.
+pub const CONSENT_TIMEOUT: Duration = Duration::from_secs(30);
+/// Between two key-frame requests to one source.
+pub const KEY_FRAME_REQUEST_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Where media nodes receive media.
+pub const RTC_PORT_MIN: u16 = 40_000;
+pub const RTC_PORT_MAX: u16 = 49_999;
+
+const _: () = {
+    assert!(PARTICIPANTS_FREE < PARTICIPANTS_PRO);
+    assert!(VIDEO_PUBLISHERS_FREE < VIDEO_PUBLISHERS_PRO);
+    assert!(VIDEO_PUBLISHERS_PRO <= PARTICIPANTS_PRO);
+    assert!(AUDIO_BITRATE_FREE < AUDIO_BITRATE_PRO);
+    assert!(VIDEO_BITRATE + SCREEN_BITRATE == VIDEO_TOTAL_BITRATE);
+    assert!(TOKEN_BYTES_MAX < MESSAGE_BYTES_MAX);
+    assert!(RTC_PORT_MIN < RTC_PORT_MAX);
+    assert!(DTLS_HANDSHAKE_TIMEOUT.as_secs() < CONSENT_TIMEOUT.as_secs());
+};

@@ -1,0 +1,78 @@
+//! What a room tells unasked: to everybody in it, all but one, or one session.
+
+use crate::ids::{ChannelId, ConsumerId, ProducerId, SessionId, TransportId, UserId};
+use crate::rtp_parameters::MediaKind;
+use crate::signal::{Participant, Source};
+use crate::transport_parameters::{DtlsState, IceState};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    Everyone,
+    /// Everyone but this session, which has the reply or caused it.
+    Except(SessionId),
+    Only(SessionId),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct RoomEvent {
+    pub channel: ChannelId,
+    pub epoch: u64,
+    /// Rises by one with each event that is not for one session alone.
+    pub room_seq: u64,
+    pub audience: Audience,
+    pub event: Event,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    ParticipantJoined(Box<Participant>),
+    ParticipantLeft {
+        user: UserId,
+        session: SessionId,
+    },
+    ParticipantState {
+        user: UserId,
+        session: SessionId,
+        muted: bool,
+        deafened: bool,
+        speaking: bool,
+    },
+    NewProducer {
+        producer: ProducerId,
+        user: UserId,
+        session: SessionId,
+        kind: MediaKind,
+        source: Source,
+        paused: bool,
+    },
+    ProducerPaused {
+        producer: ProducerId,
+        user: UserId,
+        session: SessionId,
+    },
+    ProducerResumed {
+        producer: ProducerId,
+        user: UserId,
+        session: SessionId,
+    },
+    ProducerClosed {
+        producer: ProducerId,
+        user: UserId,
+        session: SessionId,
+    },
+    ConsumerClosed {
+        consumer: ConsumerId,
+        reason: String,
+    },
+    TransportState {
+        transport: TransportId,
+        ice: IceState,
+        dtls: DtlsState,
+    },
+    /// The session is out of the room; `replaced` is the only reason so far.
+    Kicked {
+        reason: String,
+    },
+    /// The last one left; the room is gone.
+    RoomClosed,
+}

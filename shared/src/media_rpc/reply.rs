@@ -1,0 +1,67 @@
+//! What a room answers. A refusal is an [`crate::signal::ErrorBody`], passed on to the client as it is.
+
+use crate::ids::{ConsumerId, ProducerId, SessionId, TransportId, UserId};
+use crate::rtp_parameters::{MediaKind, RtpParameters, StreamType};
+use crate::signal::{Participant, Source, StateUpdate};
+use crate::transport_parameters::{TransportDirection, TransportParameters};
+
+/// The room as it stood when the reply was made; events with a higher `room_seq` change it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RoomSnapshot {
+    pub room_seq: u64,
+    /// The others, oldest first.
+    pub participants: Vec<Participant>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConsumerDescription {
+    pub consumer: ConsumerId,
+    pub producer: ProducerId,
+    pub user: UserId,
+    pub session: SessionId,
+    pub kind: MediaKind,
+    pub source: Source,
+    pub stream_type: StreamType,
+    pub rtp_parameters: RtpParameters,
+    pub producer_paused: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reply {
+    Joined(RoomSnapshot),
+    Left,
+    TransportCreated {
+        direction: TransportDirection,
+        transport: TransportId,
+        parameters: TransportParameters,
+    },
+    TransportConnected {
+        transport: TransportId,
+    },
+    Produced {
+        producer: ProducerId,
+        kind: MediaKind,
+        source: Source,
+    },
+    ProducerPaused {
+        producer: ProducerId,
+    },
+    ProducerResumed {
+        producer: ProducerId,
+    },
+    ProducerClosed {
+        producer: ProducerId,
+    },
+    Consumed(Box<ConsumerDescription>),
+    ConsumerPaused {
+        consumer: ConsumerId,
+    },
+    ConsumerResumed {
+        consumer: ConsumerId,
+    },
+    KeyFrameRequested {
+        consumer: ConsumerId,
+    },
+    /// All three fields are present.
+    StateUpdated(StateUpdate),
+}

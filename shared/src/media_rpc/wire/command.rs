@@ -1,0 +1,191 @@
+//! Commands: the control-plane writes them, the node reads them.
+
+use super::WireError;
+use super::field::{from_json, from_word, id, name, to_json, to_word};
+use super::proto::{self, control_frame::Command as Message};
+use crate::ids::{ChannelId, ConsumerId, DeviceId, ProducerId, SessionId, UserId};
+use crate::media_rpc::{Address, Command, Grant, JoinRequest, LeaveReason};
+use crate::plan::RoomLimits;
+use crate::rtp_parameters::RtpCapabilities;
+use crate::signal::StateUpdate;
+use crate::transport_parameters::TransportDirection;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// `request` comes back in the reply and is unique on its stream. A deadline travels in whole
+/// milliseconds.
+pub fn encode_command(request: u64, address: &Address, command: &Command) -> proto::ControlFrame {
+    proto::ControlFrame {
+        request,
+        channel: address.channel.to_string(),
+        epoch: address.epoch,
+        session: command.session().to_string(),
+        command: Some(encode(command)),
+    }
+}
+
+fn encode(command: &Command) -> Message {
+    match command {
+        Command::Join(join) => Message::Join(encode_join(join)),
+        Command::Leave { reason, .. } => {
+            Message::Leave(proto::Leave { reason: encode_reason(*reason).into() })
+        }
+        Command::CreateTransport { direction, .. } => {
+            Message::CreateTransport(proto::CreateTransport { send: *direction == TransportDirection::Send })
+        }
+        Command::ConnectTransport { transport, dtls, .. } => {
+            Message::ConnectTransport(proto::ConnectTransport {
+                transport: transport.to_string(),
+                dtls_parameters_json: to_json(dtls),
+            })
+        }
+        Command::Produce { transport, kind, source, rtp_parameters, .. } => {
+            Message::Produce(proto::Produce {
+                transport: transport.to_string(),
+                kind: to_word(kind),
+                source: to_word(source),
+                rtp_parameters_json: to_json(rtp_parameters),
+            })
+        }
+        Command::PauseProducer { producer, .. } => Message::PauseProducer(of_producer(*producer)),
+        Command::ResumeProducer { producer, .. } => Message::ResumeProducer(of_producer(*producer)),
+        Command::CloseProducer { producer, .. } => Message::CloseProducer(of_producer(*producer)),
+        Command::Consume { transport, producer, rtp_capabilities, .. } => Message::Consume(proto::Consume {
+            transport: transport.map(|transport| transport.to_string()),
+            producer: producer.to_string(),
+            rtp_capabilities_json: rtp_capabilities.as_ref().map(to_json),
+        }),
+        Command::PauseConsumer { consumer, .. } => Message::PauseConsumer(of_consumer(*consumer)),
+        Command::ResumeConsumer { consumer, .. } => Message::ResumeConsumer(of_consumer(*consumer)),
+        Command::RequestKeyFrame { consumer, .. } => Message::RequestKeyFrame(of_consumer(*consumer)),
+        Command::UpdateState { update, .. } => Message::UpdateState(encode_state(*update)),
+    }
+}
+
+fn encode_join(join: &JoinRequest) -> proto::Join {
+    proto::Join {
+        user: join.user.to_string(),
+        device: join.device.as_ref().map(ToString::to_string),
+        name: join.name.clone(),
+        permissions_json: to_json(&join.grant.permissions),
+        video_until_ms: join.grant.video_until.map(unix_millis),
+        participants_max: join.limits.participants.into(),
+        video_publishers_max: join.limits.video_publishers.into(),
+        rtp_capabilities_json: join.rtp_capabilities.as_ref().map(to_json),
+    }
+}
+
+/// A time before 1970 is long past, and so is 1970.
+fn unix_millis(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn encode_reason(reason: LeaveReason) -> proto::leave::Reason {
+    match reason {
+        LeaveReason::Left => proto::leave::Reason::Left,
+        LeaveReason::Lost => proto::leave::Reason::Lost,
+        LeaveReason::Replaced => proto::leave::Reason::Replaced,
+    }
+}
+
+pub(super) fn of_producer(producer: ProducerId) -> proto::OfProducer {
+    proto::OfProducer { producer: producer.to_string() }
+}
+
+pub(super) fn of_consumer(consumer: ConsumerId) -> proto::OfConsumer {
+    proto::OfConsumer { consumer: consumer.to_string() }
+}
+
+pub(super) fn encode_state(state: StateUpdate) -> proto::UpdateState {
+    proto::UpdateState { muted: state.muted, deafened: state.deafened, speaking: state.speaking }
+}
+
+pub(super) fn decode_state(state: proto::UpdateState) -> StateUpdate {
+    StateUpdate { muted: state.muted, deafened: state.deafened, speaking: state.speaking }
+}
+
+pub(super) fn direction(send: bool) -> TransportDirection {
+    if send { TransportDirection::Send } else { TransportDirection::Recv }
+}
+
+/// The number of the request, the room it is for, and the command. Of a frame that is refused, the
+/// caller still has `frame.request` to answer it by, if it kept that.
+pub fn decode_command(frame: proto::ControlFrame) -> Result<(u64, Address, Command), WireError> {
+    let address = Address { channel: name("channel", frame.channel, ChannelId::new)?, epoch: frame.epoch };
+    let session = id("session", &frame.session)?;
+    let command = decode(session, frame.command.ok_or(WireError::Missing("command"))?)?;
+    Ok((frame.request, address, command))
+}
+
+fn decode(session: SessionId, message: Message) -> Result<Command, WireError> {
+    let producer = |message: proto::OfProducer| id("producer", &message.producer);
+    let consumer = |message: proto::OfConsumer| id("consumer", &message.consumer);
+    Ok(match message {
+        Message::Join(join) => Command::Join(Box::new(decode_join(session, join)?)),
+        Message::Leave(leave) => Command::Leave { session, reason: decode_reason(leave.reason)? },
+        Message::CreateTransport(create) => {
+            Command::CreateTransport { session, direction: direction(create.send) }
+        }
+        Message::ConnectTransport(connect) => Command::ConnectTransport {
+            session,
+            transport: id("transport", &connect.transport)?,
+            dtls: from_json("dtls_parameters_json", &connect.dtls_parameters_json)?,
+        },
+        Message::Produce(produce) => Command::Produce {
+            session,
+            transport: id("transport", &produce.transport)?,
+            kind: from_word("kind", &produce.kind)?,
+            source: from_word("source", &produce.source)?,
+            rtp_parameters: from_json("rtp_parameters_json", &produce.rtp_parameters_json)?,
+        },
+        Message::PauseProducer(of) => Command::PauseProducer { session, producer: producer(of)? },
+        Message::ResumeProducer(of) => Command::ResumeProducer { session, producer: producer(of)? },
+        Message::CloseProducer(of) => Command::CloseProducer { session, producer: producer(of)? },
+        Message::Consume(consume) => Command::Consume {
+            session,
+            transport: consume.transport.map(|transport| id("transport", &transport)).transpose()?,
+            producer: id("producer", &consume.producer)?,
+            rtp_capabilities: capabilities(consume.rtp_capabilities_json)?,
+        },
+        Message::PauseConsumer(of) => Command::PauseConsumer { session, consumer: consumer(of)? },
+        Message::ResumeConsumer(of) => Command::ResumeConsumer { session, consumer: consumer(of)? },
+        Message::RequestKeyFrame(of) => Command::RequestKeyFrame { session, consumer: consumer(of)? },
+        Message::UpdateState(update) => Command::UpdateState { session, update: decode_state(update) },
+    })
+}
+
+fn decode_join(session: SessionId, join: proto::Join) -> Result<JoinRequest, WireError> {
+    let small = |field, number: u32| u16::try_from(number).map_err(|_| WireError::OutOfRange(field));
+    Ok(JoinRequest {
+        session,
+        user: name("user", join.user, UserId::new)?,
+        device: join.device.map(|device| name("device", device, DeviceId::new)).transpose()?,
+        name: join.name,
+        grant: Grant {
+            permissions: from_json("permissions_json", &join.permissions_json)?,
+            video_until: join.video_until_ms.map(from_unix_millis).transpose()?,
+        },
+        limits: RoomLimits {
+            participants: small("participants_max", join.participants_max)?,
+            video_publishers: small("video_publishers_max", join.video_publishers_max)?,
+        },
+        rtp_capabilities: capabilities(join.rtp_capabilities_json)?,
+    })
+}
+
+fn from_unix_millis(millis: u64) -> Result<SystemTime, WireError> {
+    UNIX_EPOCH.checked_add(Duration::from_millis(millis)).ok_or(WireError::OutOfRange("video_until_ms"))
+}
+
+fn decode_reason(reason: i32) -> Result<LeaveReason, WireError> {
+    match proto::leave::Reason::try_from(reason) {
+        Ok(proto::leave::Reason::Left) => Ok(LeaveReason::Left),
+        Ok(proto::leave::Reason::Lost) => Ok(LeaveReason::Lost),
+        Ok(proto::leave::Reason::Replaced) => Ok(LeaveReason::Replaced),
+        Err(_) => Err(WireError::UnknownWord("reason")),
+    }
+}
+
+fn capabilities(json: Option<String>) -> Result<Option<RtpCapabilities>, WireError> {
+    json.map(|json| from_json("rtp_capabilities_json", &json)).transpose()
+}

@@ -1,0 +1,154 @@
+//! Room events: the node writes them, the control-plane reads them.
+
+use super::WireError;
+use super::field::{from_json, from_word, id, name, to_json, to_word};
+use super::proto::{self, room_event::Event as Message};
+use crate::ids::{ChannelId, ProducerId, SessionId, UserId};
+use crate::media_rpc::{Audience, Event, RoomEvent};
+
+/// A room event as a frame of the node's stream.
+pub fn encode_event(event: RoomEvent) -> proto::NodeFrame {
+    let (except, only) = match event.audience {
+        Audience::Everyone => (None, None),
+        Audience::Except(session) => (Some(session.to_string()), None),
+        Audience::Only(session) => (None, Some(session.to_string())),
+    };
+    let event = proto::RoomEvent {
+        channel: event.channel.to_string(),
+        epoch: event.epoch,
+        room_seq: event.room_seq,
+        except,
+        only,
+        event: Some(encode(event.event)),
+    };
+    proto::NodeFrame { frame: Some(proto::node_frame::Frame::Event(event)) }
+}
+
+fn encode(event: Event) -> Message {
+    match event {
+        Event::ParticipantJoined(participant) => Message::ParticipantJoinedJson(to_json(&participant)),
+        Event::ParticipantLeft { user, session } => Message::ParticipantLeft(proto::OfSession {
+            user: user.to_string(),
+            session: session.to_string(),
+        }),
+        Event::ParticipantState { user, session, muted, deafened, speaking } => {
+            Message::ParticipantState(proto::ParticipantState {
+                user: user.to_string(),
+                session: session.to_string(),
+                muted,
+                deafened,
+                speaking,
+            })
+        }
+        Event::NewProducer { producer, user, session, kind, source, paused } => {
+            Message::NewProducer(proto::NewProducer {
+                producer: producer.to_string(),
+                user: user.to_string(),
+                session: session.to_string(),
+                kind: to_word(kind),
+                source: to_word(source),
+                paused,
+            })
+        }
+        Event::ProducerPaused { producer, user, session } => {
+            Message::ProducerPaused(encode_changed(producer, &user, session))
+        }
+        Event::ProducerResumed { producer, user, session } => {
+            Message::ProducerResumed(encode_changed(producer, &user, session))
+        }
+        Event::ProducerClosed { producer, user, session } => {
+            Message::ProducerClosed(encode_changed(producer, &user, session))
+        }
+        Event::ConsumerClosed { consumer, reason } => {
+            Message::ConsumerClosed(proto::ConsumerClosed { consumer: consumer.to_string(), reason })
+        }
+        Event::TransportState { transport, ice, dtls } => Message::TransportState(proto::TransportState {
+            transport: transport.to_string(),
+            ice: to_word(ice),
+            dtls: to_word(dtls),
+        }),
+        Event::Kicked { reason } => Message::Kicked(proto::Kicked { reason }),
+        Event::RoomClosed => Message::RoomClosed(proto::RoomClosed {}),
+    }
+}
+
+fn encode_changed(producer: ProducerId, user: &UserId, session: SessionId) -> proto::ProducerChanged {
+    proto::ProducerChanged {
+        producer: producer.to_string(),
+        user: user.to_string(),
+        session: session.to_string(),
+    }
+}
+
+pub(super) fn decode(event: proto::RoomEvent) -> Result<RoomEvent, WireError> {
+    let audience = match (event.except, event.only) {
+        (None, None) => Audience::Everyone,
+        (Some(session), None) => Audience::Except(id("except", &session)?),
+        (None, Some(session)) => Audience::Only(id("only", &session)?),
+        (Some(_), Some(_)) => return Err(WireError::Audience),
+    };
+    Ok(RoomEvent {
+        channel: name("channel", event.channel, ChannelId::new)?,
+        epoch: event.epoch,
+        room_seq: event.room_seq,
+        audience,
+        event: decode_event(event.event.ok_or(WireError::Missing("event"))?)?,
+    })
+}
+
+fn decode_event(message: Message) -> Result<Event, WireError> {
+    Ok(match message {
+        Message::ParticipantJoinedJson(json) => {
+            Event::ParticipantJoined(from_json("participant_joined_json", &json)?)
+        }
+        Message::ParticipantLeft(of) => Event::ParticipantLeft {
+            user: name("user", of.user, UserId::new)?,
+            session: id("session", &of.session)?,
+        },
+        Message::ParticipantState(state) => Event::ParticipantState {
+            user: name("user", state.user, UserId::new)?,
+            session: id("session", &state.session)?,
+            muted: state.muted,
+            deafened: state.deafened,
+            speaking: state.speaking,
+        },
+        Message::NewProducer(new) => Event::NewProducer {
+            producer: id("producer", &new.producer)?,
+            user: name("user", new.user, UserId::new)?,
+            session: id("session", &new.session)?,
+            kind: from_word("kind", &new.kind)?,
+            source: from_word("source", &new.source)?,
+            paused: new.paused,
+        },
+        Message::ProducerPaused(changed) => {
+            let (producer, user, session) = decode_changed(changed)?;
+            Event::ProducerPaused { producer, user, session }
+        }
+        Message::ProducerResumed(changed) => {
+            let (producer, user, session) = decode_changed(changed)?;
+            Event::ProducerResumed { producer, user, session }
+        }
+        Message::ProducerClosed(changed) => {
+            let (producer, user, session) = decode_changed(changed)?;
+            Event::ProducerClosed { producer, user, session }
+        }
+        Message::ConsumerClosed(closed) => {
+            Event::ConsumerClosed { consumer: id("consumer", &closed.consumer)?, reason: closed.reason }
+        }
+        Message::TransportState(state) => Event::TransportState {
+            transport: id("transport", &state.transport)?,
+            ice: from_word("ice", &state.ice)?,
+            dtls: from_word("dtls", &state.dtls)?,
+        },
+        Message::Kicked(kicked) => Event::Kicked { reason: kicked.reason },
+        Message::RoomClosed(proto::RoomClosed {}) => Event::RoomClosed,
+    })
+}
+
+fn decode_changed(changed: proto::ProducerChanged) -> Result<(ProducerId, UserId, SessionId), WireError> {
+    Ok((
+        id("producer", &changed.producer)?,
+        name("user", changed.user, UserId::new)?,
+        id("session", &changed.session)?,
+    ))
+}

@@ -1,0 +1,47 @@
+//! Single fields: identifiers, words of the contract and JSON documents.
+
+use super::WireError;
+use crate::ids::IdError;
+use serde::de::value::{Error as WordError, StrDeserializer};
+use serde::de::{DeserializeOwned, IntoDeserializer};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::str::FromStr;
+
+/// A random id, or [`WireError::Id`].
+pub(super) fn id<T: FromStr<Err = IdError>>(field: &'static str, text: &str) -> Result<T, WireError> {
+    text.parse().map_err(|error| WireError::Id { field, error })
+}
+
+/// A given name: `read` is the constructor of its type.
+pub(super) fn name<T>(
+    field: &'static str,
+    text: String,
+    read: fn(String) -> Result<T, IdError>,
+) -> Result<T, WireError> {
+    read(text).map_err(|error| WireError::Id { field, error })
+}
+
+/// The contract's word for a value without fields, such as a media kind.
+pub(super) fn to_word<T: Serialize>(value: T) -> String {
+    match serde_json::to_value(value) {
+        Ok(Value::String(word)) => word,
+        // Only unit variants are written as words; an empty one is refused by `from_word`.
+        _ => String::new(),
+    }
+}
+
+pub(super) fn from_word<T: DeserializeOwned>(field: &'static str, word: &str) -> Result<T, WireError> {
+    let word: StrDeserializer<'_, WordError> = word.into_deserializer();
+    T::deserialize(word).map_err(|_| WireError::UnknownWord(field))
+}
+
+/// A document of the signaling contract. Its types have string keys and no fallible serialisers,
+/// so nothing is lost here; an empty document would be refused by `from_json`.
+pub(super) fn to_json<T: Serialize>(value: &T) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+pub(super) fn from_json<'a, T: Deserialize<'a>>(field: &'static str, text: &'a str) -> Result<T, WireError> {
+    serde_json::from_str(text).map_err(|error| WireError::Json { field, error })
+}

@@ -1,0 +1,73 @@
+//! The media RPC over gRPC: total, checked conversions between the generated messages and the
+//! types that both planes work with.
+//!
+//! Encoding cannot fail. Decoding refuses what it does not understand and never panics, whatever
+//! the other side sent; the bounds inside RTP parameters are `ortc`'s to check.
+
+mod command;
+mod event;
+mod field;
+mod reply;
+
+pub use command::{decode_command, encode_command};
+pub use event::encode_event;
+pub use reply::encode_reply;
+
+use super::{Reply, RoomEvent};
+use crate::ids::IdError;
+use crate::signal::ErrorBody;
+
+/// Generated from `proto/media.proto`.
+pub mod proto {
+    #![allow(
+        clippy::all,
+        elided_lifetimes_in_paths,
+        missing_debug_implementations,
+        unnameable_types,
+        unreachable_pub,
+        unused_qualifications,
+        reason = "generated code"
+    )]
+    #![allow(
+        clippy::or_fun_call,
+        clippy::use_self,
+        clippy::cast_possible_truncation,
+        reason = "generated code"
+    )]
+    tonic::include_proto!("railgun.media.v1");
+}
+
+/// Why a frame was refused. The field is named as in `media.proto`.
+#[derive(Debug, thiserror::Error)]
+pub enum WireError {
+    #[error("{0} is missing")]
+    Missing(&'static str),
+    #[error("{field} is no identifier: {error}")]
+    Id { field: &'static str, error: IdError },
+    #[error("{0} holds a word that this version does not know")]
+    UnknownWord(&'static str),
+    #[error("{0} is out of range")]
+    OutOfRange(&'static str),
+    #[error("{field} cannot be read: {error}")]
+    Json { field: &'static str, error: serde_json::Error },
+    #[error("a room event is for all but one or for one only, not both")]
+    Audience,
+}
+
+/// What a node says on its control stream.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FromNode {
+    Reply { request: u64, reply: Result<Reply, ErrorBody> },
+    Event(RoomEvent),
+}
+
+/// Reads a frame of the node's stream.
+pub fn decode_node_frame(frame: proto::NodeFrame) -> Result<FromNode, WireError> {
+    match frame.frame.ok_or(WireError::Missing("frame"))? {
+        proto::node_frame::Frame::Reply(reply) => {
+            let (request, reply) = reply::decode(reply)?;
+            Ok(FromNode::Reply { request, reply })
+        }
+        proto::node_frame::Frame::Event(event) => Ok(FromNode::Event(event::decode(event)?)),
+    }
+}

@@ -1,0 +1,139 @@
+//! Replies and refusals: the node writes them, the control-plane reads them.
+
+use super::WireError;
+use super::command::{decode_state, direction, encode_state, of_consumer, of_producer};
+use super::field::{from_json, from_word, id, name, to_json, to_word};
+use super::proto::{self, reply::Reply as Message};
+use crate::ids::UserId;
+use crate::media_rpc::{ConsumerDescription, Reply, RoomSnapshot};
+use crate::signal::{ErrorBody, ErrorCode};
+use crate::transport_parameters::TransportDirection;
+
+/// The node's answer to the command numbered `request` on the same stream.
+pub fn encode_reply(request: u64, reply: Result<Reply, ErrorBody>) -> proto::NodeFrame {
+    let reply = match reply {
+        Ok(reply) => encode(&reply),
+        Err(error) => Message::Refused(encode_refusal(error)),
+    };
+    let reply = proto::Reply { request, reply: Some(reply) };
+    proto::NodeFrame { frame: Some(proto::node_frame::Frame::Reply(reply)) }
+}
+
+fn encode(reply: &Reply) -> Message {
+    match reply {
+        Reply::Joined(room) => Message::Joined(proto::Joined {
+            room_seq: room.room_seq,
+            participants_json: to_json(&room.participants),
+        }),
+        Reply::Left => Message::Left(proto::Left {}),
+        Reply::TransportCreated { direction, transport, parameters } => {
+            Message::TransportCreated(proto::TransportCreated {
+                send: *direction == TransportDirection::Send,
+                transport: transport.to_string(),
+                parameters_json: to_json(parameters),
+            })
+        }
+        Reply::TransportConnected { transport } => {
+            Message::TransportConnected(proto::OfTransport { transport: transport.to_string() })
+        }
+        Reply::Produced { producer, kind, source } => Message::Produced(proto::Produced {
+            producer: producer.to_string(),
+            kind: to_word(kind),
+            source: to_word(source),
+        }),
+        Reply::ProducerPaused { producer } => Message::ProducerPaused(of_producer(*producer)),
+        Reply::ProducerResumed { producer } => Message::ProducerResumed(of_producer(*producer)),
+        Reply::ProducerClosed { producer } => Message::ProducerClosed(of_producer(*producer)),
+        Reply::Consumed(consumer) => Message::Consumed(encode_consumed(consumer)),
+        Reply::ConsumerPaused { consumer } => Message::ConsumerPaused(of_consumer(*consumer)),
+        Reply::ConsumerResumed { consumer } => Message::ConsumerResumed(of_consumer(*consumer)),
+        Reply::KeyFrameRequested { consumer } => Message::KeyFrameRequested(of_consumer(*consumer)),
+        Reply::StateUpdated(state) => Message::StateUpdated(encode_state(*state)),
+    }
+}
+
+fn encode_refusal(error: ErrorBody) -> proto::Refusal {
+    proto::Refusal {
+        code: error.code.as_str().into(),
+        details_json: to_json(&error.details),
+        message: error.message,
+        fatal: error.fatal,
+    }
+}
+
+fn encode_consumed(consumer: &ConsumerDescription) -> proto::Consumed {
+    proto::Consumed {
+        consumer: consumer.consumer.to_string(),
+        producer: consumer.producer.to_string(),
+        user: consumer.user.to_string(),
+        session: consumer.session.to_string(),
+        kind: to_word(consumer.kind),
+        source: to_word(consumer.source),
+        stream_type: to_word(consumer.stream_type),
+        rtp_parameters_json: to_json(&consumer.rtp_parameters),
+        producer_paused: consumer.producer_paused,
+    }
+}
+
+/// The number of the request and its answer.
+pub(super) fn decode(reply: proto::Reply) -> Result<(u64, Result<Reply, ErrorBody>), WireError> {
+    let answer = match reply.reply.ok_or(WireError::Missing("reply"))? {
+        Message::Refused(refusal) => Err(decode_refusal(refusal)?),
+        Message::Joined(joined) => Ok(Reply::Joined(RoomSnapshot {
+            room_seq: joined.room_seq,
+            participants: from_json("participants_json", &joined.participants_json)?,
+        })),
+        Message::Left(proto::Left {}) => Ok(Reply::Left),
+        Message::TransportCreated(created) => Ok(Reply::TransportCreated {
+            direction: direction(created.send),
+            transport: id("transport", &created.transport)?,
+            parameters: from_json("parameters_json", &created.parameters_json)?,
+        }),
+        Message::TransportConnected(of) => {
+            Ok(Reply::TransportConnected { transport: id("transport", &of.transport)? })
+        }
+        Message::Produced(produced) => Ok(Reply::Produced {
+            producer: id("producer", &produced.producer)?,
+            kind: from_word("kind", &produced.kind)?,
+            source: from_word("source", &produced.source)?,
+        }),
+        Message::ProducerPaused(of) => Ok(Reply::ProducerPaused { producer: id("producer", &of.producer)? }),
+        Message::ProducerResumed(of) => {
+            Ok(Reply::ProducerResumed { producer: id("producer", &of.producer)? })
+        }
+        Message::ProducerClosed(of) => Ok(Reply::ProducerClosed { producer: id("producer", &of.producer)? }),
+        Message::Consumed(consumed) => Ok(Reply::Consumed(Box::new(decode_consumed(consumed)?))),
+        Message::ConsumerPaused(of) => Ok(Reply::ConsumerPaused { consumer: id("consumer", &of.consumer)? }),
+        Message::ConsumerResumed(of) => {
+            Ok(Reply::ConsumerResumed { consumer: id("consumer", &of.consumer)? })
+        }
+        Message::KeyFrameRequested(of) => {
+            Ok(Reply::KeyFrameRequested { consumer: id("consumer", &of.consumer)? })
+        }
+        Message::StateUpdated(state) => Ok(Reply::StateUpdated(decode_state(state))),
+    };
+    Ok((reply.request, answer))
+}
+
+fn decode_refusal(refusal: proto::Refusal) -> Result<ErrorBody, WireError> {
+    Ok(ErrorBody {
+        code: ErrorCode::from_name(&refusal.code).ok_or(WireError::UnknownWord("code"))?,
+        message: refusal.message,
+        details: from_json("details_json", &refusal.details_json)?,
+        fatal: refusal.fatal,
+    })
+}
+
+fn decode_consumed(consumed: proto::Consumed) -> Result<ConsumerDescription, WireError> {
+    Ok(ConsumerDescription {
+        consumer: id("consumer", &consumed.consumer)?,
+        producer: id("producer", &consumed.producer)?,
+        user: name("user", consumed.user, UserId::new)?,
+        session: id("session", &consumed.session)?,
+        kind: from_word("kind", &consumed.kind)?,
+        source: from_word("source", &consumed.source)?,
+        stream_type: from_word("stream_type", &consumed.stream_type)?,
+        rtp_parameters: from_json("rtp_parameters_json", &consumed.rtp_parameters_json)?,
+        producer_paused: consumed.producer_paused,
+    })
+}

@@ -1,0 +1,82 @@
+//! What a tier allows: pure functions from tiers to permissions and limits.
+
+use crate::limits;
+use crate::signal::Source;
+use serde::{Deserialize, Serialize};
+
+/// The tier of a user (what that user may send) or of a channel (how large its room is).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tier {
+    #[default]
+    Free,
+    Pro,
+}
+
+/// What a session may send. `maxBitrate` is the audio ceiling in bits per second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Permissions {
+    pub audio: bool,
+    pub video: bool,
+    pub screenshare: bool,
+    pub max_bitrate: u32,
+}
+
+/// How much a room takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RoomLimits {
+    pub participants: u16,
+    pub video_publishers: u16,
+}
+
+impl Permissions {
+    pub const fn of(tier: Tier) -> Self {
+        let pro = matches!(tier, Tier::Pro);
+        let max_bitrate = if pro { limits::AUDIO_BITRATE_PRO } else { limits::AUDIO_BITRATE_FREE };
+        Self { audio: true, video: pro, screenshare: pro, max_bitrate }
+    }
+
+    /// Whether this source may be sent at all.
+    pub const fn allow(&self, source: Source) -> bool {
+        match source {
+            Source::Mic => self.audio,
+            Source::Camera => self.video,
+            Source::Screen | Source::ScreenAudio => self.screenshare,
+        }
+    }
+}
+
+impl RoomLimits {
+    pub const fn of(tier: Tier) -> Self {
+        match tier {
+            Tier::Free => Self {
+                participants: limits::PARTICIPANTS_FREE,
+                video_publishers: limits::VIDEO_PUBLISHERS_FREE,
+            },
+            Tier::Pro => Self {
+                participants: limits::PARTICIPANTS_PRO,
+                video_publishers: limits::VIDEO_PUBLISHERS_PRO,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn free_may_send_a_microphone_and_nothing_else() {
+        let free = Permissions::of(Tier::Free);
+        let allowed = Source::ALL.map(|source| free.allow(source));
+        assert_eq!(allowed, [true, false, false, false]);
+        assert_eq!(free.max_bitrate, 32_000);
+    }
+
+    #[test]
+    fn pro_may_send_every_source() {
+        assert!(Source::ALL.iter().all(|source| Permissions::of(Tier::Pro).allow(*source)));
+    }
+}

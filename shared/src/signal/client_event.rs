@@ -1,0 +1,331 @@
+//! Client → server: every request, read into a type before anything looks at it.
+
+use super::Source;
+use crate::ids::{ChannelId, ConsumerId, ProducerId, TransportId};
+use crate::limits;
+use crate::rtp_parameters::{MediaKind, RtpCapabilities, RtpParameters};
+use crate::transport_parameters::{DtlsParameters, TransportDirection};
+use serde::{Deserialize, Deserializer, de};
+use serde_json::Value;
+
+/// A request with the id that comes back in its reply.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClientRequest {
+    pub request_id: Option<String>,
+    pub event: ClientEvent,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum ClientEvent {
+    Join {
+        channel_id: ChannelId,
+        rtp_capabilities: Option<RtpCapabilities>,
+        network_type: Option<NetworkType>,
+    },
+    Leave {
+        channel_id: Option<ChannelId>,
+    },
+    GetRouterRtpCapabilities,
+    CreateTransport {
+        direction: TransportDirection,
+    },
+    ConnectTransport {
+        transport_id: TransportId,
+        dtls_parameters: DtlsParameters,
+    },
+    Produce {
+        transport_id: TransportId,
+        kind: MediaKind,
+        rtp_parameters: RtpParameters,
+        source: Source,
+    },
+    Consume {
+        transport_id: Option<TransportId>,
+        producer_id: ProducerId,
+        rtp_capabilities: Option<RtpCapabilities>,
+    },
+    PauseProducer {
+        producer_id: ProducerId,
+    },
+    ResumeProducer {
+        producer_id: ProducerId,
+    },
+    CloseProducer {
+        producer_id: ProducerId,
+    },
+    PauseConsumer {
+        consumer_id: ConsumerId,
+    },
+    ResumeConsumer {
+        consumer_id: ConsumerId,
+    },
+    RequestKeyFrame {
+        consumer_id: ConsumerId,
+    },
+    StateUpdate(StateUpdate),
+    Ping {
+        sent_at: Value,
+    },
+}
+
+/// What a participant says of itself; an absent field stays as it was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct StateUpdate {
+    #[serde(default)]
+    pub muted: Option<bool>,
+    #[serde(default)]
+    pub deafened: Option<bool>,
+    #[serde(default)]
+    pub speaking: Option<bool>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NetworkType {
+    Wifi,
+    Cellular,
+    Ethernet,
+    Vpn,
+    Other,
+    Unknown,
+}
+
+impl ClientEvent {
+    /// Names of the requests this version answers, in the order of the contract's table.
+    pub const NAMES: [&'static str; 15] = [
+        "voice:join",
+        "voice:leave",
+        "voice:rtc:getRouterRtpCapabilities",
+        "voice:rtc:createTransport",
+        "voice:rtc:connectTransport",
+        "voice:rtc:produce",
+        "voice:rtc:consume",
+        "voice:rtc:pauseProducer",
+        "voice:rtc:resumeProducer",
+        "voice:rtc:pauseConsumer",
+        "voice:rtc:resumeConsumer",
+        "voice:rtc:closeProducer",
+        "voice:state:update",
+        "voice:rtc:requestKeyFrame",
+        "voice:ping",
+    ];
+}
+
+/// Why a request could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    #[error("no such request")]
+    UnknownEvent,
+    #[error("nested deeper than {}", limits::JSON_DEPTH_MAX)]
+    TooDeep,
+    #[error("requestId is not a string of at most {} characters", limits::REQUEST_ID_CHARS_MAX)]
+    RequestId,
+    #[error("{0}")]
+    Payload(String),
+}
+
+impl ClientRequest {
+    /// Reads the payload of the event called `name`. The request id is given back even when the
+    /// rest cannot be read, so that the refusal can carry it.
+    pub fn parse(name: &str, payload: &Value) -> Result<Self, (RequestError, Option<String>)> {
+        if depth_exceeds(payload, limits::JSON_DEPTH_MAX) {
+            return Err((RequestError::TooDeep, None));
+        }
+        let request_id = match payload.get("requestId") {
+            None | Some(Value::Null) => None,
+            Some(Value::String(id)) if id.chars().count() <= limits::REQUEST_ID_CHARS_MAX => Some(id.clone()),
+            Some(_) => return Err((RequestError::RequestId, None)),
+        };
+        match parse_event(name, payload) {
+            Ok(event) => Ok(Self { request_id, event }),
+            Err(error) => Err((error, request_id)),
+        }
+    }
+}
+
+fn parse_event(name: &str, payload: &Value) -> Result<ClientEvent, RequestError> {
+    Ok(match name {
+        "voice:join" => {
+            let Join { channel_id, rtp_capabilities, network_type } = read(payload)?;
+            ClientEvent::Join { channel_id, rtp_capabilities, network_type }
+        }
+        "voice:leave" => ClientEvent::Leave { channel_id: read::<Leave>(payload)?.channel_id },
+        "voice:rtc:getRouterRtpCapabilities" => ClientEvent::GetRouterRtpCapabilities,
+        "voice:rtc:createTransport" => {
+            ClientEvent::CreateTransport { direction: read::<CreateTransport>(payload)?.direction }
+        }
+        "voice:rtc:connectTransport" => {
+            let ConnectTransport { transport_id, dtls_parameters } = read(payload)?;
+            ClientEvent::ConnectTransport { transport_id, dtls_parameters }
+        }
+        "voice:rtc:produce" => {
+            let Produce { transport_id, kind, rtp_parameters, app_data } = read(payload)?;
+            ClientEvent::Produce { transport_id, kind, rtp_parameters, source: app_data.source }
+        }
+        "voice:rtc:consume" => {
+            let Consume { transport_id, producer_id, rtp_capabilities } = read(payload)?;
+            ClientEvent::Consume { transport_id, producer_id, rtp_capabilities }
+        }
+        "voice:rtc:pauseProducer" => ClientEvent::PauseProducer { producer_id: producer(payload)? },
+        "voice:rtc:resumeProducer" => ClientEvent::ResumeProducer { producer_id: producer(payload)? },
+        "voice:rtc:closeProducer" => ClientEvent::CloseProducer { producer_id: producer(payload)? },
+        "voice:rtc:pauseConsumer" => ClientEvent::PauseConsumer { consumer_id: consumer(payload)? },
+        "voice:rtc:resumeConsumer" => ClientEvent::ResumeConsumer { consumer_id: consumer(payload)? },
+        "voice:rtc:requestKeyFrame" => ClientEvent::RequestKeyFrame { consumer_id: consumer(payload)? },
+        "voice:state:update" => ClientEvent::StateUpdate(read(payload)?),
+        "voice:ping" => ClientEvent::Ping { sent_at: payload.get("sentAt").cloned().unwrap_or(Value::Null) },
+        _ => return Err(RequestError::UnknownEvent),
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Join {
+    channel_id: ChannelId,
+    #[serde(default, deserialize_with = "absent_if_empty")]
+    rtp_capabilities: Option<RtpCapabilities>,
+    #[serde(default)]
+    network_type: Option<NetworkType>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Leave {
+    #[serde(default)]
+    channel_id: Option<ChannelId>,
+}
+
+#[derive(Deserialize)]
+struct CreateTransport {
+    direction: TransportDirection,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ConnectTransport {
+    transport_id: TransportId,
+    dtls_parameters: DtlsParameters,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Produce {
+    transport_id: TransportId,
+    kind: MediaKind,
+    rtp_parameters: RtpParameters,
+    app_data: ProduceAppData,
+}
+
+#[derive(Deserialize)]
+struct ProduceAppData {
+    source: Source,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Consume {
+    #[serde(default)]
+    transport_id: Option<TransportId>,
+    producer_id: ProducerId,
+    #[serde(default, deserialize_with = "absent_if_empty")]
+    rtp_capabilities: Option<RtpCapabilities>,
+}
+
+fn producer(payload: &Value) -> Result<ProducerId, RequestError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct OfProducer {
+        producer_id: ProducerId,
+    }
+    Ok(read::<OfProducer>(payload)?.producer_id)
+}
+
+fn consumer(payload: &Value) -> Result<ConsumerId, RequestError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct OfConsumer {
+        consumer_id: ConsumerId,
+    }
+    Ok(read::<OfConsumer>(payload)?.consumer_id)
+}
+
+/// An absent payload reads as an empty one, since socket.io lets a client send none.
+fn read<T: for<'de> Deserialize<'de>>(payload: &Value) -> Result<T, RequestError> {
+    let result = match payload {
+        Value::Null => T::deserialize(Value::Object(serde_json::Map::new())),
+        other => T::deserialize(other),
+    };
+    result.map_err(|error| RequestError::Payload(error.to_string()))
+}
+
+/// `{}` and capabilities without codecs count as not given.
+fn absent_if_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<RtpCapabilities>, D::Error> {
+    let value = Option::<Value>::deserialize(deserializer)?;
+    match value {
+        None => Ok(None),
+        Some(Value::Object(fields)) if fields.is_empty() => Ok(None),
+        Some(value) => {
+            let capabilities: RtpCapabilities = serde_json::from_value(value).map_err(de::Error::custom)?;
+            Ok(Some(capabilities).filter(|given| !given.codecs.is_empty()))
+        }
+    }
+}
+
+fn depth_exceeds(value: &Value, levels: usize) -> bool {
+    match value {
+        Value::Array(items) => levels == 0 || items.iter().any(|item| depth_exceeds(item, levels - 1)),
+        Value::Object(fields) => levels == 0 || fields.values().any(|item| depth_exceeds(item, levels - 1)),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_unknown_field_is_ignored_at_every_depth() {
+        let payload = json!({"direction": "send", "more": {"x": [1]}, "requestId": "r1"});
+        let request = ClientRequest::parse("voice:rtc:createTransport", &payload).unwrap();
+        assert_eq!(request.request_id.as_deref(), Some("r1"));
+        assert_eq!(request.event, ClientEvent::CreateTransport { direction: TransportDirection::Send });
+    }
+
+    #[test]
+    fn empty_capabilities_count_as_absent() {
+        for empty in [json!({}), json!({"codecs": []}), Value::Null] {
+            let payload = json!({"channelId": "c", "rtpCapabilities": empty});
+            let request = ClientRequest::parse("voice:join", &payload).unwrap();
+            assert!(matches!(request.event, ClientEvent::Join { rtp_capabilities: None, .. }));
+        }
+    }
+
+    #[test]
+    fn a_request_that_cannot_be_read_still_gives_its_id() {
+        let payload = json!({"requestId": "r2", "producerId": "not hex"});
+        let (error, id) = ClientRequest::parse("voice:rtc:closeProducer", &payload).unwrap_err();
+        assert!(matches!(error, RequestError::Payload(_)));
+        assert_eq!(id.as_deref(), Some("r2"));
+    }
+
+    #[test]
+    fn what_is_nested_too_deep_is_refused() {
+        let mut value = json!(1);
+        for _ in 0..=limits::JSON_DEPTH_MAX {
+            value = json!([value]);
+        }
+        let parsed = ClientRequest::parse("voice:leave", &json!({"x": value}));
+        assert_eq!(parsed.unwrap_err().0, RequestError::TooDeep);
+    }
+
+    #[test]
+    fn every_name_of_the_table_is_known() {
+        for name in ClientEvent::NAMES {
+            let parsed = ClientRequest::parse(name, &json!({}));
+            assert!(!matches!(parsed, Err((RequestError::UnknownEvent, _))), "{name}");
+        }
+        let parsed = ClientRequest::parse("voice:other", &json!({}));
+        assert_eq!(parsed.unwrap_err().0, RequestError::UnknownEvent);
+    }
+}

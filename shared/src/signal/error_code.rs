@@ -1,0 +1,119 @@
+//! What a refused request is told.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::fmt;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ErrorCode {
+    ChannelNotFound,
+    ChannelFull,
+    PermissionDenied,
+    CapabilityRequired,
+    TransportFailed,
+    Unauthorized,
+    TokenExpired,
+    NotFound,
+    InvalidPayload,
+    InvalidState,
+    RateLimited,
+    VideoLimitReached,
+    UnsupportedCodec,
+    NodeUnavailable,
+    ResumeFailed,
+    Internal,
+}
+
+impl ErrorCode {
+    pub const ALL: [Self; 16] = [
+        Self::ChannelNotFound,
+        Self::ChannelFull,
+        Self::PermissionDenied,
+        Self::CapabilityRequired,
+        Self::TransportFailed,
+        Self::Unauthorized,
+        Self::TokenExpired,
+        Self::NotFound,
+        Self::InvalidPayload,
+        Self::InvalidState,
+        Self::RateLimited,
+        Self::VideoLimitReached,
+        Self::UnsupportedCodec,
+        Self::NodeUnavailable,
+        Self::ResumeFailed,
+        Self::Internal,
+    ];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ChannelNotFound => "CHANNEL_NOT_FOUND",
+            Self::ChannelFull => "CHANNEL_FULL",
+            Self::PermissionDenied => "PERMISSION_DENIED",
+            Self::CapabilityRequired => "CAPABILITY_REQUIRED",
+            Self::TransportFailed => "TRANSPORT_FAILED",
+            Self::Unauthorized => "UNAUTHORIZED",
+            Self::TokenExpired => "TOKEN_EXPIRED",
+            Self::NotFound => "NOT_FOUND",
+            Self::InvalidPayload => "INVALID_PAYLOAD",
+            Self::InvalidState => "INVALID_STATE",
+            Self::RateLimited => "RATE_LIMITED",
+            Self::VideoLimitReached => "VIDEO_LIMIT_REACHED",
+            Self::UnsupportedCodec => "UNSUPPORTED_CODEC",
+            Self::NodeUnavailable => "NODE_UNAVAILABLE",
+            Self::ResumeFailed => "RESUME_FAILED",
+            Self::Internal => "INTERNAL",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.as_str() == name)
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why a request was refused: a code for programs, a sentence for people, and details by code.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
+#[error("{code}: {message}")]
+pub struct ErrorBody {
+    pub code: ErrorCode,
+    #[serde(rename = "error")]
+    pub message: String,
+    pub details: Map<String, Value>,
+    /// The session cannot go on.
+    pub fatal: bool,
+}
+
+impl ErrorBody {
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), details: Map::new(), fatal: false }
+    }
+
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.details.insert(name.into(), value.into());
+        self
+    }
+
+    pub fn fatal(mut self) -> Self {
+        self.fatal = true;
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_are_those_on_the_wire() {
+        for code in ErrorCode::ALL {
+            assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
+            assert_eq!(ErrorCode::from_name(code.as_str()), Some(code));
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Browser ↔ control-plane: the socket.io events, their payloads and the error codes.
+
+mod client_event;
+mod error_code;
+mod server_event;
+
+pub use client_event::{ClientEvent, ClientRequest, NetworkType, RequestError, StateUpdate};
+pub use error_code::{ErrorBody, ErrorCode};
+pub use server_event::{
+    AppData, ClosedStamp, IceServer, IceTransportPolicy, Participant, ProducerInfo, RoomStamp, RtcConfig,
+    ServerEvent,
+};
+
+use crate::rtp_parameters::MediaKind;
+use serde::{Deserialize, Serialize};
+
+/// What a producer carries; `appData.source` on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Source {
+    Mic,
+    Camera,
+    Screen,
+    ScreenAudio,
+}
+
+impl Source {
+    pub const ALL: [Self; 4] = [Self::Mic, Self::Camera, Self::Screen, Self::ScreenAudio];
+
+    pub const fn kind(self) -> MediaKind {
+        match self {
+            Self::Mic | Self::ScreenAudio => MediaKind::Audio,
+            Self::Camera | Self::Screen => MediaKind::Video,
+        }
+    }
+
+    /// Which capability a refused source asks for (`details.capability`).
+    pub const fn capability(self) -> &'static str {
+        match self {
+            Self::Mic | Self::Camera => "VIDEO_CALLING",
+            Self::Screen | Self::ScreenAudio => "SCREEN_SHARE",
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! Server → client: replies and room events, and the names they travel under.
+
+use super::{ErrorBody, Source};
+use crate::ids::{ChannelId, ConsumerId, ProducerId, SessionId, TransportId, UserId};
+use crate::plan::{Permissions, RoomLimits};
+use crate::rtp_parameters::{MediaKind, RtpCapabilities, RtpParameters, StreamType};
+use crate::transport_parameters::{DtlsState, IceState, TransportDirection, TransportParameters};
+use serde::{Deserialize, Serialize};
+
+/// `appData`: of what the client sent, only the source is relayed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppData {
+    pub source: Source,
+}
+
+/// A producer as others see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProducerInfo {
+    pub producer_id: ProducerId,
+    pub kind: MediaKind,
+    pub app_data: AppData,
+    pub paused: bool,
+}
+
+/// A participant as others see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Participant {
+    pub user_id: UserId,
+    pub session_id: SessionId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    pub muted: bool,
+    pub deafened: bool,
+    pub speaking: bool,
+    pub producers: Vec<ProducerInfo>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RtcConfig {
+    pub ice_servers: Vec<IceServer>,
+    pub ice_transport_policy: IceTransportPolicy,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IceServer {
+    pub urls: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IceTransportPolicy {
+    #[default]
+    All,
+    Relay,
+}
+
+/// Everything the server says. Serialises to the event's payload; [`ServerEvent::name`] is its name.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged, rename_all_fields = "camelCase")]
+pub enum ServerEvent {
+    // Replies, in the order of the contract's table.
+    Joined {
+        channel_id: ChannelId,
+        session_id: SessionId,
+        sfu_endpoint: String,
+        participants: Vec<Participant>,
+        permissions: Permissions,
+        limits: RoomLimits,
+        rtc_config: RtcConfig,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        turn_credential_expires_at: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        resume_token: Option<String>,
+        room_seq: u64,
+    },
+    Left {
+        channel_id: ChannelId,
+    },
+    RouterRtpCapabilities {
+        rtp_capabilities: RtpCapabilities,
+    },
+    TransportCreated {
+        direction: TransportDirection,
+        transport_id: TransportId,
+        /// The same; mediasoup-client's `createSendTransport` takes the reply as it is.
+        id: TransportId,
+        #[serde(flatten)]
+        parameters: TransportParameters,
+    },
+    TransportConnected {
+        transport_id: TransportId,
+    },
+    Produced {
+        id: ProducerId,
+        producer_id: ProducerId,
+        kind: MediaKind,
+        app_data: AppData,
+    },
+    Consumed {
+        id: ConsumerId,
+        consumer_id: ConsumerId,
+        producer_id: ProducerId,
+        user_id: UserId,
+        session_id: SessionId,
+        kind: MediaKind,
+        #[serde(rename = "type")]
+        stream_type: StreamType,
+        rtp_parameters: RtpParameters,
+        producer_paused: bool,
+        app_data: AppData,
+    },
+    ConsumerPaused {
+        consumer_id: ConsumerId,
+    },
+    ConsumerResumed {
+        consumer_id: ConsumerId,
+    },
+    KeyFrameRequested {
+        consumer_id: ConsumerId,
+    },
+
+    // Replies to the producer's owner, and room events to everybody else (then with `roomSeq`).
+    ProducerPaused {
+        producer_id: ProducerId,
+        #[serde(flatten)]
+        room: Option<RoomStamp>,
+    },
+    ProducerResumed {
+        producer_id: ProducerId,
+        #[serde(flatten)]
+        room: Option<RoomStamp>,
+    },
+    ProducerClosed {
+        producer_id: ProducerId,
+        user_id: UserId,
+        #[serde(flatten)]
+        room: Option<ClosedStamp>,
+    },
+
+    // Room events.
+    ParticipantJoined {
+        #[serde(flatten)]
+        participant: Participant,
+        room_seq: u64,
+    },
+    ParticipantLeft {
+        user_id: UserId,
+        session_id: SessionId,
+        room_seq: u64,
+    },
+    ParticipantState {
+        user_id: UserId,
+        session_id: SessionId,
+        muted: bool,
+        deafened: bool,
+        speaking: bool,
+        room_seq: u64,
+    },
+    NewProducer {
+        producer_id: ProducerId,
+        user_id: UserId,
+        session_id: SessionId,
+        kind: MediaKind,
+        app_data: AppData,
+        paused: bool,
+        room_seq: u64,
+    },
+
+    // To one session.
+    ConsumerClosed {
+        consumer_id: ConsumerId,
+        reason: String,
+    },
+    TransportState {
+        transport_id: TransportId,
+        ice: IceState,
+        dtls: DtlsState,
+    },
+    Kicked {
+        reason: String,
+    },
+    Rejoin {
+        reason: String,
+        retry_after_ms: u64,
+    },
+
+    /// A failed join or resume.
+    Error(ErrorBody),
+    /// Any other failed request.
+    RtcError(ErrorBody),
+}
+
+/// Whose producer it was, and where in the room's order it happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RoomStamp {
+    pub user_id: UserId,
+    pub session_id: SessionId,
+    pub room_seq: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClosedStamp {
+    pub session_id: SessionId,
+    pub room_seq: u64,
+}
+
+impl ServerEvent {
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Joined { .. } => "voice:joined",
+            Self::Left { .. } => "voice:left",
+            Self::RouterRtpCapabilities { .. } => "voice:routerRtpCapabilities",
+            Self::TransportCreated { .. } => "voice:transportCreated",
+            Self::TransportConnected { .. } => "voice:transportConnected",
+            Self::Produced { .. } => "voice:produced",
+            Self::Consumed { .. } => "voice:consumed",
+            Self::ConsumerPaused { .. } => "voice:consumerPaused",
+            Self::ConsumerResumed { .. } => "voice:consumerResumed",
+            Self::KeyFrameRequested { .. } => "voice:keyFrameRequested",
+            Self::ProducerPaused { .. } => "voice:producerPaused",
+            Self::ProducerResumed { .. } => "voice:producerResumed",
+            Self::ProducerClosed { .. } => "voice:producerClosed",
+            Self::ParticipantJoined { .. } => "voice:participant:joined",
+            Self::ParticipantLeft { .. } => "voice:participant:left",
+            Self::ParticipantState { .. } => "voice:participant:state",
+            Self::NewProducer { .. } => "voice:newProducer",
+            Self::ConsumerClosed { .. } => "voice:consumerClosed",
+            Self::TransportState { .. } => "voice:rtc:transportState",
+            Self::Kicked { .. } => "voice:kicked",
+            Self::Rejoin { .. } => "voice:rejoin",
+            Self::Error(_) => "voice:error",
+            Self::RtcError(_) => "voice:rtc:error",
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! One value of each message of the media RPC. The `ordinal` functions have no catch-all arm, so
+//! a new variant does not compile until it has a number here, and fails until it has a sample.
+
+use railgun_shared::ids::{ChannelId, ConsumerId, DeviceId, ProducerId, SessionId, TransportId, UserId};
+use railgun_shared::media_rpc::{
+    Address, Audience, Command, ConsumerDescription, Event, Grant, JoinRequest, LeaveReason, Reply,
+    RoomEvent, RoomSnapshot,
+};
+use railgun_shared::ortc::{DEFAULT_CODECS, router_rtp_capabilities};
+use railgun_shared::plan::{Permissions, RoomLimits, Tier};
+use railgun_shared::rtp_parameters::{MediaKind, RtpParameters, StreamType};
+use railgun_shared::signal::{AppData, ErrorBody, ErrorCode, Participant, ProducerInfo, Source, StateUpdate};
+use railgun_shared::transport_parameters::{
+    DtlsFingerprint, DtlsParameters, DtlsRole, DtlsState, IceCandidate, IceParameters, IceState,
+    TransportDirection, TransportParameters,
+};
+use std::net::IpAddr;
+use std::time::{Duration, UNIX_EPOCH};
+
+pub fn address() -> Address {
+    Address { channel: ChannelId::new("channel é").unwrap(), epoch: u64::MAX }
+}
+
+fn session() -> SessionId {
+    SessionId::from_bits(1)
+}
+
+fn user() -> UserId {
+    UserId::new("user-1").unwrap()
+}
+
+fn producer() -> ProducerId {
+    ProducerId::from_bits(u128::MAX)
+}
+
+fn consumer() -> ConsumerId {
+    ConsumerId::from_bits(3)
+}
+
+fn transport() -> TransportId {
+    TransportId::from_bits(4)
+}
+
+fn rtp_parameters() -> RtpParameters {
+    serde_json::from_value(serde_json::json!({
+        "mid": "0",
+        "codecs": [{"mimeType": "video/VP8", "payloadType": 96, "clockRate": 90000,
+            "parameters": {"x-google-start-bitrate": 1000, "text": "ü\"\\"},
+            "rtcpFeedback": [{"type": "nack", "parameter": "pli"}]}],
+        "headerExtensions": [{"uri": "urn:ietf:params:rtp-hdrext:sdes:mid", "id": 4}],
+        "encodings": [{"ssrc": 4_294_967_295_u32, "rtx": {"ssrc": 1}, "scaleResolutionDownBy": 1.5,
+            "scalabilityMode": "L1T3", "maxBitrate": 900_000, "dtx": true}],
+        "rtcp": {"cname": "c", "reducedSize": false},
+    }))
+    .unwrap()
+}
+
+fn dtls_parameters() -> DtlsParameters {
+    let fingerprint = DtlsFingerprint { algorithm: "sha-256".into(), value: "AB:CD".into() };
+    DtlsParameters { role: DtlsRole::Client, fingerprints: vec![fingerprint] }
+}
+
+fn transport_parameters() -> TransportParameters {
+    TransportParameters {
+        ice_parameters: IceParameters {
+            username_fragment: "u".repeat(32),
+            password: "p".repeat(32),
+            ice_lite: true,
+        },
+        ice_candidates: vec![
+            IceCandidate::udp_host(IpAddr::from([192, 0, 2, 1]), 40_000, 0),
+            IceCandidate::udp_host("2001:db8::1".parse().unwrap(), 40_001, 1),
+        ],
+        dtls_parameters: dtls_parameters(),
+    }
+}
+
+fn participant() -> Participant {
+    let info = ProducerInfo {
+        producer_id: producer(),
+        kind: MediaKind::Audio,
+        app_data: AppData { source: Source::ScreenAudio },
+        paused: true,
+    };
+    Participant {
+        user_id: user(),
+        session_id: session(),
+        name: Some("Ада".into()),
+        muted: true,
+        deafened: false,
+        speaking: true,
+        producers: vec![info],
+    }
+}
+
+fn state() -> StateUpdate {
+    StateUpdate { muted: Some(false), deafened: None, speaking: Some(true) }
+}
+
+pub fn commands() -> Vec<Command> {
+    let (session, producer, consumer, transport) = (session(), producer(), consumer(), transport());
+    let capabilities = router_rtp_capabilities(&DEFAULT_CODECS, 32_000);
+    let full = JoinRequest {
+        session,
+        user: user(),
+        device: Some(DeviceId::new("phone").unwrap()),
+        name: Some("Ада".into()),
+        grant: Grant {
+            permissions: Permissions::of(Tier::Pro),
+            video_until: Some(UNIX_EPOCH + Duration::from_millis(1_800_000_000_123)),
+        },
+        limits: RoomLimits::of(Tier::Free),
+        rtp_capabilities: Some(capabilities.clone()),
+    };
+    let grant = Grant { permissions: Permissions::of(Tier::Free), video_until: None };
+    let bare = JoinRequest { device: None, name: None, grant, rtp_capabilities: None, ..full.clone() };
+    vec![
+        Command::Join(Box::new(full)),
+        Command::Join(Box::new(bare)),
+        Command::Leave { session, reason: LeaveReason::Left },
+        Command::Leave { session, reason: LeaveReason::Lost },
+        Command::Leave { session, reason: LeaveReason::Replaced },
+        Command::CreateTransport { session, direction: TransportDirection::Send },
+        Command::CreateTransport { session, direction: TransportDirection::Recv },
+        Command::ConnectTransport { session, transport, dtls: dtls_parameters() },
+        Command::Produce {
+            session,
+            transport,
+            kind: MediaKind::Video,
+            source: Source::Camera,
+            rtp_parameters: Box::new(rtp_parameters()),
+        },
+        Command::PauseProducer { session, producer },
+        Command::ResumeProducer { session, producer },
+        Command::CloseProducer { session, producer },
+        Command::Consume { session, transport: None, producer, rtp_capabilities: None },
+        Command::Consume {
+            session,
+            transport: Some(transport),
+            producer,
+            rtp_capabilities: Some(capabilities),
+        },
+        Command::PauseConsumer { session, consumer },
+        Command::ResumeConsumer { session, consumer },
+        Command::RequestKeyFrame { session, consumer },
+        Command::UpdateState { session, update: state() },
+    ]
+}
+
+pub fn command_ordinal(command: &Command) -> usize {
+    match command {
+        Command::Join(_) => 0,
+        Command::Leave { .. } => 1,
+        Command::CreateTransport { .. } => 2,
+        Command::ConnectTransport { .. } => 3,
+        Command::Produce { .. } => 4,
+        Command::PauseProducer { .. } => 5,
+        Command::ResumeProducer { .. } => 6,
+        Command::CloseProducer { .. } => 7,
+        Command::Consume { .. } => 8,
+        Command::PauseConsumer { .. } => 9,
+        Command::ResumeConsumer { .. } => 10,
+        Command::RequestKeyFrame { .. } => 11,
+        Command::UpdateState { .. } => 12,
+    }
+}
+
+pub fn replies() -> Vec<Reply> {
+    let (producer, consumer, transport) = (producer(), consumer(), transport());
+    let mut nameless = participant();
+    nameless.name = None;
+    vec![
+        Reply::Joined(RoomSnapshot { room_seq: 7, participants: vec![participant(), nameless] }),
+        Reply::Left,
+        Reply::TransportCreated {
+            direction: TransportDirection::Recv,
+            transport,
+            parameters: transport_parameters(),
+        },
+        Reply::TransportConnected { transport },
+        Reply::Produced { producer, kind: MediaKind::Audio, source: Source::Mic },
+        Reply::ProducerPaused { producer },
+        Reply::ProducerResumed { producer },
+        Reply::ProducerClosed { producer },
+        Reply::Consumed(Box::new(ConsumerDescription {
+            consumer,
+            producer,
+            user: user(),
+            session: session(),
+            kind: MediaKind::Video,
+            source: Source::Screen,
+            stream_type: StreamType::Simulcast,
+            rtp_parameters: rtp_parameters(),
+            producer_paused: true,
+        })),
+        Reply::ConsumerPaused { consumer },
+        Reply::ConsumerResumed { consumer },
+        Reply::KeyFrameRequested { consumer },
+        Reply::StateUpdated(StateUpdate { muted: Some(true), deafened: Some(false), speaking: Some(false) }),
+    ]
+}
+
+pub fn reply_ordinal(reply: &Reply) -> usize {
+    match reply {
+        Reply::Joined(_) => 0,
+        Reply::Left => 1,
+        Reply::TransportCreated { .. } => 2,
+        Reply::TransportConnected { .. } => 3,
+        Reply::Produced { .. } => 4,
+        Reply::ProducerPaused { .. } => 5,
+        Reply::ProducerResumed { .. } => 6,
+        Reply::ProducerClosed { .. } => 7,
+        Reply::Consumed(_) => 8,
+        Reply::ConsumerPaused { .. } => 9,
+        Reply::ConsumerResumed { .. } => 10,
+        Reply::KeyFrameRequested { .. } => 11,
+        Reply::StateUpdated(_) => 12,
+    }
+}
+
+/// A refusal with each code.
+pub fn refusals() -> Vec<ErrorBody> {
+    let refusal = |code| ErrorBody::new(code, "why").with("retryAfterMs", 5).with("nested", vec![1, 2]);
+    ErrorCode::ALL.into_iter().map(refusal).chain([ErrorBody::new(ErrorCode::Internal, "").fatal()]).collect()
+}
+
+pub fn events() -> Vec<Event> {
+    let (user, session, producer) = (user(), session(), producer());
+    vec![
+        Event::ParticipantJoined(Box::new(participant())),
+        Event::ParticipantLeft { user: user.clone(), session },
+        Event::ParticipantState { user: user.clone(), session, muted: true, deafened: false, speaking: true },
+        Event::NewProducer {
+            producer,
+            user: user.clone(),
+            session,
+            kind: MediaKind::Video,
+            source: Source::Camera,
+            paused: true,
+        },
+        Event::ProducerPaused { producer, user: user.clone(), session },
+        Event::ProducerResumed { producer, user: user.clone(), session },
+        Event::ProducerClosed { producer, user, session },
+        Event::ConsumerClosed { consumer: consumer(), reason: "producerClosed".into() },
+        Event::TransportState {
+            transport: transport(),
+            ice: IceState::Completed,
+            dtls: DtlsState::Connecting,
+        },
+        Event::Kicked { reason: "replaced".into() },
+        Event::RoomClosed,
+    ]
+}
+
+pub fn event_ordinal(event: &Event) -> usize {
+    match event {
+        Event::ParticipantJoined(_) => 0,
+        Event::ParticipantLeft { .. } => 1,
+        Event::ParticipantState { .. } => 2,
+        Event::NewProducer { .. } => 3,
+        Event::ProducerPaused { .. } => 4,
+        Event::ProducerResumed { .. } => 5,
+        Event::ProducerClosed { .. } => 6,
+        Event::ConsumerClosed { .. } => 7,
+        Event::TransportState { .. } => 8,
+        Event::Kicked { .. } => 9,
+        Event::RoomClosed => 10,
+    }
+}
+
+/// Each event to everyone, and one to each other audience.
+pub fn room_events() -> Vec<RoomEvent> {
+    let of =
+        |audience, event| RoomEvent { channel: address().channel, epoch: 5, room_seq: 9, audience, event };
+    let narrow = [Audience::Except(session()), Audience::Only(session())];
+    events()
+        .into_iter()
+        .map(|event| of(Audience::Everyone, event))
+        .chain(narrow.map(|audience| of(audience, Event::RoomClosed)))
+        .collect()
+}

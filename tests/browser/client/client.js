@@ -1,0 +1,150 @@
+/**
+ * A client of the contract, independent of the page that the server ships: npm's mediasoup-client and
+ * socket.io-client as they are, and meters for what arrives.
+ */
+import { Device } from "mediasoup-client";
+import { io } from "socket.io-client";
+import { ColourMeter, ToneMeter } from "./meters.js";
+import { requestByAck, requestByReplyEvent } from "./requests.js";
+import { colourTrack, toneTrack } from "./sources.js";
+
+class Client {
+  audio = new AudioContext({ sampleRate: 48_000 });
+  /** Every event of the server: `{name, at, payload}`, `at` in milliseconds since 1970. */
+  events = [];
+  /** By producer id: what we receive. */
+  received = new Map();
+  producers = {};
+  failures = [];
+
+  async join({ userId, token, mode, channel }) {
+    this.userId = userId;
+    this.socket = io({ auth: { token }, transports: ["websocket"], reconnection: false });
+    this.socket.onAny((name, payload) => this.events.push({ name, at: Date.now(), payload }));
+    this.socket.on("disconnect", (reason) => this.events.push({ name: "disconnect", at: Date.now(), payload: reason }));
+    await new Promise((resolve, reject) => {
+      this.socket.once("connect", resolve);
+      this.socket.once("connect_error", reject);
+    });
+    this.request = mode === "ack" ? requestByAck(this.socket) : requestByReplyEvent(this.socket);
+
+    const joined = await this.request("voice:join", { channelId: channel });
+    this.sessionId = joined.sessionId;
+    const { rtpCapabilities } = await this.request("voice:rtc:getRouterRtpCapabilities");
+    this.device = new Device();
+    await this.device.load({ routerRtpCapabilities: rtpCapabilities });
+    this.send = await this.#openTransport("send", joined.rtcConfig);
+    this.recv = await this.#openTransport("recv", joined.rtcConfig);
+
+    this.socket.on("voice:newProducer", (producer) => this.#consume(producer.userId, producer.producerId));
+    this.socket.on("voice:producerClosed", ({ producerId }) => this.#drop(producerId));
+    for (const { userId, producers } of joined.participants) {
+      if (userId === this.userId) continue;
+      for (const { producerId } of producers) this.#consume(userId, producerId);
+    }
+    return { sessionId: joined.sessionId, permissions: joined.permissions, media: this.candidates };
+  }
+
+  async publishTone(hertz) {
+    this.producers.mic = await this.send.produce({
+      track: toneTrack(this.audio, hertz),
+      codecOptions: { opusStereo: false, opusDtx: true, opusFec: true },
+      appData: { source: "mic" },
+    });
+    return this.producers.mic.id;
+  }
+
+  async publishColour(colour) {
+    this.producers.camera = await this.send.produce({
+      track: colourTrack(colour),
+      encodings: [{ maxBitrate: 1_000_000 }],
+      appData: { source: "camera" },
+    });
+    return this.producers.camera.id;
+  }
+
+  /** Tells the server to pause or resume, and leaves the sending side running: the server must stop it. */
+  setPaused(source, paused) {
+    const name = paused ? "voice:rtc:pauseProducer" : "voice:rtc:resumeProducer";
+    return this.request(name, { producerId: this.producers[source].id });
+  }
+
+  async closeProducer(source) {
+    const producer = this.producers[source];
+    await this.request("voice:rtc:closeProducer", { producerId: producer.id });
+    producer.close();
+  }
+
+  /** What is received of a user: the tone and colour since then, and the producers it comes from. */
+  measure(userId, since) {
+    const result = { tone: null, colour: null, frames: 0, sources: [], lastLoudAt: 0 };
+    for (const item of this.received.values()) {
+      if (item.userId !== userId) continue;
+      result.sources.push(item.source);
+      if (item.tone) Object.assign(result, { tone: item.tone.heardSince(since), lastLoudAt: item.tone.lastLoudAt });
+      if (item.colour) Object.assign(result, item.colour.seenSince(since));
+    }
+    result.sources.sort();
+    return result;
+  }
+
+  /** What others may check: who is received, and whether both connections stand. */
+  describe() {
+    return {
+      received: [...this.received.values()].map(({ userId, source }) => `${userId} ${source}`).sort(),
+      connections: [this.send?.connectionState, this.recv?.connectionState],
+      failures: this.failures,
+    };
+  }
+
+  async #openTransport(direction, { iceServers, iceTransportPolicy }) {
+    const options = await this.request("voice:rtc:createTransport", { direction });
+    this.candidates ??= options.iceCandidates;
+    const open = direction === "send" ? "createSendTransport" : "createRecvTransport";
+    const transport = this.device[open]({ ...options, iceServers, iceTransportPolicy });
+    transport.on("connect", ({ dtlsParameters }, done, failed) => {
+      this.request("voice:rtc:connectTransport", { transportId: transport.id, dtlsParameters }).then(done, failed);
+    });
+    transport.on("produce", ({ kind, rtpParameters, appData }, done, failed) => {
+      this.request("voice:rtc:produce", { transportId: transport.id, kind, rtpParameters, appData }).then(done, failed);
+    });
+    return transport;
+  }
+
+  async #consume(userId, producerId) {
+    const item = { userId, source: null };
+    this.received.set(producerId, item);
+    const gone = () => this.received.get(producerId) !== item;
+    try {
+      const reply = await this.request("voice:rtc:consume", {
+        transportId: this.recv.id,
+        producerId,
+        rtpCapabilities: this.device.recvRtpCapabilities,
+      });
+      if (gone()) return;
+      const { id, kind, rtpParameters, appData } = reply;
+      const consumer = await this.recv.consume({ id, producerId, kind, rtpParameters });
+      if (gone()) return consumer.close();
+      Object.assign(item, { source: appData.source, consumer });
+      if (kind === "audio") {
+        item.tone = new ToneMeter(this.audio, consumer.track);
+      } else {
+        item.colour = new ColourMeter(consumer.track);
+        await this.request("voice:rtc:resumeConsumer", { consumerId: id });
+      }
+    } catch (error) {
+      if (!gone()) this.failures.push(String(error.stack ?? error));
+    }
+  }
+
+  #drop(producerId) {
+    const item = this.received.get(producerId);
+    if (!item) return;
+    this.received.delete(producerId);
+    item.consumer?.close();
+    item.tone?.close();
+    item.colour?.close();
+  }
+}
+
+window.client = new Client();

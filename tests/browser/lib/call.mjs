@@ -1,0 +1,56 @@
+/** One scenario: a server, a browser, the people; and on failure everything they said. */
+import { test } from "node:test";
+import { launchBrowser } from "./browser.mjs";
+import { CAST, Person } from "./person.mjs";
+import { standalone } from "./server.mjs";
+import { within } from "./wait.mjs";
+
+const SCENARIO_MS = 90_000;
+const CLEANUP_MS = 15_000;
+
+/** A test with a fresh server and browser; `run` gets the call. */
+export function scenario(name, run, { start = standalone } = {}) {
+  test(name, { timeout: SCENARIO_MS + 2 * CLEANUP_MS }, async () => {
+    const call = new Call();
+    try {
+      await within(name, SCENARIO_MS, call.play(start, run));
+    } catch (error) {
+      console.error(`--- ${name}: what the servers and pages said ---\n${call.log}\n---`);
+      throw error;
+    } finally {
+      await within("the clean-up", CLEANUP_MS, call.end());
+    }
+  });
+}
+
+class Call {
+  people = [];
+  #notes = [];
+
+  async play(start, run) {
+    this.server = start();
+    const [browser] = await Promise.all([launchBrowser(), this.server.ready()]);
+    this.browser = browser;
+    await run(this);
+  }
+
+  /** Joins people one after the other, in the order of the cast. */
+  async invite(count, options) {
+    const invited = [];
+    for (const role of CAST.slice(0, count)) invited.push(await Person.join(this, role, options));
+    return invited;
+  }
+
+  note(line) {
+    this.#notes.push(line);
+  }
+
+  get log() {
+    return [this.server?.log, ...this.#notes.slice(-100)].filter(Boolean).join("\n");
+  }
+
+  async end() {
+    await this.browser?.close();
+    await this.server?.stop();
+  }
+}

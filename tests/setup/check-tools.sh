@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Says in one plain sentence which tool is missing and how to install it.
+# Usage: check-tools.sh TOOL...   where TOOL is cargo, node, npm or cc.
+set -euo pipefail
+
+RUST_OLDEST=1.94
+NODE_OLDEST=20.19
+
+# Whether version $1 is at least version $2.
+at_least() {
+  [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]
+}
+
+complain() {
+  echo "$1" >&2
+  exit 1
+}
+
+check_cargo() {
+  local install="curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh"
+  command -v cargo >/dev/null || complain "Rust is missing; install it with: $install"
+  local version
+  version=$(rustc --version | cut -d ' ' -f 2)
+  at_least "$version" "$RUST_OLDEST" ||
+    complain "Rust $version is too old, $RUST_OLDEST or newer is needed; update it with: rustup update stable"
+}
+
+check_node() {
+  local install="curl -fsSL https://deb.nodesource.com/setup_22.x | sudo -E bash - && sudo apt-get install -y nodejs"
+  command -v node >/dev/null || complain "Node.js is missing; install it with: $install"
+  local version
+  version=$(node --version)
+  at_least "${version#v}" "$NODE_OLDEST" ||
+    complain "Node.js ${version#v} is too old, $NODE_OLDEST or newer is needed; install it with: $install"
+}
+
+check_npm() {
+  command -v npm >/dev/null || complain "npm is missing; install it with: sudo apt-get install -y npm"
+}
+
+check_cc() {
+  command -v cc >/dev/null || complain "A C compiler is missing; install it with: sudo apt-get install -y build-essential"
+}
+
+for tool in "$@"; do
+  "check_$tool"
+done

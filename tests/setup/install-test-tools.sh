@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Installs what `make test` needs from Debian: a browser, and `ip` for tests across network namespaces.
+# What is there already is left alone. Without root and sudo it says what to run.
+set -euo pipefail
+
+packages=()
+browser=""
+for path in "${CHROMIUM:-}" /usr/bin/chromium /usr/bin/chromium-browser /usr/bin/google-chrome; do
+  if [ -n "$path" ] && [ -x "$path" ]; then browser=$path; fi
+done
+[ -n "$browser" ] || packages+=(chromium)
+PATH="$PATH:/usr/sbin:/sbin" command -v ip >/dev/null || packages+=(iproute2)
+[ "${#packages[@]}" -gt 0 ] || exit 0
+
+install="apt-get install -y --no-install-recommends ${packages[*]}"
+if ! command -v apt-get >/dev/null; then
+  echo "The tests need ${packages[*]}; install them with your system's package manager." >&2
+  exit 1
+fi
+if [ "$(id -u)" -eq 0 ]; then
+  as_root=(env DEBIAN_FRONTEND=noninteractive)
+elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+  as_root=(sudo -n env DEBIAN_FRONTEND=noninteractive)
+else
+  echo "The tests need ${packages[*]}; install them with: sudo apt-get update && sudo $install" >&2
+  exit 1
+fi
+echo "Installing ${packages[*]}"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+# shellcheck disable=SC2086 # the command is meant to be split
+if ! { "${as_root[@]}" apt-get update && "${as_root[@]}" $install; } >"$log" 2>&1; then
+  tail -n 20 "$log" >&2
+  echo "Installing ${packages[*]} failed; run it by hand: sudo apt-get update && sudo $install" >&2
+  exit 1
+fi
