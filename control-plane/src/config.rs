@@ -255,12 +255,17 @@ mod tests {
             assert!(told.starts_with(&format!("{key} = ")) && told.contains(allowed), "{file}: {told}");
         }
         let told = load("", &[("RAILGUN_MEDIA_INSECURE", "yes")], &[]).unwrap_err().to_string();
-        assert_eq!(told, "media.insecure = \"yes\" (from RAILGUN_MEDIA_INSECURE) is not allowed: give true or false");
+        assert_eq!(
+            told,
+            "media.insecure = \"yes\" (from RAILGUN_MEDIA_INSECURE) is not allowed: give true or false"
+        );
     }
 
     #[test]
     fn a_key_that_does_not_exist_is_told() {
-        for (file, key) in [("lisen = 1", "lisen"), ("[auth]\njwk = \"a\"", "auth.jwk"), ("[nod]\na = 1", "nod.a")] {
+        for (file, key) in
+            [("lisen = 1", "lisen"), ("[auth]\njwk = \"a\"", "auth.jwk"), ("[nod]\na = 1", "nod.a")]
+        {
             let told = load(file, &[], &[]).unwrap_err().to_string();
             assert!(told.starts_with(&format!("{key} is not a setting")), "{told}");
         }

@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tonic::transport::Channel;
 
@@ -32,8 +32,6 @@ pub(crate) struct Services {
     pub(crate) registry: Registry,
     pub(crate) rtc: RtcConfig,
     pub(crate) sfu_endpoint: Option<String>,
-    /// Held by every session; the receiver sees the end when the last one is gone.
-    pub(crate) alive: mpsc::Sender<()>,
 }
 
 /// A running control-plane.
@@ -41,7 +39,7 @@ pub(crate) struct Services {
 pub struct Control {
     local_addr: SocketAddr,
     io: socketioxide::SocketIo,
-    sessions_gone: mpsc::Receiver<()>,
+    registry: Registry,
     stop_http: oneshot::Sender<()>,
     http: JoinHandle<()>,
     link: JoinHandle<()>,
@@ -51,9 +49,9 @@ impl Control {
     /// Binds `config.listen` and serves until [`Control::stop`]. `media` reaches the media node;
     /// it need not be up yet. `dev_tokens` offers `POST /dev/token`, on loopback only.
     pub async fn start(config: Config, media: Channel, dev_tokens: bool) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind(config.listen)
-            .await
-            .with_context(|| format!("cannot listen on {}: is something else running there?", config.listen))?;
+        let listener = TcpListener::bind(config.listen).await.with_context(|| {
+            format!("cannot listen on {}: is something else running there?", config.listen)
+        })?;
         let local_addr = listener.local_addr()?;
 
         let mut keys = TokenKeys::new(config.auth.audience.clone(), config.auth.issuer.clone());
@@ -72,15 +70,14 @@ impl Control {
         }
 
         let (node, link) = NodeLink::start(media);
-        let (alive, sessions_gone) = mpsc::channel(1);
+        let registry = Registry::default();
         let services = Arc::new(Services {
             keys,
             records: Records::new(&config.channels),
             placement: Placement::single(node.clone()),
-            registry: Registry::default(),
+            registry: registry.clone(),
             rtc: config.rtc.clone(),
             sfu_endpoint: config.sfu_endpoint.clone(),
-            alive,
         });
         let (layer, io) = gateway::socket_io(services);
         let dev = dev_key.map(|key| http::DevTokens::new(key, &config.auth, local_addr.port()));
@@ -96,7 +93,7 @@ impl Control {
             }
         });
         tracing::info!(address = %local_addr, "listening");
-        Ok(Self { local_addr, io, sessions_gone, stop_http, http, link })
+        Ok(Self { local_addr, io, registry, stop_http, http, link })
     }
 
     /// Where it listens; tells the port when the configured one was 0.
@@ -105,15 +102,13 @@ impl Control {
     }
 
     /// Closes every socket, lets every session leave its room, and ends. Takes under 5 s.
-    pub async fn stop(mut self) {
+    pub async fn stop(self) {
         let _ = self.stop_http.send(());
-        let closing = async {
+        let goodbyes = async {
             self.io.close().await;
-            // The listener's own handle on the services goes with the server, so this only waits
-            // for sessions once the server has let go; both are bounded below.
-            let _ = self.sessions_gone.recv().await;
+            self.registry.empty().await;
         };
-        if tokio::time::timeout(GOODBYE_TIMEOUT, closing).await.is_err() {
+        if tokio::time::timeout(GOODBYE_TIMEOUT, goodbyes).await.is_err() {
             tracing::warn!("some sessions did not end in time");
         }
         let abort_http = self.http.abort_handle();

@@ -1,1 +1,186 @@
-fn main() {}
+//! `railgun-control`: serves the control-plane, and makes tokens and certificates for trials.
+#![forbid(unsafe_code)]
+
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use railgun_control::auth::{Claims, LocalKey};
+use railgun_control::config::Sources;
+use railgun_control::media_client::media_channel;
+use railgun_control::{Config, Control, certs};
+use railgun_shared::ids::UserId;
+use railgun_shared::plan::Tier;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[derive(Parser)]
+#[command(version, about = "The control-plane of Rail Gun: sessions, entitlements, rooms")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the page and the signaling.
+    Serve(Serve),
+    /// Make a token for trials, with a key of your own.
+    Token(Token),
+    /// Make certificates for trials, for the link between the planes.
+    Certs(Certs),
+}
+
+/// Every flag is also a key of the file and a variable of the environment; the flag wins.
+#[derive(Args)]
+struct Serve {
+    /// The TOML file to read.
+    #[arg(long, env = "RAILGUN_CONFIG")]
+    config: Option<PathBuf>,
+    /// Check the configuration and end.
+    #[arg(long)]
+    check_config: bool,
+    /// Address and port of the page and the signaling [default: 127.0.0.1:8080]
+    #[arg(long)]
+    listen: Option<String>,
+    /// File of the public keys that users' tokens are signed with.
+    #[arg(long)]
+    jwks: Option<String>,
+    /// The media node [default: https://127.0.0.1:50051]
+    #[arg(long)]
+    media_url: Option<String>,
+    #[arg(long)]
+    media_ca: Option<String>,
+    #[arg(long)]
+    media_cert: Option<String>,
+    #[arg(long)]
+    media_key: Option<String>,
+    /// Plain text to a media node on loopback.
+    #[arg(long)]
+    media_insecure: bool,
+    /// A channel that nobody created is made when it is joined.
+    #[arg(long)]
+    create_on_join: bool,
+}
+
+#[derive(Args)]
+struct Token {
+    #[arg(long)]
+    user: String,
+    #[arg(long, value_enum, default_value = "free")]
+    tier: TierName,
+    /// What others see.
+    #[arg(long)]
+    name: Option<String>,
+    /// How long it is good, in seconds.
+    #[arg(long, default_value_t = 3600)]
+    ttl: u64,
+    /// The signing key; made if it is not there, with its JWKS beside it.
+    #[arg(long, default_value = "railgun-token.key")]
+    key: PathBuf,
+    #[arg(long)]
+    audience: Option<String>,
+    #[arg(long)]
+    issuer: Option<String>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum TierName {
+    Free,
+    Pro,
+}
+
+#[derive(Args)]
+struct Certs {
+    /// Where to write them.
+    #[arg(long)]
+    out: PathBuf,
+    /// A DNS name or address that media nodes are reached at.
+    #[arg(long, default_values = ["localhost", "127.0.0.1", "::1"])]
+    node_san: Vec<String>,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match Cli::parse().command {
+        Command::Serve(serve) => run(serve).await,
+        Command::Token(token) => mint(token),
+        Command::Certs(Certs { out, node_san }) => {
+            certs::write(&out, &node_san)?;
+            println!("made ca.pem, control.pem, control.key, media.pem and media.key in {}", out.display());
+            Ok(())
+        }
+    }
+}
+
+async fn run(serve: Serve) -> anyhow::Result<()> {
+    let check_only = serve.check_config;
+    let config = load(serve)?;
+    let channel = media_channel(&config.media)?;
+    if check_only {
+        println!("the configuration is good");
+        return Ok(());
+    }
+    let mut terminate = signal(SignalKind::terminate())?;
+    let control = Control::start(config, channel, false).await?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+    }
+    control.stop().await;
+    Ok(())
+}
+
+fn load(serve: Serve) -> anyhow::Result<Config> {
+    let read = |path: &Path| {
+        std::fs::read_to_string(path).with_context(|| format!("--config {} cannot be read", path.display()))
+    };
+    let file = serve.config.as_deref().map(read).transpose()?;
+    let switch = |given: bool| given.then(|| String::from("true"));
+    let flags = [
+        ("listen", serve.listen),
+        ("auth.jwks", serve.jwks),
+        ("media.url", serve.media_url),
+        ("media.ca", serve.media_ca),
+        ("media.cert", serve.media_cert),
+        ("media.key", serve.media_key),
+        ("media.insecure", switch(serve.media_insecure)),
+        ("channels.create_on_join", switch(serve.create_on_join)),
+    ];
+    let sources = Sources {
+        file: file.as_deref(),
+        env: &|name| std::env::var(name).ok(),
+        flags: flags.into_iter().filter_map(|(key, value)| Some((key, value?))).collect(),
+        foreign: &[],
+    };
+    Ok(Config::default().with(&sources)?)
+}
+
+fn mint(token: Token) -> anyhow::Result<()> {
+    let key = LocalKey::open_or_create(&token.key)
+        .with_context(|| format!("--key {} cannot be used", token.key.display()))?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+    let claims = Claims {
+        sub: UserId::new(token.user).context("--user")?,
+        iat: now,
+        exp: now.saturating_add(token.ttl),
+        nbf: None,
+        aud: token.audience,
+        iss: token.issuer,
+        tier: match token.tier {
+            TierName::Free => Tier::Free,
+            TierName::Pro => Tier::Pro,
+        },
+        pro_until: None,
+        name: token.name,
+        region: None,
+        privacy_mode: false,
+    };
+    println!("{}", key.mint(&claims)?);
+    Ok(())
+}

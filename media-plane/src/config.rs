@@ -111,9 +111,7 @@ impl Config {
         let settings = Settings::gather(&Self::KEYS.map(|(key, _)| key), sources)?;
         let config = Self {
             node_id: node_id(&settings)?.unwrap_or(self.node_id),
-            announced: settings
-                .parsed_list("announced_address", ANNOUNCED)?
-                .unwrap_or(self.announced),
+            announced: settings.parsed_list("announced_address", ANNOUNCED)?.unwrap_or(self.announced),
             workers: settings.parsed("workers", WORKERS)?.unwrap_or(self.workers),
             dtls_version: settings.one_of("dtls_version", &VERSIONS)?.unwrap_or(self.dtls_version),
             rtc: RtcConfig {
@@ -141,7 +139,9 @@ impl Config {
             return Err(settings.wrong("rtc.port_min", PORT));
         }
         if port_max < port_min {
-            return Err(settings.wrong("rtc.port_max", &format!("a port from {port_min} (rtc.port_min) to 65535")));
+            return Err(
+                settings.wrong("rtc.port_max", &format!("a port from {port_min} (rtc.port_min) to 65535"))
+            );
         }
         if self.workers == 0 || self.workers > WORKERS_MAX {
             return Err(settings.wrong("workers", WORKERS));

@@ -71,6 +71,12 @@ impl WorkerHandle {
         accepted && self.waker.wake().is_ok()
     }
 
+    /// Ends the thread as if it had died.
+    #[cfg(test)]
+    pub(crate) fn end(&self) {
+        self.order(Order::Stop);
+    }
+
     /// Ends the loop; blocks until the thread has ended.
     pub(crate) fn stop(self) {
         // A worker whose inbox is full sees the end of its inbox instead, once it has read it.

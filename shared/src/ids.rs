@@ -176,6 +176,6 @@ mod tests {
         assert_eq!(ChannelId::new(""), Err(IdError::Empty));
         assert_eq!(ChannelId::new("a".repeat(129)), Err(IdError::TooLong(128)));
         assert_eq!(UserId::new("a\nb"), Err(IdError::ControlCharacter));
-        assert_eq!(serde_json::from_str::<UserId>("\"\"").is_err(), true);
+        assert!(serde_json::from_str::<UserId>("\"\"").is_err());
     }
 }

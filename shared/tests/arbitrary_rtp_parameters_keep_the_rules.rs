@@ -16,14 +16,14 @@ const ALL_CODECS: [MediaCodec; 5] =
 
 fn mime_type() -> impl Strategy<Value = String> {
     let known = ["audio/opus", "video/VP8", "video/vp9", "video/H264", "video/AV1", "video/rtx"];
-    prop_oneof![9 => select(&known[..]).prop_map(String::from), 1 => "[a-z/é]{0,9}"]
+    prop_oneof![9 => select(known.to_vec()).prop_map(String::from), 1 => "[a-z/é]{0,9}"]
 }
 
 fn format_parameters() -> impl Strategy<Value = Value> {
-    let name = select(&["apt", "profile-id", "packetization-mode", "profile-level-id", "profile"][..]);
+    let name = select(vec!["apt", "profile-id", "packetization-mode", "profile-level-id", "profile"]);
     let value = prop_oneof![
         (95..100u8).prop_map(Value::from),
-        select(&[json!("42e01f"), json!("42e034"), json!("640c1f"), json!(1), json!("0"), json!(null)][..]),
+        select(vec![json!("42e01f"), json!("42e034"), json!("640c1f"), json!(1), json!("0"), json!(null)]),
         any::<f64>().prop_map(Value::from),
         ".{0,8}".prop_map(Value::from),
         Just(json!([[]])),
@@ -33,10 +33,10 @@ fn format_parameters() -> impl Strategy<Value = Value> {
 
 /// Fields that parameters and capabilities have under the same names.
 fn codec() -> impl Strategy<Value = Value> {
-    let feedback = select(&["nack", "transport-cc", "goog-remb", "ccm", ""][..]);
+    let feedback = select(vec!["nack", "transport-cc", "goog-remb", "ccm", ""]);
     let feedback = prop::collection::vec(feedback.prop_map(|kind| json!({"type": kind})), 0..4);
-    let clock_rate = select(&[90_000, 90_000, 90_000, 48_000, 0][..]);
-    let channels = select(&[json!(2), json!(2), json!(1), json!(0), json!(null)][..]);
+    let clock_rate = select(vec![90_000, 90_000, 90_000, 48_000, 0]);
+    let channels = select(vec![json!(2), json!(2), json!(1), json!(0), json!(null)]);
     (mime_type(), 94..104u8, clock_rate, channels, format_parameters(), feedback, any::<bool>()).prop_map(
         |(mime_type, payload_type, clock_rate, channels, parameters, feedback, video)| {
             json!({
@@ -66,9 +66,9 @@ fn encoding() -> impl Strategy<Value = Value> {
     let number =
         prop_oneof![(0..4u32).prop_map(Value::from), any::<u32>().prop_map(Value::from), Just(json!(null))];
     let rid =
-        prop_oneof![select(&[json!("r0"), json!("r1"), json!(null)][..]), ".{0,3}".prop_map(Value::from)];
+        prop_oneof![select(vec![json!("r0"), json!("r1"), json!(null)]), ".{0,3}".prop_map(Value::from)];
     let mode = prop_oneof![
-        4 => select(&[json!("L1T3"), json!("L3T3_KEY"), json!(null)][..]),
+        4 => select(vec![json!("L1T3"), json!("L3T3_KEY"), json!(null)]),
         1 => "[LS][0-9é]T[0-9é](_KEY)?".prop_map(Value::from)
     ];
     (number.clone(), number, rid, mode, any::<Option<u64>>()).prop_map(|(ssrc, rtx, rid, mode, bitrate)| {
@@ -140,7 +140,7 @@ proptest! {
         let kind = if audio { MediaKind::Audio } else { MediaKind::Video };
         let router = router_rtp_capabilities(&ALL_CODECS, 64_000);
         let sound = validate_producer_parameters(kind, &sent);
-        let _ = validate_capabilities(&receiver);
+        let receiver_is_sound = validate_capabilities(&receiver).is_ok();
         let stream = || ConsumerStream { mid: "0".into(), ssrc: 1, rtx_ssrc: 2, cname: "c".into() };
 
         // As if somebody forgot the check: still no panic, at worst an error.
@@ -165,7 +165,9 @@ proptest! {
         if let Ok(consumer) = consumer {
             prop_assert_eq!(consumer.encodings.len(), 1);
             prop_assert_eq!(consumer.encodings[0].ssrc, Some(1));
-            prop_assert_eq!(validate_producer_parameters(kind, &consumer), Ok(()));
+            if receiver_is_sound {
+                prop_assert_eq!(validate_producer_parameters(kind, &consumer), Ok(()));
+            }
         }
     }
 }

@@ -1,1 +1,32 @@
-//! placeholder
+//! What end-to-end tests need: the real binaries as processes of a test's own, clients with tokens
+//! for them, and media that says who sent it.
+//!
+//! A test runs the binaries that `cargo build` left beside it; it builds nothing itself. Every
+//! system gets free ports, a temporary directory and tokens of its own, and takes down with it only
+//! what it started.
+#![forbid(unsafe_code)]
+
+mod http;
+mod media;
+mod process;
+mod system;
+
+pub use media::{opus_payload, send_parameters, vp8_payload};
+pub use process::MediaNode;
+pub use system::{FREE_CHANNEL, Member, System};
+
+use std::time::Duration;
+
+/// The contract's deadline for others to see a change.
+pub const SEEN_WITHIN: Duration = Duration::from_secs(2);
+
+/// Waits for something that must happen in time.
+///
+/// # Panics
+/// If it does not.
+pub async fn within<T>(limit: Duration, what: &str, future: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(limit, future).await {
+        Ok(value) => value,
+        Err(_) => panic!("{what} did not happen within {limit:?}"),
+    }
+}

@@ -51,7 +51,8 @@ fn is(codec: &RtpCodecCapability, mime_type: &str) -> bool {
 /// What this client can receive of a router's codecs, under the router's numbers: Opus, VP8 and
 /// its retransmission.
 pub(crate) fn receivable(router: &RtpCapabilities) -> RtpCapabilities {
-    let vp8 = router.codecs.iter().find(|codec| is(codec, VP8)).and_then(|codec| codec.preferred_payload_type);
+    let vp8 =
+        router.codecs.iter().find(|codec| is(codec, VP8)).and_then(|codec| codec.preferred_payload_type);
     let codecs = router.codecs.iter().filter(|codec| {
         let apt = codec.parameters.get("apt").and_then(Value::as_u64);
         let repairs_vp8 = is(codec, VP8_RTX) && apt.is_some() && apt == vp8.map(u64::from);
@@ -76,7 +77,8 @@ pub(crate) fn producer_parameters(
             (vec![vp8(), vp8_rtx()], Some(RtxParameters { ssrc: sending.rtx_ssrc }), video_extensions())
         }
     };
-    let encoding = RtpEncodingParameters { ssrc: Some(sending.ssrc), rtx, ..RtpEncodingParameters::default() };
+    let encoding =
+        RtpEncodingParameters { ssrc: Some(sending.ssrc), rtx, ..RtpEncodingParameters::default() };
     Ok(RtpParameters {
         mid: Some(sending.mid.clone()),
         codecs,
@@ -177,7 +179,8 @@ mod tests {
 
     #[test]
     fn only_vp8_opus_and_their_repair_are_received() {
-        let types: Vec<_> = receivable(&router()).codecs.iter().filter_map(|c| c.preferred_payload_type).collect();
+        let types: Vec<_> =
+            receivable(&router()).codecs.iter().filter_map(|c| c.preferred_payload_type).collect();
         assert_eq!(types, [100, 101, 102]);
     }
 

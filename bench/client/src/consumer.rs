@@ -38,7 +38,9 @@ impl Description {
     /// The media SSRC and, with retransmission, its SSRC.
     pub(crate) fn streams(&self) -> Vec<u32> {
         let encodings = self.rtp_parameters.encodings.iter();
-        encodings.flat_map(|encoding| encoding.ssrc.into_iter().chain(encoding.rtx.map(|rtx| rtx.ssrc))).collect()
+        encodings
+            .flat_map(|encoding| encoding.ssrc.into_iter().chain(encoding.rtx.map(|rtx| rtx.ssrc)))
+            .collect()
     }
 }
 
@@ -55,9 +57,12 @@ pub struct Consumer {
 impl Consumer {
     pub(crate) fn read(reply: &Value) -> Result<Description, ClientError> {
         let described: Description = read("voice:consumed", reply)?;
-        let one_encoding = matches!(described.rtp_parameters.encodings.as_slice(), [only] if only.ssrc.is_some());
+        let one_encoding =
+            matches!(described.rtp_parameters.encodings.as_slice(), [only] if only.ssrc.is_some());
         if !one_encoding || described.rtp_parameters.codecs.is_empty() {
-            return Err(ClientError::Protocol("a consumer needs one encoding with an SSRC, and a codec".into()));
+            return Err(ClientError::Protocol(
+                "a consumer needs one encoding with an SSRC, and a codec".into(),
+            ));
         }
         Ok(described)
     }

@@ -5,15 +5,35 @@
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Feedback {
     /// `ntp`: 64-bit NTP timestamp of `rtp`.
-    SenderReport { ssrc: u32, ntp: u64, rtp: u32, packets: u32, octets: u32 },
+    SenderReport {
+        ssrc: u32,
+        ntp: u64,
+        rtp: u32,
+        packets: u32,
+        octets: u32,
+    },
     /// One report block.
-    ReceiverReport { ssrc: u32, fraction_lost: u8, highest_sequence: u32, jitter: u32 },
-    Pli { ssrc: u32 },
-    Fir { ssrc: u32 },
-    Nack { ssrc: u32, sequences: Vec<u16> },
+    ReceiverReport {
+        ssrc: u32,
+        fraction_lost: u8,
+        highest_sequence: u32,
+        jitter: u32,
+    },
+    Pli {
+        ssrc: u32,
+    },
+    Fir {
+        ssrc: u32,
+    },
+    Nack {
+        ssrc: u32,
+        sequences: Vec<u16>,
+    },
     TransportCc,
     Remb,
-    Bye { ssrc: u32 },
+    Bye {
+        ssrc: u32,
+    },
 }
 
 /// What a transport has received so far.
@@ -194,8 +214,14 @@ mod tests {
     #[test]
     fn a_compound_reads_as_it_was_written() {
         let ntp_time = 0x0102_0304_0506_0708;
-        let report =
-            SenderReport { ssrc: 1, ntp_time, rtp_time: 3, packet_count: 4, octet_count: 5, ..Default::default() };
+        let report = SenderReport {
+            ssrc: 1,
+            ntp_time,
+            rtp_time: 3,
+            packet_count: 4,
+            octet_count: 5,
+            ..Default::default()
+        };
         let sequences = vec![65_535, 0, 7, 100];
         let nack = TransportLayerNack {
             sender_ssrc: 9,
@@ -217,8 +243,9 @@ mod tests {
     #[test]
     fn no_prefix_of_anything_panics() {
         for seed in 0..2000u32 {
-            let bytes: Vec<u8> =
-                (0..64u32).map(|i| (seed.wrapping_mul(2_654_435_761).wrapping_add(i * i * 31) >> 11).to_be_bytes()[3]).collect();
+            let bytes: Vec<u8> = (0..64u32)
+                .map(|i| (seed.wrapping_mul(2_654_435_761).wrapping_add(i * i * 31) >> 11).to_be_bytes()[3])
+                .collect();
             let mut rtcp = bytes.clone();
             rtcp[0] = 0x80 | (bytes[0] & 0x1f);
             rtcp[1] = 200 + bytes[1] % 8;
@@ -238,7 +265,8 @@ mod tests {
     #[test]
     fn an_extension_that_leaves_the_packet_is_refused() {
         let hex = "90e0000100000001deadbeefbede000110010240";
-        let packet: Vec<u8> = (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap()).collect();
+        let packet: Vec<u8> =
+            (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap()).collect();
         assert!(!is_well_formed_rtp(&packet));
     }
 }

@@ -6,4 +6,5 @@ mod token_keys;
 
 pub use claims::{Claims, Identity};
 pub use local_key::LocalKey;
+pub(crate) use local_key::write_private;
 pub use token_keys::{KeyError, TokenError, TokenKeys};

@@ -105,8 +105,7 @@ impl TokenKeys {
             AlgorithmParameters::RSA(_) => Algorithm::RS256,
             _ => return Err(KeyError::Kind(kid)),
         };
-        let key =
-            DecodingKey::from_jwk(jwk).map_err(|error| KeyError::Key { kid: kid.clone(), error })?;
+        let key = DecodingKey::from_jwk(jwk).map_err(|error| KeyError::Key { kid: kid.clone(), error })?;
         if self.keys.len() >= KEYS_MAX {
             return Err(KeyError::TooMany);
         }

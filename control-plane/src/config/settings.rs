@@ -85,7 +85,11 @@ impl Settings {
     }
 
     /// A value written as it is displayed: an address, a number, `true` or `false`.
-    pub(super) fn parsed<T: FromStr>(&self, key: &'static str, allowed: &str) -> Result<Option<T>, ConfigError> {
+    pub(super) fn parsed<T: FromStr>(
+        &self,
+        key: &'static str,
+        allowed: &str,
+    ) -> Result<Option<T>, ConfigError> {
         let text = match self.found.get(key) {
             None => return Ok(None),
             Some((Value::String(text), _)) => text.clone(),
@@ -104,15 +108,17 @@ impl Settings {
         let allowed = || choices.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
         let Some((value, _)) = self.found.get(key) else { return Ok(None) };
         let choice = choices.iter().find(|(name, _)| value.as_str() == Some(*name));
-        choice.map(|(_, choice)| Some(*choice)).ok_or_else(|| self.wrong(key, &format!("one of {}", allowed())))
+        choice
+            .map(|(_, choice)| Some(*choice))
+            .ok_or_else(|| self.wrong(key, &format!("one of {}", allowed())))
     }
 
     /// A list in the file; in the environment or a flag, separated by commas.
     pub(super) fn list(&self, key: &'static str, allowed: &str) -> Result<Option<Vec<String>>, ConfigError> {
         match self.found.get(key) {
-            Some((Value::String(text), _)) => {
-                Ok(Some(text.split(',').map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect()))
-            }
+            Some((Value::String(text), _)) => Ok(Some(
+                text.split(',').map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect(),
+            )),
             _ => self.read(key, allowed),
         }
     }

@@ -42,7 +42,10 @@ pub fn media_channel(config: &MediaConfig) -> anyhow::Result<Channel> {
     let tls = ClientTlsConfig::new()
         .ca_certificate(Certificate::from_pem(read("media.ca", &config.ca)?))
         .identity(Identity::from_pem(read("media.cert", &config.cert)?, read("media.key", &config.key)?));
-    Ok(endpoint.tls_config(tls).context("media.ca, media.cert or media.key is not as expected")?.connect_lazy())
+    Ok(endpoint
+        .tls_config(tls)
+        .context("media.ca, media.cert or media.key is not as expected")?
+        .connect_lazy())
 }
 
 fn is_loopback(endpoint: &Endpoint) -> bool {

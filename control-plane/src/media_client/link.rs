@@ -137,7 +137,9 @@ impl Link {
                         return;
                     }
                 }
-                Ok(Err(status)) => tracing::warn!(code = ?status.code(), error = %status.message(), "no media node"),
+                Ok(Err(status)) => {
+                    tracing::warn!(code = ?status.code(), error = %status.message(), "no media node")
+                }
                 Err(_) => tracing::warn!("the media node did not answer in time"),
             }
             let pause = tokio::time::sleep(backoff.mul_f64(rand::random_range(0.5..1.0)));

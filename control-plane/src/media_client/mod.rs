@@ -6,5 +6,6 @@ mod room_table;
 
 pub use connect::media_channel;
 pub use link::NodeLink;
+pub(crate) use link::unavailable;
 pub(crate) use link::{NodeCall, NodeState};
 pub(crate) use room_table::{Delivery, Route};

@@ -76,7 +76,8 @@ impl RoomTable {
                 }
             }
             Audience::Everyone | Audience::Except(_) => {
-                let skipped = if let Audience::Except(session) = event.audience { Some(session) } else { None };
+                let skipped =
+                    if let Audience::Except(session) = event.audience { Some(session) } else { None };
                 for route in room.routes.values().filter(|route| Some(route.session) != skipped) {
                     route.deliver(Delivery::Event(event.clone()));
                 }

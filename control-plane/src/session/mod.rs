@@ -5,7 +5,7 @@ mod outbox;
 mod ownership;
 mod registry;
 
-pub(crate) use actor::{Incoming, REQUESTS_QUEUED_MAX, Seat, Session, SessionParts};
-pub(crate) use outbox::{Answer, Outbox};
+pub(crate) use actor::{Incoming, Seat, Session};
+pub(crate) use outbox::{Answer, Asked, Outbox};
 pub(crate) use ownership::{Owned, Possessions};
 pub(crate) use registry::{Registered, Registry};

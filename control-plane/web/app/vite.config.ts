@@ -1,3 +1,5 @@
+// While working on the page: `npx vite build --watch` beside a debug build of the server, which reads the
+// bundle from disk.
 import { defineConfig } from "vite";
 
 export default defineConfig({
@@ -7,12 +9,5 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 600,
-  },
-  server: {
-    // `npx vite` beside a running server: the page reloads, signaling goes to the server.
-    proxy: {
-      "/socket.io": { target: "http://127.0.0.1:8080", ws: true },
-      "/dev": { target: "http://127.0.0.1:8080", changeOrigin: true },
-    },
   },
 });

@@ -1,1 +1,71 @@
-fn main() {}
+//! `railgun`: both planes in one process, for trials and small installations. The planes talk as
+//! they do between processes, by gRPC, over a pipe in memory.
+#![forbid(unsafe_code)]
+
+mod settings;
+
+use anyhow::Context;
+use hyper_util::rt::TokioIo;
+use railgun_control::Control;
+use railgun_media::Node;
+use std::io;
+use tokio::io::{DuplexStream, duplex};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::{Channel, Endpoint};
+use tracing_subscriber::EnvFilter;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const PIPE_BYTES: usize = 256 * 1024;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let flags = settings::command().get_matches();
+    let (control, media) = settings::load(&flags)?;
+    if flags.get_flag("check-config") {
+        println!("the configuration is good");
+        return Ok(());
+    }
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+
+    let node = Node::start(media)?;
+    let (channel, incoming) = link();
+    let serving = tokio::spawn(node.serve_rpc(incoming, None));
+    let control = match Control::start(control, channel, true).await {
+        Ok(control) => control,
+        Err(error) => {
+            node.stop().await;
+            return Err(error);
+        }
+    };
+    println!("Open http://{}/ in Chrome or Chromium", control.local_addr());
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    // First the sessions, so that each says goodbye to its room; then the rooms.
+    control.stop().await;
+    node.stop().await;
+    serving.await?.context("the link between the planes")
+}
+
+/// The control-plane's channel, and what the node sees of it: a pipe per connection that it makes.
+fn link() -> (Channel, ReceiverStream<io::Result<DuplexStream>>) {
+    let (ends, incoming) = mpsc::channel(1);
+    let connect = tower::service_fn(move |_| {
+        let ends = ends.clone();
+        async move {
+            let (ours, theirs) = duplex(PIPE_BYTES);
+            ends.send(Ok(theirs)).await.map_err(io::Error::other)?;
+            Ok::<_, io::Error>(TokioIo::new(ours))
+        }
+    });
+    // The name is never resolved.
+    let channel = Endpoint::from_static("http://media").connect_with_connector_lazy(connect);
+    (channel, ReceiverStream::new(incoming))
+}

@@ -62,6 +62,8 @@ struct Client {
 
 impl Client {
     fn offering(profiles: &[Profile]) -> Self {
+        // The crate asks rustls for a provider, of which this workspace builds two.
+        _ = rustls::crypto::ring::default_provider().install_default();
         let certificate = Certificate::generate_self_signed(["client".to_owned()]).unwrap();
         Self {
             certificates: vec![certificate],

@@ -55,6 +55,8 @@ fn a_replayed_check_moves_nothing() {
     for check in &captured {
         checks::deliver(&mut ice, check, address(1), began).unwrap();
     }
+    // A known address is no more entitled to them than an unknown one.
+    Check::to(&ice).send(&mut ice, address(2), began).unwrap();
     let later = began + Duration::from_secs(20);
     for round in 0..5 {
         for check in &captured {

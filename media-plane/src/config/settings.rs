@@ -121,9 +121,7 @@ impl Settings {
         let Some(value) = self.get(key) else { return Ok(None) };
         let choice = choices.iter().find(|(name, _)| value.as_str() == Some(*name));
         let names = || choices.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-        choice
-            .map(|(_, choice)| Some(*choice))
-            .ok_or_else(|| self.wrong(key, &format!("one of {}", names())))
+        choice.map(|(_, choice)| Some(*choice)).ok_or_else(|| self.wrong(key, &format!("one of {}", names())))
     }
 }
 

@@ -9,4 +9,4 @@ mod server;
 mod switchboard;
 
 pub(crate) use server::{Identity, MediaNodeService};
-pub(crate) use switchboard::{Input, Switchboard};
+pub(crate) use switchboard::Switchboard;

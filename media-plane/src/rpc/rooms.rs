@@ -105,7 +105,12 @@ impl Rooms {
     }
 
     /// Any other command: the room's worker, if there is a room. Naming a session takes it over.
-    pub(super) fn route(&mut self, channel: &ChannelId, session: SessionId, stream: StreamId) -> Option<usize> {
+    pub(super) fn route(
+        &mut self,
+        channel: &ChannelId,
+        session: SessionId,
+        stream: StreamId,
+    ) -> Option<usize> {
         let room = self.rooms.get_mut(channel)?;
         if let Some(seat) = room.seats.get_mut(&session) {
             seat.owner = Owner::Stream(stream);
@@ -216,14 +221,7 @@ impl Rooms {
 
 impl Room {
     fn on(worker: usize) -> Self {
-        Self {
-            worker,
-            epoch: 0,
-            room_seq: 0,
-            is_open: false,
-            seats: HashMap::new(),
-            subscribers: Vec::new(),
-        }
+        Self { worker, epoch: 0, room_seq: 0, is_open: false, seats: HashMap::new(), subscribers: Vec::new() }
     }
 
     fn subscribe(&mut self, stream: StreamId) {

@@ -11,9 +11,7 @@ use railgun_media_core::Notice;
 use railgun_shared::ids::{ChannelId, SessionId};
 use railgun_shared::media_rpc::wire::proto::NodeFrame;
 use railgun_shared::media_rpc::wire::{encode_event, encode_reply};
-use railgun_shared::media_rpc::{
-    Address, Audience, Command, Event, LeaveReason, Reply, RoomEvent,
-};
+use railgun_shared::media_rpc::{Address, Audience, Command, Event, LeaveReason, Reply, RoomEvent};
 use railgun_shared::signal::{ErrorBody, ErrorCode};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -34,11 +32,26 @@ pub(crate) type FrameSender = mpsc::Sender<Result<NodeFrame, Status>>;
 #[derive(Debug)]
 pub(crate) enum Input {
     /// `alive` is dropped when the switchboard gives the stream up.
-    Opened { stream: StreamId, frames: FrameSender, alive: oneshot::Sender<()> },
-    Command { stream: StreamId, request: u64, address: Address, command: Command },
+    Opened {
+        stream: StreamId,
+        frames: FrameSender,
+        alive: oneshot::Sender<()>,
+    },
+    Command {
+        stream: StreamId,
+        request: u64,
+        address: Address,
+        command: Command,
+    },
     /// A frame that could not be read; answered in its turn.
-    Unreadable { stream: StreamId, request: u64, error: ErrorBody },
-    Ended { stream: StreamId },
+    Unreadable {
+        stream: StreamId,
+        request: u64,
+        error: ErrorBody,
+    },
+    Ended {
+        stream: StreamId,
+    },
     /// Answered with the numbers of rooms and sessions.
     Population(oneshot::Sender<(usize, usize)>),
 }
@@ -73,14 +86,7 @@ struct Pending {
 impl Switchboard {
     pub(crate) fn new(workers: Vec<WorkerHandle>, workers_alive: watch::Sender<usize>) -> Self {
         let rooms = Rooms::new(workers.len());
-        Self {
-            workers,
-            streams: HashMap::new(),
-            rooms,
-            pending: HashMap::new(),
-            next_tag: 0,
-            workers_alive,
-        }
+        Self { workers, streams: HashMap::new(), rooms, pending: HashMap::new(), next_tag: 0, workers_alive }
     }
 
     /// Runs until `stop` is true. Returns the workers, for whoever joins their threads; the
@@ -266,3 +272,6 @@ impl Switchboard {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,18 +17,18 @@ const SEGMENT_LEN: c_uint = 2;
 
 /// Datagrams since the start, and the calls they took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SendCounters {
-    pub sent: u64,
+pub(crate) struct SendCounters {
+    pub(crate) sent: u64,
     /// The socket's buffer was full. Late media is worth nothing and waiting would delay
     /// everybody, so the rest of such a batch is dropped.
-    pub dropped: u64,
+    pub(crate) dropped: u64,
     /// The kernel refused the destination or the size.
-    pub refused: u64,
-    pub calls: u64,
+    pub(crate) refused: u64,
+    pub(crate) calls: u64,
 }
 
 /// The arrays that `sendmmsg` reads, allocated once. Not `Send`: made on the thread that uses it.
-pub struct Sender {
+pub(crate) struct Sender {
     headers: Vec<libc::mmsghdr>,
     parts: Vec<Part>,
     entries: Vec<Entry>,
@@ -75,7 +75,7 @@ enum Outcome {
 }
 
 impl Sender {
-    pub fn new(gso: bool) -> Self {
+    pub(crate) fn new(gso: bool) -> Self {
         // SAFETY: all-zero bytes are a valid mmsghdr (null pointers, zero lengths), and a valid
         // Part: the same, and sockaddr unions and integers, for which any bytes are valid.
         let (header, part) = unsafe { (mem::zeroed(), mem::zeroed()) };
@@ -88,12 +88,12 @@ impl Sender {
         }
     }
 
-    pub fn counters(&self) -> SendCounters {
+    pub(crate) fn counters(&self) -> SendCounters {
         self.counters
     }
 
     /// Sends what the socket takes without waiting; what it does not is dropped and counted.
-    pub fn send(&mut self, socket: &RtcSocket, batch: &SendBatch) {
+    pub(crate) fn send(&mut self, socket: &RtcSocket, batch: &SendBatch) {
         let mut cursor = Cursor::default();
         let mut split = None;
         loop {
@@ -193,21 +193,13 @@ fn send_entries(socket: &RtcSocket, headers: &mut [libc::mmsghdr]) -> io::Result
     // SAFETY: `headers` is a live slice and its length is passed with it. `fill` has pointed each
     // of its headers at elements of `parts`, which is never resized, and at bytes of the batch,
     // which `send` borrows until after this call. The kernel reads them and writes `msg_len`.
-    let sent = unsafe {
-        libc::sendmmsg(fd, headers.as_mut_ptr(), headers.len() as c_uint, libc::MSG_DONTWAIT as _)
-    };
+    let sent =
+        unsafe { libc::sendmmsg(fd, headers.as_mut_ptr(), headers.len() as c_uint, libc::MSG_DONTWAIT as _) };
     usize::try_from(sent).map_err(|_| io::Error::last_os_error())
 }
 
 /// Makes `header` send `bytes` to the run's destination.
-fn point(
-    header: &mut libc::mmsghdr,
-    part: &mut Part,
-    bytes: &[u8],
-    run: &Run,
-    ipv6: bool,
-    segmented: bool,
-) {
+fn point(header: &mut libc::mmsghdr, part: &mut Part, bytes: &[u8], run: &Run, ipv6: bool, segmented: bool) {
     part.iovec = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
     let address_len = write_address(&mut part.address, run.to, ipv6);
     let message = &mut header.msg_hdr;
@@ -221,7 +213,7 @@ fn point(
         return;
     }
     message.msg_control = part.control.as_mut_ptr().cast();
-    message.msg_controllen = mem::size_of_val(&part.control) as _;
+    message.msg_controllen = size_of_val(&part.control) as _;
     let segment = u16::try_from(run.segment).unwrap_or(u16::MAX);
     // SAFETY: the control buffer is 24 bytes, aligned to 8: one cmsghdr (16) and room for a u16 as
     // CMSG_SPACE counts it. So CMSG_FIRSTHDR is not null and CMSG_DATA lies inside the buffer.
@@ -249,7 +241,7 @@ fn write_address(address: &mut Address, to: SocketAddr, ipv6: bool) -> socklen_t
                 sin_addr: libc::in_addr { s_addr: u32::from(ip).to_be() },
                 sin_zero: [0; 8],
             };
-            return mem::size_of::<libc::sockaddr_in>() as socklen_t;
+            return size_of::<libc::sockaddr_in>() as socklen_t;
         }
         IpAddr::V4(ip) => ip.to_ipv6_mapped(),
         IpAddr::V6(ip) => ip,
@@ -261,7 +253,7 @@ fn write_address(address: &mut Address, to: SocketAddr, ipv6: bool) -> socklen_t
         sin6_addr: libc::in6_addr { s6_addr: ip.octets() },
         sin6_scope_id: scope,
     };
-    mem::size_of::<libc::sockaddr_in6>() as socklen_t
+    size_of::<libc::sockaddr_in6>() as socklen_t
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::os::fd::AsRawFd;
-use std::{io, mem, ptr};
+use std::{io, ptr};
 use thiserror::Error;
 use tracing::warn;
 
@@ -18,7 +18,7 @@ const MEMINFO_DROPS: usize = 8;
 const MEMINFO_VALUES: usize = 9;
 
 #[derive(Debug, Error)]
-pub enum BindError {
+pub(crate) enum BindError {
     #[error("no free UDP port on {ip} from {} to {}", .ports.start(), .ports.end())]
     NoFreePort { ip: IpAddr, ports: RangeInclusive<u16> },
     #[error("UDP socket on {address}: {source}")]
@@ -27,7 +27,7 @@ pub enum BindError {
 
 /// A bound, non-blocking UDP socket with GRO on and its buffers sized.
 #[derive(Debug)]
-pub struct RtcSocket {
+pub(crate) struct RtcSocket {
     socket: mio::net::UdpSocket,
     state: UdpSocketState,
     address: SocketAddr,
@@ -35,7 +35,7 @@ pub struct RtcSocket {
 
 impl RtcSocket {
     /// Binds the first free port of `ports` on `ip`. `::` takes IPv4 too.
-    pub fn bind(ip: IpAddr, ports: RangeInclusive<u16>) -> Result<Self, BindError> {
+    pub(crate) fn bind(ip: IpAddr, ports: RangeInclusive<u16>) -> Result<Self, BindError> {
         for port in ports.clone() {
             let address = SocketAddr::new(ip, port);
             match Self::bind_to(address) {
@@ -61,19 +61,19 @@ impl RtcSocket {
         Ok(Self { socket: mio::net::UdpSocket::from_std(socket), state, address })
     }
 
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// Whether the kernel splits runs of datagrams (`UDP_SEGMENT`).
-    pub fn has_gso(&self) -> bool {
+    pub(crate) fn has_gso(&self) -> bool {
         self.state.max_gso_segments() > 1
     }
 
     /// Datagrams that the kernel dropped since the start because the socket's buffer was full.
     /// The same number as `SO_RXQ_OVFL` would attach to each message; asked for, it costs a
     /// received packet nothing.
-    pub fn kernel_drops(&self) -> io::Result<u32> {
+    pub(crate) fn kernel_drops(&self) -> io::Result<u32> {
         let mut values = [0u32; MEMINFO_VALUES];
         let mut len = socket_len(&values);
         // SAFETY: the pointers are to a live array of `len` bytes and to that length; the kernel
@@ -98,7 +98,7 @@ impl RtcSocket {
         &self.socket
     }
 
-    pub fn source(&mut self) -> &mut mio::net::UdpSocket {
+    pub(crate) fn source(&mut self) -> &mut mio::net::UdpSocket {
         &mut self.socket
     }
 }
@@ -144,7 +144,7 @@ fn set_option(socket: &impl AsRawFd, level: c_int, option: c_int, value: c_int) 
 
 #[allow(clippy::cast_possible_truncation, reason = "option values are a few bytes long")]
 fn socket_len<T>(value: &T) -> socklen_t {
-    mem::size_of_val(value) as socklen_t
+    size_of_val(value) as socklen_t
 }
 
 #[cfg(test)]

@@ -215,10 +215,10 @@ fn consumable_codecs(
 
 fn consumable_codec_parameters(codec: &RtpCodecParameters, offered: &RtpCodecCapability) -> CodecParameters {
     let mut parameters = codec.parameters.clone();
-    if codec.mime_type.eq_ignore_ascii_case("video/H264") {
-        if let Some(answer) = h264_profile::answer(&codec.parameters, &offered.parameters) {
-            parameters.insert(h264_profile::PROFILE_LEVEL_ID.into(), answer.clone());
-        }
+    if codec.mime_type.eq_ignore_ascii_case("video/H264")
+        && let Some(answer) = h264_profile::answer(&codec.parameters, &offered.parameters)
+    {
+        parameters.insert(h264_profile::PROFILE_LEVEL_ID.into(), answer.clone());
     }
     parameters
 }

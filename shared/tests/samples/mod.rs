@@ -1,5 +1,6 @@
 //! One value of each message of the media RPC. The `ordinal` functions have no catch-all arm, so
 //! a new variant does not compile until it has a number here, and fails until it has a sample.
+#![allow(dead_code, reason = "each test uses a part of it")]
 
 use railgun_shared::ids::{ChannelId, ConsumerId, DeviceId, ProducerId, SessionId, TransportId, UserId};
 use railgun_shared::media_rpc::{
@@ -17,7 +18,7 @@ use railgun_shared::transport_parameters::{
 use std::net::IpAddr;
 use std::time::{Duration, UNIX_EPOCH};
 
-pub fn address() -> Address {
+pub(crate) fn address() -> Address {
     Address { channel: ChannelId::new("channel é").unwrap(), epoch: u64::MAX }
 }
 
@@ -97,7 +98,7 @@ fn state() -> StateUpdate {
     StateUpdate { muted: Some(false), deafened: None, speaking: Some(true) }
 }
 
-pub fn commands() -> Vec<Command> {
+pub(crate) fn commands() -> Vec<Command> {
     let (session, producer, consumer, transport) = (session(), producer(), consumer(), transport());
     let capabilities = router_rtp_capabilities(&DEFAULT_CODECS, 32_000);
     let full = JoinRequest {
@@ -147,7 +148,7 @@ pub fn commands() -> Vec<Command> {
     ]
 }
 
-pub fn command_ordinal(command: &Command) -> usize {
+pub(crate) fn command_ordinal(command: &Command) -> usize {
     match command {
         Command::Join(_) => 0,
         Command::Leave { .. } => 1,
@@ -165,7 +166,7 @@ pub fn command_ordinal(command: &Command) -> usize {
     }
 }
 
-pub fn replies() -> Vec<Reply> {
+pub(crate) fn replies() -> Vec<Reply> {
     let (producer, consumer, transport) = (producer(), consumer(), transport());
     let mut nameless = participant();
     nameless.name = None;
@@ -200,7 +201,7 @@ pub fn replies() -> Vec<Reply> {
     ]
 }
 
-pub fn reply_ordinal(reply: &Reply) -> usize {
+pub(crate) fn reply_ordinal(reply: &Reply) -> usize {
     match reply {
         Reply::Joined(_) => 0,
         Reply::Left => 1,
@@ -219,12 +220,12 @@ pub fn reply_ordinal(reply: &Reply) -> usize {
 }
 
 /// A refusal with each code.
-pub fn refusals() -> Vec<ErrorBody> {
+pub(crate) fn refusals() -> Vec<ErrorBody> {
     let refusal = |code| ErrorBody::new(code, "why").with("retryAfterMs", 5).with("nested", vec![1, 2]);
     ErrorCode::ALL.into_iter().map(refusal).chain([ErrorBody::new(ErrorCode::Internal, "").fatal()]).collect()
 }
 
-pub fn events() -> Vec<Event> {
+pub(crate) fn events() -> Vec<Event> {
     let (user, session, producer) = (user(), session(), producer());
     vec![
         Event::ParticipantJoined(Box::new(participant())),
@@ -252,7 +253,7 @@ pub fn events() -> Vec<Event> {
     ]
 }
 
-pub fn event_ordinal(event: &Event) -> usize {
+pub(crate) fn event_ordinal(event: &Event) -> usize {
     match event {
         Event::ParticipantJoined(_) => 0,
         Event::ParticipantLeft { .. } => 1,
@@ -269,7 +270,7 @@ pub fn event_ordinal(event: &Event) -> usize {
 }
 
 /// Each event to everyone, and one to each other audience.
-pub fn room_events() -> Vec<RoomEvent> {
+pub(crate) fn room_events() -> Vec<RoomEvent> {
     let of =
         |audience, event| RoomEvent { channel: address().channel, epoch: 5, room_seq: 9, audience, event };
     let narrow = [Audience::Except(session()), Audience::Only(session())];

@@ -1,7 +1,7 @@
 /** Starting the programs under test, each with ports and a folder of its own. */
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -77,10 +77,10 @@ class Standalone extends Server {
 class TwoProcesses extends Server {
   async ready() {
     this.folder = await mkdtemp(join(tmpdir(), "railgun-test-"));
-    this.key = join(this.folder, "token-key.pem");
+    this.key = join(this.folder, "token.pem");
     await run(binary("railgun-control"), ["certs", "--out", this.folder], { timeout: 10_000 });
+    // Makes the key, and its public half beside it.
     await this.token("nobody", "free");
-    const jwks = (await readdir(this.folder)).find((name) => name.endsWith(".jwks.json"));
     const [control, rpc, health] = [await freePort(), await freePort(), await freePort()];
     this.url = `http://127.0.0.1:${control}`;
     const file = (name) => join(this.folder, name);
@@ -89,17 +89,17 @@ class TwoProcesses extends Server {
       RAILGUN_HEALTH_LISTEN: `127.0.0.1:${health}`,
       RAILGUN_TLS_CA: file("ca.pem"),
       RAILGUN_TLS_CERT: file("media.pem"),
-      RAILGUN_TLS_KEY: file("media-key.pem"),
+      RAILGUN_TLS_KEY: file("media.key"),
     };
     await this.startProgram("railgun-media", [], media, `http://127.0.0.1:${health}`);
     const signaling = {
       RAILGUN_LISTEN: `127.0.0.1:${control}`,
-      RAILGUN_AUTH_JWKS: file(jwks),
+      RAILGUN_AUTH_JWKS: file("token.jwks.json"),
       RAILGUN_CHANNELS_CREATE_ON_JOIN: "true",
       RAILGUN_MEDIA_URL: `https://127.0.0.1:${rpc}`,
       RAILGUN_MEDIA_CA: file("ca.pem"),
       RAILGUN_MEDIA_CERT: file("control.pem"),
-      RAILGUN_MEDIA_KEY: file("control-key.pem"),
+      RAILGUN_MEDIA_KEY: file("control.key"),
     };
     await this.startProgram("railgun-control", ["serve"], signaling, this.url);
   }

@@ -13,8 +13,14 @@ pub(crate) enum Packet {
     Connected,
     ConnectError(String),
     Disconnected,
-    Event { name: String, payload: Value },
-    Ack { id: u64, payload: Value },
+    Event {
+        name: String,
+        payload: Value,
+    },
+    Ack {
+        id: u64,
+        payload: Value,
+    },
 }
 
 #[derive(Debug, PartialEq, Deserialize)]
@@ -101,7 +107,10 @@ mod tests {
         assert_eq!(handshake.silence_max(), Duration::from_secs(9));
         assert_eq!(parse("2"), Some(Packet::Ping));
         assert_eq!(parse(r#"40{"sid":"x"}"#), Some(Packet::Connected));
-        assert_eq!(parse(r#"44{"message":"UNAUTHORIZED"}"#), Some(Packet::ConnectError("UNAUTHORIZED".into())));
+        assert_eq!(
+            parse(r#"44{"message":"UNAUTHORIZED"}"#),
+            Some(Packet::ConnectError("UNAUTHORIZED".into()))
+        );
         let event = Packet::Event { name: "a".into(), payload: json!({"b": 1}) };
         assert_eq!(parse(r#"42["a",{"b":1}]"#), Some(event));
         assert_eq!(parse(r#"4312[{"ok":true}]"#), Some(Packet::Ack { id: 12, payload: json!({"ok": true}) }));

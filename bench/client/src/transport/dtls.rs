@@ -45,6 +45,11 @@ impl Identity {
         Ok(Self { certificate, fingerprint })
     }
 
+    #[cfg(test)]
+    pub(crate) fn certificate(&self) -> &Certificate {
+        &self.certificate
+    }
+
     pub fn fingerprint(&self) -> DtlsFingerprint {
         DtlsFingerprint { algorithm: SHA_256.into(), value: self.fingerprint.clone() }
     }

@@ -7,9 +7,9 @@ use super::routes::Routes;
 use super::srtp::SrtpProfile;
 use crate::error::ClientError;
 use crate::rtcp_packets;
+use railgun_shared::transport_parameters::TransportParameters;
 use rtp::header::Header;
 use rtp::packet::Packet;
-use railgun_shared::transport_parameters::TransportParameters;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -197,9 +197,10 @@ impl Receiver {
             return self.routes.on_rejected();
         }
         let plain = receiving.lock().unwrap_or_else(PoisonError::into_inner).decrypt_rtp(datagram);
-        let packet = plain.ok().filter(|plain| rtcp_packets::has_valid_padding(plain)).and_then(|mut plain| {
-            Packet::unmarshal(&mut plain).ok()
-        });
+        let packet = plain
+            .ok()
+            .filter(|plain| rtcp_packets::has_valid_padding(plain))
+            .and_then(|mut plain| Packet::unmarshal(&mut plain).ok());
         match packet {
             Some(packet) => self.routes.on_rtp(packet),
             None => self.routes.on_rejected(),
@@ -215,7 +216,9 @@ impl Receiver {
         }
         let plain = receiving.lock().unwrap_or_else(PoisonError::into_inner).decrypt_rtcp(datagram);
         match plain {
-            Ok(plain) => rtcp_packets::parse(&plain).into_iter().for_each(|item| self.routes.on_feedback(item)),
+            Ok(plain) => {
+                rtcp_packets::parse(&plain).into_iter().for_each(|item| self.routes.on_feedback(item))
+            }
             Err(_) => self.routes.on_rejected(),
         }
     }

@@ -6,6 +6,8 @@ mod ice;
 mod link;
 mod routes;
 mod srtp;
+#[cfg(test)]
+mod tests;
 
 pub use dtls::Identity;
 pub use srtp::SrtpProfile;
@@ -112,7 +114,8 @@ impl Transport {
             rtx_ssrc: rand::random::<u32>() & !1,
             cname: inner.cname.clone(),
         };
-        let parameters = capabilities::producer_parameters(inner.client.router_capabilities().await?, &sending)?;
+        let parameters =
+            capabilities::producer_parameters(inner.client.router_capabilities().await?, &sending)?;
         let link = self.link().await?;
         let payload = json!({
             "transportId": inner.id,

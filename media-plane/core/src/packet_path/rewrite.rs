@@ -25,7 +25,7 @@ pub(crate) struct Stamp {
 impl Stamp {
     /// `ntp`: the time as a 32.32 fixed-point number of seconds.
     pub(crate) fn new(ntp: u64, at: Instant) -> Self {
-        let [_, a, b, c, ..] = (ntp << 18 >> 8).to_be_bytes();
+        let [.., a, b, c] = (ntp >> 14).to_be_bytes();
         Self { at, abs_send_time: [a, b, c] }
     }
 }

@@ -21,17 +21,14 @@ use crate::signal::ErrorBody;
 pub mod proto {
     #![allow(
         clippy::all,
+        clippy::cast_possible_truncation,
+        clippy::or_fun_call,
+        clippy::use_self,
         elided_lifetimes_in_paths,
         missing_debug_implementations,
         unnameable_types,
         unreachable_pub,
         unused_qualifications,
-        reason = "generated code"
-    )]
-    #![allow(
-        clippy::or_fun_call,
-        clippy::use_self,
-        clippy::cast_possible_truncation,
         reason = "generated code"
     )]
     tonic::include_proto!("railgun.media.v1");

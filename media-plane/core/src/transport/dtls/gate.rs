@@ -354,7 +354,7 @@ mod tests {
             assert!(drops(&good[..len]), "{len} bytes");
         }
         assert!(drops(&[good.clone(), vec![22]].concat()));
-        assert!(drops(&vec![0xff; 64]));
+        assert!(drops(&[0xff; 64]));
         let mut other_version = good.clone();
         other_version[2] = 0xfc;
         assert!(drops(&other_version));

@@ -1,0 +1,103 @@
+//! Two people in a call, the smallest thing that can be disturbed.
+
+use crate::parameters::Offer;
+use crate::peer::Arrival;
+use crate::world::World;
+use railgun_media_core::packet::rtp::{HeaderWriter, RtpHeader};
+use railgun_shared::ids::{ProducerId, SessionId};
+use railgun_shared::media_rpc::{Address, ConsumerDescription};
+use railgun_shared::plan::Tier;
+use railgun_shared::signal::Source;
+use railgun_shared::transport_parameters::TransportDirection::{Recv, Send};
+
+/// The first two bytes of a VP8 payload that begins a key frame.
+pub const KEY_FRAME: [u8; 2] = [0x10, 0x50];
+
+/// A talker with microphone and camera, and a listener who gets both.
+#[derive(Debug)]
+pub struct Call {
+    pub world: World,
+    pub room: Address,
+    pub talker: SessionId,
+    pub listener: SessionId,
+    pub mic: Sending,
+    pub camera: Sending,
+    /// Places in `world.peers`.
+    pub talker_send: usize,
+    pub listener_recv: usize,
+}
+
+/// One source of the talker, and how the listener gets it.
+#[derive(Debug)]
+pub struct Sending {
+    pub offer: Offer,
+    pub producer: ProducerId,
+    pub consumer: ConsumerDescription,
+    /// Roll-over counter and sequence number of the next packet.
+    pub next: u64,
+}
+
+impl Call {
+    pub fn new(seed: u8) -> Self {
+        let mut world = World::new(seed);
+        let room = World::room("call");
+        let talker = world.join(&room, 1, Tier::Pro);
+        let listener = world.join(&room, 2, Tier::Free);
+        let talker_send = world.connect(&room, talker, Send);
+        let listener_recv = world.connect(&room, listener, Recv);
+        let mut start = |source, number| {
+            let offer = Offer::new(source, number);
+            let producer = world.produce(&room, talker, talker_send, &offer).expect("a producer");
+            let consumer = world.consume(&room, listener, producer).expect("a consumer");
+            Sending { offer, producer, consumer, next: 100 }
+        };
+        let (mic, camera) = (start(Source::Mic, 0), start(Source::Camera, 1));
+        Self { world, room, talker, listener, mic, camera, talker_send, listener_recv }
+    }
+
+    /// The talker's next packet of this source, sealed.
+    pub fn packet(&mut self, source: Source, payload: &[u8]) -> Vec<u8> {
+        let sending = if source == Source::Mic { &mut self.mic } else { &mut self.camera };
+        let index = sending.next;
+        sending.next += 1;
+        let header = HeaderWriter {
+            marker: true,
+            payload_type: sending.offer.payload_type,
+            sequence: u16::try_from(index & 0xffff).unwrap_or_default(),
+            timestamp: u32::try_from(index & 0xffff_ffff).unwrap_or_default().wrapping_mul(960),
+            ssrc: sending.offer.ssrc,
+        };
+        let mid = [(crate::parameters::MID_ID, sending.offer.mid.as_bytes())];
+        self.world.peers[self.talker_send].seal_rtp(header, index, &mid, payload)
+    }
+
+    /// Sends the next packet of this source and gives the payloads that the listener got of it.
+    pub fn say(&mut self, source: Source, payload: &[u8]) -> Vec<Vec<u8>> {
+        self.world.peers[self.listener_recv].arrivals.clear();
+        let packet = self.packet(source, payload);
+        let address = self.world.peers[self.talker_send].address;
+        self.world.send(address, packet);
+        self.heard(source)
+    }
+
+    /// The payloads of this source among what the listener got since it was last asked to forget.
+    pub fn heard(&self, source: Source) -> Vec<Vec<u8>> {
+        let sending = if source == Source::Mic { &self.mic } else { &self.camera };
+        let ssrc = sending.consumer.rtp_parameters.encodings.first().and_then(|encoding| encoding.ssrc);
+        let payload = |arrival: &Arrival| match arrival {
+            Arrival::Rtp(packet) => {
+                let header = RtpHeader::parse(packet).ok()?;
+                (Some(header.ssrc) == ssrc).then(|| packet[header.header_len..].to_vec())
+            }
+            _ => None,
+        };
+        self.world.peers[self.listener_recv].arrivals.iter().filter_map(payload).collect()
+    }
+
+    /// Fails unless a packet of each source still gets through, exactly once.
+    pub fn assert_goes_on(&mut self) {
+        assert_eq!(self.say(Source::Mic, b"speech"), [b"speech".to_vec()]);
+        let picture = [&KEY_FRAME[..], b"picture"].concat();
+        assert_eq!(self.say(Source::Camera, &picture), [picture.clone()]);
+    }
+}

@@ -1,0 +1,13 @@
+//! Rooms in one thread: an engine, and clients that reach it without a socket. Time is a number
+//! that the test moves, the network a list of datagrams, so a whole call is a function of a seed.
+#![forbid(unsafe_code)]
+
+mod call;
+mod parameters;
+mod peer;
+mod world;
+
+pub use call::{Call, KEY_FRAME, Sending};
+pub use parameters::{Offer, capabilities};
+pub use peer::{Arrival, Peer};
+pub use world::{NODE, World};

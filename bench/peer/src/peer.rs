@@ -1,0 +1,251 @@
+//! One transport of a client: ICE checks, DTLS as the client, SRTP both ways.
+
+use railgun_media_core::packet::kind::{Kind, classify};
+use railgun_media_core::packet::rtp::{HeaderWriter, RtpHeader};
+use railgun_media_core::srtp::{
+    InboundControl, InboundSession, InboundStream, OutboundControl, OutboundSession,
+};
+use railgun_media_core::transport::dtls::{
+    Certificate, DtlsOutput, DtlsTransport, DtlsVersion, POLL_BUFFER_LEN,
+};
+use railgun_shared::ids::TransportId;
+use railgun_shared::transport_parameters::{
+    DtlsFingerprint, DtlsParameters, DtlsRole, IceParameters, TransportParameters,
+};
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::time::Instant;
+use stun::agent::TransactionId;
+use stun::attributes::{ATTR_ICE_CONTROLLING, ATTR_PRIORITY, ATTR_USE_CANDIDATE, ATTR_USERNAME};
+use stun::fingerprint::FINGERPRINT;
+use stun::integrity::MessageIntegrity;
+use stun::message::{BINDING_REQUEST, Message, Setter};
+
+/// Something the node sent, opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    Rtp(Vec<u8>),
+    Rtcp(Vec<u8>),
+    Stun(Vec<u8>),
+    /// Could not be opened with this peer's keys.
+    Unopened(Vec<u8>),
+}
+
+/// A client's transport.
+#[derive(Debug)]
+pub struct Peer {
+    pub id: TransportId,
+    pub address: SocketAddr,
+    pub arrivals: Vec<Arrival>,
+    ice: IceParameters,
+    certificate: Certificate,
+    dtls: DtlsTransport,
+    keys: Option<PeerKeys>,
+    streams: HashMap<u32, InboundStream>,
+    outgoing: Vec<Vec<u8>>,
+    checks: u128,
+}
+
+#[derive(Debug)]
+struct PeerKeys {
+    inbound: InboundSession,
+    inbound_control: InboundControl,
+    outbound: OutboundSession,
+    outbound_control: OutboundControl,
+}
+
+impl Peer {
+    /// A peer for the transport that the node described. `seed` must differ between peers.
+    pub fn new(
+        id: TransportId,
+        address: SocketAddr,
+        node: &TransportParameters,
+        seed: u64,
+        now: Instant,
+    ) -> Self {
+        let certificate = Certificate::generate().expect("a certificate");
+        let fingerprints = &node.dtls_parameters.fingerprints;
+        let dtls = DtlsTransport::new(
+            certificate.clone(),
+            DtlsVersion::Dtls12,
+            DtlsRole::Server,
+            fingerprints,
+            seed,
+            now,
+        );
+        Self {
+            id,
+            address,
+            arrivals: Vec::new(),
+            ice: node.ice_parameters.clone(),
+            certificate,
+            dtls: dtls.expect("the node's fingerprint"),
+            keys: None,
+            streams: HashMap::new(),
+            outgoing: Vec::new(),
+            checks: u128::from(seed) << 64,
+        }
+    }
+
+    /// What to say in `connectTransport`.
+    pub fn dtls_parameters(&self) -> DtlsParameters {
+        let value = self.certificate.fingerprint_sha256();
+        let fingerprint = DtlsFingerprint { algorithm: "sha-256".into(), value };
+        DtlsParameters { role: DtlsRole::Client, fingerprints: vec![fingerprint] }
+    }
+
+    pub fn is_connected(&self) -> bool {
+        self.keys.is_some()
+    }
+
+    /// A valid ICE check that nominates.
+    pub fn check(&mut self) -> Vec<u8> {
+        self.checks += 1;
+        let [_, _, _, _, id @ ..] = self.checks.to_be_bytes();
+        let username = format!("{}:peer", self.ice.username_fragment);
+        let priority = stun::attributes::RawAttribute {
+            typ: ATTR_PRIORITY,
+            length: 4,
+            value: vec![0x6e, 0x7f, 0x1e, 0xff],
+        };
+        let mut message = Message::new();
+        let setters: Vec<Box<dyn Setter>> = vec![
+            Box::new(TransactionId(id)),
+            Box::new(BINDING_REQUEST),
+            Box::new(stun::textattrs::TextAttribute::new(ATTR_USERNAME, username)),
+            Box::new(Raw(priority)),
+            Box::new(Raw(raw(ATTR_ICE_CONTROLLING, vec![7; 8]))),
+            Box::new(Raw(raw(ATTR_USE_CANDIDATE, Vec::new()))),
+            Box::new(MessageIntegrity::new_short_term_integrity(self.ice.password.clone())),
+            Box::new(FINGERPRINT),
+        ];
+        message.build(&setters).expect("a check");
+        message.raw
+    }
+
+    /// Begins: the first check, and the handshake after it.
+    pub fn start(&mut self, now: Instant) {
+        let check = self.check();
+        self.outgoing.push(check);
+        self.dtls.start(now);
+        self.poll_dtls();
+    }
+
+    /// Datagrams for the node.
+    pub fn take_outgoing(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.outgoing)
+    }
+
+    /// Does what is due in the handshake.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.dtls.handle_timeout(now);
+        self.poll_dtls();
+    }
+
+    pub fn next_timeout(&self) -> Option<Instant> {
+        self.dtls.next_timeout()
+    }
+
+    /// Takes a datagram from the node.
+    pub fn receive(&mut self, datagram: &[u8], now: Instant) {
+        match classify(datagram) {
+            Some(Kind::Dtls) => {
+                self.dtls.handle(datagram, now);
+                self.poll_dtls();
+            }
+            Some(Kind::Stun) => self.arrivals.push(Arrival::Stun(datagram.to_vec())),
+            Some(Kind::Rtp) => self.receive_rtp(datagram),
+            Some(Kind::Rtcp) => self.receive_rtcp(datagram),
+            None => self.arrivals.push(Arrival::Unopened(datagram.to_vec())),
+        }
+    }
+
+    fn receive_rtp(&mut self, datagram: &[u8]) {
+        let mut packet = datagram.to_vec();
+        let opened = self.keys.as_ref().and_then(|keys| {
+            let header = RtpHeader::parse(&packet).ok()?;
+            let stream = self.streams.entry(header.ssrc).or_default();
+            keys.inbound.open_rtp(stream, &header, &mut packet).ok()
+        });
+        let arrival = match opened {
+            Some(len) => {
+                packet.truncate(len);
+                Arrival::Rtp(packet)
+            }
+            None => Arrival::Unopened(datagram.to_vec()),
+        };
+        self.arrivals.push(arrival);
+    }
+
+    fn receive_rtcp(&mut self, datagram: &[u8]) {
+        let mut packet = datagram.to_vec();
+        let opened = self.keys.as_mut().and_then(|keys| keys.inbound_control.open_rtcp(&mut packet).ok());
+        let arrival = match opened {
+            Some(len) => {
+                packet.truncate(len);
+                Arrival::Rtcp(packet)
+            }
+            None => Arrival::Unopened(datagram.to_vec()),
+        };
+        self.arrivals.push(arrival);
+    }
+
+    /// An RTP packet, sealed. `index`: roll-over counter and sequence number.
+    pub fn seal_rtp(
+        &self,
+        header: HeaderWriter,
+        index: u64,
+        extensions: &[(u8, &[u8])],
+        payload: &[u8],
+    ) -> Vec<u8> {
+        let keys = self.keys.as_ref().expect("a connected peer");
+        let mut out = vec![0; 1500];
+        let written = header.write(&mut out, extensions).expect("room");
+        let len = keys.outbound.seal_rtp(index, header.ssrc, written.len, payload, &mut out);
+        out.truncate(len.expect("a sealed packet"));
+        out
+    }
+
+    /// A compound RTCP packet, sealed.
+    pub fn seal_rtcp(&mut self, compound: &[u8]) -> Vec<u8> {
+        let keys = self.keys.as_mut().expect("a connected peer");
+        let mut out = compound.to_vec();
+        out.resize(compound.len() + keys.outbound_control.overhead(), 0);
+        keys.outbound_control.seal_rtcp(&mut out, compound.len()).expect("a sealed packet");
+        out
+    }
+
+    fn poll_dtls(&mut self) {
+        let mut buffer = [0; POLL_BUFFER_LEN];
+        loop {
+            match self.dtls.poll(&mut buffer) {
+                DtlsOutput::Packet(len) => self.outgoing.push(buffer[..len].to_vec()),
+                DtlsOutput::Connected(material) => {
+                    let master = material.split().expect("keys");
+                    self.keys = Some(PeerKeys {
+                        inbound: InboundSession::new(&master.inbound).expect("keys"),
+                        inbound_control: InboundControl::new(&master.inbound).expect("keys"),
+                        outbound: OutboundSession::new(&master.outbound).expect("keys"),
+                        outbound_control: OutboundControl::new(&master.outbound).expect("keys"),
+                    });
+                }
+                DtlsOutput::Failed(_) | DtlsOutput::Closed => {}
+                DtlsOutput::None => return,
+            }
+        }
+    }
+}
+
+struct Raw(stun::attributes::RawAttribute);
+
+impl Setter for Raw {
+    fn add_to(&self, message: &mut Message) -> Result<(), stun::Error> {
+        message.add(self.0.typ, &self.0.value);
+        Ok(())
+    }
+}
+
+fn raw(typ: stun::attributes::AttrType, value: Vec<u8>) -> stun::attributes::RawAttribute {
+    let length = u16::try_from(value.len()).unwrap_or_default();
+    stun::attributes::RawAttribute { typ, length, value }
+}

@@ -1,0 +1,204 @@
+//! The engine with its clients around it, and the time they share.
+
+use crate::parameters::{Offer, capabilities};
+use crate::peer::Peer;
+use railgun_media_core::transport::dtls::{Certificate, DtlsVersion};
+use railgun_media_core::{Datagram, Engine, EngineConfig, Notice};
+use railgun_shared::ids::{ChannelId, ProducerId, SessionId, UserId};
+use railgun_shared::media_rpc::{
+    Address, Command, ConsumerDescription, Grant, JoinRequest, Reply, RoomEvent,
+};
+use railgun_shared::plan::{Permissions, RoomLimits, Tier};
+use railgun_shared::signal::ErrorBody;
+use railgun_shared::transport_parameters::{IceCandidate, TransportDirection};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+/// Where the engine says it listens.
+pub const NODE: ([u8; 4], u16) = ([127, 0, 0, 1], 40_000);
+
+#[derive(Debug)]
+pub struct World {
+    pub engine: Engine,
+    pub now: Instant,
+    /// Everything the rooms told so far.
+    pub events: Vec<RoomEvent>,
+    pub peers: Vec<Peer>,
+    next_tag: u64,
+}
+
+impl World {
+    pub fn new(seed: u8) -> Self {
+        let now = Instant::now();
+        let config = EngineConfig {
+            candidates: vec![IceCandidate::udp_host(NODE.0.into(), NODE.1, 0)],
+            certificate: Certificate::generate().expect("a certificate"),
+            dtls_version: DtlsVersion::Dtls12,
+            seed: [seed; 32],
+            started: (now, UNIX_EPOCH + Duration::from_secs(1_800_000_000)),
+        };
+        Self { engine: Engine::new(config), now, events: Vec::new(), peers: Vec::new(), next_tag: 0 }
+    }
+
+    pub fn room(channel: &str) -> Address {
+        Address { channel: ChannelId::new(channel).expect("a channel"), epoch: 1 }
+    }
+
+    /// Carries out a command and gives its reply; events go to `events`.
+    pub fn command(&mut self, room: &Address, command: Command) -> Result<Reply, ErrorBody> {
+        self.next_tag += 1;
+        self.engine.handle_command(self.next_tag, room, command, self.now);
+        let reply = self.drain_notices(self.next_tag);
+        self.deliver();
+        reply.expect("every command has a reply")
+    }
+
+    fn drain_notices(&mut self, wanted: u64) -> Option<Result<Reply, ErrorBody>> {
+        let mut found = None;
+        while let Some(notice) = self.engine.poll_notice() {
+            match notice {
+                Notice::Reply { tag, reply } if tag == wanted => found = Some(reply),
+                Notice::Reply { tag, .. } => panic!("a reply to {tag}, which was answered before"),
+                Notice::Event(event) => self.events.push(event),
+            }
+        }
+        found
+    }
+
+    pub fn join_request(session: u128, tier: Tier) -> JoinRequest {
+        JoinRequest {
+            session: SessionId::from_bits(session),
+            user: UserId::new(format!("user-{session}")).expect("a user"),
+            device: None,
+            name: None,
+            grant: Grant { permissions: Permissions::of(tier), video_until: None },
+            limits: RoomLimits::of(Tier::Pro),
+            rtp_capabilities: Some(capabilities()),
+        }
+    }
+
+    /// Takes a seat.
+    pub fn join(&mut self, room: &Address, session: u128, tier: Tier) -> SessionId {
+        let request = Self::join_request(session, tier);
+        let id = request.session;
+        self.command(room, Command::Join(Box::new(request))).expect("a seat");
+        id
+    }
+
+    /// Creates and connects a transport; its place in `peers`.
+    pub fn connect(&mut self, room: &Address, session: SessionId, direction: TransportDirection) -> usize {
+        let reply = self.command(room, Command::CreateTransport { session, direction });
+        let Ok(Reply::TransportCreated { transport, parameters, .. }) = reply else {
+            panic!("no transport: {reply:?}")
+        };
+        let place = self.peers.len();
+        let number = u16::try_from(place).expect("few peers");
+        let address = SocketAddr::from(([10, 9, (number >> 8) as u8, (number & 0xff) as u8], 5000));
+        let peer = Peer::new(transport, address, &parameters, 1 + place as u64, self.now);
+        let dtls = peer.dtls_parameters();
+        self.peers.push(peer);
+        self.command(room, Command::ConnectTransport { session, transport, dtls }).expect("connected");
+        self.peers[place].start(self.now);
+        for _ in 0..200 {
+            self.exchange();
+            if self.peers[place].is_connected() {
+                self.exchange();
+                return place;
+            }
+            self.advance(Duration::from_millis(10));
+        }
+        panic!("no handshake");
+    }
+
+    /// Starts sending a source over a connected transport.
+    pub fn produce(
+        &mut self,
+        room: &Address,
+        session: SessionId,
+        peer: usize,
+        offer: &Offer,
+    ) -> Result<ProducerId, ErrorBody> {
+        let command = Command::Produce {
+            session,
+            transport: self.peers[peer].id,
+            kind: offer.source.kind(),
+            source: offer.source,
+            rtp_parameters: Box::new(offer.parameters.clone()),
+        };
+        match self.command(room, command)? {
+            Reply::Produced { producer, .. } => Ok(producer),
+            other => panic!("not the reply to produce: {other:?}"),
+        }
+    }
+
+    /// Starts receiving a producer, resumed.
+    pub fn consume(
+        &mut self,
+        room: &Address,
+        session: SessionId,
+        producer: ProducerId,
+    ) -> Result<ConsumerDescription, ErrorBody> {
+        let command = Command::Consume { session, transport: None, producer, rtp_capabilities: None };
+        let description = match self.command(room, command)? {
+            Reply::Consumed(description) => *description,
+            other => panic!("not the reply to consume: {other:?}"),
+        };
+        let consumer = description.consumer;
+        self.command(room, Command::ResumeConsumer { session, consumer })?;
+        Ok(description)
+    }
+
+    /// Gives the engine one datagram and delivers what comes of it.
+    pub fn send(&mut self, source: SocketAddr, mut datagram: Vec<u8>) {
+        let mut datagrams = [Datagram { source, bytes: &mut datagram }];
+        self.engine.handle_datagrams(&mut datagrams, self.now);
+        self.drain_notices(0);
+        self.deliver();
+    }
+
+    /// Lets everything that was said arrive, until nobody says anything more.
+    pub fn exchange(&mut self) {
+        loop {
+            let mut moved = false;
+            for place in 0..self.peers.len() {
+                for datagram in self.peers[place].take_outgoing() {
+                    moved = true;
+                    self.send(self.peers[place].address, datagram);
+                }
+            }
+            if !moved {
+                return;
+            }
+        }
+    }
+
+    /// Moves the time, doing on both sides what falls due.
+    pub fn advance(&mut self, by: Duration) {
+        let end = self.now + by;
+        while let Some(due) = self.engine.poll_timeout().filter(|due| *due <= end) {
+            self.now = self.now.max(due);
+            self.engine.handle_timeout(self.now);
+            self.drain_notices(0);
+            self.deliver();
+        }
+        self.now = end;
+        for peer in &mut self.peers {
+            peer.handle_timeout(end);
+        }
+        self.exchange();
+    }
+
+    /// Hands what the engine sent to the peers at those addresses.
+    fn deliver(&mut self) {
+        let now = self.now;
+        let sends = self.engine.sends();
+        for run in sends.runs() {
+            let peer = self.peers.iter_mut().find(|peer| peer.address == run.to);
+            let Some(peer) = peer else { continue };
+            for datagram in sends.bytes(run).chunks(run.segment) {
+                peer.receive(datagram, now);
+            }
+        }
+        sends.clear();
+    }
+}

@@ -1,0 +1,49 @@
+//! `voice:rtc:consume`, `voice:rtc:requestKeyFrame`. Checks: the transport, if one is named, and the
+//! consumer are this session's own. The producer is looked up by the node through this session's
+//! room, so one of another room does not exist.
+
+use super::unexpected;
+use crate::session::{Answer, Owned, Session};
+use railgun_shared::ids::{ConsumerId, ProducerId, TransportId};
+use railgun_shared::media_rpc::{Command, Reply};
+use railgun_shared::rtp_parameters::RtpCapabilities;
+use railgun_shared::signal::{AppData, ErrorBody, ServerEvent};
+
+pub(super) async fn consume(
+    session: &mut Session,
+    transport: Option<Owned<TransportId>>,
+    producer: ProducerId,
+    rtp_capabilities: Option<RtpCapabilities>,
+) -> Result<Answer, ErrorBody> {
+    let transport = transport.map(|owned| owned.id());
+    let command = Command::Consume { session: session.id, transport, producer, rtp_capabilities };
+    match session.ask(command).await? {
+        Reply::Consumed(consumer) => Ok(ServerEvent::Consumed {
+            id: consumer.consumer,
+            consumer_id: consumer.consumer,
+            producer_id: consumer.producer,
+            user_id: consumer.user,
+            session_id: consumer.session,
+            kind: consumer.kind,
+            stream_type: consumer.stream_type,
+            rtp_parameters: consumer.rtp_parameters,
+            producer_paused: consumer.producer_paused,
+            app_data: AppData { source: consumer.source },
+        }
+        .into()),
+        other => Err(unexpected(&other)),
+    }
+}
+
+pub(super) async fn request_key_frame(
+    session: &mut Session,
+    consumer: Owned<ConsumerId>,
+) -> Result<Answer, ErrorBody> {
+    let command = Command::RequestKeyFrame { session: session.id, consumer: consumer.id() };
+    match session.ask(command).await? {
+        Reply::KeyFrameRequested { consumer } => {
+            Ok(ServerEvent::KeyFrameRequested { consumer_id: consumer }.into())
+        }
+        other => Err(unexpected(&other)),
+    }
+}

@@ -1,0 +1,31 @@
+//! `voice:leave`. Checks: a channel was joined, and it is this one if one is named.
+//!
+//! Whatever is queued behind it finds the session without a channel and is refused for that.
+
+use super::unexpected;
+use crate::session::{Answer, Seat, Session};
+use railgun_shared::ids::ChannelId;
+use railgun_shared::media_rpc::{Command, LeaveReason, Reply};
+use railgun_shared::signal::{ErrorBody, ErrorCode, ServerEvent};
+
+pub(super) async fn leave(session: &mut Session, named: Option<ChannelId>) -> Result<Answer, ErrorBody> {
+    let channel_id = session.seated()?.address.channel.clone();
+    if named.is_some_and(|named| named != channel_id) {
+        return Err(ErrorBody::new(ErrorCode::NotFound, "that is not the channel that was joined"));
+    }
+    vacate(session).await?;
+    Ok(ServerEvent::Left { channel_id }.into())
+}
+
+/// Gives the seat back. It is gone on our side whatever the node answers.
+pub(super) async fn vacate(session: &mut Session) -> Result<(), ErrorBody> {
+    let Some(Seat { node, address, .. }) = session.seat.take() else { return Ok(()) };
+    let leave = Command::Leave { session: session.id, reason: LeaveReason::Left };
+    match session.call(&node, address, leave).await {
+        Ok(Reply::Left) => Ok(()),
+        Ok(other) => Err(unexpected(&other)),
+        // The room does not have this session any more, which is what was asked for.
+        Err(error) if error.code == ErrorCode::NotFound || error.code == ErrorCode::InvalidState => Ok(()),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,78 @@
+//! The signaling's requests, one file for each or for a small family. Every file begins with what
+//! the server checks before it does anything.
+
+mod connect;
+mod intake;
+mod join;
+
+mod leave;
+mod pause_resume;
+mod produce;
+mod consume;
+mod room_event;
+mod socket_io;
+mod state_update;
+mod transport;
+
+pub(crate) use room_event::room_event;
+pub(crate) use socket_io::socket_io;
+
+use crate::session::{Answer, Session};
+use railgun_shared::media_rpc::Reply;
+use railgun_shared::signal::{ClientEvent, ErrorBody, ErrorCode};
+
+/// Does what was asked and says what to answer.
+pub(crate) async fn handle(session: &mut Session, event: ClientEvent) -> Result<Answer, ErrorBody> {
+    match event {
+        ClientEvent::Join { channel_id, rtp_capabilities, network_type: _ } => {
+            join::join(session, channel_id, rtp_capabilities).await
+        }
+        ClientEvent::Leave { channel_id } => leave::leave(session, channel_id).await,
+        ClientEvent::GetRouterRtpCapabilities => transport::router_rtp_capabilities(session),
+        ClientEvent::CreateTransport { direction } => transport::create(session, direction).await,
+        ClientEvent::ConnectTransport { transport_id, dtls_parameters } => {
+            let transport = session.own_transport(transport_id)?;
+            transport::connect(session, transport, dtls_parameters).await
+        }
+        ClientEvent::Produce { transport_id, kind, rtp_parameters, source } => {
+            let transport = session.own_transport(transport_id)?;
+            produce::produce(session, transport, kind, source, rtp_parameters).await
+        }
+        ClientEvent::Consume { transport_id, producer_id, rtp_capabilities } => {
+            let transport = transport_id.map(|id| session.own_transport(id)).transpose()?;
+            consume::consume(session, transport, producer_id, rtp_capabilities).await
+        }
+        ClientEvent::PauseProducer { producer_id } => {
+            let producer = session.own_producer(producer_id)?;
+            pause_resume::pause_producer(session, producer).await
+        }
+        ClientEvent::ResumeProducer { producer_id } => {
+            let producer = session.own_producer(producer_id)?;
+            pause_resume::resume_producer(session, producer).await
+        }
+        ClientEvent::CloseProducer { producer_id } => {
+            let producer = session.own_producer(producer_id)?;
+            produce::close(session, producer).await
+        }
+        ClientEvent::PauseConsumer { consumer_id } => {
+            let consumer = session.own_consumer(consumer_id)?;
+            pause_resume::pause_consumer(session, consumer).await
+        }
+        ClientEvent::ResumeConsumer { consumer_id } => {
+            let consumer = session.own_consumer(consumer_id)?;
+            pause_resume::resume_consumer(session, consumer).await
+        }
+        ClientEvent::RequestKeyFrame { consumer_id } => {
+            let consumer = session.own_consumer(consumer_id)?;
+            consume::request_key_frame(session, consumer).await
+        }
+        ClientEvent::StateUpdate(update) => state_update::update(session, update).await,
+        ClientEvent::Ping { sent_at } => Ok(state_update::ping(sent_at)),
+    }
+}
+
+/// The node answered one thing with another.
+fn unexpected(reply: &Reply) -> ErrorBody {
+    tracing::error!(?reply, "a reply of the wrong kind");
+    ErrorBody::new(ErrorCode::Internal, "the media node answered something else")
+}

@@ -1,0 +1,56 @@
+//! `voice:rtc:pauseProducer`, `resumeProducer`, `pauseConsumer`, `resumeConsumer`. Checks: it is this
+//! session's own. Pausing or resuming what already is so succeeds.
+
+use super::unexpected;
+use crate::session::{Answer, Owned, Session};
+use railgun_shared::ids::{ConsumerId, ProducerId};
+use railgun_shared::media_rpc::{Command, Reply};
+use railgun_shared::signal::{ErrorBody, ServerEvent};
+
+pub(super) async fn pause_producer(
+    session: &mut Session,
+    of: Owned<ProducerId>,
+) -> Result<Answer, ErrorBody> {
+    match session.ask(Command::PauseProducer { session: session.id, producer: of.id() }).await? {
+        Reply::ProducerPaused { producer } => {
+            Ok(ServerEvent::ProducerPaused { producer_id: producer, room: None }.into())
+        }
+        other => Err(unexpected(&other)),
+    }
+}
+
+pub(super) async fn resume_producer(
+    session: &mut Session,
+    of: Owned<ProducerId>,
+) -> Result<Answer, ErrorBody> {
+    match session.ask(Command::ResumeProducer { session: session.id, producer: of.id() }).await? {
+        Reply::ProducerResumed { producer } => {
+            Ok(ServerEvent::ProducerResumed { producer_id: producer, room: None }.into())
+        }
+        other => Err(unexpected(&other)),
+    }
+}
+
+pub(super) async fn pause_consumer(
+    session: &mut Session,
+    of: Owned<ConsumerId>,
+) -> Result<Answer, ErrorBody> {
+    match session.ask(Command::PauseConsumer { session: session.id, consumer: of.id() }).await? {
+        Reply::ConsumerPaused { consumer } => {
+            Ok(ServerEvent::ConsumerPaused { consumer_id: consumer }.into())
+        }
+        other => Err(unexpected(&other)),
+    }
+}
+
+pub(super) async fn resume_consumer(
+    session: &mut Session,
+    of: Owned<ConsumerId>,
+) -> Result<Answer, ErrorBody> {
+    match session.ask(Command::ResumeConsumer { session: session.id, consumer: of.id() }).await? {
+        Reply::ConsumerResumed { consumer } => {
+            Ok(ServerEvent::ConsumerResumed { consumer_id: consumer }.into())
+        }
+        other => Err(unexpected(&other)),
+    }
+}

@@ -1,0 +1,45 @@
+//! `voice:rtc:produce`, `voice:rtc:closeProducer`. Checks: the transport, or the producer, is this
+//! session's own; the kind fits the source; the user's tier allows the source. The node checks the
+//! same again, and the codecs, one producer a source, and the room's number of videos.
+
+use super::unexpected;
+use crate::policy::entitlement;
+use crate::session::{Answer, Owned, Session};
+use railgun_shared::ids::{ProducerId, TransportId};
+use railgun_shared::media_rpc::{Command, Reply};
+use railgun_shared::rtp_parameters::{MediaKind, RtpParameters};
+use railgun_shared::signal::{AppData, ErrorBody, ServerEvent, Source};
+
+pub(super) async fn produce(
+    session: &mut Session,
+    transport: Owned<TransportId>,
+    kind: MediaKind,
+    source: Source,
+    rtp_parameters: RtpParameters,
+) -> Result<Answer, ErrorBody> {
+    entitlement::check_source(session.permissions(), kind, source)?;
+    let rtp_parameters = Box::new(rtp_parameters);
+    let command =
+        Command::Produce { session: session.id, transport: transport.id(), kind, source, rtp_parameters };
+    match session.ask(command).await? {
+        Reply::Produced { producer, kind, source } => Ok(ServerEvent::Produced {
+            id: producer,
+            producer_id: producer,
+            kind,
+            app_data: AppData { source },
+        }
+        .into()),
+        other => Err(unexpected(&other)),
+    }
+}
+
+pub(super) async fn close(session: &mut Session, producer: Owned<ProducerId>) -> Result<Answer, ErrorBody> {
+    let command = Command::CloseProducer { session: session.id, producer: producer.id() };
+    match session.ask(command).await? {
+        Reply::ProducerClosed { producer } => {
+            let user_id = session.identity.user.clone();
+            Ok(ServerEvent::ProducerClosed { producer_id: producer, user_id, room: None }.into())
+        }
+        other => Err(unexpected(&other)),
+    }
+}

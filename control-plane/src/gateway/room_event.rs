@@ -1,0 +1,57 @@
+//! What a room says unasked, as the client hears it.
+
+use railgun_shared::media_rpc::{Event, RoomEvent};
+use railgun_shared::signal::{AppData, ClosedStamp, RoomStamp, ServerEvent};
+
+/// None: it is nothing to a client.
+pub(crate) fn room_event(event: RoomEvent) -> Option<ServerEvent> {
+    let RoomEvent { room_seq, event, .. } = event;
+    Some(match event {
+        Event::ParticipantJoined(participant) => {
+            ServerEvent::ParticipantJoined { participant: *participant, room_seq }
+        }
+        Event::ParticipantLeft { user, session } => {
+            ServerEvent::ParticipantLeft { user_id: user, session_id: session, room_seq }
+        }
+        Event::ParticipantState { user, session, muted, deafened, speaking } => {
+            ServerEvent::ParticipantState {
+                user_id: user,
+                session_id: session,
+                muted,
+                deafened,
+                speaking,
+                room_seq,
+            }
+        }
+        Event::NewProducer { producer, user, session, kind, source, paused } => ServerEvent::NewProducer {
+            producer_id: producer,
+            user_id: user,
+            session_id: session,
+            kind,
+            app_data: AppData { source },
+            paused,
+            room_seq,
+        },
+        Event::ProducerPaused { producer, user, session } => ServerEvent::ProducerPaused {
+            producer_id: producer,
+            room: Some(RoomStamp { user_id: user, session_id: session, room_seq }),
+        },
+        Event::ProducerResumed { producer, user, session } => ServerEvent::ProducerResumed {
+            producer_id: producer,
+            room: Some(RoomStamp { user_id: user, session_id: session, room_seq }),
+        },
+        Event::ProducerClosed { producer, user, session } => ServerEvent::ProducerClosed {
+            producer_id: producer,
+            user_id: user,
+            room: Some(ClosedStamp { session_id: session, room_seq }),
+        },
+        Event::ConsumerClosed { consumer, reason } => {
+            ServerEvent::ConsumerClosed { consumer_id: consumer, reason }
+        }
+        Event::TransportState { transport, ice, dtls } => {
+            ServerEvent::TransportState { transport_id: transport, ice, dtls }
+        }
+        Event::Kicked { reason } => ServerEvent::Kicked { reason },
+        Event::RoomClosed => return None,
+    })
+}

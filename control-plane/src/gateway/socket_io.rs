@@ -1,0 +1,67 @@
+//! The socket.io server: its bounds, and what becomes of a socket.
+
+use super::connect::{Admitted, admit};
+use super::intake::{Intake, Requests};
+use crate::control::Services;
+use crate::session::{Outbox, Session};
+use railgun_shared::limits;
+use serde_json::Value;
+use socketioxide::extract::{SocketRef, TryData};
+use socketioxide::handler::ConnectHandler;
+use socketioxide::layer::SocketIoLayer;
+use socketioxide::{ParserConfig, SocketIo};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Packets that wait for a socket to read them; a socket with more is disconnected.
+const PACKETS_QUEUED_MAX: usize = 128;
+
+/// A session that starts when its socket has been told that it is connected.
+#[derive(Clone)]
+struct Waiting(Arc<Mutex<Option<(Admitted, Requests, watch::Sender<bool>)>>>);
+
+pub(crate) fn socket_io(services: Arc<Services>) -> (SocketIoLayer, SocketIo) {
+    let (layer, io) = SocketIo::builder()
+        .max_payload(limits::MESSAGE_BYTES_MAX as u64)
+        // `max_payload` bounds polling only.
+        .ws_max_message_size(limits::MESSAGE_BYTES_MAX)
+        .ws_max_frame_size(limits::MESSAGE_BYTES_MAX)
+        .max_buffer_size(PACKETS_QUEUED_MAX)
+        .ping_interval(limits::HEARTBEAT_INTERVAL)
+        .ping_timeout(limits::HEARTBEAT_TIMEOUT)
+        .connect_timeout(CONNECT_TIMEOUT)
+        // Nothing here is binary: a packet that announces an attachment closes its connection.
+        .with_parser(ParserConfig::common().max_incoming_binaries(0).max_incoming_binary_buf_size(0))
+        .build_layer();
+    let of_sessions = services.clone();
+    let middleware = async move |socket: SocketRef, TryData(auth): TryData<Value>| {
+        let admitted = admit(&services, auth.as_ref().ok())?;
+        prepare(&socket, admitted);
+        Ok::<(), &'static str>(())
+    };
+    let connected = async move |socket: SocketRef| start(socket, of_sessions).await;
+    io.ns("/", connected.with(middleware));
+    (layer, io)
+}
+
+/// The handlers have to stand before the client hears that it is connected: it may ask at once.
+fn prepare(socket: &SocketRef, admitted: Admitted) {
+    let end = watch::Sender::new(false);
+    let (intake, requests) = Intake::new(end.clone());
+    socket.on_fallback(intake);
+    let gone = end.clone();
+    socket.on_disconnect(async move || {
+        gone.send_replace(true);
+    });
+    socket.extensions.insert(Waiting(Arc::new(Mutex::new(Some((admitted, requests, end))))));
+}
+
+async fn start(socket: SocketRef, services: Arc<Services>) {
+    let Some(Waiting(waiting)) = socket.extensions.remove::<Waiting>() else { return };
+    let waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let Some((Admitted { identity, device, registered }, requests, end)) = waiting else { return };
+    let outbox = Outbox::new(socket, end.clone());
+    Session::new(identity, device, services, registered, outbox, end).run(requests).await;
+}

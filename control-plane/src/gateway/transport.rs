@@ -1,0 +1,49 @@
+//! `voice:rtc:getRouterRtpCapabilities`, `voice:rtc:createTransport`, `voice:rtc:connectTransport`.
+//! Checks: a channel was joined; a transport that is connected is this session's own. Repeating is
+//! safe: the node answers with what there is.
+
+use super::unexpected;
+use crate::session::{Answer, Owned, Session};
+use railgun_shared::ids::TransportId;
+use railgun_shared::media_rpc::{Command, Reply};
+use railgun_shared::ortc::{self, DEFAULT_CODECS};
+use railgun_shared::signal::{ErrorBody, ServerEvent};
+use railgun_shared::transport_parameters::{DtlsParameters, TransportDirection};
+
+/// The caller's own ceiling goes into the answer, so that a client keeps to it by itself.
+pub(super) fn router_rtp_capabilities(session: &Session) -> Result<Answer, ErrorBody> {
+    session.seated()?;
+    let ceiling = session.permissions().max_bitrate;
+    let rtp_capabilities = ortc::router_rtp_capabilities(&DEFAULT_CODECS, ceiling);
+    Ok(ServerEvent::RouterRtpCapabilities { rtp_capabilities }.into())
+}
+
+pub(super) async fn create(
+    session: &mut Session,
+    direction: TransportDirection,
+) -> Result<Answer, ErrorBody> {
+    match session.ask(Command::CreateTransport { session: session.id, direction }).await? {
+        Reply::TransportCreated { direction, transport, parameters } => Ok(ServerEvent::TransportCreated {
+            direction,
+            transport_id: transport,
+            id: transport,
+            parameters,
+        }
+        .into()),
+        other => Err(unexpected(&other)),
+    }
+}
+
+pub(super) async fn connect(
+    session: &mut Session,
+    transport: Owned<TransportId>,
+    dtls: DtlsParameters,
+) -> Result<Answer, ErrorBody> {
+    let command = Command::ConnectTransport { session: session.id, transport: transport.id(), dtls };
+    match session.ask(command).await? {
+        Reply::TransportConnected { transport } => {
+            Ok(ServerEvent::TransportConnected { transport_id: transport }.into())
+        }
+        other => Err(unexpected(&other)),
+    }
+}

@@ -1,0 +1,52 @@
+//! The public listener: the page, the signaling beside it, and whether we are well.
+
+mod dev_token;
+mod page;
+
+pub(crate) use dev_token::DevTokens;
+
+use crate::media_client::NodeLink;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::middleware::from_fn;
+use axum::routing::{get, post};
+use socketioxide::layer::SocketIoLayer;
+use std::sync::Arc;
+use tower_http::cors::CorsLayer;
+
+const BODY_BYTES_MAX: usize = 4096;
+
+pub(crate) fn router(
+    cors_origins: &[String],
+    node: NodeLink,
+    dev_tokens: Option<DevTokens>,
+    socket_io: SocketIoLayer,
+) -> Router {
+    let mut router = Router::new()
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(ready).with_state(node))
+        .fallback_service(get(page::serve).layer(from_fn(page::security_headers)).with_state(()));
+    if let Some(dev_tokens) = dev_tokens {
+        router = router.route("/dev/token", post(dev_token::issue).with_state(Arc::new(dev_tokens)));
+    }
+    router.layer(DefaultBodyLimit::max(BODY_BYTES_MAX)).layer(socket_io).layer(cors(cors_origins))
+}
+
+/// Ready while the control stream to the media node is up.
+async fn ready(State(node): State<NodeLink>) -> (StatusCode, &'static str) {
+    match node.state() {
+        Some(_) => (StatusCode::OK, "ready\n"),
+        None => (StatusCode::SERVICE_UNAVAILABLE, "no media node can be reached\n"),
+    }
+}
+
+/// Pages of these origins may use the signaling, with the cookies that a load balancer may need.
+fn cors(origins: &[String]) -> CorsLayer {
+    let origins: Vec<_> = origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect();
+    CorsLayer::new()
+        .allow_origin(origins)
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers([header::CONTENT_TYPE])
+        .allow_credentials(true)
+}

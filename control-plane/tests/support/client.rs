@@ -1,0 +1,123 @@
+//! As much of socket.io v4 over WebSocket as the tests need.
+
+use futures::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+const PATIENCE: Duration = Duration::from_secs(5);
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Packet {
+    Event(String, Value),
+    Ack(u64, Value),
+    ConnectError(String),
+    Connected,
+    Closed,
+}
+
+pub struct Client {
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    skipped: VecDeque<Packet>,
+    last_ack: u64,
+}
+
+impl Client {
+    /// The error is the message of the `connect_error`.
+    pub async fn connect(address: SocketAddr, auth: Value) -> Result<Self, String> {
+        let url = format!("ws://{address}/socket.io/?EIO=4&transport=websocket");
+        let (socket, _) = connect_async(url).await.unwrap();
+        let mut client = Self { socket, skipped: VecDeque::new(), last_ack: 0 };
+        client.send_raw(format!("40{auth}")).await;
+        match client.read().await {
+            Packet::Connected => Ok(client),
+            Packet::ConnectError(message) => Err(message),
+            other => panic!("{other:?} instead of a connect"),
+        }
+    }
+
+    pub async fn send_raw(&mut self, text: String) {
+        self.socket.send(Message::text(text)).await.unwrap();
+    }
+
+    pub async fn send_binary(&mut self, bytes: Vec<u8>) {
+        self.socket.send(Message::binary(bytes)).await.unwrap();
+    }
+
+    /// Without a callback.
+    pub async fn emit(&mut self, event: &str, payload: Value) {
+        self.send_raw(format!("42{}", json!([event, payload]))).await;
+    }
+
+    /// With a callback, whose number this returns.
+    pub async fn request(&mut self, event: &str, payload: Value) -> u64 {
+        self.last_ack += 1;
+        self.send_raw(format!("42{}{}", self.last_ack, json!([event, payload]))).await;
+        self.last_ack
+    }
+
+    /// Requests, and waits for the ack; what comes before it stays to be read.
+    pub async fn ask(&mut self, event: &str, payload: Value) -> Value {
+        let id = self.request(event, payload).await;
+        loop {
+            match self.read().await {
+                Packet::Ack(of, payload) if of == id => return payload,
+                Packet::Closed => panic!("closed instead of an ack of {event}"),
+                other => self.skipped.push_back(other),
+            }
+        }
+    }
+
+    /// The next event of this name; what comes before it is dropped.
+    pub async fn event(&mut self, name: &str) -> Value {
+        loop {
+            match self.next().await {
+                Packet::Event(of, payload) if of == name => return payload,
+                Packet::Closed => panic!("closed instead of {name}"),
+                _ => {}
+            }
+        }
+    }
+
+    pub async fn next(&mut self) -> Packet {
+        match self.skipped.pop_front() {
+            Some(packet) => packet,
+            None => self.read().await,
+        }
+    }
+
+    async fn read(&mut self) -> Packet {
+        tokio::time::timeout(PATIENCE, self.read_patiently()).await.expect("nothing came")
+    }
+
+    async fn read_patiently(&mut self) -> Packet {
+        loop {
+            let text = match self.socket.next().await {
+                Some(Ok(Message::Text(text))) => text.to_string(),
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return Packet::Closed,
+                Some(Ok(_)) => continue,
+            };
+            if text == "2" {
+                self.send_raw("3".into()).await;
+            } else if text.starts_with("41") || text == "1" {
+                return Packet::Closed;
+            } else if text.starts_with("40") {
+                return Packet::Connected;
+            } else if let Some(error) = text.strip_prefix("44") {
+                let error: Value = serde_json::from_str(error).unwrap();
+                return Packet::ConnectError(error["message"].as_str().unwrap().into());
+            } else if let Some(event) = text.strip_prefix("42") {
+                let (name, payload): (String, Value) = serde_json::from_str(event).unwrap();
+                return Packet::Event(name, payload);
+            } else if let Some(ack) = text.strip_prefix("43") {
+                let (id, payload) = ack.split_at(ack.find('[').unwrap());
+                let (payload,): (Value,) = serde_json::from_str(payload).unwrap();
+                return Packet::Ack(id.parse().unwrap(), payload);
+            }
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! A control-plane on loopback, a media node that only plays one, and a socket.io client.
+#![allow(dead_code, reason = "every test file uses a part of it")]
+
+pub mod client;
+pub mod node;
+
+use client::Client;
+use node::FakeNode;
+use railgun_control::{Config, Control};
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tonic::transport::Endpoint;
+
+pub struct Harness {
+    pub node: FakeNode,
+    pub address: SocketAddr,
+    control: Option<Control>,
+}
+
+impl Harness {
+    pub async fn start() -> Self {
+        let node = FakeNode::start().await;
+        let mut config = Config::standalone();
+        config.listen = "127.0.0.1:0".parse().unwrap();
+        let channel = Endpoint::from_shared(format!("http://{}", node.address)).unwrap().connect_lazy();
+        let control = Control::start(config, channel, true).await.unwrap();
+        let harness = Self { node, address: control.local_addr(), control: Some(control) };
+        harness.until_ready(true).await;
+        harness
+    }
+
+    pub async fn until_ready(&self, ready: bool) {
+        let wanted = if ready { 200 } else { 503 };
+        for _ in 0..500 {
+            if http(self.address, "GET", "/readyz", &[], "").await.status == wanted {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("/readyz never answered {wanted}");
+    }
+
+    pub async fn token(&self, user: &str, tier: &str) -> String {
+        let host = self.address.to_string();
+        let headers = [("Host", host.as_str()), ("Content-Type", "application/json")];
+        let wanted = json!({"userId": user, "tier": tier, "name": user}).to_string();
+        let response = http(self.address, "POST", "/dev/token", &headers, &wanted).await;
+        let body: Value = serde_json::from_str(&response.body).unwrap();
+        body["token"].as_str().unwrap().to_owned()
+    }
+
+    pub async fn client(&self, user: &str, tier: &str) -> Client {
+        let token = self.token(user, tier).await;
+        Client::connect(self.address, json!({"token": token})).await.unwrap()
+    }
+
+    pub async fn stop(mut self) {
+        self.control.take().unwrap().stop().await;
+    }
+}
+
+pub struct Response {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
+}
+
+/// One HTTP/1.1 request with exactly these headers, besides those of its framing.
+pub async fn http(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Response {
+    let mut request =
+        format!("{method} {path} HTTP/1.1\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
+    if !headers.iter().any(|(name, _)| *name == "Host") {
+        request.push_str(&format!("Host: {address}\r\n"));
+    }
+    for (name, value) in headers {
+        request.push_str(&format!("{name}: {value}\r\n"));
+    }
+    request.push_str("\r\n");
+    request.push_str(body);
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.unwrap();
+    let (head, body) = response.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    Response { status, head: head.to_ascii_lowercase(), body: body.into() }
+}

@@ -1,0 +1,73 @@
+//! The binary, from the line it prints to its end.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Ends the process whatever becomes of the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn railgun(flags: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_railgun"));
+    command.args(flags);
+    command
+}
+
+fn http_get(address: &str, path: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+#[test]
+fn one_process_serves_both_planes_and_stops_on_sigterm() {
+    let flags = ["--listen", "127.0.0.1:0", "--rtc-port-min", "24000", "--rtc-port-max", "24099"];
+    let mut server = Running(railgun(&flags).stdout(Stdio::piped()).spawn().unwrap());
+    let mut line = String::new();
+    BufReader::new(server.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let address = line.strip_prefix("Open http://").and_then(|rest| rest.strip_suffix("/ in Chrome or Chromium\n"));
+    let address = address.unwrap_or_else(|| panic!("printed {line:?}"));
+
+    // Ready means that the control-plane has reached the media node over the pipe.
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !http_get(address, "/readyz").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200")) {
+        assert!(Instant::now() < deadline, "never ready");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+
+    let terminated = Instant::now();
+    assert!(Command::new("kill").args(["-TERM", &server.0.id().to_string()]).status().unwrap().success());
+    let status = loop {
+        if let Some(status) = server.0.try_wait().unwrap() {
+            break status;
+        }
+        assert!(terminated.elapsed() < Duration::from_secs(5), "still there");
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    assert!(status.success(), "{status}");
+}
+
+#[test]
+fn a_wrong_flag_is_told_with_its_key_by_the_plane_that_knows_it() {
+    let cases = [
+        (["--listen", "here"], "listen = \"here\" (from a flag)"),
+        (["--channel-tier", "gold"], "channels.default_tier = \"gold\""),
+        (["--rtc-port-min", "0"], "rtc.port_min = \"0\""),
+        (["--announced-address", "0.0.0.0"], "announced_address = \"0.0.0.0\""),
+    ];
+    for (flags, told) in cases {
+        let output = railgun(&flags).output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && stderr.contains(told), "{flags:?}: {stderr}");
+    }
+}

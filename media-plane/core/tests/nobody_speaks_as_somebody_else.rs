@@ -1,0 +1,78 @@
+//! MID and SSRC are claims; only the sender's own transport can give them meaning.
+
+use railgun_media_core::packet::rtp::HeaderWriter;
+use railgun_peer::{Call, Offer};
+use railgun_shared::media_rpc::Command;
+use railgun_shared::plan::Tier;
+use railgun_shared::signal::{ErrorCode, Source};
+use railgun_shared::transport_parameters::TransportDirection::Send;
+
+#[test]
+fn another_members_ssrc_and_mid_are_unknown_on_ones_own_transport() {
+    let mut call = Call::new(6);
+    let room = call.room.clone();
+    let intruder = call.world.join(&room, 3, Tier::Free);
+    let peer = call.world.connect(&room, intruder, Send);
+    // Its own producer, so that it has keys and a seat like anybody.
+    call.world.produce(&room, intruder, peer, &Offer::new(Source::Mic, 40)).unwrap();
+    call.assert_goes_on();
+    call.world.peers[call.listener_recv].arrivals.clear();
+    let victim = call.mic.offer.clone();
+    for n in 0..200u64 {
+        let header = HeaderWriter {
+            marker: false,
+            payload_type: victim.payload_type,
+            sequence: u16::try_from(call.mic.next + n).unwrap(),
+            timestamp: 0,
+            ssrc: victim.ssrc,
+        };
+        let packet = call.world.peers[peer].seal_rtp(header, n, &[(9, victim.mid.as_bytes())], b"lie");
+        let address = call.world.peers[peer].address;
+        call.world.send(address, packet);
+    }
+    assert!(call.heard(Source::Mic).is_empty());
+    call.assert_goes_on();
+}
+
+#[test]
+fn a_mid_is_never_used_twice_on_a_transport() {
+    let mut call = Call::new(6);
+    let (room, talker) = (call.room.clone(), call.talker);
+    let producer = call.mic.producer;
+    call.world.command(&room, Command::CloseProducer { session: talker, producer }).unwrap();
+    let mut again = Offer::new(Source::Mic, 60);
+    again.parameters.mid = Some(call.mic.offer.mid.clone());
+    let refused = call.world.produce(&room, talker, call.talker_send, &again).unwrap_err();
+    assert_eq!(refused.code, ErrorCode::InvalidPayload);
+    call.world.produce(&room, talker, call.talker_send, &Offer::new(Source::Mic, 61)).unwrap();
+}
+
+#[test]
+fn packets_of_a_closed_producer_reach_nobody() {
+    let mut call = Call::new(6);
+    let (room, talker) = (call.room.clone(), call.talker);
+    let producer = call.mic.producer;
+    call.world.command(&room, Command::CloseProducer { session: talker, producer }).unwrap();
+    assert!(call.say(Source::Mic, b"too late").is_empty());
+    let picture = [&railgun_peer::KEY_FRAME[..], b"picture"].concat();
+    assert_eq!(call.say(Source::Camera, &picture), [picture.clone()], "the other one goes on");
+}
+
+#[test]
+fn a_video_payload_type_on_a_microphone_is_not_forwarded() {
+    let mut call = Call::new(6);
+    call.assert_goes_on();
+    let header = HeaderWriter {
+        marker: false,
+        payload_type: 96,
+        sequence: 5000,
+        timestamp: 0,
+        ssrc: call.mic.offer.ssrc,
+    };
+    call.world.peers[call.listener_recv].arrivals.clear();
+    let packet = call.world.peers[call.talker_send].seal_rtp(header, 5000, &[], b"video");
+    let address = call.world.peers[call.talker_send].address;
+    call.world.send(address, packet);
+    assert!(call.heard(Source::Mic).is_empty());
+    assert_eq!(call.world.engine.counters().wrong_payload_types, 1);
+}

@@ -1,0 +1,165 @@
+//! Starting and stopping one media node.
+
+use crate::config::Config;
+use crate::health::{self, Health};
+use crate::metrics::WorkerGauges;
+use crate::rpc::{Identity, MediaNodeService, Switchboard};
+use crate::udp::RtcSocket;
+use crate::worker::{self, WorkerHandle};
+use anyhow::Context;
+use railgun_media_core::EngineConfig;
+use railgun_media_core::transport::dtls::Certificate;
+use railgun_shared::ids::BootId;
+use railgun_shared::media_rpc::wire::proto::media_node_server::MediaNodeServer;
+use railgun_shared::transport_parameters::IceCandidate;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio_stream::{Stream, StreamExt};
+use tonic::transport::server::Connected;
+use tonic::transport::{Server, ServerTlsConfig};
+use tracing::info;
+
+/// Commands of all streams that wait for the switchboard; then streams are held back.
+const INPUTS_MAX: usize = 1024;
+/// Notices of all workers that wait for the switchboard; then they wait in the engines.
+const NOTICES_MAX: usize = 16_384;
+/// Larger than any command: RTP parameters come out of a 64 KiB message of the client's.
+const FRAME_BYTES_MAX: usize = 256 * 1024;
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long open control connections have to end when the node stops.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long the workers' threads have.
+const JOIN_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// A running media node: its workers, and the switchboard in front of them.
+#[derive(Debug)]
+pub struct Node {
+    service: MediaNodeService,
+    media_addresses: Vec<SocketAddr>,
+    health: Health,
+    stop: watch::Sender<bool>,
+    switchboard: JoinHandle<Vec<WorkerHandle>>,
+}
+
+impl Node {
+    /// Binds the media ports and starts the workers, inside a Tokio runtime. Control-planes reach
+    /// the node once [`Node::serve_rpc`] runs.
+    pub fn start(config: Config) -> anyhow::Result<Self> {
+        let (outbox, notices) = mpsc::channel(NOTICES_MAX);
+        let certificate = Certificate::generate().context("the DTLS certificate")?;
+        let mut workers = Vec::with_capacity(config.workers);
+        let mut gauges = Vec::with_capacity(config.workers);
+        let mut media_addresses = Vec::with_capacity(config.workers);
+        let mut port_min = config.rtc.port_min;
+        for index in 0..config.workers {
+            let socket = RtcSocket::bind(config.listen_ip(), port_min..=config.rtc.port_max)
+                .with_context(|| format!("media worker {} of {}", index + 1, config.workers))?;
+            let port = socket.address().port();
+            port_min = port.saturating_add(1);
+            info!(worker = index, port, gso = socket.has_gso(), "media worker starts");
+            let engine = EngineConfig {
+                candidates: candidates(&config, port),
+                certificate: certificate.clone(),
+                dtls_version: config.dtls_version,
+                seed: rand::random(),
+                started: (Instant::now(), SystemTime::now()),
+            };
+            let worker_gauges = Arc::<WorkerGauges>::default();
+            workers.push(worker::spawn(index, socket, engine, outbox.clone(), worker_gauges.clone())?);
+            gauges.push(worker_gauges);
+            media_addresses.extend(config.announced.first().map(|ip| SocketAddr::new(*ip, port)));
+        }
+
+        let (workers_alive, alive) = watch::channel(workers.len());
+        let (stop, stopped) = watch::channel(false);
+        let (inputs, input) = mpsc::channel(INPUTS_MAX);
+        let boot = BootId::from_bits(rand::random());
+        let identity = Identity { node_id: config.node_id, boot, media_addresses: media_addresses.clone() };
+        let switchboard = Switchboard::new(workers, workers_alive).run(input, notices, stopped.clone());
+        Ok(Self {
+            service: MediaNodeService::new(identity, inputs),
+            media_addresses,
+            health: Health { workers_alive: alive, stop: stopped, gauges },
+            stop,
+            switchboard: tokio::spawn(switchboard),
+        })
+    }
+
+    /// What clients are told to send to, by worker.
+    pub fn media_addresses(&self) -> &[SocketAddr] {
+        &self.media_addresses
+    }
+
+    /// Serves control-planes on these connections until the node stops. With `tls`, whoever
+    /// connects must show a certificate; without, the connections must be trusted already.
+    pub fn serve_rpc<I, IO>(
+        &self,
+        incoming: I,
+        tls: Option<ServerTlsConfig>,
+    ) -> impl Future<Output = anyhow::Result<()>> + Send + use<I, IO>
+    where
+        I: Stream<Item = std::io::Result<IO>> + Send + 'static,
+        IO: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+    {
+        let service = MediaNodeServer::new(self.service.clone()).max_decoding_message_size(FRAME_BYTES_MAX);
+        let mut stop = self.health.stop.clone();
+        let mut drained = stop.clone();
+        async move {
+            let mut server = Server::builder()
+                .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+                .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT));
+            if let Some(tls) = tls {
+                server = server.tls_config(tls).context("tls.cert, tls.key or tls.ca")?;
+            }
+            let stopped = async move { _ = stop.wait_for(|stop| *stop).await };
+            // tonic ends its connections when no more can come in; ours may outlive the listener.
+            let incoming = incoming.chain(tokio_stream::pending());
+            let serving = server.add_service(service).serve_with_incoming_shutdown(incoming, stopped);
+            let overdue = async move {
+                let _ = drained.wait_for(|stop| *stop).await;
+                tokio::time::sleep(DRAIN_TIMEOUT).await;
+            };
+            tokio::select! {
+                result = serving => result.context("the control link"),
+                () = overdue => Ok(()),
+            }
+        }
+    }
+
+    /// Serves `/healthz`, `/readyz` and `/metrics` until the node stops.
+    pub fn serve_health(
+        &self,
+        listener: TcpListener,
+    ) -> impl Future<Output = anyhow::Result<()>> + Send + use<> {
+        let mut stop = self.health.stop.clone();
+        let app = health::router(self.health.clone());
+        async move {
+            tokio::select! {
+                result = axum::serve(listener, app) => result.context("the health listener"),
+                _ = stop.wait_for(|stop| *stop) => Ok(()),
+            }
+        }
+    }
+
+    /// Ends control streams and workers. Takes under 5 s; calls in progress end.
+    pub async fn stop(self) {
+        let _ = self.stop.send(true);
+        let Ok(workers) = self.switchboard.await else { return };
+        let join = tokio::task::spawn_blocking(|| workers.into_iter().for_each(WorkerHandle::stop));
+        if tokio::time::timeout(JOIN_TIMEOUT, join).await.is_err() {
+            tracing::warn!("a media worker did not end in time");
+        }
+        info!("media node stopped");
+    }
+}
+
+fn candidates(config: &Config, port: u16) -> Vec<IceCandidate> {
+    let indexed = (0..).zip(&config.announced);
+    indexed.map(|(index, address)| IceCandidate::udp_host(*address, port, index)).collect()
+}

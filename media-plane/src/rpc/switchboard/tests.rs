@@ -1,0 +1,101 @@
+use super::*;
+use crate::metrics::WorkerGauges;
+use crate::udp::RtcSocket;
+use crate::worker;
+use railgun_media_core::EngineConfig;
+use railgun_media_core::transport::dtls::{Certificate, DtlsVersion};
+use railgun_shared::ids::UserId;
+use railgun_shared::media_rpc::wire::{FromNode, decode_node_frame};
+use railgun_shared::media_rpc::{Grant, JoinRequest};
+use railgun_shared::plan::{Permissions, RoomLimits, Tier};
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+const STREAM: StreamId = 1;
+
+fn spawn_worker(index: usize, outbox: &mpsc::Sender<WorkerNotice>) -> WorkerHandle {
+    let socket = RtcSocket::bind(Ipv4Addr::LOCALHOST.into(), 0..=0).unwrap();
+    let engine = EngineConfig {
+        candidates: Vec::new(),
+        certificate: Certificate::generate().unwrap(),
+        dtls_version: DtlsVersion::default(),
+        seed: [7; 32],
+        started: (Instant::now(), SystemTime::now()),
+    };
+    worker::spawn(index, socket, engine, outbox.clone(), Arc::<WorkerGauges>::default()).unwrap()
+}
+
+fn join(request: u64, channel: &str) -> Input {
+    let command = Command::Join(Box::new(JoinRequest {
+        session: SessionId::from_bits(request.into()),
+        user: UserId::new(format!("user-{request}")).unwrap(),
+        device: None,
+        name: None,
+        grant: Grant { permissions: Permissions::of(Tier::Pro), video_until: None },
+        limits: RoomLimits::of(Tier::Pro),
+        rtp_capabilities: None,
+    }));
+    let address = Address { channel: ChannelId::new(channel).unwrap(), epoch: 1 };
+    Input::Command { stream: STREAM, request, address, command }
+}
+
+/// Passes on one notice of the workers.
+async fn step(switchboard: &mut Switchboard, notices: &mut mpsc::Receiver<WorkerNotice>) {
+    let notice = tokio::time::timeout(Duration::from_secs(5), notices.recv()).await;
+    switchboard.told(notice.expect("a worker says nothing").unwrap());
+}
+
+fn drain(frames: &mut mpsc::Receiver<Result<NodeFrame, Status>>) -> Vec<FromNode> {
+    std::iter::from_fn(|| frames.try_recv().ok()).map(|it| decode_node_frame(it.unwrap()).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn the_rooms_of_a_dead_worker_are_closed_and_new_ones_go_elsewhere() {
+    let (outbox, mut notices) = mpsc::channel(64);
+    let workers = vec![spawn_worker(0, &outbox), spawn_worker(1, &outbox)];
+    let (alive, workers_alive) = watch::channel(2);
+    let mut switchboard = Switchboard::new(workers, alive);
+    let (frames, mut told) = mpsc::channel(64);
+    switchboard.input(Input::Opened { stream: STREAM, frames, alive: oneshot::channel().0 });
+
+    switchboard.input(join(1, "lobby"));
+    while drain(&mut told).is_empty() || switchboard.rooms.population() != (1, 1) {
+        step(&mut switchboard, &mut notices).await;
+    }
+    switchboard.workers[0].end();
+    while *workers_alive.borrow() == 2 {
+        step(&mut switchboard, &mut notices).await;
+    }
+    let closed = drain(&mut told);
+    let is_closing = |it: &FromNode| matches!(it, FromNode::Event(event) if event.event == Event::RoomClosed);
+    assert!(closed.last().is_some_and(is_closing), "{closed:?}");
+
+    switchboard.input(join(2, "lobby"));
+    let mut answers = Vec::new();
+    while answers.is_empty() {
+        step(&mut switchboard, &mut notices).await;
+        answers = drain(&mut told).into_iter().filter(|it| matches!(it, FromNode::Reply { .. })).collect();
+    }
+    assert!(matches!(answers[0], FromNode::Reply { request: 2, reply: Ok(Reply::Joined(_)) }));
+    drop(notices);
+    switchboard.workers.into_iter().for_each(WorkerHandle::stop);
+}
+
+#[tokio::test]
+async fn a_stream_that_does_not_read_is_closed() {
+    let mut switchboard = Switchboard::new(Vec::new(), watch::channel(0).0);
+    let (frames, mut told) = mpsc::channel(2);
+    let (alive, mut given_up) = oneshot::channel();
+    switchboard.input(Input::Opened { stream: STREAM, frames, alive });
+    for request in 1..=2 {
+        switchboard.input(join(request, "lobby"));
+    }
+    assert_eq!(given_up.try_recv(), Err(oneshot::error::TryRecvError::Empty));
+    switchboard.input(join(3, "lobby"));
+    assert_eq!(given_up.try_recv(), Err(oneshot::error::TryRecvError::Closed));
+    let refused = |it: &FromNode| matches!(it, FromNode::Reply { reply: Err(error), .. } if error.code == ErrorCode::NodeUnavailable);
+    let answers = drain(&mut told);
+    assert_eq!(answers.iter().filter(|it| refused(it)).count(), 2);
+    assert!(told.is_closed());
+}

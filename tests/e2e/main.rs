@@ -1,0 +1,12 @@
+//! The whole system from outside: real processes, real sockets. One behaviour, one file.
+
+mod two_rust_clients_exchange_audio_and_video;
+mod only_the_owner_of_an_id_can_use_it;
+mod requests_out_of_order_are_refused_and_change_nothing;
+mod repeating_a_request_is_safe;
+mod others_see_everything_of_one_who_is_gone_close;
+mod a_room_takes_no_more_than_its_channel_allows;
+mod joining_again_from_the_same_device_replaces_the_older_session;
+mod the_node_itself_refuses_a_free_participants_video;
+mod acks_and_reply_events_carry_the_same_fields;
+mod what_is_no_valid_message_is_refused;

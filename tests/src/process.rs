@@ -1,0 +1,163 @@
+//! The binaries under test, each in a process that ends with the value that stands for it.
+
+use crate::http;
+use anyhow::{Context, Result, bail};
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+const READY_TIMEOUT: Duration = Duration::from_secs(30);
+const READY_POLL: Duration = Duration::from_millis(20);
+/// Of a log that is shown when a test fails.
+const LOG_TAIL_LINES: usize = 40;
+
+/// A temporary directory, removed with the value.
+#[derive(Debug)]
+pub(crate) struct Directory(PathBuf);
+
+impl Directory {
+    pub(crate) fn create() -> Result<Self> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("railgun-e2e-{}-{number}", std::process::id()));
+        fs::create_dir_all(&path)?;
+        Ok(Self(path))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A running binary, killed with the value. If the test is failing then, its log's end is shown.
+#[derive(Debug)]
+pub(crate) struct Process {
+    child: Child,
+    name: &'static str,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Starts a binary with settings from the environment only; its log goes into `directory`.
+    pub(crate) fn start(
+        name: &'static str,
+        directory: &Path,
+        arguments: &[&str],
+        settings: &[(&str, String)],
+    ) -> Result<Self> {
+        let log = directory.join(format!("{name}.log"));
+        let file = File::create(&log)?;
+        let child = command(name)?
+            .args(arguments)
+            .envs(settings.iter().map(|(key, value)| (key, value)))
+            .current_dir(directory)
+            .stdin(Stdio::null())
+            .stdout(file.try_clone()?)
+            .stderr(file)
+            .spawn()
+            .with_context(|| format!("{name} does not start"))?;
+        Ok(Self { child, name, log })
+    }
+
+    /// Waits until `GET /readyz` is answered with 200.
+    pub(crate) async fn ready(&mut self, at: SocketAddr) -> Result<()> {
+        let until = Instant::now() + READY_TIMEOUT;
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                bail!("{} ended with {status} before it was ready:\n{}", self.name, self.log_tail());
+            }
+            if let Ok((200, _)) = http::request(at, "GET", "/readyz", "").await {
+                return Ok(());
+            }
+            if Instant::now() > until {
+                bail!("{} was not ready within {READY_TIMEOUT:?}:\n{}", self.name, self.log_tail());
+            }
+            sleep(READY_POLL).await;
+        }
+    }
+
+    fn log_tail(&self) -> String {
+        let log = fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(LOG_TAIL_LINES)..].join("\n")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        _ = self.child.kill();
+        _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("--- the end of the log of {}:\n{}", self.name, self.log_tail());
+        }
+    }
+}
+
+/// A command of one of our binaries, which `cargo build` put beside this test's own executable.
+pub(crate) fn command(name: &str) -> Result<Command> {
+    let test = std::env::current_exe()?;
+    // target/<profile>/deps/<test>
+    let profile = test.parent().and_then(Path::parent).context("a test outside a target directory")?;
+    let binary = profile.join(name);
+    if !binary.is_file() {
+        bail!("{} is not built: run `cargo build --workspace` first, as `make test` does", binary.display());
+    }
+    let mut command = Command::new(binary);
+    // What the caller's shell has set is not for the system under test.
+    for (key, _) in std::env::vars().filter(|(key, _)| key.starts_with("RAILGUN_")) {
+        command.env_remove(key);
+    }
+    command.env_remove("MEDIASOUP_ANNOUNCED_IP");
+    Ok(command)
+}
+
+/// A TCP address on loopback that nobody listens on right now.
+pub(crate) fn free_address() -> Result<SocketAddr> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
+}
+
+/// A media node alone, to be spoken to past any control-plane.
+#[derive(Debug)]
+pub struct MediaNode {
+    pub(crate) rpc: SocketAddr,
+    _process: Process,
+    _directory: Option<Directory>,
+}
+
+impl MediaNode {
+    /// Starts one that takes control streams in plain text on loopback.
+    pub async fn start() -> Result<Self> {
+        let directory = Directory::create()?;
+        let insecure = [("RAILGUN_RPC_INSECURE", "true".to_owned())];
+        let node = Self::start_in(directory.path(), &insecure).await?;
+        Ok(Self { _directory: Some(directory), ..node })
+    }
+
+    pub(crate) async fn start_in(directory: &Path, settings: &[(&str, String)]) -> Result<Self> {
+        let (rpc, health) = (free_address()?, free_address()?);
+        let mut all = vec![
+            ("RAILGUN_RPC_LISTEN", rpc.to_string()),
+            ("RAILGUN_HEALTH_LISTEN", health.to_string()),
+            ("RAILGUN_WORKERS", "2".to_owned()),
+        ];
+        all.extend_from_slice(settings);
+        let mut process = Process::start("railgun-media", directory, &[], &all)?;
+        process.ready(health).await?;
+        Ok(Self { rpc, _process: process, _directory: None })
+    }
+
+    /// Where control streams are taken.
+    pub fn rpc_url(&self) -> String {
+        format!("http://{}", self.rpc)
+    }
+}

@@ -1,0 +1,153 @@
+//! A whole system under test, and people in it.
+
+use crate::http;
+use crate::process::{Directory, MediaNode, Process, command, free_address};
+use anyhow::{Context, Result, bail};
+use railgun_client::{Client, Joined, Transport, TransportDirection};
+use railgun_shared::plan::Tier;
+use serde_json::{Value, json};
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// A channel of the Free tier; every other name is made on first join with the Pro tier.
+pub const FREE_CHANNEL: &str = "free-channel";
+
+/// Both planes, in one process or in two.
+#[derive(Debug)]
+pub struct System {
+    address: SocketAddr,
+    tokens: Tokens,
+    // In this order: the control-plane goes before its node, the directory last.
+    _control: Process,
+    _media: Option<MediaNode>,
+    _directory: Directory,
+}
+
+#[derive(Debug)]
+enum Tokens {
+    /// `POST /dev/token`
+    Endpoint,
+    /// `railgun-control token` with this key.
+    Key(PathBuf),
+}
+
+impl System {
+    /// `railgun`: both planes in one process.
+    pub async fn standalone() -> Result<Self> {
+        let directory = Directory::create()?;
+        let config = write_config(directory.path())?;
+        let address = free_address()?;
+        let settings = [
+            ("RAILGUN_LISTEN", address.to_string()),
+            ("RAILGUN_HEALTH_LISTEN", free_address()?.to_string()),
+            ("RAILGUN_WORKERS", "2".to_owned()),
+        ];
+        let mut control = Process::start("railgun", directory.path(), &["--config", &config], &settings)?;
+        control.ready(address).await?;
+        Ok(Self { address, tokens: Tokens::Endpoint, _control: control, _media: None, _directory: directory })
+    }
+
+    /// `railgun-control` and `railgun-media` with mutual TLS between them.
+    pub async fn two_processes() -> Result<Self> {
+        let directory = Directory::create()?;
+        let path = directory.path();
+        let in_directory = |name: &str| path.join(name).to_string_lossy().into_owned();
+        run(&["certs", "--out", &in_directory("certs")])?;
+        let certificates = |role: &str, prefix: &str| {
+            [("CA", "ca.pem".to_owned()), ("CERT", format!("{role}.pem")), ("KEY", format!("{role}.key"))]
+                .map(|(key, file)| (format!("{prefix}_{key}"), in_directory(&format!("certs/{file}"))))
+        };
+        let of_media = certificates("media", "RAILGUN_TLS");
+        let of_media: Vec<_> = of_media.iter().map(|(key, file)| (key.as_str(), file.clone())).collect();
+        let media = MediaNode::start_in(path, &of_media).await?;
+
+        let key = path.join("token.key");
+        mint(&key, "nobody", Tier::Free)?;
+        let config = write_config(path)?;
+        let address = free_address()?;
+        let of_control = certificates("control", "RAILGUN_MEDIA");
+        let mut settings: Vec<_> =
+            of_control.iter().map(|(key, file)| (key.as_str(), file.clone())).collect();
+        settings.extend([
+            ("RAILGUN_LISTEN", address.to_string()),
+            ("RAILGUN_MEDIA_URL", format!("https://{}", media.rpc)),
+            ("RAILGUN_AUTH_JWKS", in_directory("token.jwks.json")),
+            ("RAILGUN_CHANNELS_CREATE_ON_JOIN", "true".to_owned()),
+        ]);
+        let mut control =
+            Process::start("railgun-control", path, &["serve", "--config", &config], &settings)?;
+        control.ready(address).await?;
+        let tokens = Tokens::Key(key);
+        Ok(Self { address, tokens, _control: control, _media: Some(media), _directory: directory })
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// A token for this user.
+    pub async fn token(&self, user: &str, tier: Tier) -> Result<String> {
+        match &self.tokens {
+            Tokens::Key(key) => mint(key, user, tier),
+            Tokens::Endpoint => {
+                let wanted = json!({ "userId": user, "tier": tier }).to_string();
+                let (status, body) = http::request(self.address, "POST", "/dev/token", &wanted).await?;
+                if status != 200 {
+                    bail!("/dev/token answered {status}: {body}");
+                }
+                let answer: Value = serde_json::from_str(&body)?;
+                Ok(answer["token"].as_str().context("/dev/token gave no token")?.to_owned())
+            }
+        }
+    }
+
+    /// A connected client of this user.
+    pub async fn client(&self, user: &str, tier: Tier, device: Option<&str>) -> Result<Client> {
+        let token = self.token(user, tier).await?;
+        Ok(Client::connect(&self.url(), &token, device).await?)
+    }
+
+    /// A client that has joined `channel` and has both transports, unconnected.
+    pub async fn member(&self, user: &str, tier: Tier, channel: &str) -> Result<Member> {
+        Member::join(self.client(user, tier, None).await?, channel).await
+    }
+}
+
+/// Somebody in a channel with a transport each way.
+#[derive(Debug)]
+pub struct Member {
+    pub client: Client,
+    pub joined: Joined,
+    pub sending: Transport,
+    pub receiving: Transport,
+}
+
+impl Member {
+    pub async fn join(client: Client, channel: &str) -> Result<Self> {
+        let joined = client.join(channel).await?;
+        let sending = client.create_transport(TransportDirection::Send).await?;
+        let receiving = client.create_transport(TransportDirection::Recv).await?;
+        Ok(Self { client, joined, sending, receiving })
+    }
+}
+
+fn write_config(directory: &Path) -> Result<String> {
+    let path = directory.join("railgun.toml");
+    fs::write(&path, format!("[channels]\npreset = {{ {FREE_CHANNEL} = \"free\" }}\n"))?;
+    Ok(path.to_string_lossy().into_owned())
+}
+
+fn mint(key: &Path, user: &str, tier: Tier) -> Result<String> {
+    let tier = if tier == Tier::Pro { "pro" } else { "free" };
+    run(&["token", "--user", user, "--tier", tier, "--key", &key.to_string_lossy()])
+}
+
+/// Runs `railgun-control` to its end and gives what it printed.
+fn run(arguments: &[&str]) -> Result<String> {
+    let output = command("railgun-control")?.args(arguments).output()?;
+    if !output.status.success() {
+        bail!("railgun-control {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+}
