@@ -16,6 +16,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tonic::transport::Channel;
 
 /// How long sessions have to say goodbye to their node when the control-plane stops.
@@ -104,15 +105,13 @@ impl Control {
     /// Closes every socket, lets every session leave its room, and ends. Takes under 5 s.
     pub async fn stop(self) {
         let _ = self.stop_http.send(());
-        let goodbyes = async {
-            self.io.close().await;
-            self.registry.empty().await;
-        };
-        if tokio::time::timeout(GOODBYE_TIMEOUT, goodbyes).await.is_err() {
+        if timeout(GOODBYE_TIMEOUT, self.registry.end_all()).await.is_err() {
             tracing::warn!("some sessions did not end in time");
         }
+        // A client that does not answer the closing of its socket is not waited for.
         let abort_http = self.http.abort_handle();
-        if tokio::time::timeout(DRAIN_TIMEOUT, self.http).await.is_err() {
+        let drained = async { tokio::join!(self.io.close(), self.http) };
+        if timeout(DRAIN_TIMEOUT, drained).await.is_err() {
             abort_http.abort();
         }
         self.link.abort();

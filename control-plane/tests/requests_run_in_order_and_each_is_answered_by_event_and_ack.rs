@@ -105,8 +105,7 @@ async fn what_waits_behind_a_leave_is_refused_and_one_request_too_many_is_rate_l
     for _ in 0..140 {
         ada.request("voice:rtc:createTransport", json!({"direction": "send"})).await;
     }
-    // The refusals of the 11 that found the queue full come while the leave still waits: 128 wait, and
-    // the leave is being worked on.
+    // The leave is being worked on and 128 wait, so the last 12 are refused while it still is.
     let mut at_once = 0;
     while at_once < 12 {
         if let Packet::Ack(_, payload) = ada.next().await {

@@ -9,7 +9,7 @@ mod metrics;
 mod node;
 mod rpc;
 pub mod tls;
-mod udp;
+pub mod udp;
 mod worker;
 
 pub use config::{Config, ConfigError};

@@ -117,7 +117,7 @@ pub(crate) fn command(name: &str) -> Result<Command> {
     for (key, _) in std::env::vars().filter(|(key, _)| key.starts_with("RAILGUN_")) {
         command.env_remove(key);
     }
-    command.env_remove("MEDIASOUP_ANNOUNCED_IP");
+    command.env_remove("MEDIASOUP_ANNOUNCED_IP").env("RUST_BACKTRACE", "0").env("NO_COLOR", "1");
     Ok(command)
 }
 

@@ -36,7 +36,7 @@ impl System {
     /// `railgun`: both planes in one process.
     pub async fn standalone() -> Result<Self> {
         let directory = Directory::create()?;
-        let config = write_config(directory.path())?;
+        let config = write_config(directory.path(), "control.channels")?;
         let address = free_address()?;
         let settings = [
             ("RAILGUN_LISTEN", address.to_string()),
@@ -64,7 +64,7 @@ impl System {
 
         let key = path.join("token.key");
         mint(&key, "nobody", Tier::Free)?;
-        let config = write_config(path)?;
+        let config = write_config(path, "channels")?;
         let address = free_address()?;
         let of_control = certificates("control", "RAILGUN_MEDIA");
         let mut settings: Vec<_> =
@@ -132,9 +132,10 @@ impl Member {
     }
 }
 
-fn write_config(directory: &Path) -> Result<String> {
+/// `section`: where the file of this binary has its channels.
+fn write_config(directory: &Path, section: &str) -> Result<String> {
     let path = directory.join("railgun.toml");
-    fs::write(&path, format!("[channels]\npreset = {{ {FREE_CHANNEL} = \"free\" }}\n"))?;
+    fs::write(&path, format!("[{section}]\npreset = {{ {FREE_CHANNEL} = \"free\" }}\n"))?;
     Ok(path.to_string_lossy().into_owned())
 }
 

@@ -3,13 +3,13 @@
 //! This is a handler of its own type because socketioxide runs ordinary ones concurrently, one task
 //! for each message, and a request could overtake another.
 
-use crate::session::{Asked, Incoming, Outbox};
+use crate::session::{Ack, Asked, Incoming, Outbox};
 use railgun_shared::limits;
 use railgun_shared::signal::{ClientRequest, ErrorBody, ErrorCode};
 use serde_json::Value;
 use socketioxide::adapter::LocalAdapter;
-use socketioxide::extract::{AckSender, SocketRef};
-use socketioxide::handler::{self, FromMessageParts, MessageHandler};
+use socketioxide::extract::SocketRef;
+use socketioxide::handler::{self, MessageHandler};
 use socketioxide::socket::Socket;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
@@ -36,19 +36,18 @@ impl Intake {
 }
 
 impl MessageHandler<LocalAdapter, InOrder> for Intake {
-    fn call(&self, socket: Arc<Socket<LocalAdapter>>, mut message: handler::Value, ack_id: Option<i64>) {
-        let Ok(ack) = AckSender::from_message_parts(&socket, &mut message, &ack_id);
-        let incoming = read(&message, ack);
+    fn call(&self, socket: Arc<Socket<LocalAdapter>>, message: handler::Value, ack_id: Option<i64>) {
+        let incoming = read(&message, Ack::new(socket.clone(), ack_id));
         if let Err(mpsc::error::TrySendError::Full(refused)) = self.requests.try_send(incoming) {
             let error = ErrorBody::new(ErrorCode::RateLimited, "too many requests wait already");
             let outbox = Outbox::new(SocketRef::from(socket), self.end.clone());
-            outbox.answer(&refused.asked, refused.ack, Err(error));
+            outbox.refuse_at_once(&refused.asked, &refused.ack, error);
         }
     }
 }
 
 /// A message is `[name, payload, …]`.
-fn read(message: &handler::Value, ack: AckSender) -> Incoming {
+fn read(message: &handler::Value, ack: Ack) -> Incoming {
     let text = message.as_str().map_or("", |text| text.as_str());
     let mut parts = serde_json::from_str::<Vec<Value>>(text).unwrap_or_default().into_iter();
     let name = parts.next().and_then(|name| name.as_str().map(String::from)).unwrap_or_default();

@@ -19,8 +19,15 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const PACKETS_QUEUED_MAX: usize = 128;
 
 /// A session that starts when its socket has been told that it is connected.
+struct Waiting {
+    admitted: Admitted,
+    requests: Requests,
+    end: watch::Sender<bool>,
+}
+
+/// How it waits on its socket, whose extensions have to be `Clone`.
 #[derive(Clone)]
-struct Waiting(Arc<Mutex<Option<(Admitted, Requests, watch::Sender<bool>)>>>);
+struct Place(Arc<Mutex<Option<Waiting>>>);
 
 pub(crate) fn socket_io(services: Arc<Services>) -> (SocketIoLayer, SocketIo) {
     let (layer, io) = SocketIo::builder()
@@ -55,13 +62,14 @@ fn prepare(socket: &SocketRef, admitted: Admitted) {
     socket.on_disconnect(async move || {
         gone.send_replace(true);
     });
-    socket.extensions.insert(Waiting(Arc::new(Mutex::new(Some((admitted, requests, end))))));
+    socket.extensions.insert(Place(Arc::new(Mutex::new(Some(Waiting { admitted, requests, end })))));
 }
 
 async fn start(socket: SocketRef, services: Arc<Services>) {
-    let Some(Waiting(waiting)) = socket.extensions.remove::<Waiting>() else { return };
-    let waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let Some((Admitted { identity, device, registered }, requests, end)) = waiting else { return };
+    let Some(Place(place)) = socket.extensions.remove::<Place>() else { return };
+    let waiting = place.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let Some(Waiting { admitted, requests, end }) = waiting else { return };
+    let Admitted { identity, device, registered } = admitted;
     let outbox = Outbox::new(socket, end.clone());
     Session::new(identity, device, services, registered, outbox, end).run(requests).await;
 }

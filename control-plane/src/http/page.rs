@@ -8,8 +8,7 @@ use axum::response::{IntoResponse, Response};
 use rust_embed::Embed;
 
 #[derive(Embed)]
-#[folder = "$CARGO_MANIFEST_DIR/web/app/dist"]
-#[allow_missing = true]
+#[folder = "web/app/dist"]
 struct Files;
 
 const NOT_BUILT: &str = "The page has not been built: `make run` builds it and starts the server.\n";

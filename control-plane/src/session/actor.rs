@@ -1,7 +1,7 @@
 //! A session's task: takes its requests one at a time, and hands on what the node says in the
 //! node's order. Nobody else writes to its socket while it runs.
 
-use super::{Asked, Outbox, Owned, Possessions, Registered};
+use super::{Ack, Asked, Outbox, Owned, Possessions, Registered};
 use crate::auth::Identity;
 use crate::control::Services;
 use crate::gateway;
@@ -11,7 +11,6 @@ use railgun_shared::ids::{ConsumerId, DeviceId, ProducerId, SessionId, Transport
 use railgun_shared::media_rpc::{Address, Command, Event, LeaveReason, Reply};
 use railgun_shared::plan::Permissions;
 use railgun_shared::signal::{ClientEvent, ErrorBody, ErrorCode, ServerEvent};
-use socketioxide::extract::AckSender;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::sync::{mpsc, watch};
@@ -31,7 +30,7 @@ const REJOIN_SPREAD_MS: u64 = 1500;
 pub(crate) struct Incoming {
     pub(crate) asked: Asked,
     pub(crate) event: Result<ClientEvent, ErrorBody>,
-    pub(crate) ack: AckSender,
+    pub(crate) ack: Ack,
 }
 
 /// A place in a room.
@@ -51,6 +50,7 @@ pub(crate) struct Session {
     route: Route,
     deliveries: mpsc::Receiver<Delivery>,
     ended: watch::Receiver<bool>,
+    stopping: watch::Receiver<bool>,
     last_ticket: u64,
     _registered: Registered,
 }
@@ -68,6 +68,7 @@ impl Session {
         let id = SessionId::from_bits(rand::random());
         let (to, deliveries) = mpsc::channel(DELIVERIES_MAX);
         let ended = end.subscribe();
+        let stopping = services.registry.stopping();
         Self {
             id,
             identity,
@@ -78,6 +79,7 @@ impl Session {
             route: Route { session: id, to, end },
             deliveries,
             ended,
+            stopping,
             last_ticket: 0,
             _registered: registered,
         }
@@ -88,8 +90,8 @@ impl Session {
         loop {
             tokio::select! {
                 biased;
-                () = set(&mut self.ended) => break,
-                Some(delivery) = self.deliveries.recv() => self.hand_on(delivery),
+                () = over(&mut self.ended, &mut self.stopping) => break,
+                Some(delivery) = self.deliveries.recv() => self.hand_on(delivery).await,
                 request = requests.recv() => match request {
                     Some(request) => self.answer(request).await,
                     None => break,
@@ -98,7 +100,11 @@ impl Session {
         }
         drop(requests);
         self.say_goodbye().await;
-        self.outbox.close().await;
+        // A socket that is told to go does not come back by itself, and one whose server stops
+        // should: that one just loses its connection.
+        if !*self.stopping.borrow() {
+            self.outbox.close().await;
+        }
     }
 
     async fn answer(&mut self, request: Incoming) {
@@ -107,7 +113,7 @@ impl Session {
             Ok(event) => gateway::handle(self, event).await,
             Err(error) => Err(error),
         };
-        self.outbox.answer(&asked, ack, result);
+        self.outbox.answer(&asked, &ack, result).await;
     }
 
     /// What this session may send now.
@@ -155,13 +161,13 @@ impl Session {
         loop {
             let delivery = tokio::select! {
                 delivery = timeout_at(deadline, self.deliveries.recv()) => delivery,
-                () = set(&mut self.ended) => {
+                () = over(&mut self.ended, &mut self.stopping) => {
                     return Err(ErrorBody::new(ErrorCode::Internal, "the session ended"));
                 }
             };
             match delivery {
                 Ok(Some(Delivery::Reply { ticket: of, reply })) if of == ticket => return reply,
-                Ok(Some(other)) => self.hand_on(other),
+                Ok(Some(other)) => self.hand_on(other).await,
                 Ok(None) | Err(_) => {
                     tracing::warn!("a media node did not reply in time");
                     return Err(unavailable());
@@ -192,18 +198,19 @@ impl Session {
         }
     }
 
-    fn hand_on(&mut self, delivery: Delivery) {
+    async fn hand_on(&mut self, delivery: Delivery) {
         match delivery {
             Delivery::Event(room_event) => {
                 self.note(&room_event.event);
                 if let Some(event) = gateway::room_event(room_event) {
-                    self.outbox.tell(&event);
+                    self.outbox.tell(&event).await;
                 }
             }
             Delivery::NodeLost => {
                 self.seat = None;
                 let retry_after_ms = rand::random_range(0..=REJOIN_SPREAD_MS);
-                self.outbox.tell(&ServerEvent::Rejoin { reason: "node_lost".into(), retry_after_ms });
+                let rejoin = ServerEvent::Rejoin { reason: "node_lost".into(), retry_after_ms };
+                self.outbox.tell(&rejoin).await;
             }
             Delivery::Reply { .. } => tracing::debug!("a reply came after its time"),
         }
@@ -238,8 +245,11 @@ impl Session {
     }
 }
 
-/// Returns when the session has to end.
-async fn set(ended: &mut watch::Receiver<bool>) {
-    // An error means that nobody is left who could set it, which is the end as well.
-    let _ = ended.wait_for(|ended| *ended).await;
+/// Returns when the session has to end. An error means that nobody is left who could say so, which
+/// is the end as well.
+async fn over(ended: &mut watch::Receiver<bool>, stopping: &mut watch::Receiver<bool>) {
+    tokio::select! {
+        _ = ended.wait_for(|ended| *ended) => {}
+        _ = stopping.wait_for(|stopping| *stopping) => {}
+    }
 }

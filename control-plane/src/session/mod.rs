@@ -6,6 +6,6 @@ mod ownership;
 mod registry;
 
 pub(crate) use actor::{Incoming, Seat, Session};
-pub(crate) use outbox::{Answer, Asked, Outbox};
+pub(crate) use outbox::{Ack, Answer, Asked, Outbox};
 pub(crate) use ownership::{Owned, Possessions};
 pub(crate) use registry::{Registered, Registry};

@@ -1,16 +1,23 @@
 //! The only place that writes to a session's socket: replies, acks and room events in one order.
 
+use axum::body::Bytes;
 use railgun_shared::signal::{ErrorBody, ServerEvent};
 use serde_json::{Map, Value};
-use socketioxide::SendError;
-use socketioxide::SocketError;
+use socketioxide::adapter::LocalAdapter;
 use socketioxide::extract::{AckSender, SocketRef};
+use socketioxide::handler::{self, FromMessageParts};
+use socketioxide::socket::Socket;
+use socketioxide::{SendError, SocketError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
 /// A socket that does not read is given up by its heartbeat after this at the latest.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(15);
 const CLOSE_RETRY: Duration = Duration::from_millis(50);
+/// A socket whose packets pile up has a second to read some of them.
+const FULL_RETRY: Duration = Duration::from_millis(5);
+const FULL_RETRIES: usize = 200;
 
 /// What a request that succeeded is answered.
 #[derive(Debug)]
@@ -33,6 +40,24 @@ pub(crate) struct Asked {
     pub(crate) request_id: Option<String>,
 }
 
+/// Where a request's ack goes, if the client gave a callback.
+pub(crate) struct Ack {
+    socket: Arc<Socket<LocalAdapter>>,
+    id: Option<i64>,
+}
+
+impl Ack {
+    pub(crate) fn new(socket: Arc<Socket<LocalAdapter>>, id: Option<i64>) -> Self {
+        Self { socket, id }
+    }
+
+    fn send(&self, payload: &Map<String, Value>) -> Result<(), SendError> {
+        let mut unused = handler::Value::Bytes(Bytes::new());
+        let Ok(sender) = AckSender::from_message_parts(&self.socket, &mut unused, &self.id);
+        sender.send(payload)
+    }
+}
+
 pub(crate) struct Outbox {
     socket: SocketRef,
     end: watch::Sender<bool>,
@@ -45,32 +70,30 @@ impl Outbox {
     }
 
     /// A room event.
-    pub(crate) fn tell(&self, event: &ServerEvent) {
-        self.emit(event.name(), &fields(event));
+    pub(crate) async fn tell(&self, event: &ServerEvent) {
+        let payload = fields(event);
+        self.put(|| self.socket.emit(event.name(), &payload)).await;
     }
 
-    pub(crate) fn answer(&self, asked: &Asked, ack: AckSender, result: Result<Answer, ErrorBody>) {
-        match result {
-            Ok(Answer::Reply(event)) => {
-                let mut payload = fields(&event);
-                asked.stamp(&mut payload);
-                self.emit(event.name(), &payload);
-                self.acknowledge(ack, true, payload);
-            }
-            Ok(Answer::AckOnly(mut payload)) => {
-                asked.stamp(&mut payload);
-                self.acknowledge(ack, true, payload);
-            }
-            Err(error) => {
-                let event = match asked.event.as_str() {
-                    "voice:join" => ServerEvent::Error(error),
-                    _ => ServerEvent::RtcError(error),
-                };
-                let mut payload = fields(&event);
-                payload.insert("event".into(), asked.event.clone().into());
-                asked.stamp(&mut payload);
-                self.emit(event.name(), &payload);
-                self.acknowledge(ack, false, payload);
+    /// The reply event, and then the ack.
+    pub(crate) async fn answer(&self, asked: &Asked, ack: &Ack, result: Result<Answer, ErrorBody>) {
+        let Answered { name, mut payload, ok } = asked.answered(result);
+        if let Some(name) = name {
+            self.put(|| self.socket.emit(name, &payload)).await;
+        }
+        payload.insert("ok".into(), ok.into());
+        self.put(|| ack.send(&payload)).await;
+    }
+
+    /// Refuses a request that came while the session has no room for it, without waiting for
+    /// anything. A socket that cannot even take that has to go.
+    pub(crate) fn refuse_at_once(&self, asked: &Asked, ack: &Ack, error: ErrorBody) {
+        let Answered { name, mut payload, ok } = asked.answered(Err(error));
+        let emitted = name.map_or(Ok(()), |name| self.socket.emit(name, &payload));
+        payload.insert("ok".into(), ok.into());
+        for sent in [emitted, ack.send(&payload)] {
+            if !is_done(&sent) {
+                self.end.send_replace(true);
             }
         }
     }
@@ -87,32 +110,61 @@ impl Outbox {
         }
     }
 
-    fn emit(&self, name: &str, payload: &Map<String, Value>) {
-        self.watch_for_overflow(self.socket.emit(name, payload));
-    }
-
-    fn acknowledge(&self, ack: AckSender, ok: bool, mut payload: Map<String, Value>) {
-        payload.insert("ok".into(), ok.into());
-        self.watch_for_overflow(ack.send(&payload));
-    }
-
-    fn watch_for_overflow(&self, sent: Result<(), SendError>) {
-        match sent {
-            Ok(()) | Err(SendError::Socket(SocketError::Closed)) => {}
-            Err(error) => {
-                if !self.end.send_replace(true) {
-                    tracing::info!(%error, "a socket that does not keep up is disconnected");
-                }
+    /// Sends, and gives a full socket a moment to be read. One that stays full has to go: whoever
+    /// misses a packet no longer knows the room.
+    async fn put(&self, send: impl Fn() -> Result<(), SendError>) {
+        if *self.end.borrow() {
+            return;
+        }
+        for _ in 0..FULL_RETRIES {
+            if is_done(&send()) {
+                return;
             }
+            tokio::time::sleep(FULL_RETRY).await;
+        }
+        tracing::info!("a socket that does not keep up is disconnected");
+        self.end.send_replace(true);
+    }
+}
+
+/// Sent, or there is nobody to send to.
+fn is_done(sent: &Result<(), SendError>) -> bool {
+    match sent {
+        Ok(()) | Err(SendError::Socket(SocketError::Closed)) => true,
+        Err(SendError::Socket(_)) => false,
+        Err(SendError::Serialize(error)) => {
+            tracing::error!(%error, "a payload cannot be written");
+            true
         }
     }
 }
 
+/// A reply event, unless there is none to this request, and what the ack says with it.
+struct Answered {
+    name: Option<&'static str>,
+    payload: Map<String, Value>,
+    ok: bool,
+}
+
 impl Asked {
-    fn stamp(&self, payload: &mut Map<String, Value>) {
+    fn answered(&self, result: Result<Answer, ErrorBody>) -> Answered {
+        let (name, mut payload, ok) = match result {
+            Ok(Answer::Reply(event)) => (Some(event.name()), fields(&event), true),
+            Ok(Answer::AckOnly(payload)) => (None, payload, true),
+            Err(error) => {
+                let event = match self.event.as_str() {
+                    "voice:join" => ServerEvent::Error(error),
+                    _ => ServerEvent::RtcError(error),
+                };
+                let mut payload = fields(&event);
+                payload.insert("event".into(), self.event.clone().into());
+                (Some(event.name()), payload, false)
+            }
+        };
         if let Some(id) = &self.request_id {
             payload.insert("requestId".into(), id.clone().into());
         }
+        Answered { name, payload, ok }
     }
 }
 

@@ -1,4 +1,4 @@
-//! How many sessions there are, in all and by user.
+//! How many sessions there are, in all and by user; and the end of all.
 
 use railgun_shared::ids::UserId;
 use railgun_shared::limits;
@@ -18,6 +18,7 @@ pub(crate) struct Registry {
 struct Inner {
     by_user: Mutex<HashMap<UserId, usize>>,
     total: watch::Sender<usize>,
+    stopping: watch::Sender<bool>,
 }
 
 /// A session that counts until this is dropped.
@@ -43,8 +44,14 @@ impl Registry {
         Some(Registered { inner: self.inner.clone(), user: user.clone() })
     }
 
-    /// Returns when no session is left.
-    pub(crate) async fn empty(&self) {
+    /// True once every session has to end.
+    pub(crate) fn stopping(&self) -> watch::Receiver<bool> {
+        self.inner.stopping.subscribe()
+    }
+
+    /// Ends every session, and returns when none is left.
+    pub(crate) async fn end_all(&self) {
+        self.inner.stopping.send_replace(true);
         let mut total = self.inner.total.subscribe();
         // The sender lives in `self`, so the wait cannot fail.
         let _ = total.wait_for(|total| *total == 0).await;

@@ -1,5 +1,5 @@
 //! A control-plane on loopback, a media node that only plays one, and a socket.io client.
-#![allow(dead_code, reason = "every test file uses a part of it")]
+#![allow(dead_code, unreachable_pub, reason = "every test file is a crate that uses a part of it")]
 
 pub mod client;
 pub mod node;

@@ -35,7 +35,8 @@ fn one_process_serves_both_planes_and_stops_on_sigterm() {
     let mut server = Running(railgun(&flags).stdout(Stdio::piped()).spawn().unwrap());
     let mut line = String::new();
     BufReader::new(server.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let address = line.strip_prefix("Open http://").and_then(|rest| rest.strip_suffix("/ in Chrome or Chromium\n"));
+    let address =
+        line.strip_prefix("Open http://").and_then(|rest| rest.strip_suffix("/ in Chrome or Chromium\n"));
     let address = address.unwrap_or_else(|| panic!("printed {line:?}"));
 
     // Ready means that the control-plane has reached the media node over the pipe.

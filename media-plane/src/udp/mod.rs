@@ -6,6 +6,6 @@ mod recv;
 mod send;
 mod socket;
 
-pub(crate) use recv::Receiver;
-pub(crate) use send::{SendCounters, Sender};
-pub(crate) use socket::RtcSocket;
+pub use recv::Receiver;
+pub use send::{SendCounters, Sender};
+pub use socket::{BindError, RtcSocket};

@@ -11,7 +11,7 @@ const MESSAGE_BYTES: usize = 64 * 1024;
 
 /// Buffers for one `recvmmsg`, used again and again.
 #[derive(Debug)]
-pub(crate) struct Receiver {
+pub struct Receiver {
     bytes: Vec<u8>,
     metas: [RecvMeta; BATCH_SIZE],
     /// Always empty between bursts; keeps the allocation of the list of datagrams.
@@ -31,7 +31,7 @@ impl Default for Receiver {
 impl Receiver {
     /// Receives what is there, without waiting, and gives it to `take` as one slice. Returns
     /// whether there may be more.
-    pub(crate) fn receive(
+    pub fn receive(
         &mut self,
         socket: &RtcSocket,
         take: impl FnOnce(&mut [Datagram<'_>]),

@@ -17,18 +17,18 @@ const SEGMENT_LEN: c_uint = 2;
 
 /// Datagrams since the start, and the calls they took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct SendCounters {
-    pub(crate) sent: u64,
+pub struct SendCounters {
+    pub sent: u64,
     /// The socket's buffer was full. Late media is worth nothing and waiting would delay
     /// everybody, so the rest of such a batch is dropped.
-    pub(crate) dropped: u64,
+    pub dropped: u64,
     /// The kernel refused the destination or the size.
-    pub(crate) refused: u64,
-    pub(crate) calls: u64,
+    pub refused: u64,
+    pub calls: u64,
 }
 
 /// The arrays that `sendmmsg` reads, allocated once. Not `Send`: made on the thread that uses it.
-pub(crate) struct Sender {
+pub struct Sender {
     headers: Vec<libc::mmsghdr>,
     parts: Vec<Part>,
     entries: Vec<Entry>,
@@ -75,7 +75,7 @@ enum Outcome {
 }
 
 impl Sender {
-    pub(crate) fn new(gso: bool) -> Self {
+    pub fn new(gso: bool) -> Self {
         // SAFETY: all-zero bytes are a valid mmsghdr (null pointers, zero lengths), and a valid
         // Part: the same, and sockaddr unions and integers, for which any bytes are valid.
         let (header, part) = unsafe { (mem::zeroed(), mem::zeroed()) };
@@ -88,12 +88,12 @@ impl Sender {
         }
     }
 
-    pub(crate) fn counters(&self) -> SendCounters {
+    pub fn counters(&self) -> SendCounters {
         self.counters
     }
 
     /// Sends what the socket takes without waiting; what it does not is dropped and counted.
-    pub(crate) fn send(&mut self, socket: &RtcSocket, batch: &SendBatch) {
+    pub fn send(&mut self, socket: &RtcSocket, batch: &SendBatch) {
         let mut cursor = Cursor::default();
         let mut split = None;
         loop {

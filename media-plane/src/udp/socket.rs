@@ -6,19 +6,20 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::os::fd::AsRawFd;
+use std::sync::Once;
 use std::{io, ptr};
 use thiserror::Error;
 use tracing::warn;
 
-/// What the kernel may hold while a worker is busy: about a second of 25 people at their ceilings.
-const BUFFER_BYTES: usize = 8 * 1024 * 1024;
+/// What the kernel may hold while a worker is busy: 0.1 s of 300 Mbit/s.
+const BUFFER_BYTES: usize = 4 * 1024 * 1024;
 
 /// `SK_MEMINFO_DROPS` of `linux/sock_diag.h`: the place of the drop counter in `SO_MEMINFO`.
 const MEMINFO_DROPS: usize = 8;
 const MEMINFO_VALUES: usize = 9;
 
 #[derive(Debug, Error)]
-pub(crate) enum BindError {
+pub enum BindError {
     #[error("no free UDP port on {ip} from {} to {}", .ports.start(), .ports.end())]
     NoFreePort { ip: IpAddr, ports: RangeInclusive<u16> },
     #[error("UDP socket on {address}: {source}")]
@@ -27,7 +28,7 @@ pub(crate) enum BindError {
 
 /// A bound, non-blocking UDP socket with GRO on and its buffers sized.
 #[derive(Debug)]
-pub(crate) struct RtcSocket {
+pub struct RtcSocket {
     socket: mio::net::UdpSocket,
     state: UdpSocketState,
     address: SocketAddr,
@@ -35,7 +36,7 @@ pub(crate) struct RtcSocket {
 
 impl RtcSocket {
     /// Binds the first free port of `ports` on `ip`. `::` takes IPv4 too.
-    pub(crate) fn bind(ip: IpAddr, ports: RangeInclusive<u16>) -> Result<Self, BindError> {
+    pub fn bind(ip: IpAddr, ports: RangeInclusive<u16>) -> Result<Self, BindError> {
         for port in ports.clone() {
             let address = SocketAddr::new(ip, port);
             match Self::bind_to(address) {
@@ -61,19 +62,19 @@ impl RtcSocket {
         Ok(Self { socket: mio::net::UdpSocket::from_std(socket), state, address })
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
+    pub fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// Whether the kernel splits runs of datagrams (`UDP_SEGMENT`).
-    pub(crate) fn has_gso(&self) -> bool {
+    pub fn has_gso(&self) -> bool {
         self.state.max_gso_segments() > 1
     }
 
     /// Datagrams that the kernel dropped since the start because the socket's buffer was full.
     /// The same number as `SO_RXQ_OVFL` would attach to each message; asked for, it costs a
     /// received packet nothing.
-    pub(crate) fn kernel_drops(&self) -> io::Result<u32> {
+    pub fn kernel_drops(&self) -> io::Result<u32> {
         let mut values = [0u32; MEMINFO_VALUES];
         let mut len = socket_len(&values);
         // SAFETY: the pointers are to a live array of `len` bytes and to that length; the kernel
@@ -98,24 +99,28 @@ impl RtcSocket {
         &self.socket
     }
 
-    pub(crate) fn source(&mut self) -> &mut mio::net::UdpSocket {
+    pub fn source(&mut self) -> &mut mio::net::UdpSocket {
         &mut self.socket
     }
 }
 
-/// Asks for the buffers and says so if the system gives less (`net.core.rmem_max`, `wmem_max`).
+/// Asks for the buffers and says so, once, if the system gives less.
 fn size_buffers(socket: &Socket) {
+    static WARNED: Once = Once::new();
     let _ = socket.set_recv_buffer_size(BUFFER_BYTES);
     let _ = socket.set_send_buffer_size(BUFFER_BYTES);
     // Linux reports twice the size that was set, its own bookkeeping included.
-    for (name, sysctl, given) in [
-        ("SO_RCVBUF", "net.core.rmem_max", socket.recv_buffer_size()),
-        ("SO_SNDBUF", "net.core.wmem_max", socket.send_buffer_size()),
-    ] {
-        let given = given.unwrap_or(0) / 2;
-        if given < BUFFER_BYTES {
-            warn!(given, wanted = BUFFER_BYTES, "{name} is smaller than wanted: raise {sysctl}");
-        }
+    let receive = socket.recv_buffer_size().unwrap_or(0) / 2;
+    let send = socket.send_buffer_size().unwrap_or(0) / 2;
+    if receive.min(send) < BUFFER_BYTES {
+        WARNED.call_once(|| {
+            warn!(
+                receive,
+                send,
+                wanted = BUFFER_BYTES,
+                "UDP buffers are smaller than wanted, bursts may be lost: raise net.core.rmem_max and wmem_max"
+            );
+        });
     }
 }
 

@@ -58,7 +58,7 @@ async function openPage(call, name, look = {}) {
 }
 
 async function join(page, tier) {
-  await page.getByLabel(new RegExp(`^${tier}`)).check();
+  await page.getByRole("radio", { name: tier }).check();
   await page.getByLabel("Channel").press("Enter");
   await page.getByRole("button", { name: "Leave" }).waitFor({ timeout: CONNECT_MS });
 }
