@@ -65,7 +65,7 @@ impl NodeLink {
             rooms: RoomTable::default(),
             pending: HashMap::new(),
             last_request: 0,
-            left_behind: HashMap::new(),
+            left_behind: Vec::new(),
         };
         (Self { calls, state }, tokio::spawn(link.run()))
     }
@@ -93,7 +93,7 @@ struct Link {
     pending: HashMap<u64, Pending>,
     last_request: u64,
     /// Who was in a room when the stream was lost. The node still has them, if it is the same.
-    left_behind: HashMap<SessionId, Address>,
+    left_behind: Vec<(SessionId, Address)>,
 }
 
 struct Pending {
@@ -119,6 +119,7 @@ impl Link {
     async fn run(mut self) {
         let mut backoff = BACKOFF_FIRST;
         let mut last_boot = String::new();
+        let mut told = false;
         loop {
             let opening = tokio::time::timeout(OPEN_TIMEOUT, open(self.client.clone()));
             let opened = tokio::select! {
@@ -133,14 +134,20 @@ impl Link {
                         last_boot.clone_from(&stream.node.boot_id);
                     }
                     backoff = BACKOFF_FIRST;
+                    told = false;
                     if let Ended::Stopped = self.serve(stream).await {
                         return;
                     }
                 }
+                failed if told => tracing::debug!(reached = failed.is_ok(), "still no media node"),
                 Ok(Err(status)) => {
-                    tracing::warn!(code = ?status.code(), error = %status.message(), "no media node")
+                    told = true;
+                    tracing::warn!(code = ?status.code(), error = %status.message(), "no media node");
                 }
-                Err(_) => tracing::warn!("the media node did not answer in time"),
+                Err(_) => {
+                    told = true;
+                    tracing::warn!("the media node did not answer in time");
+                }
             }
             let pause = tokio::time::sleep(backoff.mul_f64(rand::random_range(0.5..1.0)));
             backoff = (backoff * 2).min(BACKOFF_MAX);
@@ -153,18 +160,13 @@ impl Link {
 
     async fn serve(&mut self, stream: Stream) -> Ended {
         let Stream { node, out, mut frames } = stream;
-        // Before anything else, so that who joins again finds the old seat empty.
-        for (session, address) in std::mem::take(&mut self.left_behind) {
-            self.last_request += 1;
-            let leave = Command::Leave { session, reason: LeaveReason::Lost };
-            if out.send(encode_command(self.last_request, &address, &leave)).await.is_err() {
-                return Ended::Lost;
-            }
-        }
         self.state.send_replace(Some(node));
         let ended = loop {
+            if !self.empty_seats(&out) {
+                break Ended::Lost;
+            }
             // Every command is replied to, so when there is no room for more, a frame comes.
-            let room = out.capacity() > 0 && self.pending.len() < PENDING_MAX;
+            let room = self.left_behind.is_empty() && out.capacity() > 0 && self.pending.len() < PENDING_MAX;
             tokio::select! {
                 frame = frames.next() => match frame {
                     Some(Ok(frame)) => self.receive(frame),
@@ -191,6 +193,21 @@ impl Link {
         self.state.send_replace(None);
         self.lose();
         ended
+    }
+
+    /// Gives back the seats that the node still holds from before it was lost, ahead of any other
+    /// command, so that who joins again finds the old seat empty. False: the stream is gone.
+    fn empty_seats(&mut self, out: &mpsc::Sender<ControlFrame>) -> bool {
+        while out.capacity() > 0
+            && let Some((session, address)) = self.left_behind.pop()
+        {
+            self.last_request += 1;
+            let leave = Command::Leave { session, reason: LeaveReason::Lost };
+            if out.try_send(encode_command(self.last_request, &address, &leave)).is_err() {
+                return false;
+            }
+        }
+        true
     }
 
     /// Notes who waits for the reply.
@@ -227,12 +244,12 @@ impl Link {
         for pending in std::mem::take(&mut self.pending).into_values() {
             let Pending { route, ticket, address, joins } = pending;
             if joins {
-                self.left_behind.insert(route.session, address);
+                self.left_behind.push((route.session, address));
             }
             route.deliver(Delivery::Reply { ticket, reply: Err(unavailable()) });
         }
         for (address, route) in self.rooms.drain() {
-            self.left_behind.insert(route.session, address);
+            self.left_behind.push((route.session, address));
             route.deliver(Delivery::NodeLost);
         }
     }

@@ -20,6 +20,7 @@ use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc};
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
+use tonic::transport::ServerTlsConfig;
 use tonic::{Request, Response, Status, Streaming};
 
 #[derive(Clone)]
@@ -36,18 +37,24 @@ struct State {
     counter: AtomicU64,
     held: AtomicBool,
     release: Notify,
+    /// The control stream that was opened last.
+    out: Mutex<Option<mpsc::Sender<Result<NodeFrame, Status>>>>,
 }
 
 impl FakeNode {
     pub async fn start() -> Self {
+        Self::serve_by(tonic::transport::Server::builder()).await
+    }
+
+    pub async fn start_with_tls(tls: ServerTlsConfig) -> Self {
+        Self::serve_by(tonic::transport::Server::builder().tls_config(tls).unwrap()).await
+    }
+
+    async fn serve_by(mut server: tonic::transport::Server) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let node = Self { address: listener.local_addr().unwrap(), state: Arc::default() };
-        let service = MediaNodeServer::new(node.clone());
-        tokio::spawn(
-            tonic::transport::Server::builder()
-                .add_service(service)
-                .serve_with_incoming(TcpListenerStream::new(listener)),
-        );
+        let router = server.add_service(MediaNodeServer::new(node.clone()));
+        tokio::spawn(router.serve_with_incoming(TcpListenerStream::new(listener)));
         node
     }
 
@@ -66,9 +73,16 @@ impl FakeNode {
         self.state.release.notify_waiters();
     }
 
+    /// Says something unasked.
+    pub async fn say(&self, event: RoomEvent) {
+        let out = self.state.out.lock().unwrap().clone().unwrap();
+        out.send(Ok(encode_event(event))).await.unwrap();
+    }
+
     /// Ends the control streams, and takes new ones only if `down` is not set.
     pub fn lose(&self, down: bool) {
         self.state.down.store(down, Ordering::SeqCst);
+        self.state.out.lock().unwrap().take();
         self.state.lose.notify_waiters();
     }
 
@@ -161,6 +175,7 @@ impl MediaNode for FakeNode {
         request: Request<Streaming<ControlFrame>>,
     ) -> Result<Response<Self::ControlStream>, Status> {
         let (out, frames) = mpsc::channel(64);
+        *self.state.out.lock().unwrap() = Some(out.clone());
         let node = self.clone();
         tokio::spawn(async move {
             let state = node.state.clone();
