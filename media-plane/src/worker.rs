@@ -161,7 +161,7 @@ impl Worker {
     fn run(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(2);
         while !self.stopping {
-            let mut more = self.receive()?;
+            let mut more = self.receive();
             more |= self.obey();
             self.tick();
             // Readiness is told once per change, so the poll may only sleep on a drained socket.
@@ -175,7 +175,7 @@ impl Worker {
     }
 
     /// Takes what the socket holds, up to a bound. Returns whether there may be more.
-    fn receive(&mut self) -> io::Result<bool> {
+    fn receive(&mut self) -> bool {
         for _ in 0..BURSTS_PER_TURN {
             let Self { receiver, socket, engine, sender, .. } = self;
             let give = |datagrams: &mut [Datagram<'_>]| {
@@ -195,10 +195,10 @@ impl Worker {
             };
             self.tell();
             if !more {
-                return Ok(false);
+                return false;
             }
         }
-        Ok(true)
+        true
     }
 
     /// Carries out commands, up to a bound. Returns whether there may be more.
