@@ -25,7 +25,7 @@ struct Ids {
 }
 
 impl Person {
-    /// Joins, sends a microphone and a camera, and receives `watched`, or nothing of its own choice.
+    /// Joins, sends a microphone and a camera, and receives `watched`.
     async fn new(client: Client, channel: &str, watched: ProducerId) -> Self {
         let member = Member::join(client, channel).await.unwrap();
         let audio = member.sending.produce(MediaKind::Audio, Source::Mic).await.unwrap();
@@ -60,7 +60,7 @@ const EVENTS: [&str; 11] = [
 ];
 
 /// The request of `event` by `who` for an object with one of `ids`, all else being right.
-fn request(event: &str, who: &Person, ids: Ids, watched: ProducerId) -> (&'static str, Value) {
+fn request(event: &str, who: &Person, ids: Ids, heard: ProducerId) -> (&'static str, Value) {
     let connect = |id: TransportId| {
         let own = who.member.sending.dtls_parameters();
         ("voice:rtc:connectTransport", json!({ "transportId": id, "dtlsParameters": own }))
@@ -82,7 +82,7 @@ fn request(event: &str, who: &Person, ids: Ids, watched: ProducerId) -> (&'stati
         "produce, again" => produce(Source::ScreenAudio, 4_000_002),
         "consume on a transport" => (
             "voice:rtc:consume",
-            json!({ "transportId": ids.recv, "producerId": watched, "rtpCapabilities": null }),
+            json!({ "transportId": ids.recv, "producerId": heard, "rtpCapabilities": null }),
         ),
         "voice:rtc:pauseProducer" => ("voice:rtc:pauseProducer", of_producer),
         "voice:rtc:resumeProducer" => ("voice:rtc:resumeProducer", of_producer),
@@ -106,6 +106,8 @@ async fn and_everybody_else_gets_one_and_the_same_answer() {
     let system = System::standalone().await.unwrap();
     let host = Member::join(system.client("host", Tier::Pro, None).await.unwrap(), "here").await.unwrap();
     let watched = host.sending.produce(MediaKind::Video, Source::Camera).await.unwrap();
+    // Not the one that is watched already: consuming that again would replace its consumer.
+    let heard = host.sending.produce(MediaKind::Audio, Source::Mic).await.unwrap().id();
     let elsewhere =
         Member::join(system.client("host-2", Tier::Pro, None).await.unwrap(), "elsewhere").await.unwrap();
     let watched_elsewhere = elsewhere.sending.produce(MediaKind::Video, Source::Camera).await.unwrap();
@@ -149,7 +151,7 @@ async fn and_everybody_else_gets_one_and_the_same_answer() {
     for event in EVENTS {
         let mut answers = Vec::new();
         for (whose, ids) in others {
-            let (name, payload) = request(event, &alice, ids, watched.id());
+            let (name, payload) = request(event, &alice, ids, heard);
             let refusal = refusal(&alice.member.client, name, payload).await;
             assert_eq!(refusal.code, ErrorCode::NotFound, "{event}, {whose}: {refusal:?}");
             answers.push((whose, refusal));
@@ -158,7 +160,7 @@ async fn and_everybody_else_gets_one_and_the_same_answer() {
         for (whose, answer) in &answers {
             assert_eq!(answer, first, "{event}: {whose} can be told apart");
         }
-        let (name, payload) = request(event, &alice, own, watched.id());
+        let (name, payload) = request(event, &alice, own, heard);
         let answer = alice.member.client.request(name, with_capabilities(&alice, payload).await).await;
         match event {
             "produce, again" => assert_eq!(answer.unwrap_err().code(), Some(ErrorCode::InvalidState)),

@@ -143,3 +143,21 @@ async fn at_every_stage_of_a_session() {
     unchanged(&watcher.client, &mut events, &before, stage).await;
     producer.pause().await.unwrap();
 }
+
+#[tokio::test]
+async fn and_a_refused_second_consume_leaves_the_first_as_it_is() {
+    let system = System::standalone().await.unwrap();
+    let alice = system.member("alice", Tier::Pro, "room").await.unwrap();
+    let bob = system.member("bob", Tier::Pro, "room").await.unwrap();
+    let producer = alice.sending.produce(MediaKind::Audio, Source::Mic).await.unwrap().id();
+    let consumer = bob.receiving.consume(producer).await.unwrap();
+    let video_only = json!({ "codecs": [{
+        "kind": "video", "mimeType": "video/VP8", "preferredPayloadType": 101, "clockRate": 90000,
+    }] });
+    let payload = json!({
+        "transportId": bob.receiving.id(), "producerId": producer, "rtpCapabilities": video_only,
+    });
+    let refused = bob.client.request("voice:rtc:consume", payload).await.unwrap_err();
+    assert_eq!(refused.code(), Some(ErrorCode::UnsupportedCodec), "{refused}");
+    consumer.pause().await.unwrap();
+}

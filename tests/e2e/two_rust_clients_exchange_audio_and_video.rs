@@ -14,7 +14,6 @@ use tokio::time::sleep;
 
 const PACKETS: u32 = 60;
 const SPACING: Duration = Duration::from_millis(10);
-const FEEDBACK_WITHIN: Duration = Duration::from_secs(5);
 const MEDIA_WITHIN: Duration = Duration::from_secs(10);
 
 #[tokio::test]
@@ -64,20 +63,8 @@ async fn exchange(system: &System, profile: SrtpProfile) {
     within(MEDIA_WITHIN, "the exchange", async { tokio::join!(send, receive) }).await;
 
     for side in [&alice, &bob] {
-        within(FEEDBACK_WITHIN, "feedback to a sender", feedback_arrives(side)).await;
         let receiving = side.member.receiving.rtcp_counts();
         assert_eq!((receiving.rejected, receiving.rtp_overflowed), (0, 0), "{}", side.name);
-    }
-}
-
-/// A sender learns what arrived, and when.
-async fn feedback_arrives(side: &Side) {
-    loop {
-        let counts = side.member.sending.rtcp_counts();
-        if counts.transport_ccs > 0 && counts.receiver_reports > 0 {
-            return;
-        }
-        sleep(SPACING).await;
     }
 }
 

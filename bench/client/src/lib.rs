@@ -24,6 +24,7 @@ mod consumer;
 mod error;
 mod producer;
 mod rtcp_packets;
+mod rtp_checks;
 mod socket_io;
 mod transport;
 

@@ -148,60 +148,6 @@ fn word(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..)?.first_chunk().copied().map(u32::from_be_bytes)
 }
 
-/// Whether the RTP header and its extension elements end within the packet. The `rtp` crate walks
-/// past the end of those that do not, and does so before authentication.
-pub(crate) fn is_well_formed_rtp(packet: &[u8]) -> bool {
-    header_end(packet).is_some()
-}
-
-fn header_end(packet: &[u8]) -> Option<usize> {
-    let first = *packet.first()?;
-    let fixed = 12 + 4 * usize::from(first & 0x0f);
-    packet.get(..fixed)?;
-    if first >> 6 != 2 {
-        return None;
-    }
-    if first & 0x10 == 0 {
-        return Some(fixed);
-    }
-    let &[a, b, c, d] = packet.get(fixed..)?.first_chunk::<4>()?;
-    let start = fixed + 4;
-    let end = start + 4 * usize::from(u16::from_be_bytes([c, d]));
-    let mut elements = packet.get(start..end)?;
-    let two_byte = match u16::from_be_bytes([a, b]) {
-        0xbede => false,
-        0x1000 => true,
-        _ => return Some(end),
-    };
-    while let Some((&head, rest)) = elements.split_first() {
-        elements = rest;
-        // Padding between elements.
-        if head == 0 {
-            continue;
-        }
-        if !two_byte && head >> 4 == 15 {
-            break;
-        }
-        let length = if two_byte {
-            let (&length, rest) = elements.split_first()?;
-            elements = rest;
-            usize::from(length)
-        } else {
-            usize::from(head & 0x0f) + 1
-        };
-        elements = elements.get(length..)?;
-    }
-    Some(end)
-}
-
-/// Whether a decrypted packet's padding, if it says it has some, fits behind its header.
-pub(crate) fn has_valid_padding(packet: &[u8]) -> bool {
-    let Some(end) = header_end(packet) else { return false };
-    let padded = packet.first().is_some_and(|first| first & 0x20 != 0);
-    let payload = packet.len() - end;
-    !padded || packet.last().is_some_and(|&padding| padding > 0 && usize::from(padding) <= payload)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -253,20 +199,7 @@ mod tests {
             rtcp[3] = bytes[3] % 16;
             for end in 0..=rtcp.len() {
                 parse(&rtcp[..end]);
-                if is_well_formed_rtp(&rtcp[..end]) && has_valid_padding(&rtcp[..end]) {
-                    let mut packet = &rtcp[..end];
-                    use webrtc_util::marshal::Unmarshal;
-                    _ = rtp::packet::Packet::unmarshal(&mut packet);
-                }
             }
         }
-    }
-
-    #[test]
-    fn an_extension_that_leaves_the_packet_is_refused() {
-        let hex = "90e0000100000001deadbeefbede000110010240";
-        let packet: Vec<u8> =
-            (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap()).collect();
-        assert!(!is_well_formed_rtp(&packet));
     }
 }

@@ -7,6 +7,7 @@ use super::routes::Routes;
 use super::srtp::SrtpProfile;
 use crate::error::ClientError;
 use crate::rtcp_packets;
+use crate::rtp_checks;
 use railgun_shared::transport_parameters::TransportParameters;
 use rtp::header::Header;
 use rtp::packet::Packet;
@@ -193,13 +194,13 @@ impl Receiver {
 
     fn on_srtp(&self, datagram: &[u8]) {
         let Some(receiving) = self.receiving.get() else { return };
-        if !rtcp_packets::is_well_formed_rtp(datagram) {
+        if !rtp_checks::is_well_formed(datagram) {
             return self.routes.on_rejected();
         }
         let plain = receiving.lock().unwrap_or_else(PoisonError::into_inner).decrypt_rtp(datagram);
         let packet = plain
             .ok()
-            .filter(|plain| rtcp_packets::has_valid_padding(plain))
+            .filter(|plain| rtp_checks::has_valid_padding(plain))
             .and_then(|mut plain| Packet::unmarshal(&mut plain).ok());
         match packet {
             Some(packet) => self.routes.on_rtp(packet),
