@@ -21,7 +21,9 @@ class Client {
     this.userId = userId;
     this.socket = io({ auth: { token }, transports: ["websocket"], reconnection: false });
     this.socket.onAny((name, payload) => this.events.push({ name, at: Date.now(), payload }));
-    this.socket.on("disconnect", (reason) => this.events.push({ name: "disconnect", at: Date.now(), payload: reason }));
+    this.socket.on("disconnect", (reason) =>
+      this.events.push({ name: "disconnect", at: Date.now(), payload: reason }),
+    );
     await new Promise((resolve, reject) => {
       this.socket.once("connect", resolve);
       this.socket.once("connect_error", reject);
@@ -81,7 +83,8 @@ class Client {
     for (const item of this.received.values()) {
       if (item.userId !== userId) continue;
       result.sources.push(item.source);
-      if (item.tone) Object.assign(result, { tone: item.tone.heardSince(since), lastLoudAt: item.tone.lastLoudAt });
+      if (item.tone)
+        Object.assign(result, { tone: item.tone.heardSince(since), lastLoudAt: item.tone.lastLoudAt });
       if (item.colour) Object.assign(result, item.colour.seenSince(since));
     }
     result.sources.sort();
@@ -103,10 +106,16 @@ class Client {
     const open = direction === "send" ? "createSendTransport" : "createRecvTransport";
     const transport = this.device[open]({ ...options, iceServers, iceTransportPolicy });
     transport.on("connect", ({ dtlsParameters }, done, failed) => {
-      this.request("voice:rtc:connectTransport", { transportId: transport.id, dtlsParameters }).then(done, failed);
+      this.request("voice:rtc:connectTransport", { transportId: transport.id, dtlsParameters }).then(
+        done,
+        failed,
+      );
     });
     transport.on("produce", ({ kind, rtpParameters, appData }, done, failed) => {
-      this.request("voice:rtc:produce", { transportId: transport.id, kind, rtpParameters, appData }).then(done, failed);
+      this.request("voice:rtc:produce", { transportId: transport.id, kind, rtpParameters, appData }).then(
+        done,
+        failed,
+      );
     });
     return transport;
   }

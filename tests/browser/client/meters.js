@@ -80,13 +80,13 @@ export class ColourMeter {
     this.video.requestVideoFrameCallback(onFrame);
   }
 
-  /** `[red, green, blue]` of the frame on show, and how many frames came since then. */
+  /** `[red, green, blue]` and `[width, height]` of the frame on show, and how many frames came since then. */
   seenSince(since) {
     const frames = this.#frames.filter((at) => at >= since).length;
-    if (frames === 0) return { frames, colour: null };
+    if (frames === 0) return { frames, colour: null, size: null };
     this.context.drawImage(this.video, 0, 0, 16, 9);
     const [red, green, blue] = this.context.getImageData(8, 5, 1, 1).data;
-    return { frames, colour: [red, green, blue] };
+    return { frames, colour: [red, green, blue], size: [this.video.videoWidth, this.video.videoHeight] };
   }
 
   close() {

@@ -14,8 +14,12 @@
 
   /** `[identity, payload type]` of every codec in a section; retransmission is told apart by what it repairs. */
   function codecsOf(section) {
-    const names = new Map([...section.matchAll(/^a=rtpmap:(\d+) (.+)$/gm)].map(([, type, name]) => [type, name.trim()]));
-    const formats = new Map([...section.matchAll(/^a=fmtp:(\d+) (.+)$/gm)].map(([, type, format]) => [type, format.trim()]));
+    const names = new Map(
+      [...section.matchAll(/^a=rtpmap:(\d+) (.+)$/gm)].map(([, type, name]) => [type, name.trim()]),
+    );
+    const formats = new Map(
+      [...section.matchAll(/^a=fmtp:(\d+) (.+)$/gm)].map(([, type, format]) => [type, format.trim()]),
+    );
     const identity = (type) => {
       const format = formats.get(type) ?? "";
       const repaired = /^apt=(\d+)$/.exec(format)?.[1];
@@ -30,14 +34,23 @@
     rotate(payloadTypes, codecs);
     const types = new Map(codecs.map(([key, type]) => [type, payloadTypes.get(key)]));
     const typed = (type) => types.get(type) ?? type;
-    const extensions = [...section.matchAll(/^a=extmap:(\d+)(\/\w+)? (\S+)/gm)].map(([, id, , uri]) => [uri, id]);
+    const extensions = [...section.matchAll(/^a=extmap:(\d+)(\/\w+)? (\S+)/gm)].map(([, id, , uri]) => [
+      uri,
+      id,
+    ]);
     rotate(extensionIds, extensions);
     return section
       .replace(/^(m=\w+ \d+ \S+ )([\d ]+)/, (_, start, list) => start + list.split(" ").map(typed).join(" "))
       .replace(/^a=(rtpmap|fmtp|rtcp-fb):(\d+)/gm, (_, name, type) => `a=${name}:${typed(type)}`)
       .replace(/apt=(\d+)/g, (_, type) => `apt=${typed(type)}`)
-      .replace(/^(a=fmtp:\d+ )(\d+(?:\/\d+)+)/gm, (_, start, list) => start + list.split("/").map(typed).join("/"))
-      .replace(/^a=extmap:(\d+)((?:\/\w+)? )(\S+)/gm, (_, __, middle, uri) => `a=extmap:${extensionIds.get(uri)}${middle}${uri}`);
+      .replace(
+        /^(a=fmtp:\d+ )(\d+(?:\/\d+)+)/gm,
+        (_, start, list) => start + list.split("/").map(typed).join("/"),
+      )
+      .replace(
+        /^a=extmap:(\d+)((?:\/\w+)? )(\S+)/gm,
+        (_, __, middle, uri) => `a=extmap:${extensionIds.get(uri)}${middle}${uri}`,
+      );
   }
 
   window.RTCPeerConnection = class extends RTCPeerConnection {

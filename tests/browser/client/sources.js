@@ -41,6 +41,8 @@ export function colourTrack([red, green, blue]) {
   paint();
   const timer = setInterval(paint, 1000 / FRAME_RATE);
   const [track] = canvas.captureStream(FRAME_RATE).getVideoTracks();
+  // Or Chromium sends fewer and fewer pixels on a machine that is busy.
+  track.contentHint = "detail";
   const stop = track.stop.bind(track);
   track.stop = () => {
     clearInterval(timer);

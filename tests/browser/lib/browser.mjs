@@ -2,11 +2,17 @@
 import { existsSync } from "node:fs";
 import { chromium } from "playwright-core";
 
-const PATHS = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+const PATHS = [
+  process.env.CHROMIUM,
+  "/usr/bin/chromium",
+  "/usr/bin/chromium-browser",
+  "/usr/bin/google-chrome",
+];
 
 export async function launchBrowser() {
   const executablePath = PATHS.find((path) => path && existsSync(path));
-  if (!executablePath) throw new Error("There is no Chromium here; install it with: sudo apt-get install chromium");
+  if (!executablePath)
+    throw new Error("There is no Chromium here; install it with: sudo apt-get install chromium");
   return chromium.launch({
     executablePath,
     headless: true,

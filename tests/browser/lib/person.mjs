@@ -14,7 +14,8 @@ export const CAST = [
 
 const HERTZ_TOLERANCE = 25;
 /** Greatest difference in any of red, green and blue after coding at a low bitrate. */
-const COLOUR_TOLERANCE = 45;
+const COLOUR_TOLERANCE = 60;
+const SIZE = [960, 540];
 const RECOGNISE_MS = 15_000;
 const FRAMES_MIN = 5;
 /** The contract's deadline for a change to be seen by the others, in milliseconds. */
@@ -62,7 +63,8 @@ export class Person {
     const since = Date.now();
     let last;
     await until(
-      () => `${this.userId} does not recognise ${other.userId} (${other.tone} Hz, ${other.colour}): ${JSON.stringify(last)}`,
+      () =>
+        `${this.userId} does not recognise ${other.userId} (${other.tone} Hz, ${other.colour}): ${JSON.stringify(last)}`,
       RECOGNISE_MS,
       async () => {
         last = await this.do("measure", other.userId, since);
@@ -73,6 +75,8 @@ export class Person {
       },
     );
     assert.deepEqual(last.sources, [...sources].sort(), `what ${this.userId} receives of ${other.userId}`);
+    if (sources.includes("camera"))
+      assert.deepEqual(last.size, SIZE, `the size of ${other.userId}'s picture`);
   }
 
   /** The first event of that name since then, which must have come within the contract's deadline. */
@@ -88,7 +92,8 @@ export class Person {
 
   eventsSince(since, name) {
     return this.ask(
-      (client, [start, wanted]) => client.events.filter((event) => event.at >= start && (!wanted || event.name === wanted)),
+      (client, [start, wanted]) =>
+        client.events.filter((event) => event.at >= start && (!wanted || event.name === wanted)),
       [since, name ?? null],
     );
   }

@@ -1,10 +1,14 @@
 /** A program of ours: its output kept for the case that a test fails, and an end by its own id. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { createInterface } from "node:readline";
 import { within } from "./wait.mjs";
 
 const LINES_KEPT = 300;
 const STOP_MS = 5_000;
+
+// A test run that is ended from outside ends by "exit" as well, where the programs are ended.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => process.exit(1));
 
 export class Program {
   #lines = [];
@@ -17,9 +21,8 @@ export class Program {
     });
     this.ended = once(this.child, "close").catch(() => undefined);
     this.child.on("error", (error) => this.#keep(`cannot be started: ${error.message}`));
-    for (const stream of [this.child.stdout, this.child.stderr]) {
-      stream.setEncoding("utf8");
-      stream.on("data", (text) => text.split("\n").filter(Boolean).forEach((line) => this.#keep(line)));
+    for (const input of [this.child.stdout, this.child.stderr]) {
+      createInterface({ input }).on("line", (line) => this.#keep(line));
     }
     // Whatever becomes of the test, nothing of it stays behind.
     process.once("exit", () => this.child.kill("SIGKILL"));

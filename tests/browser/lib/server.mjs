@@ -11,7 +11,8 @@ import { Program } from "./process.mjs";
 import { until } from "./wait.mjs";
 
 const run = promisify(execFile);
-const BINARIES = process.env.RAILGUN_BIN_DIR ?? fileURLToPath(new URL("../../../target/debug", import.meta.url));
+const BINARIES =
+  process.env.RAILGUN_BIN_DIR ?? fileURLToPath(new URL("../../../target/debug", import.meta.url));
 const READY_MS = 20_000;
 
 function binary(name) {
@@ -47,7 +48,9 @@ class Server {
     this.programs.push(program);
     await until(`${name} is ready`, READY_MS, async () => {
       if (!program.running) throw new Error(`${name} ended before it was ready`);
-      const response = await fetch(`${healthUrl}/readyz`, { signal: AbortSignal.timeout(1_000) }).catch(() => null);
+      const response = await fetch(`${healthUrl}/readyz`, { signal: AbortSignal.timeout(1_000) }).catch(
+        () => null,
+      );
       return response?.ok ? true : null;
     });
   }

@@ -9,7 +9,8 @@ export async function until(what, ms, ask) {
   for (;;) {
     const answer = await ask();
     if (answer !== null && answer !== undefined) return answer;
-    if (Date.now() > end) throw new Error(`waited ${ms} ms in vain: ${typeof what === "function" ? await what() : what}`);
+    if (Date.now() > end)
+      throw new Error(`waited ${ms} ms in vain: ${typeof what === "function" ? await what() : what}`);
     await sleep(60);
   }
 }

@@ -9,7 +9,11 @@ scenario("a client with other payload types and extension ids works", async (cal
   const [usual, permuted] = await Promise.all([ada, ben].map((person) => person.ask(numbers)));
   for (const source of ["mic", "camera"]) {
     assert.deepEqual(Object.keys(permuted[source].extensions), Object.keys(usual[source].extensions));
-    assert.notDeepEqual(permuted[source].payloadTypes, usual[source].payloadTypes, `${source}: payload types`);
+    assert.notDeepEqual(
+      permuted[source].payloadTypes,
+      usual[source].payloadTypes,
+      `${source}: payload types`,
+    );
     assert.notDeepEqual(permuted[source].extensions, usual[source].extensions, `${source}: extension ids`);
   }
   await allRecogniseEachOther([ada, ben]);

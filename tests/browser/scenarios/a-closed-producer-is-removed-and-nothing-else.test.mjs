@@ -23,6 +23,10 @@ scenario("a closed producer is removed for the others, and nothing else", async 
     ada.recognises(cleo),
   ]);
   for (const other of [ben, cleo]) {
-    assert.equal((await other.eventsSince(closedAt, "voice:producerClosed")).length, 1, "one producer closed");
+    assert.equal(
+      (await other.eventsSince(closedAt, "voice:producerClosed")).length,
+      1,
+      "one producer closed",
+    );
   }
 });

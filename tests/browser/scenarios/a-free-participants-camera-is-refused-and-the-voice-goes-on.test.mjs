@@ -8,7 +8,11 @@ scenario("a Free participant's camera is refused, and the voice goes on", async 
   assert.equal(ben.joined.permissions.video, false);
 
   const refusal = await ben.ask(
-    (client, colour) => client.publishColour(colour).then(() => null, ({ code, details }) => ({ code, details })),
+    (client, colour) =>
+      client.publishColour(colour).then(
+        () => null,
+        ({ code, details }) => ({ code, details }),
+      ),
     ben.colour,
   );
   assert.deepEqual(refusal, { code: "CAPABILITY_REQUIRED", details: { capability: "VIDEO_CALLING" } });

@@ -17,6 +17,10 @@ scenario("somebody who leaves is removed for the others, and nobody else", async
   assert.deepEqual((await ben.describe()).received, ["cleo camera", "cleo mic"]);
   assert.deepEqual((await cleo.describe()).received, ["ben camera", "ben mic"]);
   for (const other of [ben, cleo]) {
-    assert.equal((await other.eventsSince(leftAt, "voice:participant:left")).length, 1, "one participant left");
+    assert.equal(
+      (await other.eventsSince(leftAt, "voice:participant:left")).length,
+      1,
+      "one participant left",
+    );
   }
 });

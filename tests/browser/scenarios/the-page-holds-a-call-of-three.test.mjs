@@ -29,7 +29,8 @@ scenario("the page holds a call of three", async (call) => {
   await cleo.getByRole("button", { name: "Start camera" }).click();
   await saysNotice(cleo, /camera needs Pro/);
   await cleo.getByRole("button", { name: "Mute", exact: true }).press("Enter");
-  for (const page of pages) await until("Cleo is shown as muted", SEEN_MS, () => one(page.locator("#people .state")));
+  for (const page of pages)
+    await until("Cleo is shown as muted", SEEN_MS, () => one(page.locator("#people .state")));
   await picture(ada, "call-light");
   await picture(ben, "call-dark");
   await picture(cleo, "call-narrow");
@@ -71,7 +72,8 @@ function hasPeople(page, count, ms) {
 
 /** Exactly that many videos, each with a picture that goes on. */
 async function playsVideos(page, count) {
-  const times = () => page.$$eval("video", (videos) => videos.map((v) => (v.videoWidth > 0 ? v.currentTime : 0)));
+  const times = () =>
+    page.$$eval("video", (videos) => videos.map((v) => (v.videoWidth > 0 ? v.currentTime : 0)));
   const running = (values) => values.length === count && values.every((time) => time > 0);
   const first = await until(
     async () => `${count} videos play; ${JSON.stringify(await times())}`,
@@ -85,8 +87,12 @@ async function playsVideos(page, count) {
 }
 
 async function hearsOthers(page, count) {
-  const playing = () => page.$$eval("audio", (all) => all.filter((audio) => !audio.paused && audio.currentTime > 0).length);
-  assert.equal(await until("sound plays", CONNECT_MS, async () => ((n) => (n >= count ? n : null))(await playing())), count);
+  const playing = () =>
+    page.$$eval("audio", (all) => all.filter((audio) => !audio.paused && audio.currentTime > 0).length);
+  assert.equal(
+    await until("sound plays", CONNECT_MS, async () => ((n) => (n >= count ? n : null))(await playing())),
+    count,
+  );
 }
 
 async function saysNotice(page, text) {

@@ -201,14 +201,17 @@ export class Call {
       return;
     }
     this.#setStatus("rejoining");
-    this.#retry = setTimeout(() => {
-      this.#enter().then(
-        () => {
-          if (this.status === "joined") this.onNotice("You are back in the call.");
-        },
-        (error: unknown) => this.#afterFailedRejoin(attempt, error),
-      );
-    }, Math.max(delay, waitAtLeast));
+    this.#retry = setTimeout(
+      () => {
+        this.#enter().then(
+          () => {
+            if (this.status === "joined") this.onNotice("You are back in the call.");
+          },
+          (error: unknown) => this.#afterFailedRejoin(attempt, error),
+        );
+      },
+      Math.max(delay, waitAtLeast),
+    );
   }
 
   #afterFailedRejoin(attempt: number, error: unknown): void {

@@ -170,7 +170,8 @@ export class Session {
 
   async #consume(remote: Remote, producer: RemoteProducer): Promise<void> {
     // It may close while we wait; then there is nothing to receive and nothing to report.
-    const gone = () => this.#closed || this.remotes.get(remote.sessionId)?.producers.get(producer.id) !== producer;
+    const gone = () =>
+      this.#closed || this.remotes.get(remote.sessionId)?.producers.get(producer.id) !== producer;
     try {
       const consumer = await this.#media.consume(producer.id);
       if (gone()) {

@@ -31,14 +31,21 @@ export class Signaling {
   /** Connects with a token. A refused token is a `RequestRefused`, an absent server a `NoAnswer`. */
   static connect(token: string): Promise<Signaling> {
     // Every connection is a new session, so the call decides when to try again.
-    const socket = io({ auth: { token }, reconnection: false, timeout: CONNECT_TIMEOUT, transports: ["websocket"] });
+    const socket = io({
+      auth: { token },
+      reconnection: false,
+      timeout: CONNECT_TIMEOUT,
+      transports: ["websocket"],
+    });
     return new Promise((resolve, reject) => {
       socket.once("connect", () => resolve(new Signaling(socket)));
       socket.once("connect_error", (error) => {
         socket.disconnect();
         const code = error.message;
         const refused = code === "UNAUTHORIZED" || code === "TOKEN_EXPIRED";
-        reject(refused ? new RequestRefused({ code, error: code }) : new NoAnswer("the server cannot be reached"));
+        reject(
+          refused ? new RequestRefused({ code, error: code }) : new NoAnswer("the server cannot be reached"),
+        );
       });
     });
   }

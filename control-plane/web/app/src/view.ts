@@ -169,7 +169,10 @@ export class View {
     label(elements.mute, call.muted ? "icon-mic-off" : "icon-mic", call.muted ? "Unmute" : "Mute");
     elements.mute.classList.toggle("off", call.muted);
     setUnavailable(elements.mute, !ready || call.isBusy("mic"));
-    const video = { camera: ["Start camera", "Stop camera"], screen: ["Share screen", "Stop sharing"] } as const;
+    const video = {
+      camera: ["Start camera", "Stop camera"],
+      screen: ["Share screen", "Stop sharing"],
+    } as const;
     for (const source of ["camera", "screen"] as const) {
       const on = call.isOn(source);
       const locked = ready && !call.isAllowed(source);
