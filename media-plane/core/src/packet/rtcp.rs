@@ -7,6 +7,7 @@
 mod report;
 mod feedback;
 mod transport_cc;
+mod transport_cc_write;
 mod write;
 
 use thiserror::Error;
@@ -16,6 +17,8 @@ use super::{MAX_DATAGRAM, u32_at};
 pub use feedback::{Fir, FirEntry, Nack, NackEntry, Pli, Remb};
 pub use report::{Bye, ReceiverReport, ReportBlock, Sdes, SenderInfo, SenderReport};
 pub use transport_cc::{MAX_STATUSES, TransportCc};
+pub(crate) use transport_cc_write::ChunkPacker;
+pub use transport_cc_write::{TransportCcInfo, write_transport_cc};
 pub use write::{
     write_bye, write_fir, write_nack, write_pli, write_receiver_report, write_sdes_cname, write_sender_report,
 };
@@ -53,7 +56,7 @@ pub enum RtcpError {
     LengthPastEnd,
     #[error("padding before the last sub-packet")]
     PaddingNotLast,
-    #[error("padding is zero, no multiple of four, or longer than the sub-packet")]
+    #[error("padding is zero or longer than the sub-packet")]
     BadPadding,
     #[error("sender report shorter than its report blocks")]
     SenderReportTooShort,
@@ -191,11 +194,10 @@ impl<'a> Frame<'a> {
 }
 
 fn without_padding(body: &[u8]) -> Option<&[u8]> {
+    // RFC 3550 section 6.4.1 wants a multiple of four; Chromium pads its transport-cc by one to three.
     let padding = usize::from(*body.last()?);
-    if padding == 0 || !padding.is_multiple_of(4) {
-        return None;
-    }
-    body.get(..body.len().checked_sub(padding)?)
+    let kept = body.len().checked_sub(padding).filter(|_| padding > 0)?;
+    body.get(..kept)
 }
 
 /// 32-bit words of `bytes`, a part of one at the end ignored.
