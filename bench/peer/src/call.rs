@@ -98,6 +98,6 @@ impl Call {
     pub fn assert_goes_on(&mut self) {
         assert_eq!(self.say(Source::Mic, b"speech"), [b"speech".to_vec()]);
         let picture = [&KEY_FRAME[..], b"picture"].concat();
-        assert_eq!(self.say(Source::Camera, &picture), [picture.clone()]);
+        assert_eq!(self.say(Source::Camera, &picture), std::slice::from_ref(&picture));
     }
 }

@@ -8,6 +8,6 @@ mod peer;
 mod world;
 
 pub use call::{Call, KEY_FRAME, Sending};
-pub use parameters::{Offer, capabilities};
+pub use parameters::{MID_ID, Offer, REPAIRED_RID_ID, RID_ID, TRANSPORT_CC_ID, capabilities};
 pub use peer::{Arrival, Peer};
 pub use world::{NODE, World};

@@ -1,7 +1,9 @@
 //! What a client offers: payload types and extension ids of its own, unlike the router's.
 
 use railgun_shared::ortc::{self, MediaCodec};
-use railgun_shared::rtp_parameters::{MediaKind, RtpCapabilities, RtpParameters};
+use railgun_shared::rtp_parameters::{
+    MediaKind, RtpCapabilities, RtpEncodingParameters, RtpParameters,
+};
 use railgun_shared::signal::Source;
 use serde_json::json;
 
@@ -16,8 +18,13 @@ pub struct Offer {
 }
 
 /// Header extension ids of the client's choice.
-pub(crate) const MID_ID: u8 = 9;
+pub const MID_ID: u8 = 9;
 pub(crate) const AUDIO_LEVEL_ID: u8 = 3;
+pub const TRANSPORT_CC_ID: u8 = 6;
+pub const RID_ID: u8 = 7;
+pub const REPAIRED_RID_ID: u8 = 8;
+
+const TRANSPORT_CC: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 
 impl Offer {
     /// `number` makes MID and SSRC its own.
@@ -29,15 +36,20 @@ impl Offer {
                 json!([{"mimeType": "audio/opus", "payloadType": 111, "clockRate": 48000, "channels": 2,
                     "parameters": {"useinbandfec": 1, "usedtx": 1}, "rtcpFeedback": []}]),
                 json!([{"uri": "urn:ietf:params:rtp-hdrext:sdes:mid", "id": MID_ID},
-                    {"uri": "urn:ietf:params:rtp-hdrext:ssrc-audio-level", "id": AUDIO_LEVEL_ID}]),
+                    {"uri": "urn:ietf:params:rtp-hdrext:ssrc-audio-level", "id": AUDIO_LEVEL_ID},
+                    {"uri": TRANSPORT_CC, "id": TRANSPORT_CC_ID}]),
             ),
             MediaKind::Video => (
                 96,
                 json!([{"mimeType": "video/VP8", "payloadType": 96, "clockRate": 90000, "parameters": {},
-                    "rtcpFeedback": [{"type": "nack", "parameter": "pli"}]},
+                    "rtcpFeedback": [{"type": "nack"}, {"type": "nack", "parameter": "pli"},
+                    {"type": "transport-cc"}]},
                     {"mimeType": "video/rtx", "payloadType": 97, "clockRate": 90000,
                     "parameters": {"apt": 96}, "rtcpFeedback": []}]),
-                json!([{"uri": "urn:ietf:params:rtp-hdrext:sdes:mid", "id": MID_ID}]),
+                json!([{"uri": "urn:ietf:params:rtp-hdrext:sdes:mid", "id": MID_ID},
+                    {"uri": "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id", "id": RID_ID},
+                    {"uri": "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id", "id": REPAIRED_RID_ID},
+                    {"uri": TRANSPORT_CC, "id": TRANSPORT_CC_ID}]),
             ),
         };
         let encoding = match source.kind() {
@@ -48,6 +60,18 @@ impl Offer {
             "encodings": [encoding], "rtcp": {"cname": "peer"}});
         let parameters = serde_json::from_value(parameters).expect("the offer's own JSON");
         Self { source, mid, ssrc, payload_type, parameters }
+    }
+
+    /// A camera in so many layers, r0 the lowest, whose SSRCs are learnt from their RIDs.
+    pub fn simulcast(number: u32, layers: u8) -> Self {
+        let mut offer = Self::new(Source::Camera, number);
+        let layer = |layer| RtpEncodingParameters {
+            rid: Some(format!("r{layer}")),
+            scalability_mode: Some("L1T1".into()),
+            ..RtpEncodingParameters::default()
+        };
+        offer.parameters.encodings = (0..layers).map(layer).collect();
+        offer
     }
 }
 

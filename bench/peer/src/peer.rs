@@ -3,7 +3,7 @@
 use railgun_media_core::packet::kind::{Kind, classify};
 use railgun_media_core::packet::rtp::{HeaderWriter, RtpHeader};
 use railgun_media_core::srtp::{
-    InboundControl, InboundSession, InboundStream, OutboundControl, OutboundSession,
+    InboundControl, InboundSession, InboundStream, OutboundControl, OutboundSession, Suite,
 };
 use railgun_media_core::transport::dtls::{
     Certificate, DtlsOutput, DtlsTransport, DtlsVersion, POLL_BUFFER_LEN,
@@ -96,6 +96,16 @@ impl Peer {
 
     pub fn is_connected(&self) -> bool {
         self.keys.is_some()
+    }
+
+    /// What the handshake chose, once connected.
+    pub fn suite(&self) -> Option<Suite> {
+        self.keys.as_ref().map(|keys| keys.outbound.suite())
+    }
+
+    /// Checks carry these credentials of the node's from now on; gives those before.
+    pub fn use_ice(&mut self, parameters: IceParameters) -> IceParameters {
+        std::mem::replace(&mut self.ice, parameters)
     }
 
     /// A valid ICE check that nominates.

@@ -85,15 +85,27 @@ impl World {
         id
     }
 
-    /// Creates and connects a transport; its place in `peers`.
+    /// Creates and connects a transport from an address that follows from its place in `peers`,
+    /// which it gives.
     pub fn connect(&mut self, room: &Address, session: SessionId, direction: TransportDirection) -> usize {
+        let number = u16::try_from(self.peers.len()).expect("few peers");
+        let address = SocketAddr::from(([10, 9, (number >> 8) as u8, (number & 0xff) as u8], 5000));
+        self.connect_from(address, room, session, direction)
+    }
+
+    /// [`Self::connect`] from an address of the caller's choice.
+    pub fn connect_from(
+        &mut self,
+        address: SocketAddr,
+        room: &Address,
+        session: SessionId,
+        direction: TransportDirection,
+    ) -> usize {
         let reply = self.command(room, Command::CreateTransport { session, direction });
         let Ok(Reply::TransportCreated { transport, parameters, .. }) = reply else {
             panic!("no transport: {reply:?}")
         };
         let place = self.peers.len();
-        let number = u16::try_from(place).expect("few peers");
-        let address = SocketAddr::from(([10, 9, (number >> 8) as u8, (number & 0xff) as u8], 5000));
         let peer = Peer::new(transport, address, &parameters, 1 + place as u64, self.now);
         let dtls = peer.dtls_parameters();
         self.peers.push(peer);

@@ -31,7 +31,6 @@ pub struct Datagram<'a> {
     pub bytes: &'a mut [u8],
 }
 
-#[derive(Debug)]
 pub struct EngineConfig {
     /// What clients are told to send to.
     pub candidates: Vec<IceCandidate>,
@@ -41,6 +40,13 @@ pub struct EngineConfig {
     pub seed: [u8; 32],
     /// The same moment on both clocks: wall time serves sender reports and deadlines alone.
     pub started: (Instant, SystemTime),
+}
+
+impl std::fmt::Debug for EngineConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Not the seed: who knows it knows every id and credential.
+        f.debug_struct("EngineConfig").field("candidates", &self.candidates).finish_non_exhaustive()
+    }
 }
 
 /// What the engine tells its driver, in order.
@@ -71,7 +77,12 @@ pub struct Counters {
     pub malformed_packets: u64,
     /// Replayed, or not sealed with the peer's key.
     pub unauthentic_packets: u64,
-    pub unasked_retransmissions: u64,
+    /// Packets sent again to consumers that lost them.
+    pub resent_packets: u64,
+    /// Asked for, but never sent, sent too often, too old, or over the consumer's budget.
+    pub refused_resends: u64,
+    /// Packets asked for again from publishers.
+    pub asked_packets: u64,
     /// ICE checks dropped without an answer.
     pub refused_checks: u64,
     pub key_frame_requests: u64,
@@ -82,7 +93,7 @@ pub struct Counters {
 /// All rooms of one worker. See the crate's documentation for how to drive it.
 pub struct Engine {
     pub(crate) config: EngineConfig,
-    rng: ChaCha12Rng,
+    pub(crate) rng: ChaCha12Rng,
     pub(crate) rooms: Arena<RoomKey, Room>,
     pub(crate) by_channel: HashMap<ChannelId, RoomKey>,
     pub(crate) transports: Arena<TransportKey, WebRtcTransport>,
@@ -166,8 +177,8 @@ impl Engine {
     /// Notes when a transport wants to be looked at next, if that is earlier than noted.
     pub(crate) fn schedule(&mut self, key: TransportKey) {
         let Some(transport) = self.transports.get(key) else { return };
-        let requests = transport.producers.iter().filter_map(|key| self.producers.get(*key));
-        let requests = requests.filter_map(|producer| producer.key_frames.due());
+        let producers = transport.producers.iter().filter_map(|key| self.producers.get(*key));
+        let requests = producers.flat_map(|it| &it.encodings).filter_map(|it| it.key_frames.due());
         let Some(due) = requests.chain(transport.due()).min() else { return };
         if transport.wake.is_some_and(|wake| wake <= due) {
             return;
@@ -202,7 +213,7 @@ impl Engine {
     pub(crate) fn ntp(&self, now: Instant) -> u64 {
         let since = self.wall(now).duration_since(UNIX_EPOCH).unwrap_or_default();
         let seconds = (since.as_secs().wrapping_add(NTP_TO_UNIX)) & 0xffff_ffff;
-        seconds << 32 | (u64::from(since.subsec_nanos()) << 32) / 1_000_000_000
+        (seconds << 32) | ((u64::from(since.subsec_nanos()) << 32) / 1_000_000_000)
     }
 }
 

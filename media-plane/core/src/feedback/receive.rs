@@ -3,8 +3,11 @@
 
 use crate::arena::{ConsumerKey, TransportKey};
 use crate::engine::{Datagram, Engine};
-use crate::packet::rtcp::{ReportBlock, RtcpPacket, parse_compound};
-use std::time::Instant;
+use crate::packet::rtcp::{ReportBlock, RtcpPacket, SenderInfo, parse_compound};
+use std::time::{Duration, Instant};
+
+/// Ten seconds; what is longer is a report about nothing that was sent.
+const ROUND_TRIP_MAX: u32 = 10 << 16;
 
 impl Engine {
     pub(crate) fn receive_feedback(&mut self, datagram: &mut Datagram<'_>, now: Instant) {
@@ -26,13 +29,22 @@ impl Engine {
         for packet in compound {
             match packet {
                 RtcpPacket::SenderReport(report) => {
-                    self.on_sender_report(key, report.info.ssrc, report.info.ntp, now);
-                    report.report_blocks().for_each(|block| self.on_report_block(key, &block, from_selected));
+                    self.on_sender_report(key, report.info, now);
+                    report
+                        .report_blocks()
+                        .for_each(|block| self.on_report_block(key, &block, from_selected, now));
                 }
                 RtcpPacket::ReceiverReport(report) => {
-                    report.report_blocks().for_each(|block| self.on_report_block(key, &block, from_selected));
+                    report
+                        .report_blocks()
+                        .for_each(|block| self.on_report_block(key, &block, from_selected, now));
                 }
                 RtcpPacket::Pli(pli) => self.on_key_frame_request(key, pli.media_ssrc, now),
+                RtcpPacket::Nack(nack) => {
+                    if let Some(consumer) = self.consumer_by_ssrc(key, nack.media_ssrc) {
+                        self.resend(consumer, nack.lost(), now);
+                    }
+                }
                 RtcpPacket::Fir(fir) => {
                     fir.entries().for_each(|entry| self.on_key_frame_request(key, entry.ssrc, now));
                 }
@@ -41,31 +53,41 @@ impl Engine {
         }
     }
 
-    fn on_sender_report(&mut self, transport: TransportKey, ssrc: u32, ntp: u64, now: Instant) {
+    fn on_sender_report(&mut self, transport: TransportKey, info: SenderInfo, now: Instant) {
         let Some(transport) = self.transports.get_mut(transport) else { return };
-        if let Some(stream) = transport.stream_mut(ssrc) {
-            stream.reception.on_sender_report(ntp, now);
+        let Some(stream) = transport.stream_mut(info.ssrc).filter(|stream| !stream.is_rtx) else { return };
+        stream.reception.on_sender_report(info.ntp, now);
+        let (producer, encoding) = (stream.producer, stream.encoding);
+        let encoding = self.producers.get_mut(producer).and_then(|it| it.encoding_mut(encoding));
+        if let Some(encoding) = encoding {
+            encoding.sender_report = Some((info.ntp, info.rtp_time));
         }
     }
 
-    /// Feedback about packets that went to the present address proves that address.
-    fn on_report_block(&mut self, key: TransportKey, block: &ReportBlock, from_selected: bool) {
+    fn on_report_block(&mut self, key: TransportKey, block: &ReportBlock, from_selected: bool, now: Instant) {
+        let now_middle = middle(self.ntp(now));
         let Some(consumer) = self.consumer_by_ssrc(key, block.ssrc) else { return };
         let Some(consumer) = self.consumers.get(consumer) else { return };
         let Some(transport) = self.transports.get_mut(key) else { return };
+        // Feedback about packets that went to the present address proves that address.
         let highest = u64::from(block.highest_sequence);
         let acknowledges = consumer.sequence.next() > consumer.unproved_from
             && highest >= consumer.unproved_from & 0xffff_ffff;
         if from_selected && acknowledges {
             transport.prove();
         }
+        // RFC 3550 section 6.4.1: in 65536ths of a second.
+        if block.last_sr != 0 {
+            let round_trip = now_middle.wrapping_sub(block.last_sr).wrapping_sub(block.delay_since_last_sr);
+            if round_trip < ROUND_TRIP_MAX {
+                transport.round_trip = Duration::from_micros(u64::from(round_trip) * 1_000_000 / 65_536);
+            }
+        }
     }
 
     fn on_key_frame_request(&mut self, key: TransportKey, ssrc: u32, now: Instant) {
-        let Some(consumer) = self.consumer_by_ssrc(key, ssrc) else { return };
-        let producer = self.consumers.get(consumer).filter(|it| !it.paused).map(|it| it.producer);
-        if let Some(producer) = producer {
-            self.want_key_frame(producer, now);
+        if let Some(consumer) = self.consumer_by_ssrc(key, ssrc) {
+            self.want_key_frame_for(consumer, now);
         }
     }
 
@@ -74,4 +96,10 @@ impl Engine {
         let is_it = |key: &&ConsumerKey| self.consumers.get(**key).is_some_and(|it| it.ssrc == ssrc);
         transport.consumers.iter().find(is_it).copied()
     }
+}
+
+/// The middle 32 of an NTP time's 64 bits.
+fn middle(ntp: u64) -> u32 {
+    let [_, _, a, b, c, d, _, _] = ntp.to_be_bytes();
+    u32::from_be_bytes([a, b, c, d])
 }

@@ -1,7 +1,9 @@
-//! RTCP to clients: reports each second, key-frame requests when they are due.
+//! RTCP to clients: reports each second; key-frame requests, NACKs and arrival times when due.
 
-use crate::arena::{ProducerKey, TransportKey};
+use crate::arena::{ConsumerKey, ProducerKey, TransportKey};
 use crate::engine::Engine;
+use crate::feedback::nack_generator::ASKED_PER_MESSAGE;
+use crate::feedback::transport_cc::MESSAGE_MAX;
 use crate::packet::rtcp::{self, Pli, ReportBlock, SenderInfo};
 use crate::room::consumer::Consumer;
 use railgun_shared::rtp_parameters::MediaKind;
@@ -13,33 +15,100 @@ pub(crate) const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 const SENDER_PARTS_MAX: usize = 4;
 
 impl Engine {
-    /// Somebody cannot go on without a key frame of this producer.
-    pub(crate) fn want_key_frame(&mut self, key: ProducerKey, now: Instant) {
+    /// Somebody cannot go on without a key frame of this encoding.
+    pub(crate) fn want_key_frame(&mut self, key: ProducerKey, encoding: u8, now: Instant) {
         let Some(producer) = self.producers.get_mut(key) else { return };
         if producer.kind != MediaKind::Video || producer.paused {
             return;
         }
-        producer.key_frames.want(now);
+        let Some(encoding) = producer.encoding_mut(encoding) else { return };
+        encoding.key_frames.want(now);
         let transport = producer.transport;
         self.request_key_frames(transport, now);
         self.schedule(transport);
     }
 
+    /// This consumer cannot go on without a key frame.
+    pub(crate) fn want_key_frame_for(&mut self, key: ConsumerKey, now: Instant) {
+        let Some(consumer) = self.consumers.get(key).filter(|consumer| !consumer.paused) else { return };
+        let Some(producer) = self.producers.get(consumer.producer) else { return };
+        let (key, encoding) = (consumer.producer, consumer.selection.target(producer, now));
+        self.want_key_frame(key, encoding, now);
+    }
+
+    /// Whoever gets this producer begins anew.
+    pub(crate) fn want_key_frames_of_all(&mut self, key: ProducerKey, now: Instant) {
+        let Some(producer) = self.producers.get(key) else { return };
+        for consumer in producer.consumers.clone() {
+            self.want_key_frame_for(consumer, now);
+        }
+    }
+
+    /// Asks for key frames of layers that consumers wait for: one that came up, or one below one
+    /// that went away.
+    fn follow_layers(&mut self, key: TransportKey, now: Instant) {
+        let Some(transport) = self.transports.get(key) else { return };
+        let mut wanted = Vec::new();
+        for key in &transport.producers {
+            let Some(producer) = self.producers.get(*key).filter(|it| it.encodings.len() > 1) else {
+                continue;
+            };
+            let consumers = producer.consumers.iter().filter_map(|key| self.consumers.get(*key));
+            let wanting = consumers.filter(|consumer| !consumer.paused);
+            let encodings = wanting.filter_map(|it| it.selection.wants_key_frame_of(producer, now));
+            wanted.extend(encodings.map(|encoding| (*key, encoding)));
+        }
+        wanted.sort_unstable();
+        wanted.dedup();
+        for (producer, encoding) in wanted {
+            self.want_key_frame(producer, encoding, now);
+        }
+    }
+
     /// Sends the key-frame requests that are due on a transport.
     pub(crate) fn request_key_frames(&mut self, key: TransportKey, now: Instant) {
-        let Some(transport) = self.transports.get(key) else { return };
-        let (producers, sender_ssrc) = (transport.producers.clone(), transport.local_ssrc);
-        for producer in producers {
-            let Some(producer) = self.producers.get_mut(producer) else { continue };
-            if !producer.key_frames.take(now) {
-                continue;
+        let Some(transport) = self.transports.get_mut(key) else { return };
+        let sender_ssrc = transport.local_ssrc;
+        for producer in 0..transport.producers.len() {
+            let producer = transport.producers.get(producer).and_then(|key| self.producers.get_mut(*key));
+            let Some(producer) = producer else { continue };
+            for encoding in &mut producer.encodings {
+                // A layer that was never seen cannot be asked.
+                let Some(media_ssrc) = encoding.ssrc else { continue };
+                if encoding.key_frames.take(now) {
+                    let pli = Pli { sender_ssrc, media_ssrc };
+                    transport.send_control(&mut self.sends, |out| rtcp::write_pli(out, pli).ok());
+                    self.counters.key_frame_requests += 1;
+                }
             }
-            for media_ssrc in producer.encodings.iter().filter_map(|encoding| encoding.ssrc) {
-                let pli = Pli { sender_ssrc, media_ssrc };
-                let Some(transport) = self.transports.get_mut(key) else { return };
-                transport.send_control(&mut self.sends, |out| rtcp::write_pli(out, pli).ok());
-                self.counters.key_frame_requests += 1;
+        }
+    }
+
+    /// Asks a client for what is missing of its streams, and tells it when its packets arrived.
+    pub(crate) fn send_feedback(&mut self, key: TransportKey, now: Instant) {
+        let Some(transport) = self.transports.get_mut(key) else { return };
+        let (ssrc, round_trip) = (transport.local_ssrc, transport.round_trip);
+        let mut asked = [0; ASKED_PER_MESSAGE];
+        for place in 0..transport.streams.len() {
+            let Some(stream) = transport.streams.get_mut(place) else { continue };
+            let media_ssrc = stream.ssrc;
+            let Some(nacks) = &mut stream.nacks else { continue };
+            let missing = nacks.take(now, round_trip, &mut asked);
+            if !missing.is_empty() {
+                self.counters.asked_packets += u64::try_from(missing.len()).unwrap_or_default();
+                transport.send_control(&mut self.sends, |out| {
+                    rtcp::write_nack(out, ssrc, media_ssrc, missing).ok()
+                });
             }
+        }
+        let media_ssrc = transport.streams.first().map_or(0, |stream| stream.ssrc);
+        let mut message = [0; MESSAGE_MAX];
+        while let Some(feedback) = transport.arrivals.next_feedback(now) {
+            let Ok(len) = feedback.write(&mut message, ssrc, media_ssrc) else { return };
+            transport.send_control(&mut self.sends, |out| {
+                out.get_mut(..len)?.copy_from_slice(message.get(..len)?);
+                Some(len)
+            });
         }
     }
 
@@ -47,13 +116,18 @@ impl Engine {
     pub(crate) fn send_reports(&mut self, key: TransportKey, now: Instant) {
         self.send_receiver_report(key, now);
         self.send_sender_reports(key, now);
+        self.follow_layers(key, now);
     }
 
     fn send_receiver_report(&mut self, key: TransportKey, now: Instant) {
         let Some(transport) = self.transports.get_mut(key) else { return };
         let mut blocks: Vec<ReportBlock> = Vec::with_capacity(transport.streams.len());
         blocks.extend(
-            transport.streams.iter_mut().filter_map(|stream| stream.reception.report(stream.ssrc, now)),
+            transport
+                .streams
+                .iter_mut()
+                .filter(|stream| !stream.is_rtx)
+                .filter_map(|stream| stream.reception.report(stream.ssrc, now)),
         );
         if blocks.is_empty() {
             return;

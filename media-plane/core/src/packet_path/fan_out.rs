@@ -2,13 +2,14 @@
 
 use super::ingest::Opened;
 use super::rewrite::{self, Stamp};
+use super::select::Verdict;
 use crate::engine::{Datagram, Engine};
 use std::time::Instant;
 
 impl Engine {
     /// Forwards the burst that was opened: audio first, then by producer, so that a consumer's
     /// packets are neighbours in the send batch.
-    pub(super) fn fan_out(&mut self, datagrams: &[Datagram<'_>], now: Instant) {
+    pub(super) fn fan_out(&mut self, datagrams: &mut [Datagram<'_>], now: Instant) {
         if self.burst.is_empty() {
             return;
         }
@@ -23,7 +24,7 @@ impl Engine {
     }
 
     /// Sends one producer's packets to each of its consumers.
-    fn forward(&mut self, group: &[Opened], datagrams: &[Datagram<'_>], stamp: Stamp) {
+    fn forward(&mut self, group: &[Opened], datagrams: &mut [Datagram<'_>], stamp: Stamp) {
         let Some(producer) = group.first().and_then(|packet| self.producers.get(packet.producer)) else {
             return;
         };
@@ -33,22 +34,19 @@ impl Engine {
                 continue;
             }
             let Some(transport) = self.transports.get_mut(consumer.transport) else { continue };
+            // Until there are keys and an address, no packet may begin anything.
+            if transport.keys.is_none() || transport.selected.is_none() {
+                continue;
+            }
             for packet in group {
-                let Some(source) = datagrams.get(packet.order) else { continue };
-                if consumer.awaits_key_frame && !packet.starts_key_frame {
-                    continue;
+                let Some(source) = datagrams.get_mut(packet.order) else { continue };
+                match consumer.selection.judge(producer, packet, stamp.at) {
+                    Verdict::Ignore => continue,
+                    Verdict::Forward => {}
+                    Verdict::Begin => consumer.begin(producer, packet, stamp.at),
                 }
-                let sent = rewrite::send(
-                    producer,
-                    packet,
-                    source.bytes,
-                    consumer,
-                    transport,
-                    &mut self.sends,
-                    stamp,
-                );
-                if sent {
-                    consumer.awaits_key_frame = false;
+                if rewrite::send(producer, packet, source.bytes, consumer, transport, &mut self.sends, stamp)
+                {
                     self.counters.forwarded_packets += 1;
                 } else {
                     self.counters.dropped_packets += 1;

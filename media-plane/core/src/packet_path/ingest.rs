@@ -1,12 +1,15 @@
-//! Steps 2 and 3: whose packet it is, the checks from cheap to dear, and the plaintext.
+//! Steps 2 and 3: whose packet it is, the checks from cheap to dear, the plaintext, and what its
+//! codec says of it.
 
-use crate::arena::ProducerKey;
-use crate::codec::vp8;
-use crate::engine::{Datagram, Engine};
+use crate::arena::{Arena, ProducerKey};
+use crate::codec::{FrameInfo, vp8};
+use crate::engine::{Counters, Datagram, Engine};
+use crate::feedback::rtx_cache::Plain;
+use crate::feedback::rtx_payload;
 use crate::packet::rtp::RtpHeader;
 use crate::room::producer::{Codec, MappedCodec, Producer};
 use crate::srtp::{InboundStream, rollover};
-use crate::transport::webrtc_transport::{Stream, WebRtcTransport};
+use crate::transport::webrtc_transport::{Place, Stream, WebRtcTransport};
 use railgun_shared::rtp_parameters::MediaKind;
 use std::ops::Range;
 use std::time::Instant;
@@ -14,18 +17,21 @@ use std::time::Instant;
 /// A packet that is authentic, plain, and to be forwarded. Its bytes stay where they arrived.
 #[derive(Clone, Debug)]
 pub(crate) struct Opened {
-    /// Audio first.
     pub(crate) is_video: bool,
     pub(crate) producer: ProducerKey,
+    pub(crate) encoding: u8,
     /// Its place in the burst.
     pub(crate) order: usize,
+    /// As it arrived; of a retransmission, the original's sequence is in `index` alone.
     pub(crate) header: RtpHeader,
     pub(crate) payload: Range<usize>,
     /// The sender's roll-over counter and sequence number.
     pub(crate) index: u64,
     /// The router's payload type.
     pub(crate) payload_type: u8,
-    pub(crate) starts_key_frame: bool,
+    pub(crate) clock_rate: u32,
+    pub(crate) frame: FrameInfo,
+    pub(crate) vp8: Option<vp8::Descriptor>,
 }
 
 impl Engine {
@@ -35,118 +41,210 @@ impl Engine {
             return;
         };
         let Some(transport) = self.transports.get_mut(key) else { return };
-        let Ok(header) = RtpHeader::parse(datagram.bytes) else {
-            self.counters.malformed_packets += 1;
-            return;
-        };
-        let Some(place) = place_of(transport, &self.producers, &header, datagram.bytes) else {
-            self.counters.unknown_streams += 1;
-            return;
-        };
-        let Some(producer) = self.producers.get_mut(place.producer()) else { return };
-        let Some(codec) = producer.payload_types.get(header.payload_type) else {
-            self.counters.wrong_payload_types += 1;
-            return;
-        };
-        if codec.codec == Codec::Rtx {
-            self.counters.unasked_retransmissions += 1;
-            return;
+        let opened = open(transport, &mut self.producers, &mut self.counters, datagram.bytes, now);
+        let (wants_key_frame, due) =
+            (opened.as_ref().is_some_and(|it| it.is_overwhelmed), transport.feedback_due());
+        let wake = transport.wake;
+        if let Some(Ingested { packet: Some(mut packet), .. }) = opened {
+            packet.order = order;
+            self.keep(&packet, datagram.bytes, now);
+            if wants_key_frame {
+                self.want_key_frame(packet.producer, packet.encoding, now);
+            }
+            self.burst.push(packet);
         }
-        let Some((index, len)) = open(transport, place, &header, datagram.bytes) else {
-            self.counters.unauthentic_packets += 1;
-            return;
-        };
-        if let Some(stream) = transport.stream_mut(header.ssrc) {
-            stream.reception.on_packet(index, header.timestamp, codec.clock_rate, now);
+        if due.is_some_and(|due| wake.is_none_or(|wake| due < wake)) {
+            self.schedule(key);
         }
-        let payload =
-            datagram.bytes.get(..len).ok_or(()).and_then(|packet| header.strip_padding(packet).map_err(drop));
-        let Ok(payload) = payload else {
-            self.counters.malformed_packets += 1;
-            return;
-        };
-        if producer.paused {
-            return;
-        }
-        let starts_key_frame =
-            starts_key_frame(codec, datagram.bytes.get(payload.clone()).unwrap_or_default());
-        if starts_key_frame {
-            producer.key_frames.on_key_frame();
-        }
-        self.burst.push(Opened {
-            is_video: producer.kind == MediaKind::Video,
-            producer: place.producer(),
-            order,
-            header,
-            payload,
-            index,
-            payload_type: codec.payload_type,
-            starts_key_frame,
-        });
     }
+
+    /// Puts a video packet where consumers that lose it can have it again.
+    fn keep(&mut self, packet: &Opened, bytes: &[u8], now: Instant) {
+        let Some(producer) = self.producers.get_mut(packet.producer).filter(|_| packet.is_video) else {
+            return;
+        };
+        let Producer { encodings, extensions, .. } = producer;
+        let Some(encoding) = encodings.get_mut(usize::from(packet.encoding)) else { return };
+        let Some(payload) = bytes.get(packet.payload.clone()) else { return };
+        let plain = Plain {
+            index: packet.index,
+            timestamp: packet.header.timestamp,
+            marker: packet.header.marker,
+            payload_type: packet.payload_type,
+        };
+        let elements = packet.header.extensions(bytes);
+        let elements = elements.filter_map(|(id, data)| Some((extensions.to_router(id)?, data)));
+        encoding.cache.put(plain, elements, payload, now);
+    }
+}
+
+/// What came of an authentic packet.
+struct Ingested {
+    /// None if nobody is to get it.
+    packet: Option<Opened>,
+    /// So much of the stream is missing that only a key frame helps.
+    is_overwhelmed: bool,
+}
+
+fn open(
+    transport: &mut WebRtcTransport,
+    producers: &mut Arena<ProducerKey, Producer>,
+    counters: &mut Counters,
+    bytes: &mut [u8],
+    now: Instant,
+) -> Option<Ingested> {
+    let Ok(header) = RtpHeader::parse(bytes) else {
+        counters.malformed_packets += 1;
+        return None;
+    };
+    let Some(place) = place_of(transport, producers, &header, bytes) else {
+        counters.unknown_streams += 1;
+        return None;
+    };
+    let producer = producers.get_mut(place.producer())?;
+    let Some(codec) = codec_of(producer, place, header.payload_type) else {
+        counters.wrong_payload_types += 1;
+        return None;
+    };
+    let Some((index, len)) = decrypt(transport, producer, place, &header, bytes) else {
+        counters.unauthentic_packets += 1;
+        return None;
+    };
+    let packet = bytes.get(..len)?;
+    let sequence = producer.extensions.transport_cc.and_then(|id| header.extension(packet, id));
+    if let Some(sequence) = sequence.and_then(|data| data.first_chunk()) {
+        transport.arrivals.on_packet(u16::from_be_bytes(*sequence), now);
+    }
+    let Ok(payload) = header.strip_padding(packet) else {
+        counters.malformed_packets += 1;
+        return None;
+    };
+    let (index, payload, is_overwhelmed) = if place.place().is_rtx {
+        (
+            restore(transport, place.place(), packet, &payload)?,
+            payload.start + rtx_payload::OSN_LEN..payload.end,
+            false,
+        )
+    } else {
+        let stream = transport.stream_mut(header.ssrc)?;
+        stream.reception.on_packet(index, header.timestamp, codec.clock_rate, now);
+        let overwhelmed = stream.nacks.as_mut().is_some_and(|nacks| nacks.on_packet(index, now).is_err());
+        (index, payload, overwhelmed)
+    };
+    let encoding = producer.encoding_mut(place.place().encoding)?;
+    encoding.last_packet = Some(now);
+    let (frame, vp8) = look(codec, packet.get(payload.clone()).unwrap_or_default(), header.marker);
+    if frame.starts_key_frame {
+        encoding.key_frames.on_key_frame();
+    }
+    let packet = Opened {
+        is_video: producer.kind == MediaKind::Video,
+        producer: place.producer(),
+        encoding: place.place().encoding,
+        order: 0,
+        header,
+        payload,
+        index,
+        payload_type: codec.payload_type,
+        clock_rate: codec.clock_rate,
+        frame,
+        vp8,
+    };
+    Some(Ingested { packet: (!producer.paused).then_some(packet), is_overwhelmed })
 }
 
 /// Where a packet belongs on its transport.
 #[derive(Clone, Copy, Debug)]
-enum Place {
+enum Found {
     /// A stream that is known by its SSRC.
-    Known(ProducerKey),
-    /// An SSRC that may be bound to this producer, whose MID it carries, once it proves authentic.
-    ByMid(ProducerKey),
+    Known(Place),
+    /// An SSRC that may be bound to this place, whose MID, and RID if it has one, it carries; it is
+    /// bound once it proves authentic.
+    Named(Place),
 }
 
-impl Place {
-    fn producer(self) -> ProducerKey {
+impl Found {
+    fn place(self) -> Place {
         match self {
-            Self::Known(producer) | Self::ByMid(producer) => producer,
+            Self::Known(place) | Self::Named(place) => place,
         }
+    }
+
+    fn producer(self) -> ProducerKey {
+        self.place().producer
     }
 }
 
 /// Only this transport's own producers are looked at, so no packet can speak as somebody else's.
 fn place_of(
     transport: &WebRtcTransport,
-    producers: &crate::arena::Arena<ProducerKey, Producer>,
+    producers: &Arena<ProducerKey, Producer>,
     header: &RtpHeader,
     packet: &[u8],
-) -> Option<Place> {
+) -> Option<Found> {
     if let Some(stream) = transport.stream(header.ssrc) {
-        return Some(Place::Known(stream.producer));
+        let producer = producers.get(stream.producer)?;
+        return Some(Found::Known(producer.place(stream.producer, stream.encoding, stream.is_rtx)));
     }
     if !transport.has_room_for(1) {
         return None;
     }
-    let by_mid = |key: &&ProducerKey| {
-        producers.get(**key).is_some_and(|producer| {
-            let id = producer.extensions.mid;
-            let carried = id.and_then(|id| header.extension(packet, id));
-            producer.takes_undeclared()
-                && carried.is_some()
-                && carried == producer.mid.as_deref().map(str::as_bytes)
-        })
-    };
-    transport.producers.iter().find(by_mid).map(|key| Place::ByMid(*key))
+    transport.producers.iter().find_map(|key| {
+        let producer = producers.get(*key)?;
+        let ids = &producer.extensions;
+        let carried = |id: Option<u8>| id.and_then(|id| header.extension(packet, id));
+        // A RID means something only with its MID (RFC 8852 section 3).
+        let mid = carried(ids.mid)?;
+        if producer.mid.as_deref().map(str::as_bytes) != Some(mid) {
+            return None;
+        }
+        let (encoding, is_rtx) = if producer.takes_undeclared() {
+            (0, false)
+        } else if let Some(rid) = carried(ids.repaired_rid) {
+            (producer.encoding_of_rid(rid)?, true)
+        } else {
+            (producer.encoding_of_rid(carried(ids.rid)?)?, false)
+        };
+        Some(Found::Named(producer.place(*key, encoding, is_rtx)))
+    })
+}
+
+/// The codec of a packet, which must fit its stream: media on media, retransmissions on theirs.
+fn codec_of(producer: &Producer, found: Found, payload_type: u8) -> Option<MappedCodec> {
+    let codec = producer.payload_types.get(payload_type)?;
+    match (codec.codec, found.place().is_rtx) {
+        (Codec::Rtx { apt }, true) => producer.payload_types.get(apt),
+        (Codec::Rtx { .. }, false) | (_, true) => None,
+        (_, false) => Some(codec),
+    }
 }
 
 /// Opens the packet in place: its index, and its length without the tag.
-fn open(
+fn decrypt(
     transport: &mut WebRtcTransport,
-    place: Place,
+    producer: &mut Producer,
+    found: Found,
     header: &RtpHeader,
     packet: &mut [u8],
 ) -> Option<(u64, usize)> {
     let session = &transport.keys.as_ref()?.inbound;
-    match place {
-        Place::Known(_) => {
+    match found {
+        Found::Known(_) => {
             let stream = transport.streams.iter_mut().find(|stream| stream.ssrc == header.ssrc)?;
             let len = session.open_rtp(&mut stream.srtp, header, packet).ok()?;
             Some((index_of(&stream.srtp, header)?, len))
         }
-        Place::ByMid(producer) => {
+        Found::Named(place) => {
             let mut srtp = InboundStream::default();
             let len = session.open_rtp(&mut srtp, header, packet).ok()?;
             let index = index_of(&srtp, header)?;
-            transport.streams.push(Stream::new(header.ssrc, producer, srtp));
+            let encoding = producer.encoding_mut(place.encoding)?;
+            let bound = if place.is_rtx { &mut encoding.rtx_ssrc } else { &mut encoding.ssrc };
+            // A sender that restarts a layer gives it a new SSRC; the old one is forgotten.
+            if let Some(old) = bound.replace(header.ssrc) {
+                transport.streams.retain(|stream| stream.ssrc != old);
+            }
+            transport.streams.push(Stream::new(header.ssrc, place, srtp));
             Some((index, len))
         }
     }
@@ -156,9 +254,40 @@ fn index_of(stream: &InboundStream, header: &RtpHeader) -> Option<u64> {
     rollover::estimate(stream.highest_index(), header.sequence)
 }
 
-fn starts_key_frame(codec: MappedCodec, payload: &[u8]) -> bool {
+/// The original's index of a retransmission, if that was missing until now (RFC 4588 section 4).
+/// None for padding in its place, and for what came before.
+fn restore(
+    transport: &mut WebRtcTransport,
+    place: Place,
+    packet: &[u8],
+    payload: &Range<usize>,
+) -> Option<u64> {
+    let (sequence, _) = rtx_payload::read(packet.get(payload.clone())?)?;
+    let is_original = |stream: &&mut Stream| {
+        stream.producer == place.producer && stream.encoding == place.encoding && !stream.is_rtx
+    };
+    let original = transport.streams.iter_mut().find(is_original)?;
+    let index = original.srtp.restore(sequence)?;
+    if let Some(nacks) = &mut original.nacks {
+        nacks.on_retransmission(index);
+    }
+    Some(index)
+}
+
+fn look(codec: MappedCodec, payload: &[u8], marker: bool) -> (FrameInfo, Option<vp8::Descriptor>) {
     match codec.codec {
-        Codec::Vp8 => vp8::starts_key_frame(payload),
-        Codec::Opus | Codec::Rtx => false,
+        Codec::Vp8 => match vp8::Descriptor::parse(payload) {
+            Some(descriptor) => (descriptor.frame_info(marker), Some(descriptor)),
+            None => (FrameInfo::default(), None),
+        },
+        Codec::Opus | Codec::Rtx { .. } => (FrameInfo::default(), None),
+    }
+}
+
+impl WebRtcTransport {
+    /// When feedback on what arrived wants to go out.
+    fn feedback_due(&self) -> Option<Instant> {
+        let nacks = self.streams.iter().filter_map(|stream| stream.nacks.as_ref()?.due());
+        nacks.chain(self.arrivals.due()).min()
     }
 }

@@ -2,11 +2,13 @@
 //!
 //! 1. [`demux`]: what is it, whose is it?
 //! 2. [`ingest`]: which stream and producer; checks from cheap to dear, then SRTP is opened in place;
-//! 3. `codec`: does a key frame begin here?
+//! 3. `codec`: what frame is this of; and what video may be asked for again is kept;
 //! 4. [`fan_out`]: the only loop over consumers;
-//! 5. [`rewrite`]: the consumer's own header, with [`sequence`] for its numbers, and the seal from
-//!    the shared plaintext straight into the send buffer;
+//! 5. [`select`]: does this consumer get this layer? [`rewrite`]: its own header, with [`sequence`]
+//!    for its numbers, and the seal from the shared plaintext straight into the send buffer;
 //! 6. `send_batch`: laid out for the kernel.
+//!
+//! [`resend`] repeats 5 and 6 for packets that a consumer lost.
 //!
 //! Steps 1-3 are taken for the whole burst, then 4-6, audio before video, so that what one consumer
 //! gets lies side by side and leaves as one message.
@@ -14,5 +16,7 @@
 pub(crate) mod demux;
 pub(crate) mod ingest;
 pub(crate) mod fan_out;
+pub(crate) mod select;
 pub(crate) mod rewrite;
 pub(crate) mod sequence;
+pub(crate) mod resend;

@@ -2,8 +2,10 @@
 //! the shared plaintext into the send buffer, which is the only copy.
 
 use super::ingest::Opened;
+use crate::codec::vp8;
+use crate::feedback::sent_packets;
 use crate::packet::rtp::{HeaderWriter, MAX_ELEMENTS};
-use crate::room::consumer::Consumer;
+use crate::room::consumer::{Consumer, ConsumerExtensions};
 use crate::room::producer::Producer;
 use crate::send_batch::SendBatch;
 use crate::srtp::MAX_RTP_OVERHEAD;
@@ -17,7 +19,7 @@ const OWN_EXTENSIONS_MAX: usize = 48;
 /// The moment of a burst, as every packet of it says it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stamp {
-    at: Instant,
+    pub(crate) at: Instant,
     /// abs-send-time: seconds as a 6.18 fixed-point number.
     abs_send_time: [u8; 3],
 }
@@ -30,64 +32,124 @@ impl Stamp {
     }
 }
 
+/// One outgoing packet, but for its header extensions.
+pub(crate) struct Outgoing<'a> {
+    pub(crate) header: HeaderWriter,
+    /// Roll-over counter and sequence number.
+    pub(crate) index: u64,
+    /// Bytes of the source's header, which bound those of this one.
+    pub(crate) header_len: usize,
+    pub(crate) payload: &'a [u8],
+}
+
 /// Whether the packet was put into the batch.
 #[inline]
 pub(crate) fn send(
     producer: &Producer,
     packet: &Opened,
-    source: &[u8],
+    source: &mut [u8],
     consumer: &mut Consumer,
     transport: &mut WebRtcTransport,
     sends: &mut SendBatch,
     stamp: Stamp,
 ) -> bool {
-    let Some(payload) = source.get(packet.payload.clone()) else { return false };
-    let Some(to) = transport.selected else { return false };
-    let max = packet.header.header_len + OWN_EXTENSIONS_MAX + payload.len() + MAX_RTP_OVERHEAD;
-    if !transport.may_send(max) {
+    // Each consumer writes its own values over those of the one before.
+    if !patch_payload(packet.vp8, source.get_mut(packet.payload.clone()).unwrap_or_default(), consumer) {
         return false;
     }
-    let Some(keys) = &transport.keys else { return false };
     let Some(index) = consumer.sequence.map(packet.index) else { return false };
-    let transport_cc = transport.next_transport_cc.to_be_bytes();
-    let mut elements: [(u8, &[u8]); MAX_ELEMENTS] = [(0, &[]); MAX_ELEMENTS];
-    let own = [
-        consumer.extensions.mid.as_ref().map(|(id, mid)| (*id, mid.as_bytes())),
-        consumer.extensions.abs_send_time.map(|id| (id, &stamp.abs_send_time[..])),
-        consumer.extensions.transport_cc.map(|id| (id, &transport_cc[..])),
-    ];
-    let passed = packet.header.extensions(source).filter_map(|(id, data)| {
-        let id = producer.extensions.to_router(id)?;
-        consumer.extensions.passes(id).then_some((id, data))
-    });
-    let mut count = 0;
-    for (place, element) in elements.iter_mut().zip(own.into_iter().flatten().chain(passed)) {
-        *place = element;
-        count += 1;
-    }
-    let elements = elements.get(..count).unwrap_or_default();
-    let header = HeaderWriter {
-        marker: packet.header.marker,
-        payload_type: packet.payload_type,
-        sequence: u16::try_from(index & 0xffff).unwrap_or_default(),
-        timestamp: packet.header.timestamp,
-        ssrc: consumer.ssrc,
+    let Some(payload) = source.get(packet.payload.clone()) else { return false };
+    let timestamp = consumer.selection.timestamp(packet.header.timestamp);
+    let outgoing = Outgoing {
+        header: HeaderWriter {
+            marker: packet.header.marker,
+            payload_type: packet.payload_type,
+            sequence: low(index),
+            timestamp,
+            ssrc: consumer.ssrc,
+        },
+        index,
+        header_len: packet.header.header_len,
+        payload,
     };
-    let written = sends.write(to, max, |out| {
-        let Ok(header) = header.write(out, elements) else { return 0 };
-        keys.outbound.seal_rtp(index, consumer.ssrc, header.len, payload, out).unwrap_or(0)
+    let elements = packet.header.extensions(source).filter_map(|(id, data)| {
+        let id = producer.extensions.to_router(id)?;
+        Some((id, data))
     });
-    if written == 0 {
+    let len = seal(&outgoing, elements, &consumer.extensions, transport, sends, stamp);
+    if len == 0 {
         return false;
     }
-    if consumer.extensions.transport_cc.is_some() {
+    consumer.selection.on_sent(timestamp, stamp.at);
+    consumer.sent.count(payload.len(), timestamp, stamp.at);
+    if let Some(rtx) = &mut consumer.rtx {
+        let (source, encoding) = (packet.index, packet.encoding);
+        let marker = packet.header.marker;
+        rtx.sent.put(sent_packets::Sent { index, source, encoding, marker, timestamp });
+        rtx.budget.on_sent(len, stamp.at);
+    }
+    true
+}
+
+/// Makes the payload's own numbers continuous for this consumer; false if it must not be forwarded.
+pub(crate) fn patch_payload(
+    vp8: Option<vp8::Descriptor>,
+    payload: &mut [u8],
+    consumer: &mut Consumer,
+) -> bool {
+    let Some(descriptor) = vp8 else { return true };
+    let patch = consumer.vp8.map(&descriptor);
+    patch.inspect(|patch| patch.apply(payload)).is_some()
+}
+
+/// Writes the header with its extensions, and the sealed payload behind it; how many bytes.
+#[inline]
+pub(crate) fn seal<'a>(
+    outgoing: &Outgoing<'_>,
+    elements: impl Iterator<Item = (u8, &'a [u8])>,
+    extensions: &ConsumerExtensions,
+    transport: &mut WebRtcTransport,
+    sends: &mut SendBatch,
+    stamp: Stamp,
+) -> usize {
+    let Some(to) = transport.selected else { return 0 };
+    let max = outgoing.header_len + OWN_EXTENSIONS_MAX + outgoing.payload.len() + MAX_RTP_OVERHEAD;
+    if !transport.may_send(max) {
+        return 0;
+    }
+    let Some(keys) = &transport.keys else { return 0 };
+    let transport_cc = transport.next_transport_cc.to_be_bytes();
+    let own = [
+        extensions.mid.as_ref().map(|(id, mid)| (*id, mid.as_bytes())),
+        extensions.abs_send_time.map(|id| (id, &stamp.abs_send_time[..])),
+        extensions.transport_cc.map(|id| (id, &transport_cc[..])),
+    ];
+    let mut all: [(u8, &[u8]); MAX_ELEMENTS] = [(0, &[]); MAX_ELEMENTS];
+    let mut count = 0;
+    let mut put = |id, data| {
+        if let Some(place) = all.get_mut(count) {
+            *place = (id, data);
+            count += 1;
+        }
+    };
+    own.into_iter().flatten().for_each(|(id, data)| put(id, data));
+    elements.filter(|(id, _)| extensions.passes(*id)).for_each(|(id, data)| put(id, data));
+    let all = all.get(..count).unwrap_or_default();
+    let written = sends.write(to, max, |out| {
+        let Ok(header) = outgoing.header.write(out, all) else { return 0 };
+        let (ssrc, payload) = (outgoing.header.ssrc, outgoing.payload);
+        keys.outbound.seal_rtp(outgoing.index, ssrc, header.len, payload, out).unwrap_or(0)
+    });
+    if written > 0 && extensions.transport_cc.is_some() {
         transport.next_transport_cc = transport.next_transport_cc.wrapping_add(1);
     }
-    let sent = &mut consumer.sent;
-    sent.packets = sent.packets.wrapping_add(1);
-    sent.octets = sent.octets.wrapping_add(u32::try_from(payload.len()).unwrap_or(u32::MAX));
-    sent.last = Some((packet.header.timestamp, stamp.at));
-    true
+    written
+}
+
+/// The sequence number of a packet index.
+pub(crate) fn low(index: u64) -> u16 {
+    let [.., high, low] = index.to_be_bytes();
+    u16::from_be_bytes([high, low])
 }
 
 #[cfg(test)]

@@ -33,9 +33,16 @@ impl Engine {
             return None;
         }
         let transport = self.transports.get_mut(key)?;
+        let before = transport.ice.previous_ufrag().map(str::to_owned);
         let mut answer = [0; BINDING_SUCCESS_MAX];
         let result = transport.ice.handle_binding(&request, datagram.bytes, source, now, &mut answer);
         let len = result.ok()?.len;
+        // The first check with a restart's credentials ends those before it.
+        if transport.ice.previous_ufrag().is_none()
+            && let Some(ufrag) = before
+        {
+            self.by_ufrag.remove(&ufrag);
+        }
         self.sends.write(source, len, |out| {
             let answer = answer.get(..len).unwrap_or_default();
             out.copy_from_slice(answer);
@@ -175,10 +182,7 @@ impl Engine {
         transport.reports_at = Some(now + REPORT_INTERVAL);
         let consumers = transport.consumers.clone();
         for consumer in consumers {
-            let waiting = self.consumers.get(consumer).filter(|it| it.awaits_key_frame && !it.paused);
-            if let Some(producer) = waiting.map(|consumer| consumer.producer) {
-                self.want_key_frame(producer, now);
-            }
+            self.want_key_frame_for(consumer, now);
         }
     }
 
@@ -210,6 +214,7 @@ impl Engine {
             self.send_reports(key, now);
         }
         self.request_key_frames(key, now);
+        self.send_feedback(key, now);
     }
 }
 

@@ -1,37 +1,78 @@
 //! One producer as forwarded to one session.
 
 use crate::arena::{ProducerKey, RoomKey, TransportKey};
+use crate::codec::vp8::rewriter::Vp8Rewriter;
+use crate::feedback::rtx_budget::RtxBudget;
+use crate::feedback::sent_packets::SentPackets;
+use crate::packet_path::ingest::Opened;
+use crate::packet_path::select::Selection;
 use crate::packet_path::sequence::SequenceMap;
+use crate::room::producer::Producer;
 use railgun_shared::ids::{ConsumerId, SessionId};
-use railgun_shared::rtp_parameters::{MediaKind, RtpParameters, extension_uri};
+use railgun_shared::rtp_parameters::{RtpParameters, extension_uri};
 use std::time::Instant;
 
 #[derive(Debug)]
 pub(crate) struct Consumer {
     pub(crate) id: ConsumerId,
-    pub(crate) kind: MediaKind,
     pub(crate) room: RoomKey,
     pub(crate) session: SessionId,
     pub(crate) transport: TransportKey,
     pub(crate) producer: ProducerKey,
     pub(crate) paused: bool,
-    /// Forward nothing before a key frame.
-    pub(crate) awaits_key_frame: bool,
     pub(crate) ssrc: u32,
     pub(crate) cname: String,
     pub(crate) clock_rate: u32,
     pub(crate) extensions: ConsumerExtensions,
+    pub(crate) selection: Selection,
     pub(crate) sequence: SequenceMap,
+    pub(crate) vp8: Vp8Rewriter,
+    /// None if the receiver takes no retransmissions.
+    pub(crate) rtx: Option<RtxStream>,
     pub(crate) sent: Sent,
     /// First index sent to the transport's present address; what feedback must reach to prove it.
     pub(crate) unproved_from: u64,
 }
 
 impl Consumer {
+    /// This packet is the first of a stretch: after a pause, or of another encoding.
+    pub(crate) fn begin(&mut self, producer: &Producer, packet: &Opened, now: Instant) {
+        self.sequence.interrupt();
+        self.vp8.interrupt();
+        self.selection.begin(producer, packet, now);
+    }
+
     /// Forwarding stops for now; video goes on with the next key frame.
     pub(crate) fn interrupt(&mut self) {
+        self.selection.interrupt();
         self.sequence.interrupt();
-        self.awaits_key_frame = self.kind == MediaKind::Video;
+        self.vp8.interrupt();
+    }
+}
+
+/// The consumer's retransmissions (RFC 4588): a stream of its own.
+#[derive(Debug)]
+pub(crate) struct RtxStream {
+    pub(crate) ssrc: u32,
+    pub(crate) payload_type: u8,
+    /// Roll-over counter and sequence number of the next one.
+    pub(crate) next: u64,
+    pub(crate) sent: SentPackets,
+    pub(crate) budget: RtxBudget,
+}
+
+impl RtxStream {
+    /// None if the parameters have no codec for it.
+    pub(crate) fn new(parameters: &RtpParameters, ssrc: u32, first: u16, now: Instant) -> Option<Self> {
+        let is_rtx = |mime_type: &str| mime_type.eq_ignore_ascii_case("video/rtx");
+        let codec = parameters.codecs.iter().find(|codec| is_rtx(&codec.mime_type))?;
+        Some(Self {
+            ssrc,
+            payload_type: codec.payload_type,
+            next: u64::from(first),
+            sent: SentPackets::default(),
+            budget: RtxBudget::new(now),
+        })
     }
 }
 
@@ -42,6 +83,15 @@ pub(crate) struct Sent {
     pub(crate) octets: u32,
     /// The last packet's timestamp, and when it went out.
     pub(crate) last: Option<(u32, Instant)>,
+}
+
+impl Sent {
+    #[inline]
+    pub(crate) fn count(&mut self, payload: usize, timestamp: u32, now: Instant) {
+        self.packets = self.packets.wrapping_add(1);
+        self.octets = self.octets.wrapping_add(u32::try_from(payload).unwrap_or(u32::MAX));
+        self.last = Some((timestamp, now));
+    }
 }
 
 /// Which header extensions, by the router's ids, this consumer gets.

@@ -1,9 +1,11 @@
 //! Consumers: created, paused, resumed, closed.
 
-use super::consumer::{Consumer, ConsumerExtensions, Sent};
+use super::consumer::{Consumer, ConsumerExtensions, RtxStream, Sent};
 use super::refusal;
 use crate::arena::{ConsumerKey, ProducerKey, RoomKey, TransportKey};
+use crate::codec::vp8::rewriter::Vp8Rewriter;
 use crate::engine::Engine;
+use crate::packet_path::select::Selection;
 use crate::packet_path::sequence::SequenceMap;
 use railgun_shared::ids::{ConsumerId, ProducerId, SessionId, TransportId};
 use railgun_shared::limits;
@@ -22,6 +24,7 @@ impl Engine {
         transport: Option<TransportId>,
         producer: ProducerId,
         capabilities: Option<RtpCapabilities>,
+        now: Instant,
     ) -> Result<Reply, ErrorBody> {
         let transport = self.receiving_transport(room, session, transport)?;
         let producer_key = self.producer_in(room, producer)?;
@@ -34,30 +37,32 @@ impl Engine {
         if source.session == session {
             return Err(refusal::invalid_state("this is the session's own producer"));
         }
-        self.replace_consumer_of(room, session, producer_key)?;
         let stream = self.new_stream(transport, producer_key)?;
         let Some(source) = self.producers.get(producer_key) else { return Err(refusal::not_found()) };
-        let (ssrc, cname) = (stream.ssrc, source.cname.clone());
+        let (ssrc, rtx_ssrc, cname) = (stream.ssrc, stream.rtx_ssrc, source.cname.clone());
         let parameters =
             ortc::consumer_parameters(&source.consumable, &capabilities, stream, source.stream_type)
                 .map_err(ErrorBody::from)?;
         let (kind, is_video) = (source.kind, source.kind == MediaKind::Video);
+        self.replace_consumer_of(room, session, producer_key)?;
         let id = ConsumerId::from_bits(self.random_bits());
-        let first = self.random_bits().to_be_bytes();
+        let [a, b, c, d, ..] = self.random_bits().to_be_bytes();
+        let rtx = RtxStream::new(&parameters, rtx_ssrc, u16::from_be_bytes([a, b]), now);
         let key = self.consumers.insert(Consumer {
             id,
-            kind,
             room,
             session,
             transport,
             producer: producer_key,
             paused: is_video,
-            awaits_key_frame: is_video,
             ssrc,
             cname,
             clock_rate: parameters.codecs.first().map_or(0, |codec| codec.clock_rate),
             extensions: ConsumerExtensions::new(&parameters),
-            sequence: SequenceMap::new(u16::from_be_bytes([first[0], first[1]])),
+            selection: Selection::new(is_video),
+            sequence: SequenceMap::new(u16::from_be_bytes([c, d])),
+            vp8: Vp8Rewriter::default(),
+            rtx,
             sent: Sent::default(),
             unproved_from: 0,
         });
@@ -177,8 +182,7 @@ impl Engine {
             && consumer.paused
         {
             consumer.paused = false;
-            let producer = consumer.producer;
-            self.want_key_frame(producer, now);
+            self.want_key_frame_for(key, now);
         }
         Ok(Reply::ConsumerResumed { consumer: id })
     }
@@ -191,9 +195,7 @@ impl Engine {
         now: Instant,
     ) -> Result<Reply, ErrorBody> {
         let key = self.owned_consumer(room, session, id)?;
-        if let Some(producer) = self.consumers.get(key).map(|consumer| consumer.producer) {
-            self.want_key_frame(producer, now);
-        }
+        self.want_key_frame_for(key, now);
         Ok(Reply::KeyFrameRequested { consumer: id })
     }
 

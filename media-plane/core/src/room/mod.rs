@@ -96,6 +96,7 @@ impl Engine {
             Command::ConnectTransport { transport, dtls, .. } => {
                 self.connect_transport(room, session, transport, &dtls, now)
             }
+            Command::RestartIce { transport, .. } => self.restart_ice(room, session, transport),
             Command::Produce { transport, kind, source, rtp_parameters, .. } => {
                 self.produce(room, session, transport, (kind, source), &rtp_parameters, now)
             }
@@ -103,7 +104,7 @@ impl Engine {
             Command::ResumeProducer { producer, .. } => self.resume_producer(room, session, producer, now),
             Command::CloseProducer { producer, .. } => self.close_producer(room, session, producer),
             Command::Consume { transport, producer, rtp_capabilities, .. } => {
-                self.consume(room, session, transport, producer, rtp_capabilities)
+                self.consume(room, session, transport, producer, rtp_capabilities, now)
             }
             Command::PauseConsumer { consumer, .. } => self.pause_consumer(room, session, consumer),
             Command::ResumeConsumer { consumer, .. } => self.resume_consumer(room, session, consumer, now),

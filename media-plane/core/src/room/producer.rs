@@ -1,11 +1,16 @@
 //! A media source of a session, as the packet path needs it.
 
-use crate::arena::{ConsumerKey, TransportKey};
+use crate::arena::{ConsumerKey, ProducerKey, TransportKey};
 use crate::feedback::key_frame_request::KeyFrameRequests;
+use crate::feedback::rtx_cache::RtxCache;
+use crate::transport::webrtc_transport::Place;
 use railgun_shared::ids::{ProducerId, SessionId};
-use railgun_shared::ortc::ProducerMapping;
-use railgun_shared::rtp_parameters::{MediaKind, RtpParameters, StreamType, extension_uri};
+use railgun_shared::ortc::{EncodingMapping, ProducerMapping};
+use railgun_shared::rtp_parameters::{
+    MediaKind, RtpCodecParameters, RtpParameters, StreamType, extension_uri,
+};
 use railgun_shared::signal::Source;
+use std::time::{Duration, Instant};
 
 /// No mapping for this payload type or extension id.
 const UNMAPPED: u8 = 0xff;
@@ -25,23 +30,79 @@ pub(crate) struct Producer {
     pub(crate) mid: Option<String>,
     pub(crate) payload_types: PayloadTypes,
     pub(crate) extensions: ExtensionIds,
+    /// Lost packets may be asked for again (RFC 4585 section 6.2.1).
+    pub(crate) answers_nacks: bool,
+    /// Simulcast layers, lowest first; one otherwise.
     pub(crate) encodings: Vec<Encoding>,
     pub(crate) consumers: Vec<ConsumerKey>,
-    pub(crate) key_frames: KeyFrameRequests,
 }
 
-/// One stream that the producer declared.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One stream of a producer.
+#[derive(Debug)]
 pub(crate) struct Encoding {
+    /// Declared, or learnt from the RID it came with.
     pub(crate) ssrc: Option<u32>,
     pub(crate) rtx_ssrc: Option<u32>,
     pub(crate) rid: Option<String>,
+    pub(crate) last_packet: Option<Instant>,
+    pub(crate) key_frames: KeyFrameRequests,
+    /// The last sender report: NTP time and the timestamp that belongs to it.
+    pub(crate) sender_report: Option<(u64, u32)>,
+    /// Video's last packets, for consumers that lost some.
+    pub(crate) cache: RtxCache,
+}
+
+/// A layer without packets for so long is not being sent.
+const SILENT_AFTER: Duration = Duration::from_secs(2);
+
+impl Encoding {
+    pub(crate) fn new(mapping: &EncodingMapping) -> Self {
+        Self {
+            ssrc: mapping.ssrc,
+            rtx_ssrc: mapping.rtx_ssrc,
+            rid: mapping.rid.clone(),
+            last_packet: None,
+            key_frames: KeyFrameRequests::default(),
+            sender_report: None,
+            cache: RtxCache::default(),
+        }
+    }
+
+    pub(crate) fn is_alive(&self, now: Instant) -> bool {
+        self.last_packet.is_some_and(|last| now.saturating_duration_since(last) < SILENT_AFTER)
+    }
 }
 
 impl Producer {
-    /// Whether it may send on SSRCs it did not declare; they are then known by its MID.
+    /// Whether it may send on SSRCs it did not declare; they are then known by its MID alone.
     pub(crate) fn takes_undeclared(&self) -> bool {
         self.encodings.iter().all(|encoding| encoding.ssrc.is_none() && encoding.rid.is_none())
+    }
+
+    /// What a stream is to this producer, whose key is `key`.
+    pub(crate) fn place(&self, key: ProducerKey, encoding: u8, is_rtx: bool) -> Place {
+        let is_video = self.kind == MediaKind::Video;
+        Place { producer: key, encoding, is_rtx, is_video, answers_nacks: self.answers_nacks }
+    }
+
+    /// The place of the encoding with this RID.
+    pub(crate) fn encoding_of_rid(&self, rid: &[u8]) -> Option<u8> {
+        let is_it = |encoding: &Encoding| encoding.rid.as_deref().map(str::as_bytes) == Some(rid);
+        self.encodings.iter().position(is_it).and_then(|place| u8::try_from(place).ok())
+    }
+
+    pub(crate) fn encoding(&self, place: u8) -> Option<&Encoding> {
+        self.encodings.get(usize::from(place))
+    }
+
+    pub(crate) fn encoding_mut(&mut self, place: u8) -> Option<&mut Encoding> {
+        self.encodings.get_mut(usize::from(place))
+    }
+
+    /// The highest encoding that is being sent.
+    pub(crate) fn highest_alive(&self, now: Instant) -> Option<u8> {
+        let place = self.encodings.iter().rposition(|encoding| encoding.is_alive(now))?;
+        u8::try_from(place).ok()
     }
 }
 
@@ -58,8 +119,10 @@ pub(crate) struct MappedCodec {
 pub(crate) enum Codec {
     Opus,
     Vp8,
-    /// Retransmissions of the stream next to it.
-    Rtx,
+    /// Retransmissions of the codec with this payload type of the sender (RFC 4588 `apt`).
+    Rtx {
+        apt: u8,
+    },
 }
 
 #[derive(Debug)]
@@ -71,11 +134,8 @@ impl PayloadTypes {
         let mut table = Vec::with_capacity(mapping.codecs.len());
         for map in &mapping.codecs {
             let codec = parameters.codecs.iter().find(|codec| codec.payload_type == map.from)?;
-            let mapped = MappedCodec {
-                payload_type: map.to,
-                codec: Codec::from_mime_type(&codec.mime_type)?,
-                clock_rate: codec.clock_rate,
-            };
+            let mapped =
+                MappedCodec { payload_type: map.to, codec: Codec::of(codec)?, clock_rate: codec.clock_rate };
             table.push((map.from, mapped));
         }
         Some(Self(table))
@@ -88,9 +148,23 @@ impl PayloadTypes {
 }
 
 impl Codec {
-    fn from_mime_type(mime_type: &str) -> Option<Self> {
-        let known = [("audio/opus", Self::Opus), ("video/VP8", Self::Vp8), ("video/rtx", Self::Rtx)];
-        known.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(mime_type)).map(|(_, codec)| codec)
+    fn of(codec: &RtpCodecParameters) -> Option<Self> {
+        let is = |name: &str| codec.mime_type.eq_ignore_ascii_case(name);
+        if is("video/rtx") {
+            let apt = codec.parameters.get("apt").and_then(serde_json::Value::as_u64)?;
+            return Some(Self::Rtx { apt: u8::try_from(apt).ok()? });
+        }
+        [("audio/opus", Self::Opus), ("video/VP8", Self::Vp8)]
+            .into_iter()
+            .find(|(name, _)| is(name))
+            .map(|(_, codec)| codec)
+    }
+}
+
+impl PayloadTypes {
+    /// The codec that the router's payload type stands for.
+    pub(crate) fn codec_of_router(&self, payload_type: u8) -> Option<Codec> {
+        self.0.iter().find(|(_, mapped)| mapped.payload_type == payload_type).map(|(_, mapped)| mapped.codec)
     }
 }
 
@@ -99,6 +173,9 @@ impl Codec {
 pub(crate) struct ExtensionIds {
     to_router: [u8; 256],
     pub(crate) mid: Option<u8>,
+    pub(crate) rid: Option<u8>,
+    pub(crate) repaired_rid: Option<u8>,
+    pub(crate) transport_cc: Option<u8>,
 }
 
 impl ExtensionIds {
@@ -110,7 +187,13 @@ impl ExtensionIds {
             }
         }
         let id_of = |uri| parameters.header_extensions.iter().find(|it| it.uri == uri).map(|it| it.id);
-        Self { to_router, mid: id_of(extension_uri::MID) }
+        Self {
+            to_router,
+            mid: id_of(extension_uri::MID),
+            rid: id_of(extension_uri::RTP_STREAM_ID),
+            repaired_rid: id_of(extension_uri::REPAIRED_RTP_STREAM_ID),
+            transport_cc: id_of(extension_uri::TRANSPORT_WIDE_CC),
+        }
     }
 
     #[inline]

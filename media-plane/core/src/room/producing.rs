@@ -4,10 +4,9 @@ use super::producer::{Encoding, ExtensionIds, PayloadTypes, Producer};
 use super::{membership, refusal};
 use crate::arena::{ProducerKey, RoomKey, TransportKey};
 use crate::engine::Engine;
-use crate::feedback::key_frame_request::KeyFrameRequests;
 use railgun_shared::ids::{ProducerId, SessionId, TransportId};
 use railgun_shared::media_rpc::{Audience, Event, Reply};
-use railgun_shared::ortc::{self, ProducerMapping};
+use railgun_shared::ortc;
 use railgun_shared::rtp_parameters::{MediaKind, RtpParameters};
 use railgun_shared::signal::{ErrorBody, ErrorCode, Source};
 use railgun_shared::transport_parameters::TransportDirection;
@@ -34,7 +33,7 @@ impl Engine {
         let payload_types = PayloadTypes::new(parameters, &mapping).ok_or_else(|| {
             ErrorBody::new(ErrorCode::UnsupportedCodec, "this node does not forward that codec")
         })?;
-        let encodings = encodings(&mapping);
+        let encodings: Vec<Encoding> = mapping.encodings.iter().map(Encoding::new).collect();
         self.claim_streams(transport, parameters.mid.as_deref(), &encodings)?;
         let id = ProducerId::from_bits(self.random_bits());
         let cname = self.cname_of(transport, parameters);
@@ -51,14 +50,16 @@ impl Engine {
             mid: parameters.mid.clone(),
             payload_types,
             extensions: ExtensionIds::new(parameters, &mapping),
+            answers_nacks: answers_nacks(parameters),
             encodings,
             consumers: Vec::new(),
-            key_frames: KeyFrameRequests::default(),
         };
         let key = self.producers.insert(producer);
-        if let Some(transport) = self.transports.get_mut(transport) {
+        if let (Some(transport), Some(producer)) =
+            (self.transports.get_mut(transport), self.producers.get(key))
+        {
             transport.producers.push(key);
-            transport.bind_declared(key, self.producers.get(key).map_or(&[], |it| &it.encodings));
+            transport.bind_declared(key, producer);
         }
         let seat = self.session_mut(room, session)?;
         seat.producers.push(key);
@@ -170,7 +171,7 @@ impl Engine {
             let event = Event::ProducerResumed { producer: id, user, session };
             self.tell(room, Audience::Except(session), event);
             let key = self.owned_producer(room, session, id)?;
-            self.want_key_frame(key, now);
+            self.want_key_frames_of_all(key, now);
         }
         Ok(Reply::ProducerResumed { producer: id })
     }
@@ -240,8 +241,7 @@ impl Engine {
     }
 }
 
-fn encodings(mapping: &ProducerMapping) -> Vec<Encoding> {
-    let encoding =
-        |it: &ortc::EncodingMapping| Encoding { ssrc: it.ssrc, rtx_ssrc: it.rtx_ssrc, rid: it.rid.clone() };
-    mapping.encodings.iter().map(encoding).collect()
+fn answers_nacks(parameters: &RtpParameters) -> bool {
+    let mut feedback = parameters.codecs.iter().flat_map(|codec| &codec.rtcp_feedback);
+    feedback.any(|feedback| feedback.kind == "nack" && feedback.parameter.is_empty())
 }

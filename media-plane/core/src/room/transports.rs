@@ -11,7 +11,8 @@ use railgun_shared::limits;
 use railgun_shared::media_rpc::{Audience, Reply};
 use railgun_shared::signal::ErrorBody;
 use railgun_shared::transport_parameters::{
-    DtlsFingerprint, DtlsParameters, DtlsRole, IceParameters, TransportDirection, TransportParameters,
+    DtlsFingerprint, DtlsParameters, DtlsRole, DtlsState, IceParameters, TransportDirection,
+    TransportParameters,
 };
 use rand::RngExt;
 use std::time::Instant;
@@ -118,6 +119,30 @@ impl Engine {
         Ok(Reply::TransportConnected { transport: id })
     }
 
+    /// New ICE credentials (RFC 8445 section 9). The old ones are good until the client uses the new
+    /// ones, and what runs over the transport goes on where it is.
+    pub(super) fn restart_ice(
+        &mut self,
+        room: RoomKey,
+        session: SessionId,
+        id: TransportId,
+    ) -> Result<Reply, ErrorBody> {
+        let key = self.owned_transport(room, session, id)?;
+        let Self { transports, by_ufrag, rng, .. } = self;
+        let Some(transport) = transports.get_mut(key) else { return Err(refusal::not_found()) };
+        if matches!(transport.dtls_state, DtlsState::Failed | DtlsState::Closed) {
+            return Err(refusal::invalid_state("its DTLS association has ended: create another transport"));
+        }
+        // The last restart's, if no check ever came with them.
+        let unused = transport.ice.previous_ufrag().is_some();
+        if unused {
+            by_ufrag.remove(&transport.ice.credentials().ufrag);
+        }
+        transport.ice.restart(rng);
+        by_ufrag.insert(transport.ice.credentials().ufrag.clone(), key);
+        Ok(Reply::IceRestarted { transport: id, ice_parameters: ice_parameters(&transport.ice) })
+    }
+
     pub(super) fn owned_transport(
         &self,
         room: RoomKey,
@@ -134,6 +159,9 @@ impl Engine {
         transport.say_goodbye(&mut self.sends);
         let Some(transport) = self.transports.remove(key) else { return };
         self.by_ufrag.remove(&transport.ice.credentials().ufrag);
+        if let Some(previous) = transport.ice.previous_ufrag() {
+            self.by_ufrag.remove(previous);
+        }
         for (address, _) in &transport.addresses {
             if self.by_address.get(address) == Some(&key) {
                 self.by_address.remove(address);
@@ -151,5 +179,50 @@ impl Engine {
                 TransportDirection::Recv => seat.recv = None,
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::EngineConfig;
+    use crate::transport::dtls::{Certificate, DtlsVersion};
+    use railgun_shared::ids::{ChannelId, UserId};
+    use railgun_shared::media_rpc::{Address, Command, Grant, JoinRequest, LeaveReason};
+    use railgun_shared::plan::{Permissions, RoomLimits, Tier};
+    use std::time::UNIX_EPOCH;
+
+    #[test]
+    fn a_transport_has_at_most_two_user_fragments_and_none_when_it_is_gone() {
+        let now = Instant::now();
+        let mut engine = Engine::new(EngineConfig {
+            candidates: Vec::new(),
+            certificate: Certificate::generate().unwrap(),
+            dtls_version: DtlsVersion::Dtls12,
+            seed: [5; 32],
+            started: (now, UNIX_EPOCH),
+        });
+        let room = Address { channel: ChannelId::new("c").unwrap(), epoch: 1 };
+        let session = SessionId::from_bits(1);
+        let join = JoinRequest {
+            session,
+            user: UserId::new("u").unwrap(),
+            device: None,
+            name: None,
+            grant: Grant { permissions: Permissions::of(Tier::Free), video_until: None },
+            limits: RoomLimits::of(Tier::Free),
+            rtp_capabilities: None,
+        };
+        engine.handle_command(1, &room, Command::Join(Box::new(join)), now);
+        let direction = TransportDirection::Send;
+        engine.handle_command(2, &room, Command::CreateTransport { session, direction }, now);
+        let transport = engine.transports.iter().map(|(_, transport)| transport.id).next().unwrap();
+        for tag in 3..10 {
+            engine.handle_command(tag, &room, Command::RestartIce { session, transport }, now);
+            assert_eq!(engine.by_ufrag.len(), 2);
+        }
+        let leave = Command::Leave { session, reason: LeaveReason::Left };
+        engine.handle_command(10, &room, leave, now);
+        assert!(engine.by_ufrag.is_empty());
     }
 }

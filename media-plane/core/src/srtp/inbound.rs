@@ -23,6 +23,15 @@ impl InboundStream {
     pub fn highest_index(&self) -> Option<u64> {
         self.replay.highest()
     }
+
+    /// The index of a packet that came by another way, in a retransmission, which proved authentic
+    /// itself: none if it is here already or too old. It counts as received from now on.
+    pub(crate) fn restore(&mut self, sequence: u16) -> Option<u64> {
+        let index = rollover::estimate(self.replay.highest(), sequence)?;
+        self.replay.check(index).ok()?;
+        self.replay.commit(index);
+        Some(index)
+    }
 }
 
 /// The peer's SRTP key, ready for use.

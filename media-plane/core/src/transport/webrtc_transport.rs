@@ -4,8 +4,10 @@
 use super::dtls::{DtlsOutput, DtlsTransport, POLL_BUFFER_LEN};
 use super::ice_lite::IceLite;
 use crate::arena::{ConsumerKey, ProducerKey, RoomKey};
+use crate::feedback::nack_generator::NackGenerator;
 use crate::feedback::reception::Reception;
-use crate::room::producer::Encoding;
+use crate::feedback::transport_cc::TransportCcRecorder;
+use crate::room::producer::Producer;
 use crate::send_batch::SendBatch;
 use crate::srtp::{
     InboundControl, InboundSession, InboundStream, MAX_RTCP_OVERHEAD, OutboundControl, OutboundSession,
@@ -13,12 +15,14 @@ use crate::srtp::{
 use railgun_shared::ids::{SessionId, TransportId};
 use railgun_shared::transport_parameters::{DtlsParameters, DtlsState, IceState, TransportDirection};
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// SSRCs a transport takes: four sources of up to three layers, or each with a retransmission stream.
 const STREAMS_MAX: usize = 16;
 /// MIDs a transport remembers as used.
 const MIDS_MAX: usize = 256;
+/// Until a report says better.
+const ROUND_TRIP_UNKNOWN: Duration = Duration::from_millis(100);
 /// Plain bytes of one RTCP packet that we send.
 const CONTROL_BYTES_MAX: usize = 1300;
 
@@ -41,6 +45,10 @@ pub(crate) struct WebRtcTransport {
     /// Addresses that lead here, each with its last valid check.
     pub(crate) addresses: Vec<(SocketAddr, Instant)>,
     pub(crate) streams: Vec<Stream>,
+    /// When the client's packets arrived, for its congestion control.
+    pub(crate) arrivals: TransportCcRecorder,
+    /// Measured from the client's reports on what it was sent, or ours on what it sends.
+    pub(crate) round_trip: Duration,
     pub(crate) producers: Vec<ProducerKey>,
     pub(crate) consumers: Vec<ConsumerKey>,
     /// Of the client: that of all its producers here.
@@ -70,14 +78,40 @@ pub(crate) struct Keys {
 pub(crate) struct Stream {
     pub(crate) ssrc: u32,
     pub(crate) producer: ProducerKey,
+    /// Its place among the producer's encodings.
+    pub(crate) encoding: u8,
+    /// Retransmissions of that encoding, not the encoding itself.
+    pub(crate) is_rtx: bool,
     pub(crate) srtp: InboundStream,
     pub(crate) reception: Reception,
+    /// None if nothing is asked for again.
+    pub(crate) nacks: Option<NackGenerator>,
 }
 
 impl Stream {
-    pub(crate) fn new(ssrc: u32, producer: ProducerKey, srtp: InboundStream) -> Self {
-        Self { ssrc, producer, srtp, reception: Reception::default() }
+    pub(crate) fn new(ssrc: u32, place: Place, srtp: InboundStream) -> Self {
+        let generator = if place.is_video { NackGenerator::video } else { NackGenerator::audio };
+        let asks = place.answers_nacks && !place.is_rtx;
+        Self {
+            ssrc,
+            producer: place.producer,
+            encoding: place.encoding,
+            is_rtx: place.is_rtx,
+            srtp,
+            reception: Reception::default(),
+            nacks: asks.then(generator),
+        }
     }
+}
+
+/// What a stream is to its producer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) producer: ProducerKey,
+    pub(crate) encoding: u8,
+    pub(crate) is_rtx: bool,
+    pub(crate) is_video: bool,
+    pub(crate) answers_nacks: bool,
 }
 
 /// What a new transport is made of.
@@ -108,6 +142,8 @@ impl WebRtcTransport {
             is_proved: false,
             addresses: Vec::new(),
             streams: Vec::new(),
+            arrivals: TransportCcRecorder::default(),
+            round_trip: ROUND_TRIP_UNKNOWN,
             producers: Vec::new(),
             consumers: Vec::new(),
             cname: None,
@@ -158,9 +194,13 @@ impl WebRtcTransport {
     }
 
     /// Knows a producer's declared SSRCs from now on, those of retransmissions included.
-    pub(crate) fn bind_declared(&mut self, producer: ProducerKey, encodings: &[Encoding]) {
-        for ssrc in encodings.iter().flat_map(|encoding| [encoding.ssrc, encoding.rtx_ssrc]).flatten() {
-            self.streams.push(Stream::new(ssrc, producer, InboundStream::default()));
+    pub(crate) fn bind_declared(&mut self, key: ProducerKey, producer: &Producer) {
+        for (encoding, it) in (0..).zip(&producer.encodings) {
+            for (ssrc, is_rtx) in [(it.ssrc, false), (it.rtx_ssrc, true)] {
+                let Some(ssrc) = ssrc else { continue };
+                let place = producer.place(key, encoding, is_rtx);
+                self.streams.push(Stream::new(ssrc, place, InboundStream::default()));
+            }
         }
     }
 
@@ -191,7 +231,9 @@ impl WebRtcTransport {
     /// When it wants to be looked at next.
     pub(crate) fn due(&self) -> Option<Instant> {
         let handshake = self.connect.as_ref().and_then(|(_, dtls)| dtls.next_timeout());
-        [handshake, self.ice.next_timeout(), self.reports_at].into_iter().flatten().min()
+        let nacks = self.streams.iter().filter_map(|stream| stream.nacks.as_ref()?.due());
+        let others = [handshake, self.ice.next_timeout(), self.reports_at, self.arrivals.due()];
+        others.into_iter().flatten().chain(nacks).min()
     }
 
     /// Sends a datagram that needs no SRTP, if there is somewhere it may go.

@@ -169,7 +169,7 @@ fn every_way_to_be_wrong_has_its_error() {
         (pli[..11].to_vec(), RtcpError::LengthPastEnd),
         ([sub_packet(0xa1, 206, &[0, 0, 0, 0, 0, 0, 0, 4]), pli.clone()].concat(), RtcpError::PaddingNotLast),
         (sub_packet(0xa1, 206, &[0; 8]), RtcpError::BadPadding),
-        (sub_packet(0xa1, 206, &[0, 0, 0, 3]), RtcpError::BadPadding),
+        (sub_packet(0xa1, 206, &[0, 0, 0, 3]), RtcpError::FeedbackTooShort),
         (sub_packet(0xa1, 206, &[0, 0, 0, 8]), RtcpError::BadPadding),
         (sub_packet(0xa1, 206, &[]), RtcpError::BadPadding),
         (sub_packet(0x80, 200, &[0; 20]), RtcpError::SenderReportTooShort),

@@ -6,9 +6,9 @@ use super::{RtcpError, feedback_sources};
 /// Most packets one feedback message may speak of: the whole walk over a datagram stays short.
 pub const MAX_STATUSES: u16 = 8192;
 
-const NOT_RECEIVED: u8 = 0;
-const SMALL_DELTA: u8 = 1;
-const LARGE_DELTA: u8 = 2;
+pub(super) const NOT_RECEIVED: u8 = 0;
+pub(super) const SMALL_DELTA: u8 = 1;
+pub(super) const LARGE_DELTA: u8 = 2;
 
 /// When packets of a transport arrived.
 #[derive(Clone, Copy, Debug)]

@@ -118,14 +118,14 @@ fn count_of<T>(elements: &[T]) -> Result<u8, WriteError> {
     }
 }
 
-fn start(out: &mut [u8], packet_type: u8, count: u8) -> Result<Writer<'_>, WriteError> {
+pub(super) fn start(out: &mut [u8], packet_type: u8, count: u8) -> Result<Writer<'_>, WriteError> {
     let mut writer = Writer::new(out);
     writer.put(&[0x80 | count, packet_type, 0, 0])?;
     Ok(writer)
 }
 
 /// Fills in the length: words after the first.
-fn finish(mut writer: Writer<'_>) -> Result<usize, WriteError> {
+pub(super) fn finish(mut writer: Writer<'_>) -> Result<usize, WriteError> {
     let words = u16::try_from(writer.len() / 4 - 1).map_err(|_| WriteError::TooManyElements)?;
     writer.patch_u16(2, words)?;
     Ok(writer.len())

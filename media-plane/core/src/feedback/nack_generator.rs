@@ -1,0 +1,348 @@
+//! What is missing of a stream that a client sends, and when to ask for it again (RFC 4585
+//! section 6.2.1).
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// Missing packets of one stream that are remembered. Who lacks more needs a key frame.
+pub(crate) const MISSING_MAX: usize = 1000;
+/// Packets asked for in one message: so many fit, however far they lie apart, into 1300 bytes.
+pub(crate) const ASKED_PER_MESSAGE: usize = 320;
+
+/// A packet that is late by less was overtaken, not lost.
+const REORDERING_MAX: Duration = Duration::from_millis(20);
+/// Nor is one that fewer packets overtook.
+const OVERTAKEN_BY: u64 = 3;
+/// The sender needs a moment of its own, and round trips are measured coarsely.
+const REPEAT_AFTER_MIN: Duration = Duration::from_millis(40);
+const TRIES_MAX: u8 = 10;
+/// Afterwards receivers will have played on without it.
+const VIDEO_AGE_MAX: Duration = Duration::from_secs(2);
+const AUDIO_AGE_MAX: Duration = Duration::from_secs(1);
+
+#[derive(Debug)]
+pub(crate) struct NackGenerator {
+    age_max: Duration,
+    highest: Option<u64>,
+    /// Packets that were the highest when they came.
+    advances: u64,
+    /// Ascending by index.
+    missing: VecDeque<Missing>,
+    /// Nothing is to be done before.
+    due: Option<Instant>,
+    /// The value of `advances` at which the next packet counts as lost at once.
+    lost_at: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Missing {
+    index: u64,
+    noticed: Instant,
+    /// When to ask, unless `lost_at` comes first.
+    due: Instant,
+    /// The value of `advances` at which it counts as lost, and may be asked for the first time.
+    lost_at: u64,
+    tries: u8,
+}
+
+/// So much is missing that it was given up: only a key frame helps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Overwhelmed;
+
+impl NackGenerator {
+    pub(crate) fn video() -> Self {
+        Self::new(VIDEO_AGE_MAX)
+    }
+
+    /// For audio whose parameters ask for it. By default it has none: Opus conceals a loss and
+    /// carries its own repair, and a packet asked for again mostly comes too late.
+    pub(crate) fn audio() -> Self {
+        Self::new(AUDIO_AGE_MAX)
+    }
+
+    fn new(age_max: Duration) -> Self {
+        Self { age_max, highest: None, advances: 0, missing: VecDeque::new(), due: None, lost_at: None }
+    }
+
+    /// `index`: the sender's roll-over counter and sequence number.
+    pub(crate) fn on_packet(&mut self, index: u64, now: Instant) -> Result<(), Overwhelmed> {
+        let Some(highest) = self.highest.filter(|highest| index > *highest) else {
+            self.highest = self.highest.or(Some(index));
+            self.on_retransmission(index);
+            return Ok(());
+        };
+        self.highest = Some(index);
+        self.advances += 1;
+        self.give_up_old(now);
+        let gap = usize::try_from(index - highest - 1).unwrap_or(usize::MAX);
+        if gap > MISSING_MAX - self.missing.len() {
+            self.clear();
+            return Err(Overwhelmed);
+        }
+        if gap > 0 {
+            let (due, lost_at) = (now + REORDERING_MAX, self.advances + OVERTAKEN_BY - 1);
+            let missing = |index| Missing { index, noticed: now, due, lost_at, tries: 0 };
+            self.missing.extend((highest + 1..index).map(missing));
+            self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
+            self.lost_at = self.lost_at.or(Some(lost_at));
+        }
+        if self.lost_at.is_some_and(|lost_at| self.advances >= lost_at) {
+            self.due = Some(self.due.map_or(now, |earlier| earlier.min(now)));
+        }
+        Ok(())
+    }
+
+    /// A packet that was asked for came, by whatever way.
+    pub(crate) fn on_retransmission(&mut self, index: u64) {
+        if let Ok(place) = self.missing.binary_search_by_key(&index, |missing| missing.index) {
+            self.missing.remove(place);
+        }
+        if self.missing.is_empty() {
+            self.clear();
+        }
+    }
+
+    /// When to call [`Self::take`] next.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// The packets to ask for now, ascending, in `out`. If they fill it, more may be due at once.
+    pub(crate) fn take<'a>(&mut self, now: Instant, round_trip: Duration, out: &'a mut [u16]) -> &'a [u16] {
+        if self.due.is_none_or(|due| now < due) {
+            return &[];
+        }
+        self.give_up_old(now);
+        let repeat_at = now + round_trip.max(REPEAT_AFTER_MIN).min(self.age_max);
+        let advances = self.advances;
+        let mut count = 0;
+        let mut due: Option<Instant> = None;
+        let mut lost_at: Option<u64> = None;
+        self.missing.retain_mut(|missing| {
+            if missing.is_due(advances, now)
+                && let Some(place) = out.get_mut(count)
+            {
+                let [.., high, low] = missing.index.to_be_bytes();
+                *place = u16::from_be_bytes([high, low]);
+                count += 1;
+                missing.tries += 1;
+                missing.due = repeat_at;
+            }
+            if missing.tries == TRIES_MAX {
+                return false;
+            }
+            let next = if missing.is_due(advances, now) { now } else { missing.due };
+            due = Some(due.map_or(next, |earlier| earlier.min(next)));
+            if missing.tries == 0 {
+                lost_at = lost_at.or(Some(missing.lost_at));
+            }
+            true
+        });
+        (self.due, self.lost_at) = (due, lost_at);
+        out.get(..count).unwrap_or_default()
+    }
+
+    /// The oldest are in front.
+    fn give_up_old(&mut self, now: Instant) {
+        let is_old = |missing: &Missing| now.saturating_duration_since(missing.noticed) > self.age_max;
+        while self.missing.front().is_some_and(is_old) {
+            self.missing.pop_front();
+        }
+    }
+
+    fn clear(&mut self) {
+        self.missing.clear();
+        self.due = None;
+        self.lost_at = None;
+    }
+}
+
+impl Missing {
+    fn is_due(&self, advances: u64, now: Instant) -> bool {
+        now >= self.due || self.tries == 0 && advances >= self.lost_at
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    const ROUND_TRIP: Duration = Duration::from_millis(100);
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    fn taken(nacks: &mut NackGenerator, now: Instant) -> Vec<u16> {
+        nacks.take(now, ROUND_TRIP, &mut [0; ASKED_PER_MESSAGE]).to_vec()
+    }
+
+    fn with_gap(nacks: &mut NackGenerator, now: Instant) {
+        [10, 13].into_iter().for_each(|index| nacks.on_packet(index, now).unwrap());
+    }
+
+    #[test]
+    fn a_gap_is_asked_for_after_the_reordering_delay_then_once_a_round_trip() {
+        let (mut nacks, start) = (NackGenerator::video(), Instant::now());
+        with_gap(&mut nacks, start);
+        assert_eq!(nacks.due(), Some(start + ms(20)));
+        assert!(taken(&mut nacks, start + ms(19)).is_empty());
+        assert_eq!(taken(&mut nacks, start + ms(20)), [11, 12]);
+        assert_eq!(nacks.due(), Some(start + ms(120)));
+        assert!(taken(&mut nacks, start + ms(119)).is_empty());
+        nacks.on_retransmission(11);
+        assert_eq!(taken(&mut nacks, start + ms(120)), [12]);
+        nacks.on_packet(12, start + ms(130)).unwrap();
+        assert_eq!(nacks.due(), None);
+    }
+
+    #[test]
+    fn three_packets_that_overtook_it_make_a_packet_lost_at_once() {
+        let (mut nacks, start) = (NackGenerator::video(), Instant::now());
+        with_gap(&mut nacks, start);
+        nacks.on_packet(14, start).unwrap();
+        assert!(taken(&mut nacks, start).is_empty());
+        nacks.on_packet(15, start).unwrap();
+        assert_eq!(taken(&mut nacks, start), [11, 12]);
+    }
+
+    #[test]
+    fn what_was_only_overtaken_is_never_asked_for() {
+        let (mut nacks, start) = (NackGenerator::video(), Instant::now());
+        with_gap(&mut nacks, start);
+        [12, 11].into_iter().for_each(|index| nacks.on_packet(index, start + ms(5)).unwrap());
+        assert_eq!(nacks.due(), None);
+        assert!(taken(&mut nacks, start + ms(500)).is_empty());
+    }
+
+    #[test]
+    fn a_packet_is_asked_for_ten_times_at_most() {
+        let (mut nacks, start) = (NackGenerator::video(), Instant::now());
+        with_gap(&mut nacks, start);
+        let mut asked = 0;
+        for at in 0..5_000 {
+            asked += nacks.take(start + ms(at), Duration::ZERO, &mut [0; 8]).len();
+        }
+        assert_eq!((asked, nacks.due()), (2 * usize::from(TRIES_MAX), None));
+    }
+
+    #[test]
+    fn old_packets_are_given_up() {
+        for (mut nacks, age_max) in [(NackGenerator::video(), 2_000), (NackGenerator::audio(), 1_000)] {
+            let start = Instant::now();
+            with_gap(&mut nacks, start);
+            assert_eq!(taken(&mut nacks, start + ms(age_max)).len(), 2);
+            assert!(taken(&mut nacks, start + ms(age_max + 100)).is_empty());
+            assert_eq!(nacks.due(), None);
+        }
+    }
+
+    #[test]
+    fn a_full_list_is_cleared_and_a_key_frame_asked_for() {
+        let (mut nacks, start) = (NackGenerator::video(), Instant::now());
+        nacks.on_packet(0, start).unwrap();
+        nacks.on_packet(1_001, start).unwrap();
+        assert_eq!(nacks.on_packet(1_003, start), Err(Overwhelmed));
+        assert_eq!(nacks.due(), None);
+        assert_eq!(nacks.on_packet(u64::MAX, start), Err(Overwhelmed));
+        assert_eq!(nacks.on_packet(u64::MAX, start), Ok(()));
+    }
+
+    #[test]
+    fn a_short_buffer_leaves_the_rest_due() {
+        let (mut nacks, start) = (NackGenerator::video(), Instant::now());
+        nacks.on_packet(0, start).unwrap();
+        nacks.on_packet(6, start).unwrap();
+        let now = start + ms(20);
+        assert_eq!(nacks.take(now, ROUND_TRIP, &mut [0; 3]), [1, 2, 3]);
+        assert_eq!(nacks.due(), Some(now));
+        assert_eq!(nacks.take(now, ROUND_TRIP, &mut [0; 3]), [4, 5]);
+        assert_eq!(nacks.due(), Some(start + ms(120)));
+    }
+
+    #[derive(Clone, Copy)]
+    struct Expected {
+        noticed: u64,
+        noticed_at_advance: u64,
+        asked: Option<u64>,
+        tries: u8,
+    }
+
+    /// The same rules without caches: every packet is looked at each time.
+    #[derive(Default)]
+    struct Model {
+        highest: Option<u64>,
+        advances: u64,
+        missing: BTreeMap<u64, Expected>,
+    }
+
+    impl Model {
+        fn on_packet(&mut self, index: u64, at: u64) -> Result<(), Overwhelmed> {
+            let highest = *self.highest.get_or_insert(index);
+            if index <= highest {
+                self.missing.remove(&index);
+                return Ok(());
+            }
+            self.highest = Some(index);
+            self.advances += 1;
+            self.give_up(at);
+            let new = Expected { noticed: at, noticed_at_advance: self.advances, asked: None, tries: 0 };
+            self.missing.extend((highest + 1..index).map(|index| (index, new)));
+            if self.missing.len() > MISSING_MAX {
+                self.missing.clear();
+                return Err(Overwhelmed);
+            }
+            Ok(())
+        }
+
+        fn take(&mut self, at: u64) -> Vec<u16> {
+            self.give_up(at);
+            let mut asked = Vec::new();
+            for (index, missing) in &mut self.missing {
+                let is_due = match missing.asked {
+                    Some(last) => at >= last + 100,
+                    None => at >= missing.noticed + 20 || self.advances >= missing.noticed_at_advance + 2,
+                };
+                if is_due {
+                    (missing.asked, missing.tries) = (Some(at), missing.tries + 1);
+                    asked.push(u16::try_from(index & 0xffff).unwrap());
+                }
+            }
+            self.give_up(at);
+            asked
+        }
+
+        fn give_up(&mut self, at: u64) {
+            self.missing.retain(|_, missing| at - missing.noticed <= 2_000 && missing.tries < 10);
+        }
+    }
+
+    proptest! {
+        /// Taken after every step, at whatever `due` says: exactly what the model asks for.
+        #[test]
+        fn it_asks_as_the_model_does(
+            start in prop_oneof![Just(65_000_u64), 0_u64..1 << 40],
+            steps in proptest::collection::vec((0_u64..60, prop_oneof![8 => 1_u64..4, 1 => 1_u64..700], 0_u64..40), 1..300),
+        ) {
+            let (mut nacks, mut model) = (NackGenerator::video(), Model::default());
+            let (origin, mut at, mut index) = (Instant::now(), 0, start);
+            for (passed, ahead, back) in steps {
+                at += passed;
+                let now = origin + ms(at);
+                index += ahead;
+                // Every tenth step or so an old packet comes instead of a new one.
+                let this = if back < 4 { index.saturating_sub(ahead + back) } else { index };
+                prop_assert_eq!(nacks.on_packet(this, now), model.on_packet(this, at));
+                index = nacks.highest.unwrap();
+                prop_assert!(nacks.missing.len() <= MISSING_MAX);
+                let mut out = [0; MISSING_MAX];
+                let due = nacks.due();
+                let asked = nacks.take(now, ROUND_TRIP, &mut out);
+                prop_assert!(asked.is_empty() || due.is_some_and(|due| due <= now));
+                prop_assert_eq!(asked, model.take(at));
+            }
+        }
+    }
+}

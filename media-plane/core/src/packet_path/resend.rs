@@ -1,0 +1,75 @@
+//! What a consumer lost, once more: from the producer's cache, as RTX (RFC 4588), within a budget.
+
+use super::rewrite::{self, Outgoing, Stamp, low, patch_payload};
+use crate::arena::ConsumerKey;
+use crate::codec::vp8;
+use crate::engine::Engine;
+use crate::feedback::rtx_payload;
+use crate::packet::MAX_DATAGRAM;
+use crate::packet::rtp::{FIXED_HEADER, HeaderWriter};
+use crate::room::producer::Codec;
+use std::time::Instant;
+
+/// Header bytes of a retransmission besides our own extensions: those that were passed on.
+const HEADER_LEN: usize = FIXED_HEADER + 4 + 255;
+
+impl Engine {
+    /// Sends again what a consumer asks for, if it was sent to it, is still there, and may be.
+    pub(crate) fn resend(&mut self, key: ConsumerKey, sequences: impl Iterator<Item = u16>, now: Instant) {
+        let stamp = Stamp::new(self.ntp(now), now);
+        for sequence in sequences {
+            match self.resend_one(key, sequence, stamp) {
+                Some(()) => self.counters.resent_packets += 1,
+                None => self.counters.refused_resends += 1,
+            }
+        }
+    }
+
+    fn resend_one(&mut self, key: ConsumerKey, sequence: u16, stamp: Stamp) -> Option<()> {
+        let consumer = self.consumers.get_mut(key).filter(|consumer| !consumer.paused)?;
+        let producer = self.producers.get(consumer.producer)?;
+        let transport = self.transports.get_mut(consumer.transport)?;
+        let sent = consumer.rtx.as_ref()?.sent.resendable(sequence, stamp.at, transport.round_trip)?;
+        let cached = producer.encoding(sent.encoding)?.cache.get(sent.source, stamp.at)?;
+        let mut buffer = [0; MAX_DATAGRAM];
+        let len = rtx_payload::write(&mut buffer, low(sent.index), cached.payload)?;
+        let payload = buffer.get_mut(..len)?;
+        let original = payload.get_mut(rtx_payload::OSN_LEN..)?;
+        let is_vp8 = producer.payload_types.codec_of_router(cached.plain.payload_type) == Some(Codec::Vp8);
+        let descriptor = if is_vp8 { vp8::Descriptor::parse(original) } else { None };
+        if !patch_payload(descriptor, original, consumer) {
+            return None;
+        }
+        let rtx = consumer.rtx.as_mut()?;
+        if !rtx.budget.try_spend(len, stamp.at) {
+            return None;
+        }
+        let index = rtx.next;
+        let outgoing = Outgoing {
+            header: HeaderWriter {
+                marker: sent.marker,
+                payload_type: rtx.payload_type,
+                sequence: low(index),
+                timestamp: sent.timestamp,
+                ssrc: rtx.ssrc,
+            },
+            index,
+            header_len: HEADER_LEN,
+            payload,
+        };
+        let written = rewrite::seal(
+            &outgoing,
+            cached.elements(),
+            &consumer.extensions,
+            transport,
+            &mut self.sends,
+            stamp,
+        );
+        if written == 0 {
+            return None;
+        }
+        rtx.next += 1;
+        rtx.sent.on_resent(sent.index, stamp.at);
+        Some(())
+    }
+}
