@@ -20,8 +20,8 @@ run: tools web ## Build everything and start the server on 127.0.0.1:8080
 
 .PHONY: test
 test: tools test-tools web ## Every test, in Rust and in a real browser
-	cargo test --workspace --locked
 	cargo build --workspace --locked --bins
+	cargo test --workspace --locked
 	$(SETUP)/npm-install.sh $(BROWSER)
 	cd $(BROWSER) && npm test --silent
 
@@ -33,8 +33,9 @@ lint: tools ## Formatting, clippy and the page's types
 	cd $(WEB) && npm run check --silent
 
 .PHONY: bench
-bench: tools ## What a forwarded packet costs, and how long joining takes
-	cargo run --profile bench --locked --package railgun-bench -- $(ARGS)
+bench: tools web ## What a forwarded packet costs, and how long joining takes
+	cargo build --release --locked --package railgun-bench --package railgun
+	target/release/railgun-bench $(or $(ARGS),all)
 
 .PHONY: web
 web: tools ## The page's bundle, which the control-plane serves

@@ -1,16 +1,10 @@
 //! Every setting of the control-plane: its key, its default, and what is allowed.
-//!
-//! A setting comes from a flag, else from the environment (`RAILGUN_` and the key in capitals, dots
-//! as underscores: `media.url` is `RAILGUN_MEDIA_URL`), else from the TOML file, else its default.
-
-mod settings;
-
-pub use settings::{ConfigError, Sources};
+//! `railgun_shared::settings` says where settings come from.
 
 use railgun_shared::ids::ChannelId;
 use railgun_shared::plan::Tier;
+use railgun_shared::settings::{Settings, SettingsError, Sources};
 use railgun_shared::signal::{IceServer, IceTransportPolicy, RtcConfig};
-use settings::Settings;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -19,6 +13,8 @@ use std::path::PathBuf;
 pub struct Config {
     /// `listen`: where the page and the signaling are served.
     pub listen: SocketAddr,
+    /// `operators.listen`: where `/healthz`, `/readyz` and `/metrics` are served; none: nowhere.
+    pub operators_listen: Option<SocketAddr>,
     /// `cors_origins`: origins other than our own whose pages may talk to us.
     pub cors_origins: Vec<String>,
     pub auth: AuthConfig,
@@ -66,6 +62,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            operators_listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 8081))),
             cors_origins: Vec::new(),
             auth: AuthConfig::default(),
             channels: ChannelsConfig { default_tier: Tier::Pro, ..ChannelsConfig::default() },
@@ -87,8 +84,9 @@ const POLICIES: [(&str, IceTransportPolicy); 2] =
     [("all", IceTransportPolicy::All), ("relay", IceTransportPolicy::Relay)];
 
 impl Config {
-    pub const KEYS: [&'static str; 16] = [
+    pub const KEYS: [&'static str; 17] = [
         "listen",
+        "operators.listen",
         "cors_origins",
         "auth.jwks",
         "auth.audience",
@@ -113,13 +111,16 @@ impl Config {
     }
 
     /// This configuration with whatever `sources` set put over it.
-    pub fn with(self, sources: &Sources<'_>) -> Result<Self, ConfigError> {
-        let settings = Settings::gather(&Self::KEYS, sources)?;
+    pub fn with(self, sources: &Sources<'_>) -> Result<Self, SettingsError> {
+        let settings = Settings::gather(&Self::KEYS, &[], sources)?;
         let path = |key| settings.text(key).map(|found| found.map(PathBuf::from));
         Ok(Self {
             listen: settings
                 .parsed("listen", "an address and port such as 127.0.0.1:8080")?
                 .unwrap_or(self.listen),
+            operators_listen: settings
+                .parsed_or_off("operators.listen", "an address and port such as 127.0.0.1:8081, or off")?
+                .unwrap_or(self.operators_listen),
             cors_origins: origins(&settings)?.unwrap_or(self.cors_origins),
             auth: AuthConfig {
                 jwks: path("auth.jwks")?.or(self.auth.jwks),
@@ -157,7 +158,7 @@ impl Config {
     }
 }
 
-fn media_url(settings: &Settings) -> Result<Option<String>, ConfigError> {
+fn media_url(settings: &Settings) -> Result<Option<String>, SettingsError> {
     let Some(url) = settings.text("media.url")? else { return Ok(None) };
     let scheme = url.parse::<axum::http::Uri>().ok().and_then(|uri| uri.scheme_str().map(String::from));
     match scheme.as_deref() {
@@ -166,9 +167,9 @@ fn media_url(settings: &Settings) -> Result<Option<String>, ConfigError> {
     }
 }
 
-fn origins(settings: &Settings) -> Result<Option<Vec<String>>, ConfigError> {
+fn origins(settings: &Settings) -> Result<Option<Vec<String>>, SettingsError> {
     let allowed = "a list of origins such as https://app.example.com";
-    let Some(origins) = settings.list("cors_origins", allowed)? else { return Ok(None) };
+    let Some(origins) = settings.parsed_list("cors_origins", allowed)? else { return Ok(None) };
     let fits = |origin: &String| {
         let rest = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
         rest.is_some_and(|host| !host.is_empty() && host.bytes().all(|b| b.is_ascii_graphic() && b != b'/'))
@@ -180,13 +181,16 @@ fn origins(settings: &Settings) -> Result<Option<Vec<String>>, ConfigError> {
 mod tests {
     use super::*;
 
-    fn load(file: &str, env: &[(&str, &str)], flags: &[(&'static str, &str)]) -> Result<Config, ConfigError> {
+    fn load(
+        file: &str,
+        env: &[(&str, &str)],
+        flags: &[(&'static str, &str)],
+    ) -> Result<Config, SettingsError> {
         let env: BTreeMap<_, _> = env.iter().copied().collect();
         Config::default().with(&Sources {
-            file: Some(file),
+            file: file.parse().unwrap(),
             env: &|name| env.get(name).map(|value| (*value).to_owned()),
             flags: flags.iter().map(|(key, value)| (*key, (*value).to_owned())).collect(),
-            foreign: &["node"],
         })
     }
 
@@ -223,10 +227,11 @@ mod tests {
             ice_servers = [{ urls = ["stun:stun.example.com"] }]
             ice_transport_policy = "relay"
             sfu_endpoint = "sfu"
-            [node]
-            anything = 1
+            [operators]
+            listen = "off"
         "#;
         let config = load(file, &[], &[]).unwrap();
+        assert_eq!(config.operators_listen, None);
         assert_eq!(config.cors_origins, ["https://app.example.com"]);
         assert_eq!(config.auth.audience.as_deref(), Some("a"));
         assert_eq!(config.channels.preset[&ChannelId::new("lobby").unwrap()], Tier::Pro);
@@ -242,6 +247,7 @@ mod tests {
         let cases = [
             ("listen = \"here\"", "listen", "127.0.0.1:8080"),
             ("listen = 80", "listen", "127.0.0.1:8080"),
+            ("operators.listen = \"on\"", "operators.listen", "127.0.0.1:8081, or off"),
             ("cors_origins = [\"*\"]", "cors_origins", "https://app.example.com"),
             ("channels.default_tier = \"gold\"", "channels.default_tier", "free, pro"),
             ("channels.preset = { a = \"gold\" }", "channels.preset", "\"free\" or \"pro\""),

@@ -5,17 +5,21 @@ use crate::config::Config;
 use crate::gateway;
 use crate::http;
 use crate::media_client::NodeLink;
+use crate::metrics::Metrics;
 use crate::placement::Placement;
 use crate::records::Records;
 use crate::session::Registry;
 use anyhow::{Context, bail};
+use axum::Router;
+use axum::serve::ListenerExt;
+use prometheus_client::registry::Registry as MetricsRegistry;
 use railgun_shared::signal::RtcConfig;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use tokio::sync::watch;
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::timeout;
 use tonic::transport::Channel;
 
@@ -31,6 +35,7 @@ pub(crate) struct Services {
     pub(crate) records: Records,
     pub(crate) placement: Placement,
     pub(crate) registry: Registry,
+    pub(crate) metrics: Metrics,
     pub(crate) rtc: RtcConfig,
     pub(crate) sfu_endpoint: Option<String>,
 }
@@ -39,21 +44,31 @@ pub(crate) struct Services {
 #[derive(Debug)]
 pub struct Control {
     local_addr: SocketAddr,
+    operators_addr: Option<SocketAddr>,
     io: socketioxide::SocketIo,
     registry: Registry,
-    stop_http: oneshot::Sender<()>,
-    http: JoinHandle<()>,
+    stop_http: watch::Sender<bool>,
+    http: Vec<JoinHandle<()>>,
     link: JoinHandle<()>,
 }
 
 impl Control {
     /// Binds `config.listen` and serves until [`Control::stop`]. `media` reaches the media node;
-    /// it need not be up yet. `dev_tokens` offers `POST /dev/token`, on loopback only.
-    pub async fn start(config: Config, media: Channel, dev_tokens: bool) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind(config.listen).await.with_context(|| {
-            format!("cannot listen on {}: is something else running there?", config.listen)
-        })?;
+    /// it need not be up yet. `dev_tokens` offers `POST /dev/token`, on loopback only. `scraped` holds
+    /// what else this process has to show at `/metrics`.
+    pub async fn start(
+        config: Config,
+        media: Channel,
+        dev_tokens: bool,
+        mut scraped: MetricsRegistry,
+    ) -> anyhow::Result<Self> {
+        let listener = listen("listen", config.listen).await?;
         let local_addr = listener.local_addr()?;
+        let for_operators = match config.operators_listen {
+            Some(address) => Some(listen("operators.listen", address).await?),
+            None => None,
+        };
+        let operators_addr = for_operators.as_ref().map(TcpListener::local_addr).transpose()?;
 
         let mut keys = TokenKeys::new(config.auth.audience.clone(), config.auth.issuer.clone());
         if let Some(path) = &config.auth.jwks {
@@ -70,31 +85,32 @@ impl Control {
             bail!("auth.jwks is not set: it names the JWKS file whose keys sign the users' tokens");
         }
 
-        let (node, link) = NodeLink::start(media);
+        let metrics = Metrics::new();
+        metrics.register(&mut scraped);
+        let (node, link) = NodeLink::start(media, metrics.link.clone());
         let registry = Registry::default();
         let services = Arc::new(Services {
             keys,
             records: Records::new(&config.channels),
             placement: Placement::single(node.clone()),
             registry: registry.clone(),
+            metrics: metrics.clone(),
             rtc: config.rtc.clone(),
             sfu_endpoint: config.sfu_endpoint.clone(),
         });
         let (layer, io) = gateway::socket_io(services);
         let dev = dev_key.map(|key| http::DevTokens::new(key, &config.auth, local_addr.port()));
-        let app = http::router(&config.cors_origins, node, dev, layer);
+        let app = http::router(&config.cors_origins, node.clone(), dev, layer);
 
-        let (stop_http, stopped) = oneshot::channel::<()>();
-        let http = tokio::spawn(async move {
-            let server = axum::serve(listener, app).with_graceful_shutdown(async {
-                let _ = stopped.await;
-            });
-            if let Err(error) = server.await {
-                tracing::error!(%error, "the HTTP server ended");
-            }
-        });
-        tracing::info!(address = %local_addr, "listening");
-        Ok(Self { local_addr, io, registry, stop_http, http, link })
+        let (stop_http, stopped) = watch::channel(false);
+        let mut http = vec![serve(listener, app, stopped.clone())];
+        if let Some(listener) = for_operators {
+            let sessions = registry.clone();
+            let scraped = http::Scraped { registry: scraped, metrics, sessions, io: io.clone() };
+            http.push(serve(listener, http::operators(node, scraped), stopped));
+        }
+        tracing::info!(address = %local_addr, operators = ?operators_addr, "listening");
+        Ok(Self { local_addr, operators_addr, io, registry, stop_http, http, link })
     }
 
     /// Where it listens; tells the port when the configured one was 0.
@@ -102,19 +118,48 @@ impl Control {
         self.local_addr
     }
 
+    /// Where operators are served, if they are.
+    pub fn operators_addr(&self) -> Option<SocketAddr> {
+        self.operators_addr
+    }
+
     /// Closes every socket, lets every session leave its room, and ends. Takes under 5 s.
     pub async fn stop(self) {
-        let _ = self.stop_http.send(());
+        self.stop_http.send_replace(true);
         if timeout(GOODBYE_TIMEOUT, self.registry.end_all()).await.is_err() {
             tracing::warn!("some sessions did not end in time");
         }
         // A client that does not answer the closing of its socket is not waited for.
-        let abort_http = self.http.abort_handle();
-        let drained = async { tokio::join!(self.io.close(), self.http) };
+        let aborts: Vec<_> = self.http.iter().map(JoinHandle::abort_handle).collect();
+        let drained = async { tokio::join!(self.io.close(), futures::future::join_all(self.http)) };
         if timeout(DRAIN_TIMEOUT, drained).await.is_err() {
-            abort_http.abort();
+            aborts.iter().for_each(AbortHandle::abort);
         }
         self.link.abort();
         tracing::info!("stopped");
     }
+}
+
+async fn listen(key: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("{key} = {address} cannot be listened on: is something else running there?"))
+}
+
+/// Serves until `stopped` is true, and then until what was begun is done.
+fn serve(listener: TcpListener, app: Router, mut stopped: watch::Receiver<bool>) -> JoinHandle<()> {
+    // A reply and the events after it are small; held back for an acknowledgement they are 40 ms late.
+    let listener = listener.tap_io(|connection| {
+        if let Err(error) = connection.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY");
+        }
+    });
+    tokio::spawn(async move {
+        let server = axum::serve(listener, app).with_graceful_shutdown(async move {
+            let _ = stopped.wait_for(|stopped| *stopped).await;
+        });
+        if let Err(error) = server.await {
+            tracing::error!(%error, "an HTTP server ended");
+        }
+    })
 }

@@ -12,10 +12,11 @@ mod control;
 mod gateway;
 mod http;
 pub mod media_client;
+mod metrics;
 mod placement;
 pub mod policy;
 mod records;
 mod session;
 
-pub use config::{Config, ConfigError};
+pub use config::Config;
 pub use control::Control;

@@ -3,12 +3,13 @@
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use prometheus_client::registry::Registry;
 use railgun_control::auth::{Claims, LocalKey};
-use railgun_control::config::Sources;
 use railgun_control::media_client::media_channel;
 use railgun_control::{Config, Control, certs};
 use railgun_shared::ids::UserId;
 use railgun_shared::plan::Tier;
+use railgun_shared::settings::Sources;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -47,6 +48,9 @@ struct Serve {
     /// Address and port of the page and the signaling [default: 127.0.0.1:8080]
     #[arg(long)]
     listen: Option<String>,
+    /// Address and port of /healthz, /readyz and /metrics, or off [default: 127.0.0.1:8081]
+    #[arg(long)]
+    operators_listen: Option<String>,
     /// File of the public keys that users' tokens are signed with.
     #[arg(long)]
     jwks: Option<String>,
@@ -139,7 +143,7 @@ async fn run(serve: Serve) -> anyhow::Result<()> {
         return Ok(());
     }
     let mut terminate = signal(SignalKind::terminate())?;
-    let control = Control::start(config, channel, false).await?;
+    let control = Control::start(config, channel, false, Registry::default()).await?;
     tokio::select! {
         _ = terminate.recv() => {}
         interrupted = tokio::signal::ctrl_c() => interrupted?,
@@ -149,13 +153,11 @@ async fn run(serve: Serve) -> anyhow::Result<()> {
 }
 
 fn load(serve: Serve) -> anyhow::Result<Config> {
-    let read = |path: &Path| {
-        std::fs::read_to_string(path).with_context(|| format!("--config {} cannot be read", path.display()))
-    };
-    let file = serve.config.as_deref().map(read).transpose()?;
+    let file = serve.config.as_deref().map(read).transpose()?.unwrap_or_default();
     let switch = |given: bool| given.then(|| String::from("true"));
     let flags = [
         ("listen", serve.listen),
+        ("operators.listen", serve.operators_listen),
         ("auth.jwks", serve.jwks),
         ("media.url", serve.media_url),
         ("media.ca", serve.media_ca),
@@ -165,12 +167,17 @@ fn load(serve: Serve) -> anyhow::Result<Config> {
         ("channels.create_on_join", switch(serve.create_on_join)),
     ];
     let sources = Sources {
-        file: file.as_deref(),
+        file,
         env: &|name| std::env::var(name).ok(),
         flags: flags.into_iter().filter_map(|(key, value)| Some((key, value?))).collect(),
-        foreign: &[],
     };
     Ok(Config::default().with(&sources)?)
+}
+
+fn read(path: &Path) -> anyhow::Result<toml::Table> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("--config {} cannot be read", path.display()))?;
+    text.parse().with_context(|| format!("{} is not TOML", path.display()))
 }
 
 fn mint(token: Token) -> anyhow::Result<()> {

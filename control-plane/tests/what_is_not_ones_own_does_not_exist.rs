@@ -24,6 +24,7 @@ fn requests(transport: &Value, producer: &Value, consumer: &Value) -> Vec<(&'sta
         json!({"transportId": transport, "kind": "audio", "rtpParameters": {}, "appData": {"source": "mic"}});
     vec![
         ("voice:rtc:connectTransport", json!({"transportId": transport, "dtlsParameters": dtls})),
+        ("voice:rtc:restartIce", json!({"transportId": transport})),
         ("voice:rtc:produce", produce),
         ("voice:rtc:consume", json!({"transportId": transport, "producerId": RANDOM})),
         ("voice:rtc:pauseProducer", json!({"producerId": producer})),

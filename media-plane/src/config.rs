@@ -1,17 +1,10 @@
 //! Every setting of a media node: its key, its default, and what is allowed.
-//!
-//! A setting comes from a flag, else from the environment (`RAILGUN_` and the key in capitals, dots
-//! as underscores: `rtc.port_min` is `RAILGUN_RTC_PORT_MIN`), else from the TOML file, else its
-//! default. `MEDIASOUP_ANNOUNCED_IP` is read where `RAILGUN_ANNOUNCED_ADDRESS` is not set.
-
-mod settings;
-
-pub use settings::{ConfigError, Sources};
+//! `railgun_shared::settings` says where settings come from.
 
 use railgun_media_core::transport::dtls::DtlsVersion;
 use railgun_shared::ids::NodeId;
 use railgun_shared::limits::{RTC_PORT_MAX, RTC_PORT_MIN};
-use settings::Settings;
+use railgun_shared::settings::{Settings, SettingsError, Sources};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -19,6 +12,8 @@ use std::path::PathBuf;
 const WORKERS_DEFAULT_MAX: usize = 4;
 const WORKERS_MAX: usize = 64;
 const ANNOUNCED_MAX: usize = 8;
+/// What operators of mediasoup have set already.
+const ALIASES: [(&str, &str); 1] = [("announced_address", "MEDIASOUP_ANNOUNCED_IP")];
 
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -107,8 +102,8 @@ impl Config {
     ];
 
     /// This configuration with whatever `sources` set put over it.
-    pub fn with(self, sources: &Sources<'_>) -> Result<Self, ConfigError> {
-        let settings = Settings::gather(&Self::KEYS.map(|(key, _)| key), sources)?;
+    pub fn with(self, sources: &Sources<'_>) -> Result<Self, SettingsError> {
+        let settings = Settings::gather(&Self::KEYS.map(|(key, _)| key), &ALIASES, sources)?;
         let config = Self {
             node_id: node_id(&settings)?.unwrap_or(self.node_id),
             announced: settings.parsed_list("announced_address", ANNOUNCED)?.unwrap_or(self.announced),
@@ -133,7 +128,7 @@ impl Config {
     }
 
     /// What no single value shows.
-    fn check(&self, settings: &Settings) -> Result<(), ConfigError> {
+    fn check(&self, settings: &Settings) -> Result<(), SettingsError> {
         let RtcConfig { port_min, port_max, .. } = self.rtc;
         if port_min == 0 {
             return Err(settings.wrong("rtc.port_min", PORT));
@@ -180,13 +175,13 @@ const ANNOUNCED: &str = "1 to 8 IP addresses that clients can reach, not 0.0.0.0
 const WORKERS: &str = "a number from 1 to 64";
 const PORT: &str = "a port from 1 to 65535";
 
-fn node_id(settings: &Settings) -> Result<Option<String>, ConfigError> {
+fn node_id(settings: &Settings) -> Result<Option<String>, SettingsError> {
     let Some(text) = settings.text("node_id")? else { return Ok(None) };
     let allowed = "1 to 64 printable characters";
     NodeId::new(text.clone()).map(|_| Some(text)).map_err(|_| settings.wrong("node_id", allowed))
 }
 
-fn tls_files(settings: &Settings) -> Result<Option<TlsFiles>, ConfigError> {
+fn tls_files(settings: &Settings) -> Result<Option<TlsFiles>, SettingsError> {
     let path = |key| settings.text(key).map(|text| text.map(PathBuf::from));
     match (path("tls.ca")?, path("tls.cert")?, path("tls.key")?) {
         (None, None, None) => Ok(None),

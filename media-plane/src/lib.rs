@@ -12,5 +12,5 @@ pub mod tls;
 pub mod udp;
 mod worker;
 
-pub use config::{Config, ConfigError};
+pub use config::Config;
 pub use node::Node;

@@ -2,8 +2,8 @@
 
 use anyhow::{Context, bail};
 use clap::{Arg, ArgMatches, Command};
-use railgun_media::config::Sources;
 use railgun_media::{Config, Node, tls};
+use railgun_shared::settings::Sources;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_stream::wrappers::TcpListenerStream;

@@ -1,8 +1,14 @@
-//! What a worker has done so far, for `/metrics` in the Prometheus text format.
+//! What the workers have done so far, for `/metrics`.
 
 use crate::udp::SendCounters;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
 use railgun_media_core::{Counters, Engine};
-use std::fmt::Write;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// One worker's numbers. The worker writes them once a second, never on the packet path.
@@ -35,64 +41,58 @@ impl WorkerGauges {
     }
 }
 
-/// A metric: name, type, help, and where its number is.
-type Metric = (&'static str, &'static str, &'static str, fn(&Snapshot) -> u64);
+/// Name, help, and where a worker's number is.
+type Metric = (&'static str, &'static str, fn(&Snapshot) -> u64);
 
-const METRICS: [Metric; 20] = [
-    ("rooms", "gauge", "Rooms", |now| now.rooms),
-    ("sessions", "gauge", "Sessions in rooms", |now| now.sessions),
-    ("forwarded_packets_total", "counter", "Media packets forwarded", |now| now.engine.forwarded_packets),
-    ("dropped_packets_total", "counter", "Media packets a consumer should have got", |now| {
-        now.engine.dropped_packets
-    }),
-    ("unknown_datagrams_total", "counter", "Neither STUN, DTLS, RTP nor RTCP", |now| {
-        now.engine.unknown_datagrams
-    }),
-    ("unknown_addresses_total", "counter", "From an address without an ICE check", |now| {
-        now.engine.unknown_addresses
-    }),
-    ("unknown_streams_total", "counter", "Packets of an undeclared SSRC", |now| now.engine.unknown_streams),
-    ("wrong_payload_types_total", "counter", "Packets of an undeclared payload type", |now| {
-        now.engine.wrong_payload_types
-    }),
-    ("malformed_packets_total", "counter", "Packets that cannot be read", |now| now.engine.malformed_packets),
-    ("unauthentic_packets_total", "counter", "Packets replayed or sealed with another key", |now| {
+const GAUGES: [Metric; 2] =
+    [("rooms", "Rooms", |now| now.rooms), ("sessions", "Sessions in rooms", |now| now.sessions)];
+
+const COUNTERS: [Metric; 20] = [
+    ("forwarded_packets", "Media packets forwarded", |now| now.engine.forwarded_packets),
+    ("dropped_packets", "Media packets that a consumer should have got", |now| now.engine.dropped_packets),
+    ("unknown_datagrams", "Neither STUN, DTLS, RTP nor RTCP", |now| now.engine.unknown_datagrams),
+    ("unknown_addresses", "From an address without an ICE check", |now| now.engine.unknown_addresses),
+    ("unknown_streams", "Packets of an undeclared SSRC", |now| now.engine.unknown_streams),
+    ("wrong_payload_types", "Packets of an undeclared payload type", |now| now.engine.wrong_payload_types),
+    ("malformed_packets", "Packets that cannot be read", |now| now.engine.malformed_packets),
+    ("unauthentic_packets", "Packets replayed or sealed with another key", |now| {
         now.engine.unauthentic_packets
     }),
-    ("unasked_retransmissions_total", "counter", "Retransmissions nobody asked for", |now| {
-        now.engine.unasked_retransmissions
-    }),
-    ("refused_ice_checks_total", "counter", "ICE checks dropped without an answer", |now| {
-        now.engine.refused_checks
-    }),
-    ("key_frame_requests_total", "counter", "Key frames asked of senders", |now| {
-        now.engine.key_frame_requests
-    }),
-    ("dtls_handshakes_total", "counter", "DTLS handshakes completed", |now| now.engine.handshakes_done),
-    ("dtls_handshakes_failed_total", "counter", "DTLS handshakes given up", |now| {
-        now.engine.handshakes_failed
-    }),
-    ("udp_sent_datagrams_total", "counter", "Datagrams the kernel took", |now| now.sends.sent),
-    ("udp_send_calls_total", "counter", "System calls for sending", |now| now.sends.calls),
-    ("udp_send_dropped_total", "counter", "Datagrams dropped at a full socket", |now| now.sends.dropped),
-    ("udp_send_refused_total", "counter", "Datagrams the kernel refused", |now| now.sends.refused),
-    (
-        "udp_receive_overruns_total",
-        "counter",
-        "Datagrams dropped by the kernel before they were read",
-        |now| now.kernel_drops,
-    ),
+    ("resent_packets", "Packets sent again to those who lost them", |now| now.engine.resent_packets),
+    ("refused_resends", "Packets asked for again and not sent", |now| now.engine.refused_resends),
+    ("asked_packets", "Packets asked for again from senders", |now| now.engine.asked_packets),
+    ("refused_ice_checks", "ICE checks dropped without an answer", |now| now.engine.refused_checks),
+    ("key_frame_requests", "Key frames asked of senders", |now| now.engine.key_frame_requests),
+    ("dtls_handshakes", "DTLS handshakes completed", |now| now.engine.handshakes_done),
+    ("dtls_handshakes_failed", "DTLS handshakes given up", |now| now.engine.handshakes_failed),
+    ("udp_sent_datagrams", "Datagrams that the kernel took", |now| now.sends.sent),
+    ("udp_send_calls", "System calls for sending", |now| now.sends.calls),
+    ("udp_send_dropped", "Datagrams dropped at a full socket", |now| now.sends.dropped),
+    ("udp_send_refused", "Datagrams that the kernel refused", |now| now.sends.refused),
+    ("udp_receive_overruns", "Datagrams dropped by the kernel before they were read", |now| now.kernel_drops),
 ];
 
-/// All workers' numbers in the Prometheus text format, version 0.0.4.
-pub(crate) fn render(workers: &[Arc<WorkerGauges>]) -> String {
-    let snapshots: Vec<Snapshot> = workers.iter().map(|gauges| gauges.snapshot()).collect();
-    let mut text = String::new();
-    for (name, kind, help, read) in METRICS {
-        let _ = writeln!(text, "# HELP railgun_media_{name} {help}\n# TYPE railgun_media_{name} {kind}");
-        for (worker, snapshot) in snapshots.iter().enumerate() {
-            let _ = writeln!(text, "railgun_media_{name}{{worker=\"{worker}\"}} {}", read(snapshot));
+/// All workers' numbers, summed at each scrape.
+#[derive(Debug)]
+struct Workers(Vec<Arc<WorkerGauges>>);
+
+impl Collector for Workers {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let snapshots: Vec<Snapshot> = self.0.iter().map(|gauges| gauges.snapshot()).collect();
+        for (name, help, read) in GAUGES {
+            let sum: u64 = snapshots.iter().map(read).sum();
+            let metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            ConstGauge::new(sum).encode(metric)?;
         }
+        for (name, help, read) in COUNTERS {
+            let sum: u64 = snapshots.iter().map(read).sum();
+            let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            ConstCounter::new(sum).encode(metric)?;
+        }
+        Ok(())
     }
-    text
+}
+
+pub(crate) fn register(workers: Vec<Arc<WorkerGauges>>, registry: &mut Registry) {
+    registry.sub_registry_with_prefix("railgun_media").register_collector(Box::new(Workers(workers)));
 }

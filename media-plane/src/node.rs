@@ -2,11 +2,12 @@
 
 use crate::config::Config;
 use crate::health::{self, Health};
-use crate::metrics::WorkerGauges;
+use crate::metrics::{self, WorkerGauges};
 use crate::rpc::{Identity, MediaNodeService, Switchboard};
 use crate::udp::RtcSocket;
 use crate::worker::{self, WorkerHandle};
 use anyhow::Context;
+use prometheus_client::registry::Registry;
 use railgun_media_core::EngineConfig;
 use railgun_media_core::transport::dtls::Certificate;
 use railgun_shared::ids::BootId;
@@ -43,6 +44,7 @@ pub struct Node {
     service: MediaNodeService,
     media_addresses: Vec<SocketAddr>,
     health: Health,
+    gauges: Vec<Arc<WorkerGauges>>,
     stop: watch::Sender<bool>,
     switchboard: JoinHandle<Vec<WorkerHandle>>,
 }
@@ -85,10 +87,16 @@ impl Node {
         Ok(Self {
             service: MediaNodeService::new(identity, inputs),
             media_addresses,
-            health: Health { workers_alive: alive, stop: stopped, gauges },
+            health: Health { workers_alive: alive, stop: stopped },
+            gauges,
             stop,
             switchboard: tokio::spawn(switchboard),
         })
+    }
+
+    /// Shows what this node does wherever `registry` is scraped.
+    pub fn register_metrics(&self, registry: &mut Registry) {
+        metrics::register(self.gauges.clone(), registry);
     }
 
     /// What clients are told to send to, by worker.
@@ -138,7 +146,9 @@ impl Node {
         listener: TcpListener,
     ) -> impl Future<Output = anyhow::Result<()>> + Send + use<> {
         let mut stop = self.health.stop.clone();
-        let app = health::router(self.health.clone());
+        let mut registry = Registry::default();
+        self.register_metrics(&mut registry);
+        let app = health::router(self.health.clone(), registry);
         async move {
             tokio::select! {
                 result = axum::serve(listener, app) => result.context("the health listener"),

@@ -1,10 +1,11 @@
 //! Configuration: who wins, and what a mistake is answered.
 
-use railgun_media::config::{Config, ConfigError, Sources};
+use railgun_media::Config;
+use railgun_shared::settings::{SettingsError, Sources};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-fn load(file: &str, env: &[(&str, &str)], flags: &[(&'static str, &str)]) -> Result<Config, ConfigError> {
+fn load(file: &str, env: &[(&str, &str)], flags: &[(&'static str, &str)]) -> Result<Config, SettingsError> {
     let env: BTreeMap<_, _> = env.iter().copied().collect();
     Config::default().with(&Sources {
         file: file.parse().unwrap(),

@@ -12,3 +12,4 @@ pub mod transport_parameters;
 pub mod ortc;
 pub mod signal;
 pub mod media_rpc;
+pub mod settings;

@@ -3,7 +3,7 @@
 //! Unknown fields are ignored at every depth. Lists and strings are bounded by [`crate::limits`];
 //! `ortc` refuses what exceeds them.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -144,7 +144,8 @@ pub struct RtxParameters {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RtcpParameters {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// An empty one is none: mediasoup-client sends that for simulcast, whose SDP names no source.
+    #[serde(default, deserialize_with = "non_empty", skip_serializing_if = "Option::is_none")]
     pub cname: Option<String>,
     #[serde(default = "yes")]
     pub reduced_size: bool,
@@ -158,6 +159,11 @@ impl Default for RtcpParameters {
 
 fn yes() -> bool {
     true
+}
+
+fn non_empty<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    let text = Option::<String>::deserialize(from)?;
+    Ok(text.filter(|text| !text.is_empty()))
 }
 
 /// Header extensions the node reads or writes, by their URI.
@@ -184,4 +190,17 @@ pub enum StreamType {
     Simple,
     Simulcast,
     Svc,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_cname_is_none() {
+        let read =
+            |cname: &str| serde_json::from_value::<RtcpParameters>(serde_json::json!({ "cname": cname }));
+        assert_eq!(read("").ok().map(|rtcp| rtcp.cname), Some(None));
+        assert_eq!(read("c").ok().map(|rtcp| rtcp.cname), Some(Some("c".to_owned())));
+    }
 }

@@ -47,6 +47,8 @@ fn an_empty_message_inside_a_sound_frame_is_refused() {
         Command::PauseProducer(proto::OfProducer::default()),
         Command::Consume(proto::Consume::default()),
         Command::RequestKeyFrame(proto::OfConsumer::default()),
+        Command::RestartIce(proto::OfTransport::default()),
+        Command::SetPreferredLayers(proto::ConsumerLayers::default()),
     ];
     for command in empty {
         let frame = proto::ControlFrame { command: Some(command), ..control_frames().remove(0) };

@@ -136,10 +136,10 @@ fn capabilities_are_checked_the_same_way() {
 fn an_unsupported_codec_is_not_a_malformed_one() {
     let router = router_rtp_capabilities(&DEFAULT_CODECS, 32_000);
     let mut vp9 = parameters(video());
-    vp9.codecs[0].mime_type = "video/VP9".into();
+    vp9.codecs[0].mime_type = "video/H265".into();
     let refused = ErrorBody::from(producer_mapping(&vp9, &router).unwrap_err());
     assert_eq!(refused.code, ErrorCode::UnsupportedCodec);
-    assert_eq!(refused.details["mimeType"], "video/VP9");
+    assert_eq!(refused.details["mimeType"], "video/H265");
 
     let malformed = ErrorBody::from(with("/mid", json!("")).unwrap_err());
     assert_eq!(malformed.code, ErrorCode::InvalidPayload);

@@ -66,6 +66,8 @@ async fn of_every_request_that_has_both() {
     let dtls = json!({ "role": "client", "fingerprints": fingerprint });
     let payload = json!({ "transportId": transports[0], "dtlsParameters": dtls });
     both(client, events, "voice:rtc:connectTransport", "voice:transportConnected", payload).await;
+    let payload = json!({ "transportId": transports[0] });
+    both(client, events, "voice:rtc:restartIce", "voice:iceRestarted", payload).await;
     let parameters = send_parameters(MediaKind::Audio, "0", 99);
     let payload = json!({
         "transportId": transports[0], "kind": "audio", "rtpParameters": parameters, "appData": { "source": "mic" },

@@ -6,6 +6,7 @@ mod garbage_on_the_media_port_changes_nothing;
 mod a_sender_is_told_what_arrived;
 mod a_lost_packet_is_sent_again;
 mod a_paused_producer_is_silent_and_others_see_it;
+mod an_ice_restart_keeps_the_media;
 mod only_the_owner_of_an_id_can_use_it;
 mod requests_out_of_order_are_refused_and_change_nothing;
 mod repeating_a_request_is_safe;

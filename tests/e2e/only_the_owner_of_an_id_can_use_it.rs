@@ -45,9 +45,11 @@ impl Person {
 }
 
 /// Every event that takes an id of an object, the destructive one last.
-const EVENTS: [&str; 11] = [
+const EVENTS: [&str; 13] = [
     "connect the sending transport",
     "connect the receiving transport",
+    "restart ICE of the sending transport",
+    "restart ICE of the receiving transport",
     "produce",
     "consume on a transport",
     "voice:rtc:pauseProducer",
@@ -65,6 +67,7 @@ fn request(event: &str, who: &Person, ids: Ids, heard: ProducerId) -> (&'static 
         let own = who.member.sending.dtls_parameters();
         ("voice:rtc:connectTransport", json!({ "transportId": id, "dtlsParameters": own }))
     };
+    let restart = |id: TransportId| ("voice:rtc:restartIce", json!({ "transportId": id }));
     let produce = |source, ssrc: u32| {
         let parameters = send_parameters(MediaKind::Audio, &format!("m{ssrc}"), ssrc);
         let payload = json!({
@@ -77,6 +80,8 @@ fn request(event: &str, who: &Person, ids: Ids, heard: ProducerId) -> (&'static 
     match event {
         "connect the sending transport" => connect(ids.send),
         "connect the receiving transport" => connect(ids.recv),
+        "restart ICE of the sending transport" => restart(ids.send),
+        "restart ICE of the receiving transport" => restart(ids.recv),
         "produce" => produce(Source::ScreenAudio, 4_000_001),
         // Its source is taken by now: what does not exist must not show that.
         "produce, again" => produce(Source::ScreenAudio, 4_000_002),

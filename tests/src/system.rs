@@ -40,7 +40,7 @@ impl System {
         let address = free_address()?;
         let settings = [
             ("RAILGUN_LISTEN", address.to_string()),
-            ("RAILGUN_HEALTH_LISTEN", free_address()?.to_string()),
+            ("RAILGUN_OPERATORS_LISTEN", "off".to_owned()),
             ("RAILGUN_WORKERS", "2".to_owned()),
         ];
         let mut control = Process::start("railgun", directory.path(), &["--config", &config], &settings)?;
@@ -71,6 +71,7 @@ impl System {
             of_control.iter().map(|(key, file)| (key.as_str(), file.clone())).collect();
         settings.extend([
             ("RAILGUN_LISTEN", address.to_string()),
+            ("RAILGUN_OPERATORS_LISTEN", "off".to_owned()),
             ("RAILGUN_MEDIA_URL", format!("https://{}", media.rpc)),
             ("RAILGUN_AUTH_JWKS", in_directory("token.jwks.json")),
             ("RAILGUN_CHANNELS_CREATE_ON_JOIN", "true".to_owned()),

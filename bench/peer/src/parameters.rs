@@ -1,9 +1,7 @@
 //! What a client offers: payload types and extension ids of its own, unlike the router's.
 
 use railgun_shared::ortc::{self, MediaCodec};
-use railgun_shared::rtp_parameters::{
-    MediaKind, RtpCapabilities, RtpEncodingParameters, RtpParameters,
-};
+use railgun_shared::rtp_parameters::{MediaKind, RtpCapabilities, RtpEncodingParameters, RtpParameters};
 use railgun_shared::signal::Source;
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! `voice:rtc:consume`, `voice:rtc:requestKeyFrame`. Checks: the transport, if one is named, and the
+//! `voice:rtc:consume`, `requestKeyFrame`, `setPreferredLayers`. Checks: the transport, if one is named, and the
 //! consumer are this session's own. The producer is looked up by the node through this session's
 //! room, so one of another room does not exist.
 
@@ -7,7 +7,7 @@ use crate::session::{Answer, Owned, Session};
 use railgun_shared::ids::{ConsumerId, ProducerId, TransportId};
 use railgun_shared::media_rpc::{Command, Reply};
 use railgun_shared::rtp_parameters::RtpCapabilities;
-use railgun_shared::signal::{AppData, ErrorBody, ServerEvent};
+use railgun_shared::signal::{AppData, ConsumerLayers, ErrorBody, ServerEvent};
 
 pub(super) async fn consume(
     session: &mut Session,
@@ -43,6 +43,20 @@ pub(super) async fn request_key_frame(
     match session.ask(command).await? {
         Reply::KeyFrameRequested { consumer } => {
             Ok(ServerEvent::KeyFrameRequested { consumer_id: consumer }.into())
+        }
+        other => Err(unexpected(&other)),
+    }
+}
+
+pub(super) async fn set_preferred_layers(
+    session: &mut Session,
+    consumer: Owned<ConsumerId>,
+    layers: ConsumerLayers,
+) -> Result<Answer, ErrorBody> {
+    let command = Command::SetPreferredLayers { session: session.id, consumer: consumer.id(), layers };
+    match session.ask(command).await? {
+        Reply::PreferredLayersSet { consumer, layers } => {
+            Ok(ServerEvent::PreferredLayersSet { consumer_id: consumer, layers }.into())
         }
         other => Err(unexpected(&other)),
     }

@@ -3,6 +3,8 @@
 //! This is a handler of its own type because socketioxide runs ordinary ones concurrently, one task
 //! for each message, and a request could overtake another.
 
+use crate::control::Services;
+use crate::metrics::Outcome;
 use crate::session::{Ack, Asked, Incoming, Outbox};
 use railgun_shared::limits;
 use railgun_shared::signal::{ClientRequest, ErrorBody, ErrorCode};
@@ -13,6 +15,7 @@ use socketioxide::handler::{self, MessageHandler};
 use socketioxide::socket::Socket;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
 /// Longest name of an event that is repeated in a refusal.
 const EVENT_NAME_CHARS_MAX: usize = 64;
@@ -20,6 +23,7 @@ const EVENT_NAME_CHARS_MAX: usize = 64;
 pub(super) struct Intake {
     requests: mpsc::Sender<Incoming>,
     end: watch::Sender<bool>,
+    services: Arc<Services>,
 }
 
 /// The other side of an [`Intake`]'s queue.
@@ -29,9 +33,9 @@ pub(super) type Requests = mpsc::Receiver<Incoming>;
 pub(super) struct InOrder;
 
 impl Intake {
-    pub(super) fn new(end: watch::Sender<bool>) -> (Self, Requests) {
+    pub(super) fn new(end: watch::Sender<bool>, services: Arc<Services>) -> (Self, Requests) {
         let (requests, queue) = mpsc::channel(limits::REQUESTS_QUEUED_MAX);
-        (Self { requests, end }, queue)
+        (Self { requests, end, services }, queue)
     }
 }
 
@@ -40,6 +44,8 @@ impl MessageHandler<LocalAdapter, InOrder> for Intake {
         let incoming = read(&message, Ack::new(socket.clone(), ack_id));
         if let Err(mpsc::error::TrySendError::Full(refused)) = self.requests.try_send(incoming) {
             let error = ErrorBody::new(ErrorCode::RateLimited, "too many requests wait already");
+            let waited = refused.arrived_at.elapsed();
+            self.services.metrics.answered(&refused.asked.event, Outcome::Refused(error.code), waited);
             let outbox = Outbox::new(SocketRef::from(socket), self.end.clone());
             outbox.refuse_at_once(&refused.asked, &refused.ack, error);
         }
@@ -59,5 +65,5 @@ fn read(message: &handler::Value, ack: Ack) -> Incoming {
         }
     };
     let asked = Asked { event: name.chars().take(EVENT_NAME_CHARS_MAX).collect(), request_id };
-    Incoming { asked, event, ack }
+    Incoming { asked, event, ack, arrived_at: Instant::now() }
 }

@@ -34,6 +34,10 @@ pub(crate) async fn handle(session: &mut Session, event: ClientEvent) -> Result<
             let transport = session.own_transport(transport_id)?;
             transport::connect(session, transport, dtls_parameters).await
         }
+        ClientEvent::RestartIce { transport_id } => {
+            let transport = session.own_transport(transport_id)?;
+            transport::restart_ice(session, transport).await
+        }
         ClientEvent::Produce { transport_id, kind, rtp_parameters, source } => {
             let transport = session.own_transport(transport_id)?;
             produce::produce(session, transport, kind, source, rtp_parameters).await
@@ -61,6 +65,10 @@ pub(crate) async fn handle(session: &mut Session, event: ClientEvent) -> Result<
         ClientEvent::ResumeConsumer { consumer_id } => {
             let consumer = session.own_consumer(consumer_id)?;
             pause_resume::resume_consumer(session, consumer).await
+        }
+        ClientEvent::SetPreferredLayers { consumer_id, layers } => {
+            let consumer = session.own_consumer(consumer_id)?;
+            consume::set_preferred_layers(session, consumer, layers).await
         }
         ClientEvent::RequestKeyFrame { consumer_id } => {
             let consumer = session.own_consumer(consumer_id)?;

@@ -48,6 +48,9 @@ pub(crate) fn room_event(event: RoomEvent) -> Option<ServerEvent> {
         Event::ConsumerClosed { consumer, reason } => {
             ServerEvent::ConsumerClosed { consumer_id: consumer, reason }
         }
+        Event::ConsumerLayers { consumer, layers } => {
+            ServerEvent::ConsumerLayers { consumer_id: consumer, layers }
+        }
         Event::TransportState { transport, ice, dtls } => {
             ServerEvent::TransportState { transport_id: transport, ice, dtls }
         }

@@ -44,8 +44,9 @@ pub(crate) fn socket_io(services: Arc<Services>) -> (SocketIoLayer, SocketIo) {
         .build_layer();
     let of_sessions = services.clone();
     let middleware = async move |socket: SocketRef, TryData(auth): TryData<Value>| {
-        let admitted = admit(&services, auth.as_ref().ok())?;
-        prepare(&socket, admitted);
+        let admitted = admit(&services, auth.as_ref().ok());
+        services.metrics.connected(admitted.as_ref().map(|_| ()).map_err(|message| *message));
+        prepare(&socket, admitted?, services.clone());
         Ok::<(), &'static str>(())
     };
     let connected = async move |socket: SocketRef| start(socket, of_sessions).await;
@@ -54,9 +55,9 @@ pub(crate) fn socket_io(services: Arc<Services>) -> (SocketIoLayer, SocketIo) {
 }
 
 /// The handlers have to stand before the client hears that it is connected: it may ask at once.
-fn prepare(socket: &SocketRef, admitted: Admitted) {
+fn prepare(socket: &SocketRef, admitted: Admitted, services: Arc<Services>) {
     let end = watch::Sender::new(false);
-    let (intake, requests) = Intake::new(end.clone());
+    let (intake, requests) = Intake::new(end.clone(), services);
     socket.on_fallback(intake);
     let gone = end.clone();
     socket.on_disconnect(async move || {

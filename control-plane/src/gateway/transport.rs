@@ -1,6 +1,7 @@
-//! `voice:rtc:getRouterRtpCapabilities`, `voice:rtc:createTransport`, `voice:rtc:connectTransport`.
-//! Checks: a channel was joined; a transport that is connected is this session's own. Repeating is
-//! safe: the node answers with what there is.
+//! `voice:rtc:getRouterRtpCapabilities`, `voice:rtc:createTransport`, `voice:rtc:connectTransport`,
+//! `voice:rtc:restartIce`. Checks: a channel was joined; a transport that is connected or restarted is
+//! this session's own. Repeating is safe: the node answers with what there is, and a restart that the
+//! client never used is replaced by the next.
 
 use super::unexpected;
 use crate::session::{Answer, Owned, Session};
@@ -43,6 +44,18 @@ pub(super) async fn connect(
     match session.ask(command).await? {
         Reply::TransportConnected { transport } => {
             Ok(ServerEvent::TransportConnected { transport_id: transport }.into())
+        }
+        other => Err(unexpected(&other)),
+    }
+}
+
+pub(super) async fn restart_ice(
+    session: &mut Session,
+    transport: Owned<TransportId>,
+) -> Result<Answer, ErrorBody> {
+    match session.ask(Command::RestartIce { session: session.id, transport: transport.id() }).await? {
+        Reply::IceRestarted { transport, ice_parameters } => {
+            Ok(ServerEvent::IceRestarted { transport_id: transport, ice_parameters }.into())
         }
         other => Err(unexpected(&other)),
     }

@@ -1,9 +1,11 @@
-//! The public listener: the page, the signaling beside it, and whether we are well.
+//! The public listener: the page, the signaling beside it, and whether we are well. And the operators'.
 
 mod dev_token;
+mod operators;
 mod page;
 
 pub(crate) use dev_token::DevTokens;
+pub(crate) use operators::{Scraped, operators};
 
 use crate::media_client::NodeLink;
 use axum::Router;

@@ -3,6 +3,7 @@
 //! can overtake anything.
 
 use super::room_table::{Delivery, RoomTable, Route};
+use crate::metrics::LinkMetrics;
 use futures::StreamExt;
 use railgun_shared::ids::SessionId;
 use railgun_shared::media_rpc::wire::proto::media_node_client::MediaNodeClient;
@@ -11,7 +12,7 @@ use railgun_shared::media_rpc::wire::{FromNode, decode_node_frame, encode_comman
 use railgun_shared::media_rpc::{Address, Command, LeaveReason, Reply};
 use railgun_shared::signal::{ErrorBody, ErrorCode};
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_stream::wrappers::ReceiverStream;
@@ -55,7 +56,7 @@ pub struct NodeLink {
 impl NodeLink {
     /// Keeps a control stream to the node at the other end of `channel` until the task is aborted
     /// or the last handle is dropped.
-    pub fn start(channel: Channel) -> (Self, JoinHandle<()>) {
+    pub(crate) fn start(channel: Channel, metrics: LinkMetrics) -> (Self, JoinHandle<()>) {
         let (calls, queue) = mpsc::channel(CALLS_QUEUED_MAX);
         let (state_out, state) = watch::channel(None);
         let link = Link {
@@ -66,6 +67,7 @@ impl NodeLink {
             pending: HashMap::new(),
             last_request: 0,
             left_behind: Vec::new(),
+            metrics,
         };
         (Self { calls, state }, tokio::spawn(link.run()))
     }
@@ -94,6 +96,7 @@ struct Link {
     last_request: u64,
     /// Who was in a room when the stream was lost. The node still has them, if it is the same.
     left_behind: Vec<(SessionId, Address)>,
+    metrics: LinkMetrics,
 }
 
 struct Pending {
@@ -101,6 +104,7 @@ struct Pending {
     ticket: u64,
     address: Address,
     joins: bool,
+    sent_at: Instant,
 }
 
 struct Stream {
@@ -161,6 +165,7 @@ impl Link {
     async fn serve(&mut self, stream: Stream) -> Ended {
         let Stream { node, out, mut frames } = stream;
         self.state.send_replace(Some(node));
+        self.metrics.set_up(true);
         let ended = loop {
             if !self.empty_seats(&out) {
                 break Ended::Lost;
@@ -191,6 +196,7 @@ impl Link {
             }
         };
         self.state.send_replace(None);
+        self.metrics.set_up(false);
         self.lose();
         ended
     }
@@ -216,7 +222,8 @@ impl Link {
         let frame = encode_command(self.last_request, &call.address, &call.command);
         let joins = matches!(call.command, Command::Join(_));
         let NodeCall { address, route, ticket, .. } = call;
-        self.pending.insert(self.last_request, Pending { route, ticket, address, joins });
+        self.pending
+            .insert(self.last_request, Pending { route, ticket, address, joins, sent_at: Instant::now() });
         frame
     }
 
@@ -226,11 +233,14 @@ impl Link {
             Ok(FromNode::Reply { request, reply }) => self.complete(request, reply),
             Err(error) => tracing::error!(%error, "the media node said what cannot be read"),
         }
+        self.metrics.set_rooms(self.rooms.len());
     }
 
     fn complete(&mut self, request: u64, reply: Result<Reply, ErrorBody>) {
         // Replies to the leaves of those left behind are nobody's.
-        let Some(Pending { route, ticket, address, .. }) = self.pending.remove(&request) else { return };
+        let Some(pending) = self.pending.remove(&request) else { return };
+        let Pending { route, ticket, address, sent_at, .. } = pending;
+        self.metrics.replied(sent_at.elapsed());
         match &reply {
             Ok(Reply::Joined(_)) => self.rooms.join(&address, route.clone()),
             Ok(Reply::Left) => self.rooms.leave(&address.channel, route.session),
@@ -242,7 +252,7 @@ impl Link {
     /// The stream is gone: whoever waits is refused, whoever was in a room is told.
     fn lose(&mut self) {
         for pending in std::mem::take(&mut self.pending).into_values() {
-            let Pending { route, ticket, address, joins } = pending;
+            let Pending { route, ticket, address, joins, .. } = pending;
             if joins {
                 self.left_behind.push((route.session, address));
             }
@@ -252,6 +262,7 @@ impl Link {
             self.left_behind.push((route.session, address));
             route.deliver(Delivery::NodeLost);
         }
+        self.metrics.set_rooms(0);
     }
 }
 

@@ -43,6 +43,10 @@ struct Room {
 }
 
 impl RoomTable {
+    pub(super) fn len(&self) -> usize {
+        self.rooms.len()
+    }
+
     pub(super) fn join(&mut self, address: &Address, route: Route) {
         let fresh = || Room { epoch: address.epoch, routes: HashMap::new() };
         let room = self.rooms.entry(address.channel.clone()).or_insert_with(fresh);

@@ -6,6 +6,7 @@ use crate::auth::Identity;
 use crate::control::Services;
 use crate::gateway;
 use crate::media_client::{Delivery, NodeCall, NodeLink, Route, unavailable};
+use crate::metrics::Outcome;
 use crate::policy::entitlement;
 use railgun_shared::ids::{ConsumerId, DeviceId, ProducerId, SessionId, TransportId};
 use railgun_shared::media_rpc::{Address, Command, Event, LeaveReason, Reply};
@@ -31,6 +32,7 @@ pub(crate) struct Incoming {
     pub(crate) asked: Asked,
     pub(crate) event: Result<ClientEvent, ErrorBody>,
     pub(crate) ack: Ack,
+    pub(crate) arrived_at: Instant,
 }
 
 /// A place in a room.
@@ -108,11 +110,12 @@ impl Session {
     }
 
     async fn answer(&mut self, request: Incoming) {
-        let Incoming { asked, event, ack } = request;
+        let Incoming { asked, event, ack, arrived_at } = request;
         let result = match event {
             Ok(event) => gateway::handle(self, event).await,
             Err(error) => Err(error),
         };
+        self.services.metrics.answered(&asked.event, Outcome::of(&result), arrived_at.elapsed());
         self.outbox.answer(&asked, &ack, result).await;
     }
 

@@ -83,10 +83,12 @@ impl Possessions {
             Reply::Joined(_)
             | Reply::Left
             | Reply::TransportConnected { .. }
+            | Reply::IceRestarted { .. }
             | Reply::ProducerPaused { .. }
             | Reply::ProducerResumed { .. }
             | Reply::ConsumerPaused { .. }
             | Reply::ConsumerResumed { .. }
+            | Reply::PreferredLayersSet { .. }
             | Reply::KeyFrameRequested { .. }
             | Reply::StateUpdated(_) => {}
         }

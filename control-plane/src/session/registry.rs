@@ -44,6 +44,10 @@ impl Registry {
         Some(Registered { inner: self.inner.clone(), user: user.clone() })
     }
 
+    pub(crate) fn count(&self) -> usize {
+        *self.inner.total.borrow()
+    }
+
     /// True once every session has to end.
     pub(crate) fn stopping(&self) -> watch::Receiver<bool> {
         self.inner.stopping.subscribe()

@@ -6,6 +6,7 @@ pub mod node;
 
 use client::Client;
 use node::FakeNode;
+use prometheus_client::registry::Registry;
 use railgun_control::{Config, Control};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -17,6 +18,7 @@ use tonic::transport::Endpoint;
 pub struct Harness {
     pub node: FakeNode,
     pub address: SocketAddr,
+    pub operators: SocketAddr,
     control: Option<Control>,
 }
 
@@ -25,9 +27,11 @@ impl Harness {
         let node = FakeNode::start().await;
         let mut config = Config::standalone();
         config.listen = "127.0.0.1:0".parse().unwrap();
+        config.operators_listen = Some(config.listen);
         let channel = Endpoint::from_shared(format!("http://{}", node.address)).unwrap().connect_lazy();
-        let control = Control::start(config, channel, true).await.unwrap();
-        let harness = Self { node, address: control.local_addr(), control: Some(control) };
+        let control = Control::start(config, channel, true, Registry::default()).await.unwrap();
+        let (address, operators) = (control.local_addr(), control.operators_addr().unwrap());
+        let harness = Self { node, address, operators, control: Some(control) };
         harness.until_ready(true).await;
         harness
     }

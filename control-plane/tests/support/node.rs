@@ -47,6 +47,8 @@ impl FakeNode {
     }
 
     pub async fn start_with_tls(tls: ServerTlsConfig) -> Self {
+        // A build of the whole workspace has two providers, and rustls chooses neither.
+        _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         Self::serve_by(tonic::transport::Server::builder().tls_config(tls).unwrap()).await
     }
 
@@ -106,6 +108,13 @@ impl FakeNode {
             Command::ConnectTransport { transport, .. } => {
                 Reply::TransportConnected { transport: *transport }
             }
+            Command::SetPreferredLayers { consumer, layers, .. } => {
+                Reply::PreferredLayersSet { consumer: *consumer, layers: *layers }
+            }
+            Command::RestartIce { transport, .. } => Reply::IceRestarted {
+                transport: *transport,
+                ice_parameters: transport_parameters().ice_parameters,
+            },
             Command::Produce { kind, source, .. } => {
                 Reply::Produced { producer: ProducerId::from_bits(self.bits()), kind: *kind, source: *source }
             }

@@ -6,6 +6,7 @@ mod settings;
 
 use anyhow::Context;
 use hyper_util::rt::TokioIo;
+use prometheus_client::registry::Registry;
 use railgun_control::Control;
 use railgun_media::Node;
 use std::io;
@@ -36,7 +37,9 @@ async fn main() -> anyhow::Result<()> {
     let node = Node::start(media)?;
     let (channel, incoming) = link();
     let serving = tokio::spawn(node.serve_rpc(incoming, None));
-    let control = match Control::start(control, channel, true).await {
+    let mut scraped = Registry::default();
+    node.register_metrics(&mut scraped);
+    let control = match Control::start(control, channel, true, scraped).await {
         Ok(control) => control,
         Err(error) => {
             node.stop().await;

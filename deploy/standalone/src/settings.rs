@@ -3,6 +3,7 @@
 
 use anyhow::{Context, bail};
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use railgun_shared::settings::Sources;
 use toml::{Table, Value};
 
 enum Plane {
@@ -12,8 +13,14 @@ enum Plane {
 use Plane::{Control, Media};
 
 /// Flag, whose setting it is, its key there, and what it means.
-const FLAGS: [(&str, Plane, &str, &str); 10] = [
+const FLAGS: [(&str, Plane, &str, &str); 11] = [
     ("listen", Control, "listen", "Where the page and the signaling are served [127.0.0.1:8080]"),
+    (
+        "operators-listen",
+        Control,
+        "operators.listen",
+        "Where /healthz, /readyz and /metrics are served, or off [127.0.0.1:8081]",
+    ),
     ("channel-tier", Control, "channels.default_tier", "Tier of channels made by joining: free, pro [pro]"),
     ("jwks", Control, "auth.jwks", "File of the public keys that users' tokens are signed with"),
     (
@@ -53,17 +60,12 @@ pub(crate) fn load(flags: &ArgMatches) -> anyhow::Result<(railgun_control::Confi
         let ours = FLAGS.iter().filter(move |(_, plane, _, _)| wanted(plane));
         ours.filter_map(|(flag, _, key, _)| Some((*key, flags.get_one::<String>(flag)?.clone()))).collect()
     };
-    let control = railgun_control::Config::standalone().with(&railgun_control::config::Sources {
-        file: Some(&control_file.to_string()),
-        env: &env,
-        flags: given(|plane| matches!(plane, Control)),
-        foreign: &[],
-    })?;
-    let media = railgun_media::Config::default().with(&railgun_media::config::Sources {
-        file: media_file,
-        env: &env,
-        flags: given(|plane| matches!(plane, Media)),
-    })?;
+    let flags_of_control = given(|plane| matches!(plane, Control));
+    let flags_of_media = given(|plane| matches!(plane, Media));
+    let control = Sources { file: control_file, env: &env, flags: flags_of_control };
+    let media = Sources { file: media_file, env: &env, flags: flags_of_media };
+    let control = railgun_control::Config::standalone().with(&control)?;
+    let media = railgun_media::Config::default().with(&media)?;
     Ok((control, media))
 }
 

@@ -1,7 +1,7 @@
 //! The binary, from the line it prints to its end.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -31,7 +31,9 @@ fn http_get(address: &str, path: &str) -> std::io::Result<String> {
 
 #[test]
 fn one_process_serves_both_planes_and_stops_on_sigterm() {
-    let flags = ["--listen", "127.0.0.1:0", "--rtc-port-min", "24000", "--rtc-port-max", "24099"];
+    let operators = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let mut flags = vec!["--listen", "127.0.0.1:0", "--rtc-port-min", "24000", "--rtc-port-max", "24099"];
+    flags.extend(["--operators-listen", &operators]);
     let mut server = Running(railgun(&flags).stdout(Stdio::piped()).spawn().unwrap());
     let mut line = String::new();
     BufReader::new(server.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -45,6 +47,14 @@ fn one_process_serves_both_planes_and_stops_on_sigterm() {
         assert!(Instant::now() < deadline, "never ready");
         std::thread::sleep(Duration::from_millis(20));
     }
+
+    let well = http_get(&operators, "/healthz").unwrap();
+    assert!(well.starts_with("HTTP/1.1 200"), "{well}");
+    let scraped = http_get(&operators, "/metrics").unwrap();
+    for line in ["railgun_control_node_up 1\n", "railgun_control_sockets 0\n", "railgun_media_rooms 0\n"] {
+        assert!(scraped.contains(line), "{line} is not in {scraped}");
+    }
+    assert!(scraped.trim_end().ends_with("# EOF"), "{scraped}");
 
     let terminated = Instant::now();
     assert!(Command::new("kill").args(["-TERM", &server.0.id().to_string()]).status().unwrap().success());
@@ -62,6 +72,7 @@ fn one_process_serves_both_planes_and_stops_on_sigterm() {
 fn a_wrong_flag_is_told_with_its_key_by_the_plane_that_knows_it() {
     let cases = [
         (["--listen", "here"], "listen = \"here\" (from a flag)"),
+        (["--operators-listen", "on"], "operators.listen = \"on\" (from a flag)"),
         (["--channel-tier", "gold"], "channels.default_tier = \"gold\""),
         (["--rtc-port-min", "0"], "rtc.port_min = \"0\""),
         (["--announced-address", "0.0.0.0"], "announced_address = \"0.0.0.0\""),

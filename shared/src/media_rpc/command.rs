@@ -3,7 +3,7 @@
 use crate::ids::{ChannelId, ConsumerId, DeviceId, ProducerId, SessionId, TransportId, UserId};
 use crate::plan::{Permissions, RoomLimits};
 use crate::rtp_parameters::{MediaKind, RtpCapabilities, RtpParameters};
-use crate::signal::{Source, StateUpdate};
+use crate::signal::{ConsumerLayers, Source, StateUpdate};
 use crate::transport_parameters::{DtlsParameters, TransportDirection};
 use std::time::SystemTime;
 
@@ -61,6 +61,16 @@ pub enum Command {
         transport: TransportId,
         dtls: DtlsParameters,
     },
+    /// New ICE credentials for a transport; DTLS and media go on.
+    SetPreferredLayers {
+        session: SessionId,
+        consumer: ConsumerId,
+        layers: ConsumerLayers,
+    },
+    RestartIce {
+        session: SessionId,
+        transport: TransportId,
+    },
     Produce {
         session: SessionId,
         transport: TransportId,
@@ -113,6 +123,8 @@ impl Command {
             Self::Leave { session, .. }
             | Self::CreateTransport { session, .. }
             | Self::ConnectTransport { session, .. }
+            | Self::SetPreferredLayers { session, .. }
+            | Self::RestartIce { session, .. }
             | Self::Produce { session, .. }
             | Self::PauseProducer { session, .. }
             | Self::ResumeProducer { session, .. }

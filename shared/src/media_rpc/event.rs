@@ -2,7 +2,7 @@
 
 use crate::ids::{ChannelId, ConsumerId, ProducerId, SessionId, TransportId, UserId};
 use crate::rtp_parameters::MediaKind;
-use crate::signal::{Participant, Source};
+use crate::signal::{ConsumerLayers, Participant, Source};
 use crate::transport_parameters::{DtlsState, IceState};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +63,11 @@ pub enum Event {
     ConsumerClosed {
         consumer: ConsumerId,
         reason: String,
+    },
+    /// Which layers a consumer gets from now on; none until the next key frame.
+    ConsumerLayers {
+        consumer: ConsumerId,
+        layers: Option<ConsumerLayers>,
     },
     TransportState {
         transport: TransportId,

@@ -2,8 +2,8 @@
 
 use crate::ids::{ConsumerId, ProducerId, SessionId, TransportId, UserId};
 use crate::rtp_parameters::{MediaKind, RtpParameters, StreamType};
-use crate::signal::{Participant, Source, StateUpdate};
-use crate::transport_parameters::{TransportDirection, TransportParameters};
+use crate::signal::{ConsumerLayers, Participant, Source, StateUpdate};
+use crate::transport_parameters::{IceParameters, TransportDirection, TransportParameters};
 
 /// The room as it stood when the reply was made; events with a higher `room_seq` change it.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +38,10 @@ pub enum Reply {
     TransportConnected {
         transport: TransportId,
     },
+    IceRestarted {
+        transport: TransportId,
+        ice_parameters: IceParameters,
+    },
     Produced {
         producer: ProducerId,
         kind: MediaKind,
@@ -58,6 +62,10 @@ pub enum Reply {
     },
     ConsumerResumed {
         consumer: ConsumerId,
+    },
+    PreferredLayersSet {
+        consumer: ConsumerId,
+        layers: ConsumerLayers,
     },
     KeyFrameRequested {
         consumer: ConsumerId,

@@ -16,7 +16,8 @@ pub enum MediaCodec {
 }
 
 /// What this version advertises.
-pub const DEFAULT_CODECS: [MediaCodec; 2] = [MediaCodec::Opus, MediaCodec::Vp8];
+pub const DEFAULT_CODECS: [MediaCodec; 5] =
+    [MediaCodec::Opus, MediaCodec::Vp8, MediaCodec::Vp9, MediaCodec::H264, MediaCodec::Av1];
 
 impl MediaCodec {
     pub const fn mime_type(self) -> &'static str {

@@ -5,7 +5,7 @@ use crate::ids::{ChannelId, ConsumerId, ProducerId, TransportId};
 use crate::limits;
 use crate::rtp_parameters::{MediaKind, RtpCapabilities, RtpParameters};
 use crate::transport_parameters::{DtlsParameters, TransportDirection};
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::Value;
 
 /// A request with the id that comes back in its reply.
@@ -62,6 +62,13 @@ pub enum ClientEvent {
     RequestKeyFrame {
         consumer_id: ConsumerId,
     },
+    SetPreferredLayers {
+        consumer_id: ConsumerId,
+        layers: ConsumerLayers,
+    },
+    RestartIce {
+        transport_id: TransportId,
+    },
     StateUpdate(StateUpdate),
     Ping {
         sent_at: Value,
@@ -79,6 +86,15 @@ pub struct StateUpdate {
     pub speaking: Option<bool>,
 }
 
+/// The highest layers of a consumer, counted from 0; no temporal layer: all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConsumerLayers {
+    pub spatial_layer: u8,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temporal_layer: Option<u8>,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NetworkType {
@@ -92,7 +108,7 @@ pub enum NetworkType {
 
 impl ClientEvent {
     /// Names of the requests this version answers, in the order of the contract's table.
-    pub const NAMES: [&'static str; 15] = [
+    pub const NAMES: [&'static str; 17] = [
         "voice:join",
         "voice:leave",
         "voice:rtc:getRouterRtpCapabilities",
@@ -106,7 +122,9 @@ impl ClientEvent {
         "voice:rtc:resumeConsumer",
         "voice:rtc:closeProducer",
         "voice:state:update",
+        "voice:rtc:setPreferredLayers",
         "voice:rtc:requestKeyFrame",
+        "voice:rtc:restartIce",
         "voice:ping",
     ];
 }
@@ -172,6 +190,10 @@ fn parse_event(name: &str, payload: &Value) -> Result<ClientEvent, RequestError>
         "voice:rtc:pauseConsumer" => ClientEvent::PauseConsumer { consumer_id: consumer(payload)? },
         "voice:rtc:resumeConsumer" => ClientEvent::ResumeConsumer { consumer_id: consumer(payload)? },
         "voice:rtc:requestKeyFrame" => ClientEvent::RequestKeyFrame { consumer_id: consumer(payload)? },
+        "voice:rtc:setPreferredLayers" => {
+            ClientEvent::SetPreferredLayers { consumer_id: consumer(payload)?, layers: read(payload)? }
+        }
+        "voice:rtc:restartIce" => ClientEvent::RestartIce { transport_id: transport(payload)? },
         "voice:state:update" => ClientEvent::StateUpdate(read(payload)?),
         "voice:ping" => ClientEvent::Ping { sent_at: payload.get("sentAt").cloned().unwrap_or(Value::Null) },
         _ => return Err(RequestError::UnknownEvent),
@@ -229,6 +251,15 @@ struct Consume {
     producer_id: ProducerId,
     #[serde(default, deserialize_with = "absent_if_empty")]
     rtp_capabilities: Option<RtpCapabilities>,
+}
+
+fn transport(payload: &Value) -> Result<TransportId, RequestError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct OfTransport {
+        transport_id: TransportId,
+    }
+    Ok(read::<OfTransport>(payload)?.transport_id)
 }
 
 fn producer(payload: &Value) -> Result<ProducerId, RequestError> {

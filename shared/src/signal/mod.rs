@@ -4,7 +4,7 @@ mod client_event;
 mod error_code;
 mod server_event;
 
-pub use client_event::{ClientEvent, ClientRequest, NetworkType, RequestError, StateUpdate};
+pub use client_event::{ClientEvent, ClientRequest, ConsumerLayers, NetworkType, RequestError, StateUpdate};
 pub use error_code::{ErrorBody, ErrorCode};
 pub use server_event::{
     AppData, ClosedStamp, IceServer, IceTransportPolicy, Participant, ProducerInfo, RoomStamp, RtcConfig,

@@ -1,10 +1,12 @@
 //! Server → client: replies and room events, and the names they travel under.
 
-use super::{ErrorBody, Source};
+use super::{ConsumerLayers, ErrorBody, Source};
 use crate::ids::{ChannelId, ConsumerId, ProducerId, SessionId, TransportId, UserId};
 use crate::plan::{Permissions, RoomLimits};
 use crate::rtp_parameters::{MediaKind, RtpCapabilities, RtpParameters, StreamType};
-use crate::transport_parameters::{DtlsState, IceState, TransportDirection, TransportParameters};
+use crate::transport_parameters::{
+    DtlsState, IceParameters, IceState, TransportDirection, TransportParameters,
+};
 use serde::{Deserialize, Serialize};
 
 /// `appData`: of what the client sent, only the source is relayed.
@@ -128,8 +130,17 @@ pub enum ServerEvent {
     ConsumerResumed {
         consumer_id: ConsumerId,
     },
+    PreferredLayersSet {
+        consumer_id: ConsumerId,
+        #[serde(flatten)]
+        layers: ConsumerLayers,
+    },
     KeyFrameRequested {
         consumer_id: ConsumerId,
+    },
+    IceRestarted {
+        transport_id: TransportId,
+        ice_parameters: IceParameters,
     },
 
     // Replies to the producer's owner, and room events to everybody else (then with `roomSeq`).
@@ -184,6 +195,11 @@ pub enum ServerEvent {
         consumer_id: ConsumerId,
         reason: String,
     },
+    /// What is being forwarded; none while a consumer waits for a key frame or is paused.
+    ConsumerLayers {
+        consumer_id: ConsumerId,
+        layers: Option<ConsumerLayers>,
+    },
     TransportState {
         transport_id: TransportId,
         ice: IceState,
@@ -231,7 +247,9 @@ impl ServerEvent {
             Self::Consumed { .. } => "voice:consumed",
             Self::ConsumerPaused { .. } => "voice:consumerPaused",
             Self::ConsumerResumed { .. } => "voice:consumerResumed",
+            Self::PreferredLayersSet { .. } => "voice:preferredLayersSet",
             Self::KeyFrameRequested { .. } => "voice:keyFrameRequested",
+            Self::IceRestarted { .. } => "voice:iceRestarted",
             Self::ProducerPaused { .. } => "voice:producerPaused",
             Self::ProducerResumed { .. } => "voice:producerResumed",
             Self::ProducerClosed { .. } => "voice:producerClosed",
@@ -240,6 +258,7 @@ impl ServerEvent {
             Self::ParticipantState { .. } => "voice:participant:state",
             Self::NewProducer { .. } => "voice:newProducer",
             Self::ConsumerClosed { .. } => "voice:consumerClosed",
+            Self::ConsumerLayers { .. } => "voice:consumerLayers",
             Self::TransportState { .. } => "voice:rtc:transportState",
             Self::Kicked { .. } => "voice:kicked",
             Self::Rejoin { .. } => "voice:rejoin",

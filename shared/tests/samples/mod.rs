@@ -10,7 +10,9 @@ use railgun_shared::media_rpc::{
 use railgun_shared::ortc::{DEFAULT_CODECS, router_rtp_capabilities};
 use railgun_shared::plan::{Permissions, RoomLimits, Tier};
 use railgun_shared::rtp_parameters::{MediaKind, RtpParameters, StreamType};
-use railgun_shared::signal::{AppData, ErrorBody, ErrorCode, Participant, ProducerInfo, Source, StateUpdate};
+use railgun_shared::signal::{
+    AppData, ConsumerLayers, ErrorBody, ErrorCode, Participant, ProducerInfo, Source, StateUpdate,
+};
 use railgun_shared::transport_parameters::{
     DtlsFingerprint, DtlsParameters, DtlsRole, DtlsState, IceCandidate, IceParameters, IceState,
     TransportDirection, TransportParameters,
@@ -98,6 +100,10 @@ fn state() -> StateUpdate {
     StateUpdate { muted: Some(false), deafened: None, speaking: Some(true) }
 }
 
+fn layers() -> ConsumerLayers {
+    ConsumerLayers { spatial_layer: 2, temporal_layer: None }
+}
+
 pub(crate) fn commands() -> Vec<Command> {
     let (session, producer, consumer, transport) = (session(), producer(), consumer(), transport());
     let capabilities = router_rtp_capabilities(&DEFAULT_CODECS, 32_000);
@@ -124,6 +130,8 @@ pub(crate) fn commands() -> Vec<Command> {
         Command::CreateTransport { session, direction: TransportDirection::Send },
         Command::CreateTransport { session, direction: TransportDirection::Recv },
         Command::ConnectTransport { session, transport, dtls: dtls_parameters() },
+        Command::SetPreferredLayers { session, consumer, layers: layers() },
+        Command::RestartIce { session, transport },
         Command::Produce {
             session,
             transport,
@@ -163,6 +171,8 @@ pub(crate) fn command_ordinal(command: &Command) -> usize {
         Command::ResumeConsumer { .. } => 10,
         Command::RequestKeyFrame { .. } => 11,
         Command::UpdateState { .. } => 12,
+        Command::RestartIce { .. } => 13,
+        Command::SetPreferredLayers { .. } => 14,
     }
 }
 
@@ -179,6 +189,8 @@ pub(crate) fn replies() -> Vec<Reply> {
             parameters: transport_parameters(),
         },
         Reply::TransportConnected { transport },
+        Reply::PreferredLayersSet { consumer, layers: layers() },
+        Reply::IceRestarted { transport, ice_parameters: transport_parameters().ice_parameters },
         Reply::Produced { producer, kind: MediaKind::Audio, source: Source::Mic },
         Reply::ProducerPaused { producer },
         Reply::ProducerResumed { producer },
@@ -216,6 +228,8 @@ pub(crate) fn reply_ordinal(reply: &Reply) -> usize {
         Reply::ConsumerResumed { .. } => 10,
         Reply::KeyFrameRequested { .. } => 11,
         Reply::StateUpdated(_) => 12,
+        Reply::IceRestarted { .. } => 13,
+        Reply::PreferredLayersSet { .. } => 14,
     }
 }
 
@@ -248,6 +262,8 @@ pub(crate) fn events() -> Vec<Event> {
             ice: IceState::Completed,
             dtls: DtlsState::Connecting,
         },
+        Event::ConsumerLayers { consumer: consumer(), layers: Some(layers()) },
+        Event::ConsumerLayers { consumer: consumer(), layers: None },
         Event::Kicked { reason: "replaced".into() },
         Event::RoomClosed,
     ]
@@ -266,6 +282,7 @@ pub(crate) fn event_ordinal(event: &Event) -> usize {
         Event::TransportState { .. } => 8,
         Event::Kicked { .. } => 9,
         Event::RoomClosed => 10,
+        Event::ConsumerLayers { .. } => 11,
     }
 }
 

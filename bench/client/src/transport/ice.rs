@@ -1,7 +1,7 @@
 //! The ICE side: a full, controlling agent with one host candidate, against an ICE-lite server.
 
 use crate::error::ClientError;
-use railgun_shared::transport_parameters::{IceCandidate, TransportParameters};
+use railgun_shared::transport_parameters::{IceCandidate, IceParameters, TransportParameters};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +13,7 @@ use webrtc_ice::candidate::candidate_base::unmarshal_candidate;
 use webrtc_ice::candidate::{Candidate, CandidateType};
 use webrtc_ice::mdns::MulticastDnsMode;
 use webrtc_ice::network_type::NetworkType;
+use webrtc_ice::state::ConnectionState;
 use webrtc_util::Conn;
 
 /// The agent's default of 200 ms would dominate the time to join.
@@ -27,12 +28,11 @@ pub(crate) struct Connected {
 
 /// Runs connectivity checks until a pair works or the time is up.
 pub(crate) async fn connect(remote: &TransportParameters, limit: Duration) -> Result<Connected, ClientError> {
-    let candidates: Vec<&IceCandidate> =
-        remote.ice_candidates.iter().filter(|candidate| candidate.protocol == "udp").collect();
+    let candidates = udp_candidates(remote);
     let first = candidates.first().ok_or_else(|| ClientError::Protocol("no UDP candidate".into()))?;
     let local = route_to(SocketAddr::new(first.address, first.port))?;
     let agent = Agent::new(agent_config(local)).await?;
-    match timeout(limit, check(&agent, remote, &candidates)).await {
+    match timeout(limit, check(&agent, &remote.ice_parameters, &candidates)).await {
         Ok(Ok(conn)) => Ok(Connected { agent, conn }),
         Ok(Err(error)) => {
             _ = agent.close().await;
@@ -43,6 +43,36 @@ pub(crate) async fn connect(remote: &TransportParameters, limit: Duration) -> Re
             Err(ClientError::Timeout("ICE"))
         }
     }
+}
+
+/// Checks again with the node's new credentials, from a new port (RFC 8445 section 9).
+pub(crate) async fn restart(
+    agent: &Agent,
+    remote: &TransportParameters,
+    parameters: &IceParameters,
+    limit: Duration,
+) -> Result<(), ClientError> {
+    let restarting = async {
+        agent.restart(String::new(), String::new()).await?;
+        let connected = Arc::new(Notify::new());
+        let done = connected.clone();
+        agent.on_connection_state_change(Box::new(move |state| {
+            if state == ConnectionState::Connected {
+                done.notify_one();
+            }
+            Box::pin(async {})
+        }));
+        gather(agent, &udp_candidates(remote)).await?;
+        let (ufrag, password) = (parameters.username_fragment.clone(), parameters.password.clone());
+        agent.set_remote_credentials(ufrag, password).await?;
+        connected.notified().await;
+        Ok(())
+    };
+    timeout(limit, restarting).await.map_err(|_| ClientError::Timeout("the ICE restart"))?
+}
+
+fn udp_candidates(remote: &TransportParameters) -> Vec<&IceCandidate> {
+    remote.ice_candidates.iter().filter(|candidate| candidate.protocol == "udp").collect()
 }
 
 fn agent_config(local: IpAddr) -> AgentConfig {
@@ -62,9 +92,17 @@ fn agent_config(local: IpAddr) -> AgentConfig {
 
 async fn check(
     agent: &Agent,
-    remote: &TransportParameters,
+    remote: &IceParameters,
     candidates: &[&IceCandidate],
 ) -> Result<Arc<dyn Conn + Send + Sync>, ClientError> {
+    gather(agent, candidates).await?;
+    // Never cancelled by the channel: the caller's time limit drops the whole future.
+    let (_cancel, cancelled) = mpsc::channel(1);
+    Ok(agent.dial(cancelled, remote.username_fragment.clone(), remote.password.clone()).await?)
+}
+
+/// Opens the local port, and lets the agent know where the node is.
+async fn gather(agent: &Agent, candidates: &[&IceCandidate]) -> Result<(), ClientError> {
     let gathered = Arc::new(Notify::new());
     let done = gathered.clone();
     agent.on_candidate(Box::new(move |candidate| {
@@ -81,10 +119,7 @@ async fn check(
         let candidate: Arc<dyn Candidate + Send + Sync> = Arc::new(unmarshal_candidate(&line)?);
         agent.add_remote_candidate(&candidate)?;
     }
-    // Never cancelled by the channel: the caller's time limit drops the whole future.
-    let (_cancel, cancelled) = mpsc::channel(1);
-    let ice = &remote.ice_parameters;
-    Ok(agent.dial(cancelled, ice.username_fragment.clone(), ice.password.clone()).await?)
+    Ok(())
 }
 
 /// The local address this machine would send from; nothing is sent.

@@ -8,7 +8,7 @@ use super::srtp::SrtpProfile;
 use crate::error::ClientError;
 use crate::rtcp_packets;
 use crate::rtp_checks;
-use railgun_shared::transport_parameters::TransportParameters;
+use railgun_shared::transport_parameters::{IceParameters, TransportParameters};
 use rtp::header::Header;
 use rtp::packet::Packet;
 use std::fmt;
@@ -117,6 +117,15 @@ impl Link {
     pub(crate) async fn send_datagram(&self, bytes: &[u8]) -> Result<(), ClientError> {
         self.conn.send(bytes).await?;
         Ok(())
+    }
+
+    pub(crate) async fn restart_ice(
+        &self,
+        remote: &TransportParameters,
+        parameters: &IceParameters,
+        limit: Duration,
+    ) -> Result<(), ClientError> {
+        ice::restart(&self.agent, remote, parameters, limit).await
     }
 
     pub(crate) fn next_transport_sequence(&self) -> u16 {

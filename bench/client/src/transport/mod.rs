@@ -26,7 +26,7 @@ use railgun_shared::ids::{ProducerId, TransportId};
 use railgun_shared::rtp_parameters::MediaKind;
 use railgun_shared::signal::Source;
 use railgun_shared::transport_parameters::{
-    DtlsParameters, DtlsRole, TransportDirection, TransportParameters,
+    DtlsParameters, DtlsRole, IceParameters, TransportDirection, TransportParameters,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -58,6 +58,12 @@ struct Created {
     transport_id: TransportId,
     #[serde(flatten)]
     parameters: TransportParameters,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Restarted {
+    ice_parameters: IceParameters,
 }
 
 impl Transport {
@@ -102,6 +108,19 @@ impl Transport {
     /// Connects: `connectTransport`, ICE, DTLS. Does nothing if it is connected.
     pub async fn connect(&self) -> Result<(), ClientError> {
         self.link().await.map(drop)
+    }
+
+    /// Asks for new ICE credentials and moves to them, from a new port. DTLS and media go on.
+    ///
+    /// # Errors
+    /// [`ClientError::NotConnected`] before the transport is connected.
+    pub async fn restart_ice(&self) -> Result<(), ClientError> {
+        let inner = &*self.inner;
+        let link = inner.link.get().ok_or(ClientError::NotConnected)?;
+        let payload = json!({ "transportId": inner.id });
+        let reply = inner.client.request("voice:rtc:restartIce", payload).await?;
+        let Restarted { ice_parameters } = read("voice:iceRestarted", &reply)?;
+        link.restart_ice(&inner.remote, &ice_parameters, inner.client.config().handshake_timeout).await
     }
 
     /// Connects if need be, asks for a producer and gives it.

@@ -1,7 +1,7 @@
 //! Commands: the control-plane writes them, the node reads them.
 
 use super::WireError;
-use super::field::{from_json, from_word, id, name, to_json, to_word};
+use super::field::{decode_layers, encode_layers, from_json, from_word, id, name, to_json, to_word};
 use super::proto::{self, control_frame::Command as Message};
 use crate::ids::{ChannelId, ConsumerId, DeviceId, ProducerId, SessionId, UserId};
 use crate::media_rpc::{Address, Command, Grant, JoinRequest, LeaveReason};
@@ -37,6 +37,12 @@ fn encode(command: &Command) -> Message {
                 transport: transport.to_string(),
                 dtls_parameters_json: to_json(dtls),
             })
+        }
+        Command::SetPreferredLayers { consumer, layers, .. } => {
+            Message::SetPreferredLayers(encode_layers(*consumer, Some(*layers)))
+        }
+        Command::RestartIce { transport, .. } => {
+            Message::RestartIce(proto::OfTransport { transport: transport.to_string() })
         }
         Command::Produce { transport, kind, source, rtp_parameters, .. } => {
             Message::Produce(proto::Produce {
@@ -131,6 +137,14 @@ fn decode(session: SessionId, message: Message) -> Result<Command, WireError> {
             transport: id("transport", &connect.transport)?,
             dtls: from_json("dtls_parameters_json", &connect.dtls_parameters_json)?,
         },
+        Message::SetPreferredLayers(of) => {
+            let (consumer, layers) = decode_layers(&of)?;
+            let layers = layers.ok_or(WireError::OutOfRange("spatial"))?;
+            Command::SetPreferredLayers { session, consumer, layers }
+        }
+        Message::RestartIce(of) => {
+            Command::RestartIce { session, transport: id("transport", &of.transport)? }
+        }
         Message::Produce(produce) => Command::Produce {
             session,
             transport: id("transport", &produce.transport)?,

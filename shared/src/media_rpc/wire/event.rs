@@ -1,7 +1,7 @@
 //! Room events: the node writes them, the control-plane reads them.
 
 use super::WireError;
-use super::field::{from_json, from_word, id, name, to_json, to_word};
+use super::field::{decode_layers, encode_layers, from_json, from_word, id, name, to_json, to_word};
 use super::proto::{self, room_event::Event as Message};
 use crate::ids::{ChannelId, ProducerId, SessionId, UserId};
 use crate::media_rpc::{Audience, Event, RoomEvent};
@@ -61,6 +61,9 @@ fn encode(event: Event) -> Message {
         }
         Event::ConsumerClosed { consumer, reason } => {
             Message::ConsumerClosed(proto::ConsumerClosed { consumer: consumer.to_string(), reason })
+        }
+        Event::ConsumerLayers { consumer, layers } => {
+            Message::ConsumerLayers(encode_layers(consumer, layers))
         }
         Event::TransportState { transport, ice, dtls } => Message::TransportState(proto::TransportState {
             transport: transport.to_string(),
@@ -134,6 +137,10 @@ fn decode_event(message: Message) -> Result<Event, WireError> {
         }
         Message::ConsumerClosed(closed) => {
             Event::ConsumerClosed { consumer: id("consumer", &closed.consumer)?, reason: closed.reason }
+        }
+        Message::ConsumerLayers(of) => {
+            let (consumer, layers) = decode_layers(&of)?;
+            Event::ConsumerLayers { consumer, layers }
         }
         Message::TransportState(state) => Event::TransportState {
             transport: id("transport", &state.transport)?,

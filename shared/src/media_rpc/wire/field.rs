@@ -1,7 +1,8 @@
 //! Single fields: identifiers, words of the contract and JSON documents.
 
-use super::WireError;
-use crate::ids::IdError;
+use super::{WireError, proto};
+use crate::ids::{ConsumerId, IdError};
+use crate::signal::ConsumerLayers;
 use serde::de::value::{Error as WordError, StrDeserializer};
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use serde::{Deserialize, Serialize};
@@ -44,4 +45,24 @@ pub(super) fn to_json<T: Serialize>(value: &T) -> String {
 
 pub(super) fn from_json<'a, T: Deserialize<'a>>(field: &'static str, text: &'a str) -> Result<T, WireError> {
     serde_json::from_str(text).map_err(|error| WireError::Json { field, error })
+}
+
+pub(super) fn encode_layers(consumer: ConsumerId, layers: Option<ConsumerLayers>) -> proto::ConsumerLayers {
+    proto::ConsumerLayers {
+        consumer: consumer.to_string(),
+        spatial: layers.map(|layers| layers.spatial_layer.into()),
+        temporal: layers.and_then(|layers| layers.temporal_layer).map(Into::into),
+    }
+}
+
+pub(super) fn decode_layers(
+    of: &proto::ConsumerLayers,
+) -> Result<(ConsumerId, Option<ConsumerLayers>), WireError> {
+    let layer = |field, layer: Option<u32>| {
+        layer.map(|layer| u8::try_from(layer).map_err(|_| WireError::OutOfRange(field))).transpose()
+    };
+    let temporal_layer = layer("temporal", of.temporal)?;
+    let layers =
+        layer("spatial", of.spatial)?.map(|spatial_layer| ConsumerLayers { spatial_layer, temporal_layer });
+    Ok((id("consumer", &of.consumer)?, layers))
 }

@@ -2,7 +2,7 @@
 
 use super::WireError;
 use super::command::{decode_state, direction, encode_state, of_consumer, of_producer};
-use super::field::{from_json, from_word, id, name, to_json, to_word};
+use super::field::{decode_layers, encode_layers, from_json, from_word, id, name, to_json, to_word};
 use super::proto::{self, reply::Reply as Message};
 use crate::ids::UserId;
 use crate::media_rpc::{ConsumerDescription, Reply, RoomSnapshot};
@@ -36,6 +36,13 @@ fn encode(reply: &Reply) -> Message {
         Reply::TransportConnected { transport } => {
             Message::TransportConnected(proto::OfTransport { transport: transport.to_string() })
         }
+        Reply::PreferredLayersSet { consumer, layers } => {
+            Message::PreferredLayersSet(encode_layers(*consumer, Some(*layers)))
+        }
+        Reply::IceRestarted { transport, ice_parameters } => Message::IceRestarted(proto::IceRestarted {
+            transport: transport.to_string(),
+            ice_parameters_json: to_json(ice_parameters),
+        }),
         Reply::Produced { producer, kind, source } => Message::Produced(proto::Produced {
             producer: producer.to_string(),
             kind: to_word(kind),
@@ -92,6 +99,15 @@ pub(super) fn decode(reply: proto::Reply) -> Result<(u64, Result<Reply, ErrorBod
         Message::TransportConnected(of) => {
             Ok(Reply::TransportConnected { transport: id("transport", &of.transport)? })
         }
+        Message::PreferredLayersSet(of) => {
+            let (consumer, layers) = decode_layers(&of)?;
+            let layers = layers.ok_or(WireError::OutOfRange("spatial"))?;
+            Ok(Reply::PreferredLayersSet { consumer, layers })
+        }
+        Message::IceRestarted(restarted) => Ok(Reply::IceRestarted {
+            transport: id("transport", &restarted.transport)?,
+            ice_parameters: from_json("ice_parameters_json", &restarted.ice_parameters_json)?,
+        }),
         Message::Produced(produced) => Ok(Reply::Produced {
             producer: id("producer", &produced.producer)?,
             kind: from_word("kind", &produced.kind)?,

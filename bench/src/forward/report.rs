@@ -1,0 +1,95 @@
+//! The figures of `forward` for people and for machines.
+
+use super::measure::Spread;
+use super::{Media, Options, Row};
+use crate::sink::{Sink, SinkKind};
+use serde_json::{Value, json};
+
+/// Below this the measured core was shared with something else.
+const HELD_MIN: f64 = 0.97;
+/// How far the sink's count may be from what was sent.
+const SEEN_TOLERANCE: f64 = 0.002;
+
+pub(super) fn print_head(sink: &Sink, options: &Options) {
+    if let Some(why) = &sink.missing {
+        println!("No {} sink, plain loopback instead: {why}", name(options.sink));
+    }
+    println!(
+        "Forwarding, ns of CPU per packet sent: {} consumers, AEAD_AES_256_GCM, sink {}, median (min-max) of {} runs",
+        options.consumers,
+        name(sink.kind),
+        options.runs
+    );
+    println!(
+        "{:<16}{:<22}{:<22}{:<20}{:>15}{:>15}",
+        "payload x burst", "engine", "floor", "engine/floor", "packets/s/core", "allocs/packet"
+    );
+}
+
+pub(super) fn print_row(row: &Row) {
+    let whole = |spread: Spread| format!("{:.0} ({:.0}-{:.0})", spread.median, spread.min, spread.max);
+    let ratio = format!("{:.2} ({:.2}-{:.2})", row.ratio.median, row.ratio.min, row.ratio.max);
+    println!(
+        "{:<16}{:<22}{:<22}{:<20}{:>15.0}{:>15.4}",
+        format!("{} {} x {}", media(row), row.scenario.payload, row.scenario.burst),
+        whole(row.engine_ns),
+        whole(row.floor_ns),
+        ratio,
+        1e9 / row.engine_ns.median,
+        row.allocations_per_packet
+    );
+}
+
+/// What speaks against the figures, if anything does.
+pub(super) fn print_doubts(rows: &[Row]) {
+    let held = rows.iter().map(|row| row.core_held).fold(1.0, f64::min);
+    if held < HELD_MIN {
+        println!("Doubtful: the measured core was shared, held for {:.0} % of the time", held * 100.0);
+    }
+    for row in rows.iter().filter(|row| (row.sink_seen - 1.0).abs() > SEEN_TOLERANCE) {
+        let (media, burst, seen) = (media(row), row.scenario.burst, row.sink_seen);
+        println!("Doubtful: {media} x {burst}: the sink counted {seen:.4} of what was sent");
+    }
+}
+
+pub(super) fn json(sink: &Sink, options: &Options, rows: &[Row]) -> Value {
+    let spread = |it: Spread| json!({ "median": it.median, "min": it.min, "max": it.max });
+    let row = |row: &Row| {
+        json!({
+            "media": media(row),
+            "payloadBytes": row.scenario.payload,
+            "burst": row.scenario.burst,
+            "consumers": row.scenario.consumers,
+            "engineNsPerPacket": spread(row.engine_ns),
+            "floorNsPerPacket": spread(row.floor_ns),
+            "ratio": spread(row.ratio),
+            "packetsPerSecondPerCore": 1e9 / row.engine_ns.median,
+            "allocationsPerPacket": row.allocations_per_packet,
+            "sinkSeen": row.sink_seen,
+            "coreHeld": row.core_held,
+        })
+    };
+    json!({
+        "suite": "AEAD_AES_256_GCM",
+        "sink": name(sink.kind),
+        "sinkMissing": sink.missing,
+        "runs": options.runs,
+        "runMs": options.run_ms,
+        "scenarios": rows.iter().map(row).collect::<Vec<_>>(),
+    })
+}
+
+fn media(row: &Row) -> &'static str {
+    match row.scenario.media {
+        Media::Video => "video",
+        Media::Audio => "audio",
+    }
+}
+
+fn name(sink: SinkKind) -> &'static str {
+    match sink {
+        SinkKind::Tun => "tun",
+        SinkKind::Veth => "veth",
+        SinkKind::Loopback => "loopback",
+    }
+}

@@ -1,0 +1,131 @@
+//! The server that is measured: one that we start and end, and tokens for it.
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+const READY_TIMEOUT: Duration = Duration::from_secs(20);
+const READY_POLL: Duration = Duration::from_millis(20);
+const HTTP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A running `railgun`, which ends with the value.
+#[derive(Debug)]
+pub(crate) struct Server {
+    child: Child,
+    address: String,
+}
+
+impl Server {
+    /// Starts `binary`, or the `railgun` beside this program, on a free port.
+    pub(crate) fn start(binary: Option<&Path>) -> Result<Self> {
+        let binary = binary.map_or_else(beside_us, |path| Ok(path.to_owned()))?;
+        let mut child = Command::new(&binary)
+            .args(["--listen", "127.0.0.1:0", "--operators-listen", "off"])
+            .env("RUST_LOG", "warn")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("{} does not start", binary.display()))?;
+        let stdout = child.stdout.take().context("no pipe")?;
+        let mut server = Self { child, address: String::new() };
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line)?;
+        let address = line.strip_prefix("Open http://").and_then(|rest| rest.split('/').next());
+        server.address = address
+            .with_context(|| format!("{} said {line:?} instead of where it is", binary.display()))?
+            .into();
+        let until = Instant::now() + READY_TIMEOUT;
+        while !request(&server.address, "GET", "/readyz", "").is_ok_and(|(status, _)| status == 200) {
+            ensure!(Instant::now() < until, "{} is not ready", binary.display());
+            sleep(READY_POLL);
+        }
+        Ok(server)
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It was asked for nothing that would have to be kept.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Where users' tokens come from.
+#[derive(Debug)]
+pub(crate) enum Tokens {
+    Given(Vec<String>),
+    /// `POST /dev/token` of the server at this URL.
+    Endpoint(String),
+}
+
+impl Tokens {
+    /// A token for user `number`. Of given ones the first is number 0's; the others take turns.
+    pub(crate) fn get(&self, number: usize) -> Result<String> {
+        match self {
+            Self::Given(tokens) => {
+                let (first, others) = tokens.split_first().context("no token")?;
+                let turn = number.checked_sub(1).and_then(|number| number.checked_rem(others.len()));
+                Ok(turn.and_then(|turn| others.get(turn)).unwrap_or(first).clone())
+            }
+            Self::Endpoint(url) => {
+                let address = url.strip_prefix("http://").context("the URL has to begin with http://")?;
+                let wanted = json!({ "userId": format!("bench-{number}"), "tier": "free" }).to_string();
+                let (status, body) = request(address.trim_end_matches('/'), "POST", "/dev/token", &wanted)?;
+                if status != 200 {
+                    bail!("{url}/dev/token answered {status}: give --token");
+                }
+                let answer: Value = serde_json::from_str(&body)?;
+                Ok(answer["token"].as_str().context("an answer without a token")?.to_owned())
+            }
+        }
+    }
+}
+
+fn beside_us() -> Result<PathBuf> {
+    let path = std::env::current_exe()?.with_file_name("railgun");
+    ensure!(
+        path.is_file(),
+        "{} is not there: build it with `cargo build --profile bench --package railgun`, or give --standalone",
+        path.display()
+    );
+    Ok(path)
+}
+
+/// A request without keep-alive; status and body of the answer.
+fn request(address: &str, method: &str, path: &str, body: &str) -> Result<(u16, String)> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(HTTP_TIMEOUT))?;
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
+    let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned());
+    status.zip(body).context("not an HTTP answer")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn given_tokens_take_turns_after_the_first() {
+        let tokens = Tokens::Given(["talker", "a", "b"].map(str::to_owned).to_vec());
+        let got: Vec<String> = (0..4).map(|number| tokens.get(number).unwrap()).collect();
+        assert_eq!(got, ["talker", "a", "b", "a"]);
+    }
+}

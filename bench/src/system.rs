@@ -1,0 +1,120 @@
+//! What a measurement asks of Linux beyond the standard library.
+
+use anyhow::{Context, Result, bail};
+use std::os::fd::AsRawFd;
+use std::process::Command;
+use std::{io, mem, ptr};
+
+/// CPU time that this thread used, in ns.
+pub(crate) fn thread_cpu_ns() -> u64 {
+    // SAFETY: all-zero bytes are a valid timespec.
+    let mut time: libc::timespec = unsafe { mem::zeroed() };
+    // SAFETY: the pointer is to a live timespec, which the kernel fills. The clock exists on every
+    // Linux, so the call cannot fail.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_nsec.unsigned_abs()
+}
+
+/// Keeps the calling thread on one core.
+pub(crate) fn pin_to(core: usize) -> Result<()> {
+    // SAFETY: an all-zero set is an empty one.
+    let mut set: libc::cpu_set_t = unsafe { mem::zeroed() };
+    // SAFETY: `CPU_SET` checks the core against the set's size; the call reads a live set of the
+    // length that is passed with it.
+    let result = unsafe {
+        libc::CPU_SET(core, &mut set);
+        libc::sched_setaffinity(0, size_of_val(&set), &raw const set)
+    };
+    succeeded(result).with_context(|| format!("pinning to core {core}"))
+}
+
+/// Moves the calling thread, and whatever it starts, into a network namespace of its own. It has no
+/// name and ends with the last thread, socket and file in it.
+pub(crate) fn enter_network_namespace() -> Result<()> {
+    // Before anything is changed, for a namespace without its loopback up is of no use.
+    ip("-Version")?;
+    // SAFETY: takes a number, touches no memory.
+    let result = unsafe { libc::unshare(libc::CLONE_NEWNET) };
+    succeeded(result).context("a network namespace, which needs root")?;
+    ip("link set lo up")
+}
+
+/// Moves the calling thread into the network namespace that `namespace` was opened from.
+pub(crate) fn return_to_network_namespace(namespace: &impl AsRawFd) -> Result<()> {
+    // SAFETY: takes two numbers, touches no memory.
+    let result = unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) };
+    succeeded(result).context("back into the first network namespace")
+}
+
+/// Runs iproute2's `ip` in the calling thread's namespace.
+pub(crate) fn ip(arguments: &str) -> Result<()> {
+    let output = Command::new("ip").args(arguments.split(' ')).output().context("ip (package iproute2)")?;
+    if !output.status.success() {
+        bail!("ip {arguments}: {}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(())
+}
+
+/// Sets a socket option that is an int.
+#[allow(clippy::cast_possible_truncation, reason = "an int has four bytes")]
+pub(crate) fn set_option(
+    socket: &impl AsRawFd,
+    level: libc::c_int,
+    option: libc::c_int,
+    value: libc::c_int,
+) -> Result<()> {
+    // SAFETY: the pointer is to a live c_int and the length is its size; the kernel only reads it.
+    let result = unsafe {
+        let pointer = ptr::from_ref(&value).cast::<libc::c_void>();
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            level,
+            option,
+            pointer,
+            size_of::<libc::c_int>() as libc::socklen_t,
+        )
+    };
+    succeeded(result).with_context(|| format!("socket option {option} of level {level}"))
+}
+
+/// Room for what is queued while nobody reads, past the system's limit if we may, else up to it.
+pub(crate) fn widen_buffers(socket: &impl AsRawFd, bytes: libc::c_int) -> Result<()> {
+    for (force, plain) in [(libc::SO_RCVBUFFORCE, libc::SO_RCVBUF), (libc::SO_SNDBUFFORCE, libc::SO_SNDBUF)] {
+        if set_option(socket, libc::SOL_SOCKET, force, bytes).is_err() {
+            set_option(socket, libc::SOL_SOCKET, plain, bytes)?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes the opened `/dev/net/tun` the device `name`, without a packet information header. Returns
+/// whether the device takes runs of datagrams unsplit, as a network card with UDP segmentation does.
+pub(crate) fn make_tun(device: &impl AsRawFd, name: &str) -> Result<bool> {
+    // SAFETY: all-zero bytes are a valid ifreq.
+    let mut request: libc::ifreq = unsafe { mem::zeroed() };
+    // One byte stays zero: the name's end.
+    let room = libc::IFNAMSIZ - 1;
+    for (to, from) in request.ifr_name.iter_mut().take(room).zip(name.bytes()) {
+        *to = libc::c_char::from_ne_bytes([from]);
+    }
+    let flags = libc::IFF_TUN | libc::IFF_NO_PI | libc::IFF_VNET_HDR;
+    request.ifr_ifru.ifru_flags = libc::c_short::try_from(flags).context("TUN flags")?;
+    // SAFETY: TUNSETIFF reads and writes one ifreq, and the pointer is to a live one.
+    let result = unsafe { libc::ioctl(device.as_raw_fd(), libc::TUNSETIFF, &raw mut request) };
+    succeeded(result).context("making the TUN device")?;
+    let offload = |features: libc::c_uint| {
+        // SAFETY: TUNSETOFFLOAD takes a number and touches no memory of ours.
+        let result =
+            unsafe { libc::ioctl(device.as_raw_fd(), libc::TUNSETOFFLOAD, libc::c_ulong::from(features)) };
+        succeeded(result)
+    };
+    if offload(libc::TUN_F_CSUM | libc::TUN_F_USO4 | libc::TUN_F_USO6).is_ok() {
+        return Ok(true);
+    }
+    offload(libc::TUN_F_CSUM).context("checksum offload of the TUN device")?;
+    Ok(false)
+}
+
+fn succeeded(result: libc::c_int) -> io::Result<()> {
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
