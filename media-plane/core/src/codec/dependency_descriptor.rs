@@ -3,6 +3,10 @@
 //!
 //! A descriptor is short because it points into a structure, which comes with the first packet of
 //! each coded video sequence: [`StructureCache`] keeps it, one cache a source stream.
+#![cfg_attr(
+    not(test),
+    expect(dead_code, reason = "receivers are not offered the descriptor, so it is never rewritten for one")
+)]
 
 mod bits;
 mod structure;

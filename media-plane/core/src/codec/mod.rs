@@ -2,7 +2,6 @@
 //!
 //! Everything here looks at one packet's plaintext and allocates nothing, except for a dependency
 //! descriptor's structure, which comes with key frames only.
-#![cfg_attr(not(test), expect(dead_code, reason = "layer selection, which reads it, is not wired yet"))]
 
 pub(crate) mod vp8;
 pub(crate) mod vp9;

@@ -126,14 +126,13 @@ impl Octets<'_> {
     }
 }
 
-/// Whether this payload begins a key frame.
-pub(crate) fn starts_key_frame(payload: &[u8]) -> bool {
-    Descriptor::parse(payload).is_some_and(|descriptor| descriptor.starts_key_frame)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn starts_key_frame(payload: &[u8]) -> bool {
+        Descriptor::parse(payload).is_some_and(|descriptor| descriptor.starts_key_frame)
+    }
     use proptest::prelude::*;
 
     #[test]

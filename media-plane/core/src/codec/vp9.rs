@@ -110,6 +110,7 @@ impl Descriptor {
     }
 
     /// P_DIFF: how many picture ids back each reference is. Of flexible mode only.
+    #[cfg(test)]
     pub(crate) fn reference_diffs(&self) -> &[u8] {
         self.reference_diffs.get(..usize::from(self.references)).unwrap_or_default()
     }

@@ -6,7 +6,9 @@ use crate::feedback::nack_generator::ASKED_PER_MESSAGE;
 use crate::feedback::transport_cc::MESSAGE_MAX;
 use crate::packet::rtcp::{self, Pli, ReportBlock, SenderInfo};
 use crate::room::consumer::Consumer;
+use railgun_shared::media_rpc::{Audience, Event};
 use railgun_shared::rtp_parameters::MediaKind;
+use railgun_shared::signal::ConsumerLayers;
 use std::time::{Duration, Instant};
 
 /// Between two rounds of reports on a transport.
@@ -44,25 +46,43 @@ impl Engine {
         }
     }
 
-    /// Asks for key frames of layers that consumers wait for: one that came up, or one below one
-    /// that went away.
+    /// Asks for the key frame that a consumer needs to get to its layers, if it needs one.
+    pub(crate) fn follow_layers_of(&mut self, key: ConsumerKey, now: Instant) {
+        let Some(consumer) = self.consumers.get(key).filter(|consumer| !consumer.paused) else { return };
+        let Some(producer) = self.producers.get(consumer.producer) else { return };
+        let (key, wanted) = (consumer.producer, consumer.selection.wants_key_frame_of(producer, now));
+        if let Some(encoding) = wanted {
+            self.want_key_frame(key, encoding, now);
+        }
+    }
+
+    /// Brings consumers to layers that came up, and away from those that are gone; and tells each
+    /// session which layers it gets.
     fn follow_layers(&mut self, key: TransportKey, now: Instant) {
         let Some(transport) = self.transports.get(key) else { return };
-        let mut wanted = Vec::new();
-        for key in &transport.producers {
-            let Some(producer) = self.producers.get(*key).filter(|it| it.encodings.len() > 1) else {
-                continue;
-            };
-            let consumers = producer.consumers.iter().filter_map(|key| self.consumers.get(*key));
-            let wanting = consumers.filter(|consumer| !consumer.paused);
-            let encodings = wanting.filter_map(|it| it.selection.wants_key_frame_of(producer, now));
-            wanted.extend(encodings.map(|encoding| (*key, encoding)));
+        for consumer in transport.consumers.clone() {
+            self.follow_layers_of(consumer, now);
+            self.tell_layers(consumer);
         }
-        wanted.sort_unstable();
-        wanted.dedup();
-        for (producer, encoding) in wanted {
-            self.want_key_frame(producer, encoding, now);
+    }
+
+    fn tell_layers(&mut self, key: ConsumerKey) {
+        let Some(consumer) = self.consumers.get_mut(key) else { return };
+        let Some(producer) = self.producers.get(consumer.producer) else { return };
+        if producer.kind != MediaKind::Video {
+            return;
         }
+        let layers = consumer.selection.layers(producer);
+        if layers == consumer.told_layers {
+            return;
+        }
+        consumer.told_layers = layers;
+        let layers = layers.map(|layers| ConsumerLayers {
+            spatial_layer: layers.spatial,
+            temporal_layer: (layers.temporal != u8::MAX).then_some(layers.temporal),
+        });
+        let (room, session, consumer) = (consumer.room, consumer.session, consumer.id);
+        self.tell(room, Audience::Only(session), Event::ConsumerLayers { consumer, layers });
     }
 
     /// Sends the key-frame requests that are due on a transport.

@@ -40,13 +40,20 @@ impl Engine {
             }
             for packet in group {
                 let Some(source) = datagrams.get_mut(packet.order) else { continue };
-                match consumer.selection.judge(producer, packet, stamp.at) {
+                let marker = match consumer.selection.judge(producer, packet, stamp.at) {
                     Verdict::Ignore => continue,
-                    Verdict::Forward => {}
-                    Verdict::Begin => consumer.begin(producer, packet, stamp.at),
-                }
-                if rewrite::send(producer, packet, source.bytes, consumer, transport, &mut self.sends, stamp)
-                {
+                    Verdict::Drop => {
+                        consumer.leave_out(packet);
+                        continue;
+                    }
+                    Verdict::Forward { marker } => marker,
+                    Verdict::Begin { marker } => {
+                        consumer.begin(producer, packet, stamp.at);
+                        marker
+                    }
+                };
+                let out = rewrite::Out { transport, sends: &mut self.sends, stamp };
+                if rewrite::send(producer, packet, marker, source.bytes, consumer, out) {
                     self.counters.forwarded_packets += 1;
                 } else {
                     self.counters.dropped_packets += 1;

@@ -2,7 +2,7 @@
 //! codec says of it.
 
 use crate::arena::{Arena, ProducerKey};
-use crate::codec::{FrameInfo, vp8};
+use crate::codec::{FrameInfo, av1, dependency_descriptor, h264, vp8, vp9};
 use crate::engine::{Counters, Datagram, Engine};
 use crate::feedback::rtx_cache::Plain;
 use crate::feedback::rtx_payload;
@@ -32,6 +32,8 @@ pub(crate) struct Opened {
     pub(crate) clock_rate: u32,
     pub(crate) frame: FrameInfo,
     pub(crate) vp8: Option<vp8::Descriptor>,
+    /// The AV1 dependency descriptor, which says more than the payload.
+    pub(crate) descriptor: Option<dependency_descriptor::Descriptor>,
 }
 
 impl Engine {
@@ -131,12 +133,14 @@ fn open(
         let overwhelmed = stream.nacks.as_mut().is_some_and(|nacks| nacks.on_packet(index, now).is_err());
         (index, payload, overwhelmed)
     };
+    let descriptor = producer.extensions.dependency_descriptor.and_then(|id| header.extension(packet, id));
     let encoding = producer.encoding_mut(place.place().encoding)?;
-    encoding.last_packet = Some(now);
-    let (frame, vp8) = look(codec, packet.get(payload.clone()).unwrap_or_default(), header.marker);
-    if frame.starts_key_frame {
-        encoding.key_frames.on_key_frame();
-    }
+    let descriptor = descriptor.and_then(|data| encoding.structure.read(data).ok());
+    let Look { frame, vp8 } = match &descriptor {
+        Some(descriptor) => Look { frame: descriptor.frame_info(), vp8: None },
+        None => look(codec, packet.get(payload.clone()).unwrap_or_default(), header.marker),
+    };
+    encoding.on_packet(&frame, now);
     let packet = Opened {
         is_video: producer.kind == MediaKind::Video,
         producer: place.producer(),
@@ -149,6 +153,7 @@ fn open(
         clock_rate: codec.clock_rate,
         frame,
         vp8,
+        descriptor,
     };
     Some(Ingested { packet: (!producer.paused).then_some(packet), is_overwhelmed })
 }
@@ -274,14 +279,26 @@ fn restore(
     Some(index)
 }
 
-fn look(codec: MappedCodec, payload: &[u8], marker: bool) -> (FrameInfo, Option<vp8::Descriptor>) {
-    match codec.codec {
-        Codec::Vp8 => match vp8::Descriptor::parse(payload) {
-            Some(descriptor) => (descriptor.frame_info(marker), Some(descriptor)),
-            None => (FrameInfo::default(), None),
-        },
-        Codec::Opus | Codec::Rtx { .. } => (FrameInfo::default(), None),
-    }
+/// What the codec says of a packet.
+#[derive(Default)]
+struct Look {
+    frame: FrameInfo,
+    vp8: Option<vp8::Descriptor>,
+}
+
+fn look(codec: MappedCodec, payload: &[u8], marker: bool) -> Look {
+    let frame = match codec.codec {
+        Codec::Vp8 => {
+            let vp8 = vp8::Descriptor::parse(payload);
+            let frame = vp8.map(|descriptor| descriptor.frame_info(marker));
+            return Look { frame: frame.unwrap_or_default(), vp8 };
+        }
+        Codec::Vp9 => vp9::Descriptor::parse(payload).map(|descriptor| descriptor.frame_info(marker)),
+        Codec::H264 => h264::Payload::parse(payload).map(|payload| payload.frame_info(marker)),
+        Codec::Av1 => av1::Payload::parse(payload).map(|payload| payload.frame_info(marker)),
+        Codec::Opus | Codec::Rtx { .. } => None,
+    };
+    Look { frame: frame.unwrap_or_default(), vp8: None }
 }
 
 impl WebRtcTransport {

@@ -1,6 +1,6 @@
 //! What a consumer lost, once more: from the producer's cache, as RTX (RFC 4588), within a budget.
 
-use super::rewrite::{self, Outgoing, Stamp, low, patch_payload};
+use super::rewrite::{self, Out, Outgoing, Stamp, low, patch_payload};
 use crate::arena::ConsumerKey;
 use crate::codec::vp8;
 use crate::engine::Engine;
@@ -57,14 +57,8 @@ impl Engine {
             header_len: HEADER_LEN,
             payload,
         };
-        let written = rewrite::seal(
-            &outgoing,
-            cached.elements(),
-            &consumer.extensions,
-            transport,
-            &mut self.sends,
-            stamp,
-        );
+        let out = Out { transport, sends: &mut self.sends, stamp };
+        let written = rewrite::seal(&outgoing, cached.elements(), &consumer.extensions, out);
         if written == 0 {
             return None;
         }

@@ -32,6 +32,13 @@ impl Stamp {
     }
 }
 
+/// Where packets go, and when.
+pub(crate) struct Out<'a> {
+    pub(crate) transport: &'a mut WebRtcTransport,
+    pub(crate) sends: &'a mut SendBatch,
+    pub(crate) stamp: Stamp,
+}
+
 /// One outgoing packet, but for its header extensions.
 pub(crate) struct Outgoing<'a> {
     pub(crate) header: HeaderWriter,
@@ -47,12 +54,12 @@ pub(crate) struct Outgoing<'a> {
 pub(crate) fn send(
     producer: &Producer,
     packet: &Opened,
+    marker: bool,
     source: &mut [u8],
     consumer: &mut Consumer,
-    transport: &mut WebRtcTransport,
-    sends: &mut SendBatch,
-    stamp: Stamp,
+    out: Out<'_>,
 ) -> bool {
+    let at = out.stamp.at;
     // Each consumer writes its own values over those of the one before.
     if !patch_payload(packet.vp8, source.get_mut(packet.payload.clone()).unwrap_or_default(), consumer) {
         return false;
@@ -62,7 +69,7 @@ pub(crate) fn send(
     let timestamp = consumer.selection.timestamp(packet.header.timestamp);
     let outgoing = Outgoing {
         header: HeaderWriter {
-            marker: packet.header.marker,
+            marker,
             payload_type: packet.payload_type,
             sequence: low(index),
             timestamp,
@@ -76,17 +83,16 @@ pub(crate) fn send(
         let id = producer.extensions.to_router(id)?;
         Some((id, data))
     });
-    let len = seal(&outgoing, elements, &consumer.extensions, transport, sends, stamp);
+    let len = seal(&outgoing, elements, &consumer.extensions, out);
     if len == 0 {
         return false;
     }
-    consumer.selection.on_sent(timestamp, stamp.at);
-    consumer.sent.count(payload.len(), timestamp, stamp.at);
+    consumer.selection.on_sent(timestamp, at);
+    consumer.sent.count(payload.len(), timestamp, at);
     if let Some(rtx) = &mut consumer.rtx {
         let (source, encoding) = (packet.index, packet.encoding);
-        let marker = packet.header.marker;
         rtx.sent.put(sent_packets::Sent { index, source, encoding, marker, timestamp });
-        rtx.budget.on_sent(len, stamp.at);
+        rtx.budget.on_sent(len, at);
     }
     true
 }
@@ -108,9 +114,7 @@ pub(crate) fn seal<'a>(
     outgoing: &Outgoing<'_>,
     elements: impl Iterator<Item = (u8, &'a [u8])>,
     extensions: &ConsumerExtensions,
-    transport: &mut WebRtcTransport,
-    sends: &mut SendBatch,
-    stamp: Stamp,
+    Out { transport, sends, stamp }: Out<'_>,
 ) -> usize {
     let Some(to) = transport.selected else { return 0 };
     let max = outgoing.header_len + OWN_EXTENSIONS_MAX + outgoing.payload.len() + MAX_RTP_OVERHEAD;

@@ -5,7 +5,7 @@ use crate::codec::vp8::rewriter::Vp8Rewriter;
 use crate::feedback::rtx_budget::RtxBudget;
 use crate::feedback::sent_packets::SentPackets;
 use crate::packet_path::ingest::Opened;
-use crate::packet_path::select::Selection;
+use crate::packet_path::select::{Layers, Selection};
 use crate::packet_path::sequence::SequenceMap;
 use crate::room::producer::Producer;
 use railgun_shared::ids::{ConsumerId, SessionId};
@@ -20,6 +20,8 @@ pub(crate) struct Consumer {
     pub(crate) transport: TransportKey,
     pub(crate) producer: ProducerKey,
     pub(crate) paused: bool,
+    /// The layers that its session was last told of.
+    pub(crate) told_layers: Option<Layers>,
     pub(crate) ssrc: u32,
     pub(crate) cname: String,
     pub(crate) clock_rate: u32,
@@ -40,6 +42,14 @@ impl Consumer {
         self.sequence.interrupt();
         self.vp8.interrupt();
         self.selection.begin(producer, packet, now);
+    }
+
+    /// A packet of a layer that is not forwarded: its numbers leave no gap.
+    pub(crate) fn leave_out(&mut self, packet: &Opened) {
+        self.sequence.leave_out(packet.index);
+        if let Some(descriptor) = &packet.vp8 {
+            self.vp8.drop_frame(descriptor);
+        }
     }
 
     /// Forwarding stops for now; video goes on with the next key frame.

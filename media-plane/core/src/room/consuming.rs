@@ -5,14 +5,14 @@ use super::refusal;
 use crate::arena::{ConsumerKey, ProducerKey, RoomKey, TransportKey};
 use crate::codec::vp8::rewriter::Vp8Rewriter;
 use crate::engine::Engine;
-use crate::packet_path::select::Selection;
+use crate::packet_path::select::{Layers, Selection};
 use crate::packet_path::sequence::SequenceMap;
 use railgun_shared::ids::{ConsumerId, ProducerId, SessionId, TransportId};
 use railgun_shared::limits;
 use railgun_shared::media_rpc::{Audience, ConsumerDescription, Event, Reply};
 use railgun_shared::ortc::{self, ConsumerStream};
 use railgun_shared::rtp_parameters::{MediaKind, RtpCapabilities};
-use railgun_shared::signal::ErrorBody;
+use railgun_shared::signal::{ConsumerLayers, ErrorBody};
 use railgun_shared::transport_parameters::TransportDirection;
 use std::time::Instant;
 
@@ -55,6 +55,7 @@ impl Engine {
             transport,
             producer: producer_key,
             paused: is_video,
+            told_layers: None,
             ssrc,
             cname,
             clock_rate: parameters.codecs.first().map_or(0, |codec| codec.clock_rate),
@@ -185,6 +186,25 @@ impl Engine {
             self.want_key_frame_for(key, now);
         }
         Ok(Reply::ConsumerResumed { consumer: id })
+    }
+
+    /// The highest layers to forward; what does not exist counts as the highest that does.
+    pub(super) fn set_preferred_layers(
+        &mut self,
+        room: RoomKey,
+        session: SessionId,
+        id: ConsumerId,
+        layers: ConsumerLayers,
+        now: Instant,
+    ) -> Result<Reply, ErrorBody> {
+        let key = self.owned_consumer(room, session, id)?;
+        let Some(consumer) = self.consumers.get_mut(key) else { return Err(refusal::not_found()) };
+        consumer.selection.prefer(Layers {
+            spatial: layers.spatial_layer,
+            temporal: layers.temporal_layer.unwrap_or(u8::MAX),
+        });
+        self.follow_layers_of(key, now);
+        Ok(Reply::PreferredLayersSet { consumer: id, layers })
     }
 
     pub(super) fn request_key_frame(

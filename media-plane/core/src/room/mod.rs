@@ -108,6 +108,9 @@ impl Engine {
             }
             Command::PauseConsumer { consumer, .. } => self.pause_consumer(room, session, consumer),
             Command::ResumeConsumer { consumer, .. } => self.resume_consumer(room, session, consumer, now),
+            Command::SetPreferredLayers { consumer, layers, .. } => {
+                self.set_preferred_layers(room, session, consumer, layers, now)
+            }
             Command::RequestKeyFrame { consumer, .. } => self.request_key_frame(room, session, consumer, now),
             Command::UpdateState { update, .. } => self.update_state(room, session, update),
         }

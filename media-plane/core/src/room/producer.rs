@@ -1,6 +1,9 @@
 //! A media source of a session, as the packet path needs it.
 
 use crate::arena::{ConsumerKey, ProducerKey, TransportKey};
+use crate::codec::FrameInfo;
+use crate::codec::dependency_descriptor::StructureCache;
+use crate::codec::vp9::SpatialPrediction;
 use crate::feedback::key_frame_request::KeyFrameRequests;
 use crate::feedback::rtx_cache::RtxCache;
 use crate::transport::webrtc_transport::Place;
@@ -45,6 +48,14 @@ pub(crate) struct Encoding {
     pub(crate) rtx_ssrc: Option<u32>,
     pub(crate) rid: Option<String>,
     pub(crate) last_packet: Option<Instant>,
+    /// How its spatial layers depend on each other, if it has several.
+    pub(crate) prediction: SpatialPrediction,
+    /// It declared layers inside, or was seen to have some; without, there is nothing to choose.
+    pub(crate) is_layered: bool,
+    /// When each spatial layer was last seen.
+    spatial_seen: [Option<Instant>; SPATIAL_LAYERS_MAX],
+    /// What its dependency descriptors are read with.
+    pub(crate) structure: StructureCache,
     pub(crate) key_frames: KeyFrameRequests,
     /// The last sender report: NTP time and the timestamp that belongs to it.
     pub(crate) sender_report: Option<(u64, u32)>,
@@ -54,6 +65,8 @@ pub(crate) struct Encoding {
 
 /// A layer without packets for so long is not being sent.
 const SILENT_AFTER: Duration = Duration::from_secs(2);
+/// Three bits of VP9's descriptor say which one.
+const SPATIAL_LAYERS_MAX: usize = 8;
 
 impl Encoding {
     pub(crate) fn new(mapping: &EncodingMapping) -> Self {
@@ -62,15 +75,43 @@ impl Encoding {
             rtx_ssrc: mapping.rtx_ssrc,
             rid: mapping.rid.clone(),
             last_packet: None,
+            prediction: match mapping.scalability.key_frames_only {
+                true => SpatialPrediction::KeyPictures,
+                false => SpatialPrediction::EveryPicture,
+            },
+            is_layered: mapping.scalability.is_layered(),
+            spatial_seen: [None; SPATIAL_LAYERS_MAX],
+            structure: StructureCache::default(),
             key_frames: KeyFrameRequests::default(),
             sender_report: None,
             cache: RtxCache::default(),
         }
     }
 
-    pub(crate) fn is_alive(&self, now: Instant) -> bool {
-        self.last_packet.is_some_and(|last| now.saturating_duration_since(last) < SILENT_AFTER)
+    pub(crate) fn on_packet(&mut self, frame: &FrameInfo, now: Instant) {
+        self.last_packet = Some(now);
+        self.is_layered |= frame.spatial > 0 || frame.temporal > 0;
+        if let Some(seen) = self.spatial_seen.get_mut(usize::from(frame.spatial)) {
+            *seen = Some(now);
+        }
+        if frame.starts_key_frame {
+            self.key_frames.on_key_frame();
+        }
     }
+
+    pub(crate) fn is_alive(&self, now: Instant) -> bool {
+        is_recent(self.last_packet, now)
+    }
+
+    /// The highest spatial layer that is being sent.
+    pub(crate) fn highest_spatial(&self, now: Instant) -> u8 {
+        let highest = self.spatial_seen.iter().rposition(|seen| is_recent(*seen, now));
+        highest.and_then(|highest| u8::try_from(highest).ok()).unwrap_or(0)
+    }
+}
+
+fn is_recent(seen: Option<Instant>, now: Instant) -> bool {
+    seen.is_some_and(|seen| now.saturating_duration_since(seen) < SILENT_AFTER)
 }
 
 impl Producer {
@@ -119,6 +160,9 @@ pub(crate) struct MappedCodec {
 pub(crate) enum Codec {
     Opus,
     Vp8,
+    Vp9,
+    H264,
+    Av1,
     /// Retransmissions of the codec with this payload type of the sender (RFC 4588 `apt`).
     Rtx {
         apt: u8,
@@ -154,10 +198,16 @@ impl Codec {
             let apt = codec.parameters.get("apt").and_then(serde_json::Value::as_u64)?;
             return Some(Self::Rtx { apt: u8::try_from(apt).ok()? });
         }
-        [("audio/opus", Self::Opus), ("video/VP8", Self::Vp8)]
-            .into_iter()
-            .find(|(name, _)| is(name))
-            .map(|(_, codec)| codec)
+        [
+            ("audio/opus", Self::Opus),
+            ("video/VP8", Self::Vp8),
+            ("video/VP9", Self::Vp9),
+            ("video/H264", Self::H264),
+            ("video/AV1", Self::Av1),
+        ]
+        .into_iter()
+        .find(|(name, _)| is(name))
+        .map(|(_, codec)| codec)
     }
 }
 
@@ -176,6 +226,7 @@ pub(crate) struct ExtensionIds {
     pub(crate) rid: Option<u8>,
     pub(crate) repaired_rid: Option<u8>,
     pub(crate) transport_cc: Option<u8>,
+    pub(crate) dependency_descriptor: Option<u8>,
 }
 
 impl ExtensionIds {
@@ -193,6 +244,7 @@ impl ExtensionIds {
             rid: id_of(extension_uri::RTP_STREAM_ID),
             repaired_rid: id_of(extension_uri::REPAIRED_RTP_STREAM_ID),
             transport_cc: id_of(extension_uri::TRANSPORT_WIDE_CC),
+            dependency_descriptor: id_of(extension_uri::DEPENDENCY_DESCRIPTOR),
         }
     }
 

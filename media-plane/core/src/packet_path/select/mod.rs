@@ -1,11 +1,28 @@
-//! Step 5, first part: which of a producer's layers this consumer gets, and when it may change.
+//! Step 5, first part: which of a producer's layers this consumer gets, and when that may change.
 //!
-//! Video begins with a key frame and changes between simulcast layers only on one of the layer that
-//! is gone to. Audio is always forwarded.
+//! Video begins with a key frame. Simulcast layers change only on a key frame of the layer that is
+//! gone to; the layers inside one encoding by their own rules (`layers`). Audio is always forwarded.
+
+mod layers;
+mod timeline;
 
 use super::ingest::Opened;
 use crate::room::producer::Producer;
+use layers::LayerFilter;
+use railgun_shared::rtp_parameters::StreamType;
 use std::time::Instant;
+use timeline::Timeline;
+
+/// Spatial and temporal layer, the lowest 0. With simulcast the spatial layer is the encoding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Layers {
+    pub(crate) spatial: u8,
+    pub(crate) temporal: u8,
+}
+
+impl Layers {
+    pub(crate) const ALL: Self = Self { spatial: u8::MAX, temporal: u8::MAX };
+}
 
 /// What is forwarded now, and how its timestamps become the consumer's.
 #[derive(Clone, Copy, Debug)]
@@ -13,24 +30,34 @@ pub(crate) struct Selection {
     is_video: bool,
     /// The encoding that is being forwarded; none before the first key frame.
     current: Option<u8>,
-    /// The highest encoding the consumer wants.
-    preferred: u8,
+    preferred: Layers,
+    /// Inside the encoding.
+    filter: LayerFilter,
     timeline: Timeline,
 }
 
 /// What to do with a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    Forward,
+    /// With this RTP marker.
+    Forward { marker: bool },
     /// Forward as the first of its stretch: another encoding, or the first packet after a pause.
-    Begin,
-    /// Of a layer that this consumer does not get.
+    Begin { marker: bool },
+    /// Of the encoding that is being forwarded, but of a layer that is not: it leaves no gap.
+    Drop,
+    /// Of another encoding.
     Ignore,
 }
 
 impl Selection {
     pub(crate) fn new(is_video: bool) -> Self {
-        Self { is_video, current: None, preferred: u8::MAX, timeline: Timeline::default() }
+        Self {
+            is_video,
+            current: None,
+            preferred: Layers::ALL,
+            filter: LayerFilter::default(),
+            timeline: Timeline::default(),
+        }
     }
 
     /// Forwarding stops; video goes on with a key frame.
@@ -38,32 +65,80 @@ impl Selection {
         self.current = None;
     }
 
+    /// The highest layers the consumer wants.
+    pub(crate) fn prefer(&mut self, layers: Layers) {
+        self.preferred = layers;
+    }
+
+    /// What is being forwarded; none before the first key frame.
+    pub(crate) fn layers(&self, producer: &Producer) -> Option<Layers> {
+        let current = self.current?;
+        let inside = self.filter.layers();
+        let spatial = if producer.stream_type == StreamType::Svc { inside.spatial } else { current };
+        Some(Layers { spatial, temporal: inside.temporal })
+    }
+
     /// The encoding to be at: the highest that is wanted and being sent.
     pub(crate) fn target(&self, producer: &Producer, now: Instant) -> u8 {
-        producer.highest_alive(now).map_or(0, |highest| highest.min(self.preferred))
+        if producer.stream_type == StreamType::Svc {
+            return 0;
+        }
+        producer.highest_alive(now).map_or(0, |highest| highest.min(self.preferred.spatial))
+    }
+
+    /// The layers to be at inside an encoding.
+    fn target_inside(&self, producer: &Producer, encoding: u8, now: Instant) -> Layers {
+        let highest = producer.encoding(encoding).map_or(0, |it| it.highest_spatial(now));
+        let wanted = if producer.stream_type == StreamType::Svc { self.preferred.spatial } else { u8::MAX };
+        Layers { spatial: highest.min(wanted), temporal: self.preferred.temporal }
     }
 
     /// The encoding whose key frame would help.
     pub(crate) fn wants_key_frame_of(&self, producer: &Producer, now: Instant) -> Option<u8> {
         let target = self.target(producer, now);
-        (self.is_video && self.current != Some(target)).then_some(target)
+        let inside = self.target_inside(producer, target, now);
+        let waits = || {
+            let prediction = producer.encoding(target).map(|it| it.prediction);
+            prediction.is_some_and(|prediction| self.filter.waits_for_key_frame(inside, prediction))
+        };
+        (self.is_video && (self.current != Some(target) || waits())).then_some(target)
     }
 
     #[inline]
-    pub(crate) fn judge(&self, producer: &Producer, packet: &Opened, now: Instant) -> Verdict {
-        if self.current == Some(packet.encoding) {
-            return Verdict::Forward;
-        }
+    pub(crate) fn judge(&mut self, producer: &Producer, packet: &Opened, now: Instant) -> Verdict {
+        let marker = packet.header.marker;
         if !self.is_video {
-            return Verdict::Begin;
+            return if self.current.is_some() {
+                Verdict::Forward { marker }
+            } else {
+                Verdict::Begin { marker }
+            };
         }
-        if !packet.frame.starts_key_frame {
-            return Verdict::Ignore;
+        let is_current = self.current == Some(packet.encoding);
+        if !is_current {
+            if !packet.frame.starts_key_frame {
+                return Verdict::Ignore;
+            }
+            let target = self.target(producer, now);
+            // Who has nothing takes what comes, up to what is wanted.
+            if packet.encoding != target && !(self.current.is_none() && packet.encoding < target) {
+                return Verdict::Ignore;
+            }
         }
-        let target = self.target(producer, now);
-        // Who has nothing takes what comes, up to what is wanted.
-        let is_wanted = packet.encoding == target || self.current.is_none() && packet.encoding < target;
-        if is_wanted { Verdict::Begin } else { Verdict::Ignore }
+        let Some(encoding) = producer.encoding(packet.encoding) else { return Verdict::Ignore };
+        if !encoding.is_layered {
+            if is_current {
+                return Verdict::Forward { marker };
+            }
+            self.filter.start(Layers { spatial: 0, ..self.preferred });
+            return Verdict::Begin { marker };
+        }
+        let target = self.target_inside(producer, packet.encoding, now);
+        match (self.filter.judge(packet, encoding, target), is_current) {
+            (Some(marker), true) => Verdict::Forward { marker },
+            (Some(marker), false) => Verdict::Begin { marker },
+            (None, _) => Verdict::Drop,
+        }
     }
 
     /// The packet begins a stretch: its encoding is forwarded from here.
@@ -85,69 +160,5 @@ impl Selection {
     #[inline]
     pub(crate) fn on_sent(&mut self, timestamp: u32, now: Instant) {
         self.timeline.on_sent(timestamp, now);
-    }
-}
-
-/// Keeps one timeline over encodings that each have their own.
-#[derive(Clone, Copy, Debug, Default)]
-struct Timeline {
-    /// Whose timestamps `offset` is for.
-    encoding: Option<u8>,
-    offset: u32,
-    /// The newest timestamp sent, and when.
-    newest: Option<(u32, Instant)>,
-}
-
-impl Timeline {
-    /// Sender reports of both encodings tell which of their timestamps mean the same moment (RFC
-    /// 3550 section 6.4.1); without them, the time that has passed must do. It never goes back.
-    fn begin(&mut self, packet: &Opened, reports: Option<((u64, u32), (u64, u32))>, now: Instant) {
-        let same = self.encoding == Some(packet.encoding);
-        if let Some((newest, at)) = self.newest.filter(|_| !same) {
-            let rate = u64::from(packet.clock_rate);
-            self.offset = match reports {
-                Some(((from_ntp, from_time), (to_ntp, to_time))) => {
-                    let since = ticks(to_ntp.wrapping_sub(from_ntp).cast_signed(), packet.clock_rate);
-                    self.offset.wrapping_add(from_time).wrapping_add(since).wrapping_sub(to_time)
-                }
-                None => {
-                    let since = now.saturating_duration_since(at).as_micros();
-                    let since = u64::try_from(since).unwrap_or_default() * rate / 1_000_000;
-                    let since = u32::try_from(since & 0xffff_ffff).unwrap_or_default();
-                    newest.wrapping_add(since).wrapping_sub(packet.header.timestamp)
-                }
-            };
-            let first = packet.header.timestamp.wrapping_add(self.offset);
-            if first.wrapping_sub(newest).cast_signed() <= 0 {
-                // A millisecond on: another frame, as late as it may look.
-                let step = newest.wrapping_add(packet.clock_rate / 1_000).wrapping_sub(first);
-                self.offset = self.offset.wrapping_add(step);
-            }
-        }
-        self.encoding = Some(packet.encoding);
-    }
-
-    fn on_sent(&mut self, timestamp: u32, now: Instant) {
-        let is_newer = |(newest, _): (u32, Instant)| timestamp.wrapping_sub(newest).cast_signed() >= 0;
-        if self.newest.is_none_or(is_newer) {
-            self.newest = Some((timestamp, now));
-        }
-    }
-}
-
-/// A 32.32 fixed-point number of seconds in clock ticks, modulo 2^32.
-fn ticks(ntp: i64, clock_rate: u32) -> u32 {
-    let ticks = (i128::from(ntp) * i128::from(clock_rate)) >> 32;
-    u32::try_from(ticks & 0xffff_ffff).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fixed_point_seconds_are_ticks_either_way() {
-        assert_eq!(ticks(1 << 31, 90_000), 45_000);
-        assert_eq!(ticks(-(1 << 31), 90_000), 45_000u32.wrapping_neg());
     }
 }
