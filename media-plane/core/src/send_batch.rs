@@ -99,7 +99,9 @@ mod tests {
     #[test]
     fn equal_neighbours_join_and_a_shorter_one_ends_the_run() {
         let mut batch = SendBatch::with_capacity(64 * 1024);
-        [(1, 100), (1, 100), (1, 60), (1, 100), (2, 100)].map(|(port, len)| push(&mut batch, port, len));
+        for (port, len) in [(1, 100), (1, 100), (1, 60), (1, 100), (2, 100)] {
+            assert_eq!(push(&mut batch, port, len), len);
+        }
         let shapes: Vec<_> = batch.runs().iter().map(|run| (run.to.port(), run.len, run.segment)).collect();
         assert_eq!(shapes, [(1, 260, 100), (1, 100, 100), (2, 100, 100)]);
         assert_eq!(batch.bytes(&batch.runs()[0]).len(), 260);

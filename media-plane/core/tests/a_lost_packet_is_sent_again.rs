@@ -1,5 +1,6 @@
 //! Retransmission, both ways: consumers that lost something get it from the node; the node asks
 //! publishers for what it lost (RFC 4585 section 6.2.1, RFC 4588).
+#![allow(clippy::cast_possible_truncation, reason = "small numbers of the test's own")]
 
 use railgun_media_core::packet::rtcp::{RtcpPacket, parse_compound, write_nack};
 use railgun_media_core::packet::rtp::{HeaderWriter, RtpHeader};

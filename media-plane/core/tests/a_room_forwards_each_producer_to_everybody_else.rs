@@ -1,4 +1,5 @@
 //! Three clients, each with its own numbering, hear each other and nobody hears himself.
+#![allow(clippy::cast_possible_truncation, reason = "small numbers of the test's own")]
 
 use railgun_media_core::packet::rtp::{HeaderWriter, RtpHeader};
 use railgun_peer::{Arrival, Offer, World};

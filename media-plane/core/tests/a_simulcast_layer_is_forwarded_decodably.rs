@@ -1,5 +1,6 @@
 //! A camera in three layers, known by their RIDs alone: a consumer gets the highest that is sent,
 //! as one stream that begins and changes with key frames only.
+#![allow(clippy::cast_possible_truncation, reason = "small numbers of the test's own")]
 
 use railgun_media_core::packet::rtcp::{RtcpPacket, SenderInfo, parse_compound, write_sender_report};
 use railgun_media_core::packet::rtp::{HeaderWriter, RtpHeader};

@@ -1,5 +1,6 @@
 //! What a node does for those who prove nothing: nothing (rows A1, B1 and C2 of the threat table in
 //! ARCHITECTURE.md).
+#![allow(clippy::cast_possible_truncation, reason = "small numbers of the test's own")]
 
 use railgun_peer::{Call, World};
 use railgun_shared::plan::Tier;

@@ -61,11 +61,11 @@ fn a_receiver_that_moved_gets_everything_at_its_new_address() {
     call.world.peers[peer].use_ice(fresh);
     assert!(check(&mut call, peer));
     call.assert_goes_on();
-    let states = call.world.events.iter().filter_map(|event| match event.event {
+    let mut states = call.world.events.iter().filter_map(|event| match event.event {
         Event::TransportState { transport, dtls, .. } if transport == call.world.peers[peer].id => Some(dtls),
         _ => None,
     });
-    assert_eq!(states.last(), Some(DtlsState::Connected));
+    assert_eq!(states.next_back(), Some(DtlsState::Connected));
 }
 
 #[test]

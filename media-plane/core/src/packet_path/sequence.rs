@@ -51,7 +51,7 @@ impl SequenceMap {
     /// that was left out, or one that comes too late for its place to be known.
     #[inline]
     pub(crate) fn map(&mut self, source: u64) -> Option<u64> {
-        let stretch = self.stretch.get_or_insert(Stretch::new(source, self.next));
+        let stretch = self.stretch.get_or_insert_with(|| Stretch::new(source, self.next));
         let mapped = stretch.map(source)?;
         self.next = self.next.max(mapped.checked_add(1)?);
         Some(mapped)
