@@ -45,7 +45,7 @@ impl Person {
 }
 
 /// Every event that takes an id of an object, the destructive one last.
-const EVENTS: [&str; 13] = [
+const EVENTS: [&str; 14] = [
     "connect the sending transport",
     "connect the receiving transport",
     "restart ICE of the sending transport",
@@ -57,6 +57,7 @@ const EVENTS: [&str; 13] = [
     "voice:rtc:pauseConsumer",
     "voice:rtc:resumeConsumer",
     "voice:rtc:requestKeyFrame",
+    "voice:rtc:setPreferredLayers",
     "produce, again",
     "voice:rtc:closeProducer",
 ];
@@ -95,6 +96,10 @@ fn request(event: &str, who: &Person, ids: Ids, heard: ProducerId) -> (&'static 
         "voice:rtc:pauseConsumer" => ("voice:rtc:pauseConsumer", of_consumer),
         "voice:rtc:resumeConsumer" => ("voice:rtc:resumeConsumer", of_consumer),
         "voice:rtc:requestKeyFrame" => ("voice:rtc:requestKeyFrame", of_consumer),
+        "voice:rtc:setPreferredLayers" => {
+            let payload = json!({ "consumerId": ids.consumer, "spatialLayer": 0 });
+            ("voice:rtc:setPreferredLayers", payload)
+        }
         other => panic!("no such row: {other}"),
     }
 }
