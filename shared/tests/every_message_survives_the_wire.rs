@@ -41,7 +41,7 @@ fn replies_and_refusals_read_back() {
 
 #[test]
 fn events_read_back() {
-    assert_complete(samples::events().iter().map(samples::event_ordinal), 12);
+    assert_complete(samples::events().iter().map(samples::event_ordinal), 14);
     for event in samples::room_events() {
         let frame = over_the_wire(&encode_event(event.clone()));
         assert_eq!(decode_node_frame(frame).unwrap(), FromNode::Event(event));

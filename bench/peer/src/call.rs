@@ -3,15 +3,20 @@
 use crate::parameters::Offer;
 use crate::peer::Arrival;
 use crate::world::World;
+use railgun_media_core::packet::rtcp::{ReportBlock, write_receiver_report};
 use railgun_media_core::packet::rtp::{HeaderWriter, RtpHeader};
 use railgun_shared::ids::{ProducerId, SessionId};
 use railgun_shared::media_rpc::{Address, ConsumerDescription};
 use railgun_shared::plan::Tier;
 use railgun_shared::signal::Source;
 use railgun_shared::transport_parameters::TransportDirection::{Recv, Send};
+use std::time::Duration;
 
 /// The first two bytes of a VP8 payload that begins a key frame.
 pub const KEY_FRAME: [u8; 2] = [0x10, 0x50];
+
+/// How far [`Call::tick`] moves the time.
+pub const TICK: Duration = Duration::from_millis(20);
 
 /// A talker with microphone and camera, and a listener who gets both.
 #[derive(Debug)]
@@ -25,6 +30,7 @@ pub struct Call {
     /// Places in `world.peers`.
     pub talker_send: usize,
     pub listener_recv: usize,
+    ticks: u64,
 }
 
 /// One source of the talker, and how the listener gets it.
@@ -52,7 +58,7 @@ impl Call {
             Sending { offer, producer, consumer, next: 100 }
         };
         let (mic, camera) = (start(Source::Mic, 0), start(Source::Camera, 1));
-        Self { world, room, talker, listener, mic, camera, talker_send, listener_recv }
+        Self { world, room, talker, listener, mic, camera, talker_send, listener_recv, ticks: 0 }
     }
 
     /// The talker's next packet of this source, sealed.
@@ -78,6 +84,41 @@ impl Call {
         let address = self.world.peers[self.talker_send].address;
         self.world.send(address, packet);
         self.heard(source)
+    }
+
+    /// [`TICK`] of the call: a packet of each source, and every 2.5 s a check from each of
+    /// `checking`, which are places in `world.peers`.
+    pub fn tick(&mut self, checking: &[usize]) {
+        if self.ticks.is_multiple_of(125) {
+            for place in checking {
+                let check = self.world.peers[*place].check();
+                self.world.send(self.world.peers[*place].address, check);
+            }
+        }
+        self.ticks += 1;
+        let picture = [&KEY_FRAME[..], &[7; 1_000]].concat();
+        for (source, payload) in [(Source::Mic, &[5; 80][..]), (Source::Camera, &picture)] {
+            let packet = self.packet(source, payload);
+            self.world.send(self.world.peers[self.talker_send].address, packet);
+        }
+        self.world.advance(TICK);
+    }
+
+    /// The listener's receiver report on this source, sealed: the newest it ever got.
+    pub fn report(&mut self, source: Source) -> Vec<u8> {
+        let sending = if source == Source::Mic { &self.mic } else { &self.camera };
+        let encoding = sending.consumer.rtp_parameters.encodings.first();
+        let ssrc = encoding.and_then(|encoding| encoding.ssrc).expect("the consumer's");
+        let highest = self.world.peers[self.listener_recv].highest_index(ssrc).unwrap_or_default();
+        self.report_of(ssrc, u32::try_from(highest & 0xffff_ffff).unwrap_or_default())
+    }
+
+    /// The listener's receiver report on any stream, whatever it got, sealed.
+    pub fn report_of(&mut self, ssrc: u32, highest_sequence: u32) -> Vec<u8> {
+        let block = ReportBlock { ssrc, highest_sequence, ..ReportBlock::default() };
+        let mut report = [0; 32];
+        let len = write_receiver_report(&mut report, 1, &[block]).expect("room");
+        self.world.peers[self.listener_recv].seal_rtcp(&report[..len])
     }
 
     /// The payloads of this source among what the listener got since it was last asked to forget.

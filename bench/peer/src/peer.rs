@@ -103,6 +103,11 @@ impl Peer {
         self.keys.as_ref().map(|keys| keys.outbound.suite())
     }
 
+    /// The node's credentials that checks carry.
+    pub fn ice(&self) -> &IceParameters {
+        &self.ice
+    }
+
     /// Checks carry these credentials of the node's from now on; gives those before.
     pub fn use_ice(&mut self, parameters: IceParameters) -> IceParameters {
         std::mem::replace(&mut self.ice, parameters)
@@ -198,6 +203,11 @@ impl Peer {
             None => Arrival::Unopened(datagram.to_vec()),
         };
         self.arrivals.push(arrival);
+    }
+
+    /// Roll-over counter and sequence number of the newest packet that came of this stream.
+    pub fn highest_index(&self, ssrc: u32) -> Option<u64> {
+        self.streams.get(&ssrc)?.highest_index()
     }
 
     /// An RTP packet, sealed. `index`: roll-over counter and sequence number.

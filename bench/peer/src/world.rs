@@ -11,6 +11,7 @@ use railgun_shared::media_rpc::{
 use railgun_shared::plan::{Permissions, RoomLimits, Tier};
 use railgun_shared::signal::ErrorBody;
 use railgun_shared::transport_parameters::{IceCandidate, TransportDirection};
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
@@ -24,7 +25,16 @@ pub struct World {
     /// Everything the rooms told so far.
     pub events: Vec<RoomEvent>,
     pub peers: Vec<Peer>,
+    /// What each address was sent, whether or not anybody is there.
+    pub sent: HashMap<SocketAddr, Sent>,
     next_tag: u64,
+}
+
+/// What the engine sent to one address so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sent {
+    pub bytes: u64,
+    pub last_at: Instant,
 }
 
 impl World {
@@ -37,7 +47,14 @@ impl World {
             seed: [seed; 32],
             started: (now, UNIX_EPOCH + Duration::from_secs(1_800_000_000)),
         };
-        Self { engine: Engine::new(config), now, events: Vec::new(), peers: Vec::new(), next_tag: 0 }
+        Self {
+            engine: Engine::new(config),
+            now,
+            events: Vec::new(),
+            peers: Vec::new(),
+            sent: HashMap::new(),
+            next_tag: 0,
+        }
     }
 
     pub fn room(channel: &str) -> Address {
@@ -184,6 +201,11 @@ impl World {
         }
     }
 
+    /// The bytes that this address was sent so far.
+    pub fn bytes_to(&self, address: SocketAddr) -> u64 {
+        self.sent.get(&address).map_or(0, |sent| sent.bytes)
+    }
+
     /// Moves the time, doing on both sides what falls due.
     pub fn advance(&mut self, by: Duration) {
         let end = self.now + by;
@@ -205,6 +227,8 @@ impl World {
         let now = self.now;
         let sends = self.engine.sends();
         for run in sends.runs() {
+            let sent = self.sent.entry(run.to).or_insert(Sent { bytes: 0, last_at: now });
+            *sent = Sent { bytes: sent.bytes + run.len as u64, last_at: now };
             let peer = self.peers.iter_mut().find(|peer| peer.address == run.to);
             let Some(peer) = peer else { continue };
             for datagram in sends.bytes(run).chunks(run.segment) {

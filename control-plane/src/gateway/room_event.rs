@@ -48,6 +48,12 @@ pub(crate) fn room_event(event: RoomEvent) -> Option<ServerEvent> {
         Event::ConsumerClosed { consumer, reason } => {
             ServerEvent::ConsumerClosed { consumer_id: consumer, reason }
         }
+        Event::ProducerScore { producer, score } => {
+            ServerEvent::ProducerScore { producer_id: producer, score }
+        }
+        Event::ConsumerScore { consumer, score } => {
+            ServerEvent::ConsumerScore { consumer_id: consumer, score }
+        }
         Event::ConsumerLayers { consumer, layers } => {
             ServerEvent::ConsumerLayers { consumer_id: consumer, layers }
         }

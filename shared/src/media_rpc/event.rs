@@ -64,6 +64,16 @@ pub enum Event {
         consumer: ConsumerId,
         reason: String,
     },
+    /// How well a producer comes in, 0-10.
+    ProducerScore {
+        producer: ProducerId,
+        score: u8,
+    },
+    /// How well a consumer gets through, 0-10.
+    ConsumerScore {
+        consumer: ConsumerId,
+        score: u8,
+    },
     /// Which layers a consumer gets from now on; none until the next key frame.
     ConsumerLayers {
         consumer: ConsumerId,

@@ -195,6 +195,16 @@ pub enum ServerEvent {
         consumer_id: ConsumerId,
         reason: String,
     },
+    /// How well it comes through, from 0 (not at all) to 10; to the one who sends it.
+    ProducerScore {
+        producer_id: ProducerId,
+        score: u8,
+    },
+    /// The same on its last stretch, to the one who receives it.
+    ConsumerScore {
+        consumer_id: ConsumerId,
+        score: u8,
+    },
     /// What is being forwarded; none while a consumer waits for a key frame or is paused.
     ConsumerLayers {
         consumer_id: ConsumerId,
@@ -258,6 +268,8 @@ impl ServerEvent {
             Self::ParticipantState { .. } => "voice:participant:state",
             Self::NewProducer { .. } => "voice:newProducer",
             Self::ConsumerClosed { .. } => "voice:consumerClosed",
+            Self::ProducerScore { .. } => "voice:producerScore",
+            Self::ConsumerScore { .. } => "voice:consumerScore",
             Self::ConsumerLayers { .. } => "voice:consumerLayers",
             Self::TransportState { .. } => "voice:rtc:transportState",
             Self::Kicked { .. } => "voice:kicked",

@@ -264,6 +264,8 @@ pub(crate) fn events() -> Vec<Event> {
         },
         Event::ConsumerLayers { consumer: consumer(), layers: Some(layers()) },
         Event::ConsumerLayers { consumer: consumer(), layers: None },
+        Event::ProducerScore { producer, score: 10 },
+        Event::ConsumerScore { consumer: consumer(), score: 0 },
         Event::Kicked { reason: "replaced".into() },
         Event::RoomClosed,
     ]
@@ -283,6 +285,8 @@ pub(crate) fn event_ordinal(event: &Event) -> usize {
         Event::Kicked { .. } => 9,
         Event::RoomClosed => 10,
         Event::ConsumerLayers { .. } => 11,
+        Event::ProducerScore { .. } => 12,
+        Event::ConsumerScore { .. } => 13,
     }
 }
 

@@ -67,8 +67,9 @@ impl Engine {
     fn on_report_block(&mut self, key: TransportKey, block: &ReportBlock, from_selected: bool, now: Instant) {
         let now_middle = middle(self.ntp(now));
         let Some(consumer) = self.consumer_by_ssrc(key, block.ssrc) else { return };
-        let Some(consumer) = self.consumers.get(consumer) else { return };
+        let Some(consumer) = self.consumers.get_mut(consumer) else { return };
         let Some(transport) = self.transports.get_mut(key) else { return };
+        consumer.score.on_report(block, consumer.clock_rate);
         // Feedback about packets that went to the present address proves that address.
         let highest = u64::from(block.highest_sequence);
         let acknowledges = consumer.sequence.next() > consumer.unproved_from

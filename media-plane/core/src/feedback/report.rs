@@ -24,6 +24,10 @@ impl Engine {
             return;
         }
         let Some(encoding) = producer.encoding_mut(encoding) else { return };
+        // A layer that was never seen cannot be asked; and a wish that nothing fulfils stays due.
+        if encoding.ssrc.is_none() {
+            return;
+        }
         encoding.key_frames.want(now);
         let transport = producer.transport;
         self.request_key_frames(transport, now);
@@ -63,6 +67,38 @@ impl Engine {
         for consumer in transport.consumers.clone() {
             self.follow_layers_of(consumer, now);
             self.tell_layers(consumer);
+            self.tell_consumer_score(consumer, now);
+        }
+    }
+
+    /// Tells a session how well what it sends comes in, if that changed: its best stream's score.
+    fn tell_producer_scores(&mut self, key: TransportKey, now: Instant) {
+        let Some(transport) = self.transports.get(key) else { return };
+        let (room, session) = (transport.room, transport.session);
+        for place in 0..transport.producers.len() {
+            let Some(transport) = self.transports.get(key) else { return };
+            let Some(producer_key) = transport.producers.get(place).copied() else { return };
+            let streams = transport.streams.iter().filter(|it| it.producer == producer_key && !it.is_rtx);
+            let Some(score) = streams.map(|stream| stream.score.score(now)).max() else { continue };
+            let Some(producer) = self.producers.get_mut(producer_key).filter(|it| !it.paused) else {
+                continue;
+            };
+            if producer.told_score.replace(score) != Some(score) {
+                let producer = producer.id;
+                self.tell(room, Audience::Only(session), Event::ProducerScore { producer, score });
+            }
+        }
+    }
+
+    fn tell_consumer_score(&mut self, key: ConsumerKey, now: Instant) {
+        let Some(consumer) = self.consumers.get_mut(key).filter(|it| !it.paused) else { return };
+        if consumer.sent.packets == 0 {
+            return;
+        }
+        let score = consumer.score.score(now);
+        if consumer.told_score.replace(score) != Some(score) {
+            let (room, session, consumer) = (consumer.room, consumer.session, consumer.id);
+            self.tell(room, Audience::Only(session), Event::ConsumerScore { consumer, score });
         }
     }
 
@@ -137,6 +173,7 @@ impl Engine {
         self.send_receiver_report(key, now);
         self.send_sender_reports(key, now);
         self.follow_layers(key, now);
+        self.tell_producer_scores(key, now);
     }
 
     fn send_receiver_report(&mut self, key: TransportKey, now: Instant) {
@@ -147,7 +184,7 @@ impl Engine {
                 .streams
                 .iter_mut()
                 .filter(|stream| !stream.is_rtx)
-                .filter_map(|stream| stream.reception.report(stream.ssrc, now)),
+                .filter_map(|stream| stream.report(now)),
         );
         if blocks.is_empty() {
             return;

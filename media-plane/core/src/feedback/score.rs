@@ -1,5 +1,4 @@
 //! How well a stream comes through, as a number from 0 to 10.
-#![allow(dead_code, reason = "for the statistics, which do not give scores yet")]
 
 use crate::packet::rtcp::ReportBlock;
 use railgun_shared::rtp_parameters::MediaKind;

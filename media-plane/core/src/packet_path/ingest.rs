@@ -129,7 +129,7 @@ fn open(
         )
     } else {
         let stream = transport.stream_mut(header.ssrc)?;
-        stream.reception.on_packet(index, header.timestamp, codec.clock_rate, now);
+        stream.on_packet(index, header.timestamp, codec.clock_rate, now);
         let overwhelmed = stream.nacks.as_mut().is_some_and(|nacks| nacks.on_packet(index, now).is_err());
         (index, payload, overwhelmed)
     };

@@ -89,6 +89,7 @@ pub(crate) fn send(
     }
     consumer.selection.on_sent(timestamp, at);
     consumer.sent.count(payload.len(), timestamp, at);
+    consumer.score.on_packet(at);
     if let Some(rtx) = &mut consumer.rtx {
         let (source, encoding) = (packet.index, packet.encoding);
         rtx.sent.put(sent_packets::Sent { index, source, encoding, marker, timestamp });

@@ -3,6 +3,7 @@
 use crate::arena::{ProducerKey, RoomKey, TransportKey};
 use crate::codec::vp8::rewriter::Vp8Rewriter;
 use crate::feedback::rtx_budget::RtxBudget;
+use crate::feedback::score::StreamScore;
 use crate::feedback::sent_packets::SentPackets;
 use crate::packet_path::ingest::Opened;
 use crate::packet_path::select::{Layers, Selection};
@@ -20,6 +21,8 @@ pub(crate) struct Consumer {
     pub(crate) transport: TransportKey,
     pub(crate) producer: ProducerKey,
     pub(crate) paused: bool,
+    pub(crate) score: StreamScore,
+    pub(crate) told_score: Option<u8>,
     /// The layers that its session was last told of.
     pub(crate) told_layers: Option<Layers>,
     pub(crate) ssrc: u32,

@@ -5,6 +5,7 @@ use super::refusal;
 use crate::arena::{ConsumerKey, ProducerKey, RoomKey, TransportKey};
 use crate::codec::vp8::rewriter::Vp8Rewriter;
 use crate::engine::Engine;
+use crate::feedback::score::StreamScore;
 use crate::packet_path::select::{Layers, Selection};
 use crate::packet_path::sequence::SequenceMap;
 use railgun_shared::ids::{ConsumerId, ProducerId, SessionId, TransportId};
@@ -55,6 +56,8 @@ impl Engine {
             transport,
             producer: producer_key,
             paused: is_video,
+            score: StreamScore::new(kind, !is_video),
+            told_score: None,
             told_layers: None,
             ssrc,
             cname,

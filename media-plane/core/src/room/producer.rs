@@ -26,6 +26,8 @@ pub(crate) struct Producer {
     pub(crate) session: SessionId,
     pub(crate) transport: TransportKey,
     pub(crate) paused: bool,
+    /// The score that its session was last told of.
+    pub(crate) told_score: Option<u8>,
     pub(crate) stream_type: StreamType,
     /// What any consumer's parameters are made from.
     pub(crate) consumable: RtpParameters,

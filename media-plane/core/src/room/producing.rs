@@ -44,6 +44,7 @@ impl Engine {
             session,
             transport,
             paused: false,
+            told_score: None,
             stream_type: mapping.stream_type,
             consumable: ortc::consumable_parameters(kind, parameters, &router, &mapping),
             cname,

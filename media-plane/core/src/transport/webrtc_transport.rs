@@ -6,13 +6,16 @@ use super::ice_lite::IceLite;
 use crate::arena::{ConsumerKey, ProducerKey, RoomKey};
 use crate::feedback::nack_generator::NackGenerator;
 use crate::feedback::reception::Reception;
+use crate::feedback::score::StreamScore;
 use crate::feedback::transport_cc::TransportCcRecorder;
+use crate::packet::rtcp::ReportBlock;
 use crate::room::producer::Producer;
 use crate::send_batch::SendBatch;
 use crate::srtp::{
     InboundControl, InboundSession, InboundStream, MAX_RTCP_OVERHEAD, OutboundControl, OutboundSession,
 };
 use railgun_shared::ids::{SessionId, TransportId};
+use railgun_shared::rtp_parameters::MediaKind;
 use railgun_shared::transport_parameters::{DtlsParameters, DtlsState, IceState, TransportDirection};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -84,6 +87,8 @@ pub(crate) struct Stream {
     pub(crate) is_rtx: bool,
     pub(crate) srtp: InboundStream,
     pub(crate) reception: Reception,
+    pub(crate) score: StreamScore,
+    clock_rate: u32,
     /// None if nothing is asked for again.
     pub(crate) nacks: Option<NackGenerator>,
 }
@@ -91,6 +96,7 @@ pub(crate) struct Stream {
 impl Stream {
     pub(crate) fn new(ssrc: u32, place: Place, srtp: InboundStream) -> Self {
         let generator = if place.is_video { NackGenerator::video } else { NackGenerator::audio };
+        let kind = if place.is_video { MediaKind::Video } else { MediaKind::Audio };
         let asks = place.answers_nacks && !place.is_rtx;
         Self {
             ssrc,
@@ -99,8 +105,27 @@ impl Stream {
             is_rtx: place.is_rtx,
             srtp,
             reception: Reception::default(),
+            score: StreamScore::new(kind, !place.is_video),
+            clock_rate: 0,
             nacks: asks.then(generator),
         }
+    }
+}
+
+impl Stream {
+    /// An authentic packet of the stream came.
+    #[inline]
+    pub(crate) fn on_packet(&mut self, index: u64, timestamp: u32, clock_rate: u32, now: Instant) {
+        self.clock_rate = clock_rate;
+        self.reception.on_packet(index, timestamp, clock_rate, now);
+        self.score.on_packet(now);
+    }
+
+    /// The block for the next receiver report, which also moves the score.
+    pub(crate) fn report(&mut self, now: Instant) -> Option<ReportBlock> {
+        let block = self.reception.report(self.ssrc, now)?;
+        self.score.on_report(&block, self.clock_rate);
+        Some(block)
     }
 }
 

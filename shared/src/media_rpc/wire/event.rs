@@ -62,6 +62,14 @@ fn encode(event: Event) -> Message {
         Event::ConsumerClosed { consumer, reason } => {
             Message::ConsumerClosed(proto::ConsumerClosed { consumer: consumer.to_string(), reason })
         }
+        Event::ProducerScore { producer, score } => Message::ProducerScore(proto::ProducerScore {
+            producer: producer.to_string(),
+            score: score.into(),
+        }),
+        Event::ConsumerScore { consumer, score } => Message::ConsumerScore(proto::ConsumerScore {
+            consumer: consumer.to_string(),
+            score: score.into(),
+        }),
         Event::ConsumerLayers { consumer, layers } => {
             Message::ConsumerLayers(encode_layers(consumer, layers))
         }
@@ -138,6 +146,12 @@ fn decode_event(message: Message) -> Result<Event, WireError> {
         Message::ConsumerClosed(closed) => {
             Event::ConsumerClosed { consumer: id("consumer", &closed.consumer)?, reason: closed.reason }
         }
+        Message::ProducerScore(of) => {
+            Event::ProducerScore { producer: id("producer", &of.producer)?, score: score(of.score)? }
+        }
+        Message::ConsumerScore(of) => {
+            Event::ConsumerScore { consumer: id("consumer", &of.consumer)?, score: score(of.score)? }
+        }
         Message::ConsumerLayers(of) => {
             let (consumer, layers) = decode_layers(&of)?;
             Event::ConsumerLayers { consumer, layers }
@@ -150,6 +164,10 @@ fn decode_event(message: Message) -> Result<Event, WireError> {
         Message::Kicked(kicked) => Event::Kicked { reason: kicked.reason },
         Message::RoomClosed(proto::RoomClosed {}) => Event::RoomClosed,
     })
+}
+
+fn score(score: u32) -> Result<u8, WireError> {
+    u8::try_from(score).ok().filter(|score| *score <= 10).ok_or(WireError::OutOfRange("score"))
 }
 
 fn decode_changed(changed: proto::ProducerChanged) -> Result<(ProducerId, UserId, SessionId), WireError> {
