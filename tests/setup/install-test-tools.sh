@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what `make test` needs from Debian: a browser, and `ip` for tests across network namespaces.
+# Installs what `make test` needs from Debian: two browsers, and `ip` for tests across network namespaces.
 # What is there already is left alone. Without root and sudo it says what to run.
 set -euo pipefail
 
@@ -9,6 +9,11 @@ for path in "${CHROMIUM:-}" /usr/bin/chromium /usr/bin/chromium-browser /usr/bin
   if [ -n "$path" ] && [ -x "$path" ]; then browser=$path; fi
 done
 [ -n "$browser" ] || packages+=(chromium)
+firefox=""
+for path in "${FIREFOX:-}" /usr/bin/firefox-esr /usr/bin/firefox; do
+  if [ -n "$path" ] && [ -x "$path" ]; then firefox=$path; fi
+done
+[ -n "$firefox" ] || packages+=(firefox-esr)
 PATH="$PATH:/usr/sbin:/sbin" command -v ip >/dev/null || packages+=(iproute2)
 [ "${#packages[@]}" -gt 0 ] || exit 0
 

@@ -226,6 +226,17 @@ impl Peer {
         out
     }
 
+    /// [`Self::seal_rtp`] of a packet whose header says that the payload ends in padding.
+    pub fn seal_padded(&self, header: HeaderWriter, index: u64, payload: &[u8]) -> Vec<u8> {
+        let keys = self.keys.as_ref().expect("a connected peer");
+        let mut out = vec![0; 1500];
+        let written = header.write(&mut out, &[]).expect("room");
+        out[0] |= 0x20;
+        let len = keys.outbound.seal_rtp(index, header.ssrc, written.len, payload, &mut out);
+        out.truncate(len.expect("a sealed packet"));
+        out
+    }
+
     /// A compound RTCP packet, sealed.
     pub fn seal_rtcp(&mut self, compound: &[u8]) -> Vec<u8> {
         let keys = self.keys.as_mut().expect("a connected peer");

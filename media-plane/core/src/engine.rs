@@ -17,10 +17,12 @@ use rand_chacha::ChaCha12Rng;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::net::SocketAddr;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Bytes that may wait for the driver to send them: a full receive burst to a full room.
 const SEND_BATCH_BYTES: usize = 8 << 20;
+/// Between two looks at one transport.
+const TIMER_MIN: Duration = Duration::from_millis(1);
 /// Seconds from the NTP epoch, 1900, to the Unix epoch (RFC 868).
 const NTP_TO_UNIX: u64 = 2_208_988_800;
 
@@ -170,16 +172,25 @@ impl Engine {
             }
             transport.wake = None;
             self.on_transport_due(key, now);
-            self.schedule(key);
+            self.schedule_from(key, Some(now + TIMER_MIN));
         }
     }
 
     /// Notes when a transport wants to be looked at next, if that is earlier than noted.
     pub(crate) fn schedule(&mut self, key: TransportKey) {
+        self.schedule_from(key, None);
+    }
+
+    /// [`Self::schedule`], but no earlier than this: whoever was just looked at has had its turn, so
+    /// that the loop over timers ends whatever a transport asks for.
+    fn schedule_from(&mut self, key: TransportKey, earliest: Option<Instant>) {
         let Some(transport) = self.transports.get(key) else { return };
         let producers = transport.producers.iter().filter_map(|key| self.producers.get(*key));
-        let requests = producers.flat_map(|it| &it.encodings).filter_map(|it| it.key_frames.due());
+        // A layer that was never seen cannot be asked.
+        let encodings = producers.flat_map(|it| &it.encodings).filter(|it| it.ssrc.is_some());
+        let requests = encodings.filter_map(|it| it.key_frames.due());
         let Some(due) = requests.chain(transport.due()).min() else { return };
+        let due = earliest.map_or(due, |earliest| due.max(earliest));
         if transport.wake.is_some_and(|wake| wake <= due) {
             return;
         }

@@ -86,7 +86,7 @@ pub struct StateUpdate {
     pub speaking: Option<bool>,
 }
 
-/// The highest layers of a consumer, counted from 0; no temporal layer: all of them.
+/// Layers of a consumer, counted from 0. Asked for without a temporal layer: all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ConsumerLayers {

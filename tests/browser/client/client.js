@@ -7,6 +7,7 @@ import { io } from "socket.io-client";
 import { ColourMeter, ToneMeter } from "./meters.js";
 import { requestByAck, requestByReplyEvent } from "./requests.js";
 import { colourTrack, toneTrack } from "./sources.js";
+import { microphoneTrack, RecordedToneMeter } from "./without-speakers.js";
 
 class Client {
   audio = new AudioContext({ sampleRate: 48_000 });
@@ -17,8 +18,8 @@ class Client {
   producers = {};
   failures = [];
 
-  async join({ userId, token, mode, channel }) {
-    this.userId = userId;
+  async join({ userId, token, mode, channel, speakers }) {
+    Object.assign(this, { userId, speakers });
     this.socket = io({ auth: { token }, transports: ["websocket"], reconnection: false });
     this.socket.onAny((name, payload) => this.events.push({ name, at: Date.now(), payload }));
     this.socket.on("disconnect", (reason) =>
@@ -49,20 +50,51 @@ class Client {
 
   async publishTone(hertz) {
     this.producers.mic = await this.send.produce({
-      track: toneTrack(this.audio, hertz),
+      track: this.speakers ? toneTrack(this.audio, hertz) : await microphoneTrack(),
       codecOptions: { opusStereo: false, opusDtx: true, opusFec: true },
       appData: { source: "mic" },
     });
     return this.producers.mic.id;
   }
 
-  async publishColour(colour) {
+  /**
+   * A camera in one colour. `mimeType`: a codec other than the room's first; `startBitrate`: in kbit/s;
+   * `moving`: coded as film, not as text.
+   */
+  async publishColour(colour, { mimeType, encodings, startBitrate, moving } = {}) {
+    const codec = mimeType && this.device.sendRtpCapabilities.codecs.find((it) => it.mimeType === mimeType);
+    if (mimeType && !codec) throw new Error(`this browser does not send ${mimeType}`);
     this.producers.camera = await this.send.produce({
-      track: colourTrack(colour),
-      encodings: [{ maxBitrate: 1_000_000 }],
+      track: colourTrack(colour, moving),
+      encodings: encodings ?? [{ maxBitrate: 1_000_000 }],
+      codec,
+      codecOptions: startBitrate && { videoGoogleStartBitrate: startBitrate },
       appData: { source: "camera" },
+      onRtpSender: moving && keepResolution,
     });
     return this.producers.camera.id;
+  }
+
+  /** What is received of a user's camera; undefined before it plays. */
+  cameraOf(userId) {
+    return [...this.received.values()].find((item) => item.userId === userId && item.colour);
+  }
+
+  prefer(userId, layers) {
+    const consumerId = this.cameraOf(userId).consumer.id;
+    return this.request("voice:rtc:setPreferredLayers", { consumerId, ...layers });
+  }
+
+  /** The frames of a user's camera since then: `{at, width}`, `at` in milliseconds since 1970. */
+  frames(userId, since) {
+    return this.cameraOf(userId)?.colour.framesSince(since) ?? [];
+  }
+
+  /** What the browser says of a user's camera: the inbound stream's statistics and the codec in use. */
+  async videoStats(userId) {
+    const stats = await this.cameraOf(userId).consumer.getStats();
+    const stream = [...stats.values()].find(({ type }) => type === "inbound-rtp");
+    return { ...stream, mimeType: stats.get(stream.codecId)?.mimeType };
   }
 
   /** Tells the server to pause or resume, and leaves the sending side running: the server must stop it. */
@@ -136,7 +168,8 @@ class Client {
       if (gone()) return consumer.close();
       Object.assign(item, { source: appData.source, consumer });
       if (kind === "audio") {
-        item.tone = new ToneMeter(this.audio, consumer.track);
+        const { track } = consumer;
+        item.tone = this.speakers ? new ToneMeter(this.audio, track) : new RecordedToneMeter(track);
       } else {
         item.colour = new ColourMeter(consumer.track);
         await this.request("voice:rtc:resumeConsumer", { consumerId: id });
@@ -154,6 +187,11 @@ class Client {
     item.tone?.close();
     item.colour?.close();
   }
+}
+
+/** Or Chromium sends fewer pixels on a machine that is busy. */
+async function keepResolution(sender) {
+  await sender.setParameters({ ...sender.getParameters(), degradationPreference: "maintain-resolution" });
 }
 
 window.client = new Client();

@@ -8,9 +8,32 @@ const LOWEST_HZ = 150;
 const HIGHEST_HZ = 4000;
 const SAMPLES_MIN = 6;
 
+/** The frequency of every loud moment, the newest of them. */
+export class Hits {
+  #hits = [];
+
+  add(at, hertz) {
+    this.#hits.push({ at, hertz });
+    if (this.#hits.length > 2000) this.#hits.splice(0, 1000);
+  }
+
+  /** The frequency since then (milliseconds since 1970), or null for silence or a mixture. */
+  agreedSince(since, tolerance) {
+    const heard = this.#hits.filter(({ at }) => at >= since).map(({ hertz }) => hertz);
+    if (heard.length < SAMPLES_MIN) return null;
+    const middle = [...heard].sort((a, b) => a - b)[Math.floor(heard.length / 2)];
+    const agreeing = heard.filter((hertz) => Math.abs(hertz - middle) <= tolerance).length;
+    return agreeing >= 0.8 * heard.length ? middle : null;
+  }
+
+  get lastAt() {
+    return this.#hits.at(-1)?.at ?? 0;
+  }
+}
+
 /** Listens to a track and keeps the loudest frequency of every moment. */
 export class ToneMeter {
-  #hits = [];
+  #hits = new Hits();
 
   constructor(audio, track) {
     const stream = new MediaStream([track]);
@@ -26,16 +49,12 @@ export class ToneMeter {
 
   /** The frequency heard since then (milliseconds since 1970), or null for silence or a mixture. */
   heardSince(since) {
-    const heard = this.#hits.filter(({ at }) => at >= since).map(({ hertz }) => hertz);
-    if (heard.length < SAMPLES_MIN) return null;
-    const middle = [...heard].sort((a, b) => a - b)[Math.floor(heard.length / 2)];
-    const agreeing = heard.filter((hertz) => Math.abs(hertz - middle) <= 2 * this.binHz).length;
-    return agreeing >= 0.8 * heard.length ? middle : null;
+    return this.#hits.agreedSince(since, 2 * this.binHz);
   }
 
   /** When something loud was last heard, in milliseconds since 1970. */
   get lastLoudAt() {
-    return this.#hits.at(-1)?.at ?? 0;
+    return this.#hits.lastAt;
   }
 
   close() {
@@ -52,8 +71,7 @@ export class ToneMeter {
       if (this.bins[bin] > this.bins[loudest]) loudest = bin;
     }
     if (this.bins[loudest] < LOUD_DB) return;
-    this.#hits.push({ at: Date.now(), hertz: loudest * this.binHz });
-    if (this.#hits.length > 2000) this.#hits.splice(0, 1000);
+    this.#hits.add(Date.now(), loudest * this.binHz);
   }
 }
 
@@ -72,17 +90,21 @@ export class ColourMeter {
     document.body.append(this.video);
     this.canvas = Object.assign(document.createElement("canvas"), { width: 16, height: 9 });
     this.context = this.canvas.getContext("2d", { alpha: false, willReadFrequently: true });
-    const onFrame = () => {
-      this.#frames.push(Date.now());
+    const onFrame = (_, { width }) => {
+      this.#frames.push({ at: Date.now(), width });
       if (this.#frames.length > 2000) this.#frames.splice(0, 1000);
       this.video.requestVideoFrameCallback(onFrame);
     };
     this.video.requestVideoFrameCallback(onFrame);
   }
 
+  framesSince(since) {
+    return this.#frames.filter(({ at }) => at >= since);
+  }
+
   /** `[red, green, blue]` and `[width, height]` of the frame on show, and how many frames came since then. */
   seenSince(since) {
-    const frames = this.#frames.filter((at) => at >= since).length;
+    const frames = this.framesSince(since).length;
     if (frames === 0) return { frames, colour: null, size: null };
     this.context.drawImage(this.video, 0, 0, 16, 9);
     const [red, green, blue] = this.context.getImageData(8, 5, 1, 1).data;

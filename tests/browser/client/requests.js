@@ -13,6 +13,7 @@ const REPLY_OF = {
   "voice:rtc:closeProducer": "voice:producerClosed",
   "voice:rtc:pauseConsumer": "voice:consumerPaused",
   "voice:rtc:resumeConsumer": "voice:consumerResumed",
+  "voice:rtc:setPreferredLayers": "voice:preferredLayersSet",
 };
 
 const TIMEOUT_MS = 10_000;

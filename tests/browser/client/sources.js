@@ -25,7 +25,7 @@ export function toneTrack(audio, hertz) {
 }
 
 /** 960x540 at 15 frames a second in one colour; a small moving mark makes every frame differ. */
-export function colourTrack([red, green, blue]) {
+export function colourTrack([red, green, blue], moving = false) {
   const canvas = document.createElement("canvas");
   canvas.width = WIDTH;
   canvas.height = HEIGHT;
@@ -41,8 +41,8 @@ export function colourTrack([red, green, blue]) {
   paint();
   const timer = setInterval(paint, 1000 / FRAME_RATE);
   const [track] = canvas.captureStream(FRAME_RATE).getVideoTracks();
-  // Or Chromium sends fewer and fewer pixels on a machine that is busy.
-  track.contentHint = "detail";
+  // As text, or Chromium sends fewer and fewer pixels on a machine that is busy; but text has no layers.
+  track.contentHint = moving ? "motion" : "detail";
   const stop = track.stop.bind(track);
   track.stop = () => {
     clearInterval(timer);

@@ -60,7 +60,8 @@ class Standalone extends Server {
   async ready() {
     const port = await freePort();
     this.url = `http://127.0.0.1:${port}`;
-    await this.startProgram("railgun", ["--listen", `127.0.0.1:${port}`], {}, this.url);
+    const flags = ["--listen", `127.0.0.1:${port}`, "--operators-listen", "off"];
+    await this.startProgram("railgun", flags, {}, this.url);
   }
 
   /** A token from the server's own trial key. */
@@ -97,6 +98,7 @@ class TwoProcesses extends Server {
     await this.startProgram("railgun-media", [], media, `http://127.0.0.1:${health}`);
     const signaling = {
       RAILGUN_LISTEN: `127.0.0.1:${control}`,
+      RAILGUN_OPERATORS_LISTEN: "off",
       RAILGUN_AUTH_JWKS: file("token.jwks.json"),
       RAILGUN_CHANNELS_CREATE_ON_JOIN: "true",
       RAILGUN_MEDIA_URL: `https://127.0.0.1:${rpc}`,

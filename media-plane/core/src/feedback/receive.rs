@@ -73,7 +73,7 @@ impl Engine {
         // Feedback about packets that went to the present address proves that address.
         let highest = u64::from(block.highest_sequence);
         let acknowledges = consumer.sequence.next() > consumer.unproved_from
-            && highest >= consumer.unproved_from & 0xffff_ffff;
+            && (consumer.unproved_from & 0xffff_ffff..consumer.sequence.next()).contains(&highest);
         if from_selected && acknowledges {
             transport.prove();
         }

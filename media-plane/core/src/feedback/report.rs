@@ -115,7 +115,7 @@ impl Engine {
         consumer.told_layers = layers;
         let layers = layers.map(|layers| ConsumerLayers {
             spatial_layer: layers.spatial,
-            temporal_layer: (layers.temporal != u8::MAX).then_some(layers.temporal),
+            temporal_layer: Some(layers.temporal),
         });
         let (room, session, consumer) = (consumer.room, consumer.session, consumer.id);
         self.tell(room, Audience::Only(session), Event::ConsumerLayers { consumer, layers });

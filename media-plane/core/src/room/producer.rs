@@ -54,6 +54,8 @@ pub(crate) struct Encoding {
     pub(crate) prediction: SpatialPrediction,
     /// It declared layers inside, or was seen to have some; without, there is nothing to choose.
     pub(crate) is_layered: bool,
+    /// The highest temporal layer that was ever seen.
+    pub(crate) highest_temporal: u8,
     /// When each spatial layer was last seen.
     spatial_seen: [Option<Instant>; SPATIAL_LAYERS_MAX],
     /// What its dependency descriptors are read with.
@@ -82,6 +84,7 @@ impl Encoding {
                 false => SpatialPrediction::EveryPicture,
             },
             is_layered: mapping.scalability.is_layered(),
+            highest_temporal: 0,
             spatial_seen: [None; SPATIAL_LAYERS_MAX],
             structure: StructureCache::default(),
             key_frames: KeyFrameRequests::default(),
@@ -92,6 +95,7 @@ impl Encoding {
 
     pub(crate) fn on_packet(&mut self, frame: &FrameInfo, now: Instant) {
         self.last_packet = Some(now);
+        self.highest_temporal = self.highest_temporal.max(frame.temporal);
         self.is_layered |= frame.spatial > 0 || frame.temporal > 0;
         if let Some(seen) = self.spatial_seen.get_mut(usize::from(frame.spatial)) {
             *seen = Some(now);

@@ -60,7 +60,9 @@ impl LayerFilter {
             }
         }
         let takes_up = frame.starts_frame && frame.temporal_switch == TemporalSwitch::WithThis;
-        if takes_up && frame.temporal > self.temporal && frame.temporal <= target.temporal {
+        // One by one: layers in between may still need frames that were not forwarded.
+        let next = self.temporal.saturating_add(1);
+        if takes_up && frame.temporal == next && next <= target.temporal {
             self.temporal = frame.temporal;
         }
         let needed = prediction.needs(frame, self.spatial, self.temporal);

@@ -75,7 +75,8 @@ impl Selection {
         let current = self.current?;
         let inside = self.filter.layers();
         let spatial = if producer.stream_type == StreamType::Svc { inside.spatial } else { current };
-        Some(Layers { spatial, temporal: inside.temporal })
+        let highest = producer.encoding(current)?.highest_temporal;
+        Some(Layers { spatial, temporal: inside.temporal.min(highest) })
     }
 
     /// The encoding to be at: the highest that is wanted and being sent.
