@@ -1,5 +1,4 @@
-//! What a node does for those who prove nothing: nothing (rows A1, B1 and C2 of the threat table in
-//! ARCHITECTURE.md).
+//! What a node does for those who prove nothing: nothing.
 #![allow(clippy::cast_possible_truncation, reason = "small numbers of the test's own")]
 
 use railgun_peer::{Call, World};

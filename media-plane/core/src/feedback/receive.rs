@@ -21,6 +21,9 @@ impl Engine {
             self.counters.unauthentic_packets += 1;
             return;
         };
+        if let Some(tuple) = transport.ice.tuple_mut(datagram.source) {
+            tuple.proof.on_received(len);
+        }
         let from_selected = transport.selected == Some(datagram.source);
         let Ok(compound) = parse_compound(datagram.bytes.get(..len).unwrap_or_default()) else {
             self.counters.malformed_packets += 1;
@@ -71,10 +74,8 @@ impl Engine {
         let Some(transport) = self.transports.get_mut(key) else { return };
         consumer.score.on_report(block, consumer.clock_rate);
         // Feedback about packets that went to the present address proves that address.
-        let highest = u64::from(block.highest_sequence);
-        let acknowledges = consumer.sequence.next() > consumer.unproved_from
-            && (consumer.unproved_from & 0xffff_ffff..consumer.sequence.next()).contains(&highest);
-        if from_selected && acknowledges {
+        let highest = latest_with(block.highest_sequence, consumer.sequence.next());
+        if from_selected && highest.is_some_and(|highest| highest >= consumer.unproved_from) {
             transport.prove();
         }
         // RFC 3550 section 6.4.1: in 65536ths of a second.
@@ -97,6 +98,18 @@ impl Engine {
         let is_it = |key: &&ConsumerKey| self.consumers.get(**key).is_some_and(|it| it.ssrc == ssrc);
         transport.consumers.iter().find(is_it).copied()
     }
+}
+
+/// The latest packet sent that has this sequence number, `next` being the first that was not. The
+/// receiver's cycle count is its own: it began with the first packet that it got.
+fn latest_with(sequence: u32, next: u64) -> Option<u64> {
+    let [.., high, low] = sequence.to_be_bytes();
+    let last = next.checked_sub(1)?;
+    let [.., last_high, last_low] = last.to_be_bytes();
+    let sequence = u16::from_be_bytes([high, low]);
+    let back = u16::from_be_bytes([last_high, last_low]).wrapping_sub(sequence);
+    // What seems to lie ahead was never sent.
+    last.checked_sub(u64::from(back)).filter(|_| back < 1 << 15)
 }
 
 /// The middle 32 of an NTP time's 64 bits.

@@ -128,7 +128,10 @@ impl Engine {
         let Some(transport) = self.transports.get_mut(key) else { return };
         let Some((_, dtls)) = &mut transport.connect else { return };
         dtls.handle(datagram.bytes, now);
-        if let Some(tuple) = transport.ice.tuple_mut(datagram.source) {
+        // Once there are keys, what is not sealed with them buys a forger nothing.
+        if transport.keys.is_none()
+            && let Some(tuple) = transport.ice.tuple_mut(datagram.source)
+        {
             tuple.proof.on_received(datagram.bytes.len());
         }
         self.poll_handshake(key, now);
