@@ -165,8 +165,13 @@ impl FakeNode {
         while let Some(Ok(frame)) = commands.next().await {
             let (request, address, command) = decode_command(frame).unwrap();
             self.state.seen.lock().unwrap().push(command.clone());
-            while self.state.held.load(Ordering::SeqCst) {
-                self.state.release.notified().await;
+            loop {
+                // Before the look at `held`, or a release in between would go unnoticed.
+                let released = self.state.release.notified();
+                if !self.state.held.load(Ordering::SeqCst) {
+                    break;
+                }
+                released.await;
             }
             for frame in self.frames(request, &address, &command) {
                 let _ = out.send(Ok(frame)).await;
