@@ -81,7 +81,7 @@ async fn requests_of_one_socket_reach_the_node_one_at_a_time_and_in_order() {
     for index in 0..20 {
         ids.push(ada.request("voice:state:update", json!({"muted": index % 2 == 0})).await);
     }
-    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(harness.node.seen().len(), 2, "the join, and the one update that is not answered yet");
     harness.node.release();
     let mut acks = Vec::new();
