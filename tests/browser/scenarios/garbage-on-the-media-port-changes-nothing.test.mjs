@@ -9,6 +9,9 @@ const DATAGRAMS = 4_000;
 const FIRST_BYTES = [0, 1, 3, 20, 22, 23, 63, 64, 79, 128, 129, 144, 191, 192, 255];
 const SIZES = [0, 1, 2, 4, 8, 12, 13, 19, 20, 21, 28, 40, 100, 300, 1200, 1472, 9000];
 
+/** How well streams come through, told in every call when it changes. */
+const QUALITY = ["voice:consumerLayers", "voice:consumerScore", "voice:producerScore"];
+
 scenario("garbage on the media port changes nothing", async (call) => {
   const people = await call.invite(3);
   await allRecogniseEachOther(people);
@@ -20,7 +23,8 @@ scenario("garbage on the media port changes nothing", async (call) => {
 
   for (const person of people) {
     const events = (await person.eventsSince(since)).map(({ name }) => name);
-    assert.deepEqual(events, [], `what ${person.userId} was told meanwhile`);
+    const others = events.filter((name) => !QUALITY.includes(name));
+    assert.deepEqual(others, [], `what ${person.userId} was told meanwhile`);
     assert.equal((await person.describe()).received.length, 4);
   }
 });
