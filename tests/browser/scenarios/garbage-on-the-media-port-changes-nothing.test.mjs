@@ -22,12 +22,17 @@ scenario("garbage on the media port changes nothing", async (call) => {
   await allRecogniseEachOther(people);
 
   for (const person of people) {
-    const events = (await person.eventsSince(since)).map(({ name }) => name);
-    const others = events.filter((name) => !QUALITY.includes(name));
+    const events = await person.eventsSince(since);
+    const others = events.filter((event) => !QUALITY.includes(event.name) && !isNomination(event));
     assert.deepEqual(others, [], `what ${person.userId} was told meanwhile`);
     assert.equal((await person.describe()).received.length, 4);
   }
 });
+
+/** The browser may settle on its path a moment after media began. */
+function isNomination({ name, payload }) {
+  return name === "voice:rtc:transportState" && payload.ice === "completed" && payload.dtls === "connected";
+}
 
 async function sendGarbage(port) {
   const random = generator(port);
