@@ -4,6 +4,7 @@ use anyhow::{Context, bail};
 use clap::{Arg, ArgMatches, Command};
 use railgun_media::{Config, Node, tls};
 use railgun_shared::settings::Sources;
+use std::process::ExitCode;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_stream::wrappers::TcpListenerStream;
@@ -12,7 +13,18 @@ use tracing::{info, warn};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
+    match start() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // One line, whatever RUST_BACKTRACE says: most of these are settings to correct.
+            eprintln!("railgun-media: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start() -> anyhow::Result<()> {
     let flags = command().get_matches();
     let config = configuration(&flags)?;
     let tls = match (&config.rpc.tls, config.rpc.insecure) {

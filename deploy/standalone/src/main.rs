@@ -10,6 +10,7 @@ use prometheus_client::registry::Registry;
 use railgun_control::Control;
 use railgun_media::Node;
 use std::io;
+use std::process::ExitCode;
 use tokio::io::{DuplexStream, duplex};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -23,7 +24,18 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const PIPE_BYTES: usize = 256 * 1024;
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // One line, whatever RUST_BACKTRACE says: most of these are settings to correct.
+            eprintln!("railgun: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> anyhow::Result<()> {
     let flags = settings::command().get_matches();
     let (control, media) = settings::load(&flags)?;
     if flags.get_flag("check-config") {
