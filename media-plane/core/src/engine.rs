@@ -186,9 +186,7 @@ impl Engine {
     fn schedule_from(&mut self, key: TransportKey, earliest: Option<Instant>) {
         let Some(transport) = self.transports.get(key) else { return };
         let producers = transport.producers.iter().filter_map(|key| self.producers.get(*key));
-        // A layer that was never seen cannot be asked.
-        let encodings = producers.flat_map(|it| &it.encodings).filter(|it| it.ssrc.is_some());
-        let requests = encodings.filter_map(|it| it.key_frames.due());
+        let requests = producers.flat_map(|it| &it.encodings).filter_map(|it| it.key_frames.due());
         let Some(due) = requests.chain(transport.due()).min() else { return };
         let due = earliest.map_or(due, |earliest| due.max(earliest));
         if transport.wake.is_some_and(|wake| wake <= due) {

@@ -1,6 +1,7 @@
 //! What is missing of a stream that a client sends, and when to ask for it again (RFC 4585
 //! section 6.2.1).
 
+use crate::packet::sequence_of;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -122,8 +123,7 @@ impl NackGenerator {
             if missing.is_due(advances, now)
                 && let Some(place) = out.get_mut(count)
             {
-                let [.., high, low] = missing.index.to_be_bytes();
-                *place = u16::from_be_bytes([high, low]);
+                *place = sequence_of(missing.index);
                 count += 1;
                 missing.tries += 1;
                 missing.due = repeat_at;

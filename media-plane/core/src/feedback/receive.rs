@@ -4,6 +4,7 @@
 use crate::arena::{ConsumerKey, TransportKey};
 use crate::engine::{Datagram, Engine};
 use crate::packet::rtcp::{ReportBlock, RtcpPacket, SenderInfo, parse_compound};
+use crate::packet::{index_up_to, sequence_of};
 use std::time::{Duration, Instant};
 
 /// Ten seconds; what is longer is a report about nothing that was sent.
@@ -103,13 +104,8 @@ impl Engine {
 /// The latest packet sent that has this sequence number, `next` being the first that was not. The
 /// receiver's cycle count is its own: it began with the first packet that it got.
 fn latest_with(sequence: u32, next: u64) -> Option<u64> {
-    let [.., high, low] = sequence.to_be_bytes();
-    let last = next.checked_sub(1)?;
-    let [.., last_high, last_low] = last.to_be_bytes();
-    let sequence = u16::from_be_bytes([high, low]);
-    let back = u16::from_be_bytes([last_high, last_low]).wrapping_sub(sequence);
     // What seems to lie ahead was never sent.
-    last.checked_sub(u64::from(back)).filter(|_| back < 1 << 15)
+    index_up_to(next.checked_sub(1)?, sequence_of(sequence.into()), 1 << 15)
 }
 
 /// The middle 32 of an NTP time's 64 bits.

@@ -1,5 +1,6 @@
 //! What one consumer was sent, by the sequence numbers it knows, so that it can be sent again.
 
+use crate::packet::index_up_to;
 use std::time::{Duration, Instant};
 
 /// Packets remembered: at 500 a second, which no camera exceeds, two seconds.
@@ -77,10 +78,7 @@ impl SentPackets {
 
     /// The last index that ends in `sequence`; none if it was too long ago.
     fn index(&self, sequence: u16) -> Option<u64> {
-        let highest = self.highest?;
-        let [.., high, low] = highest.to_be_bytes();
-        let back = u16::from_be_bytes([high, low]).wrapping_sub(sequence);
-        if back < SENT_MAX { highest.checked_sub(u64::from(back)) } else { None }
+        index_up_to(self.highest?, sequence, SENT_MAX)
     }
 }
 

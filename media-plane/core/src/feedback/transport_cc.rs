@@ -1,8 +1,8 @@
 //! Feedback to a client on when its packets arrived, for its congestion control
 //! (draft-holmer-rmcat-transport-wide-cc-extensions-01).
 
-use crate::packet::WriteError;
 use crate::packet::rtcp::{ChunkPacker, MAX_STATUSES, TransportCcInfo, write_transport_cc};
+use crate::packet::{WriteError, sequence_of};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -93,12 +93,12 @@ impl TransportCcRecorder {
             self.restart(sequence, tick);
             return true;
         };
-        let ahead = sequence.wrapping_sub(low(highest));
+        let ahead = sequence.wrapping_sub(sequence_of(highest));
         if ahead != 0 && ahead < 1 << 15 {
             self.advance(highest + u64::from(ahead), tick);
             return true;
         }
-        let index = highest.checked_sub(u64::from(low(highest).wrapping_sub(sequence)));
+        let index = highest.checked_sub(u64::from(sequence_of(highest).wrapping_sub(sequence)));
         let Some(index) = index else { return false };
         let place = self.place(index);
         let Some(arrival) = place.and_then(|place| self.arrivals.get_mut(place)) else { return false };
@@ -112,14 +112,14 @@ impl TransportCcRecorder {
     }
 
     fn is_anew(&self, sequence: u16, now: Instant) -> bool {
-        let back = self.highest().map_or(0, |highest| low(highest).wrapping_sub(sequence));
+        let back = self.highest().map_or(0, |highest| sequence_of(highest).wrapping_sub(sequence));
         let since = self.last_taken.map(|last| now.saturating_duration_since(last));
         back > FAR_BACK && since.is_none_or(|since| since > LATE_MAX)
     }
 
     fn advance(&mut self, index: u64, tick: u64) {
         if index - self.unreported >= u64::from(MAX_STATUSES) {
-            self.restart(low(index), tick);
+            self.restart(sequence_of(index), tick);
             return;
         }
         while index - self.first >= u64::from(MAX_STATUSES) && self.arrivals.pop_front().is_some() {
@@ -215,7 +215,7 @@ impl Feedback<'_> {
         let info = TransportCcInfo {
             sender_ssrc,
             media_ssrc,
-            base_sequence: low(self.base),
+            base_sequence: sequence_of(self.base),
             reference_time: i32::from_be_bytes([r0, r1, r2, 0]) >> 8,
             feedback_count: self.feedback_count,
         };
@@ -234,11 +234,6 @@ impl Feedback<'_> {
 
 fn delta_of(arrival: u64, previous: u64) -> Option<i16> {
     i16::try_from(i64::try_from(arrival).ok()? - i64::try_from(previous).ok()?).ok()
-}
-
-fn low(index: u64) -> u16 {
-    let [.., high, low] = index.to_be_bytes();
-    u16::from_be_bytes([high, low])
 }
 
 #[cfg(test)]

@@ -13,6 +13,19 @@ use thiserror::Error;
 /// Longest datagram that is looked at, in bytes: the Ethernet MTU, which no peer exceeds.
 pub const MAX_DATAGRAM: usize = 1500;
 
+/// The 16 bits of a packet index that travel as the sequence number.
+#[inline]
+pub(crate) fn sequence_of(index: u64) -> u16 {
+    let [.., high, low] = index.to_be_bytes();
+    u16::from_be_bytes([high, low])
+}
+
+/// The latest index up to `last` with this sequence number, if it is less than `within` behind.
+pub(crate) fn index_up_to(last: u64, sequence: u16, within: u16) -> Option<u64> {
+    let back = sequence_of(last).wrapping_sub(sequence);
+    last.checked_sub(u64::from(back)).filter(|_| back < within)
+}
+
 /// Why a packet could not be written.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum WriteError {

@@ -1,12 +1,12 @@
 //! What a consumer lost, once more: from the producer's cache, as RTX (RFC 4588), within a budget.
 
-use super::rewrite::{self, Out, Outgoing, Stamp, low, patch_payload};
+use super::rewrite::{self, Out, Outgoing, Stamp, patch_payload};
 use crate::arena::ConsumerKey;
 use crate::codec::vp8;
 use crate::engine::Engine;
 use crate::feedback::rtx_payload;
-use crate::packet::MAX_DATAGRAM;
 use crate::packet::rtp::{FIXED_HEADER, HeaderWriter};
+use crate::packet::{MAX_DATAGRAM, sequence_of};
 use crate::room::producer::Codec;
 use std::time::Instant;
 
@@ -32,7 +32,7 @@ impl Engine {
         let sent = consumer.rtx.as_ref()?.sent.resendable(sequence, stamp.at, transport.round_trip)?;
         let cached = producer.encoding(sent.encoding)?.cache.get(sent.source, stamp.at)?;
         let mut buffer = [0; MAX_DATAGRAM];
-        let len = rtx_payload::write(&mut buffer, low(sent.index), cached.payload)?;
+        let len = rtx_payload::write(&mut buffer, sequence_of(sent.index), cached.payload)?;
         let payload = buffer.get_mut(..len)?;
         let original = payload.get_mut(rtx_payload::OSN_LEN..)?;
         let is_vp8 = producer.payload_types.codec_of_router(cached.plain.payload_type) == Some(Codec::Vp8);
@@ -49,7 +49,7 @@ impl Engine {
             header: HeaderWriter {
                 marker: sent.marker,
                 payload_type: rtx.payload_type,
-                sequence: low(index),
+                sequence: sequence_of(index),
                 timestamp: sent.timestamp,
                 ssrc: rtx.ssrc,
             },

@@ -5,6 +5,7 @@ use super::ingest::Opened;
 use crate::codec::vp8;
 use crate::feedback::sent_packets;
 use crate::packet::rtp::{HeaderWriter, MAX_ELEMENTS};
+use crate::packet::sequence_of;
 use crate::room::consumer::{Consumer, ConsumerExtensions};
 use crate::room::producer::Producer;
 use crate::send_batch::SendBatch;
@@ -71,7 +72,7 @@ pub(crate) fn send(
         header: HeaderWriter {
             marker,
             payload_type: packet.payload_type,
-            sequence: low(index),
+            sequence: sequence_of(index),
             timestamp,
             ssrc: consumer.ssrc,
         },
@@ -149,12 +150,6 @@ pub(crate) fn seal<'a>(
         transport.next_transport_cc = transport.next_transport_cc.wrapping_add(1);
     }
     written
-}
-
-/// The sequence number of a packet index.
-pub(crate) fn low(index: u64) -> u16 {
-    let [.., high, low] = index.to_be_bytes();
-    u16::from_be_bytes([high, low])
 }
 
 #[cfg(test)]

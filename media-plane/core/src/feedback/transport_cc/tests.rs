@@ -237,7 +237,7 @@ proptest! {
                 // One that is let go of is not told any more when it comes.
                 let place = recorder.highest().and_then(|it| recorder.place(it - highest.saturating_sub(this)));
                 let is_awaited = this >= highest || place.is_some();
-                recorder.on_packet(low(this), origin + Duration::from_micros(at_us));
+                recorder.on_packet(sequence_of(this), origin + Duration::from_micros(at_us));
                 if is_awaited && !arrived.contains_key(&this) {
                     arrived.insert(this, tick);
                     untold.insert(this);
@@ -251,10 +251,10 @@ proptest! {
             for message in take(&mut recorder, now) {
                 prop_assert_eq!(message.feedback_count, feedback_count);
                 feedback_count = feedback_count.wrapping_add(1);
-                let base = highest - u64::from(low(highest).wrapping_sub(message.base));
+                let base = highest - u64::from(sequence_of(highest).wrapping_sub(message.base));
                 let told = base..base + u64::from(message.count);
                 let expected = arrived.range(told.clone());
-                let expected = expected.map(|(index, tick)| (low(*index), u32::try_from(*tick).unwrap()));
+                let expected = expected.map(|(index, tick)| (sequence_of(*index), u32::try_from(*tick).unwrap()));
                 prop_assert_eq!(message.received, expected.collect::<Vec<_>>());
                 untold.retain(|index| !told.contains(index));
             }
