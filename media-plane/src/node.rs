@@ -1,6 +1,9 @@
 //! Starting and stopping one media node.
 
+#[cfg(feature = "etcd")]
+use crate::cluster::Cluster;
 use crate::config::Config;
+use crate::fence::Fence;
 use crate::health::{self, Health};
 use crate::metrics::{self, WorkerGauges};
 use crate::rpc::{Identity, MediaNodeService, Switchboard};
@@ -45,6 +48,8 @@ pub struct Node {
     media_addresses: Vec<SocketAddr>,
     health: Health,
     gauges: Vec<Arc<WorkerGauges>>,
+    #[cfg(feature = "etcd")]
+    cluster: Option<Cluster>,
     stop: watch::Sender<bool>,
     switchboard: JoinHandle<Vec<WorkerHandle>>,
 }
@@ -58,6 +63,7 @@ impl Node {
         let mut workers = Vec::with_capacity(config.workers);
         let mut gauges = Vec::with_capacity(config.workers);
         let mut media_addresses = Vec::with_capacity(config.workers);
+        let fence = Arc::new(Fence::new(config.etcd.is_some()));
         let mut port_min = config.rtc.port_min;
         for index in 0..config.workers {
             let socket = RtcSocket::bind(config.listen_ip(), port_min..=config.rtc.port_max)
@@ -73,7 +79,14 @@ impl Node {
                 started: (Instant::now(), SystemTime::now()),
             };
             let worker_gauges = Arc::<WorkerGauges>::default();
-            workers.push(worker::spawn(index, socket, engine, outbox.clone(), worker_gauges.clone())?);
+            workers.push(worker::spawn(
+                index,
+                socket,
+                engine,
+                outbox.clone(),
+                worker_gauges.clone(),
+                fence.clone(),
+            )?);
             gauges.push(worker_gauges);
             media_addresses.extend(config.announced.first().map(|ip| SocketAddr::new(*ip, port)));
         }
@@ -82,13 +95,26 @@ impl Node {
         let (stop, stopped) = watch::channel(false);
         let (inputs, input) = mpsc::channel(INPUTS_MAX);
         let boot = BootId::from_bits(rand::random());
-        let identity = Identity { node_id: config.node_id, boot, media_addresses: media_addresses.clone() };
-        let switchboard = Switchboard::new(workers, workers_alive).run(input, notices, stopped.clone());
+        let identity =
+            Identity { node_id: config.node_id.clone(), boot, media_addresses: media_addresses.clone() };
+        #[cfg(feature = "etcd")]
+        let (cluster, gate) =
+            Cluster::join(&config, boot, media_addresses.clone(), inputs.clone(), fence.clone())?.unzip();
+        #[cfg(not(feature = "etcd"))]
+        let gate = None;
+        #[cfg(not(feature = "etcd"))]
+        if config.etcd.is_some() {
+            anyhow::bail!("etcd.endpoints is set, but this program was built without etcd");
+        }
+        let switchboard = Switchboard::new(workers, workers_alive).with_gate(gate);
+        let switchboard = switchboard.run(input, notices, stopped.clone());
         Ok(Self {
             service: MediaNodeService::new(identity, inputs),
             media_addresses,
-            health: Health { workers_alive: alive, stop: stopped },
+            health: Health { workers_alive: alive, stop: stopped, fence },
             gauges,
+            #[cfg(feature = "etcd")]
+            cluster,
             stop,
             switchboard: tokio::spawn(switchboard),
         })
@@ -159,6 +185,11 @@ impl Node {
 
     /// Ends control streams and workers. Takes under 5 s; calls in progress end.
     pub async fn stop(self) {
+        // Rooms are free to be bound elsewhere before their people hear that they are gone.
+        #[cfg(feature = "etcd")]
+        if let Some(cluster) = self.cluster {
+            cluster.leave().await;
+        }
         let _ = self.stop.send(true);
         let Ok(workers) = self.switchboard.await else { return };
         let join = tokio::task::spawn_blocking(|| workers.into_iter().for_each(WorkerHandle::stop));

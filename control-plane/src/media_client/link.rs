@@ -66,6 +66,7 @@ impl NodeLink {
             rooms: RoomTable::default(),
             pending: HashMap::new(),
             last_request: 0,
+            boot_id: String::new(),
             left_behind: Vec::new(),
             metrics,
         };
@@ -94,6 +95,8 @@ struct Link {
     rooms: RoomTable,
     pending: HashMap<u64, Pending>,
     last_request: u64,
+    /// The run of the node that the stream is to: commands are meant for no other.
+    boot_id: String,
     /// Who was in a room when the stream was lost. The node still has them, if it is the same.
     left_behind: Vec<(SessionId, Address)>,
     metrics: LinkMetrics,
@@ -164,6 +167,7 @@ impl Link {
 
     async fn serve(&mut self, stream: Stream) -> Ended {
         let Stream { node, out, mut frames } = stream;
+        self.boot_id.clone_from(&node.boot_id);
         self.state.send_replace(Some(node));
         self.metrics.set_up(true);
         let ended = loop {
@@ -207,19 +211,23 @@ impl Link {
         while out.capacity() > 0
             && let Some((session, address)) = self.left_behind.pop()
         {
-            self.last_request += 1;
             let leave = Command::Leave { session, reason: LeaveReason::Lost, attachment: None };
-            if out.try_send(encode_command(self.last_request, &address, &leave)).is_err() {
+            if out.try_send(self.frame(&address, &leave)).is_err() {
                 return false;
             }
         }
         true
     }
 
+    fn frame(&mut self, address: &Address, command: &Command) -> ControlFrame {
+        self.last_request += 1;
+        let frame = encode_command(self.last_request, address, command);
+        ControlFrame { boot_id: self.boot_id.clone(), ..frame }
+    }
+
     /// Notes who waits for the reply.
     fn enter(&mut self, call: NodeCall) -> ControlFrame {
-        self.last_request += 1;
-        let frame = encode_command(self.last_request, &call.address, &call.command);
+        let frame = self.frame(&call.address, &call.command);
         let joins = matches!(call.command, Command::Join(_));
         let NodeCall { address, route, ticket, .. } = call;
         self.pending

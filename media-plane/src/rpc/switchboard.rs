@@ -5,6 +5,7 @@
 //! within [`ABANDON_WINDOW`], it leaves its room. Time without any stream does not count: a node
 //! that lost its control-plane carries its calls on.
 
+use super::gate::{Gate, Verdict};
 use super::rooms::{Rooms, StreamId};
 use crate::worker::{Told, WorkerHandle, WorkerNotice};
 use railgun_media_core::Notice;
@@ -19,6 +20,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::MissedTickBehavior;
 use tonic::Status;
 use tracing::{error, info, warn};
+
+mod at_gate;
 
 /// How long a session waits for a stream to take it over.
 const ABANDON_WINDOW: Duration = Duration::from_secs(15);
@@ -54,6 +57,19 @@ pub(crate) enum Input {
     },
     /// Answered with the numbers of rooms and sessions.
     Population(oneshot::Sender<(usize, usize)>),
+    /// Whether a room may be opened here; those who wait for it are let in or refused.
+    Verified {
+        address: Address,
+        verdict: Verdict,
+    },
+    /// The channel's room is this node's, under this epoch.
+    Rebind(Address),
+    /// The channel's room is somewhere else, under this epoch.
+    Close(Address),
+    /// Answered with every room that is here.
+    Rooms(oneshot::Sender<Vec<Address>>),
+    /// Whose the rooms are is known: workers that hold their packets back go on.
+    Release,
 }
 
 #[derive(Debug)]
@@ -65,6 +81,8 @@ pub(crate) struct Switchboard {
     pending: HashMap<u64, Pending>,
     next_tag: u64,
     workers_alive: watch::Sender<usize>,
+    /// None: there are no other nodes, and every room may be opened here.
+    gate: Option<Gate>,
 }
 
 #[derive(Debug)]
@@ -86,7 +104,20 @@ struct Pending {
 impl Switchboard {
     pub(crate) fn new(workers: Vec<WorkerHandle>, workers_alive: watch::Sender<usize>) -> Self {
         let rooms = Rooms::new(workers.len());
-        Self { workers, streams: HashMap::new(), rooms, pending: HashMap::new(), next_tag: 0, workers_alive }
+        Self {
+            workers,
+            streams: HashMap::new(),
+            rooms,
+            pending: HashMap::new(),
+            next_tag: 0,
+            workers_alive,
+            gate: None,
+        }
+    }
+
+    /// Opens only rooms that the gate knows to be this node's.
+    pub(crate) fn with_gate(self, gate: Option<Gate>) -> Self {
+        Self { gate, ..self }
     }
 
     /// Runs until `stop` is true. Returns the workers, for whoever joins their threads; the
@@ -108,6 +139,7 @@ impl Switchboard {
                 Some(input) = inputs.recv() => self.input(input),
                 else => return self.workers,
             }
+            self.give_back();
         }
     }
 
@@ -124,13 +156,20 @@ impl Switchboard {
             }
             Input::Command { stream, request, address, command } => {
                 // What comes after the end of its stream has nobody to be answered.
-                if self.streams.contains_key(&stream) {
+                if self.streams.contains_key(&stream)
+                    && let Some(command) = self.at_gate(stream, request, &address, command)
+                {
                     self.command(stream, request, address, command);
                 }
             }
             Input::Unreadable { stream, request, error } => self.answer(stream, request, Err(error)),
             Input::Ended { stream } => self.end(stream),
             Input::Population(asker) => _ = asker.send(self.rooms.population()),
+            Input::Verified { address, verdict } => self.verified(&address, verdict),
+            Input::Rebind(address) => self.rebind(address),
+            Input::Close(address) => self.close_older(address),
+            Input::Rooms(asker) => _ = asker.send(self.rooms.addresses()),
+            Input::Release => self.release(),
         }
     }
 

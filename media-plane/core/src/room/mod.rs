@@ -7,6 +7,7 @@
 
 pub(crate) mod producer;
 pub(crate) mod consumer;
+pub(crate) mod incarnation;
 pub(crate) mod membership;
 pub(crate) mod transports;
 pub(crate) mod association;
@@ -28,6 +29,8 @@ use std::time::Instant;
 #[derive(Debug)]
 pub(crate) struct Room {
     pub(crate) address: Address,
+    /// The epoch it was opened with.
+    pub(crate) first_epoch: u64,
     pub(crate) limits: RoomLimits,
     /// Counts the events told to more than one session.
     pub(crate) seq: u64,
@@ -130,9 +133,7 @@ impl Engine {
     fn room_with(&self, address: &Address, session: SessionId) -> Result<RoomKey, ErrorBody> {
         let key = self.by_channel.get(&address.channel).copied().ok_or_else(refusal::not_found)?;
         let room = self.rooms.get(key).ok_or_else(refusal::not_found)?;
-        if address.epoch != room.address.epoch {
-            return Err(refusal::stale_epoch());
-        }
+        self.check_epoch(key, address.epoch)?;
         room.session(session).map(|_| key).ok_or_else(refusal::not_found)
     }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::fence::Fence;
 use crate::metrics::WorkerGauges;
 use crate::udp::RtcSocket;
 use crate::worker;
@@ -23,7 +24,8 @@ fn spawn_worker(index: usize, outbox: &mpsc::Sender<WorkerNotice>) -> WorkerHand
         seed: [7; 32],
         started: (Instant::now(), SystemTime::now()),
     };
-    worker::spawn(index, socket, engine, outbox.clone(), Arc::<WorkerGauges>::default()).unwrap()
+    let fence = Arc::new(Fence::new(false));
+    worker::spawn(index, socket, engine, outbox.clone(), Arc::<WorkerGauges>::default(), fence).unwrap()
 }
 
 fn join(request: u64, channel: &str) -> Input {
