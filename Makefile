@@ -26,7 +26,7 @@ test: tools test-tools web ## Every test, in Rust and in a real browser
 	cd $(BROWSER) && npm test --silent
 
 .PHONY: lint
-lint: tools ## Formatting, clippy and the page's types
+lint: tools protoc ## Formatting, clippy and the page's types
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	$(SETUP)/npm-install.sh $(WEB)
@@ -45,6 +45,10 @@ web: tools ## The page's bundle, which the control-plane serves
 .PHONY: tools
 tools:
 	@$(SETUP)/check-tools.sh cargo cc node npm
+
+.PHONY: protoc
+protoc:
+	@$(SETUP)/check-tools.sh protoc
 
 .PHONY: test-tools
 test-tools:
