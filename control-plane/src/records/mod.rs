@@ -1,6 +1,8 @@
 //! The operators' records: channels, bans, entitlements and revocations. Decisions read the view in
 //! memory and never wait; writes go to the store, and come back into the view of every replica.
 
+#[cfg(feature = "etcd")]
+mod in_etcd;
 mod types;
 mod view;
 
@@ -22,6 +24,7 @@ const RECORDS_MAX: usize = 100_000;
 pub(crate) enum StoreError {
     #[error("there are {RECORDS_MAX} records, and no room for another")]
     Full,
+    #[cfg(feature = "etcd")]
     #[error("the store of records cannot be reached")]
     Unreachable,
 }
@@ -31,6 +34,8 @@ pub(crate) struct Records {
     view: RwLock<View>,
     /// Counts the changes of the view.
     changes: watch::Sender<u64>,
+    /// Whether the view has held everything that the store has.
+    complete: watch::Sender<bool>,
     store: Store,
 }
 
@@ -39,6 +44,8 @@ pub(crate) struct Records {
 enum Store {
     /// In the view itself: one replica, and nothing outlives it.
     Memory,
+    #[cfg(feature = "etcd")]
+    Etcd { store: railgun_etcd::Store, prefix: String },
 }
 
 impl Records {
@@ -48,7 +55,12 @@ impl Records {
             let record = Record::Channel(ChannelRecord::open(*tier));
             view.put(RecordKey::Channel(channel.clone()), record);
         }
-        Self { view: RwLock::new(view), changes: watch::Sender::new(0), store: Store::Memory }
+        Self {
+            view: RwLock::new(view),
+            changes: watch::Sender::new(0),
+            complete: watch::Sender::new(true),
+            store: Store::Memory,
+        }
     }
 
     /// To read one decision's worth of records. Not to be held over an await.
@@ -61,6 +73,11 @@ impl Records {
         self.changes.subscribe()
     }
 
+    /// Whether everything that was ever written is known; nobody may join before it is.
+    pub(crate) fn is_complete(&self) -> bool {
+        *self.complete.borrow()
+    }
+
     /// Writes a record, or deletes it. Writing what already is so succeeds and changes nothing.
     pub(crate) async fn write(&self, key: RecordKey, record: Option<Record>) -> Result<(), StoreError> {
         match &self.store {
@@ -71,6 +88,8 @@ impl Records {
                 self.apply(key, record);
                 Ok(())
             }
+            #[cfg(feature = "etcd")]
+            Store::Etcd { store, prefix } => self.write_to_etcd(store, prefix, &key, record.as_ref()).await,
         }
     }
 

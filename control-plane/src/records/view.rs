@@ -38,9 +38,7 @@ impl View {
                 self.revocations.insert(user, record);
             }
             // `Record::from_json` makes the kind that belongs under its key.
-            (key, _) => {
-                tracing::error!(kind = %key.path().split('/').next().unwrap_or_default(), "a record of another kind")
-            }
+            (_, record) => tracing::error!(?record, "a record under a key of another kind"),
         }
     }
 
@@ -99,6 +97,17 @@ impl View {
 
     pub(crate) fn written_ban(&self, scope: &BanScope, user: &UserId) -> Option<&BanRecord> {
         self.bans.get(user)?.get(scope)
+    }
+
+    /// The record under any key.
+    #[cfg(feature = "etcd")]
+    pub(crate) fn record(&self, key: &RecordKey) -> Option<Record> {
+        match key {
+            RecordKey::Channel(channel) => self.channels.get(channel).cloned().map(Record::Channel),
+            RecordKey::Ban(scope, user) => self.written_ban(scope, user).cloned().map(Record::Ban),
+            RecordKey::Entitlement(user) => self.entitlement(user).map(Record::Entitlement),
+            RecordKey::Revocation(user) => self.revocation(user).map(Record::Revocation),
+        }
     }
 
     pub(crate) fn entitlement(&self, user: &UserId) -> Option<EntitlementRecord> {
