@@ -6,6 +6,8 @@ SHELL := /bin/bash
 SETUP := tests/setup
 WEB := control-plane/web
 BROWSER := tests/browser
+# Seconds for each fuzz target.
+TIME ?= 60
 # Options for the server, as in: make run ARGS="--listen 127.0.0.1:9000"
 ARGS ?=
 
@@ -36,6 +38,10 @@ lint: tools protoc ## Formatting, clippy and the page's types
 bench: tools web ## What a forwarded packet costs, and how long joining takes
 	cargo build --release --locked --package railgun-bench --package railgun
 	target/release/railgun-bench $(or $(ARGS),all)
+
+.PHONY: fuzz
+fuzz: ## Each fuzz target for TIME seconds; needs a nightly compiler and cargo-fuzz
+	tests/fuzz/run.sh $(TIME)
 
 .PHONY: web
 web: tools ## The page's bundle, which the control-plane serves

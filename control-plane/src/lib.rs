@@ -21,3 +21,4 @@ mod session;
 
 pub use config::Config;
 pub use control::Control;
+pub use http::{Scope as OperatorScope, entry as operator_token_entry};
