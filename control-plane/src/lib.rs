@@ -20,5 +20,5 @@ mod records;
 mod session;
 
 pub use config::Config;
-pub use control::Control;
+pub use control::{Control, MediaNodes};
 pub use http::{Scope as OperatorScope, entry as operator_token_entry};

@@ -40,8 +40,13 @@ impl Fence {
     /// Whether rooms and epochs that are not here yet may be taken.
     pub(crate) fn is_valid(&self, now: Instant) -> bool {
         let lease = self.lease.load(Ordering::Acquire);
-        let until = self.started + Duration::from_micros(self.until.load(Ordering::Acquire));
-        !self.is_leased || (lease != 0 && lease == self.adopted.load(Ordering::Acquire) && now < until)
+        let is_adopted = lease != 0 && lease == self.adopted.load(Ordering::Acquire);
+        !self.is_leased || (is_adopted && !self.is_over(now))
+    }
+
+    /// Whether the lease has run out.
+    pub(crate) fn is_over(&self, now: Instant) -> bool {
+        now >= self.started + Duration::from_micros(self.until.load(Ordering::Acquire))
     }
 
     /// Whether a worker waits for its rooms to be looked up.

@@ -6,12 +6,16 @@
 //! what it started.
 #![forbid(unsafe_code)]
 
+mod cluster;
 mod http;
 mod media;
+mod polling;
 mod process;
 mod system;
 
+pub use cluster::Cluster;
 pub use media::{opus_payload, send_parameters, vp8_payload};
+pub use polling::Polling;
 pub use process::MediaNode;
 pub use system::{FREE_CHANNEL, Member, System};
 

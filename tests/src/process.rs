@@ -55,7 +55,18 @@ impl Process {
         arguments: &[&str],
         settings: &[(&str, String)],
     ) -> Result<Self> {
-        let log = directory.join(format!("{name}.log"));
+        Self::start_as(name, name, directory, arguments, settings)
+    }
+
+    /// The same for one of several, which are told apart by `label`.
+    pub(crate) fn start_as(
+        name: &'static str,
+        label: &str,
+        directory: &Path,
+        arguments: &[&str],
+        settings: &[(&str, String)],
+    ) -> Result<Self> {
+        let log = directory.join(format!("{label}.log"));
         let file = File::create(&log)?;
         let child = command(name)?
             .args(arguments)
@@ -84,6 +95,15 @@ impl Process {
             }
             sleep(READY_POLL).await;
         }
+    }
+
+    /// Sends a signal by its name, such as STOP.
+    pub(crate) fn signal(&self, name: &str) -> Result<()> {
+        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status()?;
+        if !sent.success() {
+            bail!("{} cannot be sent {name}", self.name);
+        }
+        Ok(())
     }
 
     fn log_tail(&self) -> String {

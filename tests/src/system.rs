@@ -140,13 +140,13 @@ fn write_config(directory: &Path, section: &str) -> Result<String> {
     Ok(path.to_string_lossy().into_owned())
 }
 
-fn mint(key: &Path, user: &str, tier: Tier) -> Result<String> {
+pub(crate) fn mint(key: &Path, user: &str, tier: Tier) -> Result<String> {
     let tier = if tier == Tier::Pro { "pro" } else { "free" };
     run(&["token", "--user", user, "--tier", tier, "--key", &key.to_string_lossy()])
 }
 
 /// Runs `railgun-control` to its end and gives what it printed.
-fn run(arguments: &[&str]) -> Result<String> {
+pub(crate) fn run(arguments: &[&str]) -> Result<String> {
     let output = command("railgun-control")?.args(arguments).output()?;
     if !output.status.success() {
         bail!("railgun-control {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));

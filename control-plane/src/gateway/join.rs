@@ -5,11 +5,13 @@
 
 use super::unexpected;
 use crate::clock::unix_seconds;
-use crate::media_client::{NodeLink, NodeState};
+use crate::media_client::{NodeLink, NodeState, unavailable};
 use crate::policy::{admission, entitlement};
 use crate::session::{Answer, Possessions, Seat, Session};
 use railgun_shared::ids::ChannelId;
-use railgun_shared::media_rpc::{Address, Command, Grant, JoinRequest, LeaveReason, Reply, RoomSnapshot};
+use railgun_shared::media_rpc::{
+    Address, Command, Grant, JoinRequest, LeaveReason, Reply, RoomSnapshot, is_room_moved,
+};
 use railgun_shared::plan::RoomLimits;
 use railgun_shared::rtp_parameters::RtpCapabilities;
 use railgun_shared::signal::{ErrorBody, ErrorCode, IceTransportPolicy, RtcConfig, ServerEvent};
@@ -28,7 +30,6 @@ pub(super) async fn join(
     if session.seat.as_ref().is_some_and(|seat| seat.address.channel != channel) {
         super::leave::vacate(session).await?;
     }
-    let (node, address) = session.services.placement.of(&channel);
     let grant = entitlement::grant(&session.identity, now);
     let request = JoinRequest {
         session: session.id,
@@ -41,8 +42,33 @@ pub(super) async fn join(
         resume: None,
         diagnostics: false,
     };
-    let snapshot = take_seat(session, node.clone(), address, request).await?;
+    let (node, snapshot) = find_seat(session, &channel, request).await?;
     Ok(joined(session, &node, channel, grant, limits, snapshot).into())
+}
+
+/// Takes a seat where the channel's room is, and looks for it once more if it was just moving.
+async fn find_seat(
+    session: &mut Session,
+    channel: &ChannelId,
+    request: JoinRequest,
+) -> Result<(NodeLink, RoomSnapshot), ErrorBody> {
+    let services = session.services.clone();
+    let mut may_look_again = true;
+    loop {
+        let (node, address) = services.placement.place(channel, session.identity.region.as_deref()).await?;
+        // A seat at another node is one in a room that is gone.
+        session.seat.take_if(|seat| !seat.node.is(&node));
+        match take_seat(session, node.clone(), address.clone(), request.clone()).await {
+            Ok(snapshot) => return Ok((node, snapshot)),
+            Err(error) if is_room_moved(&error) => {
+                services.placement.forget(&address);
+                if !std::mem::take(&mut may_look_again) {
+                    return Err(unavailable());
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 async fn take_seat(

@@ -69,6 +69,7 @@ impl NodeLink {
             boot_id: String::new(),
             left_behind: Vec::new(),
             metrics,
+            rooms_counted: 0,
         };
         (Self { calls, state }, tokio::spawn(link.run()))
     }
@@ -76,6 +77,23 @@ impl NodeLink {
     /// Hands a command over; its reply comes by the call's route, also when there is no node.
     pub(crate) async fn call(&self, call: NodeCall) -> Result<(), ErrorBody> {
         self.calls.send(call).await.map_err(|_| unavailable())
+    }
+
+    /// Whether both go to the same node.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.calls.same_channel(&other.calls)
+    }
+
+    /// Whether the control stream is up, to this run of the node.
+    #[cfg(feature = "etcd")]
+    pub(crate) fn is_to(&self, boot_id: railgun_shared::ids::BootId) -> bool {
+        self.state.borrow().as_ref().is_some_and(|state| state.boot_id.parse() == Ok(boot_id))
+    }
+
+    /// The node's description as it comes and goes.
+    #[cfg(feature = "etcd")]
+    pub(crate) fn watch(&self) -> watch::Receiver<Option<NodeState>> {
+        self.state.clone()
     }
 
     /// The node's description while the control stream is up.
@@ -100,6 +118,8 @@ struct Link {
     /// Who was in a room when the stream was lost. The node still has them, if it is the same.
     left_behind: Vec<(SessionId, Address)>,
     metrics: LinkMetrics,
+    /// What the metrics have of our rooms.
+    rooms_counted: usize,
 }
 
 struct Pending {
@@ -199,9 +219,10 @@ impl Link {
                 },
             }
         };
-        self.state.send_replace(None);
         self.metrics.set_up(false);
         self.lose();
+        // Last, so that whoever sees it knows that sessions were told.
+        self.state.send_replace(None);
         ended
     }
 
@@ -241,7 +262,12 @@ impl Link {
             Ok(FromNode::Reply { request, reply }) => self.complete(request, reply),
             Err(error) => tracing::error!(%error, "the media node said what cannot be read"),
         }
-        self.metrics.set_rooms(self.rooms.len());
+        self.count_rooms();
+    }
+
+    fn count_rooms(&mut self) {
+        let before = std::mem::replace(&mut self.rooms_counted, self.rooms.len());
+        self.metrics.change_rooms(before, self.rooms_counted);
     }
 
     fn complete(&mut self, request: u64, reply: Result<Reply, ErrorBody>) {
@@ -270,7 +296,7 @@ impl Link {
             self.left_behind.push((route.session, address));
             route.deliver(Delivery::NodeLost);
         }
-        self.metrics.set_rooms(0);
+        self.count_rooms();
     }
 }
 

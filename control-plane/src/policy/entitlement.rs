@@ -49,7 +49,8 @@ mod tests {
     }
 
     fn user(tier: Tier, pro_until: Option<u64>) -> Identity {
-        Identity { user: UserId::new("u").unwrap(), name: None, tier, pro_until, privacy_mode: false }
+        let user = UserId::new("u").unwrap();
+        Identity { user, name: None, tier, pro_until, region: None, privacy_mode: false }
     }
 
     #[test]

@@ -2,3 +2,4 @@
 
 pub(crate) mod admission;
 pub mod entitlement;
+pub mod placement;

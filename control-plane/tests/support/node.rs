@@ -33,6 +33,7 @@ pub struct FakeNode {
 #[derive(Default)]
 struct State {
     seen: Mutex<Vec<Command>>,
+    addresses: Mutex<Vec<Address>>,
     down: AtomicBool,
     lose: Notify,
     counter: AtomicU64,
@@ -64,6 +65,11 @@ impl FakeNode {
     /// Every command so far.
     pub fn seen(&self) -> Vec<Command> {
         self.state.seen.lock().unwrap().clone()
+    }
+
+    /// Where every command so far was for.
+    pub fn addresses(&self) -> Vec<Address> {
+        self.state.addresses.lock().unwrap().clone()
     }
 
     /// Answers nothing more until `release`.
@@ -185,6 +191,7 @@ impl FakeNode {
         while let Some(Ok(frame)) = commands.next().await {
             let (request, address, command) = decode_command(frame).unwrap();
             self.state.seen.lock().unwrap().push(command.clone());
+            self.state.addresses.lock().unwrap().push(address.clone());
             loop {
                 // Before the look at `held`, or a release in between would go unnoticed.
                 let released = self.state.release.notified();

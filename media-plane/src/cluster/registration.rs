@@ -72,7 +72,7 @@ impl Registration {
 
     /// The lease was granted or renewed by a request sent at `asked`.
     fn found(&mut self, lease: LeaseId, asked: Instant, is_new: bool) {
-        let was_over = !self.fence.is_valid(Instant::now()) || self.fence.is_held();
+        let was_over = self.fence.is_over(Instant::now()) || self.fence.is_held();
         if is_new || was_over {
             self.fence.doubt();
         }

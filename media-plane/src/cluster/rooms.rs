@@ -6,7 +6,7 @@
 use super::{Held, Me};
 use crate::fence::Fence;
 use crate::rpc::{Ask, Input, Verdict};
-use railgun_etcd::{Backoff, Entry, EtcdError, Outcome, PrefixWatch, Store, Update};
+use railgun_etcd::{Backoff, Entry, EtcdError, LeaseId, Outcome, PrefixWatch, Store, Update};
 use railgun_shared::directory::{RoomRecord, decode, encode};
 use railgun_shared::ids::ChannelId;
 use railgun_shared::media_rpc::Address;
@@ -36,7 +36,8 @@ pub(super) struct Rooms {
     closing: HashMap<ChannelId, u64>,
     deleted_out: mpsc::Sender<(Address, bool)>,
     deleted: mpsc::Receiver<(Address, bool)>,
-    adoption: Option<JoinHandle<()>>,
+    /// Under which lease rooms are being looked up.
+    adoption: Option<(LeaseId, JoinHandle<()>)>,
 }
 
 /// What short tasks work with.
@@ -132,11 +133,16 @@ impl Rooms {
 
     /// Looks up every room that is here: under a new lease, or because the old one was in doubt.
     fn adopt(&mut self) {
-        let held = *self.held.borrow_and_update();
-        if let Some(earlier) = self.adoption.take() {
-            earlier.abort();
+        let Held { lease, .. } = *self.held.borrow_and_update();
+        match self.adoption.take() {
+            Some((of, task)) if of == lease && !task.is_finished() => self.adoption = Some((of, task)),
+            earlier => {
+                if let Some((_, task)) = earlier {
+                    task.abort();
+                }
+                self.adoption = Some((lease, tokio::spawn(self.desk.clone().adopt(lease))));
+            }
         }
-        self.adoption = Some(tokio::spawn(self.desk.clone().adopt(held)));
     }
 
     async fn told(&mut self, update: Update) {
@@ -211,22 +217,22 @@ impl Desk {
         }
     }
 
-    async fn adopt(self, held: Held) {
+    async fn adopt(self, lease: LeaseId) {
         let mut left = self.rooms().await;
         let mut backoff = Backoff::default();
         while !left.is_empty() {
-            left = self.adopt_some(left, held.lease).await;
+            left = self.adopt_some(left, lease).await;
             if !left.is_empty() {
                 warn!(rooms = left.len(), "rooms whose owner etcd did not tell");
                 sleep(backoff.pause()).await;
             }
         }
-        self.fence.adopted(held.lease);
+        self.fence.adopted(lease);
         self.tell(Input::Release).await;
     }
 
     /// Gives the rooms that etcd said nothing of.
-    async fn adopt_some(&self, rooms: Vec<Address>, lease: i64) -> Vec<Address> {
+    async fn adopt_some(&self, rooms: Vec<Address>, lease: LeaseId) -> Vec<Address> {
         let mut left = Vec::new();
         let mut lookups = JoinSet::new();
         for address in rooms {
@@ -246,7 +252,7 @@ impl Desk {
     }
 
     /// The key of a room vanished; if the room is here, it gets another.
-    async fn bind_anew(self, channel: ChannelId, lease: i64) {
+    async fn bind_anew(self, channel: ChannelId, lease: LeaseId) {
         if lease == 0 || !self.rooms().await.iter().any(|address| address.channel == channel) {
             return;
         }
@@ -258,7 +264,7 @@ impl Desk {
 
     /// Binds a room that is here to this node if it is bound to none, and tells the switchboard what
     /// came of it.
-    async fn claim(&self, channel: &ChannelId, lease: i64) -> Result<(), EtcdError> {
+    async fn claim(&self, channel: &ChannelId, lease: LeaseId) -> Result<(), EtcdError> {
         let key = self.store.keys().room(channel);
         let record = encode(&self.me.room());
         let epoch = loop {
