@@ -44,6 +44,7 @@ impl World {
             candidates: vec![IceCandidate::udp_host(NODE.0.into(), NODE.1, 0)],
             certificate: Certificate::generate().expect("a certificate"),
             dtls_version: DtlsVersion::Dtls12,
+            relays: Default::default(),
             seed: [seed; 32],
             started: (now, UNIX_EPOCH + Duration::from_secs(1_800_000_000)),
         };

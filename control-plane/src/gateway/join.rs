@@ -77,9 +77,10 @@ fn joined(
     let services = &session.services;
     let of_node =
         || node.state().map(|NodeState { media_address, node_id, .. }| media_address.unwrap_or(node_id));
-    let ice_transport_policy = match session.identity.privacy_mode {
-        true => IceTransportPolicy::Relay,
-        false => services.rtc.ice_transport_policy,
+    let issued = services.turn.issue(SystemTime::now());
+    let (issued, ice_transport_policy) = match session.identity.privacy_mode {
+        true => (issued.relays_only(), IceTransportPolicy::Relay),
+        false => (issued, services.ice_transport_policy),
     };
     ServerEvent::Joined {
         channel_id,
@@ -88,8 +89,8 @@ fn joined(
         participants: snapshot.participants,
         permissions: grant.permissions,
         limits,
-        rtc_config: RtcConfig { ice_servers: services.rtc.ice_servers.clone(), ice_transport_policy },
-        turn_credential_expires_at: None,
+        rtc_config: RtcConfig { ice_servers: issued.ice_servers, ice_transport_policy },
+        turn_credential_expires_at: issued.expires_at,
         resume_token: None,
         room_seq: snapshot.room_seq,
     }

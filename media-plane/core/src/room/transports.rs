@@ -199,6 +199,7 @@ mod tests {
             candidates: Vec::new(),
             certificate: Certificate::generate().unwrap(),
             dtls_version: DtlsVersion::Dtls12,
+            relays: Default::default(),
             seed: [5; 32],
             started: (now, UNIX_EPOCH),
         });
