@@ -7,6 +7,7 @@ use super::unexpected;
 use crate::media_client::{NodeLink, NodeState};
 use crate::policy::entitlement;
 use crate::session::{Answer, Possessions, Seat, Session};
+use crate::turn::Issued;
 use railgun_shared::ids::ChannelId;
 use railgun_shared::media_rpc::{Address, Command, Grant, JoinRequest, LeaveReason, Reply, RoomSnapshot};
 use railgun_shared::plan::RoomLimits;
@@ -79,10 +80,10 @@ fn joined(
     let services = &session.services;
     let of_node =
         || node.state().map(|NodeState { media_address, node_id, .. }| media_address.unwrap_or(node_id));
-    let issued = services.turn.issue(SystemTime::now());
-    let (issued, ice_transport_policy) = match session.identity.privacy_mode {
-        true => (issued.relays_only(), IceTransportPolicy::Relay),
-        false => (issued, services.ice_transport_policy),
+    let Issued { ice_servers, expires_at } = super::turn::issue(session);
+    let ice_transport_policy = match session.identity.privacy_mode {
+        true => IceTransportPolicy::Relay,
+        false => services.ice_transport_policy,
     };
     ServerEvent::Joined {
         channel_id,
@@ -91,8 +92,8 @@ fn joined(
         participants: snapshot.participants,
         permissions: grant.permissions,
         limits,
-        rtc_config: RtcConfig { ice_servers: issued.ice_servers, ice_transport_policy },
-        turn_credential_expires_at: issued.expires_at,
+        rtc_config: RtcConfig { ice_servers, ice_transport_policy },
+        turn_credential_expires_at: expires_at,
         resume_token: None,
         room_seq: snapshot.room_seq,
     }

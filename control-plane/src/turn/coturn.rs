@@ -110,6 +110,7 @@ fn render(options: &CoturnOptions, secrets: Option<&Secrets>) -> anyhow::Result<
 fn production(options: &CoturnOptions, secrets: Option<&Secrets>) -> anyhow::Result<String> {
     let secrets = secrets.context("--secrets-file is missing: it holds what credentials are made with")?;
     let realm = options.realm.as_deref().context("--realm is missing: the relay's DNS name")?;
+    ensure!(is_host_name(realm), "--realm {realm}: give a DNS name such as turn.example.com");
     let live = Path::new("/etc/letsencrypt/live").join(realm);
     let of_realm = |name| live.join(name);
     ensure!(!options.nodes.is_empty(), "--nodes is missing: the media nodes' announced addresses");
@@ -137,6 +138,7 @@ fn development(options: &CoturnOptions) -> anyhow::Result<String> {
         ensure!(node.is_loopback(), "--nodes {node}: with --dev, media nodes are on loopback");
     }
     let realm = options.realm.as_deref().unwrap_or("railgun.localhost");
+    ensure!(is_host_name(realm), "--realm {realm}: give a DNS name");
     filled(DEVELOPMENT, options, realm, nodes, &[])
 }
 
@@ -158,7 +160,6 @@ fn filled(
     nodes: &[IpAddr],
     more: &[(&str, String)],
 ) -> anyhow::Result<String> {
-    ensure!(is_host_name(realm), "--realm {realm}: give a DNS name such as turn.example.com");
     ensure!(nodes.len() <= NODES_MAX, "--nodes: at most {NODES_MAX}");
     let common = [
         ("REALM", realm.to_owned()),

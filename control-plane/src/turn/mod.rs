@@ -11,6 +11,7 @@ mod url;
 pub use secrets::{Secrets, SecretsError, WrongSecrets};
 pub use url::{NotAUrl, TurnUrl};
 
+use crate::clock::rfc3339;
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -18,8 +19,6 @@ use railgun_shared::signal::IceServer;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 pub const TTL_DEFAULT: Duration = Duration::from_secs(2 * 3600);
 pub const TTL_MIN: Duration = Duration::from_secs(60);
@@ -97,8 +96,8 @@ impl Turn {
         let mut ice_servers = Vec::with_capacity(2 + self.others.len());
         let mut expires_at = None;
         if let Some(key) = self.key.as_ref().filter(|_| !self.relays.is_empty()) {
-            let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-            let expiry = since.saturating_add(self.ttl).as_secs();
+            let ends = now + self.ttl;
+            let expiry = ends.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
             let username = format!("{expiry}:{id:032x}");
             let credential = STANDARD.encode(hmac::sign(key, username.as_bytes()));
             ice_servers.push(IceServer {
@@ -106,7 +105,7 @@ impl Turn {
                 username: Some(username),
                 credential: Some(credential),
             });
-            expires_at = rfc3339(expiry);
+            expires_at = Some(rfc3339(ends));
         }
         if !self.stun.is_empty() {
             ice_servers.push(IceServer { urls: self.stun.clone(), username: None, credential: None });
@@ -133,11 +132,6 @@ impl fmt::Debug for Turn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Turn").field("relays", &self.relays).field("ttl", &self.ttl).finish_non_exhaustive()
     }
-}
-
-fn rfc3339(unix_seconds: u64) -> Option<String> {
-    let at = OffsetDateTime::from_unix_timestamp(i64::try_from(unix_seconds).ok()?).ok()?;
-    at.format(&Rfc3339).ok()
 }
 
 #[cfg(test)]

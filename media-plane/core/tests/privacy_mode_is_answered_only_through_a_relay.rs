@@ -5,7 +5,10 @@ mod checks;
 use checks::{Check, ice};
 use railgun_media_core::packet::stun::{BINDING_SUCCESS_MAX, BindingRequest};
 use railgun_media_core::transport::ice_lite::{IceDrop, IceLite, Relays};
-use railgun_shared::transport_parameters::IceState;
+use railgun_peer::{RELAY, World};
+use railgun_shared::media_rpc::Command;
+use railgun_shared::plan::Tier;
+use railgun_shared::transport_parameters::{IceState, TransportDirection};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -93,4 +96,26 @@ fn it_holds_after_an_ice_restart() {
 fn a_node_without_relays_answers_nobody_in_privacy_mode() {
     let mut ice = private(&[]);
     assert_eq!(answered(&mut ice, relay(50_000), Instant::now()), Err(IceDrop::NotRelayed));
+}
+
+#[test]
+fn a_room_holds_a_session_to_its_grant() {
+    let mut world = World::new(3);
+    let room = World::room("call");
+    let mut request = World::join_request(1, Tier::Free);
+    request.grant.relay_only = true;
+    let session = request.session;
+    world.command(&room, Command::Join(Box::new(request))).unwrap();
+    let peer = world.connect_from(SocketAddr::from(RELAY), &room, session, TransportDirection::Send);
+    for n in 0..TRIES {
+        let check = world.peers[peer].check();
+        world.send(own(n), check);
+        assert_eq!(world.bytes_to(own(n)), 0);
+    }
+    assert_eq!(world.engine.counters().unrelayed_checks, u64::from(TRIES));
+
+    // Who is not in privacy mode comes from anywhere.
+    let other = world.join(&room, 2, Tier::Free);
+    world.connect(&room, other, TransportDirection::Send);
+    assert_eq!(world.engine.counters().unrelayed_checks, u64::from(TRIES));
 }
