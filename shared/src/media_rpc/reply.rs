@@ -2,8 +2,9 @@
 
 use crate::ids::{ConsumerId, ProducerId, SessionId, TransportId, UserId};
 use crate::rtp_parameters::{MediaKind, RtpParameters, StreamType};
-use crate::signal::{ConsumerLayers, Participant, Source, StateUpdate};
+use crate::signal::{ConsumerLayers, Participant, Source, StateUpdate, Stats};
 use crate::transport_parameters::{IceParameters, TransportDirection, TransportParameters};
+use std::num::NonZeroU8;
 
 /// The room as it stood when the reply was made; events with a higher `room_seq` change it.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,6 +71,11 @@ pub enum Reply {
     KeyFrameRequested {
         consumer: ConsumerId,
     },
+    PrioritySet {
+        consumer: ConsumerId,
+        priority: NonZeroU8,
+    },
+    Stats(Box<Stats>),
     /// All three fields are present.
     StateUpdated(StateUpdate),
 }

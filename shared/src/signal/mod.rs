@@ -3,6 +3,7 @@
 mod client_event;
 mod error_code;
 mod server_event;
+mod stats;
 
 pub use client_event::{ClientEvent, ClientRequest, ConsumerLayers, NetworkType, RequestError, StateUpdate};
 pub use error_code::{ErrorBody, ErrorCode};
@@ -10,6 +11,7 @@ pub use server_event::{
     AppData, ClosedStamp, IceServer, IceTransportPolicy, Participant, ProducerInfo, RoomStamp, RtcConfig,
     ServerEvent,
 };
+pub use stats::{ConsumerStats, ProducerStats, ProducerStreamStats, Stats, TrafficStats, TransportStats};
 
 use crate::rtp_parameters::MediaKind;
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! Room events: the node writes them, the control-plane reads them.
 
 use super::WireError;
-use super::field::{decode_layers, encode_layers, from_json, from_word, id, name, to_json, to_word};
+use super::field::{decode_layers, encode_layers, from_json, from_word, id, layer, name, to_json, to_word};
 use super::proto::{self, room_event::Event as Message};
 use crate::ids::{ChannelId, ProducerId, SessionId, UserId};
 use crate::media_rpc::{Audience, Event, RoomEvent};
@@ -73,6 +73,10 @@ fn encode(event: Event) -> Message {
         Event::ConsumerLayers { consumer, layers } => {
             Message::ConsumerLayers(encode_layers(consumer, layers))
         }
+        Event::ProducerLayers { producer, max_spatial } => Message::ProducerLayers(proto::ProducerLayers {
+            producer: producer.to_string(),
+            max_spatial: max_spatial.map(Into::into),
+        }),
         Event::TransportState { transport, ice, dtls } => Message::TransportState(proto::TransportState {
             transport: transport.to_string(),
             ice: to_word(ice),
@@ -156,6 +160,10 @@ fn decode_event(message: Message) -> Result<Event, WireError> {
             let (consumer, layers) = decode_layers(&of)?;
             Event::ConsumerLayers { consumer, layers }
         }
+        Message::ProducerLayers(of) => Event::ProducerLayers {
+            producer: id("producer", &of.producer)?,
+            max_spatial: layer("max_spatial", of.max_spatial)?,
+        },
         Message::TransportState(state) => Event::TransportState {
             transport: id("transport", &state.transport)?,
             ice: from_word("ice", &state.ice)?,
