@@ -7,6 +7,7 @@
 
 pub mod auth;
 pub mod certs;
+mod clock;
 pub mod config;
 mod control;
 mod gateway;

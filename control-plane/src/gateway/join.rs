@@ -35,6 +35,8 @@ pub(super) async fn join(
         grant,
         limits,
         rtp_capabilities,
+        resume: None,
+        diagnostics: false,
     };
     let snapshot = take_seat(session, node.clone(), address, request).await?;
     Ok(joined(session, &node, channel, grant, limits, snapshot).into())
