@@ -106,7 +106,11 @@ export function verdictOf(reading: NetworkReading): Verdict {
     const advice = [...new Set([worst.advice, ...findings.map((finding) => finding.advice)])];
     return { grade: worst.grade, text: worst.text, advice };
   }
-  const { bandwidth } = reading;
+  const { bandwidth, udp } = reading;
+  if (udp === null) {
+    const text = "The server answers quickly. Sound and video could not be tried from here.";
+    return { grade: "fair", text, advice: [] };
+  }
   const text =
     bandwidth === null ? "Your network is ready for voice." : "Your network is ready for voice and video.";
   return { grade: "good", text, advice: [] };

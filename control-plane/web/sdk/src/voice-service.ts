@@ -3,6 +3,7 @@ import type { InputLevels } from "./dsp/input-chain";
 import { SILENCE_DB } from "./dsp/decibel";
 import { queueText } from "./quality";
 import type { Viewport } from "./layers";
+import { listDevices } from "./runtime/capture";
 import { Connection } from "./runtime/connection";
 import { Emitter } from "./runtime/emitter";
 import { Microphone } from "./runtime/microphone";
@@ -193,6 +194,16 @@ export class VoiceService extends Emitter<VoiceEvents> {
   setPerUserVolume(userId: string, volume: number): void {
     this.#speakers.setUserVolume(userId, volume);
     this.#changed();
+  }
+
+  /** Devices for when they are first used; what is not plugged in is left to the system. */
+  async preferDevices({ microphone, camera, speaker }: Partial<VoiceSnapshot["devices"]>): Promise<void> {
+    const devices = await listDevices().catch(() => null);
+    const known = (list: MediaDeviceInfo[] | undefined, id = "") =>
+      list?.some(({ deviceId }) => deviceId === id) ? id : "";
+    this.#microphone.deviceId = known(devices?.microphones, microphone);
+    this.#publisher.cameraId = known(devices?.cameras, camera);
+    await this.#speakers.setDevice(known(devices?.speakers, speaker)).catch(() => undefined);
   }
 
   /** Goes over to another microphone without an interruption. `""` is the system's choice. */

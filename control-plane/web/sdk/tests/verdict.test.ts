@@ -27,6 +27,10 @@ describe("the verdict on a network", () => {
     expect(found.advice.length).toBeGreaterThan(0);
   });
 
+  it("does not praise what was not tried", () => {
+    expect(verdict({ udp: null, packetLoss: null, bandwidth: null })).toMatchObject({ grade: "fair", advice: [] });
+  });
+
   it("names the worst first and every remedy once", () => {
     const found = verdict({ rtt: 250, packetLoss: 9 });
     expect(found.grade).toBe("poor");

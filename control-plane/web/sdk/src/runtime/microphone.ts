@@ -33,7 +33,8 @@ export class Microphone {
   #settings: InputSettings = { ...INPUT_DEFAULTS };
   #graph: Graph | null = null;
   #raw: MediaStreamTrack | null = null;
-  #deviceId = "";
+  /** The device that is open, or is to be opened; `""` is the system's choice. */
+  deviceId = "";
   #denoise = false;
 
   constructor(private readonly handlers: MicrophoneHandlers = {}) {}
@@ -43,23 +44,19 @@ export class Microphone {
     return this.#graph?.track ?? this.#raw;
   }
 
-  get deviceId(): string {
-    return this.#deviceId;
-  }
-
   get settings(): Readonly<InputSettings> {
     return this.#settings;
   }
 
-  /** Opens the device, or goes over to it when another is open. `""` is the system's choice. */
-  async open(deviceId = this.#deviceId): Promise<MediaStreamTrack> {
+  /** Opens the device, or goes over to it when another is open. */
+  async open(deviceId = this.deviceId): Promise<MediaStreamTrack> {
     const [raw, graph] = await Promise.all([
       captureMicrophone(deviceId),
       this.#graph ?? within(CONTEXT_START_MS, openGraph(), null),
     ]);
     const before = this.#raw;
     this.#raw = raw;
-    this.#deviceId = deviceId;
+    this.deviceId = deviceId;
     raw.addEventListener("ended", () => void this.#onEnded(raw));
     if (graph) this.#connect(graph, raw);
     before?.stop();
