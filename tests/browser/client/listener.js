@@ -4,9 +4,12 @@
  */
 import { ToneMeter } from "./meters.js";
 import { toneTrack } from "./sources.js";
+import { microphoneTrack, RecordedToneMeter } from "./without-speakers.js";
 
 const meters = new Map();
 let audio;
+/** Set before this script: no sound can be played here. */
+window.withoutSpeakers ??= false;
 const context = () => (audio ??= new AudioContext({ sampleRate: 48_000 }));
 
 window.RTCPeerConnection = class extends RTCPeerConnection {
@@ -14,7 +17,7 @@ window.RTCPeerConnection = class extends RTCPeerConnection {
     super(...options);
     this.addEventListener("track", ({ track }) => {
       if (track.kind !== "audio") return;
-      meters.set(track, new ToneMeter(context(), track));
+      meters.set(track, window.withoutSpeakers ? new RecordedToneMeter(track) : new ToneMeter(context(), track));
     });
   }
 };
@@ -37,8 +40,11 @@ const getUserMedia = media.getUserMedia.bind(media);
 media.getUserMedia = async (constraints) => {
   if (constraints.video) window.camerasAsked += 1;
   if (!constraints.audio) return getUserMedia(constraints);
-  const { deviceId } = constraints.audio;
+  const { deviceId, echoCancellation } = constraints.audio;
+  // Our own microphone's wishes.
+  if (echoCancellation === false) return getUserMedia(constraints);
   window.microphonesAsked.push(deviceId?.exact ?? "");
+  if (window.withoutSpeakers) return new MediaStream([await microphoneTrack()]);
   if (window.micTone === null) return getUserMedia(constraints);
   // Another device has another voice.
   const hertz = window.micTone + (deviceId?.exact ? 200 : 0);

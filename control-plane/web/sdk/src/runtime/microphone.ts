@@ -6,6 +6,7 @@ import { sleep, within } from "./wait";
 // this form and carry the files along.
 const INPUT_WORKLET = new URL("./input-worklet.js", import.meta.url);
 const DENOISE_WORKLET = new URL("./denoise-worklet.js", import.meta.url);
+const RNNOISE = new URL("./rnnoise.wasm", import.meta.url);
 
 /** A browser without an output device may never start an audio context; then sound is sent as it comes. */
 const CONTEXT_START_MS = 1_500;
@@ -131,8 +132,11 @@ async function openGraph(): Promise<Graph> {
 }
 
 async function openDenoise(context: AudioContext): Promise<AudioWorkletNode> {
-  await context.audioWorklet.addModule(DENOISE_WORKLET);
-  const node = new AudioWorkletNode(context, "railgun-denoise", mono);
+  const [module] = await Promise.all([
+    WebAssembly.compileStreaming(fetch(RNNOISE)),
+    context.audioWorklet.addModule(DENOISE_WORKLET),
+  ]);
+  const node = new AudioWorkletNode(context, "railgun-denoise", { ...mono, processorOptions: { module } });
   await new Promise<void>((resolve, reject) => {
     node.port.onmessage = ({ data }: MessageEvent<string>) => (data === "ready" ? resolve() : reject(new Error(data)));
   });

@@ -61,11 +61,13 @@ export class Publisher {
     return this.#producers.get(source);
   }
 
-  /** In a new room: everything that was sent before is sent again. */
-  async attach(media: Media, permissions: Permissions): Promise<void> {
+  /** In a new room: everything that was sent before is sent again, the microphone once it is open. */
+  async attach(media: Media, permissions: Permissions, microphone: Promise<unknown>): Promise<void> {
     this.#media = media;
     this.#permissions = permissions;
     this.#layers.clear();
+    await microphone.catch(() => undefined);
+    if (this.#media !== media) return;
     if (this.microphone.track && !this.muted) await this.#produce("mic", this.microphone.track);
     for (const source of ["camera", "screen"] as const) {
       if (this.#tracks.has(source)) await this.#startAgain(source);
