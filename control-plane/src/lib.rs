@@ -7,6 +7,7 @@
 
 pub mod auth;
 pub mod certs;
+mod clock;
 pub mod config;
 mod control;
 mod gateway;
@@ -20,3 +21,4 @@ mod session;
 
 pub use config::Config;
 pub use control::Control;
+pub use http::{Scope as OperatorScope, entry as operator_token_entry};

@@ -32,7 +32,7 @@ async fn who_was_in_a_room_is_told_and_joins_again_when_the_node_is_back() {
     assert!(
         seen[..before_again].iter().any(|command| matches!(
             command,
-            Command::Leave { session: of, reason: LeaveReason::Lost } if json!(of) == session
+            Command::Leave { session: of, reason: LeaveReason::Lost, .. } if json!(of) == session
         )),
         "{seen:?}"
     );

@@ -42,7 +42,7 @@ async fn who_was_kicked_is_out_of_the_room_and_may_join_again() {
     let harness = Harness::start().await;
     let mut ada = harness.client("ada", "pro").await;
     let of_ada = session(&ada.ask("voice:join", json!({"channelId": "c"})).await);
-    let kicked = Event::Kicked { reason: "replaced".into() };
+    let kicked = Event::Kicked { reason: "replaced".into(), banned_for: None };
     harness.node.say(event("c", 8, Audience::Only(of_ada), kicked)).await;
     harness.node.say(event("c", 9, Audience::Everyone, left())).await;
     assert_eq!(ada.event("voice:kicked").await, json!({"reason": "replaced"}));

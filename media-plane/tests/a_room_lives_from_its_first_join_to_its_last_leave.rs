@@ -38,7 +38,7 @@ async fn a_room_lives_from_its_first_join_to_its_last_leave() {
     assert_eq!(population(&channel).await, (1, 2));
 
     for number in [1, 2] {
-        let leave = Command::Leave { session: session(number), reason: LeaveReason::Left };
+        let leave = Command::Leave { session: session(number), reason: LeaveReason::Left, attachment: None };
         link.send("lobby", leave).await;
     }
     loop {

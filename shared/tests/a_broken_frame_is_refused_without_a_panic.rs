@@ -65,13 +65,13 @@ fn each_way_to_be_wrong_has_its_error() {
         }
         decode_command(frame).unwrap_err()
     };
-    let error = with_join(|join| join.participants_max = 65_536);
+    let error = with_join(|join| join.limits.as_mut().unwrap().participants_max = 65_536);
     assert!(matches!(error, WireError::OutOfRange("participants_max")));
-    let error = with_join(|join| join.permissions_json = "[]".repeat(9));
+    let error = with_join(|join| join.grant.as_mut().unwrap().permissions_json = "[]".repeat(9));
     assert!(matches!(error, WireError::Json { field: "permissions_json", .. }));
 
     let mut frame = control_frames().remove(0);
-    frame.command = Some(Command::Leave(proto::Leave { reason: 3 }));
+    frame.command = Some(Command::Leave(proto::Leave { reason: 3, attachment: None }));
     assert!(matches!(decode_command(frame), Err(WireError::UnknownWord("reason"))));
 
     let mut event = proto::RoomEvent {

@@ -59,9 +59,11 @@ fn join(tier: Tier) -> Command {
         user: UserId::new("free-rider").unwrap(),
         device: None,
         name: None,
-        grant: Grant { permissions: Permissions::of(tier), video_until: None },
+        grant: Grant { permissions: Permissions::of(tier), video_until: None, relay_only: false },
         limits: RoomLimits::of(Tier::Pro),
         rtp_capabilities: None,
+        resume: None,
+        diagnostics: false,
     }))
 }
 

@@ -20,7 +20,7 @@ pub(super) async fn leave(session: &mut Session, named: Option<ChannelId>) -> Re
 /// Gives the seat back. It is gone on our side whatever the node answers.
 pub(super) async fn vacate(session: &mut Session) -> Result<(), ErrorBody> {
     let Some(Seat { node, address, .. }) = session.seat.take() else { return Ok(()) };
-    let leave = Command::Leave { session: session.id, reason: LeaveReason::Left };
+    let leave = Command::Leave { session: session.id, reason: LeaveReason::Left, attachment: None };
     match session.call(&node, address, leave).await {
         Ok(Reply::Left) => Ok(()),
         Ok(other) => Err(unexpected(&other)),

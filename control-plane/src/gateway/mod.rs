@@ -75,6 +75,12 @@ pub(crate) async fn handle(session: &mut Session, event: ClientEvent) -> Result<
             consume::request_key_frame(session, consumer).await
         }
         ClientEvent::StateUpdate(update) => state_update::update(session, update).await,
+        ClientEvent::StatsReport(_)
+        | ClientEvent::TurnRefresh
+        | ClientEvent::EntitlementRefresh { .. }
+        | ClientEvent::RequestSlot { .. }
+        | ClientEvent::ReleaseSlot { .. }
+        | ClientEvent::UiEvent { .. } => Err(ErrorBody::new(ErrorCode::InvalidPayload, "no such request")),
         ClientEvent::Ping { sent_at } => Ok(state_update::ping(sent_at)),
     }
 }

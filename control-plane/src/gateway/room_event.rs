@@ -1,10 +1,13 @@
 //! What a room says unasked, as the client hears it.
 
+use crate::clock::rfc3339;
+use crate::session::REJOIN_SPREAD_MS;
 use railgun_shared::media_rpc::{Event, RoomEvent};
 use railgun_shared::signal::{AppData, ClosedStamp, RoomStamp, ServerEvent};
+use std::time::SystemTime;
 
 /// None: it is nothing to a client.
-pub(crate) fn room_event(event: RoomEvent) -> Option<ServerEvent> {
+pub(crate) fn room_event(event: RoomEvent, now: SystemTime) -> Option<ServerEvent> {
     let RoomEvent { room_seq, event, .. } = event;
     Some(match event {
         Event::ParticipantJoined(participant) => {
@@ -60,7 +63,24 @@ pub(crate) fn room_event(event: RoomEvent) -> Option<ServerEvent> {
         Event::TransportState { transport, ice, dtls } => {
             ServerEvent::TransportState { transport_id: transport, ice, dtls }
         }
-        Event::Kicked { reason } => ServerEvent::Kicked { reason },
-        Event::RoomClosed => return None,
+        Event::Kicked { reason, banned_for } => {
+            ServerEvent::Kicked { reason, until: banned_for.map(|duration| rfc3339(now + duration)) }
+        }
+        Event::Permissions { permissions, limits, reason } => {
+            ServerEvent::Permissions { permissions, limits, reason }
+        }
+        Event::VideoQueue { source, position, current, max } => {
+            ServerEvent::VideoQueue { source, position, current, max }
+        }
+        Event::VideoGranted { source, hold } => {
+            ServerEvent::VideoGranted { source, expires_at: rfc3339(now + hold) }
+        }
+        Event::Muted { reason, strikes } => ServerEvent::Muted { reason, strikes },
+        Event::ActiveSpeaker(speaker) => ServerEvent::ActiveSpeaker(speaker),
+        Event::AudioLevels(levels) => ServerEvent::AudioLevels(levels),
+        Event::Rejoin { reason } => {
+            ServerEvent::Rejoin { reason, retry_after_ms: rand::random_range(0..=REJOIN_SPREAD_MS) }
+        }
+        Event::Superseded | Event::RoomClosed => return None,
     })
 }

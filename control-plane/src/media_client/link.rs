@@ -208,7 +208,7 @@ impl Link {
             && let Some((session, address)) = self.left_behind.pop()
         {
             self.last_request += 1;
-            let leave = Command::Leave { session, reason: LeaveReason::Lost };
+            let leave = Command::Leave { session, reason: LeaveReason::Lost, attachment: None };
             if out.try_send(encode_command(self.last_request, &address, &leave)).is_err() {
                 return false;
             }

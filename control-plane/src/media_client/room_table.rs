@@ -152,7 +152,11 @@ mod tests {
         let mut table = RoomTable::default();
         let (one, mut at_one) = route(1, 8);
         table.join(&address(1), one.clone());
-        table.spread(event(1, Audience::Only(one.session), Event::Kicked { reason: "replaced".into() }));
+        table.spread(event(
+            1,
+            Audience::Only(one.session),
+            Event::Kicked { reason: "replaced".into(), banned_for: None },
+        ));
         table.spread(event(1, Audience::Everyone, left()));
         assert_eq!(count(&mut at_one), 1);
         assert!(table.drain().is_empty());

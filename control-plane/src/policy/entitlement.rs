@@ -15,8 +15,10 @@ pub fn grant(identity: &Identity, now: SystemTime) -> Grant {
         .and_then(|seconds| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds)));
     let over = until.is_some_and(|until| until <= now);
     match identity.tier {
-        Tier::Pro if !over => Grant { permissions: Permissions::of(Tier::Pro), video_until: until },
-        _ => Grant { permissions: Permissions::of(Tier::Free), video_until: None },
+        Tier::Pro if !over => {
+            Grant { permissions: Permissions::of(Tier::Pro), video_until: until, relay_only: false }
+        }
+        _ => Grant { permissions: Permissions::of(Tier::Free), video_until: None, relay_only: false },
     }
 }
 

@@ -11,7 +11,7 @@ use crate::policy::entitlement;
 use railgun_shared::ids::{ConsumerId, DeviceId, ProducerId, SessionId, TransportId};
 use railgun_shared::media_rpc::{Address, Command, Event, LeaveReason, Reply};
 use railgun_shared::plan::Permissions;
-use railgun_shared::signal::{ClientEvent, ErrorBody, ErrorCode, ServerEvent};
+use railgun_shared::signal::{ClientEvent, ErrorBody, ErrorCode, RejoinReason, ServerEvent};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::sync::{mpsc, watch};
@@ -25,7 +25,7 @@ const REPLY_TIMEOUT: Duration = Duration::from_secs(8);
 /// The same for the last leave of a socket that is gone.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Everybody whose node was lost comes back within this, spread evenly.
-const REJOIN_SPREAD_MS: u64 = 1500;
+pub(crate) const REJOIN_SPREAD_MS: u64 = 1500;
 
 /// A request as it left the socket.
 pub(crate) struct Incoming {
@@ -194,7 +194,7 @@ impl Session {
 
     /// Leaves a room without waiting to hear of it.
     pub(crate) async fn abandon(&mut self, node: &NodeLink, address: Address, reason: LeaveReason) {
-        let leave = Command::Leave { session: self.id, reason };
+        let leave = Command::Leave { session: self.id, reason, attachment: None };
         let deadline = Instant::now() + GOODBYE_TIMEOUT;
         if self.send(node, address, leave, deadline).await.is_err() {
             tracing::warn!("a leave could not be sent");
@@ -205,14 +205,14 @@ impl Session {
         match delivery {
             Delivery::Event(room_event) => {
                 self.note(&room_event.event);
-                if let Some(event) = gateway::room_event(room_event) {
+                if let Some(event) = gateway::room_event(room_event, SystemTime::now()) {
                     self.outbox.tell(&event).await;
                 }
             }
             Delivery::NodeLost => {
                 self.seat = None;
                 let retry_after_ms = rand::random_range(0..=REJOIN_SPREAD_MS);
-                let rejoin = ServerEvent::Rejoin { reason: "node_lost".into(), retry_after_ms };
+                let rejoin = ServerEvent::Rejoin { reason: RejoinReason::NodeLost, retry_after_ms };
                 self.outbox.tell(&rejoin).await;
             }
             Delivery::Reply { .. } => tracing::debug!("a reply came after its time"),

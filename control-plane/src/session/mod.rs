@@ -5,7 +5,7 @@ mod outbox;
 mod ownership;
 mod registry;
 
-pub(crate) use actor::{Incoming, Seat, Session};
+pub(crate) use actor::{Incoming, REJOIN_SPREAD_MS, Seat, Session};
 pub(crate) use outbox::{Ack, Answer, Asked, Outbox};
 pub(crate) use ownership::{Owned, Possessions};
 pub(crate) use registry::{Registered, Registry};

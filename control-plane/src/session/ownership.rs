@@ -81,6 +81,11 @@ impl Possessions {
             }
             Reply::ProducerClosed { producer } => self.producer_closed(*producer),
             Reply::Joined(_)
+            | Reply::Resumed(..)
+            | Reply::Inspected(_)
+            | Reply::Done
+            | Reply::Slot(_)
+            | Reply::SlotReleased { .. }
             | Reply::Left
             | Reply::TransportConnected { .. }
             | Reply::IceRestarted { .. }

@@ -6,7 +6,7 @@ use railgun_shared::media_rpc::wire::proto::media_node_server::{MediaNode, Media
 use railgun_shared::media_rpc::wire::proto::{ControlFrame, DescribeRequest, NodeDescription, NodeFrame};
 use railgun_shared::media_rpc::wire::{decode_command, encode_event, encode_reply};
 use railgun_shared::media_rpc::{
-    Address, Audience, Command, ConsumerDescription, Event, Reply, RoomEvent, RoomSnapshot,
+    Address, Audience, Command, ConsumerDescription, Event, Reply, RoomEvent, RoomSnapshot, Slot, SlotState,
 };
 use railgun_shared::rtp_parameters::{MediaKind, RtpParameters, StreamType};
 use railgun_shared::signal::{ErrorBody, ErrorCode, Source, StateUpdate};
@@ -17,6 +17,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc};
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
@@ -98,7 +99,9 @@ impl FakeNode {
 
     fn reply(&self, command: &Command) -> Result<Reply, ErrorBody> {
         Ok(match command {
-            Command::Join(_) => Reply::Joined(RoomSnapshot { room_seq: 7, participants: Vec::new() }),
+            Command::Join(_) => {
+                Reply::Joined(RoomSnapshot { room_seq: 7, participants: Vec::new(), attachment: 1 })
+            }
             Command::Leave { .. } => Reply::Left,
             Command::CreateTransport { direction, .. } => Reply::TransportCreated {
                 direction: *direction,
@@ -143,6 +146,23 @@ impl FakeNode {
                 deafened: Some(update.deafened.unwrap_or_default()),
                 speaking: Some(update.speaking.unwrap_or_default()),
             }),
+            Command::Resume(_) => {
+                let room = RoomSnapshot { room_seq: 8, participants: Vec::new(), attachment: 2 };
+                Reply::Resumed(room, Box::default())
+            }
+            Command::Inspect => {
+                Reply::Inspected(RoomSnapshot { room_seq: 8, participants: Vec::new(), attachment: 0 })
+            }
+            Command::RequestSlot { .. } => {
+                Reply::Slot(SlotState { slot: Slot::Held(Duration::from_secs(30)), current: 1, max: 4 })
+            }
+            Command::ReleaseSlot { source, .. } => Reply::SlotReleased { source: *source },
+            Command::ConfirmResume { .. }
+            | Command::Detach { .. }
+            | Command::SetGrant { .. }
+            | Command::Kick { .. }
+            | Command::Mute { .. }
+            | Command::SetLimits { .. } => Reply::Done,
         })
     }
 

@@ -82,7 +82,7 @@ impl Model {
     fn rejoin(&mut self, place: usize) {
         let room = self.members[place].room;
         let (session, reason) = (self.members[place].session, LeaveReason::Left);
-        self.world.command(&self.rooms[room], Command::Leave { session, reason }).unwrap();
+        self.world.command(&self.rooms[room], Command::Leave { session, reason, attachment: None }).unwrap();
         let tags: Vec<u32> = self.members[place].producing.iter().flatten().map(|it| it.tag).collect();
         tags.into_iter().for_each(|tag| self.forget(tag));
         self.members[place] = self.join(room);

@@ -135,7 +135,10 @@ impl Switchboard {
     }
 
     fn command(&mut self, stream: StreamId, request: u64, address: Address, command: Command) {
-        let session = command.session();
+        let Some(session) = command.session() else {
+            let nobody = ErrorBody::new(ErrorCode::InvalidPayload, "a command of no session");
+            return self.answer(stream, request, Err(nobody));
+        };
         let is_join = matches!(command, Command::Join(_));
         let (worker, refusal) = if is_join {
             let refusal = (ErrorCode::NodeUnavailable, "this node takes no more rooms");
@@ -167,7 +170,7 @@ impl Switchboard {
         command: Command,
     ) -> bool {
         let Some(handle) = self.workers.get(worker) else { return false };
-        let session = command.session();
+        let Some(session) = command.session() else { return false };
         let is_join = matches!(command, Command::Join(_));
         let channel = address.channel.clone();
         let tag = self.next_tag;
@@ -242,7 +245,8 @@ impl Switchboard {
             return;
         }
         for abandoned in self.rooms.age(TICK, ABANDON_WINDOW) {
-            let leave = Command::Leave { session: abandoned.session, reason: LeaveReason::Lost };
+            let leave =
+                Command::Leave { session: abandoned.session, reason: LeaveReason::Lost, attachment: None };
             // Not taken: it comes up again after another window.
             self.order(None, abandoned.worker, abandoned.address, leave);
         }

@@ -106,9 +106,11 @@ pub(crate) fn join(number: u128) -> Command {
         user: UserId::new(format!("user-{number}")).unwrap(),
         device: None,
         name: None,
-        grant: Grant { permissions: Permissions::of(Tier::Pro), video_until: None },
+        grant: Grant { permissions: Permissions::of(Tier::Pro), video_until: None, relay_only: false },
         limits: RoomLimits::of(Tier::Pro),
         rtp_capabilities: None,
+        resume: None,
+        diagnostics: false,
     }))
 }
 

@@ -3,9 +3,10 @@
 use crate::ids::{ChannelId, ConsumerId, DeviceId, ProducerId, SessionId, TransportId, UserId};
 use crate::plan::{Permissions, RoomLimits};
 use crate::rtp_parameters::{MediaKind, RtpCapabilities, RtpParameters};
-use crate::signal::{ConsumerLayers, Source, StateUpdate};
+use crate::signal::{ConsumerLayers, GrantReason, Source, StateUpdate, VideoSource};
 use crate::transport_parameters::{DtlsParameters, TransportDirection};
-use std::time::SystemTime;
+use std::fmt;
+use std::time::{Duration, SystemTime};
 
 /// Which room, and which incarnation of it. A node refuses an epoch older than it has seen.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -20,6 +21,18 @@ pub struct Grant {
     pub permissions: Permissions,
     /// Until when video and screen are allowed; none: without end.
     pub video_until: Option<SystemTime>,
+    /// Its media may only come through the node's configured relays (privacy mode).
+    pub relay_only: bool,
+}
+
+/// SHA-256 of a resume token. Tokens themselves never reach a node.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct TokenDigest(pub [u8; 32]);
+
+impl fmt::Debug for TokenDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenDigest(..)")
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +45,23 @@ pub struct JoinRequest {
     pub limits: RoomLimits,
     /// What the client can receive, if it said so at joining; `consume` may bring it later.
     pub rtp_capabilities: Option<RtpCapabilities>,
+    /// What a socket must show to take this session up again; none: nobody can.
+    pub resume: Option<TokenDigest>,
+    /// A room of one for 60 s, in which a session may consume what it produces.
+    pub diagnostics: bool,
+}
+
+/// A new socket takes up a session whose old one was lost, or is about to be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ResumeRequest {
+    pub session: SessionId,
+    pub user: UserId,
+    pub device: Option<DeviceId>,
+    pub token: TokenDigest,
+    /// Takes the place of `token` with the session's next command.
+    pub next_token: TokenDigest,
+    pub grant: Grant,
+    pub limits: RoomLimits,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +81,49 @@ pub enum Command {
     Leave {
         session: SessionId,
         reason: LeaveReason,
+        /// Given: only if that socket is still the session's.
+        attachment: Option<u32>,
     },
+    Resume(Box<ResumeRequest>),
+    /// The new socket is in use: the old token dies. Any other command of the session says the same.
+    ConfirmResume {
+        session: SessionId,
+    },
+    /// The socket was lost: the resume window opens, unless another socket took over.
+    Detach {
+        session: SessionId,
+        attachment: u32,
+    },
+    /// What the session may do from now on; its owner is told with that reason.
+    SetGrant {
+        session: SessionId,
+        grant: Grant,
+        reason: GrantReason,
+    },
+    RequestSlot {
+        session: SessionId,
+        source: VideoSource,
+    },
+    ReleaseSlot {
+        session: SessionId,
+        source: VideoSource,
+    },
+    /// An operator's: out of the room, and told for how long.
+    Kick {
+        session: SessionId,
+        reason: String,
+        banned_for: Option<Duration>,
+    },
+    /// An operator's: the session's microphone is paused; it may resume it.
+    Mute {
+        session: SessionId,
+    },
+    /// For the room: its channel's tier changed. Nobody is evicted.
+    SetLimits {
+        limits: RoomLimits,
+    },
+    /// For the room: who is in it.
+    Inspect,
     CreateTransport {
         session: SessionId,
         direction: TransportDirection,
@@ -117,9 +189,12 @@ pub enum Command {
 }
 
 impl Command {
-    pub fn session(&self) -> SessionId {
+    /// Whose command it is; none: it is for the room as a whole.
+    pub fn session(&self) -> Option<SessionId> {
         match self {
-            Self::Join(request) => request.session,
+            Self::SetLimits { .. } | Self::Inspect => None,
+            Self::Join(request) => Some(request.session),
+            Self::Resume(request) => Some(request.session),
             Self::Leave { session, .. }
             | Self::CreateTransport { session, .. }
             | Self::ConnectTransport { session, .. }
@@ -133,7 +208,14 @@ impl Command {
             | Self::PauseConsumer { session, .. }
             | Self::ResumeConsumer { session, .. }
             | Self::RequestKeyFrame { session, .. }
-            | Self::UpdateState { session, .. } => *session,
+            | Self::UpdateState { session, .. }
+            | Self::ConfirmResume { session }
+            | Self::Detach { session, .. }
+            | Self::SetGrant { session, .. }
+            | Self::RequestSlot { session, .. }
+            | Self::ReleaseSlot { session, .. }
+            | Self::Kick { session, .. }
+            | Self::Mute { session } => Some(*session),
         }
     }
 }

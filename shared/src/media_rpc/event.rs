@@ -1,9 +1,14 @@
 //! What a room tells unasked: to everybody in it, all but one, or one session.
 
 use crate::ids::{ChannelId, ConsumerId, ProducerId, SessionId, TransportId, UserId};
+use crate::plan::{Permissions, RoomLimits};
 use crate::rtp_parameters::MediaKind;
-use crate::signal::{ConsumerLayers, Participant, Source};
+use crate::signal::{
+    AudioLevel, ConsumerLayers, GrantReason, MuteReason, Participant, RejoinReason, Source, Speaker,
+    VideoSource,
+};
 use crate::transport_parameters::{DtlsState, IceState};
+use std::time::Duration;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Audience {
@@ -84,9 +89,41 @@ pub enum Event {
         ice: IceState,
         dtls: DtlsState,
     },
-    /// The session is out of the room; `replaced` is the only reason so far.
+    /// The session is out of the room.
     Kicked {
         reason: String,
+        /// For how long it must not come back.
+        banned_for: Option<Duration>,
+    },
+    /// Another socket took the session up; the one it had is no longer its own.
+    Superseded,
+    /// What the session may send changed.
+    Permissions {
+        permissions: Permissions,
+        limits: RoomLimits,
+        reason: GrantReason,
+    },
+    VideoQueue {
+        source: VideoSource,
+        position: u16,
+        current: u16,
+        max: u16,
+    },
+    /// A slot is held for the session for so long.
+    VideoGranted {
+        source: VideoSource,
+        hold: Duration,
+    },
+    Muted {
+        reason: MuteReason,
+        strikes: u8,
+    },
+    /// Does not move the room's sequence, as the levels do not.
+    ActiveSpeaker(Option<Speaker>),
+    AudioLevels(Vec<AudioLevel>),
+    /// The room is gone from this node, and its people should join again.
+    Rejoin {
+        reason: RejoinReason,
     },
     /// The last one left; the room is gone.
     RoomClosed,

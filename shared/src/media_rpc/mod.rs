@@ -7,6 +7,6 @@ mod event;
 mod reply;
 pub mod wire;
 
-pub use command::{Address, Command, Grant, JoinRequest, LeaveReason};
+pub use command::{Address, Command, Grant, JoinRequest, LeaveReason, ResumeRequest, TokenDigest};
 pub use event::{Audience, Event, RoomEvent};
-pub use reply::{ConsumerDescription, Reply, RoomSnapshot};
+pub use reply::{ConsumerDescription, OwnState, Reply, RoomSnapshot, Slot, SlotState};

@@ -2,8 +2,12 @@
 
 use crate::ids::{ConsumerId, ProducerId, SessionId, TransportId, UserId};
 use crate::rtp_parameters::{MediaKind, RtpParameters, StreamType};
-use crate::signal::{ConsumerLayers, Participant, Source, StateUpdate};
+use crate::signal::{
+    ConsumerInfo, ConsumerLayers, Participant, ProducerInfo, Source, StateUpdate, VideoSource,
+};
 use crate::transport_parameters::{IceParameters, TransportDirection, TransportParameters};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// The room as it stood when the reply was made; events with a higher `room_seq` change it.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,6 +15,36 @@ pub struct RoomSnapshot {
     pub room_seq: u64,
     /// The others, oldest first.
     pub participants: Vec<Participant>,
+    /// Which socket of the session this is: rises with each resume.
+    pub attachment: u32,
+}
+
+/// What a resumed session has, beside the room.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct OwnState {
+    pub transports: Vec<(TransportDirection, TransportId)>,
+    pub producers: Vec<ProducerInfo>,
+    pub consumers: Vec<ConsumerInfo>,
+    pub slots: Vec<(VideoSource, SlotState)>,
+}
+
+/// A video slot of a session, or its place in the queue for one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotState {
+    pub slot: Slot,
+    /// Slots taken: live video producers, and grants not yet used.
+    pub current: u16,
+    pub max: u16,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Slot {
+    /// A producer uses it.
+    Used,
+    /// Held for so much longer.
+    Held(Duration),
+    /// The place in the queue, from 1.
+    Waiting(u16),
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +64,14 @@ pub struct ConsumerDescription {
 pub enum Reply {
     Joined(RoomSnapshot),
     Left,
+    Resumed(RoomSnapshot, Box<OwnState>),
+    /// To commands that have no more to say than that they were carried out.
+    Done,
+    Slot(SlotState),
+    SlotReleased {
+        source: VideoSource,
+    },
+    Inspected(RoomSnapshot),
     TransportCreated {
         direction: TransportDirection,
         transport: TransportId,

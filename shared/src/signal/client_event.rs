@@ -1,12 +1,13 @@
 //! Client → server: every request, read into a type before anything looks at it.
 
-use super::Source;
+use super::{Source, VideoSource};
 use crate::ids::{ChannelId, ConsumerId, ProducerId, TransportId};
 use crate::limits;
 use crate::rtp_parameters::{MediaKind, RtpCapabilities, RtpParameters};
 use crate::transport_parameters::{DtlsParameters, TransportDirection};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::Value;
+use std::fmt;
 
 /// A request with the id that comes back in its reply.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,6 +71,20 @@ pub enum ClientEvent {
         transport_id: TransportId,
     },
     StateUpdate(StateUpdate),
+    StatsReport(StatsReport),
+    TurnRefresh,
+    EntitlementRefresh {
+        token: Token,
+    },
+    RequestSlot {
+        source: VideoSource,
+    },
+    ReleaseSlot {
+        source: VideoSource,
+    },
+    UiEvent {
+        name: UiEventName,
+    },
     Ping {
         sent_at: Value,
     },
@@ -84,6 +99,41 @@ pub struct StateUpdate {
     pub deafened: Option<bool>,
     #[serde(default)]
     pub speaking: Option<bool>,
+}
+
+/// How a client's call is going, in its own measure: times in milliseconds, loss as a fraction.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StatsReport {
+    /// How its media travels, such as `udp`, `tcp` or `relay`.
+    pub transport: String,
+    pub rtt: f64,
+    pub jitter: f64,
+    pub packet_loss: f64,
+    /// Mean opinion score, 1 to 5.
+    pub mos: f64,
+    #[serde(default)]
+    pub network_type: Option<NetworkType>,
+}
+
+/// What the interface did that its operators count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UiEventName {
+    UpgradeCtaShown,
+    UpgradeCtaClicked,
+    Upgraded,
+}
+
+/// A token as it came, which no log may show.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Token(pub String);
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(..)")
+    }
 }
 
 /// Layers of a consumer, counted from 0. Asked for without a temporal layer: all of them.
@@ -108,7 +158,7 @@ pub enum NetworkType {
 
 impl ClientEvent {
     /// Names of the requests this version answers, in the order of the contract's table.
-    pub const NAMES: [&'static str; 17] = [
+    pub const NAMES: [&'static str; 23] = [
         "voice:join",
         "voice:leave",
         "voice:rtc:getRouterRtpCapabilities",
@@ -125,6 +175,12 @@ impl ClientEvent {
         "voice:rtc:setPreferredLayers",
         "voice:rtc:requestKeyFrame",
         "voice:rtc:restartIce",
+        "voice:stats:report",
+        "voice:turn:refresh",
+        "voice:entitlement:refresh",
+        "voice:video:requestSlot",
+        "voice:video:releaseSlot",
+        "voice:ui:event",
         "voice:ping",
     ];
 }
@@ -195,6 +251,14 @@ fn parse_event(name: &str, payload: &Value) -> Result<ClientEvent, RequestError>
         }
         "voice:rtc:restartIce" => ClientEvent::RestartIce { transport_id: transport(payload)? },
         "voice:state:update" => ClientEvent::StateUpdate(read(payload)?),
+        "voice:stats:report" => ClientEvent::StatsReport(read(payload)?),
+        "voice:turn:refresh" => ClientEvent::TurnRefresh,
+        "voice:entitlement:refresh" => {
+            ClientEvent::EntitlementRefresh { token: read::<OfToken>(payload)?.token }
+        }
+        "voice:video:requestSlot" => ClientEvent::RequestSlot { source: read::<OfSource>(payload)?.source },
+        "voice:video:releaseSlot" => ClientEvent::ReleaseSlot { source: read::<OfSource>(payload)?.source },
+        "voice:ui:event" => ClientEvent::UiEvent { name: read::<OfName>(payload)?.name },
         "voice:ping" => ClientEvent::Ping { sent_at: payload.get("sentAt").cloned().unwrap_or(Value::Null) },
         _ => return Err(RequestError::UnknownEvent),
     })
@@ -215,6 +279,21 @@ struct Join {
 struct Leave {
     #[serde(default)]
     channel_id: Option<ChannelId>,
+}
+
+#[derive(Deserialize)]
+struct OfToken {
+    token: Token,
+}
+
+#[derive(Deserialize)]
+struct OfSource {
+    source: VideoSource,
+}
+
+#[derive(Deserialize)]
+struct OfName {
+    name: UiEventName,
 }
 
 #[derive(Deserialize)]

@@ -4,11 +4,14 @@ mod client_event;
 mod error_code;
 mod server_event;
 
-pub use client_event::{ClientEvent, ClientRequest, ConsumerLayers, NetworkType, RequestError, StateUpdate};
+pub use client_event::{
+    ClientEvent, ClientRequest, ConsumerLayers, NetworkType, RequestError, StateUpdate, StatsReport, Token,
+    UiEventName,
+};
 pub use error_code::{ErrorBody, ErrorCode};
 pub use server_event::{
-    AppData, ClosedStamp, IceServer, IceTransportPolicy, Participant, ProducerInfo, RoomStamp, RtcConfig,
-    ServerEvent,
+    AppData, AudioLevel, ClosedStamp, ConsumerInfo, GrantReason, IceServer, IceTransportPolicy, MuteReason,
+    Participant, ProducerInfo, QueuePlace, RejoinReason, RoomStamp, RtcConfig, ServerEvent, Speaker,
 };
 
 use crate::rtp_parameters::MediaKind;
@@ -39,6 +42,36 @@ impl Source {
         match self {
             Self::Mic | Self::Camera => "VIDEO_CALLING",
             Self::Screen | Self::ScreenAudio => "SCREEN_SHARE",
+        }
+    }
+}
+
+/// A source that takes a video slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum VideoSource {
+    Camera,
+    Screen,
+}
+
+impl VideoSource {
+    pub const ALL: [Self; 2] = [Self::Camera, Self::Screen];
+
+    /// None: such a source takes no slot.
+    pub const fn of(source: Source) -> Option<Self> {
+        match source {
+            Source::Camera => Some(Self::Camera),
+            Source::Screen => Some(Self::Screen),
+            Source::Mic | Source::ScreenAudio => None,
+        }
+    }
+}
+
+impl From<VideoSource> for Source {
+    fn from(source: VideoSource) -> Self {
+        match source {
+            VideoSource::Camera => Self::Camera,
+            VideoSource::Screen => Self::Screen,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Server → client: replies and room events, and the names they travel under.
 
-use super::{ConsumerLayers, ErrorBody, Source};
+use super::{ConsumerLayers, ErrorBody, Source, VideoSource};
 use crate::ids::{ChannelId, ConsumerId, ProducerId, SessionId, TransportId, UserId};
 use crate::plan::{Permissions, RoomLimits};
 use crate::rtp_parameters::{MediaKind, RtpCapabilities, RtpParameters, StreamType};
@@ -37,6 +37,73 @@ pub struct Participant {
     pub deafened: bool,
     pub speaking: bool,
     pub producers: Vec<ProducerInfo>,
+}
+
+/// A consumer as its owner left it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConsumerInfo {
+    pub consumer_id: ConsumerId,
+    pub producer_id: ProducerId,
+    pub kind: MediaKind,
+    pub paused: bool,
+    pub producer_paused: bool,
+}
+
+/// A video slot held and not yet used, or a place in the queue for one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct QueuePlace {
+    pub source: VideoSource,
+    pub granted: bool,
+    /// Until when a grant is held, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<String>,
+    /// In the queue, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<u16>,
+    pub current: u16,
+    pub max: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Speaker {
+    pub user_id: UserId,
+    pub session_id: SessionId,
+}
+
+/// How loud someone is, in dBov: 0 is the loudest, -127 silence (RFC 6464).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AudioLevel {
+    pub session_id: SessionId,
+    pub level: i8,
+}
+
+/// Why somebody's permissions are told anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GrantReason {
+    Expired,
+    Revoked,
+    Upgraded,
+    Refreshed,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MuteReason {
+    NoiseLoop,
+    Admin,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RejoinReason {
+    NodeLost,
+    NodeDraining,
+    WorkerDied,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,6 +209,38 @@ pub enum ServerEvent {
         transport_id: TransportId,
         ice_parameters: IceParameters,
     },
+    Turn {
+        ice_servers: Vec<IceServer>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        turn_credential_expires_at: Option<String>,
+    },
+    /// As [`QueuePlace`], for the source that was asked for.
+    VideoSlot {
+        granted: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        expires_at: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        position: Option<u16>,
+        current: u16,
+        max: u16,
+    },
+    VideoSlotReleased {
+        source: VideoSource,
+    },
+    /// A socket that took up a session again: everything as it stands.
+    Resumed {
+        session_id: SessionId,
+        resume_token: String,
+        channel_id: ChannelId,
+        participants: Vec<Participant>,
+        /// The session's own.
+        producers: Vec<ProducerInfo>,
+        consumers: Vec<ConsumerInfo>,
+        permissions: Permissions,
+        limits: RoomLimits,
+        queue: Vec<QueuePlace>,
+        room_seq: u64,
+    },
 
     // Replies to the producer's owner, and room events to everybody else (then with `roomSeq`).
     ProducerPaused {
@@ -215,11 +314,39 @@ pub enum ServerEvent {
         ice: IceState,
         dtls: DtlsState,
     },
+    /// What the session may send from now on; the reply to a refreshed token as well.
+    Permissions {
+        permissions: Permissions,
+        limits: RoomLimits,
+        reason: GrantReason,
+    },
+    /// A place in the queue for a video slot changed.
+    VideoQueue {
+        source: VideoSource,
+        position: u16,
+        current: u16,
+        max: u16,
+    },
+    /// A slot is held for this session until then (RFC 3339).
+    VideoGranted {
+        source: VideoSource,
+        expires_at: String,
+    },
+    Muted {
+        reason: MuteReason,
+        strikes: u8,
+    },
     Kicked {
         reason: String,
+        /// Joining is refused until then (RFC 3339).
+        #[serde(skip_serializing_if = "Option::is_none")]
+        until: Option<String>,
     },
+    /// Who is heard most; none: nobody speaks.
+    ActiveSpeaker(Option<Speaker>),
+    AudioLevels(Vec<AudioLevel>),
     Rejoin {
-        reason: String,
+        reason: RejoinReason,
         retry_after_ms: u64,
     },
 
@@ -272,7 +399,17 @@ impl ServerEvent {
             Self::ConsumerScore { .. } => "voice:consumerScore",
             Self::ConsumerLayers { .. } => "voice:consumerLayers",
             Self::TransportState { .. } => "voice:rtc:transportState",
+            Self::Turn { .. } => "voice:turn",
+            Self::VideoSlot { .. } => "voice:video:slot",
+            Self::VideoSlotReleased { .. } => "voice:video:slotReleased",
+            Self::Resumed { .. } => "voice:resumed",
+            Self::Permissions { .. } => "voice:permissions",
+            Self::VideoQueue { .. } => "voice:video:queue",
+            Self::VideoGranted { .. } => "voice:video:granted",
+            Self::Muted { .. } => "voice:muted",
             Self::Kicked { .. } => "voice:kicked",
+            Self::ActiveSpeaker(_) => "voice:activeSpeaker",
+            Self::AudioLevels(_) => "voice:audioLevels",
             Self::Rejoin { .. } => "voice:rejoin",
             Self::Error(_) => "voice:error",
             Self::RtcError(_) => "voice:rtc:error",

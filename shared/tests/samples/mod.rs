@@ -4,14 +4,15 @@
 
 use railgun_shared::ids::{ChannelId, ConsumerId, DeviceId, ProducerId, SessionId, TransportId, UserId};
 use railgun_shared::media_rpc::{
-    Address, Audience, Command, ConsumerDescription, Event, Grant, JoinRequest, LeaveReason, Reply,
-    RoomEvent, RoomSnapshot,
+    Address, Audience, Command, ConsumerDescription, Event, Grant, JoinRequest, LeaveReason, OwnState, Reply,
+    ResumeRequest, RoomEvent, RoomSnapshot, Slot, SlotState, TokenDigest,
 };
 use railgun_shared::ortc::{DEFAULT_CODECS, router_rtp_capabilities};
 use railgun_shared::plan::{Permissions, RoomLimits, Tier};
 use railgun_shared::rtp_parameters::{MediaKind, RtpParameters, StreamType};
 use railgun_shared::signal::{
-    AppData, ConsumerLayers, ErrorBody, ErrorCode, Participant, ProducerInfo, Source, StateUpdate,
+    AppData, AudioLevel, ConsumerInfo, ConsumerLayers, ErrorBody, ErrorCode, GrantReason, MuteReason,
+    Participant, ProducerInfo, RejoinReason, Source, Speaker, StateUpdate, VideoSource,
 };
 use railgun_shared::transport_parameters::{
     DtlsFingerprint, DtlsParameters, DtlsRole, DtlsState, IceCandidate, IceParameters, IceState,
@@ -115,18 +116,50 @@ pub(crate) fn commands() -> Vec<Command> {
         grant: Grant {
             permissions: Permissions::of(Tier::Pro),
             video_until: Some(UNIX_EPOCH + Duration::from_millis(1_800_000_000_123)),
+            relay_only: true,
         },
         limits: RoomLimits::of(Tier::Free),
         rtp_capabilities: Some(capabilities.clone()),
+        resume: Some(TokenDigest([7; 32])),
+        diagnostics: false,
     };
-    let grant = Grant { permissions: Permissions::of(Tier::Free), video_until: None };
-    let bare = JoinRequest { device: None, name: None, grant, rtp_capabilities: None, ..full.clone() };
+    let grant = Grant { permissions: Permissions::of(Tier::Free), video_until: None, relay_only: false };
+    let bare = JoinRequest {
+        device: None,
+        name: None,
+        grant,
+        rtp_capabilities: None,
+        resume: None,
+        diagnostics: true,
+        ..full.clone()
+    };
+    let resume = ResumeRequest {
+        session,
+        user: user(),
+        device: full.device.clone(),
+        token: TokenDigest([1; 32]),
+        next_token: TokenDigest([2; 32]),
+        grant: full.grant,
+        limits: RoomLimits::of(Tier::Pro),
+    };
     vec![
         Command::Join(Box::new(full)),
         Command::Join(Box::new(bare)),
-        Command::Leave { session, reason: LeaveReason::Left },
-        Command::Leave { session, reason: LeaveReason::Lost },
-        Command::Leave { session, reason: LeaveReason::Replaced },
+        Command::Leave { session, reason: LeaveReason::Left, attachment: Some(3) },
+        Command::Leave { session, reason: LeaveReason::Lost, attachment: None },
+        Command::Leave { session, reason: LeaveReason::Replaced, attachment: None },
+        Command::Resume(Box::new(ResumeRequest { device: None, ..resume.clone() })),
+        Command::Resume(Box::new(resume)),
+        Command::ConfirmResume { session },
+        Command::Detach { session, attachment: u32::MAX },
+        Command::SetGrant { session, grant, reason: GrantReason::Upgraded },
+        Command::RequestSlot { session, source: VideoSource::Camera },
+        Command::ReleaseSlot { session, source: VideoSource::Screen },
+        Command::Kick { session, reason: "admin".into(), banned_for: Some(Duration::from_secs(300)) },
+        Command::Kick { session, reason: String::new(), banned_for: None },
+        Command::Mute { session },
+        Command::SetLimits { limits: RoomLimits::of(Tier::Pro) },
+        Command::Inspect,
         Command::CreateTransport { session, direction: TransportDirection::Send },
         Command::CreateTransport { session, direction: TransportDirection::Recv },
         Command::ConnectTransport { session, transport, dtls: dtls_parameters() },
@@ -173,6 +206,16 @@ pub(crate) fn command_ordinal(command: &Command) -> usize {
         Command::UpdateState { .. } => 12,
         Command::RestartIce { .. } => 13,
         Command::SetPreferredLayers { .. } => 14,
+        Command::Resume(_) => 15,
+        Command::ConfirmResume { .. } => 16,
+        Command::Detach { .. } => 17,
+        Command::SetGrant { .. } => 18,
+        Command::RequestSlot { .. } => 19,
+        Command::ReleaseSlot { .. } => 20,
+        Command::Kick { .. } => 21,
+        Command::Mute { .. } => 22,
+        Command::SetLimits { .. } => 23,
+        Command::Inspect => 24,
     }
 }
 
@@ -180,9 +223,30 @@ pub(crate) fn replies() -> Vec<Reply> {
     let (producer, consumer, transport) = (producer(), consumer(), transport());
     let mut nameless = participant();
     nameless.name = None;
+    let room = RoomSnapshot { room_seq: 7, participants: vec![participant(), nameless], attachment: 2 };
+    let slot = SlotState { slot: Slot::Held(Duration::from_millis(29_999)), current: 3, max: 4 };
+    let own = OwnState {
+        transports: vec![(TransportDirection::Send, transport)],
+        producers: participant().producers,
+        consumers: vec![ConsumerInfo {
+            consumer_id: consumer,
+            producer_id: producer,
+            kind: MediaKind::Video,
+            paused: true,
+            producer_paused: false,
+        }],
+        slots: vec![(VideoSource::Camera, slot)],
+    };
     vec![
-        Reply::Joined(RoomSnapshot { room_seq: 7, participants: vec![participant(), nameless] }),
+        Reply::Joined(room.clone()),
         Reply::Left,
+        Reply::Resumed(room.clone(), Box::new(own)),
+        Reply::Inspected(room),
+        Reply::Done,
+        Reply::Slot(slot),
+        Reply::Slot(SlotState { slot: Slot::Used, ..slot }),
+        Reply::Slot(SlotState { slot: Slot::Waiting(2), ..slot }),
+        Reply::SlotReleased { source: VideoSource::Screen },
         Reply::TransportCreated {
             direction: TransportDirection::Recv,
             transport,
@@ -230,6 +294,11 @@ pub(crate) fn reply_ordinal(reply: &Reply) -> usize {
         Reply::StateUpdated(_) => 12,
         Reply::IceRestarted { .. } => 13,
         Reply::PreferredLayersSet { .. } => 14,
+        Reply::Resumed(..) => 15,
+        Reply::Inspected(_) => 16,
+        Reply::Done => 17,
+        Reply::Slot(_) => 18,
+        Reply::SlotReleased { .. } => 19,
     }
 }
 
@@ -241,6 +310,7 @@ pub(crate) fn refusals() -> Vec<ErrorBody> {
 
 pub(crate) fn events() -> Vec<Event> {
     let (user, session, producer) = (user(), session(), producer());
+    let speaker = user.clone();
     vec![
         Event::ParticipantJoined(Box::new(participant())),
         Event::ParticipantLeft { user: user.clone(), session },
@@ -266,7 +336,21 @@ pub(crate) fn events() -> Vec<Event> {
         Event::ConsumerLayers { consumer: consumer(), layers: None },
         Event::ProducerScore { producer, score: 10 },
         Event::ConsumerScore { consumer: consumer(), score: 0 },
-        Event::Kicked { reason: "replaced".into() },
+        Event::Kicked { reason: "replaced".into(), banned_for: None },
+        Event::Kicked { reason: "noise_loop".into(), banned_for: Some(Duration::from_secs(300)) },
+        Event::Superseded,
+        Event::Permissions {
+            permissions: Permissions::of(Tier::Free),
+            limits: RoomLimits::of(Tier::Pro),
+            reason: GrantReason::Expired,
+        },
+        Event::VideoQueue { source: VideoSource::Camera, position: 2, current: 4, max: 4 },
+        Event::VideoGranted { source: VideoSource::Screen, hold: Duration::from_secs(30) },
+        Event::Muted { reason: MuteReason::NoiseLoop, strikes: 2 },
+        Event::ActiveSpeaker(Some(Speaker { user_id: speaker, session_id: session })),
+        Event::ActiveSpeaker(None),
+        Event::AudioLevels(vec![AudioLevel { session_id: session, level: -127 }]),
+        Event::Rejoin { reason: RejoinReason::WorkerDied },
         Event::RoomClosed,
     ]
 }
@@ -287,6 +371,14 @@ pub(crate) fn event_ordinal(event: &Event) -> usize {
         Event::ConsumerLayers { .. } => 11,
         Event::ProducerScore { .. } => 12,
         Event::ConsumerScore { .. } => 13,
+        Event::Superseded => 14,
+        Event::Permissions { .. } => 15,
+        Event::VideoQueue { .. } => 16,
+        Event::VideoGranted { .. } => 17,
+        Event::Muted { .. } => 18,
+        Event::ActiveSpeaker(_) => 19,
+        Event::AudioLevels(_) => 20,
+        Event::Rejoin { .. } => 21,
     }
 }
 

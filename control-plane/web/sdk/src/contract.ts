@@ -28,9 +28,6 @@ export function waitBefore(failure: Failure, tried: number, retryAfterMs = 0): n
   return wait === undefined ? null : Math.max(wait, retryAfterMs);
 }
 
-/** Ceilings of what is sent, in bits per second. */
-export const CAMERA_BITRATE = 2_500_000;
-export const SCREEN_BITRATE = 1_500_000;
 /** The sound of a shared screen. */
 export const SCREEN_AUDIO_BITRATE = 64_000;
 

@@ -1,4 +1,5 @@
 /** Which layer of a video a tile needs. */
+import { LIMITS } from "./generated";
 
 /** How a video is shown, in CSS pixels; null when it is not in sight. */
 export type Viewport = { width: number; height: number; pixelRatio?: number } | null;
@@ -11,7 +12,7 @@ export const CAMERA_ENCODINGS = [
 ] as const;
 
 /** Text needs pixels more than frames; browsers make no smaller copies of what is marked as text. */
-export const SCREEN_ENCODINGS = [{ maxBitrate: 1_500_000, scalabilityMode: "L1T3" }] as const;
+export const SCREEN_ENCODINGS = [{ maxBitrate: LIMITS.screenBitrate, scalabilityMode: "L1T3" }] as const;
 
 /** Height in pixels of the camera's layers. */
 const LAYER_HEIGHTS = [180, 360, 720] as const;

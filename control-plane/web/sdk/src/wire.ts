@@ -1,32 +1,12 @@
 /**
- * The signaling contract: requests with their replies, and what the server says unasked. The types of the
- * server are `shared/src/signal`; a test there checks that every name it knows stands here.
+ * The signaling contract: requests with their replies, and what the server says unasked. Names and numbers
+ * come from the server's own tables (`generated.ts`); the payloads are those of `shared/src/signal`.
  */
 import type { types } from "mediasoup-client";
+import type { ERROR_CODES, REQUEST_NAMES, SOURCES } from "./generated";
 
-export const SOURCES = ["mic", "camera", "screen", "screenAudio"] as const;
 export type Source = (typeof SOURCES)[number];
-
-export const ERROR_CODES = [
-  "CHANNEL_NOT_FOUND",
-  "CHANNEL_FULL",
-  "PERMISSION_DENIED",
-  "CAPABILITY_REQUIRED",
-  "TRANSPORT_FAILED",
-  "UNAUTHORIZED",
-  "TOKEN_EXPIRED",
-  "NOT_FOUND",
-  "INVALID_PAYLOAD",
-  "INVALID_STATE",
-  "RATE_LIMITED",
-  "VIDEO_LIMIT_REACHED",
-  "UNSUPPORTED_CODEC",
-  "NODE_UNAVAILABLE",
-  "RESUME_FAILED",
-  "INTERNAL",
-] as const;
 export type ErrorCode = (typeof ERROR_CODES)[number];
-
 export type NetworkType = "wifi" | "cellular" | "ethernet" | "vpn" | "other" | "unknown";
 
 export interface ProducerInfo {
@@ -104,7 +84,8 @@ export interface Resumed extends RoomState {
   /** Our own. */
   producers: ProducerInfo[];
   consumers: { consumerId: string; producerId: string }[];
-  queue: QueuePlace[] | QueuePlace | null;
+  /** Video slots held and not yet used, and places in the queue for one. */
+  queue: (SlotReply & { source: "camera" | "screen" })[];
 }
 
 export interface PermissionChange {
@@ -115,7 +96,8 @@ export interface PermissionChange {
 
 export interface SlotReply {
   granted: boolean;
-  expiresAt?: string | number;
+  /** Until when a grant is held, RFC 3339. */
+  expiresAt?: string;
   position?: number;
   current: number;
   max: number;
@@ -211,6 +193,10 @@ export interface Requests {
   "voice:ping": { payload: { sentAt: number }; reply: { sentAt: number; serverTime: number } };
 }
 
+/** Fails to compile when the server knows a request that stands nowhere above. */
+export type EveryRequestIsKnown = Known<(typeof REQUEST_NAMES)[number]>;
+type Known<Name extends keyof Requests> = Name;
+
 interface OfRoom {
   roomSeq?: number;
 }
@@ -242,8 +228,8 @@ export interface ServerEvents {
   "voice:audioLevels": { sessionId: string; level: number }[];
   "voice:permissions": PermissionChange;
   "voice:video:queue": QueuePlace;
-  "voice:video:granted": { source: "camera" | "screen"; expiresAt?: string | number };
+  "voice:video:granted": { source: "camera" | "screen"; expiresAt?: string };
   "voice:muted": { reason: "noise_loop" | "admin"; strikes?: number };
-  "voice:kicked": { reason: string; until?: string | number };
+  "voice:kicked": { reason: string; until?: string };
   "voice:rejoin": { reason: "node_lost" | "node_draining" | "worker_died"; retryAfterMs: number };
 }

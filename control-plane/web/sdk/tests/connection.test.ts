@@ -144,7 +144,7 @@ describe("joining", () => {
 describe("a lost socket", () => {
   it("is resumed with the token, and the media is not touched", async () => {
     const [first, second] = [good(), good()];
-    second.resumedWith = { ...joined, resumeToken: "second", producers: [], consumers: [], queue: null };
+    second.resumedWith = { ...joined, resumeToken: "second", producers: [], consumers: [], queue: [] };
     sockets = [first, second];
     const { machine, handlers } = await inCall();
     first.lose();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { LIMITS } from "../src/generated";
 import { activeEncodings, CAMERA_ENCODINGS, layerFor, SCREEN_ENCODINGS } from "../src/layers";
-import { CAMERA_BITRATE, SCREEN_BITRATE } from "../src/contract";
 import { type Observation, Optimizer, RECOVERY_LOOKS } from "../src/optimizer";
 import { calculateMOS, gradeOf, queueText } from "../src/quality";
 
@@ -113,7 +113,7 @@ describe("layers", () => {
   it("together keep the contract's ceilings", () => {
     const sum = (encodings: readonly { maxBitrate: number }[]) =>
       encodings.reduce((total, { maxBitrate }) => total + maxBitrate, 0);
-    expect(sum(CAMERA_ENCODINGS)).toBeLessThanOrEqual(CAMERA_BITRATE);
-    expect(sum(SCREEN_ENCODINGS)).toBeLessThanOrEqual(SCREEN_BITRATE);
+    expect(sum(CAMERA_ENCODINGS)).toBeLessThanOrEqual(LIMITS.videoBitrate);
+    expect(sum(SCREEN_ENCODINGS)).toBeLessThanOrEqual(LIMITS.screenBitrate);
   });
 });

@@ -98,6 +98,17 @@ describe("video slots", () => {
     expect(slots.isGranted("camera")).toBe(false);
   });
 
+  it("are as a resumed session has them", () => {
+    const slots = new VideoSlots(answering({}));
+    slots.moved({ source: "camera", position: 3, current: 4, max: 4 });
+    slots.restore([
+      { source: "camera", granted: false, position: 2, current: 4, max: 4 },
+      { source: "screen", granted: true, current: 4, max: 4 },
+    ]);
+    expect(slots.place("camera")?.position).toBe(2);
+    expect(slots.isGranted("screen")).toBe(true);
+  });
+
   it("are given up on request", async () => {
     const request = answering({ granted: false, position: 1, current: 4, max: 4 });
     const slots = new VideoSlots(request);

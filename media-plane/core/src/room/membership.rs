@@ -60,7 +60,11 @@ impl Engine {
         self.tell(key, Audience::Except(id), Event::ParticipantJoined(participant));
         // Only now, since a room whose last seat is freed is closed.
         if let Some(older) = older {
-            self.tell(key, Audience::Only(older), Event::Kicked { reason: "replaced".into() });
+            self.tell(
+                key,
+                Audience::Only(older),
+                Event::Kicked { reason: "replaced".into(), banned_for: None },
+            );
             self.remove_session(key, older);
         }
         Ok(self.snapshot(key, id))
@@ -97,6 +101,7 @@ impl Engine {
         Reply::Joined(RoomSnapshot {
             room_seq: self.rooms.get(room).map_or(0, |room| room.seq),
             participants: others.map(|session| self.participant(session)).collect(),
+            attachment: 1,
         })
     }
 

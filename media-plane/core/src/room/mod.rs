@@ -87,7 +87,7 @@ impl Engine {
         if let Command::Join(request) = command {
             return self.join(address, *request);
         }
-        let session = command.session();
+        let Some(session) = command.session() else { return Err(refusal::not_found()) };
         let room = self.room_with(address, session)?;
         match command {
             Command::Join(_) => Err(refusal::internal()),
@@ -113,6 +113,16 @@ impl Engine {
             }
             Command::RequestKeyFrame { consumer, .. } => self.request_key_frame(room, session, consumer, now),
             Command::UpdateState { update, .. } => self.update_state(room, session, update),
+            Command::Resume(_)
+            | Command::ConfirmResume { .. }
+            | Command::Detach { .. }
+            | Command::SetGrant { .. }
+            | Command::RequestSlot { .. }
+            | Command::ReleaseSlot { .. }
+            | Command::Kick { .. }
+            | Command::Mute { .. }
+            | Command::SetLimits { .. }
+            | Command::Inspect => Err(refusal::not_found()),
         }
     }
 

@@ -209,9 +209,11 @@ mod tests {
             user: UserId::new("u").unwrap(),
             device: None,
             name: None,
-            grant: Grant { permissions: Permissions::of(Tier::Free), video_until: None },
+            grant: Grant { permissions: Permissions::of(Tier::Free), video_until: None, relay_only: false },
             limits: RoomLimits::of(Tier::Free),
             rtp_capabilities: None,
+            resume: None,
+            diagnostics: false,
         };
         engine.handle_command(1, &room, Command::Join(Box::new(join)), now);
         let direction = TransportDirection::Send;
@@ -221,7 +223,7 @@ mod tests {
             engine.handle_command(tag, &room, Command::RestartIce { session, transport }, now);
             assert_eq!(engine.by_ufrag.len(), 2);
         }
-        let leave = Command::Leave { session, reason: LeaveReason::Left };
+        let leave = Command::Leave { session, reason: LeaveReason::Left, attachment: None };
         engine.handle_command(10, &room, leave, now);
         assert!(engine.by_ufrag.is_empty());
     }

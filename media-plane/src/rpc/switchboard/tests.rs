@@ -32,9 +32,11 @@ fn join(request: u64, channel: &str) -> Input {
         user: UserId::new(format!("user-{request}")).unwrap(),
         device: None,
         name: None,
-        grant: Grant { permissions: Permissions::of(Tier::Pro), video_until: None },
+        grant: Grant { permissions: Permissions::of(Tier::Pro), video_until: None, relay_only: false },
         limits: RoomLimits::of(Tier::Pro),
         rtp_capabilities: None,
+        resume: None,
+        diagnostics: false,
     }));
     let address = Address { channel: ChannelId::new(channel).unwrap(), epoch: 1 };
     Input::Command { stream: STREAM, request, address, command }

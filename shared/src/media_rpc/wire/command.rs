@@ -4,10 +4,10 @@ use super::WireError;
 use super::field::{decode_layers, encode_layers, from_json, from_word, id, name, to_json, to_word};
 use super::proto::{self, control_frame::Command as Message};
 use crate::ids::{ChannelId, ConsumerId, DeviceId, ProducerId, SessionId, UserId};
-use crate::media_rpc::{Address, Command, Grant, JoinRequest, LeaveReason};
+use crate::media_rpc::{Address, Command, Grant, JoinRequest, LeaveReason, ResumeRequest, TokenDigest};
 use crate::plan::RoomLimits;
 use crate::rtp_parameters::RtpCapabilities;
-use crate::signal::StateUpdate;
+use crate::signal::{StateUpdate, VideoSource};
 use crate::transport_parameters::TransportDirection;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -18,7 +18,7 @@ pub fn encode_command(request: u64, address: &Address, command: &Command) -> pro
         request,
         channel: address.channel.to_string(),
         epoch: address.epoch,
-        session: command.session().to_string(),
+        session: command.session().map(|session| session.to_string()).unwrap_or_default(),
         command: Some(encode(command)),
     }
 }
@@ -26,9 +26,23 @@ pub fn encode_command(request: u64, address: &Address, command: &Command) -> pro
 fn encode(command: &Command) -> Message {
     match command {
         Command::Join(join) => Message::Join(encode_join(join)),
-        Command::Leave { reason, .. } => {
-            Message::Leave(proto::Leave { reason: encode_reason(*reason).into() })
+        Command::Leave { reason, attachment, .. } => {
+            Message::Leave(proto::Leave { reason: encode_reason(*reason).into(), attachment: *attachment })
         }
+        Command::Resume(resume) => Message::Resume(encode_resume(resume)),
+        Command::ConfirmResume { .. } => Message::ConfirmResume(proto::Empty {}),
+        Command::Detach { attachment, .. } => Message::Detach(proto::Detach { attachment: *attachment }),
+        Command::SetGrant { grant, reason, .. } => {
+            Message::SetGrant(proto::SetGrant { grant: Some(encode_grant(grant)), reason: to_word(reason) })
+        }
+        Command::RequestSlot { source, .. } => Message::RequestSlot(of_video_source(*source)),
+        Command::ReleaseSlot { source, .. } => Message::ReleaseSlot(of_video_source(*source)),
+        Command::Kick { reason, banned_for, .. } => {
+            Message::Kick(proto::Kick { reason: reason.clone(), banned_for_ms: banned_for.map(millis) })
+        }
+        Command::Mute { .. } => Message::Mute(proto::Empty {}),
+        Command::SetLimits { limits } => Message::SetLimits(encode_limits(*limits)),
+        Command::Inspect => Message::Inspect(proto::Empty {}),
         Command::CreateTransport { direction, .. } => {
             Message::CreateTransport(proto::CreateTransport { send: *direction == TransportDirection::Send })
         }
@@ -72,18 +86,51 @@ fn encode_join(join: &JoinRequest) -> proto::Join {
         user: join.user.to_string(),
         device: join.device.as_ref().map(ToString::to_string),
         name: join.name.clone(),
-        permissions_json: to_json(&join.grant.permissions),
-        video_until_ms: join.grant.video_until.map(unix_millis),
-        participants_max: join.limits.participants.into(),
-        video_publishers_max: join.limits.video_publishers.into(),
+        grant: Some(encode_grant(&join.grant)),
+        limits: Some(encode_limits(join.limits)),
         rtp_capabilities_json: join.rtp_capabilities.as_ref().map(to_json),
+        resume: join.resume.map(|digest| digest.0.to_vec()),
+        diagnostics: join.diagnostics,
     }
+}
+
+fn encode_resume(resume: &ResumeRequest) -> proto::Resume {
+    proto::Resume {
+        user: resume.user.to_string(),
+        device: resume.device.as_ref().map(ToString::to_string),
+        token: resume.token.0.to_vec(),
+        next_token: resume.next_token.0.to_vec(),
+        grant: Some(encode_grant(&resume.grant)),
+        limits: Some(encode_limits(resume.limits)),
+    }
+}
+
+fn encode_grant(grant: &Grant) -> proto::Grant {
+    proto::Grant {
+        permissions_json: to_json(&grant.permissions),
+        video_until_ms: grant.video_until.map(unix_millis),
+        relay_only: grant.relay_only,
+    }
+}
+
+pub(super) fn encode_limits(limits: RoomLimits) -> proto::RoomLimits {
+    proto::RoomLimits {
+        participants_max: limits.participants.into(),
+        video_publishers_max: limits.video_publishers.into(),
+    }
+}
+
+pub(super) fn of_video_source(source: VideoSource) -> proto::OfVideoSource {
+    proto::OfVideoSource { source: to_word(source) }
+}
+
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A time before 1970 is long past, and so is 1970.
 fn unix_millis(time: SystemTime) -> u64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    millis(time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO))
 }
 
 fn encode_reason(reason: LeaveReason) -> proto::leave::Reason {
@@ -118,8 +165,11 @@ pub(super) fn direction(send: bool) -> TransportDirection {
 /// caller still has `frame.request` to answer it by, if it kept that.
 pub fn decode_command(frame: proto::ControlFrame) -> Result<(u64, Address, Command), WireError> {
     let address = Address { channel: name("channel", frame.channel, ChannelId::new)?, epoch: frame.epoch };
-    let session = id("session", &frame.session)?;
-    let command = decode(session, frame.command.ok_or(WireError::Missing("command"))?)?;
+    let command = match frame.command.ok_or(WireError::Missing("command"))? {
+        Message::SetLimits(limits) => Command::SetLimits { limits: decode_limits(Some(limits))? },
+        Message::Inspect(proto::Empty {}) => Command::Inspect,
+        of_session => decode(id("session", &frame.session)?, of_session)?,
+    };
     Ok((frame.request, address, command))
 }
 
@@ -128,7 +178,32 @@ fn decode(session: SessionId, message: Message) -> Result<Command, WireError> {
     let consumer = |message: proto::OfConsumer| id("consumer", &message.consumer);
     Ok(match message {
         Message::Join(join) => Command::Join(Box::new(decode_join(session, join)?)),
-        Message::Leave(leave) => Command::Leave { session, reason: decode_reason(leave.reason)? },
+        Message::Leave(leave) => {
+            let reason = decode_reason(leave.reason)?;
+            Command::Leave { session, reason, attachment: leave.attachment }
+        }
+        Message::Resume(resume) => Command::Resume(Box::new(decode_resume(session, resume)?)),
+        Message::ConfirmResume(proto::Empty {}) => Command::ConfirmResume { session },
+        Message::Detach(detach) => Command::Detach { session, attachment: detach.attachment },
+        Message::SetGrant(set) => Command::SetGrant {
+            session,
+            grant: decode_grant(set.grant)?,
+            reason: from_word("reason", &set.reason)?,
+        },
+        Message::RequestSlot(of) => {
+            Command::RequestSlot { session, source: from_word("source", &of.source)? }
+        }
+        Message::ReleaseSlot(of) => {
+            Command::ReleaseSlot { session, source: from_word("source", &of.source)? }
+        }
+        Message::Kick(kick) => Command::Kick {
+            session,
+            reason: kick.reason,
+            banned_for: kick.banned_for_ms.map(Duration::from_millis),
+        },
+        Message::Mute(proto::Empty {}) => Command::Mute { session },
+        // Read by `decode_command`, since they name no session.
+        Message::SetLimits(_) | Message::Inspect(_) => return Err(WireError::Missing("session")),
         Message::CreateTransport(create) => {
             Command::CreateTransport { session, direction: direction(create.send) }
         }
@@ -169,21 +244,50 @@ fn decode(session: SessionId, message: Message) -> Result<Command, WireError> {
 }
 
 fn decode_join(session: SessionId, join: proto::Join) -> Result<JoinRequest, WireError> {
-    let small = |field, number: u32| u16::try_from(number).map_err(|_| WireError::OutOfRange(field));
     Ok(JoinRequest {
         session,
         user: name("user", join.user, UserId::new)?,
         device: join.device.map(|device| name("device", device, DeviceId::new)).transpose()?,
         name: join.name,
-        grant: Grant {
-            permissions: from_json("permissions_json", &join.permissions_json)?,
-            video_until: join.video_until_ms.map(from_unix_millis).transpose()?,
-        },
-        limits: RoomLimits {
-            participants: small("participants_max", join.participants_max)?,
-            video_publishers: small("video_publishers_max", join.video_publishers_max)?,
-        },
+        grant: decode_grant(join.grant)?,
+        limits: decode_limits(join.limits)?,
         rtp_capabilities: capabilities(join.rtp_capabilities_json)?,
+        resume: join.resume.map(|digest| decode_digest("resume", &digest)).transpose()?,
+        diagnostics: join.diagnostics,
+    })
+}
+
+fn decode_resume(session: SessionId, resume: proto::Resume) -> Result<ResumeRequest, WireError> {
+    Ok(ResumeRequest {
+        session,
+        user: name("user", resume.user, UserId::new)?,
+        device: resume.device.map(|device| name("device", device, DeviceId::new)).transpose()?,
+        token: decode_digest("token", &resume.token)?,
+        next_token: decode_digest("next_token", &resume.next_token)?,
+        grant: decode_grant(resume.grant)?,
+        limits: decode_limits(resume.limits)?,
+    })
+}
+
+fn decode_digest(field: &'static str, bytes: &[u8]) -> Result<TokenDigest, WireError> {
+    bytes.try_into().map(TokenDigest).map_err(|_| WireError::OutOfRange(field))
+}
+
+fn decode_grant(grant: Option<proto::Grant>) -> Result<Grant, WireError> {
+    let grant = grant.ok_or(WireError::Missing("grant"))?;
+    Ok(Grant {
+        permissions: from_json("permissions_json", &grant.permissions_json)?,
+        video_until: grant.video_until_ms.map(from_unix_millis).transpose()?,
+        relay_only: grant.relay_only,
+    })
+}
+
+pub(super) fn decode_limits(limits: Option<proto::RoomLimits>) -> Result<RoomLimits, WireError> {
+    let limits = limits.ok_or(WireError::Missing("limits"))?;
+    let small = |field, number: u32| u16::try_from(number).map_err(|_| WireError::OutOfRange(field));
+    Ok(RoomLimits {
+        participants: small("participants_max", limits.participants_max)?,
+        video_publishers: small("video_publishers_max", limits.video_publishers_max)?,
     })
 }
 

@@ -1,10 +1,12 @@
 //! Room events: the node writes them, the control-plane reads them.
 
 use super::WireError;
+use super::command::{decode_limits, encode_limits, millis};
 use super::field::{decode_layers, encode_layers, from_json, from_word, id, name, to_json, to_word};
 use super::proto::{self, room_event::Event as Message};
 use crate::ids::{ChannelId, ProducerId, SessionId, UserId};
 use crate::media_rpc::{Audience, Event, RoomEvent};
+use std::time::Duration;
 
 /// A room event as a frame of the node's stream.
 pub fn encode_event(event: RoomEvent) -> proto::NodeFrame {
@@ -78,7 +80,30 @@ fn encode(event: Event) -> Message {
             ice: to_word(ice),
             dtls: to_word(dtls),
         }),
-        Event::Kicked { reason } => Message::Kicked(proto::Kicked { reason }),
+        Event::Kicked { reason, banned_for } => {
+            Message::Kicked(proto::Kicked { reason, banned_for_ms: banned_for.map(millis) })
+        }
+        Event::Superseded => Message::Superseded(proto::Empty {}),
+        Event::Permissions { permissions, limits, reason } => Message::Permissions(proto::Permissions {
+            permissions_json: to_json(&permissions),
+            limits: Some(encode_limits(limits)),
+            reason: to_word(reason),
+        }),
+        Event::VideoQueue { source, position, current, max } => Message::VideoQueue(proto::VideoQueue {
+            source: to_word(source),
+            position: position.into(),
+            current: current.into(),
+            max: max.into(),
+        }),
+        Event::VideoGranted { source, hold } => {
+            Message::VideoGranted(proto::VideoGranted { source: to_word(source), hold_ms: millis(hold) })
+        }
+        Event::Muted { reason, strikes } => {
+            Message::Muted(proto::Muted { reason: to_word(reason), strikes: strikes.into() })
+        }
+        Event::ActiveSpeaker(speaker) => Message::ActiveSpeakerJson(to_json(&speaker)),
+        Event::AudioLevels(levels) => Message::AudioLevelsJson(to_json(&levels)),
+        Event::Rejoin { reason } => Message::Rejoin(proto::Rejoin { reason: to_word(reason) }),
         Event::RoomClosed => Message::RoomClosed(proto::RoomClosed {}),
     }
 }
@@ -161,9 +186,38 @@ fn decode_event(message: Message) -> Result<Event, WireError> {
             ice: from_word("ice", &state.ice)?,
             dtls: from_word("dtls", &state.dtls)?,
         },
-        Message::Kicked(kicked) => Event::Kicked { reason: kicked.reason },
+        Message::Kicked(kicked) => Event::Kicked {
+            reason: kicked.reason,
+            banned_for: kicked.banned_for_ms.map(Duration::from_millis),
+        },
+        Message::Superseded(proto::Empty {}) => Event::Superseded,
+        Message::Permissions(of) => Event::Permissions {
+            permissions: from_json("permissions_json", &of.permissions_json)?,
+            limits: decode_limits(of.limits)?,
+            reason: from_word("reason", &of.reason)?,
+        },
+        Message::VideoQueue(of) => Event::VideoQueue {
+            source: from_word("source", &of.source)?,
+            position: small("position", of.position)?,
+            current: small("current", of.current)?,
+            max: small("max", of.max)?,
+        },
+        Message::VideoGranted(of) => Event::VideoGranted {
+            source: from_word("source", &of.source)?,
+            hold: Duration::from_millis(of.hold_ms),
+        },
+        Message::Muted(of) => {
+            Event::Muted { reason: from_word("reason", &of.reason)?, strikes: small("strikes", of.strikes)? }
+        }
+        Message::ActiveSpeakerJson(json) => Event::ActiveSpeaker(from_json("active_speaker_json", &json)?),
+        Message::AudioLevelsJson(json) => Event::AudioLevels(from_json("audio_levels_json", &json)?),
+        Message::Rejoin(of) => Event::Rejoin { reason: from_word("reason", &of.reason)? },
         Message::RoomClosed(proto::RoomClosed {}) => Event::RoomClosed,
     })
+}
+
+fn small<T: TryFrom<u32>>(field: &'static str, number: u32) -> Result<T, WireError> {
+    T::try_from(number).map_err(|_| WireError::OutOfRange(field))
 }
 
 fn score(score: u32) -> Result<u8, WireError> {

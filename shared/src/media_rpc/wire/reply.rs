@@ -1,7 +1,7 @@
 //! Replies and refusals: the node writes them, the control-plane reads them.
 
 use super::WireError;
-use super::command::{decode_state, direction, encode_state, of_consumer, of_producer};
+use super::command::{decode_state, direction, encode_state, of_consumer, of_producer, of_video_source};
 use super::field::{decode_layers, encode_layers, from_json, from_word, id, name, to_json, to_word};
 use super::proto::{self, reply::Reply as Message};
 use crate::ids::UserId;
@@ -21,11 +21,15 @@ pub fn encode_reply(request: u64, reply: Result<Reply, ErrorBody>) -> proto::Nod
 
 fn encode(reply: &Reply) -> Message {
     match reply {
-        Reply::Joined(room) => Message::Joined(proto::Joined {
-            room_seq: room.room_seq,
-            participants_json: to_json(&room.participants),
-        }),
+        Reply::Joined(room) => Message::Joined(encode_room(room)),
+        Reply::Resumed(room, own) => {
+            Message::Resumed(proto::Resumed { room: Some(encode_room(room)), own_json: to_json(own) })
+        }
+        Reply::Inspected(room) => Message::Inspected(encode_room(room)),
         Reply::Left => Message::Left(proto::Left {}),
+        Reply::Done => Message::Done(proto::Empty {}),
+        Reply::Slot(slot) => Message::SlotJson(to_json(slot)),
+        Reply::SlotReleased { source } => Message::SlotReleased(of_video_source(*source)),
         Reply::TransportCreated { direction, transport, parameters } => {
             Message::TransportCreated(proto::TransportCreated {
                 send: *direction == TransportDirection::Send,
@@ -59,6 +63,22 @@ fn encode(reply: &Reply) -> Message {
     }
 }
 
+fn encode_room(room: &RoomSnapshot) -> proto::Joined {
+    proto::Joined {
+        room_seq: room.room_seq,
+        participants_json: to_json(&room.participants),
+        attachment: room.attachment,
+    }
+}
+
+fn decode_room(room: &proto::Joined) -> Result<RoomSnapshot, WireError> {
+    Ok(RoomSnapshot {
+        room_seq: room.room_seq,
+        participants: from_json("participants_json", &room.participants_json)?,
+        attachment: room.attachment,
+    })
+}
+
 fn encode_refusal(error: ErrorBody) -> proto::Refusal {
     proto::Refusal {
         code: error.code.as_str().into(),
@@ -86,11 +106,16 @@ fn encode_consumed(consumer: &ConsumerDescription) -> proto::Consumed {
 pub(super) fn decode(reply: proto::Reply) -> Result<(u64, Result<Reply, ErrorBody>), WireError> {
     let answer = match reply.reply.ok_or(WireError::Missing("reply"))? {
         Message::Refused(refusal) => Err(decode_refusal(refusal)?),
-        Message::Joined(joined) => Ok(Reply::Joined(RoomSnapshot {
-            room_seq: joined.room_seq,
-            participants: from_json("participants_json", &joined.participants_json)?,
-        })),
+        Message::Joined(room) => Ok(Reply::Joined(decode_room(&room)?)),
+        Message::Resumed(resumed) => {
+            let room = resumed.room.ok_or(WireError::Missing("room"))?;
+            Ok(Reply::Resumed(decode_room(&room)?, from_json("own_json", &resumed.own_json)?))
+        }
+        Message::Inspected(room) => Ok(Reply::Inspected(decode_room(&room)?)),
         Message::Left(proto::Left {}) => Ok(Reply::Left),
+        Message::Done(proto::Empty {}) => Ok(Reply::Done),
+        Message::SlotJson(json) => Ok(Reply::Slot(from_json("slot_json", &json)?)),
+        Message::SlotReleased(of) => Ok(Reply::SlotReleased { source: from_word("source", &of.source)? }),
         Message::TransportCreated(created) => Ok(Reply::TransportCreated {
             direction: direction(created.send),
             transport: id("transport", &created.transport)?,

@@ -1,5 +1,5 @@
 import { VoiceError } from "../errors";
-import type { QueuePlace } from "../wire";
+import type { QueuePlace, Resumed } from "../wire";
 import type { Request } from "./signaling";
 
 export type VideoSource = "camera" | "screen";
@@ -55,9 +55,13 @@ export class VideoSlots {
     this.#granted.delete(source);
   }
 
-  restore(queue: QueuePlace[] | QueuePlace | null | undefined): void {
+  /** As a resumed session has them. */
+  restore(queue: Resumed["queue"]): void {
     this.clear();
-    for (const place of queue ? [queue].flat() : []) if (place.source) this.#places.set(place.source, place);
+    for (const { source, granted, position = 1, current, max } of queue) {
+      if (granted) this.#granted.add(source);
+      else this.#places.set(source, { source, position, current, max });
+    }
   }
 
   clear(): void {
