@@ -44,7 +44,7 @@ pub struct EngineConfig {
     pub relays: Arc<Relays>,
     /// Source of every id, ICE credential, SSRC and sequence start. Secret and new for each engine.
     pub seed: [u8; 32],
-    /// The same moment on both clocks: wall time serves sender reports and deadlines alone.
+    /// The same moment on both clocks: wall time serves sender reports alone.
     pub started: (Instant, SystemTime),
 }
 
@@ -117,6 +117,8 @@ pub struct Engine {
     pub(crate) counters: Counters,
     /// When a transport wants a look; entries that its `wake` does not confirm are stale.
     timers: BinaryHeap<Reverse<(Instant, TransportKey)>>,
+    /// The same of rooms.
+    room_timers: BinaryHeap<Reverse<(Instant, RoomKey)>>,
 }
 
 impl Engine {
@@ -136,6 +138,7 @@ impl Engine {
             notices: VecDeque::new(),
             counters: Counters::default(),
             timers: BinaryHeap::new(),
+            room_timers: BinaryHeap::new(),
         }
     }
 
@@ -162,11 +165,15 @@ impl Engine {
 
     /// When [`Self::handle_timeout`] is due.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.peek().map(|Reverse((at, _))| *at)
+        let transport = self.timers.peek().map(|Reverse((at, _))| *at);
+        let room = self.room_timers.peek().map(|Reverse((at, _))| *at);
+        transport.into_iter().chain(room).min()
     }
 
-    /// Does what is due: retransmissions of handshakes, consent, reports, key-frame requests.
+    /// Does what is due: retransmissions of handshakes, consent, reports, key-frame requests; and in
+    /// rooms the ends of grants, slots, levels.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.handle_room_timeouts(now);
         while let Some(Reverse((at, key))) = self.timers.peek().copied() {
             if at > now {
                 return;
@@ -179,6 +186,34 @@ impl Engine {
             transport.wake = None;
             self.on_transport_due(key, now);
             self.schedule_from(key, Some(now + TIMER_MIN));
+        }
+    }
+
+    fn handle_room_timeouts(&mut self, now: Instant) {
+        while let Some(Reverse((at, key))) = self.room_timers.peek().copied() {
+            if at > now {
+                return;
+            }
+            self.room_timers.pop();
+            let Some(room) = self.rooms.get_mut(key).filter(|room| room.wake == Some(at)) else { continue };
+            room.wake = None;
+            self.on_room_due(key, now);
+            self.schedule_room_from(key, Some(now + TIMER_MIN));
+        }
+    }
+
+    /// [`Self::schedule`], of a room.
+    pub(crate) fn schedule_room(&mut self, key: RoomKey) {
+        self.schedule_room_from(key, None);
+    }
+
+    fn schedule_room_from(&mut self, key: RoomKey, earliest: Option<Instant>) {
+        let Some(room) = self.rooms.get_mut(key) else { return };
+        let Some(due) = room.due() else { return };
+        let due = earliest.map_or(due, |earliest| due.max(earliest));
+        if room.wake.is_none_or(|wake| due < wake) {
+            room.wake = Some(due);
+            self.room_timers.push(Reverse((due, key)));
         }
     }
 

@@ -46,7 +46,8 @@ impl Engine {
         let opened = open(transport, &mut self.producers, &mut self.counters, datagram.bytes, now);
         let (wants_key_frame, due) =
             (opened.as_ref().is_some_and(|it| it.is_overwhelmed), transport.feedback_due());
-        let wake = transport.wake;
+        let (wake, room) = (transport.wake, transport.room);
+        let is_newly_heard = opened.as_ref().is_some_and(|it| it.is_newly_heard);
         if let Some(Ingested { packet: Some(mut packet), .. }) = opened {
             packet.order = order;
             self.keep(&packet, datagram.bytes, now);
@@ -57,6 +58,9 @@ impl Engine {
         }
         if due.is_some_and(|due| wake.is_none_or(|wake| due < wake)) {
             self.schedule(key);
+        }
+        if is_newly_heard {
+            self.wake_levels(room, now);
         }
     }
 
@@ -86,6 +90,8 @@ struct Ingested {
     packet: Option<Opened>,
     /// So much of the stream is missing that only a key frame helps.
     is_overwhelmed: bool,
+    /// The first loud packet since the room last looked at its levels.
+    is_newly_heard: bool,
 }
 
 fn open(
@@ -118,6 +124,7 @@ fn open(
     if let Some(sequence) = sequence.and_then(|data| data.first_chunk()) {
         transport.arrivals.on_packet(u16::from_be_bytes(*sequence), now);
     }
+    let is_newly_heard = producer.hear(&header, packet, now);
     let Ok(payload) = header.strip_padding(packet) else {
         counters.malformed_packets += 1;
         return None;
@@ -157,7 +164,7 @@ fn open(
         vp8,
         descriptor,
     };
-    Some(Ingested { packet: (!producer.paused).then_some(packet), is_overwhelmed })
+    Some(Ingested { packet: (!producer.paused).then_some(packet), is_overwhelmed, is_newly_heard })
 }
 
 /// Where a packet belongs on its transport.

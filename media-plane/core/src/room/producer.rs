@@ -7,6 +7,7 @@ use crate::codec::vp9::SpatialPrediction;
 use crate::feedback::key_frame_request::KeyFrameRequests;
 use crate::feedback::rtx_cache::RtxCache;
 use crate::room::demand::Demand;
+use crate::room::loudness::LevelMeter;
 use crate::transport::webrtc_transport::Place;
 use railgun_shared::ids::{ProducerId, SessionId};
 use railgun_shared::ortc::{EncodingMapping, ProducerMapping};
@@ -41,6 +42,8 @@ pub(crate) struct Producer {
     pub(crate) answers_nacks: bool,
     /// Simulcast layers, lowest first; one otherwise.
     pub(crate) encodings: Vec<Encoding>,
+    /// A microphone's.
+    pub(crate) meter: Option<LevelMeter>,
     pub(crate) consumers: Vec<ConsumerKey>,
 }
 
@@ -246,6 +249,7 @@ pub(crate) struct ExtensionIds {
     pub(crate) repaired_rid: Option<u8>,
     pub(crate) transport_cc: Option<u8>,
     pub(crate) dependency_descriptor: Option<u8>,
+    pub(crate) audio_level: Option<u8>,
 }
 
 impl ExtensionIds {
@@ -264,6 +268,7 @@ impl ExtensionIds {
             repaired_rid: id_of(extension_uri::REPAIRED_RTP_STREAM_ID),
             transport_cc: id_of(extension_uri::TRANSPORT_WIDE_CC),
             dependency_descriptor: id_of(extension_uri::DEPENDENCY_DESCRIPTOR),
+            audio_level: id_of(extension_uri::AUDIO_LEVEL),
         }
     }
 

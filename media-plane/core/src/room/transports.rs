@@ -221,16 +221,16 @@ mod tests {
             resume: None,
             diagnostics: false,
         };
-        engine.handle_command(1, &room, Command::Join(Box::new(join)), now);
+        engine.handle_command(1, &room, Command::Join(Box::new(join)), now, UNIX_EPOCH);
         let direction = TransportDirection::Send;
-        engine.handle_command(2, &room, Command::CreateTransport { session, direction }, now);
+        engine.handle_command(2, &room, Command::CreateTransport { session, direction }, now, UNIX_EPOCH);
         let transport = engine.transports.iter().map(|(_, transport)| transport.id).next().unwrap();
         for tag in 3..10 {
-            engine.handle_command(tag, &room, Command::RestartIce { session, transport }, now);
+            engine.handle_command(tag, &room, Command::RestartIce { session, transport }, now, UNIX_EPOCH);
             assert_eq!(engine.by_ufrag.len(), 2);
         }
         let leave = Command::Leave { session, reason: LeaveReason::Left, attachment: None };
-        engine.handle_command(10, &room, leave, now);
+        engine.handle_command(10, &room, leave, now, UNIX_EPOCH);
         assert!(engine.by_ufrag.is_empty());
     }
 }
