@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what `make test` needs from Debian: two browsers, and `ip` for tests across network namespaces.
+# Installs what `make test` needs from Debian: two browsers, and for tests across network namespaces
+# `ip` and coturn, a TURN relay.
 # What is there already is left alone. Without root and sudo it says what to run.
 set -euo pipefail
 
@@ -15,6 +16,7 @@ for path in "${FIREFOX:-}" /usr/bin/firefox-esr /usr/bin/firefox; do
 done
 [ -n "$firefox" ] || packages+=(firefox-esr)
 PATH="$PATH:/usr/sbin:/sbin" command -v ip >/dev/null || packages+=(iproute2)
+command -v turnserver >/dev/null || packages+=(coturn)
 [ "${#packages[@]}" -gt 0 ] || exit 0
 
 install="apt-get install -y --no-install-recommends ${packages[*]}"
