@@ -6,6 +6,8 @@ SHELL := /bin/bash
 SETUP := tests/setup
 WEB := control-plane/web
 BROWSER := tests/browser
+# Seconds for each fuzz target.
+TIME ?= 60
 # Options for the server, as in: make run ARGS="--listen 127.0.0.1:9000"
 ARGS ?=
 
@@ -26,7 +28,7 @@ test: tools test-tools web ## Every test, in Rust and in a real browser
 	cd $(BROWSER) && npm test --silent
 
 .PHONY: lint
-lint: tools ## Formatting, clippy and the page's types
+lint: tools protoc ## Formatting, clippy and the page's types
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	$(SETUP)/npm-install.sh $(WEB)
@@ -37,6 +39,10 @@ bench: tools web ## What a forwarded packet costs, and how long joining takes
 	cargo build --release --locked --package railgun-bench --package railgun
 	target/release/railgun-bench $(or $(ARGS),all)
 
+.PHONY: fuzz
+fuzz: ## Each fuzz target for TIME seconds; needs a nightly compiler and cargo-fuzz
+	tests/fuzz/run.sh $(TIME)
+
 .PHONY: web
 web: tools ## The page's bundle, which the control-plane serves
 	$(SETUP)/npm-install.sh $(WEB)
@@ -45,6 +51,10 @@ web: tools ## The page's bundle, which the control-plane serves
 .PHONY: tools
 tools:
 	@$(SETUP)/check-tools.sh cargo cc node npm
+
+.PHONY: protoc
+protoc:
+	@$(SETUP)/check-tools.sh protoc
 
 .PHONY: test-tools
 test-tools:

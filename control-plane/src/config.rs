@@ -15,8 +15,7 @@ use std::time::Duration;
 pub struct Config {
     /// `listen`: where the page and the signaling are served.
     pub listen: SocketAddr,
-    /// `operators.listen`: where `/healthz`, `/readyz` and `/metrics` are served; none: nowhere.
-    pub operators_listen: Option<SocketAddr>,
+    pub operators: OperatorsConfig,
     /// `cors_origins`: origins other than our own whose pages may talk to us.
     pub cors_origins: Vec<String>,
     pub auth: AuthConfig,
@@ -27,6 +26,16 @@ pub struct Config {
     /// `rtc.sfu_endpoint`: what clients are told; unset, the node's first media address.
     pub sfu_endpoint: Option<String>,
     pub turn: TurnConfig,
+}
+
+#[derive(Clone, Debug)]
+pub struct OperatorsConfig {
+    /// `operators.listen`: where `/healthz`, `/readyz`, `/metrics` and the API are served; none: nowhere.
+    pub listen: Option<SocketAddr>,
+    /// `operators.tokens`: the file of tokens for the API; unset, there is no API.
+    pub tokens: Option<PathBuf>,
+    /// `operators.audit`: the file that says who changed what, a line of JSON for each.
+    pub audit: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -65,7 +74,11 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
-            operators_listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 8081))),
+            operators: OperatorsConfig {
+                listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 8081))),
+                tokens: None,
+                audit: None,
+            },
             cors_origins: Vec::new(),
             auth: AuthConfig::default(),
             channels: ChannelsConfig { default_tier: Tier::Pro, ..ChannelsConfig::default() },
@@ -88,9 +101,11 @@ const POLICIES: [(&str, IceTransportPolicy); 2] =
     [("all", IceTransportPolicy::All), ("relay", IceTransportPolicy::Relay)];
 
 impl Config {
-    pub const KEYS: [&'static str; 20] = [
+    pub const KEYS: [&'static str; 22] = [
         "listen",
         "operators.listen",
+        "operators.tokens",
+        "operators.audit",
         "cors_origins",
         "auth.jwks",
         "auth.audience",
@@ -125,9 +140,13 @@ impl Config {
             listen: settings
                 .parsed("listen", "an address and port such as 127.0.0.1:8080")?
                 .unwrap_or(self.listen),
-            operators_listen: settings
-                .parsed_or_off("operators.listen", "an address and port such as 127.0.0.1:8081, or off")?
-                .unwrap_or(self.operators_listen),
+            operators: OperatorsConfig {
+                listen: settings
+                    .parsed_or_off("operators.listen", "an address and port such as 127.0.0.1:8081, or off")?
+                    .unwrap_or(self.operators.listen),
+                tokens: path("operators.tokens")?.or(self.operators.tokens),
+                audit: path("operators.audit")?.or(self.operators.audit),
+            },
             cors_origins: origins(&settings)?.unwrap_or(self.cors_origins),
             auth: AuthConfig {
                 jwks: path("auth.jwks")?.or(self.auth.jwks),
@@ -264,7 +283,7 @@ mod tests {
             listen = "off"
         "#;
         let config = load(file, &[], &[]).unwrap();
-        assert_eq!(config.operators_listen, None);
+        assert_eq!(config.operators.listen, None);
         assert_eq!(config.cors_origins, ["https://app.example.com"]);
         assert_eq!(config.auth.audience.as_deref(), Some("a"));
         assert_eq!(config.channels.preset[&ChannelId::new("lobby").unwrap()], Tier::Pro);

@@ -33,7 +33,7 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Services {
     pub(crate) keys: TokenKeys,
-    pub(crate) records: Records,
+    pub(crate) records: Arc<Records>,
     pub(crate) placement: Placement,
     pub(crate) registry: Registry,
     pub(crate) metrics: Metrics,
@@ -67,7 +67,7 @@ impl Control {
     ) -> anyhow::Result<Self> {
         let listener = listen("listen", config.listen).await?;
         let local_addr = listener.local_addr()?;
-        let for_operators = match config.operators_listen {
+        let for_operators = match config.operators.listen {
             Some(address) => Some(listen("operators.listen", address).await?),
             None => None,
         };
@@ -92,10 +92,11 @@ impl Control {
         let metrics = Metrics::new();
         metrics.register(&mut scraped);
         let (node, link) = NodeLink::start(media, metrics.link.clone());
+        let records = Arc::new(Records::in_memory(&config.channels));
         let registry = Registry::default();
         let services = Arc::new(Services {
             keys,
-            records: Records::new(&config.channels),
+            records: records.clone(),
             placement: Placement::single(node.clone()),
             registry: registry.clone(),
             metrics: metrics.clone(),
@@ -112,7 +113,16 @@ impl Control {
         if let Some(listener) = for_operators {
             let sessions = registry.clone();
             let scraped = http::Scraped { registry: scraped, metrics, sessions, io: io.clone() };
-            http.push(serve(listener, http::operators(node, scraped), stopped));
+            let mut router = http::health(node, scraped);
+            if let Some(path) = &config.operators.tokens {
+                let audit = config.operators.audit.as_deref();
+                router = router.merge(http::api(Arc::new(http::Api {
+                    records,
+                    tokens: http::Tokens::from_file(path)?,
+                    audit: http::AuditLog::open(audit).context("operators.audit")?,
+                })));
+            }
+            http.push(serve(listener, router, stopped));
         }
         tracing::info!(address = %local_addr, operators = ?operators_addr, "listening");
         Ok(Self { local_addr, operators_addr, io, registry, stop_http, http, link })

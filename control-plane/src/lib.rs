@@ -22,3 +22,4 @@ pub mod turn;
 
 pub use config::Config;
 pub use control::Control;
+pub use http::{Scope as OperatorScope, entry as operator_token_entry};

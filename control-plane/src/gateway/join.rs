@@ -4,8 +4,9 @@
 //! Joining the channel one is in answers its present state; joining another leaves the first.
 
 use super::unexpected;
+use crate::clock::unix_seconds;
 use crate::media_client::{NodeLink, NodeState};
-use crate::policy::entitlement;
+use crate::policy::{admission, entitlement};
 use crate::session::{Answer, Possessions, Seat, Session};
 use crate::turn::Issued;
 use railgun_shared::ids::ChannelId;
@@ -20,14 +21,16 @@ pub(super) async fn join(
     channel: ChannelId,
     rtp_capabilities: Option<RtpCapabilities>,
 ) -> Result<Answer, ErrorBody> {
-    let Some(limits) = session.services.records.limits_of(&channel) else {
-        return Err(ErrorBody::new(ErrorCode::ChannelNotFound, "there is no such channel"));
+    let now = SystemTime::now();
+    let limits = {
+        let view = session.services.records.view();
+        admission::admit(&view, &session.identity.user, &channel, unix_seconds(now))?
     };
     if session.seat.as_ref().is_some_and(|seat| seat.address.channel != channel) {
         super::leave::vacate(session).await?;
     }
     let (node, address) = session.services.placement.of(&channel);
-    let grant = entitlement::grant(&session.identity, SystemTime::now());
+    let grant = entitlement::grant(&session.identity, now);
     let request = JoinRequest {
         session: session.id,
         user: session.identity.user.clone(),

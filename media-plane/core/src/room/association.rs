@@ -157,19 +157,7 @@ impl Engine {
                         self.set_states(key, ice, DtlsState::Connecting);
                     }
                 }
-                DtlsOutput::Connected(material) => match keys(&material) {
-                    Ok(keys) => {
-                        transport.keys = Some(keys);
-                        transport.prove();
-                        self.counters.handshakes_done += 1;
-                        self.set_states(key, ice, DtlsState::Connected);
-                        self.on_connected(key, now);
-                    }
-                    Err(error) => {
-                        tracing::error!(%error, "exported keys were refused");
-                        self.set_states(key, ice, DtlsState::Failed);
-                    }
-                },
+                DtlsOutput::Connected(material) => self.take_keys(key, &material, now),
                 DtlsOutput::Failed(reason) => {
                     tracing::debug!(%reason, "handshake failed");
                     self.counters.handshakes_failed += 1;
@@ -179,6 +167,25 @@ impl Engine {
                     transport.keys = None;
                     self.set_states(key, ice, DtlsState::Closed);
                 }
+            }
+        }
+    }
+
+    /// The handshake is done.
+    pub(crate) fn take_keys(&mut self, key: TransportKey, material: &SrtpKeyMaterial, now: Instant) {
+        let Some(transport) = self.transports.get_mut(key) else { return };
+        let ice = transport.ice_state;
+        match keys(material) {
+            Ok(keys) => {
+                transport.keys = Some(keys);
+                transport.prove();
+                self.counters.handshakes_done += 1;
+                self.set_states(key, ice, DtlsState::Connected);
+                self.on_connected(key, now);
+            }
+            Err(error) => {
+                tracing::error!(%error, "exported keys were refused");
+                self.set_states(key, ice, DtlsState::Failed);
             }
         }
     }

@@ -1,7 +1,6 @@
-//! The operators' listener: whether we are well, and what we do. It shows nothing of any user, and
-//! still belongs on an address that only operators reach.
+//! Whether we are well, and what we do. It shows nothing of any user.
 
-use super::ready;
+use super::super::ready;
 use crate::media_client::NodeLink;
 use crate::metrics::Metrics;
 use crate::session;
@@ -26,7 +25,7 @@ pub(crate) struct Scraped {
     pub(crate) io: SocketIo,
 }
 
-pub(crate) fn operators(node: NodeLink, scraped: Scraped) -> Router {
+pub(crate) fn health(node: NodeLink, scraped: Scraped) -> Router {
     Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready).with_state(node))
