@@ -8,8 +8,8 @@ use crate::keys::{inbound, master, material, outbound};
 use railgun_media_core::fuzzing::{skip_handshake, table_sizes};
 use railgun_media_core::packet::kind::{Kind, classify};
 use railgun_media_core::packet::rtcp::{
-    Pli, ReportBlock, SenderInfo, parse_compound, write_fir, write_nack, write_pli, write_receiver_report,
-    write_sender_report, FirEntry,
+    FirEntry, Pli, ReportBlock, SenderInfo, parse_compound, write_fir, write_nack, write_pli,
+    write_receiver_report, write_sender_report,
 };
 use railgun_media_core::packet::rtp::{HeaderWriter, RtpHeader};
 use railgun_media_core::srtp::{InboundControl, InboundStream, OutboundControl, SrtpError, Suite};
@@ -144,7 +144,9 @@ impl Node {
         let session = SessionId::from_bits(number as u128 + 1);
         self.command(room, Command::Join(Box::new(join_request(session, number as u8, 8)))).expect("a seat");
         let reply = self.command(room, Command::CreateTransport { session, direction });
-        let Some(Reply::TransportCreated { transport, parameters, .. }) = reply else { panic!("a transport") };
+        let Some(Reply::TransportCreated { transport, parameters, .. }) = reply else {
+            panic!("a transport")
+        };
         let fingerprint =
             DtlsFingerprint { algorithm: "sha-256".into(), value: OFFERS.fingerprint.to_owned() };
         let dtls = DtlsParameters { role: DtlsRole::Client, fingerprints: vec![fingerprint] };
@@ -170,7 +172,9 @@ impl Node {
             source: offer.source,
             rtp_parameters: Box::new(offer.parameters.clone()),
         };
-        let Some(Reply::Produced { producer, .. }) = self.command(room, command) else { panic!("a producer") };
+        let Some(Reply::Produced { producer, .. }) = self.command(room, command) else {
+            panic!("a producer")
+        };
         self.sending.push(Sending {
             end,
             id: producer,
@@ -223,10 +227,11 @@ impl Node {
     }
 
     fn advance(&mut self, input: &mut Input<'_>) {
-        let end = self.now + Duration::from_millis(match input.u8() {
-            step @ 0..200 => step.into(),
-            step => u64::from(step - 199) * 500,
-        });
+        let end = self.now
+            + Duration::from_millis(match input.u8() {
+                step @ 0..200 => step.into(),
+                step => u64::from(step - 199) * 500,
+            });
         for _ in 0..5_000 {
             let Some(due) = self.engine.poll_timeout().filter(|due| *due <= end) else {
                 self.now = end;
@@ -334,7 +339,8 @@ impl Node {
             (it.end, write_sender_report(&mut out, &info, &[]))
         } else {
             let it = &self.receiving[which % self.receiving.len()];
-            let highest = self.streams.get(&it.ssrc).and_then(InboundStream::highest_index).unwrap_or_default();
+            let highest =
+                self.streams.get(&it.ssrc).and_then(InboundStream::highest_index).unwrap_or_default();
             let back = input.u16();
             let len = match kind & 3 {
                 0 => {
