@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Bytes that may wait for the driver to send them: a full receive burst to a full room.
-const SEND_BATCH_BYTES: usize = 8 << 20;
+const SEND_BATCH_BYTES: usize = if cfg!(feature = "fuzzing") { 256 << 10 } else { 8 << 20 };
 /// Between two looks at one transport.
 const TIMER_MIN: Duration = Duration::from_millis(1);
 /// Seconds from the NTP epoch, 1900, to the Unix epoch (RFC 868).
