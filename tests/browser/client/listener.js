@@ -17,7 +17,10 @@ window.RTCPeerConnection = class extends RTCPeerConnection {
     super(...options);
     this.addEventListener("track", ({ track }) => {
       if (track.kind !== "audio") return;
-      meters.set(track, window.withoutSpeakers ? new RecordedToneMeter(track) : new ToneMeter(context(), track));
+      meters.set(
+        track,
+        window.withoutSpeakers ? new RecordedToneMeter(track) : new ToneMeter(context(), track),
+      );
     });
   }
 };

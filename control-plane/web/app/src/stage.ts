@@ -52,10 +52,24 @@ export class Stage {
     const people = new Map<string, TileData>();
     const screens = new Map<string, TileData>();
     const { muted, deafened, camera, screen } = snapshot;
-    const own = { sessionId: "own", name: ownName, own: true, deafened, speaking: ownSpeaking && !muted, pending: false };
+    const own = {
+      sessionId: "own",
+      name: ownName,
+      own: true,
+      deafened,
+      speaking: ownSpeaking && !muted,
+      pending: false,
+    };
     people.set("own", { ...own, muted, source: "camera", video: camera.track });
     if (screen.track) {
-      screens.set("own-screen", { ...own, muted: false, deafened: false, speaking: false, source: "screen", video: screen.track });
+      screens.set("own-screen", {
+        ...own,
+        muted: false,
+        deafened: false,
+        speaking: false,
+        source: "screen",
+        video: screen.track,
+      });
     }
     for (const person of snapshot.participants) {
       const { sessionId, name, sends } = person;
@@ -105,7 +119,11 @@ export class Stage {
       if (own) continue;
       const isSeen = this.#visible.has(element) && document.visibilityState === "visible";
       const { width, height } = element.getBoundingClientRect();
-      this.voice.setViewport(sessionId, source, isSeen ? { width, height, pixelRatio: devicePixelRatio } : null);
+      this.voice.setViewport(
+        sessionId,
+        source,
+        isSeen ? { width, height, pixelRatio: devicePixelRatio } : null,
+      );
     }
   };
 

@@ -30,7 +30,11 @@ export class Tile {
     this.sessionId = sessionId;
     this.source = source;
     this.own = own;
-    this.#avatar = h("div", { class: "avatar", "aria-hidden": "true" }, source === "screen" ? icon("screen") : initialOf(name));
+    this.#avatar = h(
+      "div",
+      { class: "avatar", "aria-hidden": "true" },
+      source === "screen" ? icon("screen") : initialOf(name),
+    );
     this.#name = h("span", { class: "name" });
     this.#marks = h("span", { class: "marks" });
     this.element = h(
@@ -43,7 +47,10 @@ export class Tile {
   }
 
   update({ name, own, source, muted, deafened, speaking, video, pending }: TileData): void {
-    setText(this.#name, source === "screen" ? (own ? "Your screen" : `${name}'s screen`) : own ? `${name} (you)` : name);
+    setText(
+      this.#name,
+      source === "screen" ? (own ? "Your screen" : `${name}'s screen`) : own ? `${name} (you)` : name,
+    );
     this.element.classList.toggle("speaking", speaking);
     this.element.classList.toggle("pending", pending && !video);
     this.#showMarks(muted, deafened);

@@ -215,7 +215,10 @@ async function connected({ send, recv }: Media): Promise<void> {
   }
 }
 
-async function record(track: MediaStreamTrack, levels: () => InputLevels | null): Promise<{ sound: Blob; level: number }> {
+async function record(
+  track: MediaStreamTrack,
+  levels: () => InputLevels | null,
+): Promise<{ sound: Blob; level: number }> {
   const stream = new MediaStream([track]);
   // Some browsers decode a remote track only while something plays it.
   const silent = new Audio();
@@ -228,7 +231,7 @@ async function record(track: MediaStreamTrack, levels: () => InputLevels | null)
   const stopped = new Promise((resolve) => recorder.addEventListener("stop", resolve, { once: true }));
   recorder.start();
   let level = SILENCE_DB;
-  for (const end = Date.now() + ECHO_TEST_MS; Date.now() < end; ) {
+  for (const end = Date.now() + ECHO_TEST_MS; Date.now() < end;) {
     await sleep(50);
     level = Math.max(level, levels()?.output ?? SILENCE_DB);
   }

@@ -7,7 +7,8 @@ import { Limiter } from "../src/dsp/limiter";
 import { VoiceActivity } from "../src/dsp/voice-activity";
 import { activeLevel, inBlocks, RATE, random, speech, tone } from "./signals";
 
-const greatest = (samples: Float32Array) => samples.reduce((max, sample) => Math.max(max, Math.abs(sample)), 0);
+const greatest = (samples: Float32Array) =>
+  samples.reduce((max, sample) => Math.max(max, Math.abs(sample)), 0);
 const CEILING = toGain(-3) + 1e-6;
 
 describe("the limiter", () => {
@@ -120,7 +121,8 @@ describe("feedback", () => {
   });
 
   it("is not seen in two people who talk", () => {
-    for (let seed = 1; seed < 30; seed += 1) expect(firstDetection(talk(seed, 400), talk(seed + 100, 400))).toBe(-1);
+    for (let seed = 1; seed < 30; seed += 1)
+      expect(firstDetection(talk(seed, 400), talk(seed + 100, 400))).toBe(-1);
   });
 
   it("is not seen in two beeps of the same rhythm", () => {

@@ -113,7 +113,8 @@ export class Connection {
         const error = VoiceError.from(thrown);
         if (this.#stay !== stay) throw new VoiceError("CANCELLED", "the call was left meanwhile");
         this.#closeMedia();
-        const wait = error.isTemporary && !error.fatal ? waitBefore(failure, tried, error.retryAfterMs) : null;
+        const wait =
+          error.isTemporary && !error.fatal ? waitBefore(failure, tried, error.retryAfterMs) : null;
         if (wait === null) {
           this.#closeSignaling();
           this.state.apply("failed");
@@ -192,7 +193,8 @@ export class Connection {
     const end = Date.now() + TIMEOUTS.socket;
     for (let tried = 1; ; tried += 1) {
       const wait = waitBefore("socket", tried);
-      if (wait === null || Date.now() + wait > end) throw new VoiceError("UNREACHABLE", "the connection was lost");
+      if (wait === null || Date.now() + wait > end)
+        throw new VoiceError("UNREACHABLE", "the connection was lost");
       await sleep(wait);
       if (this.#stay !== stay) return;
       try {
@@ -231,6 +233,11 @@ export class Connection {
     signaling.listen((event) => this.#onEvent(event));
     await taken;
     this.state.apply("resumed", this.handlers.sent());
+    // What broke meanwhile could not be helped without a socket.
+    for (const direction of ["send", "recv"] as const) {
+      const now = this.#media?.[direction]?.connectionState;
+      if (now) void this.#onConnection(stay, direction, now);
+    }
   }
 
   /** The path of the media: first new ICE credentials, then a new session. */

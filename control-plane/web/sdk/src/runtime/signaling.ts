@@ -22,7 +22,9 @@ export interface ConnectOptions {
   resume?: string;
 }
 
-export type ServerEvent = { [Name in keyof ServerEvents]: { name: Name; payload: ServerEvents[Name] } }[keyof ServerEvents];
+export type ServerEvent = {
+  [Name in keyof ServerEvents]: { name: Name; payload: ServerEvents[Name] };
+}[keyof ServerEvents];
 
 /** One authenticated socket: requests with their replies, and the server's events in their order. */
 export class Signaling {
@@ -63,7 +65,8 @@ export class Signaling {
       socket.once("connect", () => resolve(signaling));
       socket.once("connect_error", ({ message }) => {
         socket.disconnect();
-        const refused = message === "UNAUTHORIZED" || message === "TOKEN_EXPIRED" || message === "RATE_LIMITED";
+        const refused =
+          message === "UNAUTHORIZED" || message === "TOKEN_EXPIRED" || message === "RATE_LIMITED";
         reject(
           refused
             ? new VoiceError(message, "the server refused the connection")
