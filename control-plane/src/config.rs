@@ -1,6 +1,7 @@
 //! Every setting of the control-plane: its key, its default, and what is allowed.
 //! `railgun_shared::settings` says where settings come from.
 
+use crate::turn::{TTL_MAX, TTL_MIN, TurnConfig, TurnUrl};
 use railgun_shared::ids::ChannelId;
 use railgun_shared::plan::Tier;
 use railgun_shared::settings::{Settings, SettingsError, Sources};
@@ -8,6 +9,7 @@ use railgun_shared::signal::{IceServer, IceTransportPolicy, RtcConfig};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -23,6 +25,7 @@ pub struct Config {
     pub rtc: RtcConfig,
     /// `rtc.sfu_endpoint`: what clients are told; unset, the node's first media address.
     pub sfu_endpoint: Option<String>,
+    pub turn: TurnConfig,
 }
 
 #[derive(Clone, Debug)]
@@ -82,6 +85,7 @@ impl Default for Config {
             media: MediaConfig::default(),
             rtc: RtcConfig { ice_servers: Vec::new(), ice_transport_policy: IceTransportPolicy::All },
             sfu_endpoint: None,
+            turn: TurnConfig::default(),
         }
     }
 }
@@ -97,7 +101,7 @@ const POLICIES: [(&str, IceTransportPolicy); 2] =
     [("all", IceTransportPolicy::All), ("relay", IceTransportPolicy::Relay)];
 
 impl Config {
-    pub const KEYS: [&'static str; 19] = [
+    pub const KEYS: &'static [&'static str] = &[
         "listen",
         "operators.listen",
         "operators.tokens",
@@ -117,6 +121,9 @@ impl Config {
         "rtc.ice_servers",
         "rtc.ice_transport_policy",
         "rtc.sfu_endpoint",
+        "turn.urls",
+        "turn.secrets_file",
+        "turn.ttl",
     ];
 
     /// The defaults of both planes in one process: any channel can be joined.
@@ -127,7 +134,7 @@ impl Config {
 
     /// This configuration with whatever `sources` set put over it.
     pub fn with(self, sources: &Sources<'_>) -> Result<Self, SettingsError> {
-        let settings = Settings::gather(&Self::KEYS, &[], sources)?;
+        let settings = Settings::gather(Self::KEYS, &[], sources)?;
         let path = |key| settings.text(key).map(|found| found.map(PathBuf::from));
         Ok(Self {
             listen: settings
@@ -173,6 +180,7 @@ impl Config {
                     .unwrap_or(self.rtc.ice_transport_policy),
             },
             sfu_endpoint: settings.text("rtc.sfu_endpoint")?.or(self.sfu_endpoint),
+            turn: turn(&settings, self.turn)?,
         })
     }
 }
@@ -183,6 +191,27 @@ fn media_url(settings: &Settings) -> Result<Option<String>, SettingsError> {
     match scheme.as_deref() {
         Some("http" | "https") => Ok(Some(url)),
         _ => Err(settings.wrong("media.url", "an URL such as https://media-1.example.com:50051")),
+    }
+}
+
+fn turn(settings: &Settings, before: TurnConfig) -> Result<TurnConfig, SettingsError> {
+    let urls = "URLs such as turn:relay.example.com:3478?transport=udp, turns:… and stun:…";
+    let allowed_ttl = format!("seconds from {} to {}", TTL_MIN.as_secs(), TTL_MAX.as_secs());
+    let config = TurnConfig {
+        urls: settings.parsed_list("turn.urls", urls)?.unwrap_or(before.urls),
+        secrets_file: settings.text("turn.secrets_file")?.map(PathBuf::from).or(before.secrets_file),
+        ttl: settings.parsed("turn.ttl", &allowed_ttl)?.map_or(before.ttl, Duration::from_secs),
+    };
+    if !(TTL_MIN..=TTL_MAX).contains(&config.ttl) {
+        return Err(settings.wrong("turn.ttl", &allowed_ttl));
+    }
+    // A relay without credentials would be anybody's; secrets without one are a slip.
+    match (config.urls.iter().any(TurnUrl::is_relay), config.secrets_file.is_some()) {
+        (true, false) => {
+            Err(settings.wrong("turn.secrets_file", "the file of the secret that the relays have"))
+        }
+        (false, true) => Err(settings.wrong("turn.urls", urls)),
+        _ => Ok(config),
     }
 }
 
@@ -246,6 +275,10 @@ mod tests {
             ice_servers = [{ urls = ["stun:stun.example.com"] }]
             ice_transport_policy = "relay"
             sfu_endpoint = "sfu"
+            [turn]
+            urls = ["turn:relay.example.com", "stun:relay.example.com"]
+            secrets_file = "turn.secrets"
+            ttl = 3600
             [operators]
             listen = "off"
         "#;
@@ -258,6 +291,9 @@ mod tests {
         assert!(config.channels.create_on_join && config.media.insecure);
         assert_eq!(config.rtc.ice_servers[0].urls, ["stun:stun.example.com"]);
         assert_eq!(config.rtc.ice_transport_policy, IceTransportPolicy::Relay);
+        assert!(config.turn.urls[0].is_relay() && !config.turn.urls[1].is_relay());
+        assert_eq!(config.turn.secrets_file, Some("turn.secrets".into()));
+        assert_eq!(config.turn.ttl.as_secs(), 3600);
         assert_eq!(config.sfu_endpoint.as_deref(), Some("sfu"));
     }
 
@@ -273,6 +309,11 @@ mod tests {
             ("channels.create_on_join = \"maybe\"", "channels.create_on_join", "true or false"),
             ("media.url = \"ftp://x\"", "media.url", "https://"),
             ("rtc.ice_transport_policy = \"none\"", "rtc.ice_transport_policy", "all, relay"),
+            ("turn.urls = [\"relay.example.com\"]", "turn.urls", "turn:relay.example.com:3478?transport=udp"),
+            ("turn.urls = [\"turn:relay.example.com\"]", "turn.secrets_file", "the file of the secret"),
+            ("turn.secrets_file = \"f\"", "turn.urls", "turns:"),
+            ("turn.ttl = 86401", "turn.ttl", "60 to 86400"),
+            ("turn.ttl = 0", "turn.ttl", "60 to 86400"),
             ("auth.jwks = 3", "auth.jwks", "a text"),
         ];
         for (file, key, allowed) in cases {

@@ -9,11 +9,12 @@ use crate::metrics::Metrics;
 use crate::placement::Placement;
 use crate::records::Records;
 use crate::session::Registry;
+use crate::turn::Turn;
 use anyhow::{Context, bail};
 use axum::Router;
 use axum::serve::ListenerExt;
 use prometheus_client::registry::Registry as MetricsRegistry;
-use railgun_shared::signal::RtcConfig;
+use railgun_shared::signal::IceTransportPolicy;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,7 +37,9 @@ pub(crate) struct Services {
     pub(crate) placement: Placement,
     pub(crate) registry: Registry,
     pub(crate) metrics: Metrics,
-    pub(crate) rtc: RtcConfig,
+    pub(crate) turn: Turn,
+    /// For who is not in privacy mode.
+    pub(crate) ice_transport_policy: IceTransportPolicy,
     pub(crate) sfu_endpoint: Option<String>,
 }
 
@@ -85,6 +88,7 @@ impl Control {
             bail!("auth.jwks is not set: it names the JWKS file whose keys sign the users' tokens");
         }
 
+        let turn = Turn::open(&config.turn, config.rtc.ice_servers.clone()).context("turn.secrets_file")?;
         let metrics = Metrics::new();
         metrics.register(&mut scraped);
         let (node, link) = NodeLink::start(media, metrics.link.clone());
@@ -96,7 +100,8 @@ impl Control {
             placement: Placement::single(node.clone()),
             registry: registry.clone(),
             metrics: metrics.clone(),
-            rtc: config.rtc.clone(),
+            turn,
+            ice_transport_policy: config.rtc.ice_transport_policy,
             sfu_endpoint: config.sfu_endpoint.clone(),
         });
         let (layer, io) = gateway::socket_io(services);

@@ -18,6 +18,7 @@ mod placement;
 pub mod policy;
 mod records;
 mod session;
+pub mod turn;
 
 pub use config::Config;
 pub use control::Control;

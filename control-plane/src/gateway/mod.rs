@@ -12,7 +12,9 @@ mod consume;
 mod room_event;
 mod socket_io;
 mod state_update;
+mod stats;
 mod transport;
+mod turn;
 
 pub(crate) use room_event::room_event;
 pub(crate) use socket_io::socket_io;
@@ -70,13 +72,21 @@ pub(crate) async fn handle(session: &mut Session, event: ClientEvent) -> Result<
             let consumer = session.own_consumer(consumer_id)?;
             consume::set_preferred_layers(session, consumer, layers).await
         }
+        ClientEvent::SetPriority { consumer_id, priority } => {
+            let consumer = session.own_consumer(consumer_id)?;
+            consume::set_priority(session, consumer, priority).await
+        }
+        ClientEvent::GetStats { transport_id } => {
+            let transport = transport_id.map(|id| session.own_transport(id)).transpose()?;
+            stats::get_stats(session, transport).await
+        }
         ClientEvent::RequestKeyFrame { consumer_id } => {
             let consumer = session.own_consumer(consumer_id)?;
             consume::request_key_frame(session, consumer).await
         }
         ClientEvent::StateUpdate(update) => state_update::update(session, update).await,
+        ClientEvent::TurnRefresh => Ok(turn::refresh(session)),
         ClientEvent::StatsReport(_)
-        | ClientEvent::TurnRefresh
         | ClientEvent::EntitlementRefresh { .. }
         | ClientEvent::RequestSlot { .. }
         | ClientEvent::ReleaseSlot { .. }

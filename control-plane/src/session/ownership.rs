@@ -94,6 +94,8 @@ impl Possessions {
             | Reply::ConsumerPaused { .. }
             | Reply::ConsumerResumed { .. }
             | Reply::PreferredLayersSet { .. }
+            | Reply::PrioritySet { .. }
+            | Reply::Stats(_)
             | Reply::KeyFrameRequested { .. }
             | Reply::StateUpdated(_) => {}
         }

@@ -7,6 +7,7 @@ use crate::feedback::report::REPORT_INTERVAL;
 use crate::packet::stun::{BINDING_SUCCESS_MAX, BindingRequest};
 use crate::srtp::{InboundControl, InboundSession, OutboundControl, OutboundSession, SrtpError};
 use crate::transport::dtls::{DtlsOutput, POLL_BUFFER_LEN, SrtpKeyMaterial};
+use crate::transport::ice_lite::IceDrop;
 use crate::transport::webrtc_transport::Keys;
 use railgun_shared::media_rpc::{Audience, Event};
 use railgun_shared::transport_parameters::{DtlsState, IceState};
@@ -36,6 +37,9 @@ impl Engine {
         let before = transport.ice.previous_ufrag().map(str::to_owned);
         let mut answer = [0; BINDING_SUCCESS_MAX];
         let result = transport.ice.handle_binding(&request, datagram.bytes, source, now, &mut answer);
+        if result == Err(IceDrop::NotRelayed) {
+            self.counters.unrelayed_checks += 1;
+        }
         let len = result.ok()?.len;
         // The first check with a restart's credentials ends those before it.
         if transport.ice.previous_ufrag().is_none()
