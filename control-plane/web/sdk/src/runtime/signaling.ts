@@ -1,6 +1,7 @@
 import { io, type Socket } from "socket.io-client";
 import { TIMEOUTS } from "../contract";
 import { VoiceError } from "../errors";
+import { ERROR_CODES } from "../generated";
 import type { Joined, Refusal, Requests, Resumed, ServerEvents } from "../wire";
 
 const REQUEST_TIMEOUTS: Partial<Record<keyof Requests, number>> = {
@@ -65,11 +66,10 @@ export class Signaling {
       socket.once("connect", () => resolve(signaling));
       socket.once("connect_error", ({ message }) => {
         socket.disconnect();
-        const refused =
-          message === "UNAUTHORIZED" || message === "TOKEN_EXPIRED" || message === "RATE_LIMITED";
+        const refused = ERROR_CODES.find((code) => code === message);
         reject(
           refused
-            ? new VoiceError(message, "the server refused the connection")
+            ? new VoiceError(refused, "the server refused the connection")
             : new VoiceError("UNREACHABLE", message),
         );
       });
