@@ -51,13 +51,14 @@ export class Stage {
   render(snapshot: VoiceSnapshot, ownName: string, ownSpeaking: boolean): void {
     const people = new Map<string, TileData>();
     const screens = new Map<string, TileData>();
-    const { muted, deafened, camera, screen } = snapshot;
+    const { muted, deafened, camera, screen, activeSpeaker } = snapshot;
     const own = {
       sessionId: "own",
       name: ownName,
       own: true,
       deafened,
       speaking: ownSpeaking && !muted,
+      active: false,
       pending: false,
     };
     people.set("own", { ...own, muted, source: "camera", video: camera.track });
@@ -73,13 +74,14 @@ export class Stage {
     }
     for (const person of snapshot.participants) {
       const { sessionId, name, sends } = person;
-      const base = { sessionId, name, own: false };
+      const base = { sessionId, name, own: false, active: false };
       const { muted: isMuted, deafened: isDeaf, speaking } = person;
       people.set(sessionId, {
         ...base,
         muted: isMuted,
         deafened: isDeaf,
         speaking,
+        active: sessionId === activeSpeaker && snapshot.participants.length > 1,
         source: "camera",
         video: person.camera,
         pending: sends.camera,

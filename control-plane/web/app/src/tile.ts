@@ -9,6 +9,8 @@ export interface TileData {
   muted: boolean;
   deafened: boolean;
   speaking: boolean;
+  /** The one who is heard most. */
+  active: boolean;
   video: MediaStreamTrack | null;
   /** There is a video that has not come yet. */
   pending: boolean;
@@ -46,12 +48,16 @@ export class Tile {
     this.element.style.setProperty("--hue", String(hueOf(name)));
   }
 
-  update({ name, own, source, muted, deafened, speaking, video, pending }: TileData): void {
+  update({ name, own, source, muted, deafened, speaking, active, video, pending }: TileData): void {
     setText(
       this.#name,
       source === "screen" ? (own ? "Your screen" : `${name}'s screen`) : own ? `${name} (you)` : name,
     );
     this.element.classList.toggle("speaking", speaking);
+    if (active && !this.element.classList.contains("active")) {
+      this.element.scrollIntoView({ block: "nearest", inline: "nearest" });
+    }
+    this.element.classList.toggle("active", active);
     this.element.classList.toggle("pending", pending && !video);
     this.#showMarks(muted, deafened);
     this.#showVideo(video, name);

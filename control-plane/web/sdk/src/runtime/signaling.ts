@@ -2,7 +2,7 @@ import { io, type Socket } from "socket.io-client";
 import { TIMEOUTS } from "../contract";
 import { VoiceError } from "../errors";
 import { ERROR_CODES } from "../generated";
-import type { Joined, Refusal, Requests, Resumed, ServerEvents } from "../wire";
+import type { Refusal, Requests, Resumed, ServerEvents } from "../wire";
 
 const REQUEST_TIMEOUTS: Partial<Record<keyof Requests, number>> = {
   "voice:join": TIMEOUTS.join,
@@ -142,4 +142,3 @@ export class Signaling {
 
 /** How a part of the client asks the server, whichever socket there is. */
 export type Request = Signaling["request"];
-export type { Joined };
