@@ -12,12 +12,17 @@ let audio;
 window.withoutSpeakers ??= false;
 const context = () => (audio ??= new AudioContext({ sampleRate: 48_000 }));
 
+window.connectionsMade = 0;
 window.RTCPeerConnection = class extends RTCPeerConnection {
   constructor(...options) {
     super(...options);
+    window.connectionsMade += 1;
     this.addEventListener("track", ({ track }) => {
       if (track.kind !== "audio") return;
-      meters.set(track, window.withoutSpeakers ? new RecordedToneMeter(track) : new ToneMeter(context(), track));
+      meters.set(
+        track,
+        window.withoutSpeakers ? new RecordedToneMeter(track) : new ToneMeter(context(), track),
+      );
     });
   }
 };

@@ -12,15 +12,18 @@ export const CONNECT_MS = 15_000;
 const HERTZ_TOLERANCE = 25;
 
 export class PageUser {
-  /** `tone`: of the microphone, in hertz; without it the browser's own beep. `look`: options of the context. */
-  static async open(call, name, { tone, ...look } = {}) {
+  /**
+   * `tone`: of the microphone, in hertz; without it the browser's own beep. `token`: instead of one for
+   * trials. `url`: another way to the server. `look`: options of the context.
+   */
+  static async open(call, name, { tone, token, url = call.server.url, ...look } = {}) {
     const context = await call.browser.newContext({ viewport: { width: 1280, height: 800 }, ...look });
     const page = await context.newPage();
     page.setDefaultTimeout(10_000);
     page.on("console", (message) => call.note(`[${name} console] ${message.text()}`));
     page.on("pageerror", (error) => call.note(`[${name} page] ${error.stack ?? error}`));
     await page.addInitScript({ content: `window.micTone = ${tone ?? null};\n${await listenerScript()}` });
-    await page.goto(call.server.url);
+    await page.goto(token ? `${url}/#token=${token}` : url);
     await page.getByLabel("Your name").fill(name);
     return new PageUser(call, page, name, tone);
   }
@@ -31,7 +34,8 @@ export class PageUser {
 
   /** Joins by the form; gives the milliseconds from the click to being in the call. */
   async join(tier = "Pro", channel = "lobby") {
-    await this.page.getByRole("radio", { name: tier }).check();
+    const choice = this.page.getByRole("radio", { name: tier });
+    if (await choice.isVisible()) await choice.check();
     await this.page.getByLabel("Channel", { exact: true }).fill(channel);
     const start = Date.now();
     await this.button("Join call").click();

@@ -1,7 +1,8 @@
 /** Starting the programs under test, each with ports and a folder of its own. */
 import { execFile } from "node:child_process";
+import { createPrivateKey, sign as signBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -126,6 +127,21 @@ class TwoProcesses extends Server {
     const { stdout } = await run(binary("railgun-control"), args, { timeout: 10_000 });
     return stdout.trim();
   }
+
+  /** A token with claims of one's own, such as `proUntil`. */
+  signed(userId, claims) {
+    const now = Math.floor(Date.now() / 1000);
+    return sign(this.key, { sub: userId, name: userId, iat: now, exp: now + 600, ...claims });
+  }
+}
+
+/** A JWT of the contract (EdDSA), with whatever claims. `key`: the PEM file, its JWKS beside it. */
+async function sign(key, claims) {
+  const { keys } = JSON.parse(await readFile(key.replace(/pem$/, "jwks.json"), "utf8"));
+  const encode = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const text = `${encode({ alg: "EdDSA", typ: "JWT", kid: keys[0].kid })}.${encode(claims)}`;
+  const signature = signBytes(null, Buffer.from(text), createPrivateKey(await readFile(key)));
+  return `${text}.${signature.toString("base64url")}`;
 }
 
 export const standalone = () => new Standalone();

@@ -23,5 +23,9 @@ scenario("another microphone takes over without a new producer", async (call) =>
 
   await picker.selectOption("");
   await ada.hears(ben);
-  assert.equal(await ada.page.evaluate(() => window.voicesReceived()), before, "it is the same stream throughout");
+  assert.equal(
+    await ada.page.evaluate(() => window.voicesReceived()),
+    before,
+    "it is the same stream throughout",
+  );
 });

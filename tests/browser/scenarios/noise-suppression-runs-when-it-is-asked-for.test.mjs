@@ -11,7 +11,11 @@ scenario("noise suppression runs when it is asked for", async (call) => {
   await ada.join();
   await ben.join();
   await ada.hears(ben);
-  assert.deepEqual(loaded.filter((url) => /rnnoise/.test(url)), [], "it is not loaded before");
+  assert.deepEqual(
+    loaded.filter((url) => /rnnoise/.test(url)),
+    [],
+    "it is not loaded before",
+  );
 
   await ben.press("Settings");
   const box = ben.page.getByRole("checkbox", { name: /noise suppression/ });

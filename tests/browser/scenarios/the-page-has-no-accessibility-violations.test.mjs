@@ -44,6 +44,8 @@ scenario("the page has no accessibility violations", async (call) => {
 
 async function passes({ name, page }, what) {
   const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
-  const told = violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html).join(" ")}`);
+  const told = violations.map(
+    ({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html).join(" ")}`,
+  );
   assert.deepEqual(told, [], `${what}, as ${name} sees it`);
 }

@@ -1,4 +1,11 @@
-import { type CallStats, queueText, VoiceError, type VoiceService, type VoiceSnapshot, type VoiceState } from "@railgun/voice";
+import {
+  type CallStats,
+  queueText,
+  VoiceError,
+  type VoiceService,
+  type VoiceSnapshot,
+  type VoiceState,
+} from "@railgun/voice";
 import { SettingsDialog, UpgradeDialog } from "./dialogs";
 import { h, icon, setText } from "./dom";
 import type { JoinForm } from "./lobby";
@@ -29,7 +36,12 @@ export class CallView {
   #settings: SettingsDialog;
   #banner = h("p", { class: "banner", role: "status" });
   #queue = h("p", { class: "queue", role: "status" });
-  #quality = h("button", { type: "button", class: "quality", onclick: () => this.#toggle("stats") }, icon("signal"), h("span", {}, "…"));
+  #quality = h(
+    "button",
+    { type: "button", class: "quality", onclick: () => this.#toggle("stats") },
+    icon("signal"),
+    h("span", {}, "…"),
+  );
   #open = { people: matchMedia("(min-width: 75rem)").matches, stats: false };
   #speaking = false;
   #unlisten: (() => void)[] = [];

@@ -32,7 +32,13 @@ export class DevicePickers {
       this.#selects.set(kind, select);
       this.#fields.set(
         kind,
-        h("div", { class: "picker" }, icon(KINDS[kind].icon), h("label", { for: id, class: "hidden" }, KINDS[kind].label), select),
+        h(
+          "div",
+          { class: "picker" },
+          icon(KINDS[kind].icon),
+          h("label", { for: id, class: "hidden" }, KINDS[kind].label),
+          select,
+        ),
       );
     }
   }

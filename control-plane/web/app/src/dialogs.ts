@@ -15,7 +15,11 @@ function dialog(title: string, id: string, ...content: (Node | string)[]): HTMLD
       "header",
       {},
       h("h2", { id: `${id}-title` }, title),
-      h("button", { type: "button", class: "quiet small", "aria-label": "Close", onclick: () => element.close() }, icon("close")),
+      h(
+        "button",
+        { type: "button", class: "quiet small", "aria-label": "Close", onclick: () => element.close() },
+        icon("close"),
+      ),
     ),
     ...content,
   );
@@ -88,7 +92,9 @@ export class SettingsDialog {
       (kind, deviceId) => {
         preferences.save({ [kind]: deviceId });
         const set = { microphone: "setMicrophone", camera: "setCamera", speaker: "setSpeaker" } as const;
-        voice[set[kind]](deviceId).catch((error: unknown) => toast({ text: describe(error, kind === "camera" ? "camera" : "mic"), tone: "bad" }));
+        voice[set[kind]](deviceId).catch((error: unknown) =>
+          toast({ text: describe(error, kind === "camera" ? "camera" : "mic"), tone: "bad" }),
+        );
       },
       "call",
     );
@@ -114,7 +120,9 @@ export class SettingsDialog {
       h(
         "dl",
         { class: "keys" },
-        ...SHORTCUTS.map(({ key, text }) => h("div", {}, h("dt", {}, h("kbd", {}, key.toUpperCase())), h("dd", {}, text))),
+        ...SHORTCUTS.map(({ key, text }) =>
+          h("div", {}, h("dt", {}, h("kbd", {}, key.toUpperCase())), h("dd", {}, text)),
+        ),
       ),
     );
     this.element.addEventListener("close", () => {
@@ -136,12 +144,23 @@ export class SettingsDialog {
       checked: preferences.values.denoise,
       onchange: async () => {
         const runs = await this.voice.setNoiseSuppression(box.checked);
-        if (box.checked && !runs) toast({ text: "Noise suppression cannot run in this browser.", tone: "bad" });
+        if (box.checked && !runs)
+          toast({ text: "Noise suppression cannot run in this browser.", tone: "bad" });
         box.checked = runs;
         preferences.save({ denoise: runs });
       },
     });
-    return h("label", { class: "check" }, box, h("span", {}, "Strong noise suppression", h("small", {}, "RNNoise: takes out keyboards and fans, and needs more of your processor.")));
+    return h(
+      "label",
+      { class: "check" },
+      box,
+      h(
+        "span",
+        {},
+        "Strong noise suppression",
+        h("small", {}, "RNNoise: takes out keyboards and fans, and needs more of your processor."),
+      ),
+    );
   }
 }
 

@@ -1,7 +1,12 @@
 const RATIO = 16 / 9;
 
 /** Columns and tile width with which `count` tiles of 16:9 become as large as a box allows, in pixels. */
-export function bestGrid(count: number, width: number, height: number, gap: number): { columns: number; width: number } {
+export function bestGrid(
+  count: number,
+  width: number,
+  height: number,
+  gap: number,
+): { columns: number; width: number } {
   let best = { columns: 1, width: 0 };
   for (let columns = 1; columns <= count; columns += 1) {
     const rows = Math.ceil(count / columns);

@@ -45,14 +45,27 @@ export class Lobby {
       "lobby",
     );
     this.#check = new SetupCheck(
-      { token: () => tokenFor(this.#text("name") || "Somebody", this.#text("tier") === "free" ? "free" : "pro") },
+      {
+        token: () =>
+          tokenFor(this.#text("name") || "Somebody", this.#text("tier") === "free" ? "free" : "pro"),
+      },
       () => preferences.values.speaker,
       () => void this.#pickers.refresh(),
     );
 
-    this.#preview = h("video", { autoplay: true, playsinline: true, muted: true, hidden: true, "aria-label": "Preview of your camera" });
+    this.#preview = h("video", {
+      autoplay: true,
+      playsinline: true,
+      muted: true,
+      hidden: true,
+      "aria-label": "Preview of your camera",
+    });
     this.#preview.muted = true;
-    this.#micButton = h("button", { type: "button", class: "round", onclick: () => this.#setMuted(!this.#muted) }, icon("mic"));
+    this.#micButton = h(
+      "button",
+      { type: "button", class: "round", onclick: () => this.#setMuted(!this.#muted) },
+      icon("mic"),
+    );
     this.#cameraButton = h(
       "button",
       { type: "button", class: "round", onclick: () => void this.#setCamera(!this.#cameraOn) },
@@ -111,7 +124,12 @@ export class Lobby {
     this.element = h(
       "div",
       { class: "lobby" },
-      h("header", { class: "brand" }, h("img", { src: "/icon.svg", alt: "", width: 28, height: 28 }), h("span", {}, "Rail Gun")),
+      h(
+        "header",
+        { class: "brand" },
+        h("img", { src: "/icon.svg", alt: "", width: 28, height: 28 }),
+        h("span", {}, "Rail Gun"),
+      ),
       h(
         "main",
         { class: "lobby-main" },
@@ -119,7 +137,13 @@ export class Lobby {
           "section",
           { class: "setup", "aria-label": "Your devices" },
           this.#stage,
-          h("div", { class: "pickers" }, this.#pickers.field("microphone"), this.#pickers.field("speaker"), this.#pickers.field("camera")),
+          h(
+            "div",
+            { class: "pickers" },
+            this.#pickers.field("microphone"),
+            this.#pickers.field("speaker"),
+            this.#pickers.field("camera"),
+          ),
           this.#check.element,
         ),
         this.#form,
@@ -179,7 +203,11 @@ export class Lobby {
     const { camera } = preferences.values;
     try {
       const stream = await navigator.mediaDevices.getUserMedia({
-        video: { width: { ideal: 1280 }, height: { ideal: 720 }, ...(camera && { deviceId: { exact: camera } }) },
+        video: {
+          width: { ideal: 1280 },
+          height: { ideal: 720 },
+          ...(camera && { deviceId: { exact: camera } }),
+        },
       });
       this.#track = stream.getVideoTracks()[0] ?? null;
       this.#preview.srcObject = stream;

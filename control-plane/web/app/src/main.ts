@@ -33,7 +33,8 @@ async function join(form: JoinForm): Promise<void> {
   call.open();
   if (form.camera) {
     await voice.toggleVideo().catch((error: unknown) => {
-      if (!(error instanceof VoiceError && error.code === "CANCELLED")) toast({ text: describe(error, "camera"), tone: "bad" });
+      if (!(error instanceof VoiceError && error.code === "CANCELLED"))
+        toast({ text: describe(error, "camera"), tone: "bad" });
     });
   }
   preferences.save({ name: form.name, channel: form.channel });

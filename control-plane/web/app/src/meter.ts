@@ -15,7 +15,14 @@ export class Meter {
     );
     this.element = h(
       "div",
-      { class: "meter", role: "meter", "aria-label": label, "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": 0 },
+      {
+        class: "meter",
+        role: "meter",
+        "aria-label": label,
+        "aria-valuemin": 0,
+        "aria-valuemax": 100,
+        "aria-valuenow": 0,
+      },
       ...this.#bars,
     );
   }

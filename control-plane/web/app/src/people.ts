@@ -32,12 +32,22 @@ export class People {
         "header",
         {},
         h("h2", {}, "In this call ", this.#count),
-        h("button", { type: "button", class: "quiet small", "aria-label": "Close people", onclick: close }, icon("close")),
+        h(
+          "button",
+          { type: "button", class: "quiet small", "aria-label": "Close people", onclick: close },
+          icon("close"),
+        ),
       ),
       h(
         "ul",
         { class: "me" },
-        h("li", {}, h("span", { class: "dot", "aria-hidden": "true" }, initialOf(ownName)), h("span", { class: "who" }, `${ownName} (you)`), this.#own),
+        h(
+          "li",
+          {},
+          h("span", { class: "dot", "aria-hidden": "true" }, initialOf(ownName)),
+          h("span", { class: "who" }, `${ownName} (you)`),
+          this.#own,
+        ),
       ),
       this.#list,
     );

@@ -12,7 +12,8 @@ const DEVICE: Record<Source, string> = {
 /** Why something did not work. `source`: what it was about. */
 export function describe(error: unknown, source: Source = "mic"): string {
   if (error instanceof NoToken) return error.message;
-  if (!(error instanceof VoiceError)) return "Something went wrong in the browser. Reload the page and try again.";
+  if (!(error instanceof VoiceError))
+    return "Something went wrong in the browser. Reload the page and try again.";
   const device = DEVICE[source];
   const { details } = error;
   switch (error.code) {
@@ -30,7 +31,9 @@ export function describe(error: unknown, source: Source = "mic"): string {
     case "UNREACHABLE":
       return "The server does not answer. Check your connection and try again.";
     case "CAPABILITY_REQUIRED":
-      return details["capability"] === "SCREEN_SHARE" ? "Sharing your screen needs Pro." : "Your camera needs Pro.";
+      return details["capability"] === "SCREEN_SHARE"
+        ? "Sharing your screen needs Pro."
+        : "Your camera needs Pro.";
     case "VIDEO_LIMIT_REACHED":
       return `All ${count(details["max"])}video places in this channel are taken. Try again when one is free.`;
     case "CHANNEL_FULL":
@@ -82,7 +85,10 @@ export function describeNotice(notice: Notice, nameOf: (sessionId: string) => st
     case "sourceFailed":
       return { text: describe(notice.error, notice.source), tone: "bad" };
     case "receiveFailed":
-      return { text: `${nameOf(notice.sessionId)} cannot be received. ${describe(notice.error)}`, tone: "bad" };
+      return {
+        text: `${nameOf(notice.sessionId)} cannot be received. ${describe(notice.error)}`,
+        tone: "bad",
+      };
     case "queued":
       return { text: notice.text, tone: "plain" };
     case "slotGranted":
@@ -92,7 +98,10 @@ export function describeNotice(notice: Notice, nameOf: (sessionId: string) => st
         ? { text: "Muted due to unusual audio. You can unmute.", tone: "bad" }
         : { text: "A moderator has muted you.", tone: "bad" };
     case "proEnded":
-      return { text: "Your Pro subscription has ended. Video stopped; you can go on talking.", tone: "plain" };
+      return {
+        text: "Your Pro subscription has ended. Video stopped; you can go on talking.",
+        tone: "plain",
+      };
     case "upgraded":
       return { text: "Welcome to Pro: camera and screen sharing are unlocked.", tone: "good" };
     case "feedback":

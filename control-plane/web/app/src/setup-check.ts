@@ -1,4 +1,10 @@
-import { Diagnostics, type EchoPhase, type NetworkResult, playTestTone, type VoiceOptions } from "@railgun/voice";
+import {
+  Diagnostics,
+  type EchoPhase,
+  type NetworkResult,
+  playTestTone,
+  type VoiceOptions,
+} from "@railgun/voice";
 import { h, icon, setText } from "./dom";
 import { Meter } from "./meter";
 import { describe } from "./sentences";
@@ -16,7 +22,12 @@ export class SetupCheck {
   readonly element: HTMLElement;
   #meter = new Meter("Microphone level");
   #diagnostics: Diagnostics | null = null;
-  #results: Record<Check, HTMLElement> = { mic: result(), speaker: result(), echo: result(), network: result() };
+  #results: Record<Check, HTMLElement> = {
+    mic: result(),
+    speaker: result(),
+    echo: result(),
+    network: result(),
+  };
   #buttons: HTMLButtonElement[] = [];
 
   constructor(
@@ -34,7 +45,11 @@ export class SetupCheck {
       run: () => Promise<void>,
       extra?: HTMLElement,
     ) => {
-      const start = h("button", { type: "button", class: "small", onclick: () => void this.#run(run, key) }, button);
+      const start = h(
+        "button",
+        { type: "button", class: "small", onclick: () => void this.#run(run, key) },
+        button,
+      );
       this.#buttons.push(start);
       return h(
         "li",
@@ -51,10 +66,22 @@ export class SetupCheck {
       h(
         "ul",
         {},
-        row("mic", "mic", "Microphone", "", "Test microphone", () => this.#testMicrophone(), this.#meter.element),
+        row(
+          "mic",
+          "mic",
+          "Microphone",
+          "",
+          "Test microphone",
+          () => this.#testMicrophone(),
+          this.#meter.element,
+        ),
         row("speaker", "speaker", "Speaker", "Plays three notes.", "Play tone", () => this.#testSpeaker()),
-        row("echo", "echo", "Echo test", "Hear yourself the way others do.", "Record 3 s", () => this.#testEcho()),
-        row("network", "signal", "Network", "Takes about five seconds.", "Test network", () => this.#testNetwork()),
+        row("echo", "echo", "Echo test", "Hear yourself the way others do.", "Record 3 s", () =>
+          this.#testEcho(),
+        ),
+        row("network", "signal", "Network", "Takes about five seconds.", "Test network", () =>
+          this.#testNetwork(),
+        ),
       ),
     );
   }
@@ -110,8 +137,10 @@ export class SetupCheck {
     const found = await this.#open().echoTest((phase) => say(output, "", PHASES[phase]), this.speakerId());
     this.onAllowed();
     if (found.level < -50) say(output, "poor", "Hardly anything was heard. Is this the right microphone?");
-    else if (found.echo) say(output, "fair", "Your microphone hears your speakers. Headphones avoid an echo.");
-    else if (!found.throughServer) say(output, "fair", "Your microphone works. The server could not take part.");
+    else if (found.echo)
+      say(output, "fair", "Your microphone hears your speakers. Headphones avoid an echo.");
+    else if (!found.throughServer)
+      say(output, "fair", "Your microphone works. The server could not take part.");
     else say(output, "good", "Clear, by way of the server, and no echo.");
   }
 

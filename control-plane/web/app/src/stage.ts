@@ -51,21 +51,37 @@ export class Stage {
   render(snapshot: VoiceSnapshot, ownName: string, ownSpeaking: boolean): void {
     const people = new Map<string, TileData>();
     const screens = new Map<string, TileData>();
-    const { muted, deafened, camera, screen } = snapshot;
-    const own = { sessionId: "own", name: ownName, own: true, deafened, speaking: ownSpeaking && !muted, pending: false };
+    const { muted, deafened, camera, screen, activeSpeaker } = snapshot;
+    const own = {
+      sessionId: "own",
+      name: ownName,
+      own: true,
+      deafened,
+      speaking: ownSpeaking && !muted,
+      active: false,
+      pending: false,
+    };
     people.set("own", { ...own, muted, source: "camera", video: camera.track });
     if (screen.track) {
-      screens.set("own-screen", { ...own, muted: false, deafened: false, speaking: false, source: "screen", video: screen.track });
+      screens.set("own-screen", {
+        ...own,
+        muted: false,
+        deafened: false,
+        speaking: false,
+        source: "screen",
+        video: screen.track,
+      });
     }
     for (const person of snapshot.participants) {
       const { sessionId, name, sends } = person;
-      const base = { sessionId, name, own: false };
+      const base = { sessionId, name, own: false, active: false };
       const { muted: isMuted, deafened: isDeaf, speaking } = person;
       people.set(sessionId, {
         ...base,
         muted: isMuted,
         deafened: isDeaf,
         speaking,
+        active: sessionId === activeSpeaker && snapshot.participants.length > 1,
         source: "camera",
         video: person.camera,
         pending: sends.camera,
@@ -105,7 +121,11 @@ export class Stage {
       if (own) continue;
       const isSeen = this.#visible.has(element) && document.visibilityState === "visible";
       const { width, height } = element.getBoundingClientRect();
-      this.voice.setViewport(sessionId, source, isSeen ? { width, height, pixelRatio: devicePixelRatio } : null);
+      this.voice.setViewport(
+        sessionId,
+        source,
+        isSeen ? { width, height, pixelRatio: devicePixelRatio } : null,
+      );
     }
   };
 

@@ -44,9 +44,18 @@ export class StatsPanel {
         "header",
         {},
         h("h2", {}, "Call quality"),
-        h("button", { type: "button", class: "quiet small", "aria-label": "Close call quality", onclick: close }, icon("close")),
+        h(
+          "button",
+          { type: "button", class: "quiet small", "aria-label": "Close call quality", onclick: close },
+          icon("close"),
+        ),
       ),
-      h("div", { class: "score" }, this.#mos, h("div", {}, this.#grade, h("small", {}, "Mean opinion score, 1 to 4.5"))),
+      h(
+        "div",
+        { class: "score" },
+        this.#mos,
+        h("div", {}, this.#grade, h("small", {}, "Mean opinion score, 1 to 4.5")),
+      ),
       this.#plot,
       h("dl", {}, ...rows),
     );
@@ -75,9 +84,14 @@ export class StatsPanel {
   #draw(): void {
     const step = PLOT.width / (SAMPLES - 1);
     const start = PLOT.width - (this.#history.length - 1) * step;
-    const points = this.#history.map((mos, index) => `${(start + index * step).toFixed(1)},${yOf(mos).toFixed(1)}`);
+    const points = this.#history.map(
+      (mos, index) => `${(start + index * step).toFixed(1)},${yOf(mos).toFixed(1)}`,
+    );
     this.#line.setAttribute("points", points.join(" "));
-    this.#area.setAttribute("points", [`${start},${PLOT.height}`, ...points, `${PLOT.width},${PLOT.height}`].join(" "));
+    this.#area.setAttribute(
+      "points",
+      [`${start},${PLOT.height}`, ...points, `${PLOT.width},${PLOT.height}`].join(" "),
+    );
     const [least, most] = [Math.min(...this.#history), Math.max(...this.#history)];
     const minutes = (this.#history.length * 2) / 60;
     this.#plot.setAttribute(

@@ -9,6 +9,8 @@ export interface TileData {
   muted: boolean;
   deafened: boolean;
   speaking: boolean;
+  /** The one who is heard most. */
+  active: boolean;
   video: MediaStreamTrack | null;
   /** There is a video that has not come yet. */
   pending: boolean;
@@ -30,7 +32,11 @@ export class Tile {
     this.sessionId = sessionId;
     this.source = source;
     this.own = own;
-    this.#avatar = h("div", { class: "avatar", "aria-hidden": "true" }, source === "screen" ? icon("screen") : initialOf(name));
+    this.#avatar = h(
+      "div",
+      { class: "avatar", "aria-hidden": "true" },
+      source === "screen" ? icon("screen") : initialOf(name),
+    );
     this.#name = h("span", { class: "name" });
     this.#marks = h("span", { class: "marks" });
     this.element = h(
@@ -42,9 +48,16 @@ export class Tile {
     this.element.style.setProperty("--hue", String(hueOf(name)));
   }
 
-  update({ name, own, source, muted, deafened, speaking, video, pending }: TileData): void {
-    setText(this.#name, source === "screen" ? (own ? "Your screen" : `${name}'s screen`) : own ? `${name} (you)` : name);
+  update({ name, own, source, muted, deafened, speaking, active, video, pending }: TileData): void {
+    setText(
+      this.#name,
+      source === "screen" ? (own ? "Your screen" : `${name}'s screen`) : own ? `${name} (you)` : name,
+    );
     this.element.classList.toggle("speaking", speaking);
+    if (active && !this.element.classList.contains("active")) {
+      this.element.scrollIntoView({ block: "nearest", inline: "nearest" });
+    }
+    this.element.classList.toggle("active", active);
     this.element.classList.toggle("pending", pending && !video);
     this.#showMarks(muted, deafened);
     this.#showVideo(video, name);

@@ -16,7 +16,11 @@ export function toast(message: Message, action?: { label: string; run(): void })
     h("p", {}, message.text),
     action &&
       h("button", { type: "button", class: "link", onclick: () => (remove(), action.run()) }, action.label),
-    h("button", { type: "button", class: "quiet small", "aria-label": "Dismiss", onclick: remove }, icon("close")),
+    h(
+      "button",
+      { type: "button", class: "quiet small", "aria-label": "Dismiss", onclick: remove },
+      icon("close"),
+    ),
   );
   const same = [...root.children].find((other) => other.querySelector("p")?.textContent === message.text);
   same?.remove();

@@ -33,7 +33,12 @@ export class Toolbar {
       "footer",
       { class: "toolbar", "aria-label": "Call controls" },
       h("div", { class: "tools" }, button("mute", "mic", "Mute"), button("deafen", "deafen", "Deafen")),
-      h("div", { class: "tools" }, button("camera", "camera", "Start camera"), button("screen", "screen", "Share screen")),
+      h(
+        "div",
+        { class: "tools" },
+        button("camera", "camera", "Start camera"),
+        button("screen", "screen", "Share screen"),
+      ),
       h(
         "div",
         { class: "tools" },
@@ -49,8 +54,15 @@ export class Toolbar {
     this.#buttons.get("mute")?.focus();
   }
 
-  render({ muted, deafened, camera, screen }: VoiceSnapshot, open: { people: boolean; stats: boolean }): void {
-    this.#show("mute", { icon: muted ? "mic-off" : "mic", text: muted ? "Unmute" : "Mute", tone: muted ? "off" : "" });
+  render(
+    { muted, deafened, camera, screen }: VoiceSnapshot,
+    open: { people: boolean; stats: boolean },
+  ): void {
+    this.#show("mute", {
+      icon: muted ? "mic-off" : "mic",
+      text: muted ? "Unmute" : "Mute",
+      tone: muted ? "off" : "",
+    });
     this.#show("deafen", {
       icon: deafened ? "deafen-off" : "deafen",
       text: deafened ? "Undeafen" : "Deafen",

@@ -1,7 +1,8 @@
 /** Checks before a call: does my microphone work, do I hear anything, is the network good enough? */
 import type { types } from "mediasoup-client";
 import { DIAGNOSTICS_CHANNEL } from "./contract";
-import { fromPower, SILENCE_DB, toGain } from "./dsp/decibel";
+import { SILENCE_DB } from "./dsp/decibel";
+import { FEEDBACK_READING_MS, hearsItself } from "./dsp/feedback-detector";
 import type { InputLevels } from "./dsp/input-chain";
 import { VoiceError } from "./errors";
 import { Connection } from "./runtime/connection";
@@ -19,9 +20,6 @@ export const ECHO_TEST_MS = 3_000;
 const PINGS = 8;
 const BANDWIDTH_TEST_MS = 4_000;
 const CONNECT_MS = 10_000;
-/** What comes back into the microphone above this while one's own voice is played is an echo. */
-const ECHO_DB = -42;
-
 export interface EchoResult {
   /** Loudest moment of what came back, in dBFS. */
   level: number;
@@ -92,8 +90,9 @@ export class Diagnostics {
       onPhase("recording");
       const recorded = await record(own?.consumer.track ?? track, () => this.#levels);
       onPhase("playing");
-      const echo = await this.#play(recorded.sound, sinkId);
-      return { level: recorded.level, echo, throughServer: own !== null };
+      const heard = await this.#play(recorded.sound, sinkId);
+      const echo = hearsItself(recorded.levels, heard);
+      return { level: Math.max(...recorded.levels), echo, throughServer: own !== null };
     } finally {
       own?.close();
     }
@@ -179,15 +178,16 @@ export class Diagnostics {
     }
   }
 
-  /** True when the microphone hears what is played. */
-  async #play(sound: Blob, sinkId: string): Promise<boolean> {
+  /** What the microphone hears meanwhile, in dBFS, one reading every 50 ms. */
+  async #play(sound: Blob, sinkId: string): Promise<number[]> {
     const url = URL.createObjectURL(sound);
     const audio = new Audio(url);
     if (sinkId) await audio.setSinkId?.(sinkId);
     const heard: number[] = [];
-    const timer = setInterval(() => heard.push(this.#levels?.input ?? SILENCE_DB), 100);
+    let timer: ReturnType<typeof setInterval> | undefined;
     try {
       await audio.play();
+      timer = setInterval(() => heard.push(this.#levels?.input ?? SILENCE_DB), FEEDBACK_READING_MS);
       await Promise.race([
         new Promise((resolve) => audio.addEventListener("ended", resolve, { once: true })),
         sleep(2 * ECHO_TEST_MS),
@@ -196,8 +196,7 @@ export class Diagnostics {
       clearInterval(timer);
       URL.revokeObjectURL(url);
     }
-    const power = heard.reduce((sum, level) => sum + toGain(level) ** 2, 0) / Math.max(1, heard.length);
-    return fromPower(power) > ECHO_DB;
+    return heard;
   }
 }
 
@@ -215,7 +214,13 @@ async function connected({ send, recv }: Media): Promise<void> {
   }
 }
 
-async function record(track: MediaStreamTrack, levels: () => InputLevels | null): Promise<{ sound: Blob; level: number }> {
+interface Recording {
+  sound: Blob;
+  /** In dBFS, one every 50 ms. */
+  levels: number[];
+}
+
+async function record(track: MediaStreamTrack, levels: () => InputLevels | null): Promise<Recording> {
   const stream = new MediaStream([track]);
   // Some browsers decode a remote track only while something plays it.
   const silent = new Audio();
@@ -227,15 +232,15 @@ async function record(track: MediaStreamTrack, levels: () => InputLevels | null)
   recorder.addEventListener("dataavailable", ({ data }) => parts.push(data));
   const stopped = new Promise((resolve) => recorder.addEventListener("stop", resolve, { once: true }));
   recorder.start();
-  let level = SILENCE_DB;
+  const recorded: number[] = [];
   for (const end = Date.now() + ECHO_TEST_MS; Date.now() < end; ) {
-    await sleep(50);
-    level = Math.max(level, levels()?.output ?? SILENCE_DB);
+    await sleep(FEEDBACK_READING_MS);
+    recorded.push(levels()?.output ?? SILENCE_DB);
   }
   recorder.stop();
   await stopped;
   silent.srcObject = null;
-  return { sound: new Blob(parts, { type: recorder.mimeType }), level };
+  return { sound: new Blob(parts, { type: recorder.mimeType }), levels: recorded };
 }
 
 /** A short, friendly tone from the chosen speaker. */

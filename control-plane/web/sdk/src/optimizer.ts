@@ -85,9 +85,7 @@ interface Progress {
 }
 
 export class Optimizer {
-  #progress = new Map<Measure, Progress>(
-    RULES.map(({ measure }) => [measure, { step: 0, bad: 0, good: 0 }]),
-  );
+  #progress = new Map<Measure, Progress>(RULES.map(({ measure }) => [measure, { step: 0, bad: 0, good: 0 }]));
 
   /** Takes a look at the call and gives the plan that holds from now on. */
   look(seen: Observation): Plan {

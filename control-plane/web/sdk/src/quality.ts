@@ -34,6 +34,14 @@ export function gradeOf(mos: number): Grade {
 }
 
 /** "Video slots full (4/4) — You're #2 in queue" */
-export function queueText({ position, current, max }: { position: number; current: number; max: number }): string {
+export function queueText({
+  position,
+  current,
+  max,
+}: {
+  position: number;
+  current: number;
+  max: number;
+}): string {
   return `Video slots full (${current}/${max}) — You're #${position} in queue`;
 }

@@ -129,6 +129,12 @@ describe("joining", () => {
     expect(machine.state).toBe("DISCONNECTED");
   });
 
+  it("does not keep the user waiting for minutes", async () => {
+    sockets = [new FakeSocket(() => refusal("RATE_LIMITED", 300_000))];
+    const { connection } = begin();
+    await expect(connection.join("lobby")).rejects.toMatchObject({ code: "RATE_LIMITED", retryAfterMs: 300_000 });
+  });
+
   it("ends when the user leaves meanwhile", async () => {
     sockets = [new FakeSocket(() => refusal("NODE_UNAVAILABLE"))];
     const { connection, machine } = begin();
@@ -186,6 +192,22 @@ describe("a lost socket", () => {
     expect(Date.now() - lostAt).toBeLessThanOrEqual(35_000);
     expect(machine.state).toBe("DISCONNECTED");
     expect(handlers.ended).toHaveBeenCalledOnce();
+  });
+});
+
+describe("a server that lost sight of the room", () => {
+  it("tells how everything stands, and nothing is joined anew", async () => {
+    const socket = good();
+    sockets = [socket];
+    const { machine, handlers } = await inCall();
+    const payload = { ...joined, resumeToken: "second", producers: [], consumers: [], queue: [] } as never;
+    socket.onEvent({ name: "voice:resumed", payload });
+    expect(handlers.resumed).toHaveBeenCalledWith(payload);
+    expect(machine.state).toBe("PRODUCING_AUDIO");
+    expect(mediaOpened).toBe(1);
+    socket.lose();
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(connects[1]?.resume).toBe("second");
   });
 });
 

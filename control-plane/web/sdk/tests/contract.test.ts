@@ -1,8 +1,14 @@
 import { describe, expect, it } from "vitest";
 import document from "../docs/state-machine.md?raw";
 import { RETRIES, TIMEOUTS, waitBefore } from "../src/contract";
-import { next, STATE_OF_SENT, STATES, StateMachine, TRANSITIONS, type VoiceState } from "../src/state-machine";
-
+import {
+  next,
+  STATE_OF_SENT,
+  STATES,
+  StateMachine,
+  TRANSITIONS,
+  type VoiceState,
+} from "../src/state-machine";
 
 /** The rows of the table under a heading, without its first two lines. */
 function table(heading: string): string[][] {
@@ -30,7 +36,11 @@ describe("the data is the document's, row by row", () => {
   });
 
   it("retries", () => {
-    const rows = Object.entries(RETRIES).map(([name, waits]) => [name, String(waits.length), waits.join(", ")]);
+    const rows = Object.entries(RETRIES).map(([name, waits]) => [
+      name,
+      String(waits.length),
+      waits.join(", "),
+    ]);
     expect(rows).toEqual(table("Retries"));
   });
 });

@@ -27,7 +27,9 @@ describe("the mean opinion score", () => {
 
 describe("the queue", () => {
   it("says how full it is and who one is in it", () => {
-    expect(queueText({ position: 2, current: 4, max: 4 })).toBe("Video slots full (4/4) — You're #2 in queue");
+    expect(queueText({ position: 2, current: 4, max: 4 })).toBe(
+      "Video slots full (4/4) — You're #2 in queue",
+    );
   });
 });
 

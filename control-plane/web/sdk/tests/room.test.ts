@@ -49,7 +49,10 @@ describe("a room", () => {
     expect(ids(room)).toEqual(["m1"]);
     room.apply({ name: "voice:producerPaused", payload: { producerId: "m1" } });
     expect([...room.sources()][0]?.paused).toBe(true);
-    room.apply({ name: "voice:participant:state", payload: { ...of, muted: true, deafened: false, speaking: false } });
+    room.apply({
+      name: "voice:participant:state",
+      payload: { ...of, muted: true, deafened: false, speaking: false },
+    });
     expect(room.participants.get("a")?.muted).toBe(true);
     room.apply({ name: "voice:activeSpeaker", payload: of });
     expect(room.activeSpeaker).toBe("a");
@@ -71,7 +74,10 @@ describe("a room", () => {
 
   it("takes over a resumed state as it is", () => {
     const room = entered(person("a", [mic("m1")]), person("b", [mic("m2")]));
-    room.enter({ ...(room as never as Parameters<Room["enter"]>[0]), participants: [person("b", [mic("m3")])] });
+    room.enter({
+      ...(room as never as Parameters<Room["enter"]>[0]),
+      participants: [person("b", [mic("m3")])],
+    });
     expect(ids(room)).toEqual(["m3"]);
   });
 });

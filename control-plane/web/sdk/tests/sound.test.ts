@@ -1,13 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { toGain } from "../src/dsp/decibel";
-import { FeedbackDetector } from "../src/dsp/feedback-detector";
+import { FeedbackDetector, hearsItself } from "../src/dsp/feedback-detector";
 import { InputChain } from "../src/dsp/input-chain";
 import { Leveller } from "../src/dsp/leveller";
 import { Limiter } from "../src/dsp/limiter";
 import { VoiceActivity } from "../src/dsp/voice-activity";
 import { activeLevel, inBlocks, RATE, random, speech, tone } from "./signals";
 
-const greatest = (samples: Float32Array) => samples.reduce((max, sample) => Math.max(max, Math.abs(sample)), 0);
+const greatest = (samples: Float32Array) =>
+  samples.reduce((max, sample) => Math.max(max, Math.abs(sample)), 0);
 const CEILING = toGain(-3) + 1e-6;
 
 describe("the limiter", () => {
@@ -120,7 +121,17 @@ describe("feedback", () => {
   });
 
   it("is not seen in two people who talk", () => {
-    for (let seed = 1; seed < 30; seed += 1) expect(firstDetection(talk(seed, 400), talk(seed + 100, 400))).toBe(-1);
+    for (let seed = 1; seed < 30; seed += 1)
+      expect(firstDetection(talk(seed, 400), talk(seed + 100, 400))).toBe(-1);
+  });
+
+  it("is found in one recording that is played, and not in a quiet room or in somebody who talks", () => {
+    for (let seed = 1; seed < 20; seed += 1) {
+      const played = talk(seed, 60);
+      expect(hearsItself(played, played.map((_, i) => (played[i - 3] ?? -65) - 15))).toBe(true);
+      expect(hearsItself(played, played.map(() => -62))).toBe(false);
+      expect(hearsItself(played, talk(seed + 500, 60))).toBe(false);
+    }
   });
 
   it("is not seen in two beeps of the same rhythm", () => {

@@ -6,7 +6,11 @@ const verdict = (change: Partial<NetworkReading>) => verdictOf({ ...fine, ...cha
 
 describe("the verdict on a network", () => {
   it("is good, and says for what", () => {
-    expect(verdict({})).toEqual({ grade: "good", text: "Your network is ready for voice and video.", advice: [] });
+    expect(verdict({})).toEqual({
+      grade: "good",
+      text: "Your network is ready for voice and video.",
+      advice: [],
+    });
     expect(verdict({ bandwidth: null, turn: null }).text).toBe("Your network is ready for voice.");
   });
 
@@ -28,7 +32,10 @@ describe("the verdict on a network", () => {
   });
 
   it("does not praise what was not tried", () => {
-    expect(verdict({ udp: null, packetLoss: null, bandwidth: null })).toMatchObject({ grade: "fair", advice: [] });
+    expect(verdict({ udp: null, packetLoss: null, bandwidth: null })).toMatchObject({
+      grade: "fair",
+      advice: [],
+    });
   });
 
   it("names the worst first and every remedy once", () => {

@@ -6,6 +6,8 @@ const READINGS_PER_VERDICT = 10;
 /** Sound comes back within half a second. */
 const LAG_MAX = 10;
 const ALIKE = 0.9;
+/** One recording, compared once, has to be less alike than what is watched for minutes. */
+const ALIKE_ONCE = 0.75;
 /** Echo signatures in a row that make it feedback. */
 const IN_A_ROW = 3;
 /** Quieter than this nothing is being played. */
@@ -51,6 +53,20 @@ export class FeedbackDetector {
     }
     return false;
   }
+}
+
+/** Of one recording that was played: whether the microphone heard it. Both as levels in dBFS, 50 ms apart. */
+export function hearsItself(played: number[], heard: number[]): boolean {
+  const length = Math.min(played.length, heard.length);
+  if (length < READINGS / 2 || Math.max(...heard) < PLAYED_DB) return false;
+  const [sound, microphone] = [played, heard].map((levels) =>
+    levels.slice(0, length).map((level) => Math.max(level, -70)),
+  ) as [number[], number[]];
+  // Playing starts a moment after it is asked for.
+  for (let lag = 0; lag <= LAG_MAX; lag += 1) {
+    if (alike(sound, microphone, lag) > ALIKE_ONCE) return true;
+  }
+  return false;
 }
 
 /** Correlation of `first` with `second` read `lag` later, -1 to 1. */

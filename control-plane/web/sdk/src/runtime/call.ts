@@ -56,7 +56,7 @@ export class Call {
     this.speakers = new Speakers(() => emit("playbackBlocked", undefined));
     this.microphone = new Microphone({
       levels: (levels) => this.#onLevels(levels),
-      track: (track) => void this.publisher.replaceMicTrack(track),
+      track: (track) => void this.publisher.replaceMicTrack(track).catch((error) => this.failed("mic", error)),
       lost: () => this.#notice({ kind: "microphoneLost" }),
     });
     const identity = { url, deviceId, token: async () => (typeof token === "function" ? token() : token) };
@@ -294,7 +294,9 @@ export class Call {
         break;
       case "voice:kicked": {
         const { reason, until } = event.payload;
-        this.connection.end(new VoiceError("PERMISSION_DENIED", `kicked: ${reason}`, { reason, until }, true));
+        this.connection.end(
+          new VoiceError("PERMISSION_DENIED", `kicked: ${reason}`, { reason, until }, true),
+        );
         break;
       }
     }
@@ -342,7 +344,9 @@ export class Call {
   }
 
   #onRemoteLevels(levels: Map<string, number>): void {
-    const changes = [...levels].some(([sessionId, level]) => isLoud(level) !== isLoud(this.#levels.get(sessionId)));
+    const changes = [...levels].some(
+      ([sessionId, level]) => isLoud(level) !== isLoud(this.#levels.get(sessionId)),
+    );
     this.#levels = levels;
     this.emit("levels", levels);
     if (changes) this.changed();

@@ -34,6 +34,8 @@ export interface ConnectionHandlers {
 const DISCONNECTED_MS = 3_000;
 /** And a new session when those do not help either. */
 const RESTART_MS = 8_000;
+/** Who has to wait longer than this before the next try is told so instead. */
+const PATIENCE_MS = 10_000;
 const HOUR_MS = 3_600_000;
 
 /** Gets into a room and stays there: joins, resumes, joins again, with the contract's waits. */
@@ -113,7 +115,8 @@ export class Connection {
         const error = VoiceError.from(thrown);
         if (this.#stay !== stay) throw new VoiceError("CANCELLED", "the call was left meanwhile");
         this.#closeMedia();
-        const wait = error.isTemporary && !error.fatal ? waitBefore(failure, tried, error.retryAfterMs) : null;
+        const mayTry = error.isTemporary && !error.fatal && error.retryAfterMs <= PATIENCE_MS;
+        const wait = mayTry ? waitBefore(failure, tried, error.retryAfterMs) : null;
         if (wait === null) {
           this.#closeSignaling();
           this.state.apply("failed");
@@ -174,8 +177,15 @@ export class Connection {
   }
 
   #onEvent(event: ServerEvent): void {
-    if (event.name === "voice:rejoin") void this.rejoin(event.payload.retryAfterMs);
-    else this.handlers.event(event);
+    if (event.name === "voice:rejoin") {
+      void this.rejoin(event.payload.retryAfterMs);
+    } else if (event.name === "voice:resumed") {
+      // The server itself lost sight of the room for a while, and tells how everything stands.
+      this.#resumeToken = event.payload.resumeToken ?? null;
+      void this.handlers.resumed(event.payload);
+    } else {
+      this.handlers.event(event);
+    }
   }
 
   async #onLost(signaling: Signaling): Promise<void> {
@@ -192,7 +202,8 @@ export class Connection {
     const end = Date.now() + TIMEOUTS.socket;
     for (let tried = 1; ; tried += 1) {
       const wait = waitBefore("socket", tried);
-      if (wait === null || Date.now() + wait > end) throw new VoiceError("UNREACHABLE", "the connection was lost");
+      if (wait === null || Date.now() + wait > end)
+        throw new VoiceError("UNREACHABLE", "the connection was lost");
       await sleep(wait);
       if (this.#stay !== stay) return;
       try {
@@ -231,6 +242,11 @@ export class Connection {
     signaling.listen((event) => this.#onEvent(event));
     await taken;
     this.state.apply("resumed", this.handlers.sent());
+    // What broke meanwhile could not be helped without a socket.
+    for (const direction of ["send", "recv"] as const) {
+      const now = this.#media?.[direction]?.connectionState;
+      if (now) void this.#onConnection(stay, direction, now);
+    }
   }
 
   /** The path of the media: first new ICE credentials, then a new session. */

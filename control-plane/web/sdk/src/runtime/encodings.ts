@@ -80,7 +80,7 @@ export function shapeSender(
     parameters.encodings.forEach((encoding, layer) => {
       if (producer.kind === "audio") {
         encoding.maxBitrate = Math.round(shape.audioBitrate * shape.audioFactor);
-        encoding.networkPriority = encoding.priority = shape.protectAudio ? "high" : "medium";
+        encoding.networkPriority = encoding.priority = shape.protectAudio ? "high" : "low";
         return;
       }
       encoding.active = active[layer] ?? true;
@@ -90,5 +90,8 @@ export function shapeSender(
     await sender.setParameters(parameters);
   };
   // A sender that is just being closed refuses; there is nothing to shape then.
-  changes.set(producer, before.then(change).catch(() => undefined));
+  changes.set(
+    producer,
+    before.then(change).catch(() => undefined),
+  );
 }

@@ -54,10 +54,12 @@ export class Media {
     }
     this.send.on("produce", ({ kind, rtpParameters, appData }, done, failed) => {
       const source = appData["source"] as Source;
-      this.request("voice:rtc:produce", { transportId: this.send.id, kind, rtpParameters, appData: { source } }).then(
-        done,
-        failed,
-      );
+      this.request("voice:rtc:produce", {
+        transportId: this.send.id,
+        kind,
+        rtpParameters,
+        appData: { source },
+      }).then(done, failed);
     });
   }
 

@@ -76,7 +76,8 @@ export class Microphone {
     this.#denoise = on;
     const graph = this.#graph;
     if (!graph) return on;
-    if (on && !graph.denoise) graph.denoise = await within(DENOISE_START_MS, openDenoise(graph.context), null);
+    if (on && !graph.denoise)
+      graph.denoise = await within(DENOISE_START_MS, openDenoise(graph.context), null);
     if (!graph.denoise) this.#denoise = false;
     if (this.#raw && this.#graph === graph) this.#connect(graph, this.#raw);
     return this.#denoise;
@@ -138,7 +139,8 @@ async function openDenoise(context: AudioContext): Promise<AudioWorkletNode> {
   ]);
   const node = new AudioWorkletNode(context, "railgun-denoise", { ...mono, processorOptions: { module } });
   await new Promise<void>((resolve, reject) => {
-    node.port.onmessage = ({ data }: MessageEvent<string>) => (data === "ready" ? resolve() : reject(new Error(data)));
+    node.port.onmessage = ({ data }: MessageEvent<string>) =>
+      data === "ready" ? resolve() : reject(new Error(data));
   });
   return node;
 }

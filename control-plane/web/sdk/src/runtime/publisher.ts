@@ -107,7 +107,8 @@ export class Publisher {
       // Here first, so that nothing is heard while the request is on its way; the other way round coming back.
       if (muted) producer.pause();
       this.muted = muted;
-      await this.#tellPaused(producer, muted);
+      // A server that is just out of reach hears of it when the session is resumed.
+      await this.#tellPaused(producer, muted).catch(unlessUnreachable);
       if (!muted) producer.resume();
     } else if (!muted) {
       const track = this.microphone.track ?? (await this.microphone.open());
@@ -144,7 +145,8 @@ export class Publisher {
       const producer = this.#producers.get(one);
       this.#producers.delete(one);
       producer?.close();
-      if (producer) await this.request("voice:rtc:closeProducer", { producerId: producer.id }).catch(() => undefined);
+      if (producer)
+        await this.request("voice:rtc:closeProducer", { producerId: producer.id }).catch(() => undefined);
     }
     this.handlers.changed();
   }
@@ -173,6 +175,10 @@ export class Publisher {
       producer.close();
       this.#tracks.get(source)?.stop();
       this.#tracks.delete(source);
+      if (source === "mic") {
+        this.muted = true;
+        this.microphone.close();
+      }
       this.handlers.changed();
       return source;
     }
@@ -239,7 +245,14 @@ export class Publisher {
     for (const one of tracks) {
       const track = this.#tracks.get(one);
       if (!track) continue;
-      if (mayStart && (await this.#produce(one, track).then(() => true, () => false))) continue;
+      if (
+        mayStart &&
+        (await this.#produce(one, track).then(
+          () => true,
+          () => false,
+        ))
+      )
+        continue;
       track.stop();
       this.#tracks.delete(one);
     }
@@ -255,6 +268,8 @@ export class Publisher {
       throw new VoiceError("CANCELLED", "the call was left meanwhile");
     }
     this.#producers.set(source, producer);
+    // The server may have said already that nobody receives it.
+    this.#reshapeAll();
     this.handlers.changed();
   }
 
@@ -291,4 +306,9 @@ export class Publisher {
       shapeSender(producer, source, shape, layers === undefined ? top : layers);
     }
   }
+}
+
+function unlessUnreachable(error: unknown): void {
+  const { code } = VoiceError.from(error);
+  if (code !== "UNREACHABLE" && code !== "TIMEOUT") throw error;
 }

@@ -127,7 +127,9 @@ export class Receiver {
       return;
     }
     if (encodings.length > 1 && !(before === undefined && layer === top)) {
-      this.#send(this.request("voice:rtc:setPreferredLayers", { consumerId: consumer.id, spatialLayer: layer }));
+      this.#send(
+        this.request("voice:rtc:setPreferredLayers", { consumerId: consumer.id, spatialLayer: layer }),
+      );
     }
     // Video begins paused at the server, so that no key frame is sent before there is somebody to decode it.
     if (before === undefined || before === null) this.#tell(consumer, false);

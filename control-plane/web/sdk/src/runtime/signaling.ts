@@ -1,7 +1,8 @@
 import { io, type Socket } from "socket.io-client";
 import { TIMEOUTS } from "../contract";
 import { VoiceError } from "../errors";
-import type { Joined, Refusal, Requests, Resumed, ServerEvents } from "../wire";
+import { ERROR_CODES } from "../generated";
+import type { Refusal, Requests, Resumed, ServerEvents } from "../wire";
 
 const REQUEST_TIMEOUTS: Partial<Record<keyof Requests, number>> = {
   "voice:join": TIMEOUTS.join,
@@ -22,7 +23,9 @@ export interface ConnectOptions {
   resume?: string;
 }
 
-export type ServerEvent = { [Name in keyof ServerEvents]: { name: Name; payload: ServerEvents[Name] } }[keyof ServerEvents];
+export type ServerEvent = {
+  [Name in keyof ServerEvents]: { name: Name; payload: ServerEvents[Name] };
+}[keyof ServerEvents];
 
 /** One authenticated socket: requests with their replies, and the server's events in their order. */
 export class Signaling {
@@ -63,10 +66,10 @@ export class Signaling {
       socket.once("connect", () => resolve(signaling));
       socket.once("connect_error", ({ message }) => {
         socket.disconnect();
-        const refused = message === "UNAUTHORIZED" || message === "TOKEN_EXPIRED" || message === "RATE_LIMITED";
+        const refused = ERROR_CODES.find((code) => code === message);
         reject(
           refused
-            ? new VoiceError(message, "the server refused the connection")
+            ? new VoiceError(refused, "the server refused the connection")
             : new VoiceError("UNREACHABLE", message),
         );
       });
@@ -139,4 +142,3 @@ export class Signaling {
 
 /** How a part of the client asks the server, whichever socket there is. */
 export type Request = Signaling["request"];
-export type { Joined };

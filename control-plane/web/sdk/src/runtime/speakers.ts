@@ -24,7 +24,12 @@ export class Speakers {
   /** `onBlocked`: the browser wants a click before it plays sound. */
   constructor(private readonly onBlocked: () => void) {}
 
-  play(key: string, track: MediaStreamTrack, of: { userId: string; sessionId: string; isMic: boolean }, receiver?: RTCRtpReceiver): void {
+  play(
+    key: string,
+    track: MediaStreamTrack,
+    of: { userId: string; sessionId: string; isMic: boolean },
+    receiver?: RTCRtpReceiver,
+  ): void {
     this.stop(key);
     const element = new Audio();
     element.srcObject = new MediaStream([track]);

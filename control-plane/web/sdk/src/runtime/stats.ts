@@ -39,7 +39,10 @@ export class StatsReader {
 
     const now: Counters = {
       at: Date.now(),
-      bytesSent: sum(sent.filter(({ type }) => type === "outbound-rtp"), "bytesSent"),
+      bytesSent: sum(
+        sent.filter(({ type }) => type === "outbound-rtp"),
+        "bytesSent",
+      ),
       bytesReceived: sum(inbound, "bytesReceived"),
       packetsReceived: sum(inbound, "packetsReceived"),
       packetsLost: sum(inbound, "packetsLost"),
@@ -53,7 +56,10 @@ export class StatsReader {
     const lossIn = lost > 0 ? (100 * lost) / (lost + since("packetsReceived")) : 0;
     const lossOut = 100 * Math.max(0, ...remote.map((entry) => number(entry, "fractionLost") ?? 0));
 
-    const roundTrips = [number(pair, "currentRoundTripTime"), ...remote.map((it) => number(it, "roundTripTime"))];
+    const roundTrips = [
+      number(pair, "currentRoundTripTime"),
+      ...remote.map((it) => number(it, "roundTripTime")),
+    ];
     const rtt = 1000 * (roundTrips.find((value) => value !== null) ?? 0);
     const packetLoss = Math.min(100, Math.max(lossIn, lossOut));
     const voices = inbound.filter(({ kind }) => kind === "audio");
@@ -79,7 +85,9 @@ function selectedPair(report: RTCStatsReport): Entry | undefined {
   const transport = entries.find(({ type }) => type === "transport");
   const selected = transport?.["selectedCandidatePairId"];
   if (typeof selected === "string") return report.get(selected) as Entry | undefined;
-  return entries.find(({ type, nominated, state }) => type === "candidate-pair" && nominated && state === "succeeded");
+  return entries.find(
+    ({ type, nominated, state }) => type === "candidate-pair" && nominated && state === "succeeded",
+  );
 }
 
 function transportOf(pair: Entry | undefined, report: RTCStatsReport): Sample["transport"] {

@@ -16,7 +16,10 @@ class DenoiseProcessor extends AudioWorkletProcessor {
 
   constructor({ processorOptions }: { processorOptions: { module: WebAssembly.Module } }) {
     super();
-    const instantiateWasm = (imports: WebAssembly.Imports, done: (instance: WebAssembly.Instance) => void) => {
+    const instantiateWasm = (
+      imports: WebAssembly.Imports,
+      done: (instance: WebAssembly.Instance) => void,
+    ) => {
       const instance = new WebAssembly.Instance(processorOptions.module, imports);
       done(instance);
       return instance.exports;
