@@ -5,6 +5,7 @@ use crate::peer::Peer;
 use railgun_media_core::transport::dtls::{Certificate, DtlsVersion};
 use railgun_media_core::{Datagram, Engine, EngineConfig, Notice};
 use railgun_shared::ids::{ChannelId, ProducerId, SessionId, UserId};
+use railgun_shared::limits::{BITRATE_HEADROOM_PERCENT, HANDSHAKES_PER_NODE};
 use railgun_shared::media_rpc::{
     Address, Command, ConsumerDescription, Grant, JoinRequest, Reply, RoomEvent,
 };
@@ -39,14 +40,25 @@ pub struct Sent {
 
 impl World {
     pub fn new(seed: u8) -> Self {
+        Self::with(Self::config(seed))
+    }
+
+    /// A node's configuration, with its limits.
+    pub fn config(seed: u8) -> EngineConfig {
         let now = Instant::now();
-        let config = EngineConfig {
+        EngineConfig {
             candidates: vec![IceCandidate::udp_host(NODE.0.into(), NODE.1, 0)],
             certificate: Certificate::generate().expect("a certificate"),
             dtls_version: DtlsVersion::Dtls12,
             seed: [seed; 32],
+            handshakes_max: HANDSHAKES_PER_NODE,
+            bitrate_headroom_percent: BITRATE_HEADROOM_PERCENT,
             started: (now, UNIX_EPOCH + Duration::from_secs(1_800_000_000)),
-        };
+        }
+    }
+
+    pub fn with(config: EngineConfig) -> Self {
+        let (now, _) = config.started;
         Self {
             engine: Engine::new(config),
             now,

@@ -89,7 +89,7 @@ fn nobody_is_told_as_none_and_whoever_resumes_wants_again() {
     let mut stage = Stage::new();
     stage.pause(0);
     let (session, reason) = (stage.viewers[1].0, railgun_shared::media_rpc::LeaveReason::Left);
-    stage.command(Command::Leave { session, reason });
+    stage.command(Command::Leave { session, reason, attachment: None });
     stage.wait(4);
     assert_eq!(stage.told(), [None]);
     let (session, consumer) = stage.viewers[0];

@@ -34,7 +34,11 @@ impl Engine {
         let consumer = self.consumers.get_mut(key).filter(|consumer| !consumer.paused)?;
         let producer = self.producers.get(consumer.producer)?;
         let transport = self.transports.get_mut(consumer.transport)?;
-        let sent = consumer.rtx.as_ref()?.sent.resendable(sequence, stamp.at, transport.round_trip())?;
+        let sent = consumer.rtx.as_ref()?.sent.resendable(
+            sequence,
+            stamp.at,
+            transport.round_trip.mean_or_guess(),
+        )?;
         let cached = producer.encoding(sent.encoding)?.cache.get(sent.source, stamp.at)?;
         let mut buffer = [0; MAX_DATAGRAM];
         let len = rtx_payload::write(&mut buffer, sequence_of(sent.index), cached.payload)?;

@@ -2,6 +2,7 @@
 
 use crate::arena::{ProducerKey, RoomKey, TransportKey};
 use crate::codec::vp8::rewriter::Vp8Rewriter;
+use crate::feedback::delivery::Delivery;
 use crate::feedback::rtx_budget::RtxBudget;
 use crate::feedback::score::StreamScore;
 use crate::feedback::sent_packets::SentPackets;
@@ -31,6 +32,7 @@ pub(crate) struct Consumer {
     pub(crate) asked: Asked,
     /// The receiver's.
     pub(crate) last_report: Option<ReportBlock>,
+    pub(crate) delivery: Delivery,
     pub(crate) score: StreamScore,
     pub(crate) told_score: Option<u8>,
     /// The layers that its session was last told of.

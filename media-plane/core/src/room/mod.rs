@@ -13,6 +13,8 @@ pub(crate) mod association;
 pub(crate) mod producing;
 pub(crate) mod consuming;
 pub(crate) mod demand;
+mod allocation;
+pub(crate) mod ceilings;
 mod stats;
 pub(crate) mod refusal;
 
@@ -94,7 +96,9 @@ impl Engine {
         match command {
             Command::Join(_) => Err(refusal::internal()),
             Command::Leave { reason, .. } => Ok(self.leave(room, session, reason)),
-            Command::CreateTransport { direction, .. } => self.create_transport(room, session, direction),
+            Command::CreateTransport { direction, .. } => {
+                self.create_transport(room, session, direction, now)
+            }
             Command::ConnectTransport { transport, dtls, .. } => {
                 self.connect_transport(room, session, transport, &dtls, now)
             }

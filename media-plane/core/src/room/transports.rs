@@ -33,6 +33,7 @@ impl Engine {
         room: RoomKey,
         session: SessionId,
         direction: TransportDirection,
+        now: Instant,
     ) -> Result<Reply, ErrorBody> {
         if let Some(key) = self.session(room, session)?.transport(direction)
             && let Some(transport) = self.transports.get(key)
@@ -55,6 +56,7 @@ impl Engine {
             ice,
             local_ssrc: self.rng().random(),
             local_cname: self.random_text(8),
+            at: now,
         };
         let transport = WebRtcTransport::new(birth);
         let reply = self.describe(&transport);
@@ -158,6 +160,7 @@ impl Engine {
         let Some(transport) = self.transports.get_mut(key) else { return };
         transport.say_goodbye(&mut self.sends);
         let Some(transport) = self.transports.remove(key) else { return };
+        self.handshakes -= usize::from(transport.is_handshaking);
         self.by_ufrag.remove(&transport.ice.credentials().ufrag);
         if let Some(previous) = transport.ice.previous_ufrag() {
             self.by_ufrag.remove(previous);
@@ -200,6 +203,8 @@ mod tests {
             certificate: Certificate::generate().unwrap(),
             dtls_version: DtlsVersion::Dtls12,
             seed: [5; 32],
+            handshakes_max: 2,
+            bitrate_headroom_percent: 150,
             started: (now, UNIX_EPOCH),
         });
         let room = Address { channel: ChannelId::new("c").unwrap(), epoch: 1 };

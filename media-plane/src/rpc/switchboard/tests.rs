@@ -21,6 +21,8 @@ fn spawn_worker(index: usize, outbox: &mpsc::Sender<WorkerNotice>) -> WorkerHand
         certificate: Certificate::generate().unwrap(),
         dtls_version: DtlsVersion::default(),
         seed: [7; 32],
+        handshakes_max: 500,
+        bitrate_headroom_percent: 150,
         started: (Instant::now(), SystemTime::now()),
     };
     worker::spawn(index, socket, engine, outbox.clone(), Arc::<WorkerGauges>::default()).unwrap()
