@@ -18,6 +18,8 @@ mod placement;
 pub mod policy;
 mod records;
 mod session;
+pub mod turn;
 
 pub use config::Config;
 pub use control::Control;
+pub use http::{Scope as OperatorScope, entry as operator_token_entry};

@@ -4,9 +4,11 @@
 //! Joining the channel one is in answers its present state; joining another leaves the first.
 
 use super::unexpected;
+use crate::clock::unix_seconds;
 use crate::media_client::{NodeLink, NodeState};
-use crate::policy::entitlement;
+use crate::policy::{admission, entitlement};
 use crate::session::{Answer, Possessions, Seat, Session};
+use crate::turn::Issued;
 use railgun_shared::ids::ChannelId;
 use railgun_shared::media_rpc::{Address, Command, Grant, JoinRequest, LeaveReason, Reply, RoomSnapshot};
 use railgun_shared::plan::RoomLimits;
@@ -19,14 +21,16 @@ pub(super) async fn join(
     channel: ChannelId,
     rtp_capabilities: Option<RtpCapabilities>,
 ) -> Result<Answer, ErrorBody> {
-    let Some(limits) = session.services.records.limits_of(&channel) else {
-        return Err(ErrorBody::new(ErrorCode::ChannelNotFound, "there is no such channel"));
+    let now = SystemTime::now();
+    let limits = {
+        let view = session.services.records.view();
+        admission::admit(&view, &session.identity.user, &channel, unix_seconds(now))?
     };
     if session.seat.as_ref().is_some_and(|seat| seat.address.channel != channel) {
         super::leave::vacate(session).await?;
     }
     let (node, address) = session.services.placement.of(&channel);
-    let grant = entitlement::grant(&session.identity, SystemTime::now());
+    let grant = entitlement::grant(&session.identity, now);
     let request = JoinRequest {
         session: session.id,
         user: session.identity.user.clone(),
@@ -79,9 +83,10 @@ fn joined(
     let services = &session.services;
     let of_node =
         || node.state().map(|NodeState { media_address, node_id, .. }| media_address.unwrap_or(node_id));
+    let Issued { ice_servers, expires_at } = super::turn::issue(session);
     let ice_transport_policy = match session.identity.privacy_mode {
         true => IceTransportPolicy::Relay,
-        false => services.rtc.ice_transport_policy,
+        false => services.ice_transport_policy,
     };
     ServerEvent::Joined {
         channel_id,
@@ -90,8 +95,8 @@ fn joined(
         participants: snapshot.participants,
         permissions: grant.permissions,
         limits,
-        rtc_config: RtcConfig { ice_servers: services.rtc.ice_servers.clone(), ice_transport_policy },
-        turn_credential_expires_at: None,
+        rtc_config: RtcConfig { ice_servers, ice_transport_policy },
+        turn_credential_expires_at: expires_at,
         resume_token: None,
         room_seq: snapshot.room_seq,
     }

@@ -14,6 +14,7 @@ mod socket_io;
 mod state_update;
 mod stats;
 mod transport;
+mod turn;
 
 pub(crate) use room_event::room_event;
 pub(crate) use socket_io::socket_io;
@@ -84,8 +85,8 @@ pub(crate) async fn handle(session: &mut Session, event: ClientEvent) -> Result<
             consume::request_key_frame(session, consumer).await
         }
         ClientEvent::StateUpdate(update) => state_update::update(session, update).await,
+        ClientEvent::TurnRefresh => Ok(turn::refresh(session)),
         ClientEvent::StatsReport(_)
-        | ClientEvent::TurnRefresh
         | ClientEvent::EntitlementRefresh { .. }
         | ClientEvent::RequestSlot { .. }
         | ClientEvent::ReleaseSlot { .. }

@@ -5,7 +5,8 @@ mod operators;
 mod page;
 
 pub(crate) use dev_token::DevTokens;
-pub(crate) use operators::{Scraped, operators};
+pub(crate) use operators::{Api, AuditLog, Scraped, Tokens, api, health};
+pub use operators::{Scope, entry};
 
 use crate::media_client::NodeLink;
 use axum::Router;

@@ -13,12 +13,13 @@ pub fn grant(identity: &Identity, now: SystemTime) -> Grant {
     let until = identity
         .pro_until
         .and_then(|seconds| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds)));
+    let relay_only = identity.privacy_mode;
     let over = until.is_some_and(|until| until <= now);
     match identity.tier {
         Tier::Pro if !over => {
-            Grant { permissions: Permissions::of(Tier::Pro), video_until: until, relay_only: false }
+            Grant { permissions: Permissions::of(Tier::Pro), video_until: until, relay_only }
         }
-        _ => Grant { permissions: Permissions::of(Tier::Free), video_until: None, relay_only: false },
+        _ => Grant { permissions: Permissions::of(Tier::Free), video_until: None, relay_only },
     }
 }
 

@@ -27,7 +27,7 @@ impl Harness {
         let node = FakeNode::start().await;
         let mut config = Config::standalone();
         config.listen = "127.0.0.1:0".parse().unwrap();
-        config.operators_listen = Some(config.listen);
+        config.operators.listen = Some(config.listen);
         let channel = Endpoint::from_shared(format!("http://{}", node.address)).unwrap().connect_lazy();
         let control = Control::start(config, channel, true, Registry::default()).await.unwrap();
         let (address, operators) = (control.local_addr(), control.operators_addr().unwrap());

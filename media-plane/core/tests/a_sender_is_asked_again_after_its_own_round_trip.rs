@@ -105,10 +105,12 @@ impl Sender {
 
 #[test]
 fn be_it_long_or_short() {
-    for (delay, least, most) in [(300, 300, 420), (10, 40, 60)] {
+    for (delay, least, most) in [(300, 290, 420), (10, 35, 60)] {
         let mut sender = Sender::new(Duration::from_millis(delay));
         assert_eq!(sender.round_trip_ms(), None);
-        assert_eq!(sender.patience(), Duration::from_millis(100), "nothing is known yet");
+        // Seen in steps of five milliseconds.
+        let guess = Duration::from_millis(90)..=Duration::from_millis(110);
+        assert!(guess.contains(&sender.patience()), "nothing is known yet");
         (0..400).for_each(|_| _ = sender.step(false, false));
         // Far apart, so that each is answered before the next is missed; a slow answer is at first
         // taken for a lost one, and asked for again.

@@ -16,7 +16,7 @@ const USUAL_LOSS_MAX: u32 = 300;
 /// Reports on fewer packets say nothing.
 const PACKETS_MIN: u32 = 20;
 /// Packets that wait so much longer than the quickest did stand in a queue that only grows.
-const QUEUEING_BAD: Duration = Duration::from_millis(400);
+const QUEUEING_BAD: Duration = Duration::from_millis(800);
 const BAD_SECONDS: u8 = 2;
 /// What reports say so soon after a change is about the time before it.
 const SETTLE: Duration = Duration::from_secs(3);

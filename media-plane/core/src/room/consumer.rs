@@ -146,6 +146,8 @@ pub(crate) struct ConsumerExtensions {
     pub(crate) mid: Option<(u8, Mid)>,
     pub(crate) abs_send_time: Option<u8>,
     pub(crate) transport_cc: Option<u8>,
+    /// For a receiver that asked for it; what it says of layers is made this consumer's own.
+    pub(crate) dependency_descriptor: Option<u8>,
 }
 
 /// At most eight characters.
@@ -168,13 +170,14 @@ impl Mid {
     }
 }
 
-/// Values that are the sender's own and mean nothing on another hop.
-const NEVER_PASSED: [&str; 5] = [
+/// Values that are the sender's own and mean nothing, or something else, on another hop.
+const NEVER_PASSED: [&str; 6] = [
     extension_uri::MID,
     extension_uri::RTP_STREAM_ID,
     extension_uri::REPAIRED_RTP_STREAM_ID,
     extension_uri::ABS_SEND_TIME,
     extension_uri::TRANSPORT_WIDE_CC,
+    extension_uri::DEPENDENCY_DESCRIPTOR,
 ];
 
 impl ConsumerExtensions {
@@ -195,6 +198,7 @@ impl ConsumerExtensions {
             mid: id_of(extension_uri::MID).zip(mid),
             abs_send_time: id_of(extension_uri::ABS_SEND_TIME),
             transport_cc: id_of(extension_uri::TRANSPORT_WIDE_CC),
+            dependency_descriptor: id_of(extension_uri::DEPENDENCY_DESCRIPTOR),
         }
     }
 

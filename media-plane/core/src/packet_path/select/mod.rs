@@ -7,7 +7,8 @@ mod layers;
 mod timeline;
 
 use super::ingest::Opened;
-use crate::room::producer::Producer;
+use crate::codec::dependency_descriptor::Descriptor;
+use crate::room::producer::{Encoding, Producer};
 use layers::LayerFilter;
 use railgun_shared::rtp_parameters::StreamType;
 use railgun_shared::signal::ConsumerLayers;
@@ -184,6 +185,19 @@ impl Selection {
         let reports = from.and_then(|it| it.sender_report).zip(to.and_then(|it| it.sender_report));
         self.timeline.begin(packet, reports, now);
         self.current = Some(packet.encoding);
+    }
+
+    /// A packet's dependency descriptor, `data`, as this consumer is to get it; none if there is no room.
+    pub(crate) fn describe<'a>(
+        &self,
+        encoding: &Encoding,
+        descriptor: &Descriptor,
+        data: &[u8],
+        out: &'a mut [u8],
+    ) -> Option<&'a [u8]> {
+        let active = self.filter.active_targets(encoding);
+        let len = descriptor.write_with_active_targets(data, active, out).ok()?;
+        out.get(..len)
     }
 
     /// The consumer's timestamp for the source's.
