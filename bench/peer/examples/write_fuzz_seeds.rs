@@ -250,7 +250,7 @@ fn media_rpc() -> Vec<Vec<u8>> {
     let offer = Offer::new(Source::Mic, 1);
     let commands = [
         Command::Join(Box::new(World::join_request(1, Tier::Pro))),
-        Command::Leave { session, reason: LeaveReason::Lost },
+        Command::Leave { session, reason: LeaveReason::Lost, attachment: None },
         Command::Produce {
             session,
             transport,
@@ -275,7 +275,7 @@ fn media_rpc() -> Vec<Vec<u8>> {
         Event::ProducerPaused { producer, user, session },
         Event::ConsumerLayers { consumer, layers: Some(layers) },
         Event::ProducerScore { producer, score: 10 },
-        Event::Kicked { reason: "replaced".into() },
+        Event::Kicked { reason: "replaced".into(), banned_for: None },
         Event::RoomClosed,
     ];
     let replies = [
