@@ -15,6 +15,10 @@ pub const AUDIO_BITRATE_PRO: u32 = 64_000;
 pub const VIDEO_BITRATE: u32 = 2_500_000;
 pub const SCREEN_BITRATE: u32 = 1_500_000;
 pub const VIDEO_TOTAL_BITRATE: u32 = 4_000_000;
+/// What passes of a ceiling, in percent: room for FEC, RTP and a moment of more.
+pub const BITRATE_HEADROOM_PERCENT: u32 = 150;
+/// DTLS handshakes that one node has in progress.
+pub const HANDSHAKES_PER_NODE: usize = 500;
 
 /// Sessions one user may hold at once, over all rooms of a replica.
 pub const SESSIONS_PER_USER: usize = 5;

@@ -45,7 +45,10 @@ pub struct Sending {
 
 impl Call {
     pub fn new(seed: u8) -> Self {
-        let mut world = World::new(seed);
+        Self::in_world(World::new(seed))
+    }
+
+    pub fn in_world(mut world: World) -> Self {
         let room = World::room("call");
         let talker = world.join(&room, 1, Tier::Pro);
         let listener = world.join(&room, 2, Tier::Free);

@@ -6,6 +6,7 @@ use railgun_media_core::transport::dtls::{Certificate, DtlsVersion};
 use railgun_media_core::transport::ice_lite::Relays;
 use railgun_media_core::{Datagram, Engine, EngineConfig, Notice};
 use railgun_shared::ids::{ChannelId, ProducerId, SessionId, TransportId, UserId};
+use railgun_shared::limits::{BITRATE_HEADROOM_PERCENT, HANDSHAKES_PER_NODE};
 use railgun_shared::media_rpc::{
     Address, Audience, Command, ConsumerDescription, Event, Grant, JoinRequest, Reply, RoomEvent,
 };
@@ -47,18 +48,28 @@ pub struct Sent {
 
 impl World {
     pub fn new(seed: u8) -> Self {
+        Self::with(Self::config(seed))
+    }
+
+    /// A node's configuration, with its limits.
+    pub fn config(seed: u8) -> EngineConfig {
         let now = Instant::now();
         let relay = IpAddr::from(RELAY.0).to_string().parse().expect("an address");
         let relays = Relays::new(vec![relay]);
-        let wall = UNIX_EPOCH + Duration::from_secs(1_800_000_000);
-        let config = EngineConfig {
+        EngineConfig {
             candidates: vec![IceCandidate::udp_host(NODE.0.into(), NODE.1, 0)],
             certificate: Certificate::generate().expect("a certificate"),
             dtls_version: DtlsVersion::Dtls12,
             relays: relays.map(Arc::new).expect("one relay"),
             seed: [seed; 32],
-            started: (now, wall),
-        };
+            handshakes_max: HANDSHAKES_PER_NODE,
+            bitrate_headroom_percent: BITRATE_HEADROOM_PERCENT,
+            started: (now, UNIX_EPOCH + Duration::from_secs(1_800_000_000)),
+        }
+    }
+
+    pub fn with(config: EngineConfig) -> Self {
+        let (now, wall) = config.started;
         Self {
             engine: Engine::new(config),
             now,

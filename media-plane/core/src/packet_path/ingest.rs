@@ -4,6 +4,7 @@
 use crate::arena::{Arena, ProducerKey};
 use crate::codec::{FrameInfo, av1, dependency_descriptor, h264, vp8, vp9};
 use crate::engine::{Counters, Datagram, Engine};
+use crate::feedback::nack_generator::Answer;
 use crate::feedback::rtx_cache::Plain;
 use crate::feedback::rtx_payload;
 use crate::packet::rtp::RtpHeader;
@@ -131,7 +132,7 @@ fn open(
     };
     let (index, payload, is_overwhelmed) = if place.place().is_rtx {
         (
-            restore(transport, place.place(), packet, &payload)?,
+            restore(transport, place.place(), packet, &payload, now)?,
             payload.start + rtx_payload::OSN_LEN..payload.end,
             false,
         )
@@ -142,6 +143,10 @@ fn open(
         let overwhelmed = stream.nacks.as_mut().is_some_and(|nacks| nacks.on_packet(index, now).is_err());
         (index, payload, overwhelmed)
     };
+    if !producer.paused && !producer.police.admit(payload.len(), now) {
+        counters.policed_packets += 1;
+        return None;
+    }
     let descriptor = producer.extensions.dependency_descriptor.and_then(|id| header.extension(packet, id));
     let encoding = producer.encoding_mut(place.place().encoding)?;
     let descriptor = descriptor.and_then(|data| encoding.structure.read(data).ok());
@@ -149,7 +154,7 @@ fn open(
         Some(descriptor) => Look { frame: descriptor.frame_info(), vp8: None },
         None => look(codec, packet.get(payload.clone()).unwrap_or_default(), header.marker),
     };
-    encoding.on_packet(&frame, now);
+    encoding.on_packet(&frame, payload.len(), now);
     let packet = Opened {
         is_video: producer.kind == MediaKind::Video,
         producer: place.producer(),
@@ -275,6 +280,7 @@ fn restore(
     place: Place,
     packet: &[u8],
     payload: &Range<usize>,
+    now: Instant,
 ) -> Option<u64> {
     let (sequence, _) = rtx_payload::read(packet.get(payload.clone())?)?;
     let is_original = |stream: &&mut Stream| {
@@ -283,8 +289,11 @@ fn restore(
     let original = transport.streams.iter_mut().find(is_original)?;
     let index = original.srtp.restore(sequence)?;
     original.repaired += 1;
-    if let Some(nacks) = &mut original.nacks {
-        nacks.on_retransmission(index);
+    let answered = original.nacks.as_mut().and_then(|nacks| nacks.on_answer(index, now));
+    match answered {
+        Some(Answer::After(time)) => transport.round_trip.measured(time, now),
+        Some(Answer::Unclear) => transport.round_trip.unclear(),
+        None => {}
     }
     Some(index)
 }

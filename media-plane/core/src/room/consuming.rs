@@ -5,6 +5,7 @@ use super::refusal;
 use crate::arena::{ConsumerKey, ProducerKey, RoomKey, TransportKey};
 use crate::codec::vp8::rewriter::Vp8Rewriter;
 use crate::engine::Engine;
+use crate::feedback::delivery::Delivery;
 use crate::feedback::score::StreamScore;
 use crate::packet_path::select::{Layers, Selection};
 use crate::packet_path::sequence::SequenceMap;
@@ -62,6 +63,7 @@ impl Engine {
             preferred_layers: None,
             asked: Asked::default(),
             last_report: None,
+            delivery: Delivery::default(),
             score: StreamScore::new(kind, !is_video),
             told_score: None,
             told_layers: None,

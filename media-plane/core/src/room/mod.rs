@@ -13,6 +13,8 @@ pub(crate) mod association;
 pub(crate) mod producing;
 pub(crate) mod consuming;
 pub(crate) mod demand;
+mod allocation;
+pub(crate) mod ceilings;
 mod stats;
 pub(crate) mod refusal;
 mod slots;
@@ -158,7 +160,9 @@ impl Engine {
             Command::ReleaseSlot { source, .. } => self.release_slot(room, session, source),
             Command::Kick { reason, banned_for, .. } => Ok(self.kick(room, session, reason, banned_for)),
             Command::Mute { .. } => self.mute(room, session),
-            Command::CreateTransport { direction, .. } => self.create_transport(room, session, direction),
+            Command::CreateTransport { direction, .. } => {
+                self.create_transport(room, session, direction, now)
+            }
             Command::ConnectTransport { transport, dtls, .. } => {
                 self.connect_transport(room, session, transport, &dtls, now)
             }

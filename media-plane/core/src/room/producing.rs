@@ -6,6 +6,7 @@ use super::producer::{Encoding, ExtensionIds, PayloadTypes, Producer};
 use super::{membership, refusal};
 use crate::arena::{ProducerKey, RoomKey, TransportKey};
 use crate::engine::Engine;
+use crate::packet_path::police::Police;
 use railgun_shared::ids::{ProducerId, SessionId, TransportId};
 use railgun_shared::media_rpc::{Audience, Event, Reply};
 use railgun_shared::ortc;
@@ -48,6 +49,7 @@ impl Engine {
             paused: false,
             told_score: None,
             demand: Demand::all(0),
+            police: Police::new(kind == MediaKind::Video, self.allowed_bitrate(room, session, source)),
             stream_type: mapping.stream_type,
             consumable: ortc::consumable_parameters(kind, parameters, &router, &mapping),
             cname,
@@ -236,6 +238,16 @@ impl Engine {
 
     /// Takes a producer and its consumers out of every table, and tells about it.
     pub(crate) fn remove_producer(&mut self, room: RoomKey, key: ProducerKey, audience: Audience) {
+        self.remove_producer_because(room, key, audience, None);
+    }
+
+    pub(crate) fn remove_producer_because(
+        &mut self,
+        room: RoomKey,
+        key: ProducerKey,
+        audience: Audience,
+        reason: Option<&str>,
+    ) {
         let Some(producer) = self.producers.remove(key) else { return };
         for consumer in &producer.consumers {
             let closed = self.consumers.get(*consumer).map(|consumer| (consumer.session, consumer.id));
@@ -252,7 +264,8 @@ impl Engine {
         seat.producers.retain(|other| *other != key);
         let (id, user, session) = (producer.id, seat.user.clone(), producer.session);
         self.free_slot_of(room, session, producer.source);
-        self.tell(room, audience, Event::ProducerClosed { producer: id, user, session });
+        let reason = reason.map(str::to_owned);
+        self.tell(room, audience, Event::ProducerClosed { producer: id, user, session, reason });
     }
 }
 

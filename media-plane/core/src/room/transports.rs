@@ -33,6 +33,7 @@ impl Engine {
         room: RoomKey,
         session: SessionId,
         direction: TransportDirection,
+        now: Instant,
     ) -> Result<Reply, ErrorBody> {
         let seat = self.session(room, session)?;
         let relay_only = seat.grant.relay_only;
@@ -60,6 +61,7 @@ impl Engine {
             ice,
             local_ssrc: self.rng().random(),
             local_cname: self.random_text(8),
+            at: now,
         };
         let transport = WebRtcTransport::new(birth);
         let reply = self.describe(&transport);
@@ -163,6 +165,7 @@ impl Engine {
         let Some(transport) = self.transports.get_mut(key) else { return };
         transport.say_goodbye(&mut self.sends);
         let Some(transport) = self.transports.remove(key) else { return };
+        self.handshakes -= usize::from(transport.is_handshaking);
         self.by_ufrag.remove(&transport.ice.credentials().ufrag);
         if let Some(previous) = transport.ice.previous_ufrag() {
             self.by_ufrag.remove(previous);
@@ -206,6 +209,8 @@ mod tests {
             dtls_version: DtlsVersion::Dtls12,
             relays: Default::default(),
             seed: [5; 32],
+            handshakes_max: 2,
+            bitrate_headroom_percent: 150,
             started: (now, UNIX_EPOCH),
         });
         let room = Address { channel: ChannelId::new("c").unwrap(), epoch: 1 };
