@@ -12,12 +12,14 @@ pub mod config;
 mod control;
 mod gateway;
 mod http;
+mod joins;
 pub mod media_client;
 mod metrics;
 mod placement;
-pub mod policy;
+mod policy;
 mod records;
 mod session;
 
 pub use config::Config;
 pub use control::Control;
+pub use policy::join_history::JoinLimits;

@@ -51,7 +51,7 @@ struct Serve {
     /// Address and port of /healthz, /readyz and /metrics, or off [default: 127.0.0.1:8081]
     #[arg(long)]
     operators_listen: Option<String>,
-    /// File of the public keys that users' tokens are signed with.
+    /// File or URL of the public keys that users' tokens are signed with.
     #[arg(long)]
     jwks: Option<String>,
     /// The media node [default: https://127.0.0.1:50051]

@@ -1,47 +1,75 @@
-//! The operators' records: which channels there are. In memory, from the configuration.
+//! The operators' records: channels, bans, entitlements and revocations. Decisions read the view in
+//! memory and never wait.
 
 use crate::config::ChannelsConfig;
-use railgun_shared::ids::ChannelId;
-use railgun_shared::plan::{RoomLimits, Tier};
+use railgun_shared::ids::{ChannelId, UserId};
+use railgun_shared::plan::Tier;
 use std::collections::BTreeMap;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use tokio::sync::watch;
 
 #[derive(Debug)]
 pub(crate) struct Records {
-    channels: BTreeMap<ChannelId, Tier>,
-    /// The tier of a channel that nobody created; none: there is no such channel.
+    view: RwLock<View>,
+    changes: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct View {
+    pub(crate) channels: BTreeMap<ChannelId, ChannelRecord>,
+    pub(crate) entitlements: BTreeMap<UserId, EntitlementRecord>,
+    /// Tokens of the user issued before this (Unix seconds) count no more.
+    pub(crate) revocations: BTreeMap<UserId, u64>,
     created_on_join: Option<Tier>,
 }
 
+#[derive(Clone, Debug)]
+pub(crate) struct ChannelRecord {
+    pub(crate) tier: Tier,
+}
+
+/// What a user may send, whatever the user's token says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct EntitlementRecord {
+    pub(crate) tier: Tier,
+    /// Unix seconds; none: without end.
+    pub(crate) pro_until: Option<u64>,
+}
+
 impl Records {
-    pub(crate) fn new(config: &ChannelsConfig) -> Self {
-        Self {
-            channels: config.preset.clone(),
+    pub(crate) fn in_memory(config: &ChannelsConfig) -> Self {
+        let channels =
+            config.preset.iter().map(|(channel, tier)| (channel.clone(), ChannelRecord { tier: *tier }));
+        let view = View {
+            channels: channels.collect(),
             created_on_join: config.create_on_join.then_some(config.default_tier),
-        }
+            ..View::default()
+        };
+        Self { view: RwLock::new(view), changes: watch::Sender::new(0) }
     }
 
-    /// How much the channel's room takes, or none if there is no such channel.
-    pub(crate) fn limits_of(&self, channel: &ChannelId) -> Option<RoomLimits> {
-        self.channels.get(channel).copied().or(self.created_on_join).map(RoomLimits::of)
+    /// To read one decision's worth of records. Not to be held over an await.
+    pub(crate) fn view(&self) -> RwLockReadGuard<'_, View> {
+        self.view.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Moves whenever a record changed, so that sessions look again at what concerns them.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+impl View {
+    pub(crate) fn channel(&self, channel: &ChannelId) -> Option<ChannelRecord> {
+        let made = || self.created_on_join.map(|tier| ChannelRecord { tier });
+        self.channels.get(channel).cloned().or_else(made)
+    }
 
-    #[test]
-    fn a_channel_nobody_created_exists_only_if_joining_creates_it() {
-        let lobby = ChannelId::new("lobby").unwrap();
-        let other = ChannelId::new("other").unwrap();
-        let mut config = ChannelsConfig { default_tier: Tier::Pro, ..ChannelsConfig::default() };
-        config.preset.insert(lobby.clone(), Tier::Free);
-        let closed = Records::new(&config);
-        assert_eq!(closed.limits_of(&lobby), Some(RoomLimits::of(Tier::Free)));
-        assert_eq!(closed.limits_of(&other), None);
-        config.create_on_join = true;
-        let open = Records::new(&config);
-        assert_eq!(open.limits_of(&lobby), Some(RoomLimits::of(Tier::Free)));
-        assert_eq!(open.limits_of(&other), Some(RoomLimits::of(Tier::Pro)));
+    pub(crate) fn entitlement(&self, user: &UserId) -> Option<EntitlementRecord> {
+        self.entitlements.get(user).copied()
+    }
+
+    pub(crate) fn is_revoked(&self, user: &UserId, issued_at: u64) -> bool {
+        self.revocations.get(user).is_some_and(|before| issued_at < *before)
     }
 }
