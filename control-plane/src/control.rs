@@ -22,7 +22,7 @@ use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::timeout;
 use tonic::transport::Channel;
 
-/// How long sessions have to say goodbye to their node when the control-plane stops.
+/// How long sessions have to tell their node that their sockets go when the control-plane stops.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long open HTTP connections have to end after that.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
@@ -127,7 +127,7 @@ impl Control {
         self.operators_addr
     }
 
-    /// Closes every socket, lets every session leave its room, and ends. Takes under 5 s.
+    /// Leaves every session to be taken up elsewhere, closes every socket, and ends. Takes under 5 s.
     pub async fn stop(self) {
         self.stop_http.send_replace(true);
         if timeout(GOODBYE_TIMEOUT, self.registry.end_all()).await.is_err() {

@@ -85,6 +85,7 @@ pub(crate) async fn reclaim(session: &mut Session) {
         Ok((room, own)) => {
             let Some(seat) = &mut session.seat else { return };
             seat.is_silent = false;
+            seat.grant = rights.0;
             seat.attachment = room.attachment;
             seat.possessions = Possessions::of(&own);
             if let Ok(event) = resumed(session, room, own) {
@@ -92,7 +93,7 @@ pub(crate) async fn reclaim(session: &mut Session) {
             }
         }
         // Lost once more; it is tried again when the node is back once more.
-        Err(error) if error.code == ErrorCode::NodeUnavailable => {}
+        Err(error) if error.code == ErrorCode::NodeUnavailable && node.state().is_none() => {}
         Err(error) => {
             tracing::info!(code = %error.code, "a node no longer has a session");
             session.tell_to_rejoin().await;
