@@ -3,6 +3,7 @@
 
 use crate::auth::JwksSource;
 use crate::policy::join_history::JoinLimits;
+use crate::turn::{TTL_MAX, TTL_MIN, TurnConfig, TurnUrl};
 use railgun_shared::ids::ChannelId;
 use railgun_shared::plan::Tier;
 use railgun_shared::settings::{Settings, SettingsError, Sources};
@@ -10,13 +11,13 @@ use railgun_shared::signal::{IceServer, IceTransportPolicy, RtcConfig};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 #[derive(Clone, Debug)]
 pub struct Config {
     /// `listen`: where the page and the signaling are served.
     pub listen: SocketAddr,
-    /// `operators.listen`: where `/healthz`, `/readyz` and `/metrics` are served; none: nowhere.
-    pub operators_listen: Option<SocketAddr>,
+    pub operators: OperatorsConfig,
     /// `cors_origins`: origins other than our own whose pages may talk to us.
     pub cors_origins: Vec<String>,
     pub auth: AuthConfig,
@@ -27,6 +28,17 @@ pub struct Config {
     pub rtc: RtcConfig,
     /// `rtc.sfu_endpoint`: what clients are told; unset, the node's first media address.
     pub sfu_endpoint: Option<String>,
+    pub turn: TurnConfig,
+}
+
+#[derive(Clone, Debug)]
+pub struct OperatorsConfig {
+    /// `operators.listen`: where `/healthz`, `/readyz`, `/metrics` and the API are served; none: nowhere.
+    pub listen: Option<SocketAddr>,
+    /// `operators.tokens`: the file of tokens for the API; unset, there is no API.
+    pub tokens: Option<PathBuf>,
+    /// `operators.audit`: the file that says who changed what, a line of JSON for each.
+    pub audit: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -65,7 +77,11 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
-            operators_listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 8081))),
+            operators: OperatorsConfig {
+                listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 8081))),
+                tokens: None,
+                audit: None,
+            },
             cors_origins: Vec::new(),
             auth: AuthConfig::default(),
             channels: ChannelsConfig { default_tier: Tier::Pro, ..ChannelsConfig::default() },
@@ -73,6 +89,7 @@ impl Default for Config {
             media: MediaConfig::default(),
             rtc: RtcConfig { ice_servers: Vec::new(), ice_transport_policy: IceTransportPolicy::All },
             sfu_endpoint: None,
+            turn: TurnConfig::default(),
         }
     }
 }
@@ -88,9 +105,11 @@ const POLICIES: [(&str, IceTransportPolicy); 2] =
     [("all", IceTransportPolicy::All), ("relay", IceTransportPolicy::Relay)];
 
 impl Config {
-    pub const KEYS: [&'static str; 19] = [
+    pub const KEYS: &'static [&'static str] = &[
         "listen",
         "operators.listen",
+        "operators.tokens",
+        "operators.audit",
         "cors_origins",
         "auth.jwks",
         "auth.audience",
@@ -108,6 +127,9 @@ impl Config {
         "rtc.ice_servers",
         "rtc.ice_transport_policy",
         "rtc.sfu_endpoint",
+        "turn.urls",
+        "turn.secrets_file",
+        "turn.ttl",
     ];
 
     /// The defaults of both planes in one process: any channel can be joined.
@@ -118,15 +140,19 @@ impl Config {
 
     /// This configuration with whatever `sources` set put over it.
     pub fn with(self, sources: &Sources<'_>) -> Result<Self, SettingsError> {
-        let settings = Settings::gather(&Self::KEYS, &[], sources)?;
+        let settings = Settings::gather(Self::KEYS, &[], sources)?;
         let path = |key| settings.text(key).map(|found| found.map(PathBuf::from));
         Ok(Self {
             listen: settings
                 .parsed("listen", "an address and port such as 127.0.0.1:8080")?
                 .unwrap_or(self.listen),
-            operators_listen: settings
-                .parsed_or_off("operators.listen", "an address and port such as 127.0.0.1:8081, or off")?
-                .unwrap_or(self.operators_listen),
+            operators: OperatorsConfig {
+                listen: settings
+                    .parsed_or_off("operators.listen", "an address and port such as 127.0.0.1:8081, or off")?
+                    .unwrap_or(self.operators.listen),
+                tokens: path("operators.tokens")?.or(self.operators.tokens),
+                audit: path("operators.audit")?.or(self.operators.audit),
+            },
             cors_origins: origins(&settings)?.unwrap_or(self.cors_origins),
             auth: AuthConfig {
                 jwks: jwks(&settings)?.or(self.auth.jwks),
@@ -166,6 +192,7 @@ impl Config {
                     .unwrap_or(self.rtc.ice_transport_policy),
             },
             sfu_endpoint: settings.text("rtc.sfu_endpoint")?.or(self.sfu_endpoint),
+            turn: turn(&settings, self.turn)?,
         })
     }
 }
@@ -182,6 +209,27 @@ fn media_url(settings: &Settings) -> Result<Option<String>, SettingsError> {
     match scheme.as_deref() {
         Some("http" | "https") => Ok(Some(url)),
         _ => Err(settings.wrong("media.url", "an URL such as https://media-1.example.com:50051")),
+    }
+}
+
+fn turn(settings: &Settings, before: TurnConfig) -> Result<TurnConfig, SettingsError> {
+    let urls = "URLs such as turn:relay.example.com:3478?transport=udp, turns:… and stun:…";
+    let allowed_ttl = format!("seconds from {} to {}", TTL_MIN.as_secs(), TTL_MAX.as_secs());
+    let config = TurnConfig {
+        urls: settings.parsed_list("turn.urls", urls)?.unwrap_or(before.urls),
+        secrets_file: settings.text("turn.secrets_file")?.map(PathBuf::from).or(before.secrets_file),
+        ttl: settings.parsed("turn.ttl", &allowed_ttl)?.map_or(before.ttl, Duration::from_secs),
+    };
+    if !(TTL_MIN..=TTL_MAX).contains(&config.ttl) {
+        return Err(settings.wrong("turn.ttl", &allowed_ttl));
+    }
+    // A relay without credentials would be anybody's; secrets without one are a slip.
+    match (config.urls.iter().any(TurnUrl::is_relay), config.secrets_file.is_some()) {
+        (true, false) => {
+            Err(settings.wrong("turn.secrets_file", "the file of the secret that the relays have"))
+        }
+        (false, true) => Err(settings.wrong("turn.urls", urls)),
+        _ => Ok(config),
     }
 }
 
@@ -245,11 +293,15 @@ mod tests {
             ice_servers = [{ urls = ["stun:stun.example.com"] }]
             ice_transport_policy = "relay"
             sfu_endpoint = "sfu"
+            [turn]
+            urls = ["turn:relay.example.com", "stun:relay.example.com"]
+            secrets_file = "turn.secrets"
+            ttl = 3600
             [operators]
             listen = "off"
         "#;
         let config = load(file, &[], &[]).unwrap();
-        assert_eq!(config.operators_listen, None);
+        assert_eq!(config.operators.listen, None);
         assert_eq!(config.cors_origins, ["https://app.example.com"]);
         assert_eq!(config.auth.audience.as_deref(), Some("a"));
         assert_eq!(config.channels.preset[&ChannelId::new("lobby").unwrap()], Tier::Pro);
@@ -257,6 +309,9 @@ mod tests {
         assert!(config.channels.create_on_join && config.media.insecure);
         assert_eq!(config.rtc.ice_servers[0].urls, ["stun:stun.example.com"]);
         assert_eq!(config.rtc.ice_transport_policy, IceTransportPolicy::Relay);
+        assert!(config.turn.urls[0].is_relay() && !config.turn.urls[1].is_relay());
+        assert_eq!(config.turn.secrets_file, Some("turn.secrets".into()));
+        assert_eq!(config.turn.ttl.as_secs(), 3600);
         assert_eq!(config.sfu_endpoint.as_deref(), Some("sfu"));
     }
 
@@ -272,6 +327,11 @@ mod tests {
             ("channels.create_on_join = \"maybe\"", "channels.create_on_join", "true or false"),
             ("media.url = \"ftp://x\"", "media.url", "https://"),
             ("rtc.ice_transport_policy = \"none\"", "rtc.ice_transport_policy", "all, relay"),
+            ("turn.urls = [\"relay.example.com\"]", "turn.urls", "turn:relay.example.com:3478?transport=udp"),
+            ("turn.urls = [\"turn:relay.example.com\"]", "turn.secrets_file", "the file of the secret"),
+            ("turn.secrets_file = \"f\"", "turn.urls", "turns:"),
+            ("turn.ttl = 86401", "turn.ttl", "60 to 86400"),
+            ("turn.ttl = 0", "turn.ttl", "60 to 86400"),
             ("auth.jwks = 3", "auth.jwks", "a text"),
             ("auth.jwks = \"http://issuer.example.com/keys\"", "auth.jwks", "https://"),
             ("joins.cooldown = \"soon\"", "joins.cooldown", "milliseconds"),

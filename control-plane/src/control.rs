@@ -10,9 +10,10 @@ use crate::metrics::Metrics;
 use crate::placement::Placement;
 use crate::records::Records;
 use crate::session::Registry;
+use crate::turn::Turn;
 use anyhow::{Context, bail};
 use prometheus_client::registry::Registry as MetricsRegistry;
-use railgun_shared::signal::RtcConfig;
+use railgun_shared::signal::IceTransportPolicy;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,14 +32,16 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Services {
     pub(crate) keys: KeyRing,
-    pub(crate) records: Records,
+    pub(crate) records: Arc<Records>,
     pub(crate) placement: Placement,
     pub(crate) registry: Registry,
     pub(crate) joins: Joins,
     /// The same for network tests.
     pub(crate) diagnostics: Joins,
     pub(crate) metrics: Metrics,
-    pub(crate) rtc: RtcConfig,
+    pub(crate) turn: Turn,
+    /// For who is not in privacy mode.
+    pub(crate) ice_transport_policy: IceTransportPolicy,
     pub(crate) sfu_endpoint: Option<String>,
 }
 
@@ -67,7 +70,7 @@ impl Control {
     ) -> anyhow::Result<Self> {
         let listener = listen("listen", config.listen).await?;
         let local_addr = listener.local_addr()?;
-        let for_operators = match config.operators_listen {
+        let for_operators = match config.operators.listen {
             Some(address) => Some(listen("operators.listen", address).await?),
             None => None,
         };
@@ -86,20 +89,23 @@ impl Control {
             None => bail!("auth.jwks is not set: it names the JWKS whose keys sign the users' tokens"),
         }
 
+        let turn = Turn::open(&config.turn, config.rtc.ice_servers.clone()).context("turn.secrets_file")?;
         let metrics = Metrics::new();
         metrics.register(&mut scraped);
         let (node, link) = NodeLink::start(media, metrics.link.clone());
         tasks.push(link);
+        let records = Arc::new(Records::in_memory(&config.channels));
         let registry = Registry::default();
         let services = Arc::new(Services {
             keys,
-            records: Records::in_memory(&config.channels),
+            records: records.clone(),
             placement: Placement::single(node.clone()),
             registry: registry.clone(),
             joins: Joins::new(config.joins),
             diagnostics: Joins::new(gateway::diagnostics::RATE),
             metrics: metrics.clone(),
-            rtc: config.rtc.clone(),
+            turn,
+            ice_transport_policy: config.rtc.ice_transport_policy,
             sfu_endpoint: config.sfu_endpoint.clone(),
         });
         let (layer, io) = gateway::socket_io(services);
@@ -111,7 +117,16 @@ impl Control {
         if let Some(listener) = for_operators {
             let sessions = registry.clone();
             let scraped = http::Scraped { registry: scraped, metrics, sessions, io: io.clone() };
-            http.push(http::serve(listener, http::operators(node, scraped), stopped));
+            let mut router = http::health(node, scraped);
+            if let Some(path) = &config.operators.tokens {
+                let audit = config.operators.audit.as_deref();
+                router = router.merge(http::api(Arc::new(http::Api {
+                    records,
+                    tokens: http::Tokens::from_file(path)?,
+                    audit: http::AuditLog::open(audit).context("operators.audit")?,
+                })));
+            }
+            http.push(http::serve(listener, router, stopped));
         }
         tracing::info!(address = %local_addr, operators = ?operators_addr, "listening");
         Ok(Self { local_addr, operators_addr, io, registry, stop_http, http, tasks })

@@ -19,7 +19,9 @@ mod placement;
 mod policy;
 mod records;
 mod session;
+pub mod turn;
 
 pub use config::Config;
 pub use control::Control;
+pub use http::{Scope as OperatorScope, entry as operator_token_entry};
 pub use policy::join_history::JoinLimits;

@@ -6,7 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use prometheus_client::registry::Registry;
 use railgun_control::auth::{Claims, LocalKey};
 use railgun_control::media_client::media_channel;
-use railgun_control::{Config, Control, certs};
+use railgun_control::turn::{Turn, coturn};
+use railgun_control::{Config, Control, OperatorScope, certs, operator_token_entry};
 use railgun_shared::ids::UserId;
 use railgun_shared::plan::Tier;
 use railgun_shared::settings::Sources;
@@ -34,6 +35,20 @@ enum Command {
     Token(Token),
     /// Make certificates for trials, for the link between the planes.
     Certs(Certs),
+    /// Write the configuration of a TURN relay (coturn) for these media nodes.
+    TurnConfig(coturn::CoturnOptions),
+    /// Make a token for the operators' API, and the entry to put into its file.
+    OperatorToken(OperatorToken),
+}
+
+#[derive(Args)]
+struct OperatorToken {
+    /// Who or what uses it; the audit log shows it.
+    #[arg(long)]
+    name: String,
+    /// What it is good for, such as bans:write; as often as needed.
+    #[arg(long = "scope", required = true)]
+    scopes: Vec<OperatorScope>,
 }
 
 /// Every flag is also a key of the file and a variable of the environment; the flag wins.
@@ -51,6 +66,9 @@ struct Serve {
     /// Address and port of /healthz, /readyz and /metrics, or off [default: 127.0.0.1:8081]
     #[arg(long)]
     operators_listen: Option<String>,
+    /// File of the operators' tokens; without it there is no API [see: operator-token]
+    #[arg(long)]
+    operators_tokens: Option<String>,
     /// File or URL of the public keys that users' tokens are signed with.
     #[arg(long)]
     jwks: Option<String>,
@@ -86,6 +104,9 @@ struct Token {
     /// The signing key; made if it is not there, with its JWKS beside it.
     #[arg(long, default_value = "railgun-token.key")]
     key: PathBuf,
+    /// The user connects through relays only.
+    #[arg(long)]
+    privacy_mode: bool,
     #[arg(long)]
     audience: Option<String>,
     #[arg(long)]
@@ -126,9 +147,20 @@ async fn obey(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Serve(serve) => run(serve).await,
         Command::Token(token) => mint(token),
+        Command::OperatorToken(OperatorToken { name, scopes }) => {
+            let token = format!("{:032x}", rand::random::<u128>());
+            eprintln!("# The token, which is shown this once: {token}");
+            print!("{}", operator_token_entry(&name, &token, &scopes));
+            Ok(())
+        }
         Command::Certs(Certs { out, node_san }) => {
             certs::write(&out, &node_san)?;
             println!("made ca.pem, control.pem, control.key, media.pem and media.key in {}", out.display());
+            Ok(())
+        }
+        Command::TurnConfig(options) => {
+            coturn::write(&options)?;
+            println!("wrote {}", options.out.display());
             Ok(())
         }
     }
@@ -139,6 +171,7 @@ async fn run(serve: Serve) -> anyhow::Result<()> {
     let config = load(serve)?;
     let channel = media_channel(&config.media)?;
     if check_only {
+        Turn::open(&config.turn, Vec::new()).context("turn.secrets_file")?;
         println!("the configuration is good");
         return Ok(());
     }
@@ -158,6 +191,7 @@ fn load(serve: Serve) -> anyhow::Result<Config> {
     let flags = [
         ("listen", serve.listen),
         ("operators.listen", serve.operators_listen),
+        ("operators.tokens", serve.operators_tokens),
         ("auth.jwks", serve.jwks),
         ("media.url", serve.media_url),
         ("media.ca", serve.media_ca),
@@ -198,7 +232,7 @@ fn mint(token: Token) -> anyhow::Result<()> {
         pro_until: None,
         name: token.name,
         region: None,
-        privacy_mode: false,
+        privacy_mode: token.privacy_mode,
     };
     println!("{}", key.mint(&claims)?);
     Ok(())

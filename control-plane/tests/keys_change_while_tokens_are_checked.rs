@@ -122,15 +122,10 @@ async fn at_an_url_that_is_fetched_again() {
 #[test]
 fn a_file_that_is_not_there_is_told_at_the_start() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let config = railgun_control::Config {
-        listen: "127.0.0.1:0".parse().unwrap(),
-        operators_listen: None,
-        auth: railgun_control::config::AuthConfig {
-            jwks: Some(JwksSource::File("/nowhere/jwks.json".into())),
-            ..Default::default()
-        },
-        ..railgun_control::Config::default()
-    };
+    let mut config = railgun_control::Config::default();
+    config.listen = "127.0.0.1:0".parse().unwrap();
+    config.operators.listen = None;
+    config.auth.jwks = Some(JwksSource::File("/nowhere/jwks.json".into()));
     let started = runtime.block_on(async {
         let node = tonic::transport::Endpoint::from_static("http://127.0.0.1:1").connect_lazy();
         railgun_control::Control::start(config, node, false, prometheus_client::registry::Registry::default())

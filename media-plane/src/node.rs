@@ -59,6 +59,7 @@ impl Node {
         let mut gauges = Vec::with_capacity(config.workers);
         let mut media_addresses = Vec::with_capacity(config.workers);
         let mut port_min = config.rtc.port_min;
+        let relays = Arc::new(config.rtc.relays.clone());
         for index in 0..config.workers {
             let socket = RtcSocket::bind(config.listen_ip(), port_min..=config.rtc.port_max)
                 .with_context(|| format!("media worker {} of {}", index + 1, config.workers))?;
@@ -69,6 +70,7 @@ impl Node {
                 candidates: candidates(&config, port),
                 certificate: certificate.clone(),
                 dtls_version: config.dtls_version,
+                relays: relays.clone(),
                 seed: rand::random(),
                 started: (Instant::now(), SystemTime::now()),
             };

@@ -13,3 +13,4 @@ pub mod ortc;
 pub mod signal;
 pub mod media_rpc;
 pub mod settings;
+pub mod directory;

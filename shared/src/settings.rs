@@ -4,6 +4,10 @@
 //! A setting comes from a flag, else from the environment (`RAILGUN_` and the key in capitals, dots
 //! as underscores: `media.url` is `RAILGUN_MEDIA_URL`), else from the TOML file, else it is not set.
 
+mod etcd;
+
+pub use etcd::EtcdSettings;
+
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Says in one plain sentence which tool is missing and how to install it.
-# Usage: check-tools.sh TOOL...   where TOOL is cargo, node, npm or cc.
+# Usage: check-tools.sh TOOL...   where TOOL is cargo, cc, etcd, haproxy, node, npm or protoc.
 set -euo pipefail
 
 RUST_OLDEST=1.94
@@ -41,6 +41,16 @@ check_npm() {
 check_cc() {
   command -v cc >/dev/null || complain "A C compiler is missing; install it with: sudo apt-get install -y build-essential"
 }
+
+# A tool of a Debian package: check_package TOOL PACKAGE
+check_package() {
+  PATH="$PATH:/usr/sbin" command -v "$1" >/dev/null ||
+    complain "$1 is missing; install it with: sudo apt-get install -y --no-install-recommends $2"
+}
+
+check_etcd() { check_package etcd etcd-server; }
+check_haproxy() { check_package haproxy haproxy; }
+check_protoc() { check_package protoc protobuf-compiler; }
 
 for tool in "$@"; do
   "check_$tool"

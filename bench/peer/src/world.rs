@@ -3,6 +3,7 @@
 use crate::parameters::{Offer, capabilities};
 use crate::peer::Peer;
 use railgun_media_core::transport::dtls::{Certificate, DtlsVersion};
+use railgun_media_core::transport::ice_lite::Relays;
 use railgun_media_core::{Datagram, Engine, EngineConfig, Notice};
 use railgun_shared::ids::{ChannelId, ProducerId, SessionId, UserId};
 use railgun_shared::media_rpc::{
@@ -12,11 +13,14 @@ use railgun_shared::plan::{Permissions, RoomLimits, Tier};
 use railgun_shared::signal::ErrorBody;
 use railgun_shared::transport_parameters::{IceCandidate, TransportDirection};
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 /// Where the engine says it listens.
 pub const NODE: ([u8; 4], u16) = ([127, 0, 0, 1], 40_000);
+/// The only TURN relay that the engine knows, and a port of its.
+pub const RELAY: ([u8; 4], u16) = ([203, 0, 113, 1], 50_000);
 
 #[derive(Debug)]
 pub struct World {
@@ -40,10 +44,13 @@ pub struct Sent {
 impl World {
     pub fn new(seed: u8) -> Self {
         let now = Instant::now();
+        let relay = IpAddr::from(RELAY.0).to_string().parse().expect("an address");
+        let relays = Relays::new(vec![relay]);
         let config = EngineConfig {
             candidates: vec![IceCandidate::udp_host(NODE.0.into(), NODE.1, 0)],
             certificate: Certificate::generate().expect("a certificate"),
             dtls_version: DtlsVersion::Dtls12,
+            relays: relays.map(Arc::new).expect("one relay"),
             seed: [seed; 32],
             started: (now, UNIX_EPOCH + Duration::from_secs(1_800_000_000)),
         };

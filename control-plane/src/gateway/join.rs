@@ -5,12 +5,13 @@
 //! Joining the channel one is in answers its present state; joining another leaves the first.
 
 use super::diagnostics;
-use super::turn::{self, Issued};
+use super::turn;
 use super::unexpected;
 use crate::clock::{unix_millis, unix_seconds};
 use crate::media_client::{NodeLink, NodeState};
 use crate::policy::admission;
 use crate::session::{Answer, Possessions, ResumeToken, Seat, Session};
+use crate::turn::Issued;
 use railgun_shared::ids::ChannelId;
 use railgun_shared::media_rpc::{Address, Command, JoinRequest, LeaveReason, Reply, RoomSnapshot};
 use railgun_shared::plan::RoomLimits;
@@ -152,7 +153,7 @@ fn joined(session: &Session, node: &NodeLink, snapshot: RoomSnapshot) -> Result<
     let Issued { ice_servers, expires_at } = turn::issue(session);
     let ice_transport_policy = match session.identity.privacy_mode {
         true => IceTransportPolicy::Relay,
-        false => services.rtc.ice_transport_policy,
+        false => services.ice_transport_policy,
     };
     Ok(ServerEvent::Joined {
         channel_id: seat.channel.clone(),

@@ -16,6 +16,7 @@ mod resume;
 mod room_event;
 mod socket_io;
 mod state_update;
+mod stats;
 mod transport;
 mod turn;
 mod video_slot;
@@ -77,6 +78,14 @@ pub(crate) async fn handle(session: &mut Session, event: ClientEvent) -> Result<
         ClientEvent::SetPreferredLayers { consumer_id, layers } => {
             let consumer = session.own_consumer(consumer_id)?;
             consume::set_preferred_layers(session, consumer, layers).await
+        }
+        ClientEvent::SetPriority { consumer_id, priority } => {
+            let consumer = session.own_consumer(consumer_id)?;
+            consume::set_priority(session, consumer, priority).await
+        }
+        ClientEvent::GetStats { transport_id } => {
+            let transport = transport_id.map(|id| session.own_transport(id)).transpose()?;
+            stats::get_stats(session, transport).await
         }
         ClientEvent::RequestKeyFrame { consumer_id } => {
             let consumer = session.own_consumer(consumer_id)?;

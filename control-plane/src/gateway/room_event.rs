@@ -60,6 +60,9 @@ pub(crate) fn room_event(event: RoomEvent, now: SystemTime) -> Option<ServerEven
         Event::ConsumerLayers { consumer, layers } => {
             ServerEvent::ConsumerLayers { consumer_id: consumer, layers }
         }
+        Event::ProducerLayers { producer, max_spatial } => {
+            ServerEvent::ProducerLayers { producer_id: producer, max_spatial_layer: max_spatial }
+        }
         Event::TransportState { transport, ice, dtls } => {
             ServerEvent::TransportState { transport_id: transport, ice, dtls }
         }

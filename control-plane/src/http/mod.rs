@@ -6,7 +6,8 @@ mod page;
 mod serve;
 
 pub(crate) use dev_token::DevTokens;
-pub(crate) use operators::{Scraped, operators};
+pub(crate) use operators::{Api, AuditLog, Scraped, Tokens, api, health};
+pub use operators::{Scope, entry};
 pub(crate) use serve::serve;
 
 use crate::gateway::anonymous::{Anonymous, bound};

@@ -5,15 +5,49 @@ use railgun_shared::ids::{ChannelId, UserId};
 use railgun_shared::plan::RoomLimits;
 use railgun_shared::signal::{ErrorBody, ErrorCode};
 
-/// How much the channel's room takes, if this user may join it at `now` (Unix seconds).
+/// How much the channel's room takes, if this user may join it at `now` (Unix seconds). A channel
+/// that is closed to the user does not exist for the user.
 pub(crate) fn admit(
     view: &View,
-    _user: &UserId,
+    user: &UserId,
     channel: &ChannelId,
-    _now: u64,
+    now: u64,
 ) -> Result<RoomLimits, ErrorBody> {
-    match view.channel(channel) {
-        Some(record) => Ok(RoomLimits::of(record.tier)),
-        None => Err(ErrorBody::new(ErrorCode::ChannelNotFound, "there is no such channel")),
+    let record = view.channel(channel).filter(|record| record.admits(user));
+    let Some(record) = record else {
+        return Err(ErrorBody::new(ErrorCode::ChannelNotFound, "there is no such channel"));
+    };
+    if let Some(ban) = view.ban(user, channel, now) {
+        let banned = ErrorBody::new(ErrorCode::PermissionDenied, "banned from this channel");
+        return Err(match ban.until {
+            Some(until) => banned.with("until", until),
+            None => banned,
+        });
+    }
+    Ok(RoomLimits::of(record.tier))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::records::{BanRecord, BanScope, ChannelKind, ChannelRecord, Record, RecordKey};
+    use railgun_shared::plan::Tier;
+
+    #[test]
+    fn a_closed_channel_does_not_exist_and_a_banned_user_is_denied() {
+        let (ada, eve) = (UserId::new("ada").unwrap(), UserId::new("eve").unwrap());
+        let (dm, lobby) = (ChannelId::new("dm").unwrap(), ChannelId::new("lobby").unwrap());
+        let mut view = View::new(Some(Tier::Pro));
+        let closed = ChannelRecord { kind: ChannelKind::Dm, tier: Tier::Free, members: vec![ada.clone()] };
+        view.put(RecordKey::Channel(dm.clone()), Record::Channel(closed));
+        let ban = BanRecord { reason: None, until: Some(50) };
+        view.put(RecordKey::Ban(BanScope::Everywhere, eve.clone()), Record::Ban(ban));
+
+        assert_eq!(admit(&view, &ada, &dm, 1), Ok(RoomLimits::of(Tier::Free)));
+        // Whoever is banned learns no more of a closed channel than anybody else.
+        assert_eq!(admit(&view, &eve, &dm, 1).unwrap_err().code, ErrorCode::ChannelNotFound);
+        let denied = admit(&view, &eve, &lobby, 1).unwrap_err();
+        assert_eq!((denied.code, &denied.details["until"]), (ErrorCode::PermissionDenied, &50.into()));
+        assert_eq!(admit(&view, &eve, &lobby, 50), Ok(RoomLimits::of(Tier::Pro)));
     }
 }

@@ -105,6 +105,8 @@ impl Possessions {
             | Reply::ConsumerPaused { .. }
             | Reply::ConsumerResumed { .. }
             | Reply::PreferredLayersSet { .. }
+            | Reply::PrioritySet { .. }
+            | Reply::Stats(_)
             | Reply::KeyFrameRequested { .. }
             | Reply::StateUpdated(_) => {}
         }

@@ -41,7 +41,7 @@ impl Harness {
     async fn start_at(node: FakeNode, configure: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::standalone();
         config.listen = "127.0.0.1:0".parse().unwrap();
-        config.operators_listen = Some(config.listen);
+        config.operators.listen = Some(config.listen);
         configure(&mut config);
         let channel = Endpoint::from_shared(format!("http://{}", node.address)).unwrap().connect_lazy();
         let control = Control::start(config, channel, true, Registry::default()).await.unwrap();

@@ -185,6 +185,10 @@ impl FakeNode {
             Command::SetPreferredLayers { consumer, layers, .. } => {
                 Reply::PreferredLayersSet { consumer: *consumer, layers: *layers }
             }
+            Command::SetPriority { consumer, priority, .. } => {
+                Reply::PrioritySet { consumer: *consumer, priority: *priority }
+            }
+            Command::GetStats { .. } => Reply::Stats(Box::default()),
             Command::RestartIce { transport, .. } => Reply::IceRestarted {
                 transport: *transport,
                 ice_parameters: transport_parameters().ice_parameters,

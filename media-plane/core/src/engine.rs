@@ -7,6 +7,7 @@ use crate::room::consumer::Consumer;
 use crate::room::producer::Producer;
 use crate::send_batch::SendBatch;
 use crate::transport::dtls::{Certificate, DtlsVersion};
+use crate::transport::ice_lite::Relays;
 use crate::transport::webrtc_transport::WebRtcTransport;
 use railgun_shared::ids::ChannelId;
 use railgun_shared::media_rpc::{Reply, RoomEvent};
@@ -17,6 +18,7 @@ use rand_chacha::ChaCha12Rng;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Bytes that may wait for the driver to send them: a full receive burst to a full room.
@@ -38,6 +40,8 @@ pub struct EngineConfig {
     pub candidates: Vec<IceCandidate>,
     pub certificate: Certificate,
     pub dtls_version: DtlsVersion,
+    /// Where sessions in privacy mode may come from.
+    pub relays: Arc<Relays>,
     /// Source of every id, ICE credential, SSRC and sequence start. Secret and new for each engine.
     pub seed: [u8; 32],
     /// The same moment on both clocks: wall time serves sender reports and deadlines alone.
@@ -87,6 +91,8 @@ pub struct Counters {
     pub asked_packets: u64,
     /// ICE checks dropped without an answer.
     pub refused_checks: u64,
+    /// Those of them that came for a session in privacy mode, past the relays.
+    pub unrelayed_checks: u64,
     pub key_frame_requests: u64,
     pub handshakes_done: u64,
     pub handshakes_failed: u64,

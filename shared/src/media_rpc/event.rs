@@ -84,6 +84,11 @@ pub enum Event {
         consumer: ConsumerId,
         layers: Option<ConsumerLayers>,
     },
+    /// The highest spatial layer that anyone receives or wants of a video; none: nobody.
+    ProducerLayers {
+        producer: ProducerId,
+        max_spatial: Option<u8>,
+    },
     TransportState {
         transport: TransportId,
         ice: IceState,

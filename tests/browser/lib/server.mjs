@@ -61,10 +61,22 @@ const ANY_JOINS = { RAILGUN_JOINS_PER_MINUTE: "0", RAILGUN_JOINS_COOLDOWN: "0" }
 
 class Standalone extends Server {
   async ready() {
-    const port = await freePort();
-    this.url = `http://127.0.0.1:${port}`;
-    const flags = ["--listen", `127.0.0.1:${port}`, "--operators-listen", "off"];
-    await this.startProgram("railgun", flags, ANY_JOINS, this.url);
+    this.port = await freePort();
+    this.url = `http://127.0.0.1:${this.port}`;
+    await this.#start();
+  }
+
+  /** Ended without a word, and started again where it was. It remembers nothing. */
+  async restart() {
+    const [program] = this.programs.splice(0);
+    program.child.kill("SIGKILL");
+    await program.ended;
+    await this.#start();
+  }
+
+  #start() {
+    const flags = ["--listen", `127.0.0.1:${this.port}`, "--operators-listen", "off"];
+    return this.startProgram("railgun", flags, ANY_JOINS, this.url);
   }
 
   /** A token from the server's own trial key. */

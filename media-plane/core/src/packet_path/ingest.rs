@@ -112,6 +112,7 @@ fn open(
         counters.unauthentic_packets += 1;
         return None;
     };
+    transport.received.count(bytes.len());
     let packet = bytes.get(..len)?;
     let sequence = producer.extensions.transport_cc.and_then(|id| header.extension(packet, id));
     if let Some(sequence) = sequence.and_then(|data| data.first_chunk()) {
@@ -129,6 +130,7 @@ fn open(
         )
     } else {
         let stream = transport.stream_mut(header.ssrc)?;
+        stream.received.count(payload.len());
         stream.on_packet(index, header.timestamp, codec.clock_rate, now);
         let overwhelmed = stream.nacks.as_mut().is_some_and(|nacks| nacks.on_packet(index, now).is_err());
         (index, payload, overwhelmed)
@@ -273,6 +275,7 @@ fn restore(
     };
     let original = transport.streams.iter_mut().find(is_original)?;
     let index = original.srtp.restore(sequence)?;
+    original.repaired += 1;
     if let Some(nacks) = &mut original.nacks {
         nacks.on_retransmission(index);
     }

@@ -18,18 +18,23 @@ impl Engine {
     pub(crate) fn resend(&mut self, key: ConsumerKey, sequences: impl Iterator<Item = u16>, now: Instant) {
         let stamp = Stamp::new(self.ntp(now), now);
         for sequence in sequences {
-            match self.resend_one(key, sequence, stamp) {
-                Some(()) => self.counters.resent_packets += 1,
+            let resent = self.resend_one(key, sequence, stamp);
+            match resent {
+                Some(_) => self.counters.resent_packets += 1,
                 None => self.counters.refused_resends += 1,
+            }
+            if let Some(consumer) = self.consumers.get_mut(key) {
+                consumer.asked.packet(resent);
             }
         }
     }
 
-    fn resend_one(&mut self, key: ConsumerKey, sequence: u16, stamp: Stamp) -> Option<()> {
+    /// How many bytes of payload were sent.
+    fn resend_one(&mut self, key: ConsumerKey, sequence: u16, stamp: Stamp) -> Option<usize> {
         let consumer = self.consumers.get_mut(key).filter(|consumer| !consumer.paused)?;
         let producer = self.producers.get(consumer.producer)?;
         let transport = self.transports.get_mut(consumer.transport)?;
-        let sent = consumer.rtx.as_ref()?.sent.resendable(sequence, stamp.at, transport.round_trip)?;
+        let sent = consumer.rtx.as_ref()?.sent.resendable(sequence, stamp.at, transport.round_trip())?;
         let cached = producer.encoding(sent.encoding)?.cache.get(sent.source, stamp.at)?;
         let mut buffer = [0; MAX_DATAGRAM];
         let len = rtx_payload::write(&mut buffer, sequence_of(sent.index), cached.payload)?;
@@ -64,6 +69,6 @@ impl Engine {
         }
         rtx.next += 1;
         rtx.sent.on_resent(sent.index, stamp.at);
-        Some(())
+        Some(len)
     }
 }

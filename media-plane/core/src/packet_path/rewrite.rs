@@ -146,6 +146,9 @@ pub(crate) fn seal<'a>(
         let (ssrc, payload) = (outgoing.header.ssrc, outgoing.payload);
         keys.outbound.seal_rtp(outgoing.index, ssrc, header.len, payload, out).unwrap_or(0)
     });
+    if written > 0 {
+        transport.sent.count(written);
+    }
     if written > 0 && extensions.transport_cc.is_some() {
         transport.next_transport_cc = transport.next_transport_cc.wrapping_add(1);
     }

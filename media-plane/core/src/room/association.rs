@@ -7,6 +7,7 @@ use crate::feedback::report::REPORT_INTERVAL;
 use crate::packet::stun::{BINDING_SUCCESS_MAX, BindingRequest};
 use crate::srtp::{InboundControl, InboundSession, OutboundControl, OutboundSession, SrtpError};
 use crate::transport::dtls::{DtlsOutput, POLL_BUFFER_LEN, SrtpKeyMaterial};
+use crate::transport::ice_lite::IceDrop;
 use crate::transport::webrtc_transport::Keys;
 use railgun_shared::media_rpc::{Audience, Event};
 use railgun_shared::transport_parameters::{DtlsState, IceState};
@@ -36,6 +37,9 @@ impl Engine {
         let before = transport.ice.previous_ufrag().map(str::to_owned);
         let mut answer = [0; BINDING_SUCCESS_MAX];
         let result = transport.ice.handle_binding(&request, datagram.bytes, source, now, &mut answer);
+        if result == Err(IceDrop::NotRelayed) {
+            self.counters.unrelayed_checks += 1;
+        }
         let len = result.ok()?.len;
         // The first check with a restart's credentials ends those before it.
         if transport.ice.previous_ufrag().is_none()
@@ -153,19 +157,7 @@ impl Engine {
                         self.set_states(key, ice, DtlsState::Connecting);
                     }
                 }
-                DtlsOutput::Connected(material) => match keys(&material) {
-                    Ok(keys) => {
-                        transport.keys = Some(keys);
-                        transport.prove();
-                        self.counters.handshakes_done += 1;
-                        self.set_states(key, ice, DtlsState::Connected);
-                        self.on_connected(key, now);
-                    }
-                    Err(error) => {
-                        tracing::error!(%error, "exported keys were refused");
-                        self.set_states(key, ice, DtlsState::Failed);
-                    }
-                },
+                DtlsOutput::Connected(material) => self.take_keys(key, &material, now),
                 DtlsOutput::Failed(reason) => {
                     tracing::debug!(%reason, "handshake failed");
                     self.counters.handshakes_failed += 1;
@@ -175,6 +167,25 @@ impl Engine {
                     transport.keys = None;
                     self.set_states(key, ice, DtlsState::Closed);
                 }
+            }
+        }
+    }
+
+    /// The handshake is done.
+    pub(crate) fn take_keys(&mut self, key: TransportKey, material: &SrtpKeyMaterial, now: Instant) {
+        let Some(transport) = self.transports.get_mut(key) else { return };
+        let ice = transport.ice_state;
+        match keys(material) {
+            Ok(keys) => {
+                transport.keys = Some(keys);
+                transport.prove();
+                self.counters.handshakes_done += 1;
+                self.set_states(key, ice, DtlsState::Connected);
+                self.on_connected(key, now);
+            }
+            Err(error) => {
+                tracing::error!(%error, "exported keys were refused");
+                self.set_states(key, ice, DtlsState::Failed);
             }
         }
     }

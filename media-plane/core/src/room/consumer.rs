@@ -5,12 +5,16 @@ use crate::codec::vp8::rewriter::Vp8Rewriter;
 use crate::feedback::rtx_budget::RtxBudget;
 use crate::feedback::score::StreamScore;
 use crate::feedback::sent_packets::SentPackets;
+use crate::feedback::traffic::Traffic;
+use crate::packet::rtcp::ReportBlock;
 use crate::packet_path::ingest::Opened;
 use crate::packet_path::select::{Layers, Selection};
 use crate::packet_path::sequence::SequenceMap;
 use crate::room::producer::Producer;
 use railgun_shared::ids::{ConsumerId, SessionId};
 use railgun_shared::rtp_parameters::{RtpParameters, extension_uri};
+use railgun_shared::signal::ConsumerLayers;
+use std::num::NonZeroU8;
 use std::time::Instant;
 
 #[derive(Debug)]
@@ -21,6 +25,12 @@ pub(crate) struct Consumer {
     pub(crate) transport: TransportKey,
     pub(crate) producer: ProducerKey,
     pub(crate) paused: bool,
+    /// Who comes first when the receiver's link does not take all.
+    pub(crate) priority: NonZeroU8,
+    pub(crate) preferred_layers: Option<ConsumerLayers>,
+    pub(crate) asked: Asked,
+    /// The receiver's.
+    pub(crate) last_report: Option<ReportBlock>,
     pub(crate) score: StreamScore,
     pub(crate) told_score: Option<u8>,
     /// The layers that its session was last told of.
@@ -89,11 +99,11 @@ impl RtxStream {
     }
 }
 
-/// For sender reports (RFC 3550 section 6.4.1).
+/// Media, without what was sent again.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sent {
-    pub(crate) packets: u32,
-    pub(crate) octets: u32,
+    /// Payloads, as sender reports count them (RFC 3550 section 6.4.1).
+    pub(crate) traffic: Traffic,
     /// The last packet's timestamp, and when it went out.
     pub(crate) last: Option<(u32, Instant)>,
 }
@@ -101,9 +111,27 @@ pub(crate) struct Sent {
 impl Sent {
     #[inline]
     pub(crate) fn count(&mut self, payload: usize, timestamp: u32, now: Instant) {
-        self.packets = self.packets.wrapping_add(1);
-        self.octets = self.octets.wrapping_add(u32::try_from(payload).unwrap_or(u32::MAX));
+        self.traffic.count(payload);
         self.last = Some((timestamp, now));
+    }
+}
+
+/// What the receiver asked for besides media.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Asked {
+    pub(crate) key_frames: u64,
+    /// Each time counted.
+    pub(crate) packets: u64,
+    pub(crate) resent: Traffic,
+}
+
+impl Asked {
+    /// A packet was asked for and sent again, with so many bytes of payload, or refused.
+    pub(crate) fn packet(&mut self, resent: Option<usize>) {
+        self.packets += 1;
+        if let Some(bytes) = resent {
+            self.resent.count(bytes);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Consumers: created, paused, resumed, closed.
 
-use super::consumer::{Consumer, ConsumerExtensions, RtxStream, Sent};
+use super::consumer::{Asked, Consumer, ConsumerExtensions, RtxStream, Sent};
 use super::refusal;
 use crate::arena::{ConsumerKey, ProducerKey, RoomKey, TransportKey};
 use crate::codec::vp8::rewriter::Vp8Rewriter;
@@ -15,6 +15,7 @@ use railgun_shared::ortc::{self, ConsumerStream};
 use railgun_shared::rtp_parameters::{MediaKind, RtpCapabilities};
 use railgun_shared::signal::{ConsumerLayers, ErrorBody};
 use railgun_shared::transport_parameters::TransportDirection;
+use std::num::NonZeroU8;
 use std::time::Instant;
 
 impl Engine {
@@ -56,6 +57,10 @@ impl Engine {
             transport,
             producer: producer_key,
             paused: is_video,
+            priority: NonZeroU8::MIN,
+            preferred_layers: None,
+            asked: Asked::default(),
+            last_report: None,
             score: StreamScore::new(kind, !is_video),
             told_score: None,
             told_layers: None,
@@ -186,7 +191,9 @@ impl Engine {
             && consumer.paused
         {
             consumer.paused = false;
+            let producer = consumer.producer;
             self.want_key_frame_for(key, now);
+            self.follow_demand(producer, now);
         }
         Ok(Reply::ConsumerResumed { consumer: id })
     }
@@ -206,8 +213,24 @@ impl Engine {
             spatial: layers.spatial_layer,
             temporal: layers.temporal_layer.unwrap_or(u8::MAX),
         });
+        consumer.preferred_layers = Some(layers);
+        let producer = consumer.producer;
         self.follow_layers_of(key, now);
+        self.follow_demand(producer, now);
         Ok(Reply::PreferredLayersSet { consumer: id, layers })
+    }
+
+    pub(super) fn set_priority(
+        &mut self,
+        room: RoomKey,
+        session: SessionId,
+        id: ConsumerId,
+        priority: NonZeroU8,
+    ) -> Result<Reply, ErrorBody> {
+        let key = self.owned_consumer(room, session, id)?;
+        let Some(consumer) = self.consumers.get_mut(key) else { return Err(refusal::not_found()) };
+        consumer.priority = priority;
+        Ok(Reply::PrioritySet { consumer: id, priority })
     }
 
     pub(super) fn request_key_frame(
@@ -218,6 +241,9 @@ impl Engine {
         now: Instant,
     ) -> Result<Reply, ErrorBody> {
         let key = self.owned_consumer(room, session, id)?;
+        if let Some(consumer) = self.consumers.get_mut(key) {
+            consumer.asked.key_frames += 1;
+        }
         self.want_key_frame_for(key, now);
         Ok(Reply::KeyFrameRequested { consumer: id })
     }

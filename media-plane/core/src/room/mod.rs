@@ -12,6 +12,8 @@ pub(crate) mod transports;
 pub(crate) mod association;
 pub(crate) mod producing;
 pub(crate) mod consuming;
+pub(crate) mod demand;
+mod stats;
 pub(crate) mod refusal;
 
 use crate::arena::{ConsumerKey, ProducerKey, RoomKey, TransportKey};
@@ -111,6 +113,10 @@ impl Engine {
             Command::SetPreferredLayers { consumer, layers, .. } => {
                 self.set_preferred_layers(room, session, consumer, layers, now)
             }
+            Command::SetPriority { consumer, priority, .. } => {
+                self.set_priority(room, session, consumer, priority)
+            }
+            Command::GetStats { transport, .. } => self.get_stats(room, session, transport, now),
             Command::RequestKeyFrame { consumer, .. } => self.request_key_frame(room, session, consumer, now),
             Command::UpdateState { update, .. } => self.update_state(room, session, update),
             Command::Resume(_)

@@ -6,6 +6,7 @@ use crate::codec::dependency_descriptor::StructureCache;
 use crate::codec::vp9::SpatialPrediction;
 use crate::feedback::key_frame_request::KeyFrameRequests;
 use crate::feedback::rtx_cache::RtxCache;
+use crate::room::demand::Demand;
 use crate::transport::webrtc_transport::Place;
 use railgun_shared::ids::{ProducerId, SessionId};
 use railgun_shared::ortc::{EncodingMapping, ProducerMapping};
@@ -28,6 +29,7 @@ pub(crate) struct Producer {
     pub(crate) paused: bool,
     /// The score that its session was last told of.
     pub(crate) told_score: Option<u8>,
+    pub(crate) demand: Demand,
     pub(crate) stream_type: StreamType,
     /// What any consumer's parameters are made from.
     pub(crate) consumable: RtpParameters,
@@ -52,6 +54,8 @@ pub(crate) struct Encoding {
     pub(crate) last_packet: Option<Instant>,
     /// How its spatial layers depend on each other, if it has several.
     pub(crate) prediction: SpatialPrediction,
+    /// As declared, inside this encoding.
+    spatial_layers: u8,
     /// It declared layers inside, or was seen to have some; without, there is nothing to choose.
     pub(crate) is_layered: bool,
     /// The highest temporal layer that was ever seen.
@@ -83,6 +87,7 @@ impl Encoding {
                 true => SpatialPrediction::KeyPictures,
                 false => SpatialPrediction::EveryPicture,
             },
+            spatial_layers: mapping.scalability.spatial_layers,
             is_layered: mapping.scalability.is_layered(),
             highest_temporal: 0,
             spatial_seen: [None; SPATIAL_LAYERS_MAX],
@@ -130,6 +135,14 @@ impl Producer {
     pub(crate) fn place(&self, key: ProducerKey, encoding: u8, is_rtx: bool) -> Place {
         let is_video = self.kind == MediaKind::Video;
         Place { producer: key, encoding, is_rtx, is_video, answers_nacks: self.answers_nacks }
+    }
+
+    /// How many spatial layers a consumer may choose from.
+    pub(crate) fn spatial_layers(&self) -> u8 {
+        match self.stream_type {
+            StreamType::Svc => self.encodings.first().map_or(1, |encoding| encoding.spatial_layers),
+            _ => u8::try_from(self.encodings.len()).unwrap_or(u8::MAX),
+        }
     }
 
     /// The place of the encoding with this RID.

@@ -1,5 +1,6 @@
 //! Producers: created, paused, resumed, closed.
 
+use super::demand::Demand;
 use super::producer::{Encoding, ExtensionIds, PayloadTypes, Producer};
 use super::{membership, refusal};
 use crate::arena::{ProducerKey, RoomKey, TransportKey};
@@ -37,7 +38,7 @@ impl Engine {
         self.claim_streams(transport, parameters.mid.as_deref(), &encodings)?;
         let id = ProducerId::from_bits(self.random_bits());
         let cname = self.cname_of(transport, parameters);
-        let producer = Producer {
+        let mut producer = Producer {
             id,
             kind,
             source,
@@ -45,6 +46,7 @@ impl Engine {
             transport,
             paused: false,
             told_score: None,
+            demand: Demand::all(0),
             stream_type: mapping.stream_type,
             consumable: ortc::consumable_parameters(kind, parameters, &router, &mapping),
             cname,
@@ -55,6 +57,7 @@ impl Engine {
             encodings,
             consumers: Vec::new(),
         };
+        producer.demand = Demand::all(producer.spatial_layers());
         let key = self.producers.insert(producer);
         if let (Some(transport), Some(producer)) =
             (self.transports.get_mut(transport), self.producers.get(key))

@@ -34,7 +34,9 @@ impl Engine {
         session: SessionId,
         direction: TransportDirection,
     ) -> Result<Reply, ErrorBody> {
-        if let Some(key) = self.session(room, session)?.transport(direction)
+        let seat = self.session(room, session)?;
+        let relay_only = seat.grant.relay_only;
+        if let Some(key) = seat.transport(direction)
             && let Some(transport) = self.transports.get(key)
         {
             if transport.connect.is_none() {
@@ -46,7 +48,10 @@ impl Engine {
             self.remove_transport(key);
         }
         let id = TransportId::from_bits(self.random_bits());
-        let ice = IceLite::new(self.rng());
+        let mut ice = IceLite::new(self.rng());
+        if relay_only {
+            ice.accept_only(self.config.relays.clone());
+        }
         let birth = Birth {
             id,
             room,
@@ -199,6 +204,7 @@ mod tests {
             candidates: Vec::new(),
             certificate: Certificate::generate().unwrap(),
             dtls_version: DtlsVersion::Dtls12,
+            relays: Default::default(),
             seed: [5; 32],
             started: (now, UNIX_EPOCH),
         });

@@ -5,9 +5,11 @@
 //! latest nomination wins.
 
 mod credentials;
+mod relays;
 mod tuples;
 
 pub use credentials::{CREDENTIAL_LEN, IceCredentials};
+pub use relays::{Network, NotANetwork, RELAYS_MAX, Relays};
 pub use tuples::{TUPLES_MAX, Tuple};
 
 use crate::packet::stun::{BINDING_SUCCESS_MAX, BindingRequest, write_binding_success};
@@ -16,6 +18,7 @@ use railgun_shared::transport_parameters::IceState;
 use rand::Rng;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 use thiserror::Error;
 use tuples::Tuples;
@@ -35,6 +38,8 @@ pub enum IceDrop {
     NotControlling,
     #[error("transaction id seen from another address, or long ago")]
     Replayed,
+    #[error("a session in privacy mode, and not from a relay")]
+    NotRelayed,
 }
 
 /// The answer to a valid check and what the check changed.
@@ -52,6 +57,8 @@ pub struct IceLite {
     current: IceCredentials,
     /// Those in use before a restart, until the peer shows that it has the current ones.
     previous: Option<IceCredentials>,
+    /// Set for a session in privacy mode: the only addresses that checks are taken from.
+    relays: Option<Arc<Relays>>,
     tuples: Tuples,
     selected: Option<SocketAddr>,
     is_nominated: bool,
@@ -64,12 +71,19 @@ impl IceLite {
         Self {
             current: IceCredentials::generate(rng),
             previous: None,
+            relays: None,
             tuples: Tuples::default(),
             selected: None,
             is_nominated: false,
             is_lost: false,
             transactions: VecDeque::new(),
         }
+    }
+
+    /// Takes checks from these addresses only, so that the peer's own address is never answered,
+    /// sent to, or learnt. For a session in privacy mode, before its first check.
+    pub fn accept_only(&mut self, relays: Arc<Relays>) {
+        self.relays = Some(relays);
     }
 
     /// What to tell the peer.
@@ -100,6 +114,9 @@ impl IceLite {
         now: Instant,
         out: &mut [u8; BINDING_SUCCESS_MAX],
     ) -> Result<IceAnswer, IceDrop> {
+        if self.relays.as_ref().is_some_and(|relays| !relays.contains(source.ip())) {
+            return Err(IceDrop::NotRelayed);
+        }
         let credentials = self.credentials_of(request.local_ufrag()).ok_or(IceDrop::WrongUfrag)?;
         if !request.verify_integrity(datagram, &credentials.key) {
             return Err(IceDrop::WrongIntegrity);

@@ -7,6 +7,7 @@ use crate::arena::{ConsumerKey, ProducerKey, RoomKey};
 use crate::feedback::nack_generator::NackGenerator;
 use crate::feedback::reception::Reception;
 use crate::feedback::score::StreamScore;
+use crate::feedback::traffic::Traffic;
 use crate::feedback::transport_cc::TransportCcRecorder;
 use crate::packet::rtcp::ReportBlock;
 use crate::room::producer::Producer;
@@ -50,8 +51,11 @@ pub(crate) struct WebRtcTransport {
     pub(crate) streams: Vec<Stream>,
     /// When the client's packets arrived, for its congestion control.
     pub(crate) arrivals: TransportCcRecorder,
-    /// Measured from the client's reports on what it was sent, or ours on what it sends.
-    pub(crate) round_trip: Duration,
+    /// RTP and RTCP, whole datagrams.
+    pub(crate) received: Traffic,
+    pub(crate) sent: Traffic,
+    /// Measured from the client's reports on what it was sent.
+    pub(crate) round_trip: Option<Duration>,
     pub(crate) producers: Vec<ProducerKey>,
     pub(crate) consumers: Vec<ConsumerKey>,
     /// Of the client: that of all its producers here.
@@ -88,6 +92,13 @@ pub(crate) struct Stream {
     pub(crate) srtp: InboundStream,
     pub(crate) reception: Reception,
     pub(crate) score: StreamScore,
+    /// Payloads of what came the first time.
+    pub(crate) received: Traffic,
+    /// Ours.
+    pub(crate) last_report: Option<ReportBlock>,
+    /// Packets asked for again, each time counted, and those that came by retransmission.
+    pub(crate) nacked: u64,
+    pub(crate) repaired: u64,
     clock_rate: u32,
     /// None if nothing is asked for again.
     pub(crate) nacks: Option<NackGenerator>,
@@ -106,6 +117,10 @@ impl Stream {
             srtp,
             reception: Reception::default(),
             score: StreamScore::new(kind, !place.is_video),
+            received: Traffic::default(),
+            last_report: None,
+            nacked: 0,
+            repaired: 0,
             clock_rate: 0,
             nacks: asks.then(generator),
         }
@@ -125,7 +140,13 @@ impl Stream {
     pub(crate) fn report(&mut self, now: Instant) -> Option<ReportBlock> {
         let block = self.reception.report(self.ssrc, now)?;
         self.score.on_report(&block, self.clock_rate);
+        self.last_report = Some(block);
         Some(block)
+    }
+
+    /// In Hz, as its payload type says; 0 before the first packet.
+    pub(crate) fn clock_rate(&self) -> u32 {
+        self.clock_rate
     }
 }
 
@@ -168,7 +189,9 @@ impl WebRtcTransport {
             addresses: Vec::new(),
             streams: Vec::new(),
             arrivals: TransportCcRecorder::default(),
-            round_trip: ROUND_TRIP_UNKNOWN,
+            received: Traffic::default(),
+            sent: Traffic::default(),
+            round_trip: None,
             producers: Vec::new(),
             consumers: Vec::new(),
             cname: None,
@@ -189,6 +212,11 @@ impl WebRtcTransport {
     pub(crate) fn is_failed(&self) -> bool {
         matches!(self.dtls_state, DtlsState::Failed | DtlsState::Closed)
             || self.ice_state == IceState::Disconnected
+    }
+
+    /// A round trip as measured, or as one is without knowing better.
+    pub(crate) fn round_trip(&self) -> Duration {
+        self.round_trip.unwrap_or(ROUND_TRIP_UNKNOWN)
     }
 
     #[inline]
@@ -295,7 +323,11 @@ impl WebRtcTransport {
                 return 0;
             }
             let Some(keys) = &mut self.keys else { return 0 };
-            keys.outbound_control.seal_rtcp(out, len).unwrap_or(0)
+            let len = keys.outbound_control.seal_rtcp(out, len).unwrap_or(0);
+            if len > 0 {
+                self.sent.count(len);
+            }
+            len
         });
     }
 }

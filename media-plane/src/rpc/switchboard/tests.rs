@@ -20,6 +20,7 @@ fn spawn_worker(index: usize, outbox: &mpsc::Sender<WorkerNotice>) -> WorkerHand
         candidates: Vec::new(),
         certificate: Certificate::generate().unwrap(),
         dtls_version: DtlsVersion::default(),
+        relays: Default::default(),
         seed: [7; 32],
         started: (Instant::now(), SystemTime::now()),
     };

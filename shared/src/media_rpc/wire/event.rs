@@ -2,7 +2,7 @@
 
 use super::WireError;
 use super::command::{decode_limits, encode_limits, millis};
-use super::field::{decode_layers, encode_layers, from_json, from_word, id, name, to_json, to_word};
+use super::field::{decode_layers, encode_layers, from_json, from_word, id, layer, name, to_json, to_word};
 use super::proto::{self, room_event::Event as Message};
 use crate::ids::{ChannelId, ProducerId, SessionId, UserId};
 use crate::media_rpc::{Audience, Event, RoomEvent};
@@ -75,6 +75,10 @@ fn encode(event: Event) -> Message {
         Event::ConsumerLayers { consumer, layers } => {
             Message::ConsumerLayers(encode_layers(consumer, layers))
         }
+        Event::ProducerLayers { producer, max_spatial } => Message::ProducerLayers(proto::ProducerLayers {
+            producer: producer.to_string(),
+            max_spatial: max_spatial.map(Into::into),
+        }),
         Event::TransportState { transport, ice, dtls } => Message::TransportState(proto::TransportState {
             transport: transport.to_string(),
             ice: to_word(ice),
@@ -181,6 +185,10 @@ fn decode_event(message: Message) -> Result<Event, WireError> {
             let (consumer, layers) = decode_layers(&of)?;
             Event::ConsumerLayers { consumer, layers }
         }
+        Message::ProducerLayers(of) => Event::ProducerLayers {
+            producer: id("producer", &of.producer)?,
+            max_spatial: layer("max_spatial", of.max_spatial)?,
+        },
         Message::TransportState(state) => Event::TransportState {
             transport: id("transport", &state.transport)?,
             ice: from_word("ice", &state.ice)?,

@@ -10,6 +10,7 @@ use super::ingest::Opened;
 use crate::room::producer::Producer;
 use layers::LayerFilter;
 use railgun_shared::rtp_parameters::StreamType;
+use railgun_shared::signal::ConsumerLayers;
 use std::time::Instant;
 use timeline::Timeline;
 
@@ -22,6 +23,12 @@ pub(crate) struct Layers {
 
 impl Layers {
     pub(crate) const ALL: Self = Self { spatial: u8::MAX, temporal: u8::MAX };
+}
+
+impl From<Layers> for ConsumerLayers {
+    fn from(layers: Layers) -> Self {
+        Self { spatial_layer: layers.spatial, temporal_layer: Some(layers.temporal) }
+    }
 }
 
 /// What is forwarded now, and how its timestamps become the consumer's.
@@ -77,6 +84,13 @@ impl Selection {
         let spatial = if producer.stream_type == StreamType::Svc { inside.spatial } else { current };
         let highest = producer.encoding(current)?.highest_temporal;
         Some(Layers { spatial, temporal: inside.temporal.min(highest) })
+    }
+
+    /// The highest spatial layer that it gets or asks for, whether or not that is being sent.
+    pub(crate) fn wanted_spatial(&self, producer: &Producer) -> Option<u8> {
+        let asked = self.preferred.spatial.min(producer.spatial_layers().saturating_sub(1));
+        let got = self.layers(producer).map(|layers| layers.spatial);
+        Some(asked).max(got)
     }
 
     /// The encoding to be at: the highest that is wanted and being sent.

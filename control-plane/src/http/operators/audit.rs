@@ -1,0 +1,66 @@
+//! Who changed what: kept in memory for a while, and in a file if one is configured. It holds user
+//! ids, so it goes to no other log.
+
+use super::error::ApiError;
+use serde::Serialize;
+use std::collections::VecDeque;
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use utoipa::ToSchema;
+
+const ENTRIES_MAX: usize = 1000;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AuditEntry {
+    /// RFC 3339.
+    at: String,
+    /// The name of the token that was used.
+    operator: String,
+    /// Method and path of the request.
+    action: String,
+    /// `ok`, or the code of the refusal.
+    outcome: String,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct AuditLog {
+    entries: Mutex<VecDeque<AuditEntry>>,
+    file: Option<Mutex<File>>,
+}
+
+impl AuditLog {
+    pub(crate) fn open(path: Option<&Path>) -> std::io::Result<Self> {
+        let open = |path| OpenOptions::new().create(true).append(true).open(path).map(Mutex::new);
+        Ok(Self { entries: Mutex::default(), file: path.map(open).transpose()? })
+    }
+
+    pub(crate) fn note(&self, operator: &Arc<str>, action: String, outcome: Result<(), &ApiError>) {
+        let entry = AuditEntry {
+            at: crate::clock::rfc3339(std::time::SystemTime::now()),
+            operator: operator.to_string(),
+            action,
+            outcome: outcome.err().map_or("ok", ApiError::code).into(),
+        };
+        if let (Some(file), Ok(mut line)) = (&self.file, serde_json::to_string(&entry)) {
+            line.push('\n');
+            let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Err(error) = file.write_all(line.as_bytes()) {
+                tracing::error!(%error, "the audit file cannot be written");
+            }
+        }
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        if entries.len() >= ENTRIES_MAX {
+            entries.pop_front();
+        }
+        entries.push_back(entry);
+    }
+
+    /// The last of them, newest first.
+    pub(crate) fn entries(&self, limit: usize) -> Vec<AuditEntry> {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.iter().rev().take(limit).cloned().collect()
+    }
+}

@@ -1,0 +1,105 @@
+//! The operators' listener: whether we are well and what we do, and an API to decide who may do what.
+//! It belongs on an address that only operators reach.
+
+mod access;
+mod audit;
+mod bans;
+mod channels;
+mod error;
+mod health;
+mod path;
+mod users;
+
+pub(crate) use access::Tokens;
+pub use access::{Scope, entry};
+pub(crate) use audit::AuditLog;
+pub(crate) use health::{Scraped, health};
+
+use crate::records::{Record, RecordKey, Records};
+use access::Operator;
+use audit::AuditEntry;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{DefaultBodyLimit, Query, State};
+use axum::http::StatusCode;
+use axum::{Json, Router};
+use error::{ApiError, Refused};
+use path::Page;
+use std::sync::Arc;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{OpenApi as Document, SecurityRequirement};
+use utoipa::{Modify, OpenApi};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+const BODY_BYTES_MAX: usize = 256 * 1024;
+
+/// What the API works with.
+#[derive(Debug)]
+pub(crate) struct Api {
+    pub(crate) records: Arc<Records>,
+    pub(crate) tokens: Tokens,
+    pub(crate) audit: AuditLog,
+}
+
+/// The answer to a write.
+type Changed = Result<StatusCode, ApiError>;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Rail Gun operators' API", description = "Channels, bans and entitlements. Writes are idempotent: the same request again changes nothing and succeeds."),
+    modifiers(&Bearer)
+)]
+struct Described;
+
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, document: &mut Document) {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
+        document.security = Some(vec![SecurityRequirement::new::<_, [&str; 0], &str>("bearer", [])]);
+    }
+}
+
+fn routes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::with_openapi(Described::openapi())
+        .routes(routes!(channels::list))
+        .routes(routes!(channels::get, channels::put, channels::delete))
+        .routes(routes!(bans::get_in_channel, bans::put_in_channel, bans::delete_in_channel))
+        .routes(routes!(bans::get, bans::put, bans::delete))
+        .routes(routes!(users::entitlement, users::put_entitlement, users::delete_entitlement))
+        .routes(routes!(users::revocation, users::put_revocation, users::delete_revocation))
+        .routes(routes!(audit_log))
+}
+
+/// The API, with its description at `/v1/openapi.json`, which needs no token.
+pub(crate) fn api(api: Arc<Api>) -> Router {
+    let (router, document) = routes().split_for_parts();
+    router
+        .route("/v1/openapi.json", axum::routing::get(async move || Json(document)))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .with_state(api)
+}
+
+/// Writes a record, and who did it.
+async fn write(api: &Api, operator: &Operator, key: RecordKey, record: Option<Record>) -> Changed {
+    let verb = if record.is_some() { "PUT" } else { "DELETE" };
+    let action = format!("{verb} {}", key.path());
+    let written = api.records.write(key, record).await.map_err(ApiError::from);
+    api.audit.note(&operator.0.name, action, written.as_ref().map(|()| ()));
+    written.map(|()| StatusCode::NO_CONTENT)
+}
+
+/// Who changed what on this replica since it started, newest first.
+#[utoipa::path(get, path = "/v1/audit", tag = "audit", params(Page),
+    responses((status = 200, body = Vec<AuditEntry>), Refused))]
+async fn audit_log(
+    operator: Operator,
+    State(api): State<Arc<Api>>,
+    page: Result<Query<Page>, QueryRejection>,
+) -> Result<Json<Vec<AuditEntry>>, ApiError> {
+    operator.may(Scope::ReadAudit)?;
+    let Query(page) = page?;
+    Ok(Json(api.audit.entries(page.limit()?)))
+}

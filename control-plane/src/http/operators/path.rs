@@ -1,0 +1,55 @@
+//! What requests name in their path and query.
+
+use super::error::ApiError;
+use railgun_shared::ids::{ChannelId, UserId};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+const PAGE: usize = 100;
+const PAGE_MAX: usize = 1000;
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[allow(dead_code, reason = "documents a parameter of the path")]
+pub(super) struct OfChannel {
+    /// Its name, with `/` escaped.
+    #[param(min_length = 1, max_length = 128)]
+    channel: String,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[allow(dead_code, reason = "documents a parameter of the path")]
+pub(super) struct OfUser {
+    /// The `sub` of the user's tokens, with `/` escaped.
+    #[param(min_length = 1, max_length = 128)]
+    user: String,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Page {
+    /// The last name of the page before.
+    #[param(min_length = 1, max_length = 128)]
+    pub(super) after: Option<String>,
+    /// At most so many; 100 if not given.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<usize>,
+}
+
+impl Page {
+    pub(super) fn limit(&self) -> Result<usize, ApiError> {
+        match self.limit.unwrap_or(PAGE) {
+            limit @ 1..=PAGE_MAX => Ok(limit),
+            _ => Err(ApiError::invalid(format!("limit is from 1 to {PAGE_MAX}"))),
+        }
+    }
+}
+
+pub(super) fn channel_id(text: &str) -> Result<ChannelId, ApiError> {
+    ChannelId::new(text).map_err(|error| ApiError::invalid(format!("the channel is {error}")))
+}
+
+pub(super) fn user_id(text: &str) -> Result<UserId, ApiError> {
+    UserId::new(text).map_err(|error| ApiError::invalid(format!("the user is {error}")))
+}

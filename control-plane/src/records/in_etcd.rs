@@ -1,0 +1,88 @@
+//! Records that etcd holds: what any replica writes, every replica reads.
+
+use super::types::{Record, RecordError, RecordKey};
+use super::{Records, Store, StoreError, View};
+use crate::config::ChannelsConfig;
+use railgun_etcd::{EtcdError, PrefixWatch, Txn, TxnOp, Update};
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+/// How long a write waits to be seen by its own replica, so that who writes reads it afterwards.
+const SEEN_TIMEOUT: Duration = Duration::from_secs(1);
+
+impl From<EtcdError> for StoreError {
+    fn from(error: EtcdError) -> Self {
+        tracing::warn!(%error, "a record could not be written");
+        Self::Unreachable
+    }
+}
+
+impl Records {
+    /// The records below `store`'s prefix, which are followed until the task ends. They are known
+    /// once [`Records::is_complete`] says so.
+    pub(crate) fn in_etcd(
+        config: &ChannelsConfig,
+        store: railgun_etcd::Store,
+    ) -> (Arc<Self>, JoinHandle<()>) {
+        let view = View::new(config.create_on_join.then_some(config.default_tier));
+        let prefix = store.keys().records();
+        let watch = store.watch_prefix(prefix.clone());
+        let records = Arc::new(Self {
+            view: RwLock::new(view),
+            changes: watch::Sender::new(0),
+            complete: watch::Sender::new(false),
+            store: Store::Etcd { store, prefix: prefix.clone() },
+        });
+        let following = tokio::spawn(follow(records.clone(), watch, prefix));
+        (records, following)
+    }
+
+    pub(super) async fn write_to_etcd(
+        &self,
+        store: &railgun_etcd::Store,
+        prefix: &str,
+        key: &RecordKey,
+        record: Option<&Record>,
+    ) -> Result<(), StoreError> {
+        let path = format!("{prefix}{}", key.path());
+        let change = match record {
+            Some(record) => TxnOp::put(path, record.to_json(), None),
+            None => TxnOp::delete(path, None),
+        };
+        store.txn(Txn::new().and_then([change])).await?;
+        let mut changes = self.changes();
+        let seen = changes.wait_for(|_| self.view().record(key).as_ref() == record);
+        if timeout(SEEN_TIMEOUT, seen).await.is_err() {
+            tracing::debug!("a record was written, and its own replica has not seen it yet");
+        }
+        Ok(())
+    }
+}
+
+async fn follow(records: Arc<Records>, mut watch: PrefixWatch, prefix: String) {
+    loop {
+        match watch.next().await {
+            Update::Put(entry) => match read(&prefix, &entry.key, &entry.value) {
+                Ok((key, record)) => records.apply(key, Some(record)),
+                // Somebody wrote past us; what it says cannot be guessed.
+                Err(error) => tracing::warn!(%error, "a record in etcd cannot be read"),
+            },
+            Update::Deleted(key) => {
+                if let Some(Ok(key)) = key.strip_prefix(&prefix).map(RecordKey::parse) {
+                    records.apply(key, None);
+                }
+            }
+            Update::Synced => _ = records.complete.send_replace(true),
+            Update::Lost => tracing::warn!("etcd does not answer: records stay as they were"),
+        }
+    }
+}
+
+fn read(prefix: &str, key: &str, value: &[u8]) -> Result<(RecordKey, Record), RecordError> {
+    let key = RecordKey::parse(key.strip_prefix(prefix).ok_or(RecordError::Key)?)?;
+    let record = Record::from_json(&key, value)?;
+    Ok((key, record))
+}

@@ -1,0 +1,106 @@
+//! The operators' records: channels, bans, entitlements and revocations. Decisions read the view in
+//! memory and never wait; writes go to the store, and come back into the view of every replica.
+
+#[cfg(feature = "etcd")]
+mod in_etcd;
+mod types;
+mod view;
+
+pub(crate) use types::{
+    BanRecord, BanScope, ChannelKind, ChannelRecord, EntitlementRecord, MEMBERS_MAX, REASON_CHARS_MAX,
+    Record, RecordKey, RevocationRecord,
+};
+pub(crate) use view::View;
+
+use crate::config::ChannelsConfig;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use tokio::sync::watch;
+
+/// Records that are kept in memory when there is no other store.
+const RECORDS_MAX: usize = 100_000;
+
+/// Why a record was not written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StoreError {
+    #[error("there are {RECORDS_MAX} records, and no room for another")]
+    Full,
+    #[cfg(feature = "etcd")]
+    #[error("the store of records cannot be reached")]
+    Unreachable,
+}
+
+#[derive(Debug)]
+pub(crate) struct Records {
+    view: RwLock<View>,
+    /// Counts the changes of the view.
+    changes: watch::Sender<u64>,
+    /// Whether the view has held everything that the store has.
+    complete: watch::Sender<bool>,
+    store: Store,
+}
+
+/// Where records live.
+#[derive(Debug)]
+enum Store {
+    /// In the view itself: one replica, and nothing outlives it.
+    Memory,
+    #[cfg(feature = "etcd")]
+    Etcd { store: railgun_etcd::Store, prefix: String },
+}
+
+impl Records {
+    pub(crate) fn in_memory(config: &ChannelsConfig) -> Self {
+        let mut view = View::new(config.create_on_join.then_some(config.default_tier));
+        for (channel, tier) in &config.preset {
+            let record = Record::Channel(ChannelRecord::open(*tier));
+            view.put(RecordKey::Channel(channel.clone()), record);
+        }
+        Self {
+            view: RwLock::new(view),
+            changes: watch::Sender::new(0),
+            complete: watch::Sender::new(true),
+            store: Store::Memory,
+        }
+    }
+
+    /// To read one decision's worth of records. Not to be held over an await.
+    pub(crate) fn view(&self) -> RwLockReadGuard<'_, View> {
+        self.view.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Moves whenever a record changed, so that sessions look again at what concerns them.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Whether everything that was ever written is known; nobody may join before it is.
+    pub(crate) fn is_complete(&self) -> bool {
+        *self.complete.borrow()
+    }
+
+    /// Writes a record, or deletes it. Writing what already is so succeeds and changes nothing.
+    pub(crate) async fn write(&self, key: RecordKey, record: Option<Record>) -> Result<(), StoreError> {
+        match &self.store {
+            Store::Memory => {
+                if record.is_some() && self.view().len() >= RECORDS_MAX {
+                    return Err(StoreError::Full);
+                }
+                self.apply(key, record);
+                Ok(())
+            }
+            #[cfg(feature = "etcd")]
+            Store::Etcd { store, prefix } => self.write_to_etcd(store, prefix, &key, record.as_ref()).await,
+        }
+    }
+
+    /// Takes a change of the store into the view.
+    pub(crate) fn apply(&self, key: RecordKey, record: Option<Record>) {
+        let mut view = self.view.write().unwrap_or_else(PoisonError::into_inner);
+        match record {
+            Some(record) => view.put(key, record),
+            None => view.delete(&key),
+        }
+        drop(view);
+        self.changes.send_modify(|changes| *changes += 1);
+    }
+}

@@ -1,0 +1,245 @@
+//! What operators write down, and the keys it is kept under.
+
+use railgun_shared::ids::{ChannelId, UserId};
+use railgun_shared::plan::Tier;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Users that one channel can list.
+pub(crate) const MEMBERS_MAX: usize = 1000;
+/// A ban's reason, in characters.
+pub(crate) const REASON_CHARS_MAX: usize = 256;
+
+/// A voice channel is open to everyone unless it lists members; a DM is always closed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ChannelKind {
+    #[default]
+    Voice,
+    Dm,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct ChannelRecord {
+    #[serde(default)]
+    pub kind: ChannelKind,
+    /// How large its room is.
+    #[schema(value_type = TierName)]
+    pub tier: Tier,
+    /// Who may join; empty: everyone.
+    #[serde(default)]
+    #[schema(value_type = Vec<Name>, max_items = 1000)]
+    pub members: Vec<UserId>,
+}
+
+impl ChannelRecord {
+    pub(crate) fn open(tier: Tier) -> Self {
+        Self { kind: ChannelKind::Voice, tier, members: Vec::new() }
+    }
+
+    pub(crate) fn admits(&self, user: &UserId) -> bool {
+        let is_open = self.kind == ChannelKind::Voice && self.members.is_empty();
+        is_open || self.members.contains(user)
+    }
+}
+
+/// Keeps a user out of one channel, or out of all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct BanRecord {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 256)]
+    pub reason: Option<String>,
+    /// Unix seconds; none: without end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<u64>,
+}
+
+impl BanRecord {
+    /// `now` in Unix seconds.
+    pub(crate) fn holds(&self, now: u64) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
+}
+
+/// What a user may send, whatever the user's token says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct EntitlementRecord {
+    #[schema(value_type = TierName)]
+    pub tier: Tier,
+    /// Unix seconds; none: without end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pro_until: Option<u64>,
+}
+
+/// Tokens of a user issued before this moment count no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct RevocationRecord {
+    /// Unix seconds.
+    pub before: u64,
+}
+
+/// `free` or `pro`, as [`Tier`] is written.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[allow(dead_code, reason = "documents a type of another crate")]
+enum TierName {
+    Free,
+    Pro,
+}
+
+/// A user, as [`UserId`] is written.
+#[derive(ToSchema)]
+#[schema(min_length = 1, max_length = 128)]
+#[allow(dead_code, reason = "documents a type of another crate")]
+struct Name(String);
+
+/// Where a ban holds.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum BanScope {
+    Everywhere,
+    Channel(ChannelId),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum RecordKey {
+    Channel(ChannelId),
+    Ban(BanScope, UserId),
+    Entitlement(UserId),
+    Revocation(UserId),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Record {
+    Channel(ChannelRecord),
+    Ban(BanRecord),
+    Entitlement(EntitlementRecord),
+    Revocation(RevocationRecord),
+}
+
+/// A record that is not one of ours.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RecordError {
+    #[error("a key of no kind")]
+    Key,
+    #[error("not the JSON of its kind: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+impl RecordKey {
+    /// The key in a store, below the prefix of records. A user's name comes last and stands as it
+    /// is; a channel's before it has its `/`, `%` and `*` escaped.
+    pub(crate) fn path(&self) -> String {
+        match self {
+            Self::Channel(channel) => format!("channel/{channel}"),
+            Self::Ban(BanScope::Everywhere, user) => format!("ban/*/{user}"),
+            Self::Ban(BanScope::Channel(channel), user) => {
+                format!("ban/{}/{user}", escape(channel.as_str()))
+            }
+            Self::Entitlement(user) => format!("entitlement/{user}"),
+            Self::Revocation(user) => format!("revocation/{user}"),
+        }
+    }
+
+    pub(crate) fn parse(path: &str) -> Result<Self, RecordError> {
+        let (kind, rest) = path.split_once('/').ok_or(RecordError::Key)?;
+        let user = |name: &str| UserId::new(name).map_err(|_| RecordError::Key);
+        Ok(match kind {
+            "channel" => Self::Channel(ChannelId::new(rest).map_err(|_| RecordError::Key)?),
+            "entitlement" => Self::Entitlement(user(rest)?),
+            "revocation" => Self::Revocation(user(rest)?),
+            "ban" => match rest.split_once('/').ok_or(RecordError::Key)? {
+                ("*", name) => Self::Ban(BanScope::Everywhere, user(name)?),
+                (channel, name) => {
+                    let channel = ChannelId::new(unescape(channel)).map_err(|_| RecordError::Key)?;
+                    Self::Ban(BanScope::Channel(channel), user(name)?)
+                }
+            },
+            _ => return Err(RecordError::Key),
+        })
+    }
+}
+
+impl Record {
+    pub(crate) fn to_json(&self) -> String {
+        let json = match self {
+            Self::Channel(record) => serde_json::to_string(record),
+            Self::Ban(record) => serde_json::to_string(record),
+            Self::Entitlement(record) => serde_json::to_string(record),
+            Self::Revocation(record) => serde_json::to_string(record),
+        };
+        // Maps with string keys and plain fields: their serialisers cannot fail.
+        json.unwrap_or_default()
+    }
+
+    /// The record that belongs under `key`.
+    pub(crate) fn from_json(key: &RecordKey, json: &[u8]) -> Result<Self, RecordError> {
+        Ok(match key {
+            RecordKey::Channel(_) => Self::Channel(serde_json::from_slice(json)?),
+            RecordKey::Ban(..) => Self::Ban(serde_json::from_slice(json)?),
+            RecordKey::Entitlement(_) => Self::Entitlement(serde_json::from_slice(json)?),
+            RecordKey::Revocation(_) => Self::Revocation(serde_json::from_slice(json)?),
+        })
+    }
+}
+
+fn escape(text: &str) -> String {
+    text.replace('%', "%25").replace('/', "%2F").replace('*', "%2A")
+}
+
+fn unescape(text: &str) -> String {
+    text.replace("%2F", "/").replace("%2A", "*").replace("%25", "%")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(name: &str) -> UserId {
+        UserId::new(name).unwrap()
+    }
+
+    fn channel(name: &str) -> ChannelId {
+        ChannelId::new(name).unwrap()
+    }
+
+    #[test]
+    fn a_key_reads_back_from_its_path_whatever_the_names_hold() {
+        for name in ["a", "a/b", "*", "%2F", "a%25*/", "é /"] {
+            for key in [
+                RecordKey::Channel(channel(name)),
+                RecordKey::Ban(BanScope::Everywhere, user(name)),
+                RecordKey::Ban(BanScope::Channel(channel(name)), user(name)),
+                RecordKey::Entitlement(user(name)),
+                RecordKey::Revocation(user(name)),
+            ] {
+                assert_eq!(RecordKey::parse(&key.path()).unwrap(), key, "{}", key.path());
+            }
+        }
+        for wrong in ["", "channel", "channel/", "ban/a", "ban/a/", "other/a"] {
+            assert!(RecordKey::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_dm_admits_only_whom_it_lists_and_a_voice_channel_everyone_unless_it_lists() {
+        let (ada, bob) = (user("ada"), user("bob"));
+        let dm = ChannelRecord { kind: ChannelKind::Dm, tier: Tier::Free, members: vec![ada.clone()] };
+        assert!(dm.admits(&ada) && !dm.admits(&bob));
+        let voice = ChannelRecord { kind: ChannelKind::Voice, ..dm };
+        assert!(voice.admits(&ada) && !voice.admits(&bob));
+        assert!(ChannelRecord::open(Tier::Pro).admits(&bob));
+        let nobody = ChannelRecord { kind: ChannelKind::Dm, ..ChannelRecord::open(Tier::Pro) };
+        assert!(!nobody.admits(&bob));
+    }
+
+    #[test]
+    fn a_ban_holds_until_its_end() {
+        let ban = BanRecord { reason: None, until: Some(10) };
+        assert!(ban.holds(9) && !ban.holds(10));
+        assert!(BanRecord::default().holds(u64::MAX));
+    }
+}

@@ -1,0 +1,175 @@
+//! The records as one replica knows them: what every decision reads, and nothing else.
+
+use super::types::{
+    BanRecord, BanScope, ChannelRecord, EntitlementRecord, Record, RecordKey, RevocationRecord,
+};
+use railgun_shared::ids::{ChannelId, UserId};
+use railgun_shared::plan::Tier;
+use std::collections::{BTreeMap, HashMap};
+
+#[derive(Debug, Default)]
+pub(crate) struct View {
+    channels: BTreeMap<ChannelId, ChannelRecord>,
+    /// By user, since a session asks for one user's.
+    bans: BTreeMap<UserId, HashMap<BanScope, BanRecord>>,
+    entitlements: BTreeMap<UserId, EntitlementRecord>,
+    revocations: BTreeMap<UserId, RevocationRecord>,
+    /// The tier of a channel that nobody created; none: there is no such channel.
+    created_on_join: Option<Tier>,
+}
+
+impl View {
+    pub(crate) fn new(created_on_join: Option<Tier>) -> Self {
+        Self { created_on_join, ..Self::default() }
+    }
+
+    pub(crate) fn put(&mut self, key: RecordKey, record: Record) {
+        match (key, record) {
+            (RecordKey::Channel(channel), Record::Channel(record)) => {
+                self.channels.insert(channel, record);
+            }
+            (RecordKey::Ban(scope, user), Record::Ban(record)) => {
+                self.bans.entry(user).or_default().insert(scope, record);
+            }
+            (RecordKey::Entitlement(user), Record::Entitlement(record)) => {
+                self.entitlements.insert(user, record);
+            }
+            (RecordKey::Revocation(user), Record::Revocation(record)) => {
+                self.revocations.insert(user, record);
+            }
+            // `Record::from_json` makes the kind that belongs under its key.
+            (_, record) => tracing::error!(?record, "a record under a key of another kind"),
+        }
+    }
+
+    pub(crate) fn delete(&mut self, key: &RecordKey) {
+        match key {
+            RecordKey::Channel(channel) => {
+                self.channels.remove(channel);
+            }
+            RecordKey::Ban(scope, user) => {
+                if let Some(of_user) = self.bans.get_mut(user) {
+                    of_user.remove(scope);
+                    if of_user.is_empty() {
+                        self.bans.remove(user);
+                    }
+                }
+            }
+            RecordKey::Entitlement(user) => {
+                self.entitlements.remove(user);
+            }
+            RecordKey::Revocation(user) => {
+                self.revocations.remove(user);
+            }
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        let bans: usize = self.bans.values().map(HashMap::len).sum();
+        self.channels.len() + bans + self.entitlements.len() + self.revocations.len()
+    }
+
+    /// The channel, or what joining would make of it.
+    pub(crate) fn channel(&self, channel: &ChannelId) -> Option<ChannelRecord> {
+        self.channels.get(channel).cloned().or_else(|| self.created_on_join.map(ChannelRecord::open))
+    }
+
+    /// The channel as somebody wrote it down.
+    pub(crate) fn written_channel(&self, channel: &ChannelId) -> Option<&ChannelRecord> {
+        self.channels.get(channel)
+    }
+
+    /// In the order of their names, after `after`.
+    pub(crate) fn channels(
+        &self,
+        after: Option<&ChannelId>,
+    ) -> impl Iterator<Item = (&ChannelId, &ChannelRecord)> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        self.channels.range::<ChannelId, _>((after.map_or(Unbounded, Excluded), Unbounded))
+    }
+
+    /// What keeps this user out of that channel at `now` (Unix seconds).
+    pub(crate) fn ban(&self, user: &UserId, channel: &ChannelId, now: u64) -> Option<&BanRecord> {
+        let of_user = self.bans.get(user)?;
+        let everywhere = of_user.get(&BanScope::Everywhere).filter(|ban| ban.holds(now));
+        everywhere.or_else(|| of_user.get(&BanScope::Channel(channel.clone())).filter(|ban| ban.holds(now)))
+    }
+
+    pub(crate) fn written_ban(&self, scope: &BanScope, user: &UserId) -> Option<&BanRecord> {
+        self.bans.get(user)?.get(scope)
+    }
+
+    /// The record under any key.
+    #[cfg(feature = "etcd")]
+    pub(crate) fn record(&self, key: &RecordKey) -> Option<Record> {
+        match key {
+            RecordKey::Channel(channel) => self.channels.get(channel).cloned().map(Record::Channel),
+            RecordKey::Ban(scope, user) => self.written_ban(scope, user).cloned().map(Record::Ban),
+            RecordKey::Entitlement(user) => self.entitlement(user).map(Record::Entitlement),
+            RecordKey::Revocation(user) => self.revocation(user).map(Record::Revocation),
+        }
+    }
+
+    pub(crate) fn entitlement(&self, user: &UserId) -> Option<EntitlementRecord> {
+        self.entitlements.get(user).copied()
+    }
+
+    pub(crate) fn revocation(&self, user: &UserId) -> Option<RevocationRecord> {
+        self.revocations.get(user).copied()
+    }
+
+    /// Whether a token of this user, issued at `issued_at`, was revoked.
+    pub(crate) fn is_revoked(&self, user: &UserId, issued_at: u64) -> bool {
+        self.revocations.get(user).is_some_and(|revocation| issued_at < revocation.before)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(name: &str) -> UserId {
+        UserId::new(name).unwrap()
+    }
+
+    fn channel(name: &str) -> ChannelId {
+        ChannelId::new(name).unwrap()
+    }
+
+    #[test]
+    fn a_channel_nobody_created_exists_only_if_joining_creates_it() {
+        let mut closed = View::new(None);
+        let key = RecordKey::Channel(channel("lobby"));
+        closed.put(key.clone(), Record::Channel(ChannelRecord::open(Tier::Free)));
+        assert_eq!(closed.channel(&channel("lobby")).unwrap().tier, Tier::Free);
+        assert_eq!(closed.channel(&channel("other")), None);
+        closed.delete(&key);
+        assert_eq!(closed.channel(&channel("lobby")), None);
+        let open = View::new(Some(Tier::Pro));
+        assert_eq!(open.channel(&channel("other")).unwrap().tier, Tier::Pro);
+    }
+
+    #[test]
+    fn a_ban_holds_in_its_channel_or_everywhere() {
+        let mut view = View::new(None);
+        let ban = || Record::Ban(BanRecord::default());
+        view.put(RecordKey::Ban(BanScope::Channel(channel("a")), user("eve")), ban());
+        assert!(view.ban(&user("eve"), &channel("a"), 1).is_some());
+        assert!(view.ban(&user("eve"), &channel("b"), 1).is_none());
+        assert!(view.ban(&user("ada"), &channel("a"), 1).is_none());
+        view.put(RecordKey::Ban(BanScope::Everywhere, user("eve")), ban());
+        assert!(view.ban(&user("eve"), &channel("b"), 1).is_some());
+        view.delete(&RecordKey::Ban(BanScope::Everywhere, user("eve")));
+        assert!(view.ban(&user("eve"), &channel("b"), 1).is_none());
+        assert_eq!(view.len(), 1);
+    }
+
+    #[test]
+    fn a_token_from_before_the_cut_off_counts_no_more() {
+        let mut view = View::new(None);
+        view.put(RecordKey::Revocation(user("eve")), Record::Revocation(RevocationRecord { before: 100 }));
+        assert!(view.is_revoked(&user("eve"), 99));
+        assert!(!view.is_revoked(&user("eve"), 100));
+        assert!(!view.is_revoked(&user("ada"), 0));
+    }
+}

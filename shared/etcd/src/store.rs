@@ -1,0 +1,312 @@
+//! The connection, and what can be asked of it. Each request has a second.
+
+use crate::watch::PrefixWatch;
+use etcd_client::{
+    Certificate, Client, Compare, CompareOp, ConnectOptions, Error, GetOptions, Identity, KeyValue,
+    PutOptions, TlsOptions, Txn, TxnOp, TxnOpResponse, TxnResponse,
+};
+use railgun_shared::directory::Keys;
+use railgun_shared::settings::EtcdSettings;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::OnceCell;
+use tokio::time::timeout;
+
+/// How long one request may take; then whether it was done is not known.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// etcd hangs up on who asks more often than every five seconds.
+const PING_INTERVAL: Duration = Duration::from_secs(6);
+const PING_TIMEOUT: Duration = Duration::from_secs(3);
+/// Entries of one page of a listing.
+const PAGE: i64 = 500;
+/// A listing of more than this is refused: nothing of ours is so large.
+const ENTRIES_MAX: usize = 1_000_000;
+
+pub type LeaseId = i64;
+
+/// Why a request failed.
+#[derive(Debug, thiserror::Error)]
+pub enum EtcdError {
+    /// Whether it was done is not known: read before trying again.
+    #[error("etcd did not answer in time")]
+    Timeout,
+    /// The lease has ended or was revoked.
+    #[error("the lease is gone")]
+    LeaseGone,
+    #[error("etcd: {0}")]
+    Failed(#[from] Error),
+    #[error("{0} holds more entries than can be right")]
+    TooMany(String),
+    #[error("etcd.{key} = {path:?} cannot be read: {cause}")]
+    File { key: &'static str, path: std::path::PathBuf, cause: std::io::Error },
+}
+
+/// A key with its value and history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    pub key: String,
+    pub value: Vec<u8>,
+    pub create_revision: i64,
+    pub mod_revision: i64,
+    /// 0: none.
+    pub lease: LeaseId,
+}
+
+impl Entry {
+    /// None: its key is not UTF-8, so it is nothing of ours.
+    pub(crate) fn read(from: &KeyValue) -> Option<Self> {
+        Some(Self {
+            key: from.key_str().ok()?.to_owned(),
+            value: from.value().to_vec(),
+            create_revision: from.create_revision(),
+            mod_revision: from.mod_revision(),
+            lease: from.lease(),
+        })
+    }
+
+    /// The first key that a transaction's `get` found.
+    pub fn of(response: &TxnOpResponse) -> Option<Self> {
+        let TxnOpResponse::Get(found) = response else { return None };
+        found.kvs().first().and_then(Self::read)
+    }
+
+    /// Which incarnation of its key this is.
+    pub fn epoch(&self) -> u64 {
+        u64::try_from(self.create_revision).unwrap_or_default()
+    }
+}
+
+/// What became of a change under a condition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was made, at this revision.
+    Done(i64),
+    /// The condition did not hold; this is what is there, if anything.
+    Changed(Option<Entry>),
+}
+
+/// A handle on etcd; clones share the connection.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    endpoints: Vec<String>,
+    options: ConnectOptions,
+    client: OnceCell<Client>,
+    keys: Keys,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Not the options: they hold the password.
+        f.debug_struct("Store").field("endpoints", &self.inner.endpoints).finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Reads the files that the settings name. Connects when it is first used, and again whenever it
+    /// has to.
+    pub fn open(settings: &EtcdSettings) -> Result<Self, EtcdError> {
+        let mut options = ConnectOptions::new()
+            .with_connect_timeout(CONNECT_TIMEOUT)
+            .with_keep_alive(PING_INTERVAL, PING_TIMEOUT)
+            .with_require_leader(true)
+            .with_auto_token_refresh(true);
+        if let Some((user, file)) = &settings.user {
+            let password = read("password_file", file)?;
+            options = options.with_user(user, String::from_utf8_lossy(&password).trim_end());
+        }
+        if settings.ca.is_some() || settings.identity.is_some() {
+            let mut tls = TlsOptions::new();
+            if let Some(ca) = &settings.ca {
+                tls = tls.ca_certificate(Certificate::from_pem(read("ca", ca)?));
+            }
+            if let Some((cert, key)) = &settings.identity {
+                tls = tls.identity(Identity::from_pem(read("cert", cert)?, read("key", key)?));
+            }
+            options = options.with_tls(tls);
+        }
+        Ok(Self {
+            inner: Arc::new(Inner {
+                endpoints: settings.endpoints.clone(),
+                options,
+                client: OnceCell::new(),
+                keys: Keys::new(settings.prefix.clone()),
+            }),
+        })
+    }
+
+    pub fn keys(&self) -> &Keys {
+        &self.inner.keys
+    }
+
+    /// Signs in if that is needed; connecting itself is the client's business.
+    pub(crate) async fn client(&self) -> Result<Client, EtcdError> {
+        let Inner { endpoints, options, client, .. } = &*self.inner;
+        let connect = client.get_or_try_init(|| Client::connect(endpoints, Some(options.clone())));
+        Ok(within(connect).await?.clone())
+    }
+
+    /// What is under the key now (a linearizable read).
+    pub async fn read(&self, key: &str) -> Result<Option<Entry>, EtcdError> {
+        let mut client = self.client().await?;
+        let found = within(client.get(key, None)).await?;
+        Ok(found.kvs().first().and_then(Entry::read))
+    }
+
+    /// Everything whose key begins with `prefix`, all at the revision that comes with it.
+    pub async fn list(&self, prefix: &str) -> Result<(Vec<Entry>, i64), EtcdError> {
+        let mut client = self.client().await?;
+        let end = end_of(prefix);
+        let (mut from, mut at) = (prefix.as_bytes().to_vec(), 0);
+        let mut entries = Vec::new();
+        loop {
+            let page = GetOptions::new().with_range(end.clone()).with_limit(PAGE).with_revision(at);
+            let page = within(client.get(from, Some(page))).await?;
+            if at == 0 {
+                at = page.header().map_or(0, |header| header.revision());
+            }
+            entries.extend(page.kvs().iter().filter_map(Entry::read));
+            let last = page.kvs().last();
+            match last {
+                Some(last) if page.more() => {
+                    from = last.key().to_vec();
+                    from.push(0);
+                }
+                _ => return Ok((entries, at)),
+            }
+            if entries.len() > ENTRIES_MAX {
+                return Err(EtcdError::TooMany(prefix.into()));
+            }
+        }
+    }
+
+    /// Puts the value if the key was last changed at `mod_revision`; 0: if it is not there.
+    pub async fn put_if(
+        &self,
+        key: &str,
+        mod_revision: i64,
+        value: &[u8],
+        lease: Option<LeaseId>,
+    ) -> Result<Outcome, EtcdError> {
+        let options = lease.map(|lease| PutOptions::new().with_lease(lease));
+        let unchanged = Compare::mod_revision(key, CompareOp::Equal, mod_revision);
+        self.change_if(unchanged, key, TxnOp::put(key, value, options)).await
+    }
+
+    /// Deletes the key if it was last changed at `mod_revision`.
+    pub async fn delete_if(&self, key: &str, mod_revision: i64) -> Result<Outcome, EtcdError> {
+        let unchanged = Compare::mod_revision(key, CompareOp::Equal, mod_revision);
+        self.change_if(unchanged, key, TxnOp::delete(key, None)).await
+    }
+
+    /// Deletes the key if it is the incarnation that was created at `create_revision`.
+    pub async fn delete_created(&self, key: &str, create_revision: i64) -> Result<Outcome, EtcdError> {
+        let same = Compare::create_revision(key, CompareOp::Equal, create_revision);
+        self.change_if(same, key, TxnOp::delete(key, None)).await
+    }
+
+    async fn change_if(&self, condition: Compare, key: &str, change: TxnOp) -> Result<Outcome, EtcdError> {
+        let look = [TxnOp::get(key, None)];
+        let response = self.txn(Txn::new().when([condition]).and_then([change]).or_else(look)).await?;
+        Ok(match response.succeeded() {
+            true => Outcome::Done(response.header().map_or(0, |header| header.revision())),
+            false => Outcome::Changed(response.op_responses().first().and_then(Entry::of)),
+        })
+    }
+
+    /// Any transaction.
+    pub async fn txn(&self, txn: Txn) -> Result<TxnResponse, EtcdError> {
+        let mut client = self.client().await?;
+        within(client.txn(txn)).await
+    }
+
+    /// A new lease; etcd counts in seconds.
+    pub async fn grant(&self, ttl: Duration) -> Result<LeaseId, EtcdError> {
+        let mut client = self.client().await?;
+        let seconds = i64::try_from(ttl.as_secs()).unwrap_or(i64::MAX);
+        Ok(within(client.lease_grant(seconds, None)).await?.id())
+    }
+
+    /// Renews a lease for its whole time. [`EtcdError::LeaseGone`]: there is nothing to renew.
+    pub async fn keep_alive(&self, lease: LeaseId) -> Result<(), EtcdError> {
+        let mut client = self.client().await?;
+        match within(client.lease_keep_alive(lease)).await {
+            // The stream serves one renewal: one that hangs would take the next ones with it.
+            Ok(_) => Ok(()),
+            Err(EtcdError::Failed(Error::LeaseKeepAliveError(_))) => Err(EtcdError::LeaseGone),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Ends a lease and deletes what is under it. One that is gone already is no error.
+    pub async fn revoke(&self, lease: LeaseId) -> Result<(), EtcdError> {
+        let mut client = self.client().await?;
+        match within(client.lease_revoke(lease)).await {
+            Ok(_) | Err(EtcdError::LeaseGone) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Puts the value under a lease of its own, so that it is gone `ttl` from now.
+    pub async fn put_leased(&self, key: &str, value: &[u8], ttl: Duration) -> Result<LeaseId, EtcdError> {
+        let lease = self.grant(ttl).await?;
+        self.put(key, value, Some(lease)).await?;
+        Ok(lease)
+    }
+
+    /// Puts the value whatever is there.
+    pub async fn put(&self, key: &str, value: &[u8], lease: Option<LeaseId>) -> Result<(), EtcdError> {
+        let mut client = self.client().await?;
+        let options = lease.map(|lease| PutOptions::new().with_lease(lease));
+        within(client.put(key, value, options)).await.map(drop)
+    }
+
+    /// Follows everything whose key begins with `prefix`, in a task that ends with what is returned.
+    pub fn watch_prefix(&self, prefix: impl Into<String>) -> PrefixWatch {
+        PrefixWatch::start(self.clone(), prefix.into())
+    }
+}
+
+pub(crate) async fn within<T>(request: impl Future<Output = Result<T, Error>>) -> Result<T, EtcdError> {
+    match timeout(REQUEST_TIMEOUT, request).await {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(Error::GRpcStatus(status))) if status.message().contains("lease not found") => {
+            Err(EtcdError::LeaseGone)
+        }
+        Ok(Err(error)) => Err(error.into()),
+        Err(_) => Err(EtcdError::Timeout),
+    }
+}
+
+/// The first key after all that begin with `prefix`.
+pub(crate) fn end_of(prefix: &str) -> Vec<u8> {
+    let mut end = prefix.as_bytes().to_vec();
+    while let Some(last) = end.pop() {
+        if let Some(next) = last.checked_add(1) {
+            end.push(next);
+            return end;
+        }
+    }
+    // etcd's word for "no end".
+    vec![0]
+}
+
+fn read(key: &'static str, path: &Path) -> Result<Vec<u8>, EtcdError> {
+    std::fs::read(path).map_err(|cause| EtcdError::File { key, path: path.into(), cause })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_ends_before_the_next_one() {
+        assert_eq!(end_of("/a/"), b"/a0");
+        assert_eq!(end_of(""), [0]);
+    }
+}

@@ -1,0 +1,182 @@
+//! What etcd holds: its keys, and the records under them. Never participants, producers or stats.
+//!
+//! | key | lease | what |
+//! |---|---|---|
+//! | `node/{id}` | the node's | [`NodeRecord`]: a media node that is up |
+//! | `load/{id}` | the node's | [`LoadRecord`], apart because it changes every two seconds |
+//! | `room/{channel}` | the node's | [`RoomRecord`]; its create revision is the room's epoch |
+//! | `rec/…` | none | what operators wrote |
+//! | `joins/{user}/…` | its own | counts of one user's joins |
+
+use crate::ids::{BootId, ChannelId, NodeId, UserId};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// How long a node's lease outlives its last renewal, at least.
+pub const NODE_LEASE_TTL: Duration = Duration::from_secs(5);
+/// Between two renewals.
+pub const NODE_LEASE_RENEWAL: Duration = Duration::from_millis(1500);
+/// A node holds its lease for ended so much earlier than etcd does.
+pub const NODE_LEASE_MARGIN: Duration = Duration::from_millis(500);
+/// Between two writes of a node's load.
+pub const LOAD_INTERVAL: Duration = Duration::from_secs(2);
+
+const _: () = {
+    let ttl = NODE_LEASE_TTL.as_millis();
+    // Two renewals may be lost before a lease is.
+    assert!(2 * NODE_LEASE_RENEWAL.as_millis() + NODE_LEASE_MARGIN.as_millis() < ttl);
+};
+
+/// The keys below one prefix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keys {
+    prefix: String,
+}
+
+impl Keys {
+    /// `prefix` has no slash at its end.
+    pub fn new(prefix: impl Into<String>) -> Self {
+        Self { prefix: prefix.into() }
+    }
+
+    pub fn nodes(&self) -> String {
+        format!("{}/node/", self.prefix)
+    }
+
+    pub fn node(&self, id: &NodeId) -> String {
+        format!("{}/node/{id}", self.prefix)
+    }
+
+    pub fn loads(&self) -> String {
+        format!("{}/load/", self.prefix)
+    }
+
+    pub fn load(&self, id: &NodeId) -> String {
+        format!("{}/load/{id}", self.prefix)
+    }
+
+    pub fn rooms(&self) -> String {
+        format!("{}/room/", self.prefix)
+    }
+
+    pub fn room(&self, channel: &ChannelId) -> String {
+        format!("{}/room/{channel}", self.prefix)
+    }
+
+    /// Below it, operators' records.
+    pub fn records(&self) -> String {
+        format!("{}/rec/", self.prefix)
+    }
+
+    /// Below it, one user's joins.
+    pub fn joins(&self, user: &UserId) -> String {
+        format!("{}/joins/{user}/", self.prefix)
+    }
+
+    /// The node that a key below [`Self::nodes`] is of.
+    pub fn node_of(&self, key: &str) -> Option<NodeId> {
+        NodeId::new(key.strip_prefix(&self.nodes())?).ok()
+    }
+
+    /// The node that a key below [`Self::loads`] is of.
+    pub fn load_of(&self, key: &str) -> Option<NodeId> {
+        NodeId::new(key.strip_prefix(&self.loads())?).ok()
+    }
+
+    /// The channel that a key below [`Self::rooms`] is of.
+    pub fn room_of(&self, key: &str) -> Option<ChannelId> {
+        ChannelId::new(key.strip_prefix(&self.rooms())?).ok()
+    }
+}
+
+/// Whether a node takes rooms that it does not have yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NodeState {
+    #[default]
+    Serving,
+    /// Its rooms go on until they are empty; it gets no others.
+    Draining,
+}
+
+/// A media node that is up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeRecord {
+    pub boot_id: BootId,
+    /// Of this key, of the load and of the rooms: whoever revokes it gives all of them up.
+    pub lease: i64,
+    /// Host and port of the control link.
+    pub rpc_address: String,
+    /// One per worker, as clients are told.
+    pub media_addresses: Vec<SocketAddr>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    #[serde(default)]
+    pub state: NodeState,
+    pub version: String,
+    /// Sessions that it takes.
+    pub capacity: u32,
+}
+
+/// What a node has to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadRecord {
+    pub rooms: u32,
+    pub sessions: u32,
+}
+
+/// Where a room is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomRecord {
+    pub node: NodeId,
+    pub boot_id: BootId,
+}
+
+/// A record as etcd keeps it.
+pub fn encode<T: Serialize>(record: &T) -> Vec<u8> {
+    // Records have string keys and no fallible serialisers.
+    serde_json::to_vec(record).unwrap_or_default()
+}
+
+/// None: it is not of this kind, or of a version that cannot be read.
+pub fn decode<T: DeserializeOwned>(value: &[u8]) -> Option<T> {
+    serde_json::from_slice(value).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_names_what_it_is_of_and_nothing_else() {
+        let keys = Keys::new("/rg/v1");
+        let node = NodeId::new("eu/1").unwrap();
+        let channel = ChannelId::new("a channel/with everything").unwrap();
+        assert_eq!(keys.node(&node), "/rg/v1/node/eu/1");
+        assert_eq!(keys.node_of(&keys.node(&node)), Some(node.clone()));
+        assert_eq!(keys.load_of(&keys.load(&node)), Some(node.clone()));
+        assert_eq!(keys.room_of(&keys.room(&channel)), Some(channel));
+        assert_eq!(keys.node_of(&keys.load(&node)), None);
+        assert_eq!(keys.room_of("/rg/v1/room/"), None);
+    }
+
+    #[test]
+    fn a_record_reads_back_what_it_was_and_newer_fields_do_no_harm() {
+        let record = NodeRecord {
+            boot_id: BootId::from_bits(7),
+            lease: 9,
+            rpc_address: "127.0.0.1:50051".into(),
+            media_addresses: vec![SocketAddr::from(([127, 0, 0, 1], 40_000))],
+            region: None,
+            state: NodeState::Draining,
+            version: "1".into(),
+            capacity: 3,
+        };
+        assert_eq!(decode(&encode(&record)), Some(record));
+        let newer = br#"{"rooms":1,"sessions":2,"cpu":0.5}"#;
+        assert_eq!(decode(newer), Some(LoadRecord { rooms: 1, sessions: 2 }));
+        assert_eq!(decode::<RoomRecord>(b"{}"), None);
+    }
+}

@@ -1,0 +1,101 @@
+//! Packet protection: what was sealed opens once, what was touched does not.
+
+use crate::input::Input;
+use crate::keys::{inbound, master, outbound};
+use railgun_media_core::packet::rtp::{HeaderWriter, RtpHeader};
+use railgun_media_core::srtp::{InboundControl, InboundStream, OutboundControl, SrtpError, Suite};
+use std::cell::RefCell;
+
+/// A sealed packet with some of its bytes changed, cut off or added: it opens only if it is the same,
+/// to what was sealed, and only once.
+pub fn unprotect(data: &[u8]) {
+    let mut input = Input::new(data);
+    let flags = input.u8();
+    let suite = input.choose(&Suite::ALL);
+    if flags & 1 == 0 { media(&mut input, suite) } else { control(&mut input, suite) }
+}
+
+fn media(input: &mut Input<'_>, suite: Suite) {
+    let (sequence, ssrc, rollovers) = (input.u16(), input.u32(), u64::from(input.u8() & 3));
+    let header =
+        HeaderWriter { marker: false, payload_type: input.u8() & 0x7f, sequence, timestamp: 9, ssrc };
+    let mid = input.short();
+    let payload = input.short();
+    let mut plain = [0; 1024];
+    let elements = [(1, mid)];
+    let header_len = header.write(&mut plain, &elements[..usize::from(!mid.is_empty())]).expect("room").len;
+    let mut stream = InboundStream::default();
+    let mut packet = plain;
+    let index = if rollovers == 0 { u64::from(sequence) } else { rollovers << 16 | u64::from(sequence) };
+    let sealed = outbound(suite, 0, |it| it.seal_rtp(index, ssrc, header_len, payload, &mut packet));
+    let original = packet[..sealed.expect("room")].to_vec();
+    let mut mutant = original.clone();
+    mutate(input, &mut mutant);
+
+    if let Ok(read) = RtpHeader::parse(&mutant) {
+        let before = stream.clone();
+        let mut opened = mutant.clone();
+        match inbound(suite, 0, |session| session.open_rtp(&mut stream, &read, &mut opened)) {
+            Ok(len) => {
+                assert!(mutant == original && rollovers == 0, "a forged packet was opened");
+                assert_eq!(&opened[header_len..len], payload);
+            }
+            Err(_) => assert_eq!(stream, before, "a forged packet was remembered"),
+        }
+    }
+    if rollovers != 0 {
+        return;
+    }
+    let read = RtpHeader::parse(&original).expect("what was written");
+    let open = |stream: &mut InboundStream| {
+        inbound(suite, 0, |session| session.open_rtp(stream, &read, &mut original.clone()))
+    };
+    assert_eq!(open(&mut stream).is_ok(), mutant != original, "the packet itself opens, once");
+    assert_eq!(open(&mut stream), Err(SrtpError::Replayed));
+}
+
+thread_local! {
+    static CONTROL: RefCell<Vec<OutboundControl>> = RefCell::new(
+        Suite::ALL.iter().map(|suite| OutboundControl::new(&master(*suite, 0)).expect("a key")).collect()
+    );
+}
+
+fn control(input: &mut Input<'_>, suite: Suite) {
+    let plain = [&[0x80, 201, 0, 1][..], &input.u32().to_be_bytes(), input.short()].concat();
+    let place = Suite::ALL.iter().position(|other| *other == suite).expect("one of them");
+    let original = CONTROL.with_borrow_mut(|control| {
+        // The 2^31 packets of one key are fewer than a long run makes.
+        let control = &mut control[place];
+        let mut packet = plain.clone();
+        packet.resize(plain.len() + control.overhead(), 0);
+        control.seal_rtcp(&mut packet, plain.len()).expect("room");
+        packet
+    });
+    let mut mutant = original.clone();
+    mutate(input, &mut mutant);
+    let mut inbound = InboundControl::new(&master(suite, 0)).expect("a key");
+    let mut opened = mutant.clone();
+    if let Ok(len) = inbound.open_rtcp(&mut opened) {
+        assert_eq!(mutant, original, "a forged packet was opened");
+        assert_eq!(opened[..len], plain);
+    }
+    assert_eq!(inbound.open_rtcp(&mut original.clone()).is_ok(), mutant != original);
+    assert_eq!(inbound.open_rtcp(&mut original.clone()), Err(SrtpError::Replayed));
+}
+
+/// Up to eight changes, as the input says.
+fn mutate(input: &mut Input<'_>, packet: &mut Vec<u8>) {
+    for _ in 0..8 {
+        if input.is_empty() {
+            return;
+        }
+        match input.u8() % 4 {
+            0 | 1 if !packet.is_empty() => {
+                let at = usize::from(input.u16()) % packet.len();
+                packet[at] ^= input.u8();
+            }
+            2 => packet.truncate(usize::from(input.u16())),
+            _ => packet.extend_from_slice(input.short()),
+        }
+    }
+}
