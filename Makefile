@@ -30,11 +30,12 @@ cluster: tools web ## A cluster for trials: etcd, two replicas, two media nodes 
 test: tools test-tools web ## Every test, in Rust and in a real browser
 	cargo build --workspace --locked --bins
 	cargo test --workspace --locked
+	cd $(WEB) && npm test --silent
 	$(SETUP)/npm-install.sh $(BROWSER)
 	cd $(BROWSER) && npm test --silent
 
 .PHONY: lint
-lint: tools protoc ## Formatting, clippy and the page's types
+lint: tools protoc ## Formatting, clippy and the types of the page and its SDK
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	$(SETUP)/npm-install.sh $(WEB)

@@ -50,7 +50,8 @@ async fn fifty_replicas_bind_a_new_room_once() {
             assert_eq!(joined["ok"], true, "{joined}");
         }
         let channel = ChannelId::new(channel).unwrap();
-        let of_room = node.addresses().into_iter().filter(|address| address.channel == channel);
+        let of_room = node.joins().into_iter().map(|(address, _)| address);
+        let of_room = of_room.filter(|address| address.channel == channel);
         let epochs: BTreeSet<u64> = of_room.map(|address| address.epoch).collect();
         let bound = store.read(&store.keys().room(&channel)).await.unwrap().unwrap();
         assert_eq!(epochs, BTreeSet::from([bound.epoch()]));

@@ -13,7 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver as Inbox, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::mpsc;
 use tracing::{error, warn};
 
@@ -248,7 +248,8 @@ impl<'a> Worker<'a> {
             }
             match self.orders.try_recv() {
                 Ok(Order::Command { tag, address, command }) => {
-                    self.engine.handle_command(tag, &address, command, Instant::now());
+                    let (now, wall) = (Instant::now(), SystemTime::now());
+                    self.engine.handle_command(tag, &address, command, now, wall);
                     self.flush();
                 }
                 Ok(Order::Rebind(address)) => self.engine.rebind_room(&address),

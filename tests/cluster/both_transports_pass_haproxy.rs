@@ -30,7 +30,8 @@ async fn both_transports_pass_haproxy() {
         let joined = socket.ask("voice:join", json!({ "channelId": "c" })).await.unwrap();
         assert_eq!(joined["ok"], true, "{joined}");
         assert!(joined["participants"].as_array().is_some_and(|others| others.len() >= 2), "{joined}");
-        let transport = socket.ask("voice:rtc:createTransport", json!({ "direction": "send" })).await.unwrap();
+        let transport =
+            socket.ask("voice:rtc:createTransport", json!({ "direction": "send" })).await.unwrap();
         assert_eq!(transport["ok"], true, "{transport}");
         assert_eq!(socket.ask("voice:leave", json!({})).await.unwrap()["ok"], true);
     }

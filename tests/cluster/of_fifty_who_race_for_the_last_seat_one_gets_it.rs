@@ -33,7 +33,9 @@ async fn of_fifty_who_race_for_the_last_seat_one_gets_it() {
         for (racer, joined) in race.join_all().await {
             match joined {
                 Ok(_) => winners.push(racer),
-                Err(error) => assert_eq!(error.code(), Some(ErrorCode::ChannelFull), "round {round}: {error}"),
+                Err(error) => {
+                    assert_eq!(error.code(), Some(ErrorCode::ChannelFull), "round {round}: {error}")
+                }
             }
         }
         assert_eq!(winners.len(), 1, "round {round}");

@@ -15,7 +15,7 @@ const CALLED_WITHIN: Duration = Duration::from_secs(15);
 const PACKET_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Joins as the contract has it: again after a while if no node can be had.
-pub async fn join(client: &Client, channel: &str) -> Result<Member> {
+pub(crate) async fn join(client: &Client, channel: &str) -> Result<Member> {
     let mut retries = RETRIES.into_iter();
     loop {
         match Member::join(client.clone(), channel).await {
@@ -30,14 +30,14 @@ pub async fn join(client: &Client, channel: &str) -> Result<Member> {
 }
 
 /// The delay that a `voice:rejoin` asks for.
-pub async fn told_to_rejoin(events: &mut EventStream) -> Result<Duration> {
+pub(crate) async fn told_to_rejoin(events: &mut EventStream) -> Result<Duration> {
     let payload = events.named("voice:rejoin").await?;
     let delay = payload["retryAfterMs"].as_u64().context("no delay")?;
     Ok(Duration::from_millis(delay))
 }
 
 /// Sits in the channel without media, and joins again whenever it is told to.
-pub async fn sit(client: Client, channel: String) -> Result<()> {
+pub(crate) async fn sit(client: Client, channel: String) -> Result<()> {
     let mut events = client.events();
     join(&client, &channel).await?;
     loop {
@@ -48,7 +48,7 @@ pub async fn sit(client: Client, channel: String) -> Result<()> {
 
 /// Talks in the channel, hears whoever else does, and joins again whenever it is told to. `heard`
 /// has when the last packet came.
-pub async fn talk(
+pub(crate) async fn talk(
     client: Client,
     name: String,
     channel: String,
@@ -92,7 +92,7 @@ async fn converse(
 }
 
 /// The first producer of anybody else, now or later.
-pub async fn consume(member: &Member, events: &mut EventStream) -> Result<Consumer> {
+pub(crate) async fn consume(member: &Member, events: &mut EventStream) -> Result<Consumer> {
     let there = member.joined.participants.iter().flat_map(|participant| &participant.producers).next();
     let producer: ProducerId = match there {
         Some(producer) => producer.producer_id,
@@ -105,7 +105,7 @@ pub async fn consume(member: &Member, events: &mut EventStream) -> Result<Consum
 }
 
 /// Sends a frame every 20 ms, for good.
-pub async fn speak(microphone: &Producer, name: &str) -> Result<()> {
+pub(crate) async fn speak(microphone: &Producer, name: &str) -> Result<()> {
     let mut tick = interval(PACKET_INTERVAL);
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
     for number in 0_u32.. {
@@ -120,7 +120,7 @@ pub async fn speak(microphone: &Producer, name: &str) -> Result<()> {
 }
 
 /// Somebody who sits in a room on this node, and the channel's name.
-pub async fn somebody_on(cluster: &Cluster, node: usize, replica: usize) -> Result<(Member, String)> {
+pub(crate) async fn somebody_on(cluster: &Cluster, node: usize, replica: usize) -> Result<(Member, String)> {
     for number in 0..50 {
         let channel = format!("on-{node}-{number}");
         let client = cluster.client(&format!("finder-{node}-{number}"), replica).await?;

@@ -57,7 +57,12 @@ async fn rooms_of_a_killed_node_speak_again_elsewhere() {
         }
     }
     back.sort();
-    println!("speech back in {} of {ROOMS} rooms: p50 {:?}, worst {:?}", back.len() / TALKERS, back[back.len() / 2], back[back.len() - 1]);
+    println!(
+        "speech back in {} of {ROOMS} rooms: p50 {:?}, worst {:?}",
+        back.len() / TALKERS,
+        back[back.len() / 2],
+        back[back.len() - 1]
+    );
 
     for (room, (node, epoch)) in before.iter().enumerate() {
         let (now, later) = cluster.room(&format!("room-{room}")).await.unwrap().unwrap();

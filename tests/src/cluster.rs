@@ -1,8 +1,8 @@
 //! A whole cluster under test: etcd, replicas of the control-plane, media nodes, and HAProxy.
 
 use crate::http;
-use crate::process::{Directory, Process, free_address};
-use crate::system::{mint, run};
+use crate::process::{Directory, Process, free_address, run};
+use crate::system::{any_number_of_joins, mint};
 use anyhow::{Context, Result, bail};
 use railgun_client::{Client, ClientConfig, Identity};
 use railgun_etcd::Store;
@@ -125,6 +125,7 @@ impl Cluster {
             ("RAILGUN_CHANNELS_DEFAULT_TIER", "free".to_owned()),
             ("RAILGUN_ETCD_ENDPOINTS", self.etcd.url()),
         ]);
+        settings.extend(any_number_of_joins());
         let label = format!("control-{index}");
         let mut process = Process::start_as("railgun-control", &label, path, &["serve"], &settings)?;
         process.ready(address).await?;

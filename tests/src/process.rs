@@ -66,11 +66,20 @@ impl Process {
         arguments: &[&str],
         settings: &[(&str, String)],
     ) -> Result<Self> {
+        let mut command = command(name)?;
+        command.args(arguments).envs(settings.iter().map(|(key, value)| (key, value)));
+        Self::spawn_as(name, label, command, directory)
+    }
+
+    /// Starts `command` in `directory`, where its log goes.
+    pub(crate) fn spawn(name: &'static str, command: Command, directory: &Path) -> Result<Self> {
+        Self::spawn_as(name, name, command, directory)
+    }
+
+    fn spawn_as(name: &'static str, label: &str, mut command: Command, directory: &Path) -> Result<Self> {
         let log = directory.join(format!("{label}.log"));
         let file = File::create(&log)?;
-        let child = command(name)?
-            .args(arguments)
-            .envs(settings.iter().map(|(key, value)| (key, value)))
+        let child = command
             .current_dir(directory)
             .stdin(Stdio::null())
             .stdout(file.try_clone()?)
@@ -97,17 +106,22 @@ impl Process {
         }
     }
 
-    /// Sends a signal by its name, such as STOP.
+    /// What it wrote so far.
+    pub(crate) fn log(&self) -> Result<String> {
+        Ok(fs::read_to_string(&self.log)?)
+    }
+
+    /// Sends it a signal, by the signal's name.
     pub(crate) fn signal(&self, name: &str) -> Result<()> {
-        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status()?;
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status()?;
         if !sent.success() {
-            bail!("{} cannot be sent {name}", self.name);
+            bail!("kill -{name}: {sent}");
         }
         Ok(())
     }
 
     fn log_tail(&self) -> String {
-        let log = fs::read_to_string(&self.log).unwrap_or_default();
+        let log = self.log().unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
         lines[lines.len().saturating_sub(LOG_TAIL_LINES)..].join("\n")
     }
@@ -139,6 +153,15 @@ pub(crate) fn command(name: &str) -> Result<Command> {
     }
     command.env_remove("MEDIASOUP_ANNOUNCED_IP").env("RUST_BACKTRACE", "0").env("NO_COLOR", "1");
     Ok(command)
+}
+
+/// Runs `railgun-control` to its end and gives what it printed.
+pub(crate) fn run(arguments: &[&str]) -> Result<String> {
+    let output = command("railgun-control")?.args(arguments).output()?;
+    if !output.status.success() {
+        bail!("railgun-control {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
 
 /// A TCP address on loopback that nobody listens on right now.

@@ -137,10 +137,15 @@ fn transport_cc() -> Vec<Vec<u8>> {
     let mut seeds = prefixed(&[2], theirs.collect());
     seeds.push([&[1][..], b"\0\0\0\x01\0\0\0\0REMB\x01\x0e\xb7\x3b\0\0\0\x07"].concat());
     seeds.push(
-        [&[2][..], b"\0\0\0\x01\0\0\0\x02\xff\xfe\0\x1c\0\0\x05\x07\x20\x02\xa0\x01\xd8\x00\0\x05\x01\x02\x03\x04"]
-            .concat(),
+        [
+            &[2][..],
+            b"\0\0\0\x01\0\0\0\x02\xff\xfe\0\x1c\0\0\x05\x07\x20\x02\xa0\x01\xd8\x00\0\x05\x01\x02\x03\x04",
+        ]
+        .concat(),
     );
-    seeds.push(vec![0, 0xff, 0xf0, 0x01, 0x41, 20, 0x42, 90, 0x81, 9, 0x21, 0x41, 200, 0x81, 110, 0xf1, 4, 1, 0]);
+    seeds.push(vec![
+        0, 0xff, 0xf0, 0x01, 0x41, 20, 0x42, 90, 0x81, 9, 0x21, 0x41, 200, 0x81, 110, 0xf1, 4, 1, 0,
+    ]);
     seeds.push([&[0, 0, 1][..], &[0x41, 12].repeat(60)].concat());
     seeds
 }
@@ -149,7 +154,8 @@ fn retransmission() -> Vec<Vec<u8>> {
     vec![
         [&[0, 0, 0, 0xff, 0xf0][..], &[0x41, 4, 2, 7, 7, 9, 4, 0, 0x70, 0, 1].repeat(12)].concat(),
         [&[1, 50, 0, 0, 0xff, 0xf0][..], &[0x41, 0x43, 0x81, 30, 0x22, 0x44, 0xb1, 0, 9].repeat(10)].concat(),
-        [&[2, 50, 0, 0, 0xff, 0xf0, 0][..], &[0x01, 90, 0x41, 90, 0x61, 1, 0x81, 60, 0x62, 2].repeat(10)].concat(),
+        [&[2, 50, 0, 0, 0xff, 0xf0, 0][..], &[0x01, 90, 0x41, 90, 0x61, 1, 0x81, 60, 0x62, 2].repeat(10)]
+            .concat(),
     ]
 }
 
@@ -176,7 +182,8 @@ fn payload_descriptors() -> Vec<Vec<u8>> {
         it[0] = 0x20;
         it
     };
-    let stream = [vp8(1, 1, 0x20), vp8(2, 1, 0x81), dropped(3, 1, 0x41), vp8(4, 2, 0x21), vec![0, 0]].concat();
+    let stream =
+        [vp8(1, 1, 0x20), vp8(2, 1, 0x81), dropped(3, 1, 0x41), vp8(4, 2, 0x21), vec![0, 0]].concat();
     seeds.push([&[0][..], &stream, &stream].concat());
     seeds.push([&[1, 0][..], &[0b1110_1000, 0x92, 0x34, 0b0101_0101, 0x77, 0xff]].concat());
     seeds.push([&[1, 0][..], &[0b1111_0101, 0x11, 0b0010_0010, 0x03, 0x05, 0x08, 0xff]].concat());
@@ -190,10 +197,13 @@ fn payload_descriptors() -> Vec<Vec<u8>> {
 /// L1T2 and L2T2 as the AV1 RTP specification's appendix has them, each with frames after it.
 fn dependency_descriptor() -> Vec<Vec<u8>> {
     let framed = |descriptors: &[&[u8]]| {
-        let one = |it: &&[u8]| [&[it.len() as u8][..], it, &[0, 0, 0, 1]].concat();
+        let one =
+            |it: &&[u8]| [&[u8::try_from(it.len()).expect("an element")][..], it, &[0, 0, 0, 1]].concat();
         descriptors.iter().map(one).collect::<Vec<_>>().concat()
     };
-    let l1t2 = bits("11 000000 0000000000000001 10000 000000 00001 00 01 11 1010 1010 0001 0 1 0001 0 1 0000 0 10 00 0000 0000 0001 0");
+    let l1t2 = bits(
+        "11 000000 0000000000000001 10000 000000 00001 00 01 11 1010 1010 0001 0 1 0001 0 1 0000 0 10 00 0000 0000 0001 0",
+    );
     let plain = [0xc1, 0, 2];
     let custom = bits("11 000001 0000000000000011 01110 11 1010 01 0000 00");
     vec![
@@ -224,7 +234,9 @@ fn client_event() -> Vec<Vec<u8>> {
         "voice:state:update" => json!({"muted": true, "speaking": false}),
         "voice:rtc:setPreferredLayers" => json!({"consumerId": id, "spatialLayer": 2, "temporalLayer": null}),
         "voice:ping" => json!({"sentAt": 1.5}),
-        _ => json!({"transportId": id, "producerId": id, "consumerId": id, "channelId": "c", "requestId": "r"}),
+        _ => {
+            json!({"transportId": id, "producerId": id, "consumerId": id, "channelId": "c", "requestId": "r"})
+        }
     };
     let seed = |(nth, name): (u8, &&str)| [&[nth][..], payload(name).to_string().as_bytes()].concat();
     (0..).zip(&ClientEvent::NAMES).map(seed).collect()
@@ -239,7 +251,7 @@ fn media_rpc() -> Vec<Vec<u8>> {
     let offer = Offer::new(Source::Mic, 1);
     let commands = [
         Command::Join(Box::new(World::join_request(1, Tier::Pro))),
-        Command::Leave { session, reason: LeaveReason::Lost },
+        Command::Leave { session, reason: LeaveReason::Lost, attachment: Some(1) },
         Command::Produce {
             session,
             transport,
@@ -252,13 +264,19 @@ fn media_rpc() -> Vec<Vec<u8>> {
         Command::UpdateState { session, update: StateUpdate { muted: Some(true), ..StateUpdate::default() } },
         Command::RestartIce { session, transport },
     ];
-    let told = |event| RoomEvent { channel: channel.clone(), epoch: 3, room_seq: 9, audience: Audience::Everyone, event };
+    let told = |event| RoomEvent {
+        channel: channel.clone(),
+        epoch: 3,
+        room_seq: 9,
+        audience: Audience::Everyone,
+        event,
+    };
     let events = [
         Event::ParticipantLeft { user: user.clone(), session },
         Event::ProducerPaused { producer, user, session },
         Event::ConsumerLayers { consumer, layers: Some(layers) },
         Event::ProducerScore { producer, score: 10 },
-        Event::Kicked { reason: "replaced".into() },
+        Event::Kicked { reason: "replaced".into(), banned_for: None },
         Event::RoomClosed,
     ];
     let replies = [
@@ -314,6 +332,7 @@ fn node() -> Vec<Vec<u8>> {
         [&[0][..], &call, &call, &reports].concat(),
         [&[1][..], &layers, &[6, 40], &[0x1f, 0x0e], &layers, &[0x1f, 0x46], &layers, &reports].concat(),
         [&[2][..], &call, &[0x18, 0x21], &[0x18, 0x25], &call, &[0x1c, 0x18, 4], &call, &[7, 255]].concat(),
-        [&[3][..], &layers, &[0x05, 2, 0, 20], &[22; 20], &[0x1d, 2], &[0x2d, 3], &[0x0d, 0xf5], &call].concat(),
+        [&[3][..], &layers, &[0x05, 2, 0, 20], &[22; 20], &[0x1d, 2], &[0x2d, 3], &[0x0d, 0xf5], &call]
+            .concat(),
     ]
 }

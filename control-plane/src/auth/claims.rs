@@ -43,6 +43,8 @@ pub struct Identity {
     /// Where rooms that this user opens should be.
     pub region: Option<String>,
     pub privacy_mode: bool,
+    /// When the token was made, in Unix seconds.
+    pub issued_at: u64,
 }
 
 impl fmt::Debug for Claims {
@@ -59,9 +61,9 @@ impl fmt::Debug for Identity {
 
 impl From<VerifiedClaims> for Identity {
     fn from(claims: VerifiedClaims) -> Self {
-        let VerifiedClaims { sub, tier, pro_until, name, region, privacy_mode, .. } = claims;
+        let VerifiedClaims { sub, iat, tier, pro_until, name, region, privacy_mode, .. } = claims;
         let name = name.and_then(|name| displayed(&name));
-        Self { user: sub, name, tier, pro_until, region, privacy_mode }
+        Self { user: sub, name, tier, pro_until, region, privacy_mode, issued_at: iat }
     }
 }
 
@@ -113,6 +115,7 @@ mod tests {
             pro_until: None,
             region: None,
             privacy_mode: false,
+            issued_at: 0,
         };
         assert_eq!(format!("{identity:?}"), "Identity { tier: Pro, .. }");
     }

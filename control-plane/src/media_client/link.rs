@@ -12,8 +12,9 @@ use railgun_shared::media_rpc::wire::{FromNode, decode_node_frame, encode_comman
 use railgun_shared::media_rpc::{Address, Command, LeaveReason, Reply};
 use railgun_shared::signal::{ErrorBody, ErrorCode};
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
@@ -27,6 +28,9 @@ const BACKOFF_FIRST: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(2);
 /// How long a node may take to accept the control stream.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long sessions wait for a node that fell silent. One whose machine refuses the connection has
+/// ended, and is not waited for.
+const SILENCE_MAX: Duration = Duration::from_secs(15);
 
 /// A command for the node, and where its reply goes.
 #[derive(Debug)]
@@ -51,6 +55,8 @@ pub(crate) struct NodeState {
 pub struct NodeLink {
     calls: mpsc::Sender<NodeCall>,
     state: watch::Receiver<Option<NodeState>>,
+    #[cfg_attr(not(feature = "etcd"), expect(dead_code, reason = "nobody else knows of the node"))]
+    lost: Arc<Notify>,
 }
 
 impl NodeLink {
@@ -59,6 +65,7 @@ impl NodeLink {
     pub(crate) fn start(channel: Channel, metrics: LinkMetrics) -> (Self, JoinHandle<()>) {
         let (calls, queue) = mpsc::channel(CALLS_QUEUED_MAX);
         let (state_out, state) = watch::channel(None);
+        let lost = Arc::<Notify>::default();
         let link = Link {
             client: MediaNodeClient::new(channel),
             queue,
@@ -68,10 +75,12 @@ impl NodeLink {
             last_request: 0,
             boot_id: String::new(),
             left_behind: Vec::new(),
+            silent: Vec::new(),
             metrics,
             rooms_counted: 0,
+            lost: lost.clone(),
         };
-        (Self { calls, state }, tokio::spawn(link.run()))
+        (Self { calls, state, lost }, tokio::spawn(link.run()))
     }
 
     /// Hands a command over; its reply comes by the call's route, also when there is no node.
@@ -88,6 +97,12 @@ impl NodeLink {
     #[cfg(feature = "etcd")]
     pub(crate) fn is_to(&self, boot_id: railgun_shared::ids::BootId) -> bool {
         self.state.borrow().as_ref().is_some_and(|state| state.boot_id.parse() == Ok(boot_id))
+    }
+
+    /// The node is known to be lost: whoever waits for it is told now.
+    #[cfg(feature = "etcd")]
+    pub(crate) fn give_up(&self) {
+        self.lost.notify_one();
     }
 
     /// The node's description as it comes and goes.
@@ -115,19 +130,33 @@ struct Link {
     last_request: u64,
     /// The run of the node that the stream is to: commands are meant for no other.
     boot_id: String,
-    /// Who was in a room when the stream was lost. The node still has them, if it is the same.
+    /// Who was asking for a seat when the stream was lost, and was told that it has none.
     left_behind: Vec<(SessionId, Address)>,
+    /// Who was in a room then. The node still has them, if it is the same.
+    silent: Vec<Route>,
     metrics: LinkMetrics,
     /// What the metrics have of our rooms.
     rooms_counted: usize,
+    /// Somebody knows that the node is lost.
+    lost: Arc<Notify>,
 }
 
 struct Pending {
     route: Route,
     ticket: u64,
     address: Address,
-    joins: bool,
+    kind: Kind,
     sent_at: Instant,
+}
+
+/// What a command is to the room table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Join,
+    Resume,
+    /// The session hears no more of its room, whatever the reply.
+    Leave,
+    Other,
 }
 
 struct Stream {
@@ -147,24 +176,40 @@ impl Link {
         let mut backoff = BACKOFF_FIRST;
         let mut last_boot = String::new();
         let mut told = false;
+        let mut silent_since = Instant::now();
         loop {
             let opening = tokio::time::timeout(OPEN_TIMEOUT, open(self.client.clone()));
             let opened = tokio::select! {
                 opened = opening => opened,
+                () = self.lost.notified() => {
+                    self.give_up();
+                    continue;
+                }
                 () = refuse_all(&mut self.queue) => return,
             };
             match opened {
                 Ok(Ok(stream)) => {
                     tracing::info!(node = %stream.node.node_id, "the media node is reached");
-                    if stream.node.boot_id != last_boot {
+                    let is_same = stream.node.boot_id == last_boot;
+                    if !is_same {
                         self.left_behind.clear();
                         last_boot.clone_from(&stream.node.boot_id);
                     }
                     backoff = BACKOFF_FIRST;
                     told = false;
-                    if let Ended::Stopped = self.serve(stream).await {
+                    let ended = self.serve(stream, is_same).await;
+                    silent_since = Instant::now();
+                    if let Ended::Stopped = ended {
                         return;
                     }
+                }
+                Ok(Err(status)) if !self.silent.is_empty() && was_refused(&status) => {
+                    tracing::warn!("the media node has ended");
+                    self.give_up();
+                }
+                _ if !self.silent.is_empty() && silent_since.elapsed() >= SILENCE_MAX => {
+                    tracing::warn!("the media node stays silent");
+                    self.give_up();
                 }
                 failed if told => tracing::debug!(reached = failed.is_ok(), "still no media node"),
                 Ok(Err(status)) => {
@@ -180,16 +225,22 @@ impl Link {
             backoff = (backoff * 2).min(BACKOFF_MAX);
             tokio::select! {
                 () = pause => {}
+                () = self.lost.notified() => self.give_up(),
                 () = refuse_all(&mut self.queue) => return,
             }
         }
     }
 
-    async fn serve(&mut self, stream: Stream) -> Ended {
+    async fn serve(&mut self, stream: Stream, is_same: bool) -> Ended {
         let Stream { node, out, mut frames } = stream;
         self.boot_id.clone_from(&node.boot_id);
         self.state.send_replace(Some(node));
         self.metrics.set_up(true);
+        if is_same {
+            self.silent.drain(..).for_each(|route| route.deliver(Delivery::NodeBack));
+        } else {
+            self.give_up();
+        }
         let ended = loop {
             if !self.empty_seats(&out) {
                 break Ended::Lost;
@@ -249,10 +300,15 @@ impl Link {
     /// Notes who waits for the reply.
     fn enter(&mut self, call: NodeCall) -> ControlFrame {
         let frame = self.frame(&call.address, &call.command);
-        let joins = matches!(call.command, Command::Join(_));
+        let kind = match call.command {
+            Command::Join(_) => Kind::Join,
+            Command::Resume(_) => Kind::Resume,
+            Command::Leave { .. } | Command::Detach { .. } => Kind::Leave,
+            _ => Kind::Other,
+        };
         let NodeCall { address, route, ticket, .. } = call;
-        self.pending
-            .insert(self.last_request, Pending { route, ticket, address, joins, sent_at: Instant::now() });
+        let pending = Pending { route, ticket, address, kind, sent_at: Instant::now() };
+        self.pending.insert(self.last_request, pending);
         frame
     }
 
@@ -273,30 +329,42 @@ impl Link {
     fn complete(&mut self, request: u64, reply: Result<Reply, ErrorBody>) {
         // Replies to the leaves of those left behind are nobody's.
         let Some(pending) = self.pending.remove(&request) else { return };
-        let Pending { route, ticket, address, sent_at, .. } = pending;
+        let Pending { route, ticket, address, kind, sent_at } = pending;
         self.metrics.replied(sent_at.elapsed());
         match &reply {
-            Ok(Reply::Joined(_)) => self.rooms.join(&address, route.clone()),
-            Ok(Reply::Left) => self.rooms.leave(&address.channel, route.session),
+            Ok(Reply::Joined(_) | Reply::Resumed(..)) => self.rooms.join(&address, route.clone()),
+            _ if kind == Kind::Leave => self.rooms.leave(&address.channel, &route),
             _ => {}
         }
         route.deliver(Delivery::Reply { ticket, reply });
     }
 
-    /// The stream is gone: whoever waits is refused, whoever was in a room is told.
+    /// The stream is gone: whoever waits is refused. Calls go on without us, so whoever was in a room
+    /// waits to hear whether it is the same node that comes back.
     fn lose(&mut self) {
         for pending in std::mem::take(&mut self.pending).into_values() {
-            let Pending { route, ticket, address, joins, .. } = pending;
-            if joins {
-                self.left_behind.push((route.session, address));
-            }
+            let Pending { route, ticket, address, kind, .. } = pending;
             route.deliver(Delivery::Reply { ticket, reply: Err(unavailable()) });
+            match kind {
+                Kind::Join => self.left_behind.push((route.session, address)),
+                Kind::Resume => self.fall_silent(route),
+                Kind::Leave | Kind::Other => {}
+            }
         }
-        for (address, route) in self.rooms.drain() {
-            self.left_behind.push((route.session, address));
-            route.deliver(Delivery::NodeLost);
+        for route in self.rooms.drain() {
+            self.fall_silent(route);
         }
         self.count_rooms();
+    }
+
+    fn fall_silent(&mut self, route: Route) {
+        route.deliver(Delivery::NodeSilent);
+        self.silent.push(route);
+    }
+
+    /// The rooms are gone.
+    fn give_up(&mut self) {
+        self.silent.drain(..).for_each(|route| route.deliver(Delivery::NodeLost));
     }
 }
 
@@ -312,6 +380,19 @@ async fn open(mut client: MediaNodeClient<Channel>) -> Result<Stream, tonic::Sta
         node_id: node.node_id,
     };
     Ok(Stream { node: state, out, frames })
+}
+
+/// Whether the machine is there and nobody listens any more.
+fn was_refused(status: &tonic::Status) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(status);
+    while let Some(error) = cause {
+        let io = error.downcast_ref::<std::io::Error>();
+        if io.is_some_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// Refuses whatever is asked while there is no node; returns when all handles are gone.

@@ -1,8 +1,8 @@
 //! Rooms of many nodes: found where etcd says they are, or bound by one transaction, whose revision
 //! is the room's epoch.
 
-use super::follow;
-use super::state::{Found, State};
+use super::state::State;
+use super::{Found, follow};
 use crate::config::MediaConfig;
 use crate::media_client::{NodeLink, unavailable};
 use crate::metrics::LinkMetrics;
@@ -71,6 +71,14 @@ impl Cluster {
 
     pub(crate) fn is_ready(&self) -> bool {
         self.is_true.load(Ordering::Relaxed) && !self.state().candidates().is_empty()
+    }
+
+    /// Where the room is, if there is one.
+    pub(crate) fn find(&self, channel: &ChannelId) -> Found {
+        match self.state().find(channel, Instant::now()) {
+            Found::Unbound if !self.is_true.load(Ordering::Relaxed) => Found::Waiting,
+            found => found,
+        }
     }
 
     pub(crate) fn forget(&self, address: &Address) {

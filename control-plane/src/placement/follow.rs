@@ -65,7 +65,12 @@ pub(super) async fn run(cluster: Arc<Cluster>) {
             },
             Update::Deleted(key) => {
                 if let Some(id) = keys.node_of(&key) {
-                    cluster.state().remove_node(&id);
+                    let mut state = cluster.state();
+                    state.remove_node(&id);
+                    // Silent, and without a lease: nobody waits for it any longer.
+                    if let Some(link) = state.link(&id).filter(|link| link.state().is_none()) {
+                        link.give_up();
+                    }
                 } else if let Some(channel) = keys.room_of(&key) {
                     cluster.state().remove_room(&channel, Instant::now());
                 }
@@ -150,6 +155,12 @@ async fn mind(
         cluster.changed();
         if is_gone(&address, &state).await {
             cluster.bury(&id, &boot_id).await;
+        }
+        let known = cluster.state();
+        if known.node(&id).is_none()
+            && let Some(link) = known.link(&id)
+        {
+            link.give_up();
         }
     }
 }

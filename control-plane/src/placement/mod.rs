@@ -21,6 +21,18 @@ use std::sync::Arc;
 /// of it when the node was lost for a while is emptied as soon as the node is back.
 const ONLY_EPOCH: u64 = 1;
 
+/// What is known of a channel's room.
+#[derive(Debug)]
+pub(crate) enum Found {
+    Here(NodeLink, Address),
+    /// Its node does not answer us now, or its people wait for it to bind the room anew, or etcd has
+    /// not told us yet.
+    #[cfg_attr(not(feature = "etcd"), expect(dead_code, reason = "a single node's rooms are there"))]
+    Waiting,
+    #[cfg_attr(not(feature = "etcd"), expect(dead_code, reason = "a single node's rooms are there"))]
+    Unbound,
+}
+
 #[derive(Clone, Debug)]
 pub(crate) enum Placement {
     Single(NodeLink),
@@ -40,11 +52,20 @@ impl Placement {
         region: Option<&str>,
     ) -> Result<(NodeLink, Address), ErrorBody> {
         match self {
-            Self::Single(node) => {
-                Ok((node.clone(), Address { channel: channel.clone(), epoch: ONLY_EPOCH }))
-            }
+            Self::Single(node) => Ok((node.clone(), Address { channel: channel.clone(), epoch: ONLY_EPOCH })),
             #[cfg(feature = "etcd")]
             Self::Cluster(cluster) => cluster.place(channel, region).await,
+        }
+    }
+
+    /// Where the channel's room is, if there is one.
+    pub(crate) fn find(&self, channel: &ChannelId) -> Found {
+        match self {
+            Self::Single(node) => {
+                Found::Here(node.clone(), Address { channel: channel.clone(), epoch: ONLY_EPOCH })
+            }
+            #[cfg(feature = "etcd")]
+            Self::Cluster(cluster) => cluster.find(channel),
         }
     }
 

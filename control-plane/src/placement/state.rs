@@ -1,5 +1,6 @@
 //! Nodes and rooms as this replica knows them: what etcd told, and what it bound itself.
 
+use super::Found;
 use crate::media_client::NodeLink;
 use crate::policy::placement::Candidate;
 use railgun_shared::directory::{LoadRecord, NodeRecord, NodeState, RoomRecord};
@@ -42,15 +43,6 @@ struct Bound {
     /// etcd has told of it. Until then, the deletion of an earlier binding may still come.
     is_confirmed: bool,
     since: Instant,
-}
-
-/// What is known of a channel's room.
-#[derive(Debug)]
-pub(super) enum Found {
-    Here(NodeLink, Address),
-    /// Its node does not answer us now, or its people wait for it to bind the room anew.
-    Waiting,
-    Unbound,
 }
 
 impl State {
@@ -129,6 +121,10 @@ impl State {
     pub(super) fn tidy(&mut self, now: Instant) {
         self.departed.retain(|_, (_, since)| now.saturating_duration_since(*since) < KEPT_FOR_OWNER);
         self.links.retain(|id, (_, link)| self.nodes.contains_key(id) || link.state().is_some());
+    }
+
+    pub(super) fn link(&self, id: &NodeId) -> Option<&NodeLink> {
+        self.links.get(id).map(|(_, link)| link)
     }
 
     /// The link to this run of the node, while it is up.

@@ -1,5 +1,9 @@
 //! Who may do what: pure functions, without a clock and without I/O.
 
 pub(crate) mod admission;
-pub mod entitlement;
-pub mod placement;
+pub(crate) mod entitlement;
+pub(crate) mod event_budget;
+pub(crate) mod join_history;
+pub(crate) mod join_trace;
+#[cfg(feature = "etcd")]
+pub(crate) mod placement;

@@ -5,13 +5,13 @@ use railgun_shared::ids::NodeId;
 
 /// A node that serves, and answers us.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Candidate {
-    pub id: NodeId,
-    pub region: Option<String>,
+pub(crate) struct Candidate {
+    pub(crate) id: NodeId,
+    pub(crate) region: Option<String>,
     /// Sessions it has, as far as is known.
-    pub load: u32,
+    pub(crate) load: u32,
     /// Sessions it takes.
-    pub capacity: u32,
+    pub(crate) capacity: u32,
 }
 
 impl Candidate {
@@ -27,7 +27,7 @@ impl Candidate {
 
 /// None: there is no node at all. A full one is still better than none. `random` are two numbers
 /// from anywhere in their range.
-pub fn choose<'a>(
+pub(crate) fn choose<'a>(
     candidates: &'a [Candidate],
     region: Option<&str>,
     random: [u32; 2],

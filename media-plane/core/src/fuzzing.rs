@@ -16,7 +16,12 @@ use std::time::{Duration, Instant};
 pub use crate::transport::dtls::FuzzedGate as Gate;
 
 /// Keys a transport without a handshake. False if there is none of this id that was connected.
-pub fn skip_handshake(engine: &mut Engine, id: TransportId, material: &SrtpKeyMaterial, now: Instant) -> bool {
+pub fn skip_handshake(
+    engine: &mut Engine,
+    id: TransportId,
+    material: &SrtpKeyMaterial,
+    now: Instant,
+) -> bool {
     let found = engine.transports.iter().find(|(_, transport)| transport.id == id).map(|(key, _)| key);
     let Some(key) = found else { return false };
     let Some((_, dtls)) = engine.transports.get_mut(key).and_then(|it| it.connect.as_mut()) else {
@@ -190,7 +195,13 @@ impl Resending {
     }
 
     /// The consumer's and the source's index of what is sent again, if anything is.
-    pub fn resend(&mut self, sequence: u16, bytes: usize, now: Instant, round_trip: Duration) -> Option<(u64, u64)> {
+    pub fn resend(
+        &mut self,
+        sequence: u16,
+        bytes: usize,
+        now: Instant,
+        round_trip: Duration,
+    ) -> Option<(u64, u64)> {
         let sent = self.sent.resendable(sequence, now, round_trip)?;
         self.budget.try_spend(bytes, now).then(|| {
             self.sent.on_resent(sent.index, now);
@@ -236,7 +247,11 @@ impl Arrivals {
     }
 
     /// The length of the next message, if one is due and can be written.
-    pub fn feedback(&mut self, now: Instant, out: &mut [u8]) -> Option<Result<usize, crate::packet::WriteError>> {
+    pub fn feedback(
+        &mut self,
+        now: Instant,
+        out: &mut [u8],
+    ) -> Option<Result<usize, crate::packet::WriteError>> {
         self.0.next_feedback(now).map(|feedback| feedback.write(out, 1, 2))
     }
 }
