@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{interval, sleep, timeout};
 
-const TIDY_INTERVAL: Duration = Duration::from_secs(1);
+const TIDY_INTERVAL: Duration = Duration::from_millis(500);
 /// A process that is ending may still accept a connection.
 const KNOCKS: usize = 10;
 const KNOCK_INTERVAL: Duration = Duration::from_millis(50);
@@ -65,12 +65,7 @@ pub(super) async fn run(cluster: Arc<Cluster>) {
             },
             Update::Deleted(key) => {
                 if let Some(id) = keys.node_of(&key) {
-                    let mut state = cluster.state();
-                    state.remove_node(&id);
-                    // Silent, and without a lease: nobody waits for it any longer.
-                    if let Some(link) = state.link(&id).filter(|link| link.state().is_none()) {
-                        link.give_up();
-                    }
+                    cluster.state().remove_node(&id);
                 } else if let Some(channel) = keys.room_of(&key) {
                     cluster.state().remove_room(&channel, Instant::now());
                 }
@@ -155,12 +150,6 @@ async fn mind(
         cluster.changed();
         if is_gone(&address, &state).await {
             cluster.bury(&id, &boot_id).await;
-        }
-        let known = cluster.state();
-        if known.node(&id).is_none()
-            && let Some(link) = known.link(&id)
-        {
-            link.give_up();
         }
     }
 }

@@ -117,14 +117,16 @@ impl State {
         self.rooms.retain(|_, bound| bound.is_confirmed || !is_due(bound));
     }
 
-    /// Forgets what is over. Links to nodes without a record go once they are down.
+    /// Forgets what is over. A node that is silent and has no record either is not waited for.
     pub(super) fn tidy(&mut self, now: Instant) {
         self.departed.retain(|_, (_, since)| now.saturating_duration_since(*since) < KEPT_FOR_OWNER);
-        self.links.retain(|id, (_, link)| self.nodes.contains_key(id) || link.state().is_some());
-    }
-
-    pub(super) fn link(&self, id: &NodeId) -> Option<&NodeLink> {
-        self.links.get(id).map(|(_, link)| link)
+        self.links.retain(|id, (_, link)| {
+            let is_kept = self.nodes.contains_key(id) || link.state().is_some();
+            if !is_kept {
+                link.give_up();
+            }
+            is_kept
+        });
     }
 
     /// The link to this run of the node, while it is up.
