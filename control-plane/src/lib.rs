@@ -18,6 +18,7 @@ mod placement;
 pub mod policy;
 mod records;
 mod session;
+mod webhooks;
 
 pub use config::Config;
 pub use control::Control;

@@ -24,8 +24,14 @@ pub struct Harness {
 
 impl Harness {
     pub async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// With what `change` does to the configuration.
+    pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let node = FakeNode::start().await;
         let mut config = Config::standalone();
+        change(&mut config);
         config.listen = "127.0.0.1:0".parse().unwrap();
         config.operators.listen = Some(config.listen);
         let channel = Endpoint::from_shared(format!("http://{}", node.address)).unwrap().connect_lazy();
