@@ -6,6 +6,8 @@ SHELL := /bin/bash
 SETUP := tests/setup
 WEB := control-plane/web
 BROWSER := tests/browser
+# Seconds for each fuzz target.
+TIME ?= 60
 # Options for the server, as in: make run ARGS="--listen 127.0.0.1:9000"
 ARGS ?=
 
@@ -22,11 +24,12 @@ run: tools web ## Build everything and start the server on 127.0.0.1:8080
 test: tools test-tools web ## Every test, in Rust and in a real browser
 	cargo build --workspace --locked --bins
 	cargo test --workspace --locked
+	cd $(WEB) && npm test --silent
 	$(SETUP)/npm-install.sh $(BROWSER)
 	cd $(BROWSER) && npm test --silent
 
 .PHONY: lint
-lint: tools protoc ## Formatting, clippy and the page's types
+lint: tools protoc ## Formatting, clippy and the types of the page and its SDK
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	$(SETUP)/npm-install.sh $(WEB)
@@ -36,6 +39,10 @@ lint: tools protoc ## Formatting, clippy and the page's types
 bench: tools web ## What a forwarded packet costs, and how long joining takes
 	cargo build --release --locked --package railgun-bench --package railgun
 	target/release/railgun-bench $(or $(ARGS),all)
+
+.PHONY: fuzz
+fuzz: ## Each fuzz target for TIME seconds; needs a nightly compiler and cargo-fuzz
+	tests/fuzz/run.sh $(TIME)
 
 .PHONY: web
 web: tools ## The page's bundle, which the control-plane serves

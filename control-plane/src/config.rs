@@ -1,6 +1,9 @@
 //! Every setting of the control-plane: its key, its default, and what is allowed.
 //! `railgun_shared::settings` says where settings come from.
 
+use crate::auth::JwksSource;
+use crate::policy::join_history::JoinLimits;
+use crate::turn::{TTL_MAX, TTL_MIN, TurnConfig, TurnUrl};
 use railgun_shared::ids::ChannelId;
 use railgun_shared::plan::Tier;
 use railgun_shared::settings::{Settings, SettingsError, Sources};
@@ -8,21 +11,34 @@ use railgun_shared::signal::{IceServer, IceTransportPolicy, RtcConfig};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 #[derive(Clone, Debug)]
 pub struct Config {
     /// `listen`: where the page and the signaling are served.
     pub listen: SocketAddr,
     pub operators: OperatorsConfig,
+    pub webhooks: WebhooksConfig,
     /// `cors_origins`: origins other than our own whose pages may talk to us.
     pub cors_origins: Vec<String>,
     pub auth: AuthConfig,
     pub channels: ChannelsConfig,
+    pub joins: JoinLimits,
     pub media: MediaConfig,
     /// `rtc.ice_servers`, `rtc.ice_transport_policy`: handed to clients as they are.
     pub rtc: RtcConfig,
     /// `rtc.sfu_endpoint`: what clients are told; unset, the node's first media address.
     pub sfu_endpoint: Option<String>,
+    pub turn: TurnConfig,
+}
+
+/// Where room events are told to; unset, nowhere.
+#[derive(Clone, Debug, Default)]
+pub struct WebhooksConfig {
+    /// `webhooks.url`
+    pub url: Option<reqwest::Url>,
+    /// `webhooks.secret_file`: holds `whsec_` and the secret in base64, as Standard Webhooks write it.
+    pub secret_file: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug)]
@@ -37,8 +53,8 @@ pub struct OperatorsConfig {
 
 #[derive(Clone, Debug, Default)]
 pub struct AuthConfig {
-    /// `auth.jwks`: the file of public keys (RFC 7517) that users' tokens are signed with.
-    pub jwks: Option<PathBuf>,
+    /// `auth.jwks`: the public keys (RFC 7517) that users' tokens are signed with, as a file or URL.
+    pub jwks: Option<JwksSource>,
     /// `auth.audience`, `auth.issuer`: if set, a token's `aud` and `iss` must be these.
     pub audience: Option<String>,
     pub issuer: Option<String>,
@@ -76,12 +92,15 @@ impl Default for Config {
                 tokens: None,
                 audit: None,
             },
+            webhooks: WebhooksConfig::default(),
             cors_origins: Vec::new(),
             auth: AuthConfig::default(),
             channels: ChannelsConfig { default_tier: Tier::Pro, ..ChannelsConfig::default() },
+            joins: JoinLimits::default(),
             media: MediaConfig::default(),
             rtc: RtcConfig { ice_servers: Vec::new(), ice_transport_policy: IceTransportPolicy::All },
             sfu_endpoint: None,
+            turn: TurnConfig::default(),
         }
     }
 }
@@ -97,11 +116,13 @@ const POLICIES: [(&str, IceTransportPolicy); 2] =
     [("all", IceTransportPolicy::All), ("relay", IceTransportPolicy::Relay)];
 
 impl Config {
-    pub const KEYS: [&'static str; 19] = [
+    pub const KEYS: &'static [&'static str] = &[
         "listen",
         "operators.listen",
         "operators.tokens",
         "operators.audit",
+        "webhooks.url",
+        "webhooks.secret_file",
         "cors_origins",
         "auth.jwks",
         "auth.audience",
@@ -109,6 +130,8 @@ impl Config {
         "channels.create_on_join",
         "channels.default_tier",
         "channels.preset",
+        "joins.per_minute",
+        "joins.cooldown",
         "media.url",
         "media.ca",
         "media.cert",
@@ -117,6 +140,9 @@ impl Config {
         "rtc.ice_servers",
         "rtc.ice_transport_policy",
         "rtc.sfu_endpoint",
+        "turn.urls",
+        "turn.secrets_file",
+        "turn.ttl",
     ];
 
     /// The defaults of both planes in one process: any channel can be joined.
@@ -127,7 +153,7 @@ impl Config {
 
     /// This configuration with whatever `sources` set put over it.
     pub fn with(self, sources: &Sources<'_>) -> Result<Self, SettingsError> {
-        let settings = Settings::gather(&Self::KEYS, &[], sources)?;
+        let settings = Settings::gather(Self::KEYS, &[], sources)?;
         let path = |key| settings.text(key).map(|found| found.map(PathBuf::from));
         Ok(Self {
             listen: settings
@@ -140,9 +166,13 @@ impl Config {
                 tokens: path("operators.tokens")?.or(self.operators.tokens),
                 audit: path("operators.audit")?.or(self.operators.audit),
             },
+            webhooks: WebhooksConfig {
+                url: webhooks_url(&settings)?.or(self.webhooks.url),
+                secret_file: path("webhooks.secret_file")?.or(self.webhooks.secret_file),
+            },
             cors_origins: origins(&settings)?.unwrap_or(self.cors_origins),
             auth: AuthConfig {
-                jwks: path("auth.jwks")?.or(self.auth.jwks),
+                jwks: jwks(&settings)?.or(self.auth.jwks),
                 audience: settings.text("auth.audience")?.or(self.auth.audience),
                 issuer: settings.text("auth.issuer")?.or(self.auth.issuer),
             },
@@ -156,6 +186,12 @@ impl Config {
                 preset: settings
                     .read("channels.preset", "a table of channels, each \"free\" or \"pro\"")?
                     .unwrap_or(self.channels.preset),
+            },
+            joins: JoinLimits {
+                per_minute: settings
+                    .parsed("joins.per_minute", "a number of joins")?
+                    .unwrap_or(self.joins.per_minute),
+                cooldown: settings.parsed("joins.cooldown", "milliseconds")?.unwrap_or(self.joins.cooldown),
             },
             media: MediaConfig {
                 url: media_url(&settings)?.unwrap_or(self.media.url),
@@ -173,7 +209,23 @@ impl Config {
                     .unwrap_or(self.rtc.ice_transport_policy),
             },
             sfu_endpoint: settings.text("rtc.sfu_endpoint")?.or(self.sfu_endpoint),
+            turn: turn(&settings, self.turn)?,
         })
+    }
+}
+
+fn jwks(settings: &Settings) -> Result<Option<JwksSource>, SettingsError> {
+    let Some(source) = settings.text("auth.jwks")? else { return Ok(None) };
+    let allowed = "a file, or an https:// URL (http:// on loopback only)";
+    source.parse().map(Some).map_err(|_| settings.wrong("auth.jwks", allowed))
+}
+
+fn webhooks_url(settings: &Settings) -> Result<Option<reqwest::Url>, SettingsError> {
+    let allowed = "a URL such as https://app.example.com/hooks";
+    let url: Option<reqwest::Url> = settings.parsed("webhooks.url", allowed)?;
+    match url.as_ref().map(reqwest::Url::scheme) {
+        None | Some("http" | "https") => Ok(url),
+        Some(_) => Err(settings.wrong("webhooks.url", allowed)),
     }
 }
 
@@ -183,6 +235,27 @@ fn media_url(settings: &Settings) -> Result<Option<String>, SettingsError> {
     match scheme.as_deref() {
         Some("http" | "https") => Ok(Some(url)),
         _ => Err(settings.wrong("media.url", "an URL such as https://media-1.example.com:50051")),
+    }
+}
+
+fn turn(settings: &Settings, before: TurnConfig) -> Result<TurnConfig, SettingsError> {
+    let urls = "URLs such as turn:relay.example.com:3478?transport=udp, turns:… and stun:…";
+    let allowed_ttl = format!("seconds from {} to {}", TTL_MIN.as_secs(), TTL_MAX.as_secs());
+    let config = TurnConfig {
+        urls: settings.parsed_list("turn.urls", urls)?.unwrap_or(before.urls),
+        secrets_file: settings.text("turn.secrets_file")?.map(PathBuf::from).or(before.secrets_file),
+        ttl: settings.parsed("turn.ttl", &allowed_ttl)?.map_or(before.ttl, Duration::from_secs),
+    };
+    if !(TTL_MIN..=TTL_MAX).contains(&config.ttl) {
+        return Err(settings.wrong("turn.ttl", &allowed_ttl));
+    }
+    // A relay without credentials would be anybody's; secrets without one are a slip.
+    match (config.urls.iter().any(TurnUrl::is_relay), config.secrets_file.is_some()) {
+        (true, false) => {
+            Err(settings.wrong("turn.secrets_file", "the file of the secret that the relays have"))
+        }
+        (false, true) => Err(settings.wrong("turn.urls", urls)),
+        _ => Ok(config),
     }
 }
 
@@ -246,6 +319,10 @@ mod tests {
             ice_servers = [{ urls = ["stun:stun.example.com"] }]
             ice_transport_policy = "relay"
             sfu_endpoint = "sfu"
+            [turn]
+            urls = ["turn:relay.example.com", "stun:relay.example.com"]
+            secrets_file = "turn.secrets"
+            ttl = 3600
             [operators]
             listen = "off"
         "#;
@@ -258,6 +335,9 @@ mod tests {
         assert!(config.channels.create_on_join && config.media.insecure);
         assert_eq!(config.rtc.ice_servers[0].urls, ["stun:stun.example.com"]);
         assert_eq!(config.rtc.ice_transport_policy, IceTransportPolicy::Relay);
+        assert!(config.turn.urls[0].is_relay() && !config.turn.urls[1].is_relay());
+        assert_eq!(config.turn.secrets_file, Some("turn.secrets".into()));
+        assert_eq!(config.turn.ttl.as_secs(), 3600);
         assert_eq!(config.sfu_endpoint.as_deref(), Some("sfu"));
     }
 
@@ -273,7 +353,14 @@ mod tests {
             ("channels.create_on_join = \"maybe\"", "channels.create_on_join", "true or false"),
             ("media.url = \"ftp://x\"", "media.url", "https://"),
             ("rtc.ice_transport_policy = \"none\"", "rtc.ice_transport_policy", "all, relay"),
+            ("turn.urls = [\"relay.example.com\"]", "turn.urls", "turn:relay.example.com:3478?transport=udp"),
+            ("turn.urls = [\"turn:relay.example.com\"]", "turn.secrets_file", "the file of the secret"),
+            ("turn.secrets_file = \"f\"", "turn.urls", "turns:"),
+            ("turn.ttl = 86401", "turn.ttl", "60 to 86400"),
+            ("turn.ttl = 0", "turn.ttl", "60 to 86400"),
             ("auth.jwks = 3", "auth.jwks", "a text"),
+            ("auth.jwks = \"http://issuer.example.com/keys\"", "auth.jwks", "https://"),
+            ("joins.cooldown = \"soon\"", "joins.cooldown", "milliseconds"),
         ];
         for (file, key, allowed) in cases {
             let told = load(file, &[], &[]).unwrap_err().to_string();

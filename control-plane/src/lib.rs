@@ -12,14 +12,17 @@ pub mod config;
 mod control;
 mod gateway;
 mod http;
+mod joins;
 pub mod media_client;
 mod metrics;
 mod placement;
-pub mod policy;
+mod policy;
 mod records;
 mod session;
+pub mod turn;
 mod webhooks;
 
 pub use config::Config;
 pub use control::Control;
 pub use http::{Scope as OperatorScope, entry as operator_token_entry};
+pub use policy::join_history::JoinLimits;

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use prometheus_client::registry::Registry;
 use railgun_control::auth::{Claims, LocalKey};
 use railgun_control::media_client::media_channel;
+use railgun_control::turn::{Turn, coturn};
 use railgun_control::{Config, Control, OperatorScope, certs, operator_token_entry};
 use railgun_shared::ids::UserId;
 use railgun_shared::plan::Tier;
@@ -34,6 +35,8 @@ enum Command {
     Token(Token),
     /// Make certificates for trials, for the link between the planes.
     Certs(Certs),
+    /// Write the configuration of a TURN relay (coturn) for these media nodes.
+    TurnConfig(coturn::CoturnOptions),
     /// Make a token for the operators' API, and the entry to put into its file.
     OperatorToken(OperatorToken),
 }
@@ -66,7 +69,7 @@ struct Serve {
     /// File of the operators' tokens; without it there is no API [see: operator-token]
     #[arg(long)]
     operators_tokens: Option<String>,
-    /// File of the public keys that users' tokens are signed with.
+    /// File or URL of the public keys that users' tokens are signed with.
     #[arg(long)]
     jwks: Option<String>,
     /// The media node [default: https://127.0.0.1:50051]
@@ -101,6 +104,9 @@ struct Token {
     /// The signing key; made if it is not there, with its JWKS beside it.
     #[arg(long, default_value = "railgun-token.key")]
     key: PathBuf,
+    /// The user connects through relays only.
+    #[arg(long)]
+    privacy_mode: bool,
     #[arg(long)]
     audience: Option<String>,
     #[arg(long)]
@@ -152,6 +158,11 @@ async fn obey(command: Command) -> anyhow::Result<()> {
             println!("made ca.pem, control.pem, control.key, media.pem and media.key in {}", out.display());
             Ok(())
         }
+        Command::TurnConfig(options) => {
+            coturn::write(&options)?;
+            println!("wrote {}", options.out.display());
+            Ok(())
+        }
     }
 }
 
@@ -160,6 +171,7 @@ async fn run(serve: Serve) -> anyhow::Result<()> {
     let config = load(serve)?;
     let channel = media_channel(&config.media)?;
     if check_only {
+        Turn::open(&config.turn, Vec::new()).context("turn.secrets_file")?;
         println!("the configuration is good");
         return Ok(());
     }
@@ -220,7 +232,7 @@ fn mint(token: Token) -> anyhow::Result<()> {
         pro_until: None,
         name: token.name,
         region: None,
-        privacy_mode: false,
+        privacy_mode: token.privacy_mode,
     };
     println!("{}", key.mint(&claims)?);
     Ok(())

@@ -2,6 +2,7 @@
 //! `railgun_shared::settings` says where settings come from.
 
 use railgun_media_core::transport::dtls::DtlsVersion;
+use railgun_media_core::transport::ice_lite::{Network, Relays};
 use railgun_shared::ids::NodeId;
 use railgun_shared::limits::{RTC_PORT_MAX, RTC_PORT_MIN};
 use railgun_shared::settings::{Settings, SettingsError, Sources};
@@ -39,6 +40,9 @@ pub struct RtcConfig {
     /// `rtc.port_min`, `rtc.port_max`: each worker takes the first free UDP port.
     pub port_min: u16,
     pub port_max: u16,
+    /// `rtc.relays`: the TURN relays' addresses, the only ones that sessions in privacy mode may
+    /// come from.
+    pub relays: Relays,
 }
 
 /// Where control-planes connect, when they are other processes.
@@ -68,7 +72,12 @@ impl Default for Config {
             announced: vec![Ipv4Addr::LOCALHOST.into()],
             workers: processors.min(WORKERS_DEFAULT_MAX),
             dtls_version: DtlsVersion::default(),
-            rtc: RtcConfig { listen_ip: None, port_min: RTC_PORT_MIN, port_max: RTC_PORT_MAX },
+            rtc: RtcConfig {
+                listen_ip: None,
+                port_min: RTC_PORT_MIN,
+                port_max: RTC_PORT_MAX,
+                relays: Relays::default(),
+            },
             rpc: RpcConfig {
                 listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 50_051)),
                 insecure: false,
@@ -85,7 +94,7 @@ const VERSIONS: [(&str, DtlsVersion); 3] =
 
 impl Config {
     /// Key and meaning; flags are the keys with dashes.
-    pub const KEYS: [(&'static str, &'static str); 13] = [
+    pub const KEYS: [(&'static str, &'static str); 14] = [
         ("node_id", "The node's name, unique in the cluster [media-1]"),
         ("announced_address", "IP addresses that clients are told to send to [127.0.0.1]"),
         ("workers", "Media threads, each with its own UDP port [one per processor, at most 4]"),
@@ -93,6 +102,7 @@ impl Config {
         ("rtc.listen_ip", "Where UDP is received [every address; loopback if only that is announced]"),
         ("rtc.port_min", "First UDP port for media [40000]"),
         ("rtc.port_max", "Last UDP port for media [49999]"),
+        ("rtc.relays", "TURN relays, the only addresses that privacy mode may come from [none]"),
         ("rpc.listen", "Where control-planes connect [127.0.0.1:50051]"),
         ("rpc.insecure", "true: plain text instead of mutual TLS, on loopback only [false]"),
         ("tls.ca", "PEM file of the authority that signs control-planes' certificates"),
@@ -115,6 +125,7 @@ impl Config {
                     .or(self.rtc.listen_ip),
                 port_min: settings.parsed("rtc.port_min", PORT)?.unwrap_or(self.rtc.port_min),
                 port_max: settings.parsed("rtc.port_max", PORT)?.unwrap_or(self.rtc.port_max),
+                relays: relays(&settings)?.unwrap_or(self.rtc.relays),
             },
             rpc: RpcConfig {
                 listen: settings.parsed("rpc.listen", ADDRESS)?.unwrap_or(self.rpc.listen),
@@ -174,6 +185,13 @@ impl Config {
 const ANNOUNCED: &str = "1 to 8 IP addresses that clients can reach, not 0.0.0.0 or ::";
 const WORKERS: &str = "a number from 1 to 64";
 const PORT: &str = "a port from 1 to 65535";
+
+const RELAYS: &str = "at most 64 IP addresses or networks such as 192.0.2.0/28";
+
+fn relays(settings: &Settings) -> Result<Option<Relays>, SettingsError> {
+    let Some(networks) = settings.parsed_list::<Network>("rtc.relays", RELAYS)? else { return Ok(None) };
+    Relays::new(networks).map(Some).ok_or_else(|| settings.wrong("rtc.relays", RELAYS))
+}
 
 fn node_id(settings: &Settings) -> Result<Option<String>, SettingsError> {
     let Some(text) = settings.text("node_id")? else { return Ok(None) };

@@ -7,12 +7,12 @@ use crate::transport::{Identity, SrtpProfile, Transport};
 use railgun_shared::ids::{ChannelId, SessionId};
 use railgun_shared::plan::{Permissions, RoomLimits};
 use railgun_shared::rtp_parameters::RtpCapabilities;
-use railgun_shared::signal::Participant;
+use railgun_shared::signal::{IceServer, IceTransportPolicy, Participant, RtcConfig};
 use railgun_shared::transport_parameters::TransportDirection;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
@@ -29,6 +29,8 @@ pub struct ClientConfig {
     pub identity: Option<Arc<Identity>>,
     /// Packets a consumer holds for a slow reader; more are dropped and counted.
     pub consumer_queue: usize,
+    /// Instead of what `voice:joined` says, for tests of who does not follow it.
+    pub ice_transport_policy: Option<IceTransportPolicy>,
 }
 
 impl Default for ClientConfig {
@@ -39,6 +41,7 @@ impl Default for ClientConfig {
             handshake_timeout: Duration::from_secs(10),
             identity: None,
             consumer_queue: 512,
+            ice_transport_policy: None,
         }
     }
 }
@@ -55,6 +58,8 @@ struct Inner {
     config: ClientConfig,
     identity: Arc<Identity>,
     router: OnceCell<RtpCapabilities>,
+    /// Of the last join.
+    rtc: Mutex<Option<RtcConfig>>,
     next_request: AtomicU64,
 }
 
@@ -68,6 +73,8 @@ pub struct Joined {
     pub participants: Vec<Participant>,
     pub permissions: Permissions,
     pub limits: RoomLimits,
+    pub rtc_config: RtcConfig,
+    pub turn_credential_expires_at: Option<String>,
     pub room_seq: u64,
 }
 
@@ -97,8 +104,8 @@ impl Client {
             None => Arc::new(Identity::generate()?),
         };
         let socket = SocketIo::connect(url, &auth).await?;
-        let (router, next_request) = (OnceCell::new(), AtomicU64::new(0));
-        Ok(Self { inner: Arc::new(Inner { socket, config, identity, router, next_request }) })
+        let (router, rtc, next_request) = (OnceCell::new(), Mutex::new(None), AtomicU64::new(0));
+        Ok(Self { inner: Arc::new(Inner { socket, config, identity, router, rtc, next_request }) })
     }
 
     /// Sends a request with a callback; gives the ack's fields, without `ok`.
@@ -155,7 +162,9 @@ impl Client {
 
     pub async fn join(&self, channel: &str) -> Result<Joined, ClientError> {
         let reply = self.request("voice:join", json!({ "channelId": channel })).await?;
-        read("voice:joined", &reply)
+        let joined: Joined = read("voice:joined", &reply)?;
+        *self.rtc() = Some(joined.rtc_config.clone());
+        Ok(joined)
     }
 
     pub async fn leave(&self) -> Result<(), ClientError> {
@@ -202,6 +211,20 @@ impl Client {
     /// Waits for the end of the socket.
     pub async fn disconnected(&self) -> DisconnectReason {
         self.inner.socket.ended().await
+    }
+
+    /// The relays to go through and no other way, if that is the policy.
+    pub(crate) fn relays_to_use(&self) -> Option<Vec<IceServer>> {
+        let joined = self.rtc().clone();
+        let said = joined.as_ref().map_or(IceTransportPolicy::All, |rtc| rtc.ice_transport_policy);
+        match self.inner.config.ice_transport_policy.unwrap_or(said) {
+            IceTransportPolicy::All => None,
+            IceTransportPolicy::Relay => Some(joined.map(|rtc| rtc.ice_servers).unwrap_or_default()),
+        }
+    }
+
+    fn rtc(&self) -> MutexGuard<'_, Option<RtcConfig>> {
+        self.inner.rtc.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn config(&self) -> &ClientConfig {

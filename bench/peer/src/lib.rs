@@ -10,4 +10,4 @@ mod world;
 pub use call::{Call, KEY_FRAME, Sending, TICK};
 pub use parameters::{MID_ID, Offer, REPAIRED_RID_ID, RID_ID, TRANSPORT_CC_ID, capabilities};
 pub use peer::{Arrival, Peer};
-pub use world::{NODE, Sent, World};
+pub use world::{NODE, RELAY, Sent, World};

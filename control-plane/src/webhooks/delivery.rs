@@ -1,7 +1,7 @@
 //! Sending hooks, and sending again those that were not taken.
 
-use super::WebhooksConfig;
 use super::event::Hook;
+use super::signature::WebhookSecret;
 use crate::clock::unix_seconds;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -60,14 +60,19 @@ enum AttemptError {
 
 pub(super) struct Delivery {
     client: reqwest::Client,
-    config: WebhooksConfig,
+    url: reqwest::Url,
+    secret: WebhookSecret,
     metrics: WebhookMetrics,
 }
 
 impl Delivery {
-    pub(super) fn new(config: WebhooksConfig, metrics: WebhookMetrics) -> Result<Self, reqwest::Error> {
+    pub(super) fn new(
+        url: reqwest::Url,
+        secret: WebhookSecret,
+        metrics: WebhookMetrics,
+    ) -> Result<Self, reqwest::Error> {
         let client = reqwest::Client::builder().redirect(Policy::none()).timeout(ATTEMPT_TIMEOUT).build()?;
-        Ok(Self { client, config, metrics })
+        Ok(Self { client, url, secret, metrics })
     }
 
     pub(super) async fn run(self, mut hooks: mpsc::Receiver<Hook>) {
@@ -104,8 +109,8 @@ impl Delivery {
 
     async fn attempt(&self, hook: &Hook) -> Result<(), AttemptError> {
         let timestamp = unix_seconds(SystemTime::now());
-        let signature = self.config.secret.sign(&hook.id, timestamp, &hook.body);
-        let request = self.client.post(self.config.url.clone());
+        let signature = self.secret.sign(&hook.id, timestamp, &hook.body);
+        let request = self.client.post(self.url.clone());
         let request = request
             .header("content-type", "application/json")
             .header("webhook-id", &hook.id)

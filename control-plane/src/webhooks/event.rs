@@ -39,7 +39,7 @@ pub(super) fn hooks(event: &RoomEvent, now: SystemTime) -> Vec<Hook> {
             "producer.started",
             json!({"producerId": producer, "userId": user, "sessionId": session, "source": source}),
         )),
-        Event::ProducerClosed { producer, user, session } => told
+        Event::ProducerClosed { producer, user, session, .. } => told
             .push(("producer.ended", json!({"producerId": producer, "userId": user, "sessionId": session}))),
         Event::RoomClosed => told.push(("room.ended", json!({}))),
         _ => {}

@@ -10,24 +10,19 @@ mod event;
 mod signature;
 
 pub(crate) use delivery::WebhookMetrics;
-pub(crate) use signature::{SecretError, WebhookSecret};
 
+use crate::config::WebhooksConfig;
+use anyhow::Context;
 use delivery::Delivery;
 use event::Hook;
 use railgun_shared::media_rpc::RoomEvent;
+use signature::WebhookSecret;
 use std::time::SystemTime;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 /// Hooks that wait to be sent, beside those that wait to be sent again.
 const QUEUED_MAX: usize = 1024;
-
-/// Where hooks go to.
-#[derive(Clone, Debug)]
-pub(crate) struct WebhooksConfig {
-    pub(crate) url: reqwest::Url,
-    pub(crate) secret: WebhookSecret,
-}
 
 /// Takes note of what rooms say. Cheap to clone; does nothing if no URL is configured.
 #[derive(Clone, Debug, Default)]
@@ -37,15 +32,18 @@ pub(crate) struct Webhooks {
 }
 
 impl Webhooks {
-    /// Starts the task that delivers.
+    /// Starts the task that delivers, if there is a URL.
     pub(crate) fn start(
-        config: WebhooksConfig,
+        config: &WebhooksConfig,
         metrics: WebhookMetrics,
-    ) -> Result<(Self, JoinHandle<()>), reqwest::Error> {
+    ) -> anyhow::Result<(Self, Option<JoinHandle<()>>)> {
+        let Some(url) = &config.url else { return Ok((Self::default(), None)) };
+        let secret_file = config.secret_file.as_ref().context("webhooks.url needs webhooks.secret_file")?;
+        let secret = WebhookSecret::from_file(secret_file)?;
         let (queue, hooks) = mpsc::channel(QUEUED_MAX);
-        let delivery = Delivery::new(config, metrics.clone())?;
+        let delivery = Delivery::new(url.clone(), secret, metrics.clone())?;
         let task = tokio::spawn(delivery.run(hooks));
-        Ok((Self { queue: Some(queue), metrics }, task))
+        Ok((Self { queue: Some(queue), metrics }, Some(task)))
     }
 
     /// Tells of a room event, if it is one that is told.

@@ -22,5 +22,8 @@ mod engine;
 mod feedback;
 mod packet_path;
 mod room;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 
 pub use engine::{Counters, Datagram, Engine, EngineConfig, Notice};

@@ -1,6 +1,8 @@
-//! The ICE side: a full, controlling agent with one host candidate, against an ICE-lite server.
+//! The ICE side: a full, controlling agent against an ICE-lite server, with one host candidate, or with
+//! those of TURN relays over UDP.
 
 use crate::error::ClientError;
+use railgun_shared::signal::IceServer;
 use railgun_shared::transport_parameters::{IceCandidate, IceParameters, TransportParameters};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -14,6 +16,7 @@ use webrtc_ice::candidate::{Candidate, CandidateType};
 use webrtc_ice::mdns::MulticastDnsMode;
 use webrtc_ice::network_type::NetworkType;
 use webrtc_ice::state::ConnectionState;
+use webrtc_ice::url::{ProtoType, SchemeType, Url};
 use webrtc_util::Conn;
 
 /// The agent's default of 200 ms would dominate the time to join.
@@ -27,11 +30,18 @@ pub(crate) struct Connected {
 }
 
 /// Runs connectivity checks until a pair works or the time is up.
-pub(crate) async fn connect(remote: &TransportParameters, limit: Duration) -> Result<Connected, ClientError> {
+pub(crate) async fn connect(
+    remote: &TransportParameters,
+    relays: Option<&[IceServer]>,
+    limit: Duration,
+) -> Result<Connected, ClientError> {
     let candidates = udp_candidates(remote);
     let first = candidates.first().ok_or_else(|| ClientError::Protocol("no UDP candidate".into()))?;
-    let local = route_to(SocketAddr::new(first.address, first.port))?;
-    let agent = Agent::new(agent_config(local)).await?;
+    let config = match relays {
+        Some(relays) => relayed_config(relays)?,
+        None => agent_config(route_to(SocketAddr::new(first.address, first.port))?),
+    };
+    let agent = Agent::new(config).await?;
     match timeout(limit, check(&agent, &remote.ice_parameters, &candidates)).await {
         Ok(Ok(conn)) => Ok(Connected { agent, conn }),
         Ok(Err(error)) => {
@@ -88,6 +98,31 @@ fn agent_config(local: IpAddr) -> AgentConfig {
         keepalive_interval: Some(CONSENT_INTERVAL),
         ..AgentConfig::default()
     }
+}
+
+/// The agent's relay candidates are UDP ones, over IPv4.
+fn relayed_config(relays: &[IceServer]) -> Result<AgentConfig, ClientError> {
+    let mut urls = Vec::new();
+    for server in relays {
+        for text in &server.urls {
+            let mut url = Url::parse_url(text)?;
+            url.username = server.username.clone().unwrap_or_default();
+            url.password = server.credential.clone().unwrap_or_default();
+            if url.scheme == SchemeType::Turn && url.proto == ProtoType::Udp {
+                urls.push(url);
+            }
+        }
+    }
+    if urls.is_empty() {
+        return Err(ClientError::Protocol("no relay over UDP".into()));
+    }
+    Ok(AgentConfig {
+        urls,
+        network_types: vec![NetworkType::Udp4],
+        candidate_types: vec![CandidateType::Relay],
+        ip_filter: Arc::new(None),
+        ..agent_config(Ipv4Addr::UNSPECIFIED.into())
+    })
 }
 
 async fn check(

@@ -8,6 +8,7 @@ use super::srtp::SrtpProfile;
 use crate::error::ClientError;
 use crate::rtcp_packets;
 use crate::rtp_checks;
+use railgun_shared::signal::IceServer;
 use railgun_shared::transport_parameters::{IceParameters, TransportParameters};
 use rtp::header::Header;
 use rtp::packet::Packet;
@@ -31,6 +32,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// What to connect to, and how.
 pub(crate) struct Remote<'a> {
     pub(crate) parameters: &'a TransportParameters,
+    /// Through these and no other way; none: directly.
+    pub(crate) relays: Option<Vec<IceServer>>,
     pub(crate) srtp_profiles: &'a [SrtpProfile],
     /// For ICE and for DTLS, each.
     pub(crate) handshake_timeout: Duration,
@@ -60,7 +63,8 @@ impl Link {
         routes: Arc<Routes>,
     ) -> Result<Self, ClientError> {
         let limit = remote.handshake_timeout;
-        let ice::Connected { agent, conn } = ice::connect(remote.parameters, limit).await?;
+        let ice::Connected { agent, conn } =
+            ice::connect(remote.parameters, remote.relays.as_deref(), limit).await?;
         let agent = Arc::new(agent);
         let (dtls_queue, dtls_records) = mpsc::channel(DTLS_QUEUE);
         let receiving = Arc::new(OnceLock::new());

@@ -212,6 +212,7 @@ impl Transport {
             let config = inner.client.config();
             let remote = Remote {
                 parameters: &inner.remote,
+                relays: inner.client.relays_to_use(),
                 srtp_profiles: &config.srtp_profiles,
                 handshake_timeout: config.handshake_timeout,
             };

@@ -143,7 +143,7 @@ async fn link_to(
     let parameters = parameters(socket.local_addr().unwrap(), fingerprint);
     tokio::spawn(serve(socket, peer, identity, profile));
     let handshake_timeout = Duration::from_secs(if peer == Peer::Whole { 10 } else { 1 });
-    let remote = Remote { parameters: &parameters, srtp_profiles: offered, handshake_timeout };
+    let remote = Remote { parameters: &parameters, relays: None, srtp_profiles: offered, handshake_timeout };
     Link::establish(remote, &Identity::generate().unwrap(), routes).await
 }
 

@@ -7,6 +7,7 @@ use crate::feedback::report::REPORT_INTERVAL;
 use crate::packet::stun::{BINDING_SUCCESS_MAX, BindingRequest};
 use crate::srtp::{InboundControl, InboundSession, OutboundControl, OutboundSession, SrtpError};
 use crate::transport::dtls::{DtlsOutput, POLL_BUFFER_LEN, SrtpKeyMaterial};
+use crate::transport::ice_lite::IceDrop;
 use crate::transport::webrtc_transport::Keys;
 use railgun_shared::media_rpc::{Audience, Event};
 use railgun_shared::transport_parameters::{DtlsState, IceState};
@@ -36,6 +37,9 @@ impl Engine {
         let before = transport.ice.previous_ufrag().map(str::to_owned);
         let mut answer = [0; BINDING_SUCCESS_MAX];
         let result = transport.ice.handle_binding(&request, datagram.bytes, source, now, &mut answer);
+        if result == Err(IceDrop::NotRelayed) {
+            self.counters.unrelayed_checks += 1;
+        }
         let len = result.ok()?.len;
         // The first check with a restart's credentials ends those before it.
         if transport.ice.previous_ufrag().is_none()
@@ -112,6 +116,7 @@ impl Engine {
         if let Some(transport) = self.transports.get_mut(key)
             && transport.selected.is_some()
             && let Some((_, dtls)) = &mut transport.connect
+            && (self.handshakes < self.config.handshakes_max || !dtls.may_begin())
         {
             dtls.start(now);
         }
@@ -127,6 +132,11 @@ impl Engine {
         };
         let Some(transport) = self.transports.get_mut(key) else { return };
         let Some((_, dtls)) = &mut transport.connect else { return };
+        // The client will send its first flight again.
+        if dtls.may_begin() && self.handshakes >= self.config.handshakes_max {
+            self.counters.refused_handshakes += 1;
+            return;
+        }
         dtls.handle(datagram.bytes, now);
         // Once there are keys, what is not sealed with them buys a forger nothing.
         if transport.keys.is_none()
@@ -140,6 +150,17 @@ impl Engine {
 
     /// Does what DTLS wants done.
     pub(crate) fn poll_handshake(&mut self, key: TransportKey, now: Instant) {
+        self.poll_dtls(key, now);
+        let Some(transport) = self.transports.get_mut(key) else { return };
+        let is = transport.connect.as_ref().is_some_and(|(_, dtls)| dtls.is_handshaking());
+        match (std::mem::replace(&mut transport.is_handshaking, is), is) {
+            (false, true) => self.handshakes += 1,
+            (true, false) => self.handshakes -= 1,
+            _ => {}
+        }
+    }
+
+    fn poll_dtls(&mut self, key: TransportKey, now: Instant) {
         let mut buffer = [0; POLL_BUFFER_LEN];
         loop {
             let Some(transport) = self.transports.get_mut(key) else { return };
@@ -153,19 +174,7 @@ impl Engine {
                         self.set_states(key, ice, DtlsState::Connecting);
                     }
                 }
-                DtlsOutput::Connected(material) => match keys(&material) {
-                    Ok(keys) => {
-                        transport.keys = Some(keys);
-                        transport.prove();
-                        self.counters.handshakes_done += 1;
-                        self.set_states(key, ice, DtlsState::Connected);
-                        self.on_connected(key, now);
-                    }
-                    Err(error) => {
-                        tracing::error!(%error, "exported keys were refused");
-                        self.set_states(key, ice, DtlsState::Failed);
-                    }
-                },
+                DtlsOutput::Connected(material) => self.take_keys(key, &material, now),
                 DtlsOutput::Failed(reason) => {
                     tracing::debug!(%reason, "handshake failed");
                     self.counters.handshakes_failed += 1;
@@ -175,6 +184,25 @@ impl Engine {
                     transport.keys = None;
                     self.set_states(key, ice, DtlsState::Closed);
                 }
+            }
+        }
+    }
+
+    /// The handshake is done.
+    pub(crate) fn take_keys(&mut self, key: TransportKey, material: &SrtpKeyMaterial, now: Instant) {
+        let Some(transport) = self.transports.get_mut(key) else { return };
+        let ice = transport.ice_state;
+        match keys(material) {
+            Ok(keys) => {
+                transport.keys = Some(keys);
+                transport.prove();
+                self.counters.handshakes_done += 1;
+                self.set_states(key, ice, DtlsState::Connected);
+                self.on_connected(key, now);
+            }
+            Err(error) => {
+                tracing::error!(%error, "exported keys were refused");
+                self.set_states(key, ice, DtlsState::Failed);
             }
         }
     }

@@ -142,6 +142,13 @@ impl DtlsTransport {
         }
     }
 
+    /// As if the handshake were done, so that a fuzz target need not pay for one.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn skip(&mut self, now: Instant) {
+        self.attempt = None;
+        self.phase = Phase::Connected { at: now, answers: 0, answering: false };
+    }
+
     /// Takes a datagram that RFC 7983 calls DTLS and that came from a tuple with a valid ICE check.
     pub fn handle(&mut self, datagram: &[u8], now: Instant) {
         self.now = now;
@@ -171,6 +178,16 @@ impl DtlsTransport {
         } else if self.client_restart_at().is_some_and(|at| now >= at) {
             self.begin(None);
         }
+    }
+
+    /// A handshake is in progress: there is an object for it.
+    pub(crate) fn is_handshaking(&self) -> bool {
+        self.phase == Phase::Handshaking && self.attempt.is_some()
+    }
+
+    /// None is in progress, and the next datagram, or [`Self::start`], may begin one.
+    pub(crate) fn may_begin(&self) -> bool {
+        self.phase == Phase::Handshaking && self.attempt.is_none()
     }
 
     /// When [`Self::handle_timeout`] is due; known once [`Self::poll`] has answered `None`.
@@ -334,6 +351,29 @@ impl DtlsTransport {
         self.attempt = None;
         self.phase = Phase::Over;
         self.last_word = Some(last_word);
+    }
+}
+
+/// The gate alone, for a fuzz target.
+#[cfg(feature = "fuzzing")]
+#[derive(Debug)]
+pub struct FuzzedGate(gate::Gate);
+
+#[cfg(feature = "fuzzing")]
+impl FuzzedGate {
+    pub fn new(peer_is_client: bool, dtls13: bool) -> Self {
+        Self(gate::Gate::new(peer_is_client, dtls13))
+    }
+
+    /// Whether anything passes, which is then in `out`. `stage`: 0 handshaking, 1 answering a repeated
+    /// flight, else connected.
+    pub fn admit(&mut self, datagram: &[u8], stage: u8, out: &mut Vec<u8>) -> bool {
+        let stage = match stage {
+            0 => Stage::Handshaking,
+            1 => Stage::Answering,
+            _ => Stage::Connected,
+        };
+        matches!(self.0.admit(datagram, stage, out), Verdict::Pass { .. })
     }
 }
 

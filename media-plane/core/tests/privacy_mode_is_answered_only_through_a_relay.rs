@@ -1,0 +1,121 @@
+//! A session in privacy mode: its own address is sent nothing, whatever comes from there.
+
+mod checks;
+
+use checks::{Check, ice};
+use railgun_media_core::packet::stun::{BINDING_SUCCESS_MAX, BindingRequest};
+use railgun_media_core::transport::ice_lite::{IceDrop, IceLite, Relays};
+use railgun_peer::{RELAY, World};
+use railgun_shared::media_rpc::Command;
+use railgun_shared::plan::Tier;
+use railgun_shared::transport_parameters::{IceState, TransportDirection};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const TRIES: u16 = 10_000;
+
+fn private(relays: &[&str]) -> IceLite {
+    let mut ice = ice();
+    let networks = relays.iter().map(|text| text.parse().unwrap()).collect();
+    ice.accept_only(Arc::new(Relays::new(networks).unwrap()));
+    ice
+}
+
+fn relay(port: u16) -> SocketAddr {
+    SocketAddr::from(([203, 0, 113, 1], port))
+}
+
+/// Somebody's own address, next to the relay's or far from it.
+fn own(n: u16) -> SocketAddr {
+    let [high, low] = n.to_be_bytes();
+    match n % 3 {
+        0 => SocketAddr::from(([203, 0, 113, 2 + low % 250], 1024 + n)),
+        1 => SocketAddr::from(([10, 1, high, low], 50_000)),
+        _ => SocketAddr::from(([0x2001, 0xdb8, 0, 0, 0, 0, 0xcb00, n], 50_000)),
+    }
+}
+
+/// Delivers a valid, nominating check and says how many bytes were written for an answer.
+fn answered(ice: &mut IceLite, source: SocketAddr, now: Instant) -> Result<usize, IceDrop> {
+    let check = Check::to(ice).nominate().bytes();
+    let request = BindingRequest::parse(&check).unwrap();
+    let mut out = [0; BINDING_SUCCESS_MAX];
+    let result = ice.handle_binding(&request, &check, source, now, &mut out);
+    assert!(result.is_ok() || out == [0; BINDING_SUCCESS_MAX], "an answer was written for {source}");
+    result.map(|answer| answer.len)
+}
+
+#[test]
+fn a_check_from_anywhere_else_gets_no_byte_and_leaves_no_trace() {
+    let mut ice = private(&["203.0.113.1"]);
+    let now = Instant::now();
+    for n in 0..TRIES {
+        assert_eq!(answered(&mut ice, own(n), now), Err(IceDrop::NotRelayed));
+        assert!(ice.tuple(own(n)).is_none());
+    }
+    assert_eq!((ice.state(), ice.selected(), ice.next_timeout()), (IceState::New, None, None));
+    assert!(answered(&mut ice, relay(50_000), now).unwrap() > 0);
+    assert_eq!((ice.state(), ice.selected()), (IceState::Completed, Some(relay(50_000))));
+}
+
+#[test]
+fn a_call_through_a_relay_never_moves_to_ones_own_address() {
+    let mut ice = private(&["203.0.113.1", "2001:db8:77::/64"]);
+    let mut now = Instant::now();
+    answered(&mut ice, relay(50_000), now).unwrap();
+    for n in 0..TRIES {
+        now += Duration::from_millis(20);
+        assert_eq!(answered(&mut ice, own(n), now), Err(IceDrop::NotRelayed));
+        if n % 1_000 == 0 {
+            answered(&mut ice, relay(50_000), now).unwrap();
+        }
+        ice.handle_timeout(now);
+        assert_eq!(ice.selected(), Some(relay(50_000)));
+    }
+    // Another port of the relay, or another relay, is as good.
+    answered(&mut ice, relay(50_001), now).unwrap();
+    assert_eq!(ice.selected(), Some(relay(50_001)));
+    let other: SocketAddr = "[2001:db8:77::9]:50000".parse().unwrap();
+    answered(&mut ice, other, now).unwrap();
+    assert_eq!(ice.selected(), Some(other));
+}
+
+#[test]
+fn it_holds_after_an_ice_restart() {
+    let mut ice = private(&["203.0.113.1"]);
+    let now = Instant::now();
+    answered(&mut ice, relay(50_000), now).unwrap();
+    ice.restart(&mut checks::rng(7));
+    assert_eq!(answered(&mut ice, own(1), now), Err(IceDrop::NotRelayed));
+    answered(&mut ice, relay(50_001), now).unwrap();
+    assert_eq!(ice.selected(), Some(relay(50_001)));
+}
+
+#[test]
+fn a_node_without_relays_answers_nobody_in_privacy_mode() {
+    let mut ice = private(&[]);
+    assert_eq!(answered(&mut ice, relay(50_000), Instant::now()), Err(IceDrop::NotRelayed));
+}
+
+#[test]
+fn a_room_holds_a_session_to_its_grant() {
+    let mut world = World::new(3);
+    let room = World::room("call");
+    let mut request = World::join_request(1, Tier::Free);
+    request.grant.relay_only = true;
+    let session = request.session;
+    world.command(&room, Command::Join(Box::new(request))).unwrap();
+    let peer = world.connect_from(SocketAddr::from(RELAY), &room, session, TransportDirection::Send);
+    for n in 0..TRIES {
+        let check = world.peers[peer].check();
+        world.send(own(n), check);
+        assert_eq!(world.bytes_to(own(n)), 0);
+    }
+    assert_eq!(world.engine.counters().unrelayed_checks, u64::from(TRIES));
+
+    // Who is not in privacy mode comes from anywhere.
+    let other = world.join(&room, 2, Tier::Free);
+    world.connect(&room, other, TransportDirection::Send);
+    assert_eq!(world.engine.counters().unrelayed_checks, u64::from(TRIES));
+}
