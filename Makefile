@@ -24,11 +24,12 @@ run: tools web ## Build everything and start the server on 127.0.0.1:8080
 test: tools test-tools web ## Every test, in Rust and in a real browser
 	cargo build --workspace --locked --bins
 	cargo test --workspace --locked
+	cd $(WEB) && npm test --silent
 	$(SETUP)/npm-install.sh $(BROWSER)
 	cd $(BROWSER) && npm test --silent
 
 .PHONY: lint
-lint: tools protoc ## Formatting, clippy and the page's types
+lint: tools protoc ## Formatting, clippy and the types of the page and its SDK
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	$(SETUP)/npm-install.sh $(WEB)

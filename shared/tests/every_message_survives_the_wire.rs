@@ -21,7 +21,7 @@ fn assert_complete(ordinals: impl Iterator<Item = usize>, variants: usize) {
 #[test]
 fn commands_read_back() {
     let commands = samples::commands();
-    assert_complete(commands.iter().map(samples::command_ordinal), 25);
+    assert_complete(commands.iter().map(samples::command_ordinal), 27);
     for (request, command) in (u64::MAX - 99..).zip(commands) {
         let frame = over_the_wire(&encode_command(request, &samples::address(), &command));
         assert_eq!(decode_command(frame).unwrap(), (request, samples::address(), command));
@@ -31,7 +31,7 @@ fn commands_read_back() {
 #[test]
 fn replies_and_refusals_read_back() {
     let replies = samples::replies();
-    assert_complete(replies.iter().map(samples::reply_ordinal), 20);
+    assert_complete(replies.iter().map(samples::reply_ordinal), 22);
     let refusals = samples::refusals().into_iter().map(Err);
     for (request, reply) in (0..).zip(replies.into_iter().map(Ok).chain(refusals)) {
         let frame: proto::NodeFrame = over_the_wire(&encode_reply(request, reply.clone()));
@@ -41,7 +41,7 @@ fn replies_and_refusals_read_back() {
 
 #[test]
 fn events_read_back() {
-    assert_complete(samples::events().iter().map(samples::event_ordinal), 22);
+    assert_complete(samples::events().iter().map(samples::event_ordinal), 23);
     for event in samples::room_events() {
         let frame = over_the_wire(&encode_event(event.clone()));
         assert_eq!(decode_node_frame(frame).unwrap(), FromNode::Event(event));

@@ -81,13 +81,16 @@ async fn of_every_request_that_has_both() {
 
     let of_consumer = json!({ "consumerId": consumed["consumerId"] });
     let of_producer = json!({ "producerId": produced["producerId"] });
+    let with_priority = json!({ "consumerId": consumed["consumerId"], "priority": 7 });
     for (request, reply, payload) in [
         ("voice:rtc:resumeConsumer", "voice:consumerResumed", &of_consumer),
         ("voice:rtc:requestKeyFrame", "voice:keyFrameRequested", &of_consumer),
+        ("voice:rtc:setPriority", "voice:prioritySet", &with_priority),
         ("voice:rtc:pauseConsumer", "voice:consumerPaused", &of_consumer),
         ("voice:rtc:pauseProducer", "voice:producerPaused", &of_producer),
         ("voice:rtc:resumeProducer", "voice:producerResumed", &of_producer),
         ("voice:rtc:closeProducer", "voice:producerClosed", &of_producer),
+        ("voice:rtc:getStats", "voice:stats", &json!({})),
         ("voice:leave", "voice:left", &json!({})),
     ] {
         both(client, events, request, reply, payload.clone()).await;

@@ -45,7 +45,7 @@ impl Person {
 }
 
 /// Every event that takes an id of an object, the destructive one last.
-const EVENTS: [&str; 14] = [
+const EVENTS: [&str; 16] = [
     "connect the sending transport",
     "connect the receiving transport",
     "restart ICE of the sending transport",
@@ -58,6 +58,8 @@ const EVENTS: [&str; 14] = [
     "voice:rtc:resumeConsumer",
     "voice:rtc:requestKeyFrame",
     "voice:rtc:setPreferredLayers",
+    "voice:rtc:setPriority",
+    "voice:rtc:getStats",
     "produce, again",
     "voice:rtc:closeProducer",
 ];
@@ -100,6 +102,10 @@ fn request(event: &str, who: &Person, ids: Ids, heard: ProducerId) -> (&'static 
             let payload = json!({ "consumerId": ids.consumer, "spatialLayer": 0 });
             ("voice:rtc:setPreferredLayers", payload)
         }
+        "voice:rtc:setPriority" => {
+            ("voice:rtc:setPriority", json!({ "consumerId": ids.consumer, "priority": 200 }))
+        }
+        "voice:rtc:getStats" => ("voice:rtc:getStats", json!({ "transportId": ids.recv })),
         other => panic!("no such row: {other}"),
     }
 }

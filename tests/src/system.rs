@@ -39,10 +39,13 @@ impl System {
         let directory = Directory::create()?;
         let config = write_config(directory.path(), "control.channels")?;
         let address = free_address()?;
+        let [per_minute, cooldown] = any_number_of_joins();
         let settings = [
             ("RAILGUN_LISTEN", address.to_string()),
             ("RAILGUN_OPERATORS_LISTEN", "off".to_owned()),
             ("RAILGUN_WORKERS", "2".to_owned()),
+            per_minute,
+            cooldown,
         ];
         let mut control = Process::start("railgun", directory.path(), &["--config", &config], &settings)?;
         control.ready(address).await?;
@@ -77,6 +80,7 @@ impl System {
             ("RAILGUN_AUTH_JWKS", in_directory("token.jwks.json")),
             ("RAILGUN_CHANNELS_CREATE_ON_JOIN", "true".to_owned()),
         ]);
+        settings.extend(any_number_of_joins());
         let mut control =
             Process::start("railgun-control", path, &["serve", "--config", &config], &settings)?;
         control.ready(address).await?;
@@ -180,6 +184,11 @@ fn write_config(directory: &Path, section: &str) -> Result<String> {
     let path = directory.join("railgun.toml");
     fs::write(&path, format!("[{section}]\npreset = {{ {FREE_CHANNEL} = \"free\" }}\n"))?;
     Ok(path.to_string_lossy().into_owned())
+}
+
+/// Tests join as often as they like; the limits have tests of their own.
+fn any_number_of_joins() -> [(&'static str, String); 2] {
+    [("RAILGUN_JOINS_PER_MINUTE", "0".to_owned()), ("RAILGUN_JOINS_COOLDOWN", "0".to_owned())]
 }
 
 fn mint(key: &Path, user: &str, tier: Tier) -> Result<String> {

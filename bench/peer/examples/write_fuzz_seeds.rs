@@ -197,7 +197,8 @@ fn payload_descriptors() -> Vec<Vec<u8>> {
 /// L1T2 and L2T2 as the AV1 RTP specification's appendix has them, each with frames after it.
 fn dependency_descriptor() -> Vec<Vec<u8>> {
     let framed = |descriptors: &[&[u8]]| {
-        let one = |it: &&[u8]| [&[it.len() as u8][..], it, &[0, 0, 0, 1]].concat();
+        let one =
+            |it: &&[u8]| [&[u8::try_from(it.len()).expect("an element")][..], it, &[0, 0, 0, 1]].concat();
         descriptors.iter().map(one).collect::<Vec<_>>().concat()
     };
     let l1t2 = bits(
@@ -250,7 +251,7 @@ fn media_rpc() -> Vec<Vec<u8>> {
     let offer = Offer::new(Source::Mic, 1);
     let commands = [
         Command::Join(Box::new(World::join_request(1, Tier::Pro))),
-        Command::Leave { session, reason: LeaveReason::Lost },
+        Command::Leave { session, reason: LeaveReason::Lost, attachment: Some(1) },
         Command::Produce {
             session,
             transport,
@@ -275,7 +276,7 @@ fn media_rpc() -> Vec<Vec<u8>> {
         Event::ProducerPaused { producer, user, session },
         Event::ConsumerLayers { consumer, layers: Some(layers) },
         Event::ProducerScore { producer, score: 10 },
-        Event::Kicked { reason: "replaced".into() },
+        Event::Kicked { reason: "replaced".into(), banned_for: None },
         Event::RoomClosed,
     ];
     let replies = [

@@ -1,5 +1,5 @@
-//! `voice:rtc:consume`, `requestKeyFrame`, `setPreferredLayers`. Checks: the transport, if one is named, and the
-//! consumer are this session's own. The producer is looked up by the node through this session's
+//! `voice:rtc:consume`, `requestKeyFrame`, `setPreferredLayers`, `setPriority`. Checks: the transport, if
+//! one is named, and the consumer are this session's own. The producer is looked up by the node through this session's
 //! room, so one of another room does not exist.
 
 use super::unexpected;
@@ -8,6 +8,7 @@ use railgun_shared::ids::{ConsumerId, ProducerId, TransportId};
 use railgun_shared::media_rpc::{Command, Reply};
 use railgun_shared::rtp_parameters::RtpCapabilities;
 use railgun_shared::signal::{AppData, ConsumerLayers, ErrorBody, ServerEvent};
+use std::num::NonZeroU8;
 
 pub(super) async fn consume(
     session: &mut Session,
@@ -57,6 +58,20 @@ pub(super) async fn set_preferred_layers(
     match session.ask(command).await? {
         Reply::PreferredLayersSet { consumer, layers } => {
             Ok(ServerEvent::PreferredLayersSet { consumer_id: consumer, layers }.into())
+        }
+        other => Err(unexpected(&other)),
+    }
+}
+
+pub(super) async fn set_priority(
+    session: &mut Session,
+    consumer: Owned<ConsumerId>,
+    priority: NonZeroU8,
+) -> Result<Answer, ErrorBody> {
+    let command = Command::SetPriority { session: session.id, consumer: consumer.id(), priority };
+    match session.ask(command).await? {
+        Reply::PrioritySet { consumer, priority } => {
+            Ok(ServerEvent::PrioritySet { consumer_id: consumer, priority }.into())
         }
         other => Err(unexpected(&other)),
     }

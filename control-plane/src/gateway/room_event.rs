@@ -43,9 +43,10 @@ pub(crate) fn room_event(event: RoomEvent, now: SystemTime) -> Option<ServerEven
             producer_id: producer,
             room: Some(RoomStamp { user_id: user, session_id: session, room_seq }),
         },
-        Event::ProducerClosed { producer, user, session } => ServerEvent::ProducerClosed {
+        Event::ProducerClosed { producer, user, session, reason } => ServerEvent::ProducerClosed {
             producer_id: producer,
             user_id: user,
+            reason,
             room: Some(ClosedStamp { session_id: session, room_seq }),
         },
         Event::ConsumerClosed { consumer, reason } => {
@@ -59,6 +60,9 @@ pub(crate) fn room_event(event: RoomEvent, now: SystemTime) -> Option<ServerEven
         }
         Event::ConsumerLayers { consumer, layers } => {
             ServerEvent::ConsumerLayers { consumer_id: consumer, layers }
+        }
+        Event::ProducerLayers { producer, max_spatial } => {
+            ServerEvent::ProducerLayers { producer_id: producer, max_spatial_layer: max_spatial }
         }
         Event::TransportState { transport, ice, dtls } => {
             ServerEvent::TransportState { transport_id: transport, ice, dtls }

@@ -13,10 +13,11 @@ struct Files;
 
 const NOT_BUILT: &str = "The page has not been built: `make run` builds it and starts the server.\n";
 
-/// Everything from here; the socket, and media that a page plays, besides.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; connect-src 'self' ws: wss:; \
-     media-src 'self' blob: mediastream:; img-src 'self' data: blob:; worker-src 'self' blob:; \
-     object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// Everything from here; the socket, and media that a page plays, besides. WebAssembly is the noise
+/// suppression's.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; \
+     connect-src 'self' ws: wss:; media-src 'self' blob: mediastream:; img-src 'self' data: blob:; \
+     worker-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 pub(super) async fn serve(uri: Uri) -> Response {
     let path = match uri.path().trim_start_matches('/') {

@@ -6,6 +6,7 @@ use crate::rtp_parameters::{MediaKind, RtpCapabilities, RtpParameters};
 use crate::signal::{ConsumerLayers, GrantReason, Source, StateUpdate, VideoSource};
 use crate::transport_parameters::{DtlsParameters, TransportDirection};
 use std::fmt;
+use std::num::NonZeroU8;
 use std::time::{Duration, SystemTime};
 
 /// Which room, and which incarnation of it. A node refuses an epoch older than it has seen.
@@ -133,12 +134,23 @@ pub enum Command {
         transport: TransportId,
         dtls: DtlsParameters,
     },
-    /// New ICE credentials for a transport; DTLS and media go on.
     SetPreferredLayers {
         session: SessionId,
         consumer: ConsumerId,
         layers: ConsumerLayers,
     },
+    /// Whose layers are kept when a receiver's link does not take all: the highest first.
+    SetPriority {
+        session: SessionId,
+        consumer: ConsumerId,
+        priority: NonZeroU8,
+    },
+    /// Of one transport and what runs over it, or of everything the session owns.
+    GetStats {
+        session: SessionId,
+        transport: Option<TransportId>,
+    },
+    /// New ICE credentials for a transport; DTLS and media go on.
     RestartIce {
         session: SessionId,
         transport: TransportId,
@@ -199,6 +211,8 @@ impl Command {
             | Self::CreateTransport { session, .. }
             | Self::ConnectTransport { session, .. }
             | Self::SetPreferredLayers { session, .. }
+            | Self::SetPriority { session, .. }
+            | Self::GetStats { session, .. }
             | Self::RestartIce { session, .. }
             | Self::Produce { session, .. }
             | Self::PauseProducer { session, .. }

@@ -64,6 +64,8 @@ pub enum Event {
         producer: ProducerId,
         user: UserId,
         session: SessionId,
+        /// Why, if its owner did not ask for it.
+        reason: Option<String>,
     },
     ConsumerClosed {
         consumer: ConsumerId,
@@ -83,6 +85,11 @@ pub enum Event {
     ConsumerLayers {
         consumer: ConsumerId,
         layers: Option<ConsumerLayers>,
+    },
+    /// The highest spatial layer that anyone receives or wants of a video; none: nobody.
+    ProducerLayers {
+        producer: ProducerId,
+        max_spatial: Option<u8>,
     },
     TransportState {
         transport: TransportId,

@@ -3,10 +3,11 @@
 use crate::ids::{ConsumerId, ProducerId, SessionId, TransportId, UserId};
 use crate::rtp_parameters::{MediaKind, RtpParameters, StreamType};
 use crate::signal::{
-    ConsumerInfo, ConsumerLayers, Participant, ProducerInfo, Source, StateUpdate, VideoSource,
+    ConsumerInfo, ConsumerLayers, Participant, ProducerInfo, Source, StateUpdate, Stats, VideoSource,
 };
 use crate::transport_parameters::{IceParameters, TransportDirection, TransportParameters};
 use serde::{Deserialize, Serialize};
+use std::num::NonZeroU8;
 use std::time::Duration;
 
 /// The room as it stood when the reply was made; events with a higher `room_seq` change it.
@@ -112,6 +113,11 @@ pub enum Reply {
     KeyFrameRequested {
         consumer: ConsumerId,
     },
+    PrioritySet {
+        consumer: ConsumerId,
+        priority: NonZeroU8,
+    },
+    Stats(Box<Stats>),
     /// All three fields are present.
     StateUpdated(StateUpdate),
 }

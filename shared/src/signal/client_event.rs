@@ -8,6 +8,7 @@ use crate::transport_parameters::{DtlsParameters, TransportDirection};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::Value;
 use std::fmt;
+use std::num::NonZeroU8;
 
 /// A request with the id that comes back in its reply.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,6 +70,14 @@ pub enum ClientEvent {
     },
     RestartIce {
         transport_id: TransportId,
+    },
+    SetPriority {
+        consumer_id: ConsumerId,
+        priority: NonZeroU8,
+    },
+    /// Of one transport and what runs over it, or of everything the session owns.
+    GetStats {
+        transport_id: Option<TransportId>,
     },
     StateUpdate(StateUpdate),
     StatsReport(StatsReport),
@@ -158,7 +167,7 @@ pub enum NetworkType {
 
 impl ClientEvent {
     /// Names of the requests this version answers, in the order of the contract's table.
-    pub const NAMES: [&'static str; 23] = [
+    pub const NAMES: [&'static str; 25] = [
         "voice:join",
         "voice:leave",
         "voice:rtc:getRouterRtpCapabilities",
@@ -173,8 +182,10 @@ impl ClientEvent {
         "voice:rtc:closeProducer",
         "voice:state:update",
         "voice:rtc:setPreferredLayers",
+        "voice:rtc:setPriority",
         "voice:rtc:requestKeyFrame",
         "voice:rtc:restartIce",
+        "voice:rtc:getStats",
         "voice:stats:report",
         "voice:turn:refresh",
         "voice:entitlement:refresh",
@@ -250,6 +261,13 @@ fn parse_event(name: &str, payload: &Value) -> Result<ClientEvent, RequestError>
             ClientEvent::SetPreferredLayers { consumer_id: consumer(payload)?, layers: read(payload)? }
         }
         "voice:rtc:restartIce" => ClientEvent::RestartIce { transport_id: transport(payload)? },
+        "voice:rtc:setPriority" => {
+            let SetPriority { consumer_id, priority } = read(payload)?;
+            ClientEvent::SetPriority { consumer_id, priority }
+        }
+        "voice:rtc:getStats" => {
+            ClientEvent::GetStats { transport_id: read::<GetStats>(payload)?.transport_id }
+        }
         "voice:state:update" => ClientEvent::StateUpdate(read(payload)?),
         "voice:stats:report" => ClientEvent::StatsReport(read(payload)?),
         "voice:turn:refresh" => ClientEvent::TurnRefresh,
@@ -330,6 +348,20 @@ struct Consume {
     producer_id: ProducerId,
     #[serde(default, deserialize_with = "absent_if_empty")]
     rtp_capabilities: Option<RtpCapabilities>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SetPriority {
+    consumer_id: ConsumerId,
+    priority: NonZeroU8,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct GetStats {
+    #[serde(default)]
+    transport_id: Option<TransportId>,
 }
 
 fn transport(payload: &Value) -> Result<TransportId, RequestError> {
@@ -427,6 +459,16 @@ mod tests {
         }
         let parsed = ClientRequest::parse("voice:leave", &json!({"x": value}));
         assert_eq!(parsed.unwrap_err().0, RequestError::TooDeep);
+    }
+
+    #[test]
+    fn a_priority_goes_from_1_to_255() {
+        let consumer = "0".repeat(32);
+        for (priority, allowed) in [(0, false), (1, true), (255, true), (256, false)] {
+            let payload = json!({"consumerId": consumer, "priority": priority});
+            let request = ClientRequest::parse("voice:rtc:setPriority", &payload);
+            assert_eq!(request.is_ok(), allowed, "{priority}");
+        }
     }
 
     #[test]

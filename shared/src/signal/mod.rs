@@ -3,6 +3,7 @@
 mod client_event;
 mod error_code;
 mod server_event;
+mod stats;
 
 pub use client_event::{
     ClientEvent, ClientRequest, ConsumerLayers, NetworkType, RequestError, StateUpdate, StatsReport, Token,
@@ -13,6 +14,7 @@ pub use server_event::{
     AppData, AudioLevel, ClosedStamp, ConsumerInfo, GrantReason, IceServer, IceTransportPolicy, MuteReason,
     Participant, ProducerInfo, QueuePlace, RejoinReason, RoomStamp, RtcConfig, ServerEvent, Speaker,
 };
+pub use stats::{ConsumerStats, ProducerStats, ProducerStreamStats, Stats, TrafficStats, TransportStats};
 
 use crate::rtp_parameters::MediaKind;
 use serde::{Deserialize, Serialize};

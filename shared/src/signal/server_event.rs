@@ -1,6 +1,6 @@
 //! Server → client: replies and room events, and the names they travel under.
 
-use super::{ConsumerLayers, ErrorBody, Source, VideoSource};
+use super::{ConsumerLayers, ErrorBody, Source, Stats, VideoSource};
 use crate::ids::{ChannelId, ConsumerId, ProducerId, SessionId, TransportId, UserId};
 use crate::plan::{Permissions, RoomLimits};
 use crate::rtp_parameters::{MediaKind, RtpCapabilities, RtpParameters, StreamType};
@@ -8,6 +8,7 @@ use crate::transport_parameters::{
     DtlsState, IceParameters, IceState, TransportDirection, TransportParameters,
 };
 use serde::{Deserialize, Serialize};
+use std::num::NonZeroU8;
 
 /// `appData`: of what the client sent, only the source is relayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -209,6 +210,11 @@ pub enum ServerEvent {
         transport_id: TransportId,
         ice_parameters: IceParameters,
     },
+    PrioritySet {
+        consumer_id: ConsumerId,
+        priority: NonZeroU8,
+    },
+    Stats(Box<Stats>),
     Turn {
         ice_servers: Vec<IceServer>,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -256,6 +262,9 @@ pub enum ServerEvent {
     ProducerClosed {
         producer_id: ProducerId,
         user_id: UserId,
+        /// Why, if its owner did not ask for it: `bitrate` for one that kept sending more than it may.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
         #[serde(flatten)]
         room: Option<ClosedStamp>,
     },
@@ -308,6 +317,12 @@ pub enum ServerEvent {
     ConsumerLayers {
         consumer_id: ConsumerId,
         layers: Option<ConsumerLayers>,
+    },
+    /// The highest spatial layer that anyone receives or wants of a video; none: nobody. To the one who
+    /// sends it, who may save the rest.
+    ProducerLayers {
+        producer_id: ProducerId,
+        max_spatial_layer: Option<u8>,
     },
     TransportState {
         transport_id: TransportId,
@@ -387,6 +402,8 @@ impl ServerEvent {
             Self::PreferredLayersSet { .. } => "voice:preferredLayersSet",
             Self::KeyFrameRequested { .. } => "voice:keyFrameRequested",
             Self::IceRestarted { .. } => "voice:iceRestarted",
+            Self::PrioritySet { .. } => "voice:prioritySet",
+            Self::Stats(_) => "voice:stats",
             Self::ProducerPaused { .. } => "voice:producerPaused",
             Self::ProducerResumed { .. } => "voice:producerResumed",
             Self::ProducerClosed { .. } => "voice:producerClosed",
@@ -398,6 +415,7 @@ impl ServerEvent {
             Self::ProducerScore { .. } => "voice:producerScore",
             Self::ConsumerScore { .. } => "voice:consumerScore",
             Self::ConsumerLayers { .. } => "voice:consumerLayers",
+            Self::ProducerLayers { .. } => "voice:producerLayers",
             Self::TransportState { .. } => "voice:rtc:transportState",
             Self::Turn { .. } => "voice:turn",
             Self::VideoSlot { .. } => "voice:video:slot",

@@ -2,6 +2,8 @@
 //! a new variant does not compile until it has a number here, and fails until it has a sample.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+mod stats;
+
 use railgun_shared::ids::{ChannelId, ConsumerId, DeviceId, ProducerId, SessionId, TransportId, UserId};
 use railgun_shared::media_rpc::{
     Address, Audience, Command, ConsumerDescription, Event, Grant, JoinRequest, LeaveReason, OwnState, Reply,
@@ -19,6 +21,7 @@ use railgun_shared::transport_parameters::{
     TransportDirection, TransportParameters,
 };
 use std::net::IpAddr;
+use std::num::NonZeroU8;
 use std::time::{Duration, UNIX_EPOCH};
 
 pub(crate) fn address() -> Address {
@@ -164,6 +167,9 @@ pub(crate) fn commands() -> Vec<Command> {
         Command::CreateTransport { session, direction: TransportDirection::Recv },
         Command::ConnectTransport { session, transport, dtls: dtls_parameters() },
         Command::SetPreferredLayers { session, consumer, layers: layers() },
+        Command::SetPriority { session, consumer, priority: NonZeroU8::MAX },
+        Command::GetStats { session, transport: None },
+        Command::GetStats { session, transport: Some(transport) },
         Command::RestartIce { session, transport },
         Command::Produce {
             session,
@@ -216,6 +222,8 @@ pub(crate) fn command_ordinal(command: &Command) -> usize {
         Command::Mute { .. } => 22,
         Command::SetLimits { .. } => 23,
         Command::Inspect => 24,
+        Command::SetPriority { .. } => 25,
+        Command::GetStats { .. } => 26,
     }
 }
 
@@ -254,6 +262,9 @@ pub(crate) fn replies() -> Vec<Reply> {
         },
         Reply::TransportConnected { transport },
         Reply::PreferredLayersSet { consumer, layers: layers() },
+        Reply::PrioritySet { consumer, priority: NonZeroU8::MIN },
+        Reply::Stats(Box::new(stats::full())),
+        Reply::Stats(Box::default()),
         Reply::IceRestarted { transport, ice_parameters: transport_parameters().ice_parameters },
         Reply::Produced { producer, kind: MediaKind::Audio, source: Source::Mic },
         Reply::ProducerPaused { producer },
@@ -299,6 +310,8 @@ pub(crate) fn reply_ordinal(reply: &Reply) -> usize {
         Reply::Done => 17,
         Reply::Slot(_) => 18,
         Reply::SlotReleased { .. } => 19,
+        Reply::PrioritySet { .. } => 20,
+        Reply::Stats(_) => 21,
     }
 }
 
@@ -325,7 +338,8 @@ pub(crate) fn events() -> Vec<Event> {
         },
         Event::ProducerPaused { producer, user: user.clone(), session },
         Event::ProducerResumed { producer, user: user.clone(), session },
-        Event::ProducerClosed { producer, user, session },
+        Event::ProducerClosed { producer, user: user.clone(), session, reason: None },
+        Event::ProducerClosed { producer, user, session, reason: Some("bitrate".into()) },
         Event::ConsumerClosed { consumer: consumer(), reason: "producerClosed".into() },
         Event::TransportState {
             transport: transport(),
@@ -334,6 +348,8 @@ pub(crate) fn events() -> Vec<Event> {
         },
         Event::ConsumerLayers { consumer: consumer(), layers: Some(layers()) },
         Event::ConsumerLayers { consumer: consumer(), layers: None },
+        Event::ProducerLayers { producer, max_spatial: Some(2) },
+        Event::ProducerLayers { producer, max_spatial: None },
         Event::ProducerScore { producer, score: 10 },
         Event::ConsumerScore { consumer: consumer(), score: 0 },
         Event::Kicked { reason: "replaced".into(), banned_for: None },
@@ -379,6 +395,7 @@ pub(crate) fn event_ordinal(event: &Event) -> usize {
         Event::ActiveSpeaker(_) => 19,
         Event::AudioLevels(_) => 20,
         Event::Rejoin { .. } => 21,
+        Event::ProducerLayers { .. } => 22,
     }
 }
 

@@ -18,7 +18,21 @@ class Client {
   producers = {};
   failures = [];
 
-  async join({ userId, token, mode, channel, speakers }) {
+  async join(options) {
+    const joined = await this.joinOnly(options);
+    this.recv = await this.#openTransport("recv", joined.rtcConfig);
+
+    this.socket.on("voice:newProducer", (producer) => this.#consume(producer.userId, producer.producerId));
+    this.socket.on("voice:producerClosed", ({ producerId }) => this.#drop(producerId));
+    for (const { userId, producers } of joined.participants) {
+      if (userId === this.userId) continue;
+      for (const { producerId } of producers) this.#consume(userId, producerId);
+    }
+    return { sessionId: joined.sessionId, permissions: joined.permissions, media: this.candidates };
+  }
+
+  /** To send, and to receive nothing. */
+  async joinOnly({ userId, token, mode, channel, speakers }) {
     Object.assign(this, { userId, speakers });
     this.socket = io({ auth: { token }, transports: ["websocket"], reconnection: false });
     this.socket.onAny((name, payload) => this.events.push({ name, at: Date.now(), payload }));
@@ -37,15 +51,7 @@ class Client {
     this.device = new Device();
     await this.device.load({ routerRtpCapabilities: rtpCapabilities });
     this.send = await this.#openTransport("send", joined.rtcConfig);
-    this.recv = await this.#openTransport("recv", joined.rtcConfig);
-
-    this.socket.on("voice:newProducer", (producer) => this.#consume(producer.userId, producer.producerId));
-    this.socket.on("voice:producerClosed", ({ producerId }) => this.#drop(producerId));
-    for (const { userId, producers } of joined.participants) {
-      if (userId === this.userId) continue;
-      for (const { producerId } of producers) this.#consume(userId, producerId);
-    }
-    return { sessionId: joined.sessionId, permissions: joined.permissions, media: this.candidates };
+    return joined;
   }
 
   async publishTone(hertz) {
@@ -195,3 +201,5 @@ async function keepResolution(sender) {
 }
 
 window.client = new Client();
+/** More people in one page. */
+window.newClient = () => new Client();

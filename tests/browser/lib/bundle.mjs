@@ -5,18 +5,27 @@ import { fileURLToPath } from "node:url";
 
 const source = (name) => fileURLToPath(new URL(`../client/${name}`, import.meta.url));
 
-let bundled;
+const bundled = new Map();
 
-export function clientScript() {
-  bundled ??= build({
-    entryPoints: [source("client.js")],
-    bundle: true,
-    write: false,
-    format: "iife",
-    target: "chrome120",
-    logLevel: "error",
-  }).then(({ outputFiles }) => outputFiles[0].text);
-  return bundled;
+function script(name) {
+  if (!bundled.has(name)) {
+    const built = build({
+      entryPoints: [source(name)],
+      bundle: true,
+      write: false,
+      format: "iife",
+      target: "chrome120",
+      logLevel: "error",
+    });
+    bundled.set(
+      name,
+      built.then(({ outputFiles }) => outputFiles[0].text),
+    );
+  }
+  return bundled.get(name);
 }
+
+export const clientScript = () => script("client.js");
+export const listenerScript = () => script("listener.js");
 
 export const permuteOffersScript = () => readFile(source("permute-offers.js"), "utf8");

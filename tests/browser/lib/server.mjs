@@ -1,7 +1,8 @@
 /** Starting the programs under test, each with ports and a folder of its own. */
 import { execFile } from "node:child_process";
+import { createPrivateKey, sign as signBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -56,12 +57,27 @@ class Server {
   }
 }
 
+/** Tests join as often as they like. */
+const ANY_JOINS = { RAILGUN_JOINS_PER_MINUTE: "0", RAILGUN_JOINS_COOLDOWN: "0" };
+
 class Standalone extends Server {
   async ready() {
-    const port = await freePort();
-    this.url = `http://127.0.0.1:${port}`;
-    const flags = ["--listen", `127.0.0.1:${port}`, "--operators-listen", "off"];
-    await this.startProgram("railgun", flags, {}, this.url);
+    this.port = await freePort();
+    this.url = `http://127.0.0.1:${this.port}`;
+    await this.#start();
+  }
+
+  /** Ended without a word, and started again where it was. It remembers nothing. */
+  async restart() {
+    const [program] = this.programs.splice(0);
+    program.child.kill("SIGKILL");
+    await program.ended;
+    await this.#start();
+  }
+
+  #start() {
+    const flags = ["--listen", `127.0.0.1:${this.port}`, "--operators-listen", "off"];
+    return this.startProgram("railgun", flags, ANY_JOINS, this.url);
   }
 
   /** A token from the server's own trial key. */
@@ -101,6 +117,7 @@ class TwoProcesses extends Server {
       RAILGUN_OPERATORS_LISTEN: "off",
       RAILGUN_AUTH_JWKS: file("token.jwks.json"),
       RAILGUN_CHANNELS_CREATE_ON_JOIN: "true",
+      ...ANY_JOINS,
       RAILGUN_MEDIA_URL: `https://127.0.0.1:${rpc}`,
       RAILGUN_MEDIA_CA: file("ca.pem"),
       RAILGUN_MEDIA_CERT: file("control.pem"),
@@ -114,6 +131,21 @@ class TwoProcesses extends Server {
     const { stdout } = await run(binary("railgun-control"), args, { timeout: 10_000 });
     return stdout.trim();
   }
+
+  /** A token with claims of one's own, such as `proUntil`. */
+  signed(userId, claims) {
+    const now = Math.floor(Date.now() / 1000);
+    return sign(this.key, { sub: userId, name: userId, iat: now, exp: now + 600, ...claims });
+  }
+}
+
+/** A JWT of the contract (EdDSA), with whatever claims. `key`: the PEM file, its JWKS beside it. */
+async function sign(key, claims) {
+  const { keys } = JSON.parse(await readFile(key.replace(/pem$/, "jwks.json"), "utf8"));
+  const encode = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const text = `${encode({ alg: "EdDSA", typ: "JWT", kid: keys[0].kid })}.${encode(claims)}`;
+  const signature = signBytes(null, Buffer.from(text), createPrivateKey(await readFile(key)));
+  return `${text}.${signature.toString("base64url")}`;
 }
 
 export const standalone = () => new Standalone();

@@ -1,5 +1,50 @@
-import { Call } from "./call";
-import { tokenFromAddress } from "./token";
-import { View } from "./view";
+import { VoiceError, VoiceService, initVoiceService } from "@railgun/voice";
+import { CallView } from "./call-view";
+import { byId, show } from "./dom";
+import { describe, describeEnd } from "./sentences";
+import { type JoinForm, Lobby } from "./lobby";
+import { applyPreferences, preferences } from "./preferences";
+import { toast } from "./toasts";
+import { tokenFor } from "./token";
 
-new View(new Call(), tokenFromAddress() !== null);
+const app = byId("app");
+const lobby = new Lobby({ join });
+show(app, lobby.element);
+lobby.open();
+
+async function join(form: JoinForm): Promise<void> {
+  let voice: VoiceService;
+  try {
+    voice = await initVoiceService({ token: () => tokenFor(form.name, form.tier), deviceId: tabId() });
+    await applyPreferences(voice);
+    await voice.joinChannel(form.channel, { muted: form.muted });
+  } catch (error) {
+    toast({ text: describe(error), tone: "bad" });
+    return;
+  }
+  const call = new CallView(voice, form, (error) => {
+    show(app, lobby.element);
+    document.title = "Rail Gun";
+    lobby.open();
+    if (error) toast({ text: describeEnd(error), tone: "bad" });
+  });
+  show(app, call.element);
+  document.title = `${form.channel} · Rail Gun`;
+  call.open();
+  if (form.camera) {
+    await voice.toggleVideo().catch((error: unknown) => {
+      if (!(error instanceof VoiceError && error.code === "CANCELLED"))
+        toast({ text: describe(error, "camera"), tone: "bad" });
+    });
+  }
+  preferences.save({ name: form.name, channel: form.channel });
+}
+
+/** Two tabs are two devices. */
+function tabId(): string {
+  const stored = sessionStorage.getItem("deviceId");
+  if (stored) return stored;
+  const fresh = `web-${crypto.getRandomValues(new Uint32Array(1))[0]?.toString(36) ?? "0"}`;
+  sessionStorage.setItem("deviceId", fresh);
+  return fresh;
+}

@@ -1,5 +1,6 @@
-import { NoAnswer } from "./signaling";
-import type { Tier } from "./wire";
+import { VoiceError } from "@railgun/voice";
+
+export type Tier = "free" | "pro";
 
 /** No token to join with; the message is meant for the user. */
 export class NoToken extends Error {}
@@ -18,7 +19,7 @@ export async function tokenFor(name: string, tier: Tier): Promise<string> {
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ userId: userId(), tier, name }),
   }).catch(() => {
-    throw new NoAnswer("the server cannot be reached");
+    throw new VoiceError("UNREACHABLE", "the server cannot be reached");
   });
   if (!response.ok) {
     throw new NoToken("This server gives out no trial tokens. Open the page with #token= and your token.");

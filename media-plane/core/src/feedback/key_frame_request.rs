@@ -14,6 +14,7 @@ pub(crate) struct KeyFrameRequests {
     asked: Option<Instant>,
     due: Option<Instant>,
     repeats: u8,
+    sent: u64,
 }
 
 impl KeyFrameRequests {
@@ -28,12 +29,18 @@ impl KeyFrameRequests {
         self.due
     }
 
+    /// How many requests were sent so far.
+    pub(crate) fn sent(&self) -> u64 {
+        self.sent
+    }
+
     /// Whether to send a request now.
     pub(crate) fn take(&mut self, now: Instant) -> bool {
         if self.due.is_none_or(|due| now < due) {
             return false;
         }
         self.asked = Some(now);
+        self.sent += 1;
         self.repeats += 1;
         self.due = (self.repeats < REPEATS_MAX).then(|| now + REPEAT_AFTER);
         true

@@ -25,6 +25,7 @@ impl Engine {
         if let Some(tuple) = transport.ice.tuple_mut(datagram.source) {
             tuple.proof.on_received(len);
         }
+        transport.received.count(datagram.bytes.len());
         let from_selected = transport.selected == Some(datagram.source);
         let Ok(compound) = parse_compound(datagram.bytes.get(..len).unwrap_or_default()) else {
             self.counters.malformed_packets += 1;
@@ -43,6 +44,7 @@ impl Engine {
                         .report_blocks()
                         .for_each(|block| self.on_report_block(key, &block, from_selected, now));
                 }
+                RtcpPacket::Remb(remb) => self.on_estimate(key, remb.bitrate, now),
                 RtcpPacket::Pli(pli) => self.on_key_frame_request(key, pli.media_ssrc, now),
                 RtcpPacket::Nack(nack) => {
                     if let Some(consumer) = self.consumer_by_ssrc(key, nack.media_ssrc) {
@@ -74,6 +76,8 @@ impl Engine {
         let Some(consumer) = self.consumers.get_mut(consumer) else { return };
         let Some(transport) = self.transports.get_mut(key) else { return };
         consumer.score.on_report(block, consumer.clock_rate);
+        consumer.last_report = Some(*block);
+        consumer.delivery.on_report(block, now);
         // Feedback about packets that went to the present address proves that address.
         let highest = latest_with(block.highest_sequence, consumer.sequence.next());
         if from_selected && highest.is_some_and(|highest| highest >= consumer.unproved_from) {
@@ -83,13 +87,23 @@ impl Engine {
         if block.last_sr != 0 {
             let round_trip = now_middle.wrapping_sub(block.last_sr).wrapping_sub(block.delay_since_last_sr);
             if round_trip < ROUND_TRIP_MAX {
-                transport.round_trip = Duration::from_micros(u64::from(round_trip) * 1_000_000 / 65_536);
+                let round_trip = Duration::from_micros(u64::from(round_trip) * 1_000_000 / 65_536);
+                transport.round_trip.measured(round_trip, now);
             }
+        }
+    }
+
+    fn on_estimate(&mut self, key: TransportKey, bitrate: u64, now: Instant) {
+        if let Some(transport) = self.transports.get_mut(key) {
+            transport.estimated = Some((bitrate, now));
         }
     }
 
     fn on_key_frame_request(&mut self, key: TransportKey, ssrc: u32, now: Instant) {
         if let Some(consumer) = self.consumer_by_ssrc(key, ssrc) {
+            if let Some(consumer) = self.consumers.get_mut(consumer) {
+                consumer.asked.key_frames += 1;
+            }
             self.want_key_frame_for(consumer, now);
         }
     }

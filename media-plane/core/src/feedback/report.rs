@@ -92,7 +92,7 @@ impl Engine {
 
     fn tell_consumer_score(&mut self, key: ConsumerKey, now: Instant) {
         let Some(consumer) = self.consumers.get_mut(key).filter(|it| !it.paused) else { return };
-        if consumer.sent.packets == 0 {
+        if consumer.sent.last.is_none() {
             return;
         }
         let score = consumer.score.score(now);
@@ -113,10 +113,7 @@ impl Engine {
             return;
         }
         consumer.told_layers = layers;
-        let layers = layers.map(|layers| ConsumerLayers {
-            spatial_layer: layers.spatial,
-            temporal_layer: Some(layers.temporal),
-        });
+        let layers = layers.map(ConsumerLayers::from);
         let (room, session, consumer) = (consumer.room, consumer.session, consumer.id);
         self.tell(room, Audience::Only(session), Event::ConsumerLayers { consumer, layers });
     }
@@ -143,7 +140,7 @@ impl Engine {
     /// Asks a client for what is missing of its streams, and tells it when its packets arrived.
     pub(crate) fn send_feedback(&mut self, key: TransportKey, now: Instant) {
         let Some(transport) = self.transports.get_mut(key) else { return };
-        let (ssrc, round_trip) = (transport.local_ssrc, transport.round_trip);
+        let (ssrc, round_trip) = (transport.local_ssrc, transport.round_trip.patience());
         let mut asked = [0; ASKED_PER_MESSAGE];
         for place in 0..transport.streams.len() {
             let Some(stream) = transport.streams.get_mut(place) else { continue };
@@ -151,7 +148,9 @@ impl Engine {
             let Some(nacks) = &mut stream.nacks else { continue };
             let missing = nacks.take(now, round_trip, &mut asked);
             if !missing.is_empty() {
-                self.counters.asked_packets += u64::try_from(missing.len()).unwrap_or_default();
+                let asked = u64::try_from(missing.len()).unwrap_or_default();
+                stream.nacked += asked;
+                self.counters.asked_packets += asked;
                 transport.send_control(&mut self.sends, |out| {
                     rtcp::write_nack(out, ssrc, media_ssrc, missing).ok()
                 });
@@ -174,6 +173,27 @@ impl Engine {
         self.send_sender_reports(key, now);
         self.follow_layers(key, now);
         self.tell_producer_scores(key, now);
+        self.follow_demands(key, now);
+        self.police_producers(key);
+        self.measure_traffic(key, now);
+        self.follow_link(key, now);
+    }
+
+    fn measure_traffic(&mut self, key: TransportKey, now: Instant) {
+        let Some(transport) = self.transports.get_mut(key) else { return };
+        transport.received.measure(now);
+        transport.sent.measure(now);
+        transport.streams.iter_mut().for_each(|stream| stream.received.measure(now));
+        for producer in &transport.producers {
+            if let Some(producer) = self.producers.get_mut(*producer) {
+                producer.encodings.iter_mut().for_each(|encoding| encoding.measure(now));
+            }
+        }
+        for consumer in &transport.consumers {
+            if let Some(consumer) = self.consumers.get_mut(*consumer) {
+                consumer.sent.traffic.measure(now);
+            }
+        }
     }
 
     fn send_receiver_report(&mut self, key: TransportKey, now: Instant) {
@@ -218,6 +238,7 @@ impl Engine {
 }
 
 /// None before the first packet.
+#[allow(clippy::cast_possible_truncation, reason = "masked")]
 fn sender_info(consumer: &Consumer, ntp: u64, now: Instant) -> Option<SenderInfo> {
     let (timestamp, at) = consumer.sent.last?;
     let since = now.saturating_duration_since(at).as_micros() * u128::from(consumer.clock_rate) / 1_000_000;
@@ -226,7 +247,8 @@ fn sender_info(consumer: &Consumer, ntp: u64, now: Instant) -> Option<SenderInfo
         ssrc: consumer.ssrc,
         ntp,
         rtp_time: timestamp.wrapping_add(since),
-        packets: consumer.sent.packets,
-        octets: consumer.sent.octets,
+        // Both wrap (RFC 3550 section 6.4.1).
+        packets: (consumer.sent.traffic.packets() & 0xffff_ffff) as u32,
+        octets: (consumer.sent.traffic.bytes() & 0xffff_ffff) as u32,
     })
 }

@@ -2,15 +2,20 @@
 
 use crate::arena::{ProducerKey, RoomKey, TransportKey};
 use crate::codec::vp8::rewriter::Vp8Rewriter;
+use crate::feedback::delivery::Delivery;
 use crate::feedback::rtx_budget::RtxBudget;
 use crate::feedback::score::StreamScore;
 use crate::feedback::sent_packets::SentPackets;
+use crate::feedback::traffic::Traffic;
+use crate::packet::rtcp::ReportBlock;
 use crate::packet_path::ingest::Opened;
 use crate::packet_path::select::{Layers, Selection};
 use crate::packet_path::sequence::SequenceMap;
 use crate::room::producer::Producer;
 use railgun_shared::ids::{ConsumerId, SessionId};
 use railgun_shared::rtp_parameters::{RtpParameters, extension_uri};
+use railgun_shared::signal::ConsumerLayers;
+use std::num::NonZeroU8;
 use std::time::Instant;
 
 #[derive(Debug)]
@@ -21,6 +26,13 @@ pub(crate) struct Consumer {
     pub(crate) transport: TransportKey,
     pub(crate) producer: ProducerKey,
     pub(crate) paused: bool,
+    /// Who comes first when the receiver's link does not take all.
+    pub(crate) priority: NonZeroU8,
+    pub(crate) preferred_layers: Option<ConsumerLayers>,
+    pub(crate) asked: Asked,
+    /// The receiver's.
+    pub(crate) last_report: Option<ReportBlock>,
+    pub(crate) delivery: Delivery,
     pub(crate) score: StreamScore,
     pub(crate) told_score: Option<u8>,
     /// The layers that its session was last told of.
@@ -89,11 +101,11 @@ impl RtxStream {
     }
 }
 
-/// For sender reports (RFC 3550 section 6.4.1).
+/// Media, without what was sent again.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sent {
-    pub(crate) packets: u32,
-    pub(crate) octets: u32,
+    /// Payloads, as sender reports count them (RFC 3550 section 6.4.1).
+    pub(crate) traffic: Traffic,
     /// The last packet's timestamp, and when it went out.
     pub(crate) last: Option<(u32, Instant)>,
 }
@@ -101,9 +113,27 @@ pub(crate) struct Sent {
 impl Sent {
     #[inline]
     pub(crate) fn count(&mut self, payload: usize, timestamp: u32, now: Instant) {
-        self.packets = self.packets.wrapping_add(1);
-        self.octets = self.octets.wrapping_add(u32::try_from(payload).unwrap_or(u32::MAX));
+        self.traffic.count(payload);
         self.last = Some((timestamp, now));
+    }
+}
+
+/// What the receiver asked for besides media.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Asked {
+    pub(crate) key_frames: u64,
+    /// Each time counted.
+    pub(crate) packets: u64,
+    pub(crate) resent: Traffic,
+}
+
+impl Asked {
+    /// A packet was asked for and sent again, with so many bytes of payload, or refused.
+    pub(crate) fn packet(&mut self, resent: Option<usize>) {
+        self.packets += 1;
+        if let Some(bytes) = resent {
+            self.resent.count(bytes);
+        }
     }
 }
 
@@ -116,6 +146,8 @@ pub(crate) struct ConsumerExtensions {
     pub(crate) mid: Option<(u8, Mid)>,
     pub(crate) abs_send_time: Option<u8>,
     pub(crate) transport_cc: Option<u8>,
+    /// For a receiver that asked for it; what it says of layers is made this consumer's own.
+    pub(crate) dependency_descriptor: Option<u8>,
 }
 
 /// At most eight characters.
@@ -138,13 +170,14 @@ impl Mid {
     }
 }
 
-/// Values that are the sender's own and mean nothing on another hop.
-const NEVER_PASSED: [&str; 5] = [
+/// Values that are the sender's own and mean nothing, or something else, on another hop.
+const NEVER_PASSED: [&str; 6] = [
     extension_uri::MID,
     extension_uri::RTP_STREAM_ID,
     extension_uri::REPAIRED_RTP_STREAM_ID,
     extension_uri::ABS_SEND_TIME,
     extension_uri::TRANSPORT_WIDE_CC,
+    extension_uri::DEPENDENCY_DESCRIPTOR,
 ];
 
 impl ConsumerExtensions {
@@ -165,6 +198,7 @@ impl ConsumerExtensions {
             mid: id_of(extension_uri::MID).zip(mid),
             abs_send_time: id_of(extension_uri::ABS_SEND_TIME),
             transport_cc: id_of(extension_uri::TRANSPORT_WIDE_CC),
+            dependency_descriptor: id_of(extension_uri::DEPENDENCY_DESCRIPTOR),
         }
     }
 

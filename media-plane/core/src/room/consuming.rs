@@ -1,10 +1,11 @@
 //! Consumers: created, paused, resumed, closed.
 
-use super::consumer::{Consumer, ConsumerExtensions, RtxStream, Sent};
+use super::consumer::{Asked, Consumer, ConsumerExtensions, RtxStream, Sent};
 use super::refusal;
 use crate::arena::{ConsumerKey, ProducerKey, RoomKey, TransportKey};
 use crate::codec::vp8::rewriter::Vp8Rewriter;
 use crate::engine::Engine;
+use crate::feedback::delivery::Delivery;
 use crate::feedback::score::StreamScore;
 use crate::packet_path::select::{Layers, Selection};
 use crate::packet_path::sequence::SequenceMap;
@@ -15,6 +16,7 @@ use railgun_shared::ortc::{self, ConsumerStream};
 use railgun_shared::rtp_parameters::{MediaKind, RtpCapabilities};
 use railgun_shared::signal::{ConsumerLayers, ErrorBody};
 use railgun_shared::transport_parameters::TransportDirection;
+use std::num::NonZeroU8;
 use std::time::Instant;
 
 impl Engine {
@@ -35,7 +37,8 @@ impl Engine {
             capabilities.ok_or_else(|| refusal::invalid_payload("rtpCapabilities were never given"))?;
         ortc::validate_capabilities(&capabilities).map_err(ErrorBody::from)?;
         let Some(source) = self.producers.get(producer_key) else { return Err(refusal::not_found()) };
-        if source.session == session {
+        let is_diagnostics = self.rooms.get(room).is_some_and(|room| room.ends_at.is_some());
+        if source.session == session && !is_diagnostics {
             return Err(refusal::invalid_state("this is the session's own producer"));
         }
         let stream = self.new_stream(transport, producer_key)?;
@@ -56,6 +59,11 @@ impl Engine {
             transport,
             producer: producer_key,
             paused: is_video,
+            priority: NonZeroU8::MIN,
+            preferred_layers: None,
+            asked: Asked::default(),
+            last_report: None,
+            delivery: Delivery::default(),
             score: StreamScore::new(kind, !is_video),
             told_score: None,
             told_layers: None,
@@ -186,7 +194,9 @@ impl Engine {
             && consumer.paused
         {
             consumer.paused = false;
+            let producer = consumer.producer;
             self.want_key_frame_for(key, now);
+            self.follow_demand(producer, now);
         }
         Ok(Reply::ConsumerResumed { consumer: id })
     }
@@ -206,8 +216,24 @@ impl Engine {
             spatial: layers.spatial_layer,
             temporal: layers.temporal_layer.unwrap_or(u8::MAX),
         });
+        consumer.preferred_layers = Some(layers);
+        let producer = consumer.producer;
         self.follow_layers_of(key, now);
+        self.follow_demand(producer, now);
         Ok(Reply::PreferredLayersSet { consumer: id, layers })
+    }
+
+    pub(super) fn set_priority(
+        &mut self,
+        room: RoomKey,
+        session: SessionId,
+        id: ConsumerId,
+        priority: NonZeroU8,
+    ) -> Result<Reply, ErrorBody> {
+        let key = self.owned_consumer(room, session, id)?;
+        let Some(consumer) = self.consumers.get_mut(key) else { return Err(refusal::not_found()) };
+        consumer.priority = priority;
+        Ok(Reply::PrioritySet { consumer: id, priority })
     }
 
     pub(super) fn request_key_frame(
@@ -218,6 +244,9 @@ impl Engine {
         now: Instant,
     ) -> Result<Reply, ErrorBody> {
         let key = self.owned_consumer(room, session, id)?;
+        if let Some(consumer) = self.consumers.get_mut(key) {
+            consumer.asked.key_frames += 1;
+        }
         self.want_key_frame_for(key, now);
         Ok(Reply::KeyFrameRequested { consumer: id })
     }

@@ -6,6 +6,10 @@ use crate::codec::dependency_descriptor::StructureCache;
 use crate::codec::vp9::SpatialPrediction;
 use crate::feedback::key_frame_request::KeyFrameRequests;
 use crate::feedback::rtx_cache::RtxCache;
+use crate::feedback::traffic::Traffic;
+use crate::packet_path::police::Police;
+use crate::room::demand::Demand;
+use crate::room::loudness::LevelMeter;
 use crate::transport::webrtc_transport::Place;
 use railgun_shared::ids::{ProducerId, SessionId};
 use railgun_shared::ortc::{EncodingMapping, ProducerMapping};
@@ -28,6 +32,8 @@ pub(crate) struct Producer {
     pub(crate) paused: bool,
     /// The score that its session was last told of.
     pub(crate) told_score: Option<u8>,
+    pub(crate) demand: Demand,
+    pub(crate) police: Police,
     pub(crate) stream_type: StreamType,
     /// What any consumer's parameters are made from.
     pub(crate) consumable: RtpParameters,
@@ -39,6 +45,8 @@ pub(crate) struct Producer {
     pub(crate) answers_nacks: bool,
     /// Simulcast layers, lowest first; one otherwise.
     pub(crate) encodings: Vec<Encoding>,
+    /// A microphone's.
+    pub(crate) meter: Option<LevelMeter>,
     pub(crate) consumers: Vec<ConsumerKey>,
 }
 
@@ -52,10 +60,15 @@ pub(crate) struct Encoding {
     pub(crate) last_packet: Option<Instant>,
     /// How its spatial layers depend on each other, if it has several.
     pub(crate) prediction: SpatialPrediction,
+    /// As declared, inside this encoding.
+    spatial_layers: u8,
     /// It declared layers inside, or was seen to have some; without, there is nothing to choose.
     pub(crate) is_layered: bool,
     /// The highest temporal layer that was ever seen.
     pub(crate) highest_temporal: u8,
+    /// Payloads by spatial layer, the last for all above it; and their last bitrates on the wire that
+    /// were not 0: what they take when they are sent.
+    layers: [(Traffic, u64); LAYERS_MEASURED],
     /// When each spatial layer was last seen.
     spatial_seen: [Option<Instant>; SPATIAL_LAYERS_MAX],
     /// What its dependency descriptors are read with.
@@ -69,6 +82,8 @@ pub(crate) struct Encoding {
 
 /// A layer without packets for so long is not being sent.
 const SILENT_AFTER: Duration = Duration::from_secs(2);
+/// Browsers send three at most.
+const LAYERS_MEASURED: usize = 4;
 /// Three bits of VP9's descriptor say which one.
 const SPATIAL_LAYERS_MAX: usize = 8;
 
@@ -83,8 +98,10 @@ impl Encoding {
                 true => SpatialPrediction::KeyPictures,
                 false => SpatialPrediction::EveryPicture,
             },
+            spatial_layers: mapping.scalability.spatial_layers,
             is_layered: mapping.scalability.is_layered(),
             highest_temporal: 0,
+            layers: Default::default(),
             spatial_seen: [None; SPATIAL_LAYERS_MAX],
             structure: StructureCache::default(),
             key_frames: KeyFrameRequests::default(),
@@ -93,7 +110,10 @@ impl Encoding {
         }
     }
 
-    pub(crate) fn on_packet(&mut self, frame: &FrameInfo, now: Instant) {
+    pub(crate) fn on_packet(&mut self, frame: &FrameInfo, payload: usize, now: Instant) {
+        if let Some((traffic, _)) = self.layers.get_mut(usize::from(frame.spatial).min(LAYERS_MEASURED - 1)) {
+            traffic.count(payload);
+        }
         self.last_packet = Some(now);
         self.highest_temporal = self.highest_temporal.max(frame.temporal);
         self.is_layered |= frame.spatial > 0 || frame.temporal > 0;
@@ -103,6 +123,24 @@ impl Encoding {
         if frame.starts_key_frame {
             self.key_frames.on_key_frame();
         }
+    }
+
+    /// To be called about once a second.
+    pub(crate) fn measure(&mut self, now: Instant) {
+        for (traffic, bitrate) in &mut self.layers {
+            traffic.measure(now);
+            *bitrate = Some(traffic.wire_bitrate()).filter(|now| *now > 0).unwrap_or(*bitrate);
+        }
+    }
+
+    /// Bits a second, on the wire, of what a receiver of this spatial layer gets.
+    pub(crate) fn bitrate_up_to(&self, spatial: u8) -> u64 {
+        let top = usize::from(spatial).min(LAYERS_MEASURED - 1);
+        let needed = match self.prediction {
+            SpatialPrediction::KeyPictures if spatial != u8::MAX => top..top + 1,
+            _ => 0..top + 1,
+        };
+        self.layers.get(needed).unwrap_or_default().iter().map(|(_, bitrate)| bitrate).sum()
     }
 
     pub(crate) fn is_alive(&self, now: Instant) -> bool {
@@ -130,6 +168,14 @@ impl Producer {
     pub(crate) fn place(&self, key: ProducerKey, encoding: u8, is_rtx: bool) -> Place {
         let is_video = self.kind == MediaKind::Video;
         Place { producer: key, encoding, is_rtx, is_video, answers_nacks: self.answers_nacks }
+    }
+
+    /// How many spatial layers a consumer may choose from.
+    pub(crate) fn spatial_layers(&self) -> u8 {
+        match self.stream_type {
+            StreamType::Svc => self.encodings.first().map_or(1, |encoding| encoding.spatial_layers),
+            _ => u8::try_from(self.encodings.len()).unwrap_or(u8::MAX),
+        }
     }
 
     /// The place of the encoding with this RID.
@@ -233,6 +279,7 @@ pub(crate) struct ExtensionIds {
     pub(crate) repaired_rid: Option<u8>,
     pub(crate) transport_cc: Option<u8>,
     pub(crate) dependency_descriptor: Option<u8>,
+    pub(crate) audio_level: Option<u8>,
 }
 
 impl ExtensionIds {
@@ -251,6 +298,7 @@ impl ExtensionIds {
             repaired_rid: id_of(extension_uri::REPAIRED_RTP_STREAM_ID),
             transport_cc: id_of(extension_uri::TRANSPORT_WIDE_CC),
             dependency_descriptor: id_of(extension_uri::DEPENDENCY_DESCRIPTOR),
+            audio_level: id_of(extension_uri::AUDIO_LEVEL),
         }
     }
 

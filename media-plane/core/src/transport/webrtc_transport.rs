@@ -4,9 +4,12 @@
 use super::dtls::{DtlsOutput, DtlsTransport, POLL_BUFFER_LEN};
 use super::ice_lite::IceLite;
 use crate::arena::{ConsumerKey, ProducerKey, RoomKey};
+use crate::feedback::link_estimate::LinkEstimate;
 use crate::feedback::nack_generator::NackGenerator;
 use crate::feedback::reception::Reception;
+use crate::feedback::round_trip::RoundTrip;
 use crate::feedback::score::StreamScore;
+use crate::feedback::traffic::Traffic;
 use crate::feedback::transport_cc::TransportCcRecorder;
 use crate::packet::rtcp::ReportBlock;
 use crate::room::producer::Producer;
@@ -18,14 +21,12 @@ use railgun_shared::ids::{SessionId, TransportId};
 use railgun_shared::rtp_parameters::MediaKind;
 use railgun_shared::transport_parameters::{DtlsParameters, DtlsState, IceState, TransportDirection};
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// SSRCs a transport takes: four sources of up to three layers, or each with a retransmission stream.
 const STREAMS_MAX: usize = 16;
 /// MIDs a transport remembers as used.
 const MIDS_MAX: usize = 256;
-/// Until a report says better.
-const ROUND_TRIP_UNKNOWN: Duration = Duration::from_millis(100);
 /// Plain bytes of one RTCP packet that we send.
 const CONTROL_BYTES_MAX: usize = 1300;
 
@@ -40,6 +41,8 @@ pub(crate) struct WebRtcTransport {
     pub(crate) connect: Option<(DtlsParameters, DtlsTransport)>,
     pub(crate) dtls_state: DtlsState,
     pub(crate) ice_state: IceState,
+    /// It is one of the engine's handshakes in progress.
+    pub(crate) is_handshaking: bool,
     pub(crate) keys: Option<Keys>,
     /// Where everything is sent to, as `ice` selected it.
     pub(crate) selected: Option<SocketAddr>,
@@ -50,8 +53,16 @@ pub(crate) struct WebRtcTransport {
     pub(crate) streams: Vec<Stream>,
     /// When the client's packets arrived, for its congestion control.
     pub(crate) arrivals: TransportCcRecorder,
-    /// Measured from the client's reports on what it was sent, or ours on what it sends.
-    pub(crate) round_trip: Duration,
+    /// RTP and RTCP, whole datagrams.
+    pub(crate) received: Traffic,
+    pub(crate) sent: Traffic,
+    /// Measured from the client's reports on what it was sent, or how soon it answers a NACK.
+    pub(crate) round_trip: RoundTrip,
+    /// What the link to the client takes, and since when nothing new was observed of it.
+    pub(crate) link: LinkEstimate,
+    pub(crate) link_observed_at: Instant,
+    /// The client's own estimate in bits a second (REMB), and when it came.
+    pub(crate) estimated: Option<(u64, Instant)>,
     pub(crate) producers: Vec<ProducerKey>,
     pub(crate) consumers: Vec<ConsumerKey>,
     /// Of the client: that of all its producers here.
@@ -88,6 +99,13 @@ pub(crate) struct Stream {
     pub(crate) srtp: InboundStream,
     pub(crate) reception: Reception,
     pub(crate) score: StreamScore,
+    /// Payloads of what came the first time.
+    pub(crate) received: Traffic,
+    /// Ours.
+    pub(crate) last_report: Option<ReportBlock>,
+    /// Packets asked for again, each time counted, and those that came by retransmission.
+    pub(crate) nacked: u64,
+    pub(crate) repaired: u64,
     clock_rate: u32,
     /// None if nothing is asked for again.
     pub(crate) nacks: Option<NackGenerator>,
@@ -106,6 +124,10 @@ impl Stream {
             srtp,
             reception: Reception::default(),
             score: StreamScore::new(kind, !place.is_video),
+            received: Traffic::default(),
+            last_report: None,
+            nacked: 0,
+            repaired: 0,
             clock_rate: 0,
             nacks: asks.then(generator),
         }
@@ -125,7 +147,13 @@ impl Stream {
     pub(crate) fn report(&mut self, now: Instant) -> Option<ReportBlock> {
         let block = self.reception.report(self.ssrc, now)?;
         self.score.on_report(&block, self.clock_rate);
+        self.last_report = Some(block);
         Some(block)
+    }
+
+    /// In Hz, as its payload type says; 0 before the first packet.
+    pub(crate) fn clock_rate(&self) -> u32 {
+        self.clock_rate
     }
 }
 
@@ -149,6 +177,7 @@ pub(crate) struct Birth {
     pub(crate) ice: IceLite,
     pub(crate) local_ssrc: u32,
     pub(crate) local_cname: String,
+    pub(crate) at: Instant,
 }
 
 impl WebRtcTransport {
@@ -162,13 +191,19 @@ impl WebRtcTransport {
             connect: None,
             dtls_state: DtlsState::New,
             ice_state: IceState::New,
+            is_handshaking: false,
             keys: None,
             selected: None,
             is_proved: false,
             addresses: Vec::new(),
             streams: Vec::new(),
             arrivals: TransportCcRecorder::default(),
-            round_trip: ROUND_TRIP_UNKNOWN,
+            received: Traffic::default(),
+            sent: Traffic::default(),
+            round_trip: RoundTrip::default(),
+            link: LinkEstimate::default(),
+            link_observed_at: birth.at,
+            estimated: None,
             producers: Vec::new(),
             consumers: Vec::new(),
             cname: None,
@@ -242,7 +277,9 @@ impl WebRtcTransport {
 
     fn may_send_unproved(&mut self, len: usize) -> bool {
         let tuple = self.selected.and_then(|selected| self.ice.tuple_mut(selected));
-        tuple.is_some_and(|tuple| tuple.proof.try_send(len))
+        // A handshake needs what it needs; media can wait for the proof.
+        let is_media = self.keys.is_some();
+        tuple.is_some_and(|tuple| tuple.proof.try_send(len, is_media))
     }
 
     /// The selected address receives what is sent to it.
@@ -295,7 +332,11 @@ impl WebRtcTransport {
                 return 0;
             }
             let Some(keys) = &mut self.keys else { return 0 };
-            keys.outbound_control.seal_rtcp(out, len).unwrap_or(0)
+            let len = keys.outbound_control.seal_rtcp(out, len).unwrap_or(0);
+            if len > 0 {
+                self.sent.count(len);
+            }
+            len
         });
     }
 }

@@ -1,7 +1,10 @@
 //! Commands: the control-plane writes them, the node reads them.
 
 use super::WireError;
-use super::field::{decode_layers, encode_layers, from_json, from_word, id, name, to_json, to_word};
+use super::field::{
+    decode_layers, decode_priority, encode_layers, encode_priority, from_json, from_word, id, name, to_json,
+    to_word,
+};
 use super::proto::{self, control_frame::Command as Message};
 use crate::ids::{ChannelId, ConsumerId, DeviceId, ProducerId, SessionId, UserId};
 use crate::media_rpc::{Address, Command, Grant, JoinRequest, LeaveReason, ResumeRequest, TokenDigest};
@@ -54,6 +57,12 @@ fn encode(command: &Command) -> Message {
         }
         Command::SetPreferredLayers { consumer, layers, .. } => {
             Message::SetPreferredLayers(encode_layers(*consumer, Some(*layers)))
+        }
+        Command::SetPriority { consumer, priority, .. } => {
+            Message::SetPriority(encode_priority(*consumer, *priority))
+        }
+        Command::GetStats { transport, .. } => {
+            Message::GetStats(proto::GetStats { transport: transport.map(|it| it.to_string()) })
         }
         Command::RestartIce { transport, .. } => {
             Message::RestartIce(proto::OfTransport { transport: transport.to_string() })
@@ -216,6 +225,14 @@ fn decode(session: SessionId, message: Message) -> Result<Command, WireError> {
             let (consumer, layers) = decode_layers(&of)?;
             let layers = layers.ok_or(WireError::OutOfRange("spatial"))?;
             Command::SetPreferredLayers { session, consumer, layers }
+        }
+        Message::SetPriority(of) => {
+            let (consumer, priority) = decode_priority(&of)?;
+            Command::SetPriority { session, consumer, priority }
+        }
+        Message::GetStats(of) => {
+            let transport = of.transport.map(|transport| id("transport", &transport)).transpose()?;
+            Command::GetStats { session, transport }
         }
         Message::RestartIce(of) => {
             Command::RestartIce { session, transport: id("transport", &of.transport)? }

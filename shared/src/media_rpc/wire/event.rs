@@ -2,7 +2,7 @@
 
 use super::WireError;
 use super::command::{decode_limits, encode_limits, millis};
-use super::field::{decode_layers, encode_layers, from_json, from_word, id, name, to_json, to_word};
+use super::field::{decode_layers, encode_layers, from_json, from_word, id, layer, name, to_json, to_word};
 use super::proto::{self, room_event::Event as Message};
 use crate::ids::{ChannelId, ProducerId, SessionId, UserId};
 use crate::media_rpc::{Audience, Event, RoomEvent};
@@ -53,13 +53,13 @@ fn encode(event: Event) -> Message {
             })
         }
         Event::ProducerPaused { producer, user, session } => {
-            Message::ProducerPaused(encode_changed(producer, &user, session))
+            Message::ProducerPaused(encode_changed(producer, &user, session, None))
         }
         Event::ProducerResumed { producer, user, session } => {
-            Message::ProducerResumed(encode_changed(producer, &user, session))
+            Message::ProducerResumed(encode_changed(producer, &user, session, None))
         }
-        Event::ProducerClosed { producer, user, session } => {
-            Message::ProducerClosed(encode_changed(producer, &user, session))
+        Event::ProducerClosed { producer, user, session, reason } => {
+            Message::ProducerClosed(encode_changed(producer, &user, session, reason))
         }
         Event::ConsumerClosed { consumer, reason } => {
             Message::ConsumerClosed(proto::ConsumerClosed { consumer: consumer.to_string(), reason })
@@ -75,6 +75,10 @@ fn encode(event: Event) -> Message {
         Event::ConsumerLayers { consumer, layers } => {
             Message::ConsumerLayers(encode_layers(consumer, layers))
         }
+        Event::ProducerLayers { producer, max_spatial } => Message::ProducerLayers(proto::ProducerLayers {
+            producer: producer.to_string(),
+            max_spatial: max_spatial.map(Into::into),
+        }),
         Event::TransportState { transport, ice, dtls } => Message::TransportState(proto::TransportState {
             transport: transport.to_string(),
             ice: to_word(ice),
@@ -108,11 +112,17 @@ fn encode(event: Event) -> Message {
     }
 }
 
-fn encode_changed(producer: ProducerId, user: &UserId, session: SessionId) -> proto::ProducerChanged {
+fn encode_changed(
+    producer: ProducerId,
+    user: &UserId,
+    session: SessionId,
+    reason: Option<String>,
+) -> proto::ProducerChanged {
     proto::ProducerChanged {
         producer: producer.to_string(),
         user: user.to_string(),
         session: session.to_string(),
+        reason,
     }
 }
 
@@ -164,9 +174,10 @@ fn decode_event(message: Message) -> Result<Event, WireError> {
             let (producer, user, session) = decode_changed(changed)?;
             Event::ProducerResumed { producer, user, session }
         }
-        Message::ProducerClosed(changed) => {
+        Message::ProducerClosed(mut changed) => {
+            let reason = changed.reason.take();
             let (producer, user, session) = decode_changed(changed)?;
-            Event::ProducerClosed { producer, user, session }
+            Event::ProducerClosed { producer, user, session, reason }
         }
         Message::ConsumerClosed(closed) => {
             Event::ConsumerClosed { consumer: id("consumer", &closed.consumer)?, reason: closed.reason }
@@ -181,6 +192,10 @@ fn decode_event(message: Message) -> Result<Event, WireError> {
             let (consumer, layers) = decode_layers(&of)?;
             Event::ConsumerLayers { consumer, layers }
         }
+        Message::ProducerLayers(of) => Event::ProducerLayers {
+            producer: id("producer", &of.producer)?,
+            max_spatial: layer("max_spatial", of.max_spatial)?,
+        },
         Message::TransportState(state) => Event::TransportState {
             transport: id("transport", &state.transport)?,
             ice: from_word("ice", &state.ice)?,

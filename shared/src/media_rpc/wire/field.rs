@@ -7,6 +7,7 @@ use serde::de::value::{Error as WordError, StrDeserializer};
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::num::NonZeroU8;
 use std::str::FromStr;
 
 /// A random id, or [`WireError::Id`].
@@ -58,11 +59,22 @@ pub(super) fn encode_layers(consumer: ConsumerId, layers: Option<ConsumerLayers>
 pub(super) fn decode_layers(
     of: &proto::ConsumerLayers,
 ) -> Result<(ConsumerId, Option<ConsumerLayers>), WireError> {
-    let layer = |field, layer: Option<u32>| {
-        layer.map(|layer| u8::try_from(layer).map_err(|_| WireError::OutOfRange(field))).transpose()
-    };
     let temporal_layer = layer("temporal", of.temporal)?;
     let layers =
         layer("spatial", of.spatial)?.map(|spatial_layer| ConsumerLayers { spatial_layer, temporal_layer });
     Ok((id("consumer", &of.consumer)?, layers))
+}
+
+/// A layer's number, if there is one.
+pub(super) fn layer(field: &'static str, layer: Option<u32>) -> Result<Option<u8>, WireError> {
+    layer.map(|layer| u8::try_from(layer).map_err(|_| WireError::OutOfRange(field))).transpose()
+}
+
+pub(super) fn encode_priority(consumer: ConsumerId, priority: NonZeroU8) -> proto::Priority {
+    proto::Priority { consumer: consumer.to_string(), priority: priority.get().into() }
+}
+
+pub(super) fn decode_priority(of: &proto::Priority) -> Result<(ConsumerId, NonZeroU8), WireError> {
+    let priority = u8::try_from(of.priority).ok().and_then(NonZeroU8::new);
+    Ok((id("consumer", &of.consumer)?, priority.ok_or(WireError::OutOfRange("priority"))?))
 }

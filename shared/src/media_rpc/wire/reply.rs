@@ -2,7 +2,10 @@
 
 use super::WireError;
 use super::command::{decode_state, direction, encode_state, of_consumer, of_producer, of_video_source};
-use super::field::{decode_layers, encode_layers, from_json, from_word, id, name, to_json, to_word};
+use super::field::{
+    decode_layers, decode_priority, encode_layers, encode_priority, from_json, from_word, id, name, to_json,
+    to_word,
+};
 use super::proto::{self, reply::Reply as Message};
 use crate::ids::UserId;
 use crate::media_rpc::{ConsumerDescription, Reply, RoomSnapshot};
@@ -59,6 +62,10 @@ fn encode(reply: &Reply) -> Message {
         Reply::ConsumerPaused { consumer } => Message::ConsumerPaused(of_consumer(*consumer)),
         Reply::ConsumerResumed { consumer } => Message::ConsumerResumed(of_consumer(*consumer)),
         Reply::KeyFrameRequested { consumer } => Message::KeyFrameRequested(of_consumer(*consumer)),
+        Reply::PrioritySet { consumer, priority } => {
+            Message::PrioritySet(encode_priority(*consumer, *priority))
+        }
+        Reply::Stats(stats) => Message::StatsJson(to_json(stats)),
         Reply::StateUpdated(state) => Message::StateUpdated(encode_state(*state)),
     }
 }
@@ -151,6 +158,11 @@ pub(super) fn decode(reply: proto::Reply) -> Result<(u64, Result<Reply, ErrorBod
         Message::KeyFrameRequested(of) => {
             Ok(Reply::KeyFrameRequested { consumer: id("consumer", &of.consumer)? })
         }
+        Message::PrioritySet(of) => {
+            let (consumer, priority) = decode_priority(&of)?;
+            Ok(Reply::PrioritySet { consumer, priority })
+        }
+        Message::StatsJson(json) => Ok(Reply::Stats(from_json("stats_json", &json)?)),
         Message::StateUpdated(state) => Ok(Reply::StateUpdated(decode_state(state))),
     };
     Ok((reply.request, answer))

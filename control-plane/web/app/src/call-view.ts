@@ -1,0 +1,182 @@
+import {
+  type CallStats,
+  queueText,
+  VoiceError,
+  type VoiceService,
+  type VoiceSnapshot,
+  type VoiceState,
+} from "@railgun/voice";
+import { SettingsDialog, UpgradeDialog } from "./dialogs";
+import { h, icon, setText } from "./dom";
+import type { JoinForm } from "./lobby";
+import { People } from "./people";
+import { describe, describeNotice } from "./sentences";
+import { type Command, listenForShortcuts } from "./shortcuts";
+import { Stage } from "./stage";
+import { StatsPanel } from "./stats-panel";
+import { toast } from "./toasts";
+import { Toolbar } from "./toolbar";
+
+const RECONNECTING: Partial<Record<VoiceState, string>> = {
+  RESUMING: "Reconnecting… you can go on talking",
+  REJOINING: "The call moves to another server…",
+  JOINING: "Joining again…",
+  FETCHING_RTP_CAPS: "Joining again…",
+  CREATING_TRANSPORTS: "Joining again…",
+};
+
+/** A call on the screen, from the join to the leave. */
+export class CallView {
+  readonly element: HTMLElement;
+  #stage: Stage;
+  #people: People;
+  #stats: StatsPanel;
+  #toolbar: Toolbar;
+  #upgrade: UpgradeDialog;
+  #settings: SettingsDialog;
+  #banner = h("p", { class: "banner", role: "status" });
+  #queue = h("p", { class: "queue", role: "status" });
+  #quality = h(
+    "button",
+    { type: "button", class: "quality", onclick: () => this.#toggle("stats") },
+    icon("signal"),
+    h("span", {}, "…"),
+  );
+  #open = { people: matchMedia("(min-width: 75rem)").matches, stats: false };
+  #speaking = false;
+  #unlisten: (() => void)[] = [];
+
+  constructor(
+    private readonly voice: VoiceService,
+    private readonly form: JoinForm,
+    private readonly onClosed: (error: VoiceError | null) => void,
+  ) {
+    this.#stage = new Stage(voice);
+    this.#people = new People(voice, form.name, () => this.#toggle("people"));
+    this.#stats = new StatsPanel(() => this.#toggle("stats"));
+    this.#toolbar = new Toolbar((button) => (button === "leave" ? void this.#leave() : this.#run(button)));
+    this.#upgrade = new UpgradeDialog(voice);
+    this.#settings = new SettingsDialog(voice);
+    this.element = h(
+      "div",
+      { class: "call" },
+      h(
+        "header",
+        { class: "bar" },
+        h("img", { src: "/icon.svg", alt: "", width: 24, height: 24 }),
+        h("h1", {}, form.channel),
+        this.#banner,
+        this.#quality,
+      ),
+      h("main", { class: "room" }, this.#stage.element, this.#people.element, this.#stats.element),
+      this.#queue,
+      this.#toolbar.element,
+      this.#upgrade.element,
+      this.#settings.element,
+    );
+  }
+
+  /** To be called once it is in the page. */
+  open(): void {
+    const { voice } = this;
+    this.#unlisten = [
+      voice.on("change", (snapshot) => this.#render(snapshot)),
+      voice.on("stats", (stats) => this.#onStats(stats)),
+      voice.on("notice", (notice) => this.#onNotice(notice)),
+      voice.on("inputLevel", ({ speaking }) => {
+        if (speaking === this.#speaking) return;
+        this.#speaking = speaking;
+        this.#render(voice.snapshot);
+      }),
+      voice.on("upgradeNeeded", ({ source }) => this.#upgrade.open(source)),
+      voice.on("ended", (error) => this.#close(error)),
+      voice.on("playbackBlocked", () =>
+        toast(
+          { text: "The browser holds the sound back.", tone: "plain" },
+          { label: "Play sound", run: () => voice.resumePlayback() },
+        ),
+      ),
+      listenForShortcuts((command) => this.#run(command)),
+    ];
+    this.#render(voice.snapshot);
+    this.#toolbar.focus();
+  }
+
+  #run(command: Command): void {
+    const { voice } = this;
+    const actions: Record<Command, () => Promise<unknown> | void> = {
+      mute: () => voice.toggleMute(),
+      deafen: () => voice.toggleDeafen(),
+      camera: () => voice.toggleVideo(),
+      screen: () => voice.toggleScreenShare(),
+      people: () => this.#toggle("people"),
+      stats: () => this.#toggle("stats"),
+      settings: () => this.#settings.open(),
+    };
+    const source = command === "camera" || command === "screen" ? command : "mic";
+    Promise.resolve(actions[command]()).catch((error: unknown) => {
+      const { code } = VoiceError.from(error);
+      // Closing the browser's own chooser is an answer, not a failure. Pro has its dialog.
+      const isNo = command === "screen" && code === "CAPTURE_DENIED";
+      if (!isNo && code !== "CANCELLED" && code !== "CAPABILITY_REQUIRED") {
+        toast({ text: describe(error, source), tone: "bad" });
+      }
+    });
+  }
+
+  async #leave(): Promise<void> {
+    this.#close(null);
+    await this.voice.leaveChannel();
+  }
+
+  #close(error: VoiceError | null): void {
+    for (const stop of this.#unlisten) stop();
+    this.#stage.close();
+    this.#settings.element.close();
+    this.onClosed(error);
+  }
+
+  #toggle(panel: "people" | "stats"): void {
+    this.#open[panel] = !this.#open[panel];
+    this.#render(this.voice.snapshot);
+  }
+
+  #render(snapshot: VoiceSnapshot): void {
+    this.element.classList.toggle("with-people", this.#open.people);
+    this.#people.element.hidden = !this.#open.people;
+    this.#stats.element.hidden = !this.#open.stats;
+    setText(this.#banner, RECONNECTING[snapshot.state] ?? "");
+    this.#renderQueue(snapshot);
+    this.#toolbar.render(snapshot, this.#open);
+    this.#people.render(snapshot);
+    this.#stage.render(snapshot, this.form.name, this.#speaking);
+  }
+
+  #renderQueue({ camera, screen }: VoiceSnapshot): void {
+    const place = camera.queue ?? screen.queue;
+    setText(this.#queue, place ? queueText(place) : "");
+  }
+
+  #onStats(stats: CallStats): void {
+    this.#stats.add(stats);
+    this.#quality.dataset["grade"] = stats.grade;
+    const word = { excellent: "Excellent", good: "Good", fair: "Fair", poor: "Poor" }[stats.grade];
+    setText(this.#quality.querySelector("span") ?? this.#quality, word);
+    this.#quality.setAttribute("aria-label", `Call quality: ${word}`);
+  }
+
+  #onNotice(notice: Parameters<typeof describeNotice>[0]): void {
+    const nameOf = (sessionId: string) =>
+      this.voice.snapshot.participants.find((person) => person.sessionId === sessionId)?.name ?? "Somebody";
+    // The queue has a place of its own on the page.
+    if (notice.kind === "queued") return;
+    const message = describeNotice(notice, nameOf);
+    if (notice.kind === "slotGranted") {
+      toast(message, { label: "Share now", run: () => this.#run("screen") });
+    } else if (notice.kind === "mutedByServer") {
+      toast(message, { label: "Unmute", run: () => this.#run("mute") });
+    } else {
+      toast(message);
+    }
+  }
+}

@@ -1,0 +1,76 @@
+import { type DeviceList, listDevices, onDevicesChanged } from "@railgun/voice";
+import { h, icon } from "./dom";
+
+export type DeviceKind = "microphone" | "speaker" | "camera";
+
+const KINDS = {
+  microphone: { list: "microphones", icon: "mic", label: "Microphone" },
+  speaker: { list: "speakers", icon: "speaker", label: "Speaker" },
+  camera: { list: "cameras", icon: "camera", label: "Camera" },
+} as const satisfies Record<DeviceKind, { list: keyof DeviceList; icon: string; label: string }>;
+
+/** One select a kind of device, kept up to date while devices come and go. */
+export class DevicePickers {
+  #selects = new Map<DeviceKind, HTMLSelectElement>();
+  #fields = new Map<DeviceKind, HTMLElement>();
+  #stop: () => void = () => undefined;
+
+  constructor(
+    private readonly chosen: Record<DeviceKind, string>,
+    private readonly choose: (kind: DeviceKind, deviceId: string) => void,
+    idPrefix: string,
+  ) {
+    for (const kind of Object.keys(KINDS) as DeviceKind[]) {
+      const id = `${idPrefix}-${kind}`;
+      const select = h("select", {
+        id,
+        onchange: () => {
+          this.chosen[kind] = select.value;
+          this.choose(kind, select.value);
+        },
+      });
+      this.#selects.set(kind, select);
+      this.#fields.set(
+        kind,
+        h(
+          "div",
+          { class: "picker" },
+          icon(KINDS[kind].icon),
+          h("label", { for: id, class: "hidden" }, KINDS[kind].label),
+          select,
+        ),
+      );
+    }
+  }
+
+  field(kind: DeviceKind): HTMLElement {
+    return this.#fields.get(kind) ?? h("div");
+  }
+
+  async open(): Promise<void> {
+    this.#stop();
+    this.#stop = onDevicesChanged(() => void this.refresh());
+    await this.refresh();
+  }
+
+  close(): void {
+    this.#stop();
+  }
+
+  async refresh(): Promise<void> {
+    const devices = await listDevices().catch(() => null);
+    for (const [kind, select] of this.#selects) {
+      const found = (devices?.[KINDS[kind].list] ?? []).filter(
+        ({ deviceId }) => deviceId !== "" && deviceId !== "default",
+      );
+      const options = [
+        h("option", { value: "" }, "System default"),
+        ...found.map(({ deviceId, label }, index) =>
+          h("option", { value: deviceId }, label || `${KINDS[kind].label} ${index + 1}`),
+        ),
+      ];
+      select.replaceChildren(...options);
+      select.value = found.some(({ deviceId }) => deviceId === this.chosen[kind]) ? this.chosen[kind] : "";
+    }
+  }
+}

@@ -1,0 +1,182 @@
+import type { VoiceService } from "@railgun/voice";
+import { DevicePickers } from "./device-pickers";
+import { h, icon } from "./dom";
+import { Meter } from "./meter";
+import { preferences } from "./preferences";
+import { describe } from "./sentences";
+import { SHORTCUTS } from "./shortcuts";
+import { toast } from "./toasts";
+
+function dialog(title: string, id: string, ...content: (Node | string)[]): HTMLDialogElement {
+  const element = h(
+    "dialog",
+    { class: "dialog", "aria-labelledby": `${id}-title` },
+    h(
+      "header",
+      {},
+      h("h2", { id: `${id}-title` }, title),
+      h(
+        "button",
+        { type: "button", class: "quiet small", "aria-label": "Close", onclick: () => element.close() },
+        icon("close"),
+      ),
+    ),
+    ...content,
+  );
+  // A click beside it, which is one on the dialog itself and not on what it holds.
+  element.addEventListener("click", (event) => {
+    if (event.target === element) element.close();
+  });
+  return element;
+}
+
+/** What Pro is, when somebody asks for a part of it. */
+export class UpgradeDialog {
+  readonly element: HTMLDialogElement;
+  #what = h("p", { class: "lead" });
+
+  constructor(voice: VoiceService) {
+    const item = (text: string) => h("li", {}, icon("check"), text);
+    this.element = dialog(
+      "Turn on video with Pro",
+      "upgrade",
+      this.#what,
+      h(
+        "ul",
+        { class: "perks" },
+        item("Camera in 720p"),
+        item("Screen sharing, with its sound"),
+        item("Up to 25 people in a channel"),
+        item("Twice the audio quality: 64 kbit/s"),
+      ),
+      h(
+        "div",
+        { class: "actions" },
+        h("button", { type: "button", onclick: () => this.element.close() }, "Not now"),
+        h(
+          "button",
+          {
+            type: "button",
+            class: "primary",
+            onclick: () => {
+              voice.reportUpgrade("upgrade_cta_clicked");
+              this.element.close();
+              toast({ text: "This trial has no shop. Join again as Pro to see video.", tone: "plain" });
+            },
+          },
+          "Get Pro",
+        ),
+      ),
+    );
+  }
+
+  open(source: "camera" | "screen"): void {
+    const what = source === "camera" ? "Your camera" : "Sharing your screen";
+    this.#what.textContent = `${what} is part of Pro. You can go on talking, as long as you like, for free.`;
+    if (!this.element.open) this.element.showModal();
+  }
+}
+
+/** Devices, volumes and noise suppression while a call goes on. */
+export class SettingsDialog {
+  readonly element: HTMLDialogElement;
+  #pickers: DevicePickers;
+  #meter = new Meter("Microphone level");
+  #stop: () => void = () => undefined;
+
+  constructor(private readonly voice: VoiceService) {
+    const { values } = preferences;
+    const chosen = { microphone: values.microphone, speaker: values.speaker, camera: values.camera };
+    this.#pickers = new DevicePickers(
+      chosen,
+      (kind, deviceId) => {
+        preferences.save({ [kind]: deviceId });
+        const set = { microphone: "setMicrophone", camera: "setCamera", speaker: "setSpeaker" } as const;
+        voice[set[kind]](deviceId).catch((error: unknown) =>
+          toast({ text: describe(error, kind === "camera" ? "camera" : "mic"), tone: "bad" }),
+        );
+      },
+      "call",
+    );
+    this.element = dialog(
+      "Settings",
+      "settings",
+      h("h3", {}, "Devices"),
+      this.#pickers.field("microphone"),
+      this.#meter.element,
+      this.#pickers.field("speaker"),
+      this.#pickers.field("camera"),
+      h("h3", {}, "Sound"),
+      slider("Microphone volume", 200, values.inputVolume, (value) => {
+        preferences.save({ inputVolume: value });
+        voice.setInputVolume(value);
+      }),
+      slider("Volume of the call", 100, values.outputVolume, (value) => {
+        preferences.save({ outputVolume: value });
+        voice.setOutputVolume(value);
+      }),
+      this.#denoise(),
+      h("h3", {}, "Keyboard"),
+      h(
+        "dl",
+        { class: "keys" },
+        ...SHORTCUTS.map(({ key, text }) =>
+          h("div", {}, h("dt", {}, h("kbd", {}, key.toUpperCase())), h("dd", {}, text)),
+        ),
+      ),
+    );
+    this.element.addEventListener("close", () => {
+      this.#stop();
+      this.#pickers.close();
+    });
+  }
+
+  open(): void {
+    if (this.element.open) return;
+    void this.#pickers.open();
+    this.#stop = this.voice.on("inputLevel", ({ input }) => this.#meter.show(input));
+    this.element.showModal();
+  }
+
+  #denoise(): HTMLElement {
+    const box = h("input", {
+      type: "checkbox",
+      checked: preferences.values.denoise,
+      onchange: async () => {
+        const runs = await this.voice.setNoiseSuppression(box.checked);
+        if (box.checked && !runs)
+          toast({ text: "Noise suppression cannot run in this browser.", tone: "bad" });
+        box.checked = runs;
+        preferences.save({ denoise: runs });
+      },
+    });
+    return h(
+      "label",
+      { class: "check" },
+      box,
+      h(
+        "span",
+        {},
+        "Strong noise suppression",
+        h("small", {}, "RNNoise: takes out keyboards and fans, and needs more of your processor."),
+      ),
+    );
+  }
+}
+
+/** `value` as a factor, shown in percent. */
+function slider(label: string, max: number, value: number, change: (value: number) => void): HTMLElement {
+  const output = h("output", {}, `${Math.round(value * 100)} %`);
+  const input = h("input", {
+    type: "range",
+    min: 0,
+    max,
+    step: 5,
+    value: Math.round(value * 100),
+    oninput: () => {
+      output.textContent = `${input.value} %`;
+      change(Number(input.value) / 100);
+    },
+  });
+  return h("label", { class: "slider" }, h("span", {}, label), input, output);
+}

@@ -1,0 +1,96 @@
+import type { Participant, VoiceService, VoiceSnapshot } from "@railgun/voice";
+import { h, icon, Keyed, setText } from "./dom";
+import { initialOf } from "./lobby";
+
+interface Row {
+  element: HTMLElement;
+  update(person: Participant): void;
+}
+
+/** Who is in the call, with a volume for each. */
+export class People {
+  readonly element: HTMLElement;
+  #count = h("span", { class: "count" });
+  #own = h("span", { class: "state" });
+  #list = h("ul", {});
+  #rows: Keyed<Participant, Row>;
+
+  constructor(
+    private readonly voice: VoiceService,
+    ownName: string,
+    close: () => void,
+  ) {
+    this.#rows = new Keyed<Participant, Row>(
+      this.#list,
+      (person) => this.#row(person),
+      (row, person) => row.update(person),
+    );
+    this.element = h(
+      "aside",
+      { class: "panel people", "aria-label": "People", id: "people" },
+      h(
+        "header",
+        {},
+        h("h2", {}, "In this call ", this.#count),
+        h(
+          "button",
+          { type: "button", class: "quiet small", "aria-label": "Close people", onclick: close },
+          icon("close"),
+        ),
+      ),
+      h(
+        "ul",
+        { class: "me" },
+        h(
+          "li",
+          {},
+          h("span", { class: "dot", "aria-hidden": "true" }, initialOf(ownName)),
+          h("span", { class: "who" }, `${ownName} (you)`),
+          this.#own,
+        ),
+      ),
+      this.#list,
+    );
+  }
+
+  render({ participants, muted, deafened, limits }: VoiceSnapshot): void {
+    const present = participants.length + 1;
+    setText(this.#count, limits ? `${present} of ${limits.participants}` : String(present));
+    showState(this.#own, muted, deafened);
+    this.#rows.render(new Map(participants.map((person) => [person.sessionId, person])));
+  }
+
+  #row({ userId, name }: Participant): Row {
+    const state = h("span", { class: "state" });
+    const slider = h("input", {
+      type: "range",
+      min: 0,
+      max: 100,
+      value: 100,
+      "aria-label": `Volume of ${name}`,
+      oninput: () => this.voice.setPerUserVolume(userId, Number(slider.value) / 100),
+    });
+    const element = h(
+      "li",
+      {},
+      h("span", { class: "dot", "aria-hidden": "true" }, initialOf(name)),
+      h("span", { class: "who" }, name),
+      state,
+      h("span", { class: "volume" }, icon("speaker"), slider),
+    );
+    const update = (person: Participant) => {
+      showState(state, person.muted, person.deafened);
+      element.classList.toggle("speaking", person.speaking);
+      const value = String(Math.round(person.volume * 100));
+      if (slider.value !== value) slider.value = value;
+    };
+    return { element, update };
+  }
+}
+
+function showState(element: HTMLElement, muted: boolean, deafened: boolean): void {
+  const text = deafened ? "deafened" : muted ? "muted" : "";
+  if (element.dataset["text"] === text) return;
+  element.dataset["text"] = text;
+  element.replaceChildren(...(text ? [icon(deafened ? "deafen-off" : "mic-off"), text] : []));
+}

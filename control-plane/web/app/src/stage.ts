@@ -1,0 +1,136 @@
+import type { VoiceService, VoiceSnapshot } from "@railgun/voice";
+import { h, Keyed } from "./dom";
+import { bestGrid } from "./grid";
+import { Tile, type TileData } from "./tile";
+
+const GAP = 10;
+
+/** The tiles, as large as they fit, and word to the service of how large each is shown. */
+export class Stage {
+  readonly element = h("section", { class: "stage", "aria-label": "Video" });
+  #main = h("div", { class: "focus" });
+  #grid = h("div", { class: "grid" });
+  #tiles = new Keyed<TileData, Tile>(
+    this.#grid,
+    (data) => new Tile(data),
+    (tile, data) => tile.update(data),
+    (tile) => tile.close(),
+  );
+  #screens = new Keyed<TileData, Tile>(
+    this.#main,
+    (data) => new Tile(data),
+    (tile, data) => tile.update(data),
+    (tile) => tile.close(),
+  );
+  #resized = new ResizeObserver(() => this.#layout());
+  #visible = new WeakSet<Element>();
+  #seen: IntersectionObserver;
+
+  constructor(private readonly voice: VoiceService) {
+    this.element.append(this.#main, this.#grid);
+    this.#seen = new IntersectionObserver(
+      (entries) => {
+        for (const { target, isIntersecting } of entries) {
+          if (isIntersecting) this.#visible.add(target);
+          else this.#visible.delete(target);
+        }
+        this.#tellViewports();
+      },
+      { root: null },
+    );
+    this.#resized.observe(this.element);
+    document.addEventListener("visibilitychange", this.#tellViewports);
+  }
+
+  close(): void {
+    this.#resized.disconnect();
+    this.#seen.disconnect();
+    document.removeEventListener("visibilitychange", this.#tellViewports);
+  }
+
+  render(snapshot: VoiceSnapshot, ownName: string, ownSpeaking: boolean): void {
+    const people = new Map<string, TileData>();
+    const screens = new Map<string, TileData>();
+    const { muted, deafened, camera, screen, activeSpeaker } = snapshot;
+    const own = {
+      sessionId: "own",
+      name: ownName,
+      own: true,
+      deafened,
+      speaking: ownSpeaking && !muted,
+      active: false,
+      pending: false,
+    };
+    people.set("own", { ...own, muted, source: "camera", video: camera.track });
+    if (screen.track) {
+      screens.set("own-screen", {
+        ...own,
+        muted: false,
+        deafened: false,
+        speaking: false,
+        source: "screen",
+        video: screen.track,
+      });
+    }
+    for (const person of snapshot.participants) {
+      const { sessionId, name, sends } = person;
+      const base = { sessionId, name, own: false, active: false };
+      const { muted: isMuted, deafened: isDeaf, speaking } = person;
+      people.set(sessionId, {
+        ...base,
+        muted: isMuted,
+        deafened: isDeaf,
+        speaking,
+        active: sessionId === activeSpeaker && snapshot.participants.length > 1,
+        source: "camera",
+        video: person.camera,
+        pending: sends.camera,
+      });
+      if (!sends.screen) continue;
+      screens.set(`${sessionId}-screen`, {
+        ...base,
+        muted: false,
+        deafened: false,
+        speaking: false,
+        source: "screen",
+        video: person.screen,
+        pending: true,
+      });
+    }
+    this.#tiles.render(people);
+    this.#screens.render(screens);
+    this.element.classList.toggle("focused", screens.size > 0);
+    for (const tile of this.#all()) this.#seen.observe(tile.element);
+    this.#layout();
+  }
+
+  #layout(): void {
+    // The first screen leaves a strip for the faces; without one they have it all.
+    const box = this.#grid.getBoundingClientRect();
+    const count = this.#grid.children.length;
+    if (count === 0 || box.width === 0) return;
+    const isStrip = this.element.classList.contains("focused");
+    const { columns, width } = bestGrid(count, box.width, Math.max(box.height, 120), GAP);
+    this.#grid.style.setProperty("--columns", String(columns));
+    this.#grid.style.setProperty("--tile-width", isStrip ? "" : `${Math.floor(width)}px`);
+    this.#tellViewports();
+  }
+
+  #tellViewports = (): void => {
+    for (const { element, own, sessionId, source } of this.#all()) {
+      if (own) continue;
+      const isSeen = this.#visible.has(element) && document.visibilityState === "visible";
+      const { width, height } = element.getBoundingClientRect();
+      this.voice.setViewport(
+        sessionId,
+        source,
+        isSeen ? { width, height, pixelRatio: devicePixelRatio } : null,
+      );
+    }
+  };
+
+  *#all(): Generator<Tile> {
+    yield* this.#tiles.values();
+    yield* this.#screens.values();
+  }
+}

@@ -1,0 +1,105 @@
+import type { VideoState, VoiceSnapshot } from "@railgun/voice";
+import { h, icon, setIcon, setText } from "./dom";
+import type { Command } from "./shortcuts";
+
+type Button = Command | "leave";
+
+interface Look {
+  icon: string;
+  text: string;
+  /** `off`: something is switched off that is usually on; `on`: the other way round. */
+  tone: "" | "on" | "off" | "waiting";
+  locked?: boolean;
+  pressed?: boolean;
+}
+
+/** The call's buttons. A busy one keeps the keyboard's focus; presses that come too soon do nothing. */
+export class Toolbar {
+  readonly element: HTMLElement;
+  #buttons = new Map<Button, HTMLButtonElement>();
+
+  constructor(run: (button: Button) => void) {
+    const button = (name: Button, symbol: string, text: string) => {
+      const element = h(
+        "button",
+        { type: "button", class: `tool tool-${name}`, onclick: () => run(name) },
+        h("span", { class: "glyph" }, icon(symbol), h("span", { class: "lock", hidden: true }, icon("lock"))),
+        h("span", { class: "text" }, text),
+      );
+      this.#buttons.set(name, element);
+      return element;
+    };
+    this.element = h(
+      "footer",
+      { class: "toolbar", "aria-label": "Call controls" },
+      h("div", { class: "tools" }, button("mute", "mic", "Mute"), button("deafen", "deafen", "Deafen")),
+      h(
+        "div",
+        { class: "tools" },
+        button("camera", "camera", "Start camera"),
+        button("screen", "screen", "Share screen"),
+      ),
+      h(
+        "div",
+        { class: "tools" },
+        button("people", "people", "People"),
+        button("stats", "signal", "Quality"),
+        button("settings", "settings", "Settings"),
+      ),
+      h("div", { class: "tools" }, button("leave", "leave", "Leave")),
+    );
+  }
+
+  focus(): void {
+    this.#buttons.get("mute")?.focus();
+  }
+
+  render(
+    { muted, deafened, camera, screen }: VoiceSnapshot,
+    open: { people: boolean; stats: boolean },
+  ): void {
+    this.#show("mute", {
+      icon: muted ? "mic-off" : "mic",
+      text: muted ? "Unmute" : "Mute",
+      tone: muted ? "off" : "",
+    });
+    this.#show("deafen", {
+      icon: deafened ? "deafen-off" : "deafen",
+      text: deafened ? "Undeafen" : "Deafen",
+      tone: deafened ? "off" : "",
+    });
+    this.#show("camera", videoLook(camera, "camera", "Start camera", "Stop camera"));
+    this.#show("screen", videoLook(screen, "screen", "Share screen", "Stop sharing"));
+    this.#show("people", { icon: "people", text: "People", tone: "", pressed: open.people });
+    this.#show("stats", { icon: "signal", text: "Quality", tone: "", pressed: open.stats });
+  }
+
+  #show(name: Button, look: Look): void {
+    const button = this.#buttons.get(name);
+    if (!button) return;
+    setIcon(button, look.icon);
+    const text = button.querySelector(".text");
+    if (text) setText(text, look.text);
+    button.title = look.locked ? `${look.text} (needs Pro)` : look.text;
+    for (const tone of ["on", "off", "waiting"]) button.classList.toggle(tone, look.tone === tone);
+    const lock = button.querySelector<HTMLElement>(".lock");
+    if (lock) lock.hidden = !look.locked;
+    if (look.pressed !== undefined) button.setAttribute("aria-pressed", String(look.pressed));
+  }
+}
+
+function videoLook({ status, allowed }: VideoState, symbol: string, start: string, stop: string): Look {
+  switch (status) {
+    case "on":
+    case "heldBack":
+      return { icon: symbol, text: stop, tone: status === "on" ? "on" : "waiting" };
+    case "starting":
+      return { icon: symbol, text: "Starting…", tone: "waiting" };
+    case "queued":
+      return { icon: symbol, text: "Leave queue", tone: "waiting" };
+    case "granted":
+      return { icon: symbol, text: `${start} now`, tone: "on" };
+    default:
+      return { icon: symbol === "camera" ? "camera-off" : symbol, text: start, tone: "", locked: !allowed };
+  }
+}

@@ -1,0 +1,32 @@
+// What an application imports, and beside it what it loads into its audio thread by URL: scripts of one
+// piece each, since they cannot be bundled with the rest, and the noise suppression's WebAssembly.
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { defineConfig } from "rolldown";
+
+const RNNOISE = createRequire(import.meta.url).resolve("@jitsi/rnnoise-wasm/dist/rnnoise.wasm");
+
+const script = (name) => ({
+  input: { [name]: `src/worklet/${name}.ts` },
+  output: { dir: "dist", format: "esm", minify: true },
+});
+
+export default defineConfig([
+  {
+    input: "src/index.ts",
+    external: ["mediasoup-client", "socket.io-client"],
+    output: { dir: "dist", format: "esm", cleanDir: true },
+  },
+  script("input-worklet"),
+  {
+    ...script("denoise-worklet"),
+    plugins: [
+      {
+        name: "rnnoise",
+        generateBundle() {
+          this.emitFile({ type: "asset", fileName: "rnnoise.wasm", source: readFileSync(RNNOISE) });
+        },
+      },
+    ],
+  },
+]);

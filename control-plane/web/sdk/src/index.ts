@@ -1,0 +1,32 @@
+/** Voice and video calls on a Rail Gun server. */
+import { VoiceError } from "./errors";
+import type { VoiceOptions } from "./types";
+import { VoiceService } from "./voice-service";
+
+let service: VoiceService | null = null;
+
+/** Makes the one service of this page; an earlier one leaves its call. */
+export async function initVoiceService(options: VoiceOptions): Promise<VoiceService> {
+  const before = service;
+  service = new VoiceService(options);
+  await before?.leaveChannel();
+  return service;
+}
+
+/** Fails with `INVALID_STATE` before `initVoiceService`. */
+export function getVoiceService(): VoiceService {
+  if (!service) throw new VoiceError("INVALID_STATE", "initVoiceService has not been called");
+  return service;
+}
+
+export { VoiceService } from "./voice-service";
+export { type ClientErrorCode, VoiceError } from "./errors";
+export type * from "./types";
+export { calculateMOS, type Grade, GRADES, gradeOf, queueText } from "./quality";
+export { STATES, type VoiceState, isInCall } from "./state-machine";
+export type { CallStats } from "./runtime/stats";
+export type { InputLevels } from "./dsp/input-chain";
+export type { Viewport } from "./layers";
+export { type DeviceList, listDevices, onDevicesChanged } from "./runtime/capture";
+export * from "./diagnostics";
+export type { ErrorCode, Permissions, QueuePlace, RoomLimits, Source } from "./wire";

@@ -1,0 +1,47 @@
+/** How good a call is, in the contract's words and numbers. */
+
+/** One look at the network of a call. */
+export interface Sample {
+  transport: "udp" | "tcp" | "turn";
+  /** Round-trip time in milliseconds. */
+  rtt: number;
+  /** Of the arrival of packets, in milliseconds. */
+  jitter: number;
+  /** Percent. */
+  packetLoss: number;
+}
+
+export type Grade = "excellent" | "good" | "fair" | "poor";
+
+/** Mean opinion score, 1 to 4.5, from milliseconds and percent: the contract's simplified ITU-T G.107. */
+export function calculateMOS(rtt: number, packetLoss: number): number {
+  const r = 93.2 - rtt * 0.024 - packetLoss * 2.5;
+  if (r < 0) return 1;
+  if (r > 100) return 4.5;
+  return 1 + 0.035 * r + 0.000007 * r * (r - 60) * (100 - r);
+}
+
+/** The lower bound of each grade; a bound belongs to the better one. */
+export const GRADES: readonly { grade: Grade; from: number }[] = [
+  { grade: "excellent", from: 4 },
+  { grade: "good", from: 3.5 },
+  { grade: "fair", from: 2.5 },
+  { grade: "poor", from: 1 },
+];
+
+export function gradeOf(mos: number): Grade {
+  return GRADES.find(({ from }) => mos >= from)?.grade ?? "poor";
+}
+
+/** "Video slots full (4/4) — You're #2 in queue" */
+export function queueText({
+  position,
+  current,
+  max,
+}: {
+  position: number;
+  current: number;
+  max: number;
+}): string {
+  return `Video slots full (${current}/${max}) — You're #${position} in queue`;
+}

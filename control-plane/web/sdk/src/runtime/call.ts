@@ -1,0 +1,379 @@
+import { VoiceError } from "../errors";
+import type { InputLevels } from "../dsp/input-chain";
+import { queueText } from "../quality";
+import { StateMachine, type VoiceState } from "../state-machine";
+import type { Notice, VoiceEvents, VoiceOptions, VoiceSnapshot } from "../types";
+import type { Permissions, Resumed, Source } from "../wire";
+import { Connection } from "./connection";
+import type { Media } from "./media";
+import { Microphone } from "./microphone";
+import { Monitor } from "./monitor";
+import { Publisher } from "./publisher";
+import { Receiver } from "./receiver";
+import { Room } from "./room";
+import type { ServerEvent } from "./signaling";
+import { describeParticipant, describeVideo, isLoud } from "./snapshot";
+import { Speakers } from "./speakers";
+import type { CallStats } from "./stats";
+import { VideoSlots, type VideoSource } from "./video-slots";
+
+/** Taken off everything that is played when the microphone hears it. */
+const FEEDBACK_CUT = 0.3;
+/** Between two words about whether we speak, in milliseconds. */
+const SPEAKING_INTERVAL = 300;
+
+export type Emit = <Name extends keyof VoiceEvents>(name: Name, event: VoiceEvents[Name]) => void;
+
+/** The parts of a call and how they act on each other: what the server says, what devices and network do. */
+export class Call {
+  readonly room = new Room();
+  readonly connection: Connection;
+  readonly microphone: Microphone;
+  readonly publisher: Publisher;
+  readonly slots: VideoSlots;
+  readonly speakers: Speakers;
+  receiver: Receiver | null = null;
+  #state: StateMachine;
+  #monitor: Monitor;
+  #stats: CallStats | null = null;
+  #levels = new Map<string, number>();
+  #deafened = false;
+  /** The microphone while it is being opened for a join. */
+  #opening: Promise<unknown> = Promise.resolve();
+  #starting = new Set<VideoSource>();
+  #micBusy: Promise<void> = Promise.resolve();
+  #spoke = { said: false, at: 0 };
+  #changeQueued = false;
+
+  constructor(
+    { url, token, deviceId = "web" }: VoiceOptions,
+    private readonly emit: Emit,
+  ) {
+    this.#state = new StateMachine((state, before) => {
+      emit("state", { state, before });
+      this.changed();
+    });
+    this.speakers = new Speakers(() => emit("playbackBlocked", undefined));
+    this.microphone = new Microphone({
+      levels: (levels) => this.#onLevels(levels),
+      track: (track) => void this.publisher.replaceMicTrack(track).catch((error) => this.failed("mic", error)),
+      lost: () => this.#notice({ kind: "microphoneLost" }),
+    });
+    const identity = { url, deviceId, token: async () => (typeof token === "function" ? token() : token) };
+    this.connection = new Connection(identity, this.#state, {
+      joined: (joined) => {
+        this.room.enter(joined);
+        this.changed();
+      },
+      opened: (media) => this.#onOpened(media),
+      resumed: (resumed) => this.#onResumed(resumed),
+      interrupted: () => this.#onInterrupted(),
+      event: (event) => this.#onEvent(event),
+      ended: (error) => this.#onEnded(error),
+      sent: () => this.publisher.sent,
+    });
+    const { request } = this.connection;
+    this.slots = new VideoSlots(request);
+    this.publisher = new Publisher(request, this.microphone, this.slots, {
+      changed: () => this.#onSourcesChanged(),
+      ended: (source) => void this.stopVideo(source),
+    });
+    this.#monitor = new Monitor(request, this.speakers, {
+      stats: (stats) => {
+        this.#stats = stats;
+        emit("stats", stats);
+      },
+      plan: (plan) => void this.publisher.apply(plan),
+      levels: (levels) => this.#onRemoteLevels(levels),
+      feedback: () => this.#onFeedback(),
+    });
+  }
+
+  get snapshot(): VoiceSnapshot {
+    const { channelId, sessionId, permissions, limits, participants, activeSpeaker } = this.room;
+    const video = (source: VideoSource) =>
+      describeVideo(source, this.publisher, this.slots, this.#starting.has(source), this.isAllowed(source));
+    return {
+      state: this.state,
+      channelId,
+      sessionId,
+      permissions,
+      limits,
+      muted: this.publisher.muted,
+      deafened: this.#deafened,
+      camera: video("camera"),
+      screen: video("screen"),
+      participants: [...participants.values()].map((remote) =>
+        describeParticipant(remote, this.receiver, this.speakers, this.#levels.get(remote.sessionId)),
+      ),
+      activeSpeaker,
+      stats: this.#stats,
+      devices: {
+        microphone: this.microphone.deviceId,
+        camera: this.publisher.cameraId,
+        speaker: this.speakers.deviceId,
+      },
+    };
+  }
+
+  get state(): VoiceState {
+    return this.#state.state;
+  }
+
+  get deafened(): boolean {
+    return this.#deafened;
+  }
+
+  /** Before a join. The microphone is opened while the server answers, so that the first word is not late. */
+  prepare(muted: boolean): void {
+    this.#deafened = this.speakers.deafened = false;
+    this.publisher.muted = muted;
+    this.#opening = muted ? Promise.resolve() : this.microphone.open();
+    this.#opening.catch((error: unknown) => {
+      this.publisher.muted = true;
+      this.failed("mic", error);
+    });
+  }
+
+  isStarting(source: VideoSource): boolean {
+    return this.#starting.has(source);
+  }
+
+  isAllowed(source: VideoSource): boolean {
+    const { permissions } = this.room;
+    return (source === "camera" ? permissions?.video : permissions?.screenshare) ?? false;
+  }
+
+  async startVideo(source: VideoSource): Promise<boolean> {
+    this.#starting.add(source);
+    this.changed();
+    try {
+      if (!(await this.slots.request(source))) {
+        const place = this.slots.place(source);
+        if (place) this.#notice({ kind: "queued", source, text: queueText(place) });
+        return false;
+      }
+      try {
+        await this.publisher.start(source);
+      } catch (error) {
+        await this.slots.release(source);
+        throw error;
+      }
+      this.slots.used(source);
+      return true;
+    } catch (thrown) {
+      const error = VoiceError.from(thrown);
+      if (error.code === "CAPABILITY_REQUIRED") this.emit("upgradeNeeded", { source });
+      throw error;
+    } finally {
+      this.#starting.delete(source);
+      this.changed();
+    }
+  }
+
+  async stopVideo(source: VideoSource): Promise<void> {
+    await this.publisher.stopSource(source);
+    this.changed();
+  }
+
+  setMuted(muted: boolean): Promise<void> {
+    // One after the other: two quick clicks must not overtake each other.
+    const change = this.#micBusy.then(async () => {
+      await this.publisher.setMuted(muted);
+      this.tellState();
+    });
+    this.#micBusy = change.catch(() => undefined);
+    return change;
+  }
+
+  setDeafened(deafened: boolean): void {
+    this.#deafened = deafened;
+    if (this.receiver) this.receiver.deafened = deafened;
+    else this.speakers.deafened = deafened;
+    this.changed();
+  }
+
+  reportUpgrade(name: "upgrade_cta_shown" | "upgrade_cta_clicked" | "upgraded"): void {
+    this.connection.request("voice:ui:event", { name }).catch(() => undefined);
+  }
+
+  tellState(): void {
+    const { muted } = this.publisher;
+    this.connection.request("voice:state:update", { muted, deafened: this.#deafened }).catch(() => undefined);
+  }
+
+  async #onOpened(media: Media): Promise<void> {
+    const { permissions } = this.room;
+    if (!permissions) return;
+    this.receiver = new Receiver(media, this.connection.request, this.room, this.speakers, {
+      changed: () => this.changed(),
+      failed: (source, error) => this.#notice({ kind: "receiveFailed", sessionId: source.sessionId, error }),
+    });
+    if (this.#deafened) this.receiver.deafened = true;
+    this.receiver.sync();
+    this.#monitor.start(media);
+    // The user may still be asked for the microphone; the others are heard meanwhile.
+    this.#micBusy = this.publisher
+      .attach(media, permissions, this.#opening)
+      .catch((error: unknown) => this.failed("mic", error))
+      .then(() => {
+        if (this.publisher.muted || this.#deafened) this.tellState();
+        this.changed();
+      });
+  }
+
+  async #onResumed(resumed: Resumed): Promise<void> {
+    this.room.enter(resumed);
+    this.slots.restore(resumed.queue);
+    this.receiver?.keepOnly(new Set(resumed.consumers.map(({ consumerId }) => consumerId)));
+    this.receiver?.sync();
+    this.publisher.setPermissions(resumed.permissions);
+    // The server forgets the old token with the first request, so there is always one.
+    this.tellState();
+    await this.publisher.reconcile(resumed.producers);
+    this.changed();
+  }
+
+  #onInterrupted(): void {
+    this.#monitor.stop();
+    this.receiver?.close();
+    this.receiver = null;
+    this.publisher.detach();
+    this.slots.clear();
+    this.room.participants.clear();
+    this.changed();
+  }
+
+  #onEnded(error: VoiceError): void {
+    this.stopLocally();
+    this.room.leave();
+    this.emit("ended", error);
+    this.changed();
+  }
+
+  stopLocally(): void {
+    this.#monitor.stop();
+    this.receiver?.close();
+    this.receiver = null;
+    this.publisher.stop();
+    this.speakers.stopAll();
+    this.speakers.duck = 1;
+    this.slots.clear();
+    this.#levels.clear();
+    this.#stats = null;
+    this.#opening = Promise.resolve();
+    this.#spoke = { said: false, at: 0 };
+  }
+
+  #onEvent(event: ServerEvent): void {
+    const wasRoom = this.room.apply(event);
+    switch (event.name) {
+      case "voice:producerClosed":
+        this.publisher.closedByServer(event.payload.producerId);
+        break;
+      case "voice:producerLayers":
+        this.publisher.setLayers(event.payload.producerId, event.payload.maxSpatialLayer);
+        break;
+      case "voice:consumerClosed":
+        this.receiver?.consumerClosed(event.payload.consumerId);
+        break;
+      case "voice:permissions":
+        this.#onPermissions(event.payload.permissions, event.payload.reason);
+        break;
+      case "voice:video:queue":
+        this.slots.moved(event.payload);
+        this.changed();
+        break;
+      case "voice:video:granted":
+        this.#onGranted(event.payload.source);
+        break;
+      case "voice:muted":
+        this.publisher.mutedByServer();
+        this.tellState();
+        this.#notice({ kind: "mutedByServer", reason: event.payload.reason });
+        break;
+      case "voice:kicked": {
+        const { reason, until } = event.payload;
+        this.connection.end(
+          new VoiceError("PERMISSION_DENIED", `kicked: ${reason}`, { reason, until }, true),
+        );
+        break;
+      }
+    }
+    if (!wasRoom) return;
+    this.receiver?.sync();
+    this.changed();
+  }
+
+  #onPermissions(permissions: Permissions, reason: string): void {
+    this.publisher.setPermissions(permissions);
+    if (reason === "expired" || reason === "revoked") this.#notice({ kind: "proEnded", reason });
+    if (reason === "upgraded") {
+      this.#notice({ kind: "upgraded" });
+      this.reportUpgrade("upgraded");
+    }
+    if (!permissions.video) void this.publisher.stopSource("camera");
+    if (!permissions.screenshare) void this.publisher.stopSource("screen");
+    for (const source of ["camera", "screen"] as const) {
+      if (!this.isAllowed(source) && this.slots.place(source)) void this.slots.release(source);
+    }
+  }
+
+  /** A camera comes on by itself; a screen needs a click, because browsers ask the user which one. */
+  #onGranted(source: VideoSource): void {
+    this.slots.granted(source);
+    this.changed();
+    if (source === "screen") this.#notice({ kind: "slotGranted", source });
+    else void this.startVideo("camera").catch((error: unknown) => this.failed("camera", error));
+  }
+
+  #onSourcesChanged(): void {
+    this.#state.apply("sourcesChanged", this.publisher.sent);
+    this.changed();
+  }
+
+  #onLevels(levels: InputLevels): void {
+    this.emit("inputLevel", levels);
+    this.#monitor.microphone(levels.input, levels.speaking);
+    const speaking = levels.speaking && !this.publisher.muted;
+    if (speaking === this.#spoke.said || Date.now() - this.#spoke.at < SPEAKING_INTERVAL) return;
+    if (!this.connection.media) return;
+    this.#spoke = { said: speaking, at: Date.now() };
+    this.connection.request("voice:state:update", { speaking }).catch(() => undefined);
+    this.changed();
+  }
+
+  #onRemoteLevels(levels: Map<string, number>): void {
+    const changes = [...levels].some(
+      ([sessionId, level]) => isLoud(level) !== isLoud(this.#levels.get(sessionId)),
+    );
+    this.#levels = levels;
+    this.emit("levels", levels);
+    if (changes) this.changed();
+  }
+
+  #onFeedback(): void {
+    this.speakers.duck = 1 - FEEDBACK_CUT;
+    this.#notice({ kind: "feedback" });
+  }
+
+  failed(source: Source, error: unknown): void {
+    const failure = VoiceError.from(error);
+    if (failure.code !== "CANCELLED") this.#notice({ kind: "sourceFailed", source, error: failure });
+    this.changed();
+  }
+
+  #notice(notice: Notice): void {
+    this.emit("notice", notice);
+  }
+
+  /** One event for all that happens at once. */
+  changed(): void {
+    if (this.#changeQueued) return;
+    this.#changeQueued = true;
+    queueMicrotask(() => {
+      this.#changeQueued = false;
+      this.emit("change", this.snapshot);
+    });
+  }
+}

@@ -1,0 +1,312 @@
+import { RETRIES, TIMEOUTS, waitBefore } from "../contract";
+import { VoiceError } from "../errors";
+import type { Sent, StateMachine } from "../state-machine";
+import { isInCall } from "../state-machine";
+import type { Joined, Resumed, RtcConfig } from "../wire";
+import { type Direction, Media } from "./media";
+import { networkType } from "./network-type";
+import { type Request, type ServerEvent, Signaling } from "./signaling";
+import { sleep } from "./wait";
+
+export interface ConnectionOptions {
+  url: string | undefined;
+  deviceId: string;
+  /** A fresh token; asked for at every connection. */
+  token(): Promise<string>;
+}
+
+export interface ConnectionHandlers {
+  /** Before the media: who is there. */
+  joined(joined: Joined): void;
+  /** Both transports exist. */
+  opened(media: Media): Promise<void>;
+  /** The same session on a new socket, its media untouched. */
+  resumed(resumed: Resumed): Promise<void>;
+  /** The room is gone; another one is on its way. */
+  interrupted(): void;
+  event(event: ServerEvent): void;
+  /** The call is over, though nobody left. */
+  ended(error: VoiceError): void;
+  sent(): Sent;
+}
+
+/** A transport that does not find a path again by itself gets new ICE credentials after this long. */
+const DISCONNECTED_MS = 3_000;
+/** And a new session when those do not help either. */
+const RESTART_MS = 8_000;
+/** Who has to wait longer than this before the next try is told so instead. */
+const PATIENCE_MS = 10_000;
+const HOUR_MS = 3_600_000;
+
+/** Gets into a room and stays there: joins, resumes, joins again, with the contract's waits. */
+export class Connection {
+  #signaling: Signaling | null = null;
+  #media: Media | null = null;
+  #channelId: string | null = null;
+  #resumeToken: string | null = null;
+  /** Moves with every stay; what was begun for an older one gives up. */
+  #stay = 0;
+  #dtlsFailures = 0;
+  #helpers = new Set<Direction>();
+  #turnTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    private readonly options: ConnectionOptions,
+    private readonly state: StateMachine,
+    private readonly handlers: ConnectionHandlers,
+  ) {}
+
+  /** Asks over the socket there is. */
+  readonly request: Request = (name, payload) => {
+    if (this.#signaling) return this.#signaling.request(name, payload);
+    return Promise.reject(new VoiceError("UNREACHABLE", `${name}: there is no connection`));
+  };
+
+  get media(): Media | null {
+    return this.#media;
+  }
+
+  async join(channelId: string): Promise<void> {
+    if (!this.state.apply("join")) throw new VoiceError("INVALID_STATE", "already in a call");
+    this.#channelId = channelId;
+    this.#dtlsFailures = 0;
+    await this.#enterWithRetries(++this.#stay);
+  }
+
+  async leave(): Promise<void> {
+    if (!this.state.apply("leave")) return;
+    this.#stay += 1;
+    const signaling = this.#signaling;
+    this.#closeMedia();
+    // The call is over for the user either way; closing the socket cleans up as well.
+    await signaling?.request("voice:leave", {}).catch(() => undefined);
+    this.#closeSignaling();
+    this.#channelId = this.#resumeToken = null;
+    this.state.apply("left");
+  }
+
+  /** Ends the call from outside: kicked, for example. */
+  end(error: VoiceError): void {
+    this.#stay += 1;
+    this.#closeMedia();
+    this.#closeSignaling();
+    this.#channelId = this.#resumeToken = null;
+    if (this.state.apply("ended")) this.handlers.ended(error);
+  }
+
+  /** Join the same channel again as a new session. */
+  async rejoin(delayMs: number): Promise<void> {
+    if (!this.state.apply("rejoin")) return;
+    const stay = ++this.#stay;
+    this.#closeMedia();
+    this.handlers.interrupted();
+    await sleep(delayMs);
+    if (this.#stay !== stay) return;
+    this.state.apply("join");
+    await this.#enterWithRetries(stay, "socket").catch((error: unknown) => this.#giveUp(stay, error));
+  }
+
+  async #enterWithRetries(stay: number, failure: "join" | "socket" = "join"): Promise<void> {
+    for (let tried = 1; ; tried += 1) {
+      try {
+        await this.#enter(stay);
+        return;
+      } catch (thrown) {
+        const error = VoiceError.from(thrown);
+        if (this.#stay !== stay) throw new VoiceError("CANCELLED", "the call was left meanwhile");
+        this.#closeMedia();
+        const mayTry = error.isTemporary && !error.fatal && error.retryAfterMs <= PATIENCE_MS;
+        const wait = mayTry ? waitBefore(failure, tried, error.retryAfterMs) : null;
+        if (wait === null) {
+          this.#closeSignaling();
+          this.state.apply("failed");
+          throw error;
+        }
+        // Whatever half of a session there is must not be in the way of the next try.
+        if (error.code !== "RATE_LIMITED" && error.code !== "NODE_UNAVAILABLE") this.#closeSignaling();
+        await sleep(wait);
+        if (this.#stay !== stay) throw new VoiceError("CANCELLED", "the call was left meanwhile");
+        if (this.state.state !== "JOINING") {
+          this.state.apply("failed");
+          this.state.apply("join");
+        }
+      }
+    }
+  }
+
+  /** One try. */
+  async #enter(stay: number): Promise<void> {
+    const mine = <T>(value: T): T => {
+      if (this.#stay !== stay) throw new VoiceError("CANCELLED", "the call was left meanwhile");
+      return value;
+    };
+    if (!this.#signaling?.connected) this.#adopt(mine(await this.#connect()));
+    const channelId = this.#channelId ?? "";
+    const joined = mine(await this.request("voice:join", { channelId, networkType: networkType() }));
+    this.#resumeToken = joined.resumeToken ?? null;
+    this.state.apply("joined");
+    this.handlers.joined(joined);
+    this.#signaling?.listen((event) => this.#onEvent(event));
+    this.#renewTurn(stay, joined);
+    await this.#openMedia(stay, joined.rtcConfig);
+  }
+
+  async #openMedia(stay: number, rtcConfig: RtcConfig): Promise<void> {
+    const media = await Media.open(this.request, rtcConfig, {
+      capabilities: () => this.state.apply("capabilities"),
+      connection: (direction, state) => void this.#onConnection(stay, direction, state),
+    });
+    if (this.#stay !== stay) {
+      media.close();
+      throw new VoiceError("CANCELLED", "the call was left meanwhile");
+    }
+    this.#media = media;
+    this.state.apply("transportsCreated");
+    await this.handlers.opened(media);
+  }
+
+  async #connect(resume?: string): Promise<Signaling> {
+    const { url, deviceId } = this.options;
+    const token = await this.options.token();
+    return Signaling.connect({ url, token, deviceId, ...(resume && { resume }) });
+  }
+
+  #adopt(signaling: Signaling): void {
+    this.#signaling = signaling;
+    signaling.onLost(() => void this.#onLost(signaling));
+  }
+
+  #onEvent(event: ServerEvent): void {
+    if (event.name === "voice:rejoin") {
+      void this.rejoin(event.payload.retryAfterMs);
+    } else if (event.name === "voice:resumed") {
+      // The server itself lost sight of the room for a while, and tells how everything stands.
+      this.#resumeToken = event.payload.resumeToken ?? null;
+      void this.handlers.resumed(event.payload);
+    } else {
+      this.handlers.event(event);
+    }
+  }
+
+  async #onLost(signaling: Signaling): Promise<void> {
+    if (this.#signaling !== signaling) return;
+    this.#signaling = null;
+    // While joining, the request in flight has failed and is tried again where it was made.
+    if (!isInCall(this.state.state) || !this.state.apply("socketLost")) return;
+    const stay = this.#stay;
+    await this.#resume(stay).catch((error: unknown) => this.#giveUp(stay, error));
+  }
+
+  /** Gets a socket again, and the session with it where the server still has it. */
+  async #resume(stay: number): Promise<void> {
+    const end = Date.now() + TIMEOUTS.socket;
+    for (let tried = 1; ; tried += 1) {
+      const wait = waitBefore("socket", tried);
+      if (wait === null || Date.now() + wait > end)
+        throw new VoiceError("UNREACHABLE", "the connection was lost");
+      await sleep(wait);
+      if (this.#stay !== stay) return;
+      try {
+        await this.#resumeOnce(stay);
+        return;
+      } catch (thrown) {
+        const error = VoiceError.from(thrown);
+        if (this.#stay !== stay) return;
+        this.#closeSignaling();
+        if (!error.isTemporary || tried >= RETRIES.socket.length) throw error;
+      }
+    }
+  }
+
+  async #resumeOnce(stay: number): Promise<void> {
+    const token = this.#resumeToken;
+    const signaling = await this.#connect(token ?? undefined);
+    if (this.#stay !== stay) {
+      signaling.close();
+      return;
+    }
+    this.#adopt(signaling);
+    const resumed = token === null ? null : await signaling.resumed();
+    if (this.#stay !== stay) return;
+    if (!resumed) {
+      this.#resumeToken = null;
+      this.state.apply("resumeFailed");
+      this.#closeMedia();
+      this.handlers.interrupted();
+      await this.#enterWithRetries(stay, "socket");
+      return;
+    }
+    this.#resumeToken = resumed.resumeToken ?? null;
+    // The state first, then what happened after it.
+    const taken = this.handlers.resumed(resumed);
+    signaling.listen((event) => this.#onEvent(event));
+    await taken;
+    this.state.apply("resumed", this.handlers.sent());
+    // What broke meanwhile could not be helped without a socket.
+    for (const direction of ["send", "recv"] as const) {
+      const now = this.#media?.[direction]?.connectionState;
+      if (now) void this.#onConnection(stay, direction, now);
+    }
+  }
+
+  /** The path of the media: first new ICE credentials, then a new session. */
+  async #onConnection(stay: number, direction: Direction, state: string): Promise<void> {
+    if (state === "connected") this.#dtlsFailures = 0;
+    const isBad = () => {
+      const now = this.#media?.[direction].connectionState;
+      return this.#stay === stay && (now === "disconnected" || now === "failed");
+    };
+    if ((state !== "disconnected" && state !== "failed") || this.#helpers.has(direction)) return;
+    this.#helpers.add(direction);
+    try {
+      if (state === "disconnected") await sleep(DISCONNECTED_MS);
+      if (!isBad()) return;
+      await this.#media?.restartIce(direction).catch(() => undefined);
+      await sleep(RESTART_MS);
+      if (!isBad()) return;
+      const wait = waitBefore("dtls", (this.#dtlsFailures += 1));
+      if (wait === null) this.end(new VoiceError("TRANSPORT_FAILED", "sound and video cannot get through"));
+      else if (this.#signaling) await this.rejoin(wait);
+    } finally {
+      this.#helpers.delete(direction);
+    }
+  }
+
+  /** Relay credentials live a day at most. */
+  #renewTurn(stay: number, { turnCredentialExpiresAt, rtcConfig }: Joined): void {
+    clearTimeout(this.#turnTimer);
+    const expires = Date.parse(turnCredentialExpiresAt ?? "");
+    if (!Number.isFinite(expires) || rtcConfig.iceServers.length === 0) return;
+    const delay = Math.min(Math.max(60_000, (expires - Date.now()) * 0.8), 12 * HOUR_MS);
+    this.#turnTimer = setTimeout(async () => {
+      if (this.#stay !== stay) return;
+      const renewed = await this.request("voice:turn:refresh", {}).catch(() => null);
+      if (renewed) await this.#media?.updateIceServers(renewed.iceServers).catch(() => undefined);
+      const next = { ...rtcConfig, iceServers: renewed?.iceServers ?? rtcConfig.iceServers };
+      const expiresAt = renewed?.turnCredentialExpiresAt ?? turnCredentialExpiresAt ?? "";
+      this.#renewTurn(stay, { turnCredentialExpiresAt: expiresAt, rtcConfig: next } as Joined);
+    }, delay);
+  }
+
+  #giveUp(stay: number, thrown: unknown): void {
+    if (this.#stay !== stay) return;
+    const error = VoiceError.from(thrown);
+    this.#stay += 1;
+    this.#closeMedia();
+    this.#closeSignaling();
+    if (!this.state.apply("failed")) this.state.apply("ended");
+    this.handlers.ended(error);
+  }
+
+  #closeMedia(): void {
+    clearTimeout(this.#turnTimer);
+    this.#media?.close();
+    this.#media = null;
+  }
+
+  #closeSignaling(): void {
+    const signaling = this.#signaling;
+    this.#signaling = null;
+    signaling?.close();
+  }
+}

@@ -1,0 +1,152 @@
+import { INPUT_DEFAULTS, type InputLevels, type InputSettings } from "../dsp/input-chain";
+import { captureMicrophone } from "./capture";
+import { sleep, within } from "./wait";
+
+// Beside the bundle of this package: browsers load what runs in the audio thread by URL. Bundlers know
+// this form and carry the files along.
+const INPUT_WORKLET = new URL("./input-worklet.js", import.meta.url);
+const DENOISE_WORKLET = new URL("./denoise-worklet.js", import.meta.url);
+const RNNOISE = new URL("./rnnoise.wasm", import.meta.url);
+
+/** A browser without an output device may never start an audio context; then sound is sent as it comes. */
+const CONTEXT_START_MS = 1_500;
+const DENOISE_START_MS = 4_000;
+
+interface Graph {
+  context: AudioContext;
+  source: MediaStreamAudioSourceNode | null;
+  denoise: AudioWorkletNode | null;
+  input: AudioWorkletNode;
+  track: MediaStreamTrack;
+}
+
+export interface MicrophoneHandlers {
+  /** Twenty times a second while it is open. */
+  levels?(levels: InputLevels): void;
+  /** What is sent is another track now. Not called while the processing runs: its output stays the same. */
+  track?(track: MediaStreamTrack): void;
+  /** The device went away, and none took its place. */
+  lost?(): void;
+}
+
+/** A microphone with its processing: the track to send stays the same whichever device is behind it. */
+export class Microphone {
+  #settings: InputSettings = { ...INPUT_DEFAULTS };
+  #graph: Graph | null = null;
+  #raw: MediaStreamTrack | null = null;
+  /** The device that is open, or is to be opened; `""` is the system's choice. */
+  deviceId = "";
+  #denoise = false;
+
+  constructor(private readonly handlers: MicrophoneHandlers = {}) {}
+
+  /** What is to be sent; null while it is closed. */
+  get track(): MediaStreamTrack | null {
+    return this.#graph?.track ?? this.#raw;
+  }
+
+  get settings(): Readonly<InputSettings> {
+    return this.#settings;
+  }
+
+  /** Opens the device, or goes over to it when another is open. */
+  async open(deviceId = this.deviceId): Promise<MediaStreamTrack> {
+    const [raw, graph] = await Promise.all([
+      captureMicrophone(deviceId),
+      this.#graph ?? within(CONTEXT_START_MS, openGraph(), null),
+    ]);
+    const before = this.#raw;
+    this.#raw = raw;
+    this.deviceId = deviceId;
+    raw.addEventListener("ended", () => void this.#onEnded(raw));
+    if (graph) this.#connect(graph, raw);
+    before?.stop();
+    const track = graph?.track ?? raw;
+    if (before && !graph) this.handlers.track?.(track);
+    return track;
+  }
+
+  change(settings: Partial<InputSettings>): void {
+    this.#settings = { ...this.#settings, ...settings };
+    this.#graph?.input.port.postMessage(this.#settings);
+  }
+
+  /** RNNoise before everything else. It is loaded at the first use; whether it runs then is the answer. */
+  async setDenoise(on: boolean): Promise<boolean> {
+    this.#denoise = on;
+    const graph = this.#graph;
+    if (!graph) return on;
+    if (on && !graph.denoise)
+      graph.denoise = await within(DENOISE_START_MS, openDenoise(graph.context), null);
+    if (!graph.denoise) this.#denoise = false;
+    if (this.#raw && this.#graph === graph) this.#connect(graph, this.#raw);
+    return this.#denoise;
+  }
+
+  close(): void {
+    this.#raw?.stop();
+    this.#raw = null;
+    const graph = this.#graph;
+    this.#graph = null;
+    graph?.track.stop();
+    void graph?.context.close();
+  }
+
+  #connect(graph: Graph, raw: MediaStreamTrack): void {
+    const isNew = this.#graph !== graph;
+    this.#graph = graph;
+    graph.source?.disconnect();
+    graph.denoise?.disconnect();
+    graph.source = graph.context.createMediaStreamSource(new MediaStream([raw]));
+    if (this.#denoise && graph.denoise) graph.source.connect(graph.denoise).connect(graph.input);
+    else graph.source.connect(graph.input);
+    if (!isNew) return;
+    graph.input.port.onmessage = ({ data }: MessageEvent<InputLevels>) => this.handlers.levels?.(data);
+    graph.input.port.postMessage(this.#settings);
+    if (this.#denoise) void this.setDenoise(true);
+  }
+
+  /** Its cable was pulled: the system's own choice takes over. */
+  async #onEnded(raw: MediaStreamTrack): Promise<void> {
+    if (this.#raw !== raw) return;
+    await this.open("").catch(() => this.handlers.lost?.());
+  }
+}
+
+async function openGraph(): Promise<Graph> {
+  const context = new AudioContext({ sampleRate: 48_000, latencyHint: "interactive" });
+  try {
+    await Promise.race([
+      Promise.all([context.resume(), context.audioWorklet.addModule(INPUT_WORKLET)]),
+      sleep(CONTEXT_START_MS).then(() => Promise.reject(new Error("the audio thread did not start"))),
+    ]);
+  } catch (error) {
+    void context.close();
+    throw error;
+  }
+  const input = new AudioWorkletNode(context, "railgun-input", mono);
+  const destination = new MediaStreamAudioDestinationNode(context, { channelCount: 1 });
+  input.connect(destination);
+  const [track] = destination.stream.getAudioTracks();
+  if (!track) throw new Error("no track behind the processing");
+  return { context, source: null, denoise: null, input, track };
+}
+
+async function openDenoise(context: AudioContext): Promise<AudioWorkletNode> {
+  const [module] = await Promise.all([
+    WebAssembly.compileStreaming(fetch(RNNOISE)),
+    context.audioWorklet.addModule(DENOISE_WORKLET),
+  ]);
+  const node = new AudioWorkletNode(context, "railgun-denoise", { ...mono, processorOptions: { module } });
+  await new Promise<void>((resolve, reject) => {
+    node.port.onmessage = ({ data }: MessageEvent<string>) =>
+      data === "ready" ? resolve() : reject(new Error(data));
+  });
+  return node;
+}
+
+const mono: AudioWorkletNodeOptions = {
+  channelCount: 1,
+  channelCountMode: "explicit",
+  outputChannelCount: [1],
+};

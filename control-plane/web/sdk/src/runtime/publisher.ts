@@ -1,0 +1,314 @@
+import type { types } from "mediasoup-client";
+import { VoiceError } from "../errors";
+import type { Plan } from "../optimizer";
+import type { Sent } from "../state-machine";
+import type { Permissions, ProducerInfo, Source } from "../wire";
+import { captureCamera, captureScreen } from "./capture";
+import { encodingsOf, produceOptions, type Shape, shapeSender } from "./encodings";
+import type { Media } from "./media";
+import type { Microphone } from "./microphone";
+import type { Request } from "./signaling";
+import type { VideoSlots, VideoSource } from "./video-slots";
+
+export interface PublisherHandlers {
+  changed(): void;
+  /** The device behind a source is gone, or the browser's own "stop sharing" was pressed. */
+  ended(source: VideoSource): void;
+}
+
+const NO_PLAN: Plan = { videoFactor: 1, audioFactor: 1, protectAudio: false, pauseVideo: false, micBoost: 0 };
+
+/** What this user sends. Tracks outlive a stay in a room, so that they can be sent again in the next. */
+export class Publisher {
+  muted = false;
+  cameraId = "";
+  #media: Media | null = null;
+  #permissions: Permissions | null = null;
+  #producers = new Map<Source, types.Producer>();
+  #tracks = new Map<Source, MediaStreamTrack>();
+  #plan = NO_PLAN;
+  /** By producer: the highest layer that anybody receives, as far as the server said. */
+  #layers = new Map<string, number | null>();
+
+  constructor(
+    private readonly request: Request,
+    private readonly microphone: Microphone,
+    private readonly slots: VideoSlots,
+    private readonly handlers: PublisherHandlers,
+  ) {}
+
+  /** The most that is sent, for the state. */
+  get sent(): Sent {
+    if (this.#producers.has("screen")) return "screen";
+    if (this.#producers.has("camera")) return "camera";
+    return this.#producers.has("mic") ? "mic" : "nothing";
+  }
+
+  isSending(source: Source): boolean {
+    return this.#producers.has(source);
+  }
+
+  /** Held back because the network is too bad for it. */
+  isHeldBack(source: VideoSource): boolean {
+    return this.#plan.pauseVideo && this.#producers.has(source);
+  }
+
+  track(source: VideoSource): MediaStreamTrack | null {
+    return this.#tracks.get(source) ?? null;
+  }
+
+  producer(source: Source): types.Producer | undefined {
+    return this.#producers.get(source);
+  }
+
+  /** In a new room: everything that was sent before is sent again, the microphone once it is open. */
+  async attach(media: Media, permissions: Permissions, microphone: Promise<unknown>): Promise<void> {
+    this.#media = media;
+    this.#permissions = permissions;
+    this.#layers.clear();
+    await microphone.catch(() => undefined);
+    if (this.#media !== media) return;
+    if (this.microphone.track && !this.muted) await this.#produce("mic", this.microphone.track);
+    for (const source of ["camera", "screen"] as const) {
+      if (this.#tracks.has(source)) await this.#startAgain(source);
+    }
+  }
+
+  /** The room is gone, the tracks stay. */
+  detach(): void {
+    this.#media = null;
+    this.#producers.clear();
+  }
+
+  /** Everything off. */
+  stop(): void {
+    for (const producer of this.#producers.values()) producer.close();
+    this.detach();
+    for (const track of this.#tracks.values()) track.stop();
+    this.#tracks.clear();
+    this.microphone.close();
+    this.#plan = NO_PLAN;
+  }
+
+  /** After a resume: what the server no longer has is sent anew, and pauses are as they are here. */
+  async reconcile(known: ProducerInfo[]): Promise<void> {
+    const byId = new Map(known.map((producer) => [producer.producerId, producer]));
+    for (const [source, producer] of [...this.#producers]) {
+      const there = byId.get(producer.id);
+      if (!there) await this.#produceAnew(source, producer);
+      else if (there.paused !== producer.paused) await this.#tellPaused(producer, producer.paused);
+    }
+  }
+
+  /** Opens the microphone if need be. Fails when there is none to be had. */
+  async setMuted(muted: boolean): Promise<void> {
+    const producer = this.#producers.get("mic");
+    if (producer) {
+      // Here first, so that nothing is heard while the request is on its way; the other way round coming back.
+      if (muted) producer.pause();
+      this.muted = muted;
+      // A server that is just out of reach hears of it when the session is resumed.
+      await this.#tellPaused(producer, muted).catch(unlessUnreachable);
+      if (!muted) producer.resume();
+    } else if (!muted) {
+      const track = this.microphone.track ?? (await this.microphone.open());
+      this.muted = false;
+      await this.#produce("mic", track);
+    } else {
+      this.muted = true;
+    }
+    this.handlers.changed();
+  }
+
+  /** Captures and sends; the slot must be there. */
+  async start(source: VideoSource): Promise<void> {
+    if (source === "camera") {
+      await this.#startTrack("camera", await captureCamera(this.cameraId));
+      return;
+    }
+    const { video, audio } = await captureScreen();
+    try {
+      await this.#startTrack("screen", video);
+    } catch (error) {
+      audio?.stop();
+      throw error;
+    }
+    // Without its sound a screen is still worth seeing.
+    if (audio) await this.#startTrack("screenAudio", audio).catch(() => audio.stop());
+  }
+
+  async stopSource(source: VideoSource): Promise<void> {
+    const all: Source[] = source === "screen" ? ["screen", "screenAudio"] : ["camera"];
+    for (const one of all) {
+      this.#tracks.get(one)?.stop();
+      this.#tracks.delete(one);
+      const producer = this.#producers.get(one);
+      this.#producers.delete(one);
+      producer?.close();
+      if (producer)
+        await this.request("voice:rtc:closeProducer", { producerId: producer.id }).catch(() => undefined);
+    }
+    this.handlers.changed();
+  }
+
+  async setCamera(deviceId: string): Promise<void> {
+    this.cameraId = deviceId;
+    const before = this.#tracks.get("camera");
+    if (!before) return;
+    const track = await captureCamera(deviceId);
+    this.#keep("camera", track);
+    await this.#producers.get("camera")?.replaceTrack({ track });
+    before.stop();
+    this.handlers.changed();
+  }
+
+  /** The microphone's track became another one. */
+  async replaceMicTrack(track: MediaStreamTrack): Promise<void> {
+    await this.#producers.get("mic")?.replaceTrack({ track });
+  }
+
+  /** The server closed one of ours; which one, if it was. */
+  closedByServer(producerId: string): Source | null {
+    for (const [source, producer] of this.#producers) {
+      if (producer.id !== producerId) continue;
+      this.#producers.delete(source);
+      producer.close();
+      this.#tracks.get(source)?.stop();
+      this.#tracks.delete(source);
+      if (source === "mic") {
+        this.muted = true;
+        this.microphone.close();
+      }
+      this.handlers.changed();
+      return source;
+    }
+    return null;
+  }
+
+  /** The server paused the microphone. */
+  mutedByServer(): void {
+    this.#producers.get("mic")?.pause();
+    this.muted = true;
+    this.handlers.changed();
+  }
+
+  setPermissions(permissions: Permissions): void {
+    this.#permissions = permissions;
+    this.#reshapeAll();
+  }
+
+  setLayers(producerId: string, maxSpatialLayer: number | null): void {
+    this.#layers.set(producerId, maxSpatialLayer);
+    this.#reshapeAll();
+  }
+
+  async apply(plan: Plan): Promise<void> {
+    const pauses = plan.pauseVideo !== this.#plan.pauseVideo;
+    this.#plan = plan;
+    this.microphone.change({ boostDb: plan.micBoost });
+    this.#reshapeAll();
+    if (!pauses) return;
+    for (const source of ["camera", "screen"] as const) {
+      const producer = this.#producers.get(source);
+      if (!producer) continue;
+      if (plan.pauseVideo) producer.pause();
+      await this.#tellPaused(producer, plan.pauseVideo).catch(() => undefined);
+      if (!plan.pauseVideo) producer.resume();
+    }
+    this.handlers.changed();
+  }
+
+  async #startTrack(source: Source, track: MediaStreamTrack): Promise<void> {
+    this.#keep(source, track);
+    try {
+      await this.#produce(source, track);
+    } catch (error) {
+      track.stop();
+      this.#tracks.delete(source);
+      throw error;
+    }
+    this.handlers.changed();
+  }
+
+  #keep(source: Source, track: MediaStreamTrack): void {
+    this.#tracks.set(source, track);
+    track.addEventListener("ended", () => {
+      if (this.#tracks.get(source) !== track || source === "mic") return;
+      if (source !== "screenAudio") this.handlers.ended(source);
+    });
+  }
+
+  /** In the next room the slot has to be asked for again. */
+  async #startAgain(source: VideoSource): Promise<void> {
+    const tracks: Source[] = source === "screen" ? ["screen", "screenAudio"] : ["camera"];
+    const mayStart = await this.slots.request(source).catch(() => false);
+    for (const one of tracks) {
+      const track = this.#tracks.get(one);
+      if (!track) continue;
+      if (
+        mayStart &&
+        (await this.#produce(one, track).then(
+          () => true,
+          () => false,
+        ))
+      )
+        continue;
+      track.stop();
+      this.#tracks.delete(one);
+    }
+  }
+
+  async #produce(source: Source, track: MediaStreamTrack): Promise<void> {
+    const media = this.#media;
+    if (!media) throw new VoiceError("CANCELLED", "the call was left meanwhile");
+    const shape = this.#shape();
+    const producer = await media.send.produce({ track, ...produceOptions(source, shape.audioBitrate) });
+    if (this.#media !== media) {
+      producer.close();
+      throw new VoiceError("CANCELLED", "the call was left meanwhile");
+    }
+    this.#producers.set(source, producer);
+    // The server may have said already that nobody receives it.
+    this.#reshapeAll();
+    this.handlers.changed();
+  }
+
+  async #produceAnew(source: Source, old: types.Producer): Promise<void> {
+    const track = source === "mic" ? this.microphone.track : this.#tracks.get(source);
+    this.#producers.delete(source);
+    old.close();
+    if (!track || (source === "mic" && this.muted)) return;
+    if (source === "camera" || source === "screen") await this.#startAgain(source);
+    else await this.#produce(source, track).catch(() => undefined);
+    this.handlers.changed();
+  }
+
+  #tellPaused(producer: types.Producer, paused: boolean): Promise<unknown> {
+    const name = paused ? "voice:rtc:pauseProducer" : "voice:rtc:resumeProducer";
+    return this.request(name, { producerId: producer.id });
+  }
+
+  #shape(): Shape {
+    return {
+      audioBitrate: this.#permissions?.maxBitrate ?? 32_000,
+      audioFactor: this.#plan.audioFactor,
+      videoFactor: this.#plan.videoFactor,
+      protectAudio: this.#plan.protectAudio,
+    };
+  }
+
+  #reshapeAll(): void {
+    const shape = this.#shape();
+    for (const [source, producer] of this.#producers) {
+      // Nothing was said of it: somebody may receive everything.
+      const layers = this.#layers.get(producer.id);
+      const top = encodingsOf(source).length - 1;
+      shapeSender(producer, source, shape, layers === undefined ? top : layers);
+    }
+  }
+}
+
+function unlessUnreachable(error: unknown): void {
+  const { code } = VoiceError.from(error);
+  if (code !== "UNREACHABLE" && code !== "TIMEOUT") throw error;
+}

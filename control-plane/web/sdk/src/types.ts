@@ -1,0 +1,90 @@
+/** What the service takes and gives. */
+import type { VoiceError } from "./errors";
+import type { InputLevels } from "./dsp/input-chain";
+import type { CallStats } from "./runtime/stats";
+import type { VideoSource } from "./runtime/video-slots";
+import type { VoiceState } from "./state-machine";
+import type { Permissions, QueuePlace, RoomLimits, Source } from "./wire";
+
+export interface VoiceOptions {
+  /** Of the server, as `https://voice.example.org`; absent: the page's own origin. */
+  url?: string;
+  /** Who the user is: a signed token, or how to get a fresh one. */
+  token: string | (() => string | Promise<string>);
+  /** Names this device among the user's; a second call with the same one replaces the first. */
+  deviceId?: string;
+}
+
+export interface VideoState {
+  /** `granted`: it is our turn, press again; `heldBack`: paused because of the network. */
+  status: "off" | "starting" | "queued" | "granted" | "on" | "heldBack";
+  /** Whether the user may send it at all. */
+  allowed: boolean;
+  queue: QueuePlace | null;
+  /** For a preview. */
+  track: MediaStreamTrack | null;
+}
+
+/** Somebody else in the call. */
+export interface Participant {
+  sessionId: string;
+  userId: string;
+  name: string;
+  muted: boolean;
+  deafened: boolean;
+  speaking: boolean;
+  /** As set by `setPerUserVolume`, 0 to 1. */
+  volume: number;
+  camera: MediaStreamTrack | null;
+  screen: MediaStreamTrack | null;
+  /** What is sent, whether it is received already or not. */
+  sends: { camera: boolean; screen: boolean };
+}
+
+export interface VoiceSnapshot {
+  state: VoiceState;
+  channelId: string | null;
+  sessionId: string | null;
+  permissions: Permissions | null;
+  limits: RoomLimits | null;
+  muted: boolean;
+  deafened: boolean;
+  camera: VideoState;
+  screen: VideoState;
+  participants: Participant[];
+  activeSpeaker: string | null;
+  stats: CallStats | null;
+  /** Chosen device ids; `""` is the system's choice. */
+  devices: { microphone: string; camera: string; speaker: string };
+}
+
+/** Something the user may want to know. */
+export type Notice =
+  | { kind: "sourceFailed"; source: Source; error: VoiceError }
+  | { kind: "receiveFailed"; sessionId: string; error: VoiceError }
+  | { kind: "queued"; source: VideoSource; text: string }
+  | { kind: "slotGranted"; source: VideoSource }
+  | { kind: "mutedByServer"; reason: "noise_loop" | "admin" }
+  | { kind: "proEnded"; reason: "expired" | "revoked" }
+  | { kind: "upgraded" }
+  | { kind: "feedback" }
+  | { kind: "microphoneLost" };
+
+export interface VoiceEvents {
+  /** Anything of the snapshot but levels. */
+  change: VoiceSnapshot;
+  state: { state: VoiceState; before: VoiceState };
+  notice: Notice;
+  /** Every two seconds of a call. */
+  stats: CallStats;
+  /** Twenty times a second, of one's own microphone. */
+  inputLevel: InputLevels;
+  /** Twenty times a second: by session, in dBFS. */
+  levels: Map<string, number>;
+  /** A Free user asked for what needs Pro. */
+  upgradeNeeded: { source: VideoSource };
+  /** The call is over, though the user did not leave. */
+  ended: VoiceError;
+  /** The browser wants a click before it plays sound: call `resumePlayback` from one. */
+  playbackBlocked: undefined;
+}

@@ -1,0 +1,186 @@
+import { VoiceError } from "./errors";
+import type { Viewport } from "./layers";
+import { Call } from "./runtime/call";
+import { listDevices } from "./runtime/capture";
+import { Emitter } from "./runtime/emitter";
+import { sourceOf } from "./runtime/snapshot";
+import type { VideoSource } from "./runtime/video-slots";
+import type { VoiceState } from "./state-machine";
+import type { VoiceEvents, VoiceOptions, VoiceSnapshot } from "./types";
+import type { Permissions } from "./wire";
+
+/** A user's voice and video: one call at a time. Everything that fails does so with a `VoiceError`. */
+export class VoiceService extends Emitter<VoiceEvents> {
+  #call: Call;
+  /** Whether the microphone was off before it was deafened. */
+  #mutedBefore = false;
+
+  constructor(options: VoiceOptions) {
+    super();
+    this.#call = new Call(options, (name, event) => this.emit(name, event));
+  }
+
+  /** Everything there is to show. A new object each time; `change` says when to look again. */
+  get snapshot(): VoiceSnapshot {
+    return this.#call.snapshot;
+  }
+
+  get state(): VoiceState {
+    return this.#call.state;
+  }
+
+  /** Enters a channel and, unless `muted`, opens the microphone. Without one the call goes on, muted. */
+  async joinChannel(channelId: string, { muted = false }: { muted?: boolean } = {}): Promise<void> {
+    if (this.state !== "DISCONNECTED") throw new VoiceError("INVALID_STATE", "there is a call already");
+    this.#call.prepare(muted);
+    try {
+      await this.#call.connection.join(channelId);
+    } catch (error) {
+      this.#call.stopLocally();
+      throw error;
+    }
+  }
+
+  async leaveChannel(): Promise<void> {
+    this.#call.stopLocally();
+    await this.#call.connection.leave();
+    this.#call.room.leave();
+    this.#call.changed();
+  }
+
+  /** Whether the microphone is off afterwards. Fails when there is none to be had. */
+  async toggleMute(): Promise<boolean> {
+    this.#requireCall();
+    const muted = !this.#call.publisher.muted;
+    if (!muted && this.#call.deafened) this.#call.setDeafened(false);
+    await this.#call.setMuted(muted);
+    return this.#call.publisher.muted;
+  }
+
+  /** Whether nobody is heard afterwards; the microphone is off as well while that is so. */
+  async toggleDeafen(): Promise<boolean> {
+    this.#requireCall();
+    const deafened = !this.#call.deafened;
+    if (deafened) this.#mutedBefore = this.#call.publisher.muted;
+    this.#call.setDeafened(deafened);
+    await this.#call.setMuted(deafened || this.#mutedBefore);
+    return this.#call.deafened;
+  }
+
+  /** Whether the camera is on afterwards: false as well when it needs Pro, or waits in the queue. */
+  toggleVideo(): Promise<boolean> {
+    return this.#toggleVideo("camera");
+  }
+
+  /** As `toggleVideo`, for a screen, a window or a tab, with its sound. To be called from a click. */
+  toggleScreenShare(): Promise<boolean> {
+    return this.#toggleVideo("screen");
+  }
+
+  /** 0 to 2; 1 sends the microphone at the level everybody has. */
+  setInputVolume(volume: number): void {
+    const gain = Number.isFinite(volume) ? Math.min(2, Math.max(0, volume)) : 1;
+    this.#call.microphone.change({ gain });
+  }
+
+  /** Of everything that is heard, 0 to 1. */
+  setOutputVolume(volume: number): void {
+    this.#call.speakers.duck = 1;
+    this.#call.speakers.volume = volume;
+    this.#call.changed();
+  }
+
+  /** Of one user, 0 to 1, in this call and later ones. */
+  setPerUserVolume(userId: string, volume: number): void {
+    this.#call.speakers.setUserVolume(userId, volume);
+    this.#call.changed();
+  }
+
+  /** Devices for when they are first used; what is not plugged in is left to the system. */
+  async preferDevices({ microphone, camera, speaker }: Partial<VoiceSnapshot["devices"]>): Promise<void> {
+    const devices = await listDevices().catch(() => null);
+    const known = (list: MediaDeviceInfo[] | undefined, id = "") =>
+      list?.some(({ deviceId }) => deviceId === id) ? id : "";
+    this.#call.microphone.deviceId = known(devices?.microphones, microphone);
+    this.#call.publisher.cameraId = known(devices?.cameras, camera);
+    await this.#call.speakers.setDevice(known(devices?.speakers, speaker)).catch(() => undefined);
+  }
+
+  /** Goes over to another microphone without an interruption. `""` is the system's choice. */
+  async setMicrophone(deviceId: string): Promise<void> {
+    const { microphone } = this.#call;
+    // One that is closed stays so: nobody asked to be heard.
+    if (microphone.track) await microphone.open(deviceId);
+    else microphone.deviceId = deviceId;
+    this.#call.changed();
+  }
+
+  setCamera(deviceId: string): Promise<void> {
+    return this.#call.publisher.setCamera(deviceId);
+  }
+
+  async setSpeaker(deviceId: string): Promise<void> {
+    await this.#call.speakers.setDevice(deviceId);
+    this.#call.changed();
+  }
+
+  /** RNNoise, off unless asked for: it costs 10 ms and some of a processor. Whether it runs is the answer. */
+  setNoiseSuppression(on: boolean): Promise<boolean> {
+    return this.#call.microphone.setDenoise(on);
+  }
+
+  /** How large somebody's video is shown, in CSS pixels; null when it is out of sight. It saves bandwidth. */
+  setViewport(sessionId: string, source: VideoSource, viewport: Viewport): void {
+    const remote = this.#call.room.participants.get(sessionId);
+    const found = remote && sourceOf(remote, source);
+    if (found) this.#call.receiver?.show(found.producerId, viewport);
+  }
+
+  /** A track of one's own camera or screen, for a preview. */
+  ownTrack(source: VideoSource): MediaStreamTrack | null {
+    return this.#call.publisher.track(source);
+  }
+
+  /** A newer token, after an upgrade for example. */
+  async refreshEntitlement(token: string): Promise<Permissions> {
+    const change = await this.#call.connection.request("voice:entitlement:refresh", { token });
+    this.#call.room.changePermissions(change);
+    this.#call.publisher.setPermissions(change.permissions);
+    this.#call.changed();
+    return change.permissions;
+  }
+
+  /** Tells the server's metrics what became of an offer to upgrade. */
+  reportUpgrade(name: "upgrade_cta_shown" | "upgrade_cta_clicked" | "upgraded"): void {
+    this.#call.reportUpgrade(name);
+  }
+
+  /** Starts sound that the browser held back; to be called from a click after `playbackBlocked`. */
+  resumePlayback(): void {
+    this.#call.speakers.resume();
+  }
+
+  async #toggleVideo(source: VideoSource): Promise<boolean> {
+    this.#requireCall();
+    if (this.#call.isStarting(source)) return false;
+    if (this.#call.publisher.isSending(source)) {
+      await this.#call.stopVideo(source);
+      return false;
+    }
+    if (this.#call.slots.place(source)) {
+      await this.#call.slots.release(source);
+      this.#call.changed();
+      return false;
+    }
+    if (!this.#call.isAllowed(source)) {
+      this.emit("upgradeNeeded", { source });
+      this.reportUpgrade("upgrade_cta_shown");
+      return false;
+    }
+    return this.#call.startVideo(source);
+  }
+
+  #requireCall(): void {
+    if (!this.#call.connection.media) throw new VoiceError("INVALID_STATE", "there is no call");
+  }
+}

@@ -1,0 +1,234 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { VoiceError } from "../src/errors";
+import { Connection, type ConnectionHandlers } from "../src/runtime/connection";
+import { Media } from "../src/runtime/media";
+import { type ServerEvent, Signaling } from "../src/runtime/signaling";
+import { StateMachine } from "../src/state-machine";
+
+/** What stands in for a socket: answers requests from a table, and can be lost. */
+class FakeSocket {
+  connected = true;
+  requests: string[] = [];
+  resumedWith: unknown = null;
+  lost: () => void = () => undefined;
+  onEvent: (event: ServerEvent) => void = () => undefined;
+
+  constructor(private readonly answer: (name: string) => unknown) {}
+
+  request = (name: string) => {
+    this.requests.push(name);
+    const answer = this.answer(name);
+    return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer);
+  };
+  resumed = () => Promise.resolve(this.resumedWith);
+  listen(onEvent: (event: ServerEvent) => void) {
+    this.onEvent = onEvent;
+  }
+  onLost(lost: () => void) {
+    this.lost = lost;
+  }
+  close() {
+    this.connected = false;
+  }
+  lose() {
+    this.connected = false;
+    this.lost();
+  }
+}
+
+const joined = {
+  channelId: "lobby",
+  sessionId: "me",
+  participants: [],
+  resumeToken: "first",
+  rtcConfig: { iceServers: [], iceTransportPolicy: "all" },
+};
+const refusal = (code: "NODE_UNAVAILABLE" | "RATE_LIMITED" | "CHANNEL_FULL", retryAfterMs?: number) =>
+  new VoiceError(code, code, retryAfterMs === undefined ? {} : { retryAfterMs });
+
+let sockets: (FakeSocket | VoiceError)[];
+let connects: { at: number; resume: string | undefined }[];
+let mediaOpened: number;
+let mediaClosed: number;
+
+function begin() {
+  const handlers = {
+    joined: vi.fn(),
+    opened: vi.fn(() => Promise.resolve()),
+    resumed: vi.fn(() => Promise.resolve()),
+    interrupted: vi.fn(),
+    event: vi.fn(),
+    ended: vi.fn(),
+    sent: () => "mic" as const,
+  } satisfies ConnectionHandlers;
+  const machine = new StateMachine();
+  const options = { url: undefined, deviceId: "test", token: () => Promise.resolve("token") };
+  return { connection: new Connection(options, machine, handlers), machine, handlers };
+}
+
+const inCall = async () => {
+  const call = begin();
+  await call.connection.join("lobby");
+  call.machine.apply("sourcesChanged", "mic");
+  return call;
+};
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  vi.stubGlobal("navigator", {});
+  [sockets, connects, mediaOpened, mediaClosed] = [[], [], 0, 0];
+  vi.spyOn(Signaling, "connect").mockImplementation(({ resume }) => {
+    connects.push({ at: Date.now(), resume });
+    const next = sockets.shift() ?? new VoiceError("UNREACHABLE", "nobody there");
+    return next instanceof VoiceError ? Promise.reject(next) : Promise.resolve(next as never as Signaling);
+  });
+  vi.spyOn(Media, "open").mockImplementation((_request, _config, steps) => {
+    mediaOpened += 1;
+    steps.capabilities();
+    return Promise.resolve({ close: () => (mediaClosed += 1) } as never as Media);
+  });
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+  vi.unstubAllGlobals();
+});
+
+const good = () => new FakeSocket(() => joined);
+
+describe("joining", () => {
+  it("is tried again after 1, 2 and 4 seconds, and then given up", async () => {
+    const { connection, machine } = begin();
+    const failed = expect(connection.join("lobby")).rejects.toMatchObject({ code: "UNREACHABLE" });
+    await vi.runAllTimersAsync();
+    await failed;
+    expect(gaps()).toEqual([1_000, 2_000, 4_000]);
+    expect(machine.state).toBe("DISCONNECTED");
+  });
+
+  it("waits as long as the server asks, on the same socket", async () => {
+    let tries = 0;
+    const socket = new FakeSocket(() => ((tries += 1) === 1 ? refusal("RATE_LIMITED", 4_200) : joined));
+    sockets = [socket];
+    const { connection, machine } = begin();
+    const start = Date.now();
+    const done = connection.join("lobby");
+    await vi.runAllTimersAsync();
+    await done;
+    expect(Date.now() - start).toBe(4_200);
+    expect(connects.length).toBe(1);
+    expect(machine.state).toBe("READY");
+  });
+
+  it("is not tried again when the answer is final", async () => {
+    sockets = [new FakeSocket(() => refusal("CHANNEL_FULL"))];
+    const { connection, machine } = begin();
+    await expect(connection.join("lobby")).rejects.toMatchObject({ code: "CHANNEL_FULL" });
+    expect(connects.length).toBe(1);
+    expect(machine.state).toBe("DISCONNECTED");
+  });
+
+  it("does not keep the user waiting for minutes", async () => {
+    sockets = [new FakeSocket(() => refusal("RATE_LIMITED", 300_000))];
+    const { connection } = begin();
+    await expect(connection.join("lobby")).rejects.toMatchObject({ code: "RATE_LIMITED", retryAfterMs: 300_000 });
+  });
+
+  it("ends when the user leaves meanwhile", async () => {
+    sockets = [new FakeSocket(() => refusal("NODE_UNAVAILABLE"))];
+    const { connection, machine } = begin();
+    const failed = expect(connection.join("lobby")).rejects.toMatchObject({ code: "CANCELLED" });
+    await vi.advanceTimersByTimeAsync(100);
+    await connection.leave();
+    await vi.runAllTimersAsync();
+    await failed;
+    expect(machine.state).toBe("DISCONNECTED");
+  });
+});
+
+describe("a lost socket", () => {
+  it("is resumed with the token, and the media is not touched", async () => {
+    const [first, second] = [good(), good()];
+    second.resumedWith = { ...joined, resumeToken: "second", producers: [], consumers: [], queue: [] };
+    sockets = [first, second];
+    const { machine, handlers } = await inCall();
+    first.lose();
+    expect(machine.state).toBe("RESUMING");
+    await vi.runAllTimersAsync();
+    expect(machine.state).toBe("PRODUCING_AUDIO");
+    expect(connects[1]).toMatchObject({ resume: "first" });
+    expect(connects[1]?.at).toBe((connects[0]?.at ?? 0) + 1_000);
+    expect([mediaOpened, mediaClosed]).toEqual([1, 0]);
+    expect(handlers.resumed).toHaveBeenCalledOnce();
+    expect(second.requests).not.toContain("voice:join");
+
+    // The next loss uses the token of the first resume.
+    second.lose();
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(connects[2]?.resume).toBe("second");
+  });
+
+  it("whose session is gone becomes a new one in the same channel", async () => {
+    const [first, second] = [good(), good()];
+    sockets = [first, second];
+    const { machine, handlers } = await inCall();
+    first.lose();
+    await vi.runAllTimersAsync();
+    expect(handlers.interrupted).toHaveBeenCalledOnce();
+    expect(second.requests).toEqual(["voice:join"]);
+    expect([mediaOpened, mediaClosed]).toEqual([2, 1]);
+    expect(machine.state).toBe("READY");
+  });
+
+  it("is tried five times after 1, 2, 4, 8 and 16 seconds, within 35, and then the call is over", async () => {
+    const first = good();
+    sockets = [first];
+    const { machine, handlers } = await inCall();
+    const lostAt = Date.now();
+    first.lose();
+    await vi.runAllTimersAsync();
+    expect(gaps()).toEqual([1_000, 2_000, 4_000, 8_000, 16_000]);
+    expect(Date.now() - lostAt).toBeLessThanOrEqual(35_000);
+    expect(machine.state).toBe("DISCONNECTED");
+    expect(handlers.ended).toHaveBeenCalledOnce();
+  });
+});
+
+describe("a server that lost sight of the room", () => {
+  it("tells how everything stands, and nothing is joined anew", async () => {
+    const socket = good();
+    sockets = [socket];
+    const { machine, handlers } = await inCall();
+    const payload = { ...joined, resumeToken: "second", producers: [], consumers: [], queue: [] } as never;
+    socket.onEvent({ name: "voice:resumed", payload });
+    expect(handlers.resumed).toHaveBeenCalledWith(payload);
+    expect(machine.state).toBe("PRODUCING_AUDIO");
+    expect(mediaOpened).toBe(1);
+    socket.lose();
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(connects[1]?.resume).toBe("second");
+  });
+});
+
+describe("a room that moves", () => {
+  it("is joined again after the given delay, on the same socket", async () => {
+    const socket = good();
+    sockets = [socket];
+    const { machine, handlers } = await inCall();
+    socket.onEvent({ name: "voice:rejoin", payload: { reason: "node_lost", retryAfterMs: 700 } });
+    expect(machine.state).toBe("REJOINING");
+    await vi.advanceTimersByTimeAsync(699);
+    expect(socket.requests).toEqual(["voice:join"]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(socket.requests).toEqual(["voice:join", "voice:join"]);
+    expect(machine.state).toBe("READY");
+    expect(handlers.interrupted).toHaveBeenCalledOnce();
+    expect(mediaOpened).toBe(2);
+  });
+});
+
+/** Milliseconds between one try to connect and the next. */
+function gaps(): number[] {
+  return connects.slice(1).map(({ at }, index) => at - (connects[index]?.at ?? 0));
+}

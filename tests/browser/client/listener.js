@@ -1,0 +1,57 @@
+/**
+ * Beside the page, and without its help: what its peer connections receive, and a microphone with a tone of
+ * our own in place of the browser's beep.
+ */
+import { ToneMeter } from "./meters.js";
+import { toneTrack } from "./sources.js";
+import { microphoneTrack, RecordedToneMeter } from "./without-speakers.js";
+
+const meters = new Map();
+let audio;
+/** Set before this script: no sound can be played here. */
+window.withoutSpeakers ??= false;
+const context = () => (audio ??= new AudioContext({ sampleRate: 48_000 }));
+
+window.connectionsMade = 0;
+window.RTCPeerConnection = class extends RTCPeerConnection {
+  constructor(...options) {
+    super(...options);
+    window.connectionsMade += 1;
+    this.addEventListener("track", ({ track }) => {
+      if (track.kind !== "audio") return;
+      meters.set(
+        track,
+        window.withoutSpeakers ? new RecordedToneMeter(track) : new ToneMeter(context(), track),
+      );
+    });
+  }
+};
+
+/** The frequency of each voice that is heard since then (milliseconds since 1970). */
+window.heardSince = (since) =>
+  [...meters.values()].map((meter) => meter.heardSince(since)).filter((hertz) => hertz !== null);
+
+/** When anything loud was last received, in milliseconds since 1970. */
+window.lastLoudAt = () => Math.max(0, ...[...meters.values()].map(({ lastLoudAt }) => lastLoudAt));
+
+/** How many voices have come, and the stream behind each. */
+window.voicesReceived = () => [...meters.keys()].map(({ id }) => id).join();
+
+window.camerasAsked = 0;
+/** Of every microphone that was opened: the device asked for. */
+window.microphonesAsked = [];
+const media = navigator.mediaDevices;
+const getUserMedia = media.getUserMedia.bind(media);
+media.getUserMedia = async (constraints) => {
+  if (constraints.video) window.camerasAsked += 1;
+  if (!constraints.audio) return getUserMedia(constraints);
+  const { deviceId, echoCancellation } = constraints.audio;
+  // Our own microphone's wishes.
+  if (echoCancellation === false) return getUserMedia(constraints);
+  window.microphonesAsked.push(deviceId?.exact ?? "");
+  if (window.withoutSpeakers) return new MediaStream([await microphoneTrack()]);
+  if (window.micTone === null) return getUserMedia(constraints);
+  // Another device has another voice.
+  const hertz = window.micTone + (deviceId?.exact ? 200 : 0);
+  return new MediaStream([toneTrack(context(), hertz)]);
+};

@@ -1,0 +1,115 @@
+/** Somebody who uses the server's own page. */
+import assert from "node:assert/strict";
+import { mkdir } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { listenerScript } from "./bundle.mjs";
+import { until } from "./wait.mjs";
+
+const PICTURES = fileURLToPath(new URL("../../../target/screenshots/", import.meta.url));
+/** The contract's deadline for a change to be seen by the others, in milliseconds. */
+export const SEEN_MS = 2_000;
+export const CONNECT_MS = 15_000;
+const HERTZ_TOLERANCE = 25;
+
+export class PageUser {
+  /**
+   * `tone`: of the microphone, in hertz; without it the browser's own beep. `token`: instead of one for
+   * trials. `url`: another way to the server. `look`: options of the context.
+   */
+  static async open(call, name, { tone, token, url = call.server.url, ...look } = {}) {
+    const context = await call.browser.newContext({ viewport: { width: 1280, height: 800 }, ...look });
+    const page = await context.newPage();
+    page.setDefaultTimeout(10_000);
+    page.on("console", (message) => call.note(`[${name} console] ${message.text()}`));
+    page.on("pageerror", (error) => call.note(`[${name} page] ${error.stack ?? error}`));
+    await page.addInitScript({ content: `window.micTone = ${tone ?? null};\n${await listenerScript()}` });
+    await page.goto(token ? `${url}/#token=${token}` : url);
+    await page.getByLabel("Your name").fill(name);
+    return new PageUser(call, page, name, tone);
+  }
+
+  constructor(call, page, name, tone) {
+    Object.assign(this, { call, page, name, tone });
+  }
+
+  /** Joins by the form; gives the milliseconds from the click to being in the call. */
+  async join(tier = "Pro", channel = "lobby") {
+    const choice = this.page.getByRole("radio", { name: tier });
+    if (await choice.isVisible()) await choice.check();
+    await this.page.getByLabel("Channel", { exact: true }).fill(channel);
+    const start = Date.now();
+    await this.button("Join call").click();
+    await this.button("Leave", { exact: true }).waitFor({ timeout: CONNECT_MS });
+    return Date.now() - start;
+  }
+
+  button(name, options) {
+    return this.page.getByRole("button", { name, ...options });
+  }
+
+  press(name) {
+    return this.button(name, { exact: true }).click();
+  }
+
+  /** Exactly that many people are shown, oneself included. */
+  async sees(count, ms = SEEN_MS) {
+    const tiles = this.page.locator(".tile.camera");
+    await until(
+      async () => `${this.name} sees ${count} people; ${await tiles.count()}`,
+      ms,
+      async () => ((await tiles.count()) === count ? true : null),
+    );
+  }
+
+  /** Exactly that many videos, each with a picture that goes on. */
+  async playsVideos(count) {
+    const times = () =>
+      this.page.$$eval(".tile video", (videos) => videos.map((v) => (v.videoWidth > 0 ? v.currentTime : 0)));
+    const first = await until(
+      async () => `${this.name}: ${count} videos play; ${JSON.stringify(await times())}`,
+      CONNECT_MS,
+      async () => {
+        const now = await times();
+        return now.length === count && now.every((time) => time > 0) ? now : null;
+      },
+    );
+    await until(`${this.name}: the videos go on`, CONNECT_MS, async () => {
+      const now = await times();
+      return now.length === count && now.every((time, index) => time > first[index]) ? true : null;
+    });
+  }
+
+  /** Receives the other's tone, from now on. */
+  async hears(other, ms = CONNECT_MS) {
+    const since = Date.now();
+    let heard;
+    await until(
+      () => `${this.name} hears ${other.name} (${other.tone} Hz); ${JSON.stringify(heard)}`,
+      ms,
+      async () => {
+        heard = await this.page.evaluate((start) => window.heardSince(start), since);
+        return heard.some((hertz) => Math.abs(hertz - other.tone) <= HERTZ_TOLERANCE) ? true : null;
+      },
+    );
+  }
+
+  /** Receives nothing loud for `ms`, from `grace` on. */
+  async hearsNothing(ms, grace = SEEN_MS) {
+    await new Promise((resolve) => setTimeout(resolve, grace));
+    const since = Date.now();
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    const last = await this.page.evaluate(() => window.lastLoudAt());
+    assert.ok(last < since, `${this.name} heard something ${Date.now() - last} ms ago`);
+  }
+
+  async isTold(text) {
+    await until(`${this.name} is told ${text}`, SEEN_MS, async () =>
+      text.test((await this.page.locator("#toasts").textContent()) ?? "") ? true : null,
+    );
+  }
+
+  async picture(name) {
+    await mkdir(PICTURES, { recursive: true });
+    await this.page.screenshot({ path: `${PICTURES}${name}.png` });
+  }
+}

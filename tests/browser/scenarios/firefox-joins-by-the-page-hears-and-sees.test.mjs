@@ -1,0 +1,32 @@
+import { listenerScript } from "../lib/bundle.mjs";
+import { scenario } from "../lib/call.mjs";
+import { launchFirefox } from "../lib/firefox.mjs";
+import { CONNECT_MS, PageUser } from "../lib/page.mjs";
+
+const FIREFOX_TONE = 500;
+
+scenario("Firefox joins by the page, hears and sees", async (call) => {
+  const firefox = await launchFirefox(FIREFOX_TONE);
+  try {
+    const ben = await PageUser.open(call, "Ben", { tone: 770 });
+    await ben.join();
+    await ben.press("Start camera");
+
+    const context = await firefox.newContext();
+    const page = await context.newPage();
+    await page.evaluateOnNewDocument(`window.withoutSpeakers = true;\n${await listenerScript()}`);
+    await page.goto(call.server.url);
+    await page.type("#name", "Ada");
+    await page.click("button[type=submit]");
+    await page.waitForSelector(".tool-leave", { timeout: CONNECT_MS });
+    const ada = new PageUser(call, page, "Ada", FIREFOX_TONE);
+    await ada.playsVideos(1);
+    await ada.hears(ben);
+    await ben.hears(ada);
+
+    await page.click(".tool-camera");
+    await ben.playsVideos(2);
+  } finally {
+    await firefox.close();
+  }
+});
