@@ -20,12 +20,10 @@ const PROBE_TIMEOUT: Duration = Duration::from_millis(500);
 const PORT: u16 = 3478;
 const TLS_PORT: u16 = 443;
 
-/// Addresses of the hosts `client`, `relay`, `node`, and of `other`, which is nobody's peer.
-pub const CLIENT: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 10);
+/// Addresses of the relay's and the media node's host.
 pub const RELAY: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
 pub const NODE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 2);
 pub const NODE_IPV6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x77, 0, 0, 0, 0, 2);
-pub const OTHER: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 66);
 
 /// A relay between a client and a media node's host.
 #[derive(Debug)]
