@@ -27,6 +27,8 @@ impl Server {
         let mut child = Command::new(&binary)
             .args(["--listen", "127.0.0.1:0", "--operators-listen", "off"])
             .env("RUST_LOG", "warn")
+            .env("RAILGUN_JOINS_PER_MINUTE", "0")
+            .env("RAILGUN_JOINS_COOLDOWN", "0")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()

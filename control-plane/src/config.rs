@@ -1,6 +1,8 @@
 //! Every setting of the control-plane: its key, its default, and what is allowed.
 //! `railgun_shared::settings` says where settings come from.
 
+use crate::auth::JwksSource;
+use crate::policy::join_history::JoinLimits;
 use crate::turn::{TTL_MAX, TTL_MIN, TurnConfig, TurnUrl};
 use railgun_shared::ids::ChannelId;
 use railgun_shared::plan::Tier;
@@ -20,6 +22,7 @@ pub struct Config {
     pub cors_origins: Vec<String>,
     pub auth: AuthConfig,
     pub channels: ChannelsConfig,
+    pub joins: JoinLimits,
     pub media: MediaConfig,
     /// `rtc.ice_servers`, `rtc.ice_transport_policy`: handed to clients as they are.
     pub rtc: RtcConfig,
@@ -40,8 +43,8 @@ pub struct OperatorsConfig {
 
 #[derive(Clone, Debug, Default)]
 pub struct AuthConfig {
-    /// `auth.jwks`: the file of public keys (RFC 7517) that users' tokens are signed with.
-    pub jwks: Option<PathBuf>,
+    /// `auth.jwks`: the public keys (RFC 7517) that users' tokens are signed with, as a file or URL.
+    pub jwks: Option<JwksSource>,
     /// `auth.audience`, `auth.issuer`: if set, a token's `aud` and `iss` must be these.
     pub audience: Option<String>,
     pub issuer: Option<String>,
@@ -82,6 +85,7 @@ impl Default for Config {
             cors_origins: Vec::new(),
             auth: AuthConfig::default(),
             channels: ChannelsConfig { default_tier: Tier::Pro, ..ChannelsConfig::default() },
+            joins: JoinLimits::default(),
             media: MediaConfig::default(),
             rtc: RtcConfig { ice_servers: Vec::new(), ice_transport_policy: IceTransportPolicy::All },
             sfu_endpoint: None,
@@ -113,6 +117,8 @@ impl Config {
         "channels.create_on_join",
         "channels.default_tier",
         "channels.preset",
+        "joins.per_minute",
+        "joins.cooldown",
         "media.url",
         "media.ca",
         "media.cert",
@@ -149,7 +155,7 @@ impl Config {
             },
             cors_origins: origins(&settings)?.unwrap_or(self.cors_origins),
             auth: AuthConfig {
-                jwks: path("auth.jwks")?.or(self.auth.jwks),
+                jwks: jwks(&settings)?.or(self.auth.jwks),
                 audience: settings.text("auth.audience")?.or(self.auth.audience),
                 issuer: settings.text("auth.issuer")?.or(self.auth.issuer),
             },
@@ -163,6 +169,12 @@ impl Config {
                 preset: settings
                     .read("channels.preset", "a table of channels, each \"free\" or \"pro\"")?
                     .unwrap_or(self.channels.preset),
+            },
+            joins: JoinLimits {
+                per_minute: settings
+                    .parsed("joins.per_minute", "a number of joins")?
+                    .unwrap_or(self.joins.per_minute),
+                cooldown: settings.parsed("joins.cooldown", "milliseconds")?.unwrap_or(self.joins.cooldown),
             },
             media: MediaConfig {
                 url: media_url(&settings)?.unwrap_or(self.media.url),
@@ -183,6 +195,12 @@ impl Config {
             turn: turn(&settings, self.turn)?,
         })
     }
+}
+
+fn jwks(settings: &Settings) -> Result<Option<JwksSource>, SettingsError> {
+    let Some(source) = settings.text("auth.jwks")? else { return Ok(None) };
+    let allowed = "a file, or an https:// URL (http:// on loopback only)";
+    source.parse().map(Some).map_err(|_| settings.wrong("auth.jwks", allowed))
 }
 
 fn media_url(settings: &Settings) -> Result<Option<String>, SettingsError> {
@@ -315,6 +333,8 @@ mod tests {
             ("turn.ttl = 86401", "turn.ttl", "60 to 86400"),
             ("turn.ttl = 0", "turn.ttl", "60 to 86400"),
             ("auth.jwks = 3", "auth.jwks", "a text"),
+            ("auth.jwks = \"http://issuer.example.com/keys\"", "auth.jwks", "https://"),
+            ("joins.cooldown = \"soon\"", "joins.cooldown", "milliseconds"),
         ];
         for (file, key, allowed) in cases {
             let told = load(file, &[], &[]).unwrap_err().to_string();

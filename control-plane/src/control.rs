@@ -1,9 +1,10 @@
 //! Starting and stopping one control-plane.
 
-use crate::auth::{LocalKey, TokenKeys};
-use crate::config::Config;
+use crate::auth::{KeyRing, LocalKey};
+use crate::config::{AuthConfig, Config};
 use crate::gateway;
 use crate::http;
+use crate::joins::Joins;
 use crate::media_client::NodeLink;
 use crate::metrics::Metrics;
 use crate::placement::Placement;
@@ -11,8 +12,6 @@ use crate::records::Records;
 use crate::session::Registry;
 use crate::turn::Turn;
 use anyhow::{Context, bail};
-use axum::Router;
-use axum::serve::ListenerExt;
 use prometheus_client::registry::Registry as MetricsRegistry;
 use railgun_shared::signal::IceTransportPolicy;
 use std::net::SocketAddr;
@@ -24,7 +23,7 @@ use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::timeout;
 use tonic::transport::Channel;
 
-/// How long sessions have to say goodbye to their node when the control-plane stops.
+/// How long sessions have to tell their node that their sockets go when the control-plane stops.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long open HTTP connections have to end after that.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
@@ -32,10 +31,13 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 /// What every session works with.
 #[derive(Debug)]
 pub(crate) struct Services {
-    pub(crate) keys: TokenKeys,
+    pub(crate) keys: KeyRing,
     pub(crate) records: Arc<Records>,
     pub(crate) placement: Placement,
     pub(crate) registry: Registry,
+    pub(crate) joins: Joins,
+    /// The same for network tests.
+    pub(crate) diagnostics: Joins,
     pub(crate) metrics: Metrics,
     pub(crate) turn: Turn,
     /// For who is not in privacy mode.
@@ -52,7 +54,8 @@ pub struct Control {
     registry: Registry,
     stop_http: watch::Sender<bool>,
     http: Vec<JoinHandle<()>>,
-    link: JoinHandle<()>,
+    /// They have nothing to finish.
+    tasks: Vec<JoinHandle<()>>,
 }
 
 impl Control {
@@ -73,25 +76,24 @@ impl Control {
         };
         let operators_addr = for_operators.as_ref().map(TcpListener::local_addr).transpose()?;
 
-        let mut keys = TokenKeys::new(config.auth.audience.clone(), config.auth.issuer.clone());
-        if let Some(path) = &config.auth.jwks {
-            keys.add_file(path)?;
-        }
-        let dev_key = if dev_tokens && local_addr.ip().is_loopback() {
-            let key = LocalKey::generate()?;
-            keys.add(key.jwk())?;
-            Some(key)
-        } else {
-            None
+        let dev_key = match dev_tokens && local_addr.ip().is_loopback() {
+            true => Some(LocalKey::generate()?),
+            false => None,
         };
-        if keys.is_empty() {
-            bail!("auth.jwks is not set: it names the JWKS file whose keys sign the users' tokens");
+        let AuthConfig { jwks, audience, issuer } = config.auth.clone();
+        let keys = KeyRing::new(audience, issuer, dev_key.as_ref().map(|key| key.jwk().clone()))?;
+        let mut tasks = Vec::new();
+        match jwks {
+            Some(source) => tasks.push(keys.follow(source).await?),
+            None if dev_key.is_some() => {}
+            None => bail!("auth.jwks is not set: it names the JWKS whose keys sign the users' tokens"),
         }
 
         let turn = Turn::open(&config.turn, config.rtc.ice_servers.clone()).context("turn.secrets_file")?;
         let metrics = Metrics::new();
         metrics.register(&mut scraped);
         let (node, link) = NodeLink::start(media, metrics.link.clone());
+        tasks.push(link);
         let records = Arc::new(Records::in_memory(&config.channels));
         let registry = Registry::default();
         let services = Arc::new(Services {
@@ -99,6 +101,8 @@ impl Control {
             records: records.clone(),
             placement: Placement::single(node.clone()),
             registry: registry.clone(),
+            joins: Joins::new(config.joins),
+            diagnostics: Joins::new(gateway::diagnostics::RATE),
             metrics: metrics.clone(),
             turn,
             ice_transport_policy: config.rtc.ice_transport_policy,
@@ -109,7 +113,7 @@ impl Control {
         let app = http::router(&config.cors_origins, node.clone(), dev, layer);
 
         let (stop_http, stopped) = watch::channel(false);
-        let mut http = vec![serve(listener, app, stopped.clone())];
+        let mut http = vec![http::serve(listener, app, stopped.clone())];
         if let Some(listener) = for_operators {
             let sessions = registry.clone();
             let scraped = http::Scraped { registry: scraped, metrics, sessions, io: io.clone() };
@@ -122,10 +126,10 @@ impl Control {
                     audit: http::AuditLog::open(audit).context("operators.audit")?,
                 })));
             }
-            http.push(serve(listener, router, stopped));
+            http.push(http::serve(listener, router, stopped));
         }
         tracing::info!(address = %local_addr, operators = ?operators_addr, "listening");
-        Ok(Self { local_addr, operators_addr, io, registry, stop_http, http, link })
+        Ok(Self { local_addr, operators_addr, io, registry, stop_http, http, tasks })
     }
 
     /// Where it listens; tells the port when the configured one was 0.
@@ -138,7 +142,7 @@ impl Control {
         self.operators_addr
     }
 
-    /// Closes every socket, lets every session leave its room, and ends. Takes under 5 s.
+    /// Leaves every session to be taken up elsewhere, closes every socket, and ends. Takes under 5 s.
     pub async fn stop(self) {
         self.stop_http.send_replace(true);
         if timeout(GOODBYE_TIMEOUT, self.registry.end_all()).await.is_err() {
@@ -150,7 +154,7 @@ impl Control {
         if timeout(DRAIN_TIMEOUT, drained).await.is_err() {
             aborts.iter().for_each(AbortHandle::abort);
         }
-        self.link.abort();
+        self.tasks.iter().for_each(JoinHandle::abort);
         tracing::info!("stopped");
     }
 }
@@ -159,22 +163,4 @@ async fn listen(key: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address)
         .await
         .with_context(|| format!("{key} = {address} cannot be listened on: is something else running there?"))
-}
-
-/// Serves until `stopped` is true, and then until what was begun is done.
-fn serve(listener: TcpListener, app: Router, mut stopped: watch::Receiver<bool>) -> JoinHandle<()> {
-    // A reply and the events after it are small; held back for an acknowledgement they are 40 ms late.
-    let listener = listener.tap_io(|connection| {
-        if let Err(error) = connection.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY");
-        }
-    });
-    tokio::spawn(async move {
-        let server = axum::serve(listener, app).with_graceful_shutdown(async move {
-            let _ = stopped.wait_for(|stopped| *stopped).await;
-        });
-        if let Err(error) = server.await {
-            tracing::error!(%error, "an HTTP server ended");
-        }
-    })
 }

@@ -69,7 +69,7 @@ struct Serve {
     /// File of the operators' tokens; without it there is no API [see: operator-token]
     #[arg(long)]
     operators_tokens: Option<String>,
-    /// File of the public keys that users' tokens are signed with.
+    /// File or URL of the public keys that users' tokens are signed with.
     #[arg(long)]
     jwks: Option<String>,
     /// The media node [default: https://127.0.0.1:50051]

@@ -267,7 +267,7 @@ fn a_local_key_is_made_once_with_its_jwks_and_only_its_owner_may_read_it() {
     let set: JwkSet = serde_json::from_str(&std::fs::read_to_string(&jwks).unwrap()).unwrap();
     assert_eq!(set.keys, [first.jwk().clone()]);
     let mut keys = TokenKeys::new(None, None);
-    keys.add_file(&jwks).unwrap();
+    keys.add_set(&set).unwrap();
     let claims = serde_json::from_value(claims()).unwrap();
     assert_eq!(code(&keys, &second.mint(&claims).unwrap()), "taken");
     std::fs::remove_dir_all(&dir).unwrap();

@@ -82,7 +82,6 @@ async fn what_is_gone_is_not_counted_any_more() {
     ada.ask("voice:join", json!({"channelId": "c"})).await;
     harness.node.lose(true);
     harness.until_ready(false).await;
-    ada.event("voice:rejoin").await;
     let lost = scrape(&harness).await;
     assert_eq!((lost["railgun_control_node_up"], lost["railgun_control_rooms"]), (0.0, 0.0));
     assert_eq!(http(harness.operators, "GET", "/readyz", &[], "").await.status, 503);

@@ -1,18 +1,7 @@
 mod support;
 
 use serde_json::json;
-use support::client::{Client, Packet};
 use support::{Harness, http};
-
-async fn closed(client: &mut Client) -> bool {
-    loop {
-        match client.next().await {
-            Packet::Closed => return true,
-            Packet::Ack(..) => return false,
-            _ => {}
-        }
-    }
-}
 
 #[tokio::test]
 async fn a_message_of_more_than_64_kib_closes_its_socket() {
@@ -22,7 +11,7 @@ async fn a_message_of_more_than_64_kib_closes_its_socket() {
     let fits = "x".repeat(60 * 1024);
     assert_eq!(ada.ask("voice:ping", json!({"sentAt": fits})).await["ok"], true);
     ada.emit("voice:ping", json!({"sentAt": "x".repeat(70 * 1024)})).await;
-    assert!(closed(&mut ada).await);
+    assert!(ada.is_gone().await);
     assert_eq!(bob.ask("voice:ping", json!({})).await["ok"], true);
     harness.stop().await;
 }
@@ -33,11 +22,11 @@ async fn a_packet_that_announces_an_attachment_closes_its_socket() {
     for packet in ["51-[\"voice:ping\",{\"_placeholder\":true,\"num\":0}]", "510000-[\"voice:ping\"]"] {
         let mut ada = harness.client("ada", "pro").await;
         ada.send_raw(packet.into()).await;
-        assert!(closed(&mut ada).await, "{packet}");
+        assert!(ada.is_gone().await, "{packet}");
     }
     let mut ada = harness.client("ada", "pro").await;
     ada.send_binary(vec![0; 16]).await;
-    assert!(closed(&mut ada).await);
+    assert!(ada.is_gone().await);
     harness.stop().await;
 }
 

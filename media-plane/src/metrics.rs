@@ -47,7 +47,7 @@ type Metric = (&'static str, &'static str, fn(&Snapshot) -> u64);
 const GAUGES: [Metric; 2] =
     [("rooms", "Rooms", |now| now.rooms), ("sessions", "Sessions in rooms", |now| now.sessions)];
 
-const COUNTERS: [Metric; 21] = [
+const COUNTERS: [Metric; 23] = [
     ("forwarded_packets", "Media packets forwarded", |now| now.engine.forwarded_packets),
     ("dropped_packets", "Media packets that a consumer should have got", |now| now.engine.dropped_packets),
     ("unknown_datagrams", "Neither STUN, DTLS, RTP nor RTCP", |now| now.engine.unknown_datagrams),
@@ -66,6 +66,10 @@ const COUNTERS: [Metric; 21] = [
         now.engine.unrelayed_checks
     }),
     ("key_frame_requests", "Key frames asked of senders", |now| now.engine.key_frame_requests),
+    ("policed_packets", "Packets of senders above their ceiling", |now| now.engine.policed_packets),
+    ("dtls_handshakes_refused", "DTLS that would have begun a handshake too many", |now| {
+        now.engine.refused_handshakes
+    }),
     ("dtls_handshakes", "DTLS handshakes completed", |now| now.engine.handshakes_done),
     ("dtls_handshakes_failed", "DTLS handshakes given up", |now| now.engine.handshakes_failed),
     ("udp_sent_datagrams", "Datagrams that the kernel took", |now| now.sends.sent),

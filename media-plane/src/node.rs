@@ -11,6 +11,7 @@ use prometheus_client::registry::Registry;
 use railgun_media_core::EngineConfig;
 use railgun_media_core::transport::dtls::Certificate;
 use railgun_shared::ids::BootId;
+use railgun_shared::limits::{BITRATE_HEADROOM_PERCENT, HANDSHAKES_PER_NODE};
 use railgun_shared::media_rpc::wire::proto::media_node_server::MediaNodeServer;
 use railgun_shared::transport_parameters::IceCandidate;
 use std::net::SocketAddr;
@@ -72,6 +73,8 @@ impl Node {
                 dtls_version: config.dtls_version,
                 relays: relays.clone(),
                 seed: rand::random(),
+                handshakes_max: HANDSHAKES_PER_NODE.div_ceil(config.workers.max(1)),
+                bitrate_headroom_percent: BITRATE_HEADROOM_PERCENT,
                 started: (Instant::now(), SystemTime::now()),
             };
             let worker_gauges = Arc::<WorkerGauges>::default();

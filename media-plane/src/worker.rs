@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver as Inbox, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::mpsc;
 use tracing::{error, warn};
 
@@ -210,7 +210,8 @@ impl Worker {
             }
             match self.orders.try_recv() {
                 Ok(Order::Command { tag, address, command }) => {
-                    self.engine.handle_command(tag, &address, command, Instant::now());
+                    let (now, wall) = (Instant::now(), SystemTime::now());
+                    self.engine.handle_command(tag, &address, command, now, wall);
                     self.flush();
                 }
                 Ok(Order::Stop) | Err(std::sync::mpsc::TryRecvError::Disconnected) => {

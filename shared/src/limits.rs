@@ -15,6 +15,10 @@ pub const AUDIO_BITRATE_PRO: u32 = 64_000;
 pub const VIDEO_BITRATE: u32 = 2_500_000;
 pub const SCREEN_BITRATE: u32 = 1_500_000;
 pub const VIDEO_TOTAL_BITRATE: u32 = 4_000_000;
+/// What passes of a ceiling, in percent: room for FEC, RTP and a moment of more.
+pub const BITRATE_HEADROOM_PERCENT: u32 = 150;
+/// DTLS handshakes that one node has in progress.
+pub const HANDSHAKES_PER_NODE: usize = 500;
 
 /// Sessions one user may hold at once, over all rooms of a replica.
 pub const SESSIONS_PER_USER: usize = 5;
@@ -59,6 +63,20 @@ pub const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(5);
 pub const DTLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// RFC 7675: without a valid check for this long, nothing more is sent.
 pub const CONSENT_TIMEOUT: Duration = Duration::from_secs(30);
+/// From the loss of a session's socket to the end of its seat, unless another socket resumes it.
+pub const RESUME_WINDOW: Duration = Duration::from_secs(15);
+/// How long a video slot that was granted waits for its producer.
+pub const VIDEO_SLOT_HOLD: Duration = Duration::from_secs(30);
+/// How long a diagnostics room lasts.
+pub const DIAGNOSTICS_DURATION: Duration = Duration::from_secs(60);
+/// A microphone that is louder than -30 dBov, with less than 3 dB between its loudest and its
+/// quietest packet, for so long is a noise loop.
+pub const NOISE_LOOP_DURATION: Duration = Duration::from_secs(10);
+pub const NOISE_LOOP_LEVEL: u8 = 30;
+pub const NOISE_LOOP_SPREAD: u8 = 3;
+/// The noise loop of a session that ends it, and for how long its user stays out.
+pub const NOISE_LOOP_STRIKES: u8 = 3;
+pub const NOISE_LOOP_BAN: Duration = Duration::from_secs(300);
 /// Between two key-frame requests to one source.
 pub const KEY_FRAME_REQUEST_INTERVAL: Duration = Duration::from_millis(500);
 

@@ -38,6 +38,15 @@ impl Permissions {
         Self { audio: true, video: pro, screenshare: pro, max_bitrate }
     }
 
+    /// Bits per second that this source may take.
+    pub const fn bitrate_ceiling(&self, source: Source) -> u32 {
+        match source {
+            Source::Mic | Source::ScreenAudio => self.max_bitrate,
+            Source::Camera => limits::VIDEO_BITRATE,
+            Source::Screen => limits::SCREEN_BITRATE,
+        }
+    }
+
     /// Whether this source may be sent at all.
     pub const fn allow(&self, source: Source) -> bool {
         match source {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what `make test` needs from Debian: two browsers, `ip` for tests across network namespaces,
-# etcd and HAProxy for tests of a whole cluster, and protoc, which the etcd client is built with.
+# coturn for tests of relays, etcd and HAProxy for tests of a whole cluster, and protoc, which the etcd
+# client is built with.
 # What is there already is left alone. Without root and sudo it says what to run.
 set -euo pipefail
 
@@ -16,6 +17,7 @@ for path in "${FIREFOX:-}" /usr/bin/firefox-esr /usr/bin/firefox; do
 done
 [ -n "$firefox" ] || packages+=(firefox-esr)
 PATH="$PATH:/usr/sbin:/sbin" command -v ip >/dev/null || packages+=(iproute2)
+command -v turnserver >/dev/null || packages+=(coturn)
 command -v etcd >/dev/null || packages+=(etcd-server)
 PATH="$PATH:/usr/sbin" command -v haproxy >/dev/null || packages+=(haproxy)
 command -v protoc >/dev/null || packages+=(protobuf-compiler)

@@ -7,13 +7,18 @@
 #![forbid(unsafe_code)]
 
 mod http;
+mod link;
 mod media;
 mod process;
+pub mod relay;
 mod system;
+mod turn_client;
 
+pub use link::Link;
 pub use media::{opus_payload, send_parameters, vp8_payload};
 pub use process::MediaNode;
 pub use system::{FREE_CHANNEL, Member, System};
+pub use turn_client::{Refused, TurnClient};
 
 use std::time::Duration;
 

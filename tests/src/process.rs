@@ -55,11 +55,16 @@ impl Process {
         arguments: &[&str],
         settings: &[(&str, String)],
     ) -> Result<Self> {
+        let mut command = command(name)?;
+        command.args(arguments).envs(settings.iter().map(|(key, value)| (key, value)));
+        Self::spawn(name, command, directory)
+    }
+
+    /// Starts `command` in `directory`, where its log goes.
+    pub(crate) fn spawn(name: &'static str, mut command: Command, directory: &Path) -> Result<Self> {
         let log = directory.join(format!("{name}.log"));
         let file = File::create(&log)?;
-        let child = command(name)?
-            .args(arguments)
-            .envs(settings.iter().map(|(key, value)| (key, value)))
+        let child = command
             .current_dir(directory)
             .stdin(Stdio::null())
             .stdout(file.try_clone()?)
@@ -86,8 +91,22 @@ impl Process {
         }
     }
 
+    /// What it wrote so far.
+    pub(crate) fn log(&self) -> Result<String> {
+        Ok(fs::read_to_string(&self.log)?)
+    }
+
+    /// Sends it a signal, by the signal's name.
+    pub(crate) fn signal(&self, name: &str) -> Result<()> {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status()?;
+        if !sent.success() {
+            bail!("kill -{name}: {sent}");
+        }
+        Ok(())
+    }
+
     fn log_tail(&self) -> String {
-        let log = fs::read_to_string(&self.log).unwrap_or_default();
+        let log = self.log().unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
         lines[lines.len().saturating_sub(LOG_TAIL_LINES)..].join("\n")
     }
@@ -119,6 +138,15 @@ pub(crate) fn command(name: &str) -> Result<Command> {
     }
     command.env_remove("MEDIASOUP_ANNOUNCED_IP").env("RUST_BACKTRACE", "0").env("NO_COLOR", "1");
     Ok(command)
+}
+
+/// Runs `railgun-control` to its end and gives what it printed.
+pub(crate) fn run(arguments: &[&str]) -> Result<String> {
+    let output = command("railgun-control")?.args(arguments).output()?;
+    if !output.status.success() {
+        bail!("railgun-control {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
 
 /// A TCP address on loopback that nobody listens on right now.

@@ -1,7 +1,8 @@
 //! A whole system under test, and people in it.
 
 use crate::http;
-use crate::process::{Directory, MediaNode, Process, command, free_address};
+use crate::process::{Directory, MediaNode, Process, free_address, run};
+use crate::relay::{NODE, RELAY, Relay};
 use anyhow::{Context, Result, bail};
 use railgun_client::{Client, Joined, Transport, TransportDirection};
 use railgun_shared::plan::Tier;
@@ -38,10 +39,13 @@ impl System {
         let directory = Directory::create()?;
         let config = write_config(directory.path(), "control.channels")?;
         let address = free_address()?;
+        let [per_minute, cooldown] = any_number_of_joins();
         let settings = [
             ("RAILGUN_LISTEN", address.to_string()),
             ("RAILGUN_OPERATORS_LISTEN", "off".to_owned()),
             ("RAILGUN_WORKERS", "2".to_owned()),
+            per_minute,
+            cooldown,
         ];
         let mut control = Process::start("railgun", directory.path(), &["--config", &config], &settings)?;
         control.ready(address).await?;
@@ -76,11 +80,53 @@ impl System {
             ("RAILGUN_AUTH_JWKS", in_directory("token.jwks.json")),
             ("RAILGUN_CHANNELS_CREATE_ON_JOIN", "true".to_owned()),
         ]);
+        settings.extend(any_number_of_joins());
         let mut control =
             Process::start("railgun-control", path, &["serve", "--config", &config], &settings)?;
         control.ready(address).await?;
         let tokens = Tokens::Key(key);
         Ok(Self { address, tokens, _control: control, _media: Some(media), _directory: directory })
+    }
+
+    /// `railgun` on the node's host of `relay`, for clients on the client's host.
+    pub async fn behind(relay: &Relay) -> Result<Self> {
+        let directory = Directory::create()?;
+        let key = directory.path().join("token.key");
+        mint(&key, "nobody", Tier::Free)?;
+        let in_directory = |name: &str| directory.path().join(name).to_string_lossy().into_owned();
+        let address = SocketAddr::from((NODE, 8080));
+        let settings = [
+            ("RAILGUN_LISTEN", address.to_string()),
+            ("RAILGUN_OPERATORS_LISTEN", SocketAddr::from((NODE, 8081)).to_string()),
+            ("RAILGUN_ANNOUNCED_ADDRESS", NODE.to_string()),
+            ("RAILGUN_AUTH_JWKS", in_directory("token.jwks.json")),
+            ("RAILGUN_RTC_RELAYS", RELAY.to_string()),
+            (
+                "RAILGUN_TURN_URLS",
+                format!("turns:{RELAY}:443?transport=tcp,turn:{RELAY}:3478?transport=udp,stun:{RELAY}:3478"),
+            ),
+            (
+                "RAILGUN_TURN_SECRETS_FILE",
+                relay.directory().join("turn.secrets").to_string_lossy().into_owned(),
+            ),
+        ];
+        let start = || Process::start("railgun", directory.path(), &[], &settings);
+        let mut control = relay.link().on("node", start)?;
+        control.ready(address).await?;
+        let tokens = Tokens::Key(key);
+        Ok(Self { address, tokens, _control: control, _media: None, _directory: directory })
+    }
+
+    /// What operators of a system that is [`Self::behind`] a relay scrape.
+    pub async fn metrics(&self) -> Result<String> {
+        let (_, body) = http::request((NODE, 8081).into(), "GET", "/metrics", "").await?;
+        Ok(body)
+    }
+
+    /// A token for this user, who is in privacy mode.
+    pub fn private_token(&self, user: &str) -> Result<String> {
+        let Tokens::Key(key) = &self.tokens else { bail!("tokens come from an endpoint") };
+        run(&["token", "--user", user, "--privacy-mode", "--key", &key.to_string_lossy()])
     }
 
     pub fn url(&self) -> String {
@@ -140,16 +186,12 @@ fn write_config(directory: &Path, section: &str) -> Result<String> {
     Ok(path.to_string_lossy().into_owned())
 }
 
+/// Tests join as often as they like; the limits have tests of their own.
+fn any_number_of_joins() -> [(&'static str, String); 2] {
+    [("RAILGUN_JOINS_PER_MINUTE", "0".to_owned()), ("RAILGUN_JOINS_COOLDOWN", "0".to_owned())]
+}
+
 fn mint(key: &Path, user: &str, tier: Tier) -> Result<String> {
     let tier = if tier == Tier::Pro { "pro" } else { "free" };
     run(&["token", "--user", user, "--tier", tier, "--key", &key.to_string_lossy()])
-}
-
-/// Runs `railgun-control` to its end and gives what it printed.
-fn run(arguments: &[&str]) -> Result<String> {
-    let output = command("railgun-control")?.args(arguments).output()?;
-    if !output.status.success() {
-        bail!("railgun-control {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    }
-    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }

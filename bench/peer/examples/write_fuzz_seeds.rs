@@ -197,7 +197,8 @@ fn payload_descriptors() -> Vec<Vec<u8>> {
 /// L1T2 and L2T2 as the AV1 RTP specification's appendix has them, each with frames after it.
 fn dependency_descriptor() -> Vec<Vec<u8>> {
     let framed = |descriptors: &[&[u8]]| {
-        let one = |it: &&[u8]| [&[it.len() as u8][..], it, &[0, 0, 0, 1]].concat();
+        let one =
+            |it: &&[u8]| [&[u8::try_from(it.len()).expect("an element")][..], it, &[0, 0, 0, 1]].concat();
         descriptors.iter().map(one).collect::<Vec<_>>().concat()
     };
     let l1t2 = bits(

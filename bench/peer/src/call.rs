@@ -1,6 +1,6 @@
 //! Two people in a call, the smallest thing that can be disturbed.
 
-use crate::parameters::Offer;
+use crate::parameters::{AUDIO_LEVEL_ID, MID_ID, Offer};
 use crate::peer::Arrival;
 use crate::world::World;
 use railgun_media_core::packet::rtcp::{ReportBlock, write_receiver_report};
@@ -45,7 +45,10 @@ pub struct Sending {
 
 impl Call {
     pub fn new(seed: u8) -> Self {
-        let mut world = World::new(seed);
+        Self::in_world(World::new(seed))
+    }
+
+    pub fn in_world(mut world: World) -> Self {
         let room = World::room("call");
         let talker = world.join(&room, 1, Tier::Pro);
         let listener = world.join(&room, 2, Tier::Free);
@@ -63,6 +66,16 @@ impl Call {
 
     /// The talker's next packet of this source, sealed.
     pub fn packet(&mut self, source: Source, payload: &[u8]) -> Vec<u8> {
+        self.packet_with(source, payload, &[])
+    }
+
+    /// Sends a packet of the microphone that says how loud it is, 0 the loudest and 127 silence.
+    pub fn speak(&mut self, level: u8) {
+        let packet = self.packet_with(Source::Mic, &[5; 80], &[(AUDIO_LEVEL_ID, &[0x80 | level])]);
+        self.world.send(self.world.peers[self.talker_send].address, packet);
+    }
+
+    fn packet_with(&mut self, source: Source, payload: &[u8], extensions: &[(u8, &[u8])]) -> Vec<u8> {
         let sending = if source == Source::Mic { &mut self.mic } else { &mut self.camera };
         let index = sending.next;
         sending.next += 1;
@@ -73,8 +86,9 @@ impl Call {
             timestamp: u32::try_from(index & 0xffff_ffff).unwrap_or_default().wrapping_mul(960),
             ssrc: sending.offer.ssrc,
         };
-        let mid = [(crate::parameters::MID_ID, sending.offer.mid.as_bytes())];
-        self.world.peers[self.talker_send].seal_rtp(header, index, &mid, payload)
+        let mid = [(MID_ID, sending.offer.mid.as_bytes())];
+        let extensions = [&mid[..], extensions].concat();
+        self.world.peers[self.talker_send].seal_rtp(header, index, &extensions, payload)
     }
 
     /// Sends the next packet of this source and gives the payloads that the listener got of it.

@@ -5,17 +5,20 @@ use crate::peer::Peer;
 use railgun_media_core::transport::dtls::{Certificate, DtlsVersion};
 use railgun_media_core::transport::ice_lite::Relays;
 use railgun_media_core::{Datagram, Engine, EngineConfig, Notice};
-use railgun_shared::ids::{ChannelId, ProducerId, SessionId, UserId};
+use railgun_shared::ids::{ChannelId, ProducerId, SessionId, TransportId, UserId};
+use railgun_shared::limits::{BITRATE_HEADROOM_PERCENT, HANDSHAKES_PER_NODE};
 use railgun_shared::media_rpc::{
-    Address, Command, ConsumerDescription, Grant, JoinRequest, Reply, RoomEvent,
+    Address, Audience, Command, ConsumerDescription, Event, Grant, JoinRequest, Reply, RoomEvent,
 };
 use railgun_shared::plan::{Permissions, RoomLimits, Tier};
 use railgun_shared::signal::ErrorBody;
-use railgun_shared::transport_parameters::{IceCandidate, TransportDirection};
+use railgun_shared::transport_parameters::{
+    DtlsFingerprint, DtlsParameters, DtlsRole, IceCandidate, TransportDirection,
+};
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Where the engine says it listens.
 pub const NODE: ([u8; 4], u16) = ([127, 0, 0, 1], 40_000);
@@ -26,6 +29,8 @@ pub const RELAY: ([u8; 4], u16) = ([203, 0, 113, 1], 50_000);
 pub struct World {
     pub engine: Engine,
     pub now: Instant,
+    /// The time of day, which a test may set as anybody can set a clock.
+    pub wall: SystemTime,
     /// Everything the rooms told so far.
     pub events: Vec<RoomEvent>,
     pub peers: Vec<Peer>,
@@ -43,20 +48,32 @@ pub struct Sent {
 
 impl World {
     pub fn new(seed: u8) -> Self {
+        Self::with(Self::config(seed))
+    }
+
+    /// A node's configuration, with its limits.
+    pub fn config(seed: u8) -> EngineConfig {
         let now = Instant::now();
         let relay = IpAddr::from(RELAY.0).to_string().parse().expect("an address");
         let relays = Relays::new(vec![relay]);
-        let config = EngineConfig {
+        EngineConfig {
             candidates: vec![IceCandidate::udp_host(NODE.0.into(), NODE.1, 0)],
             certificate: Certificate::generate().expect("a certificate"),
             dtls_version: DtlsVersion::Dtls12,
             relays: relays.map(Arc::new).expect("one relay"),
             seed: [seed; 32],
+            handshakes_max: HANDSHAKES_PER_NODE,
+            bitrate_headroom_percent: BITRATE_HEADROOM_PERCENT,
             started: (now, UNIX_EPOCH + Duration::from_secs(1_800_000_000)),
-        };
+        }
+    }
+
+    pub fn with(config: EngineConfig) -> Self {
+        let (now, wall) = config.started;
         Self {
             engine: Engine::new(config),
             now,
+            wall,
             events: Vec::new(),
             peers: Vec::new(),
             sent: HashMap::new(),
@@ -71,7 +88,7 @@ impl World {
     /// Carries out a command and gives its reply; events go to `events`.
     pub fn command(&mut self, room: &Address, command: Command) -> Result<Reply, ErrorBody> {
         self.next_tag += 1;
-        self.engine.handle_command(self.next_tag, room, command, self.now);
+        self.engine.handle_command(self.next_tag, room, command, self.now, self.wall);
         let reply = self.drain_notices(self.next_tag);
         self.deliver();
         reply.expect("every command has a reply")
@@ -105,10 +122,25 @@ impl World {
 
     /// Takes a seat.
     pub fn join(&mut self, room: &Address, session: u128, tier: Tier) -> SessionId {
-        let request = Self::join_request(session, tier);
+        self.join_with(room, Self::join_request(session, tier))
+    }
+
+    /// [`Self::join`] as the request says.
+    pub fn join_with(&mut self, room: &Address, request: JoinRequest) -> SessionId {
         let id = request.session;
         self.command(room, Command::Join(Box::new(request))).expect("a seat");
         id
+    }
+
+    /// A transport that is connected as far as commands tell: nobody is at its other end.
+    pub fn open(&mut self, room: &Address, session: SessionId, direction: TransportDirection) -> TransportId {
+        let reply = self.command(room, Command::CreateTransport { session, direction });
+        let Ok(Reply::TransportCreated { transport, .. }) = reply else { panic!("no transport: {reply:?}") };
+        let value = ["AB"; 32].join(":");
+        let fingerprints = vec![DtlsFingerprint { algorithm: "sha-256".into(), value }];
+        let dtls = DtlsParameters { role: DtlsRole::Client, fingerprints };
+        self.command(room, Command::ConnectTransport { session, transport, dtls }).expect("connected");
+        transport
     }
 
     /// Creates and connects a transport from an address that follows from its place in `peers`,
@@ -156,9 +188,20 @@ impl World {
         peer: usize,
         offer: &Offer,
     ) -> Result<ProducerId, ErrorBody> {
+        self.produce_on(room, session, self.peers[peer].id, offer)
+    }
+
+    /// [`Self::produce`], whoever is at the transport's other end.
+    pub fn produce_on(
+        &mut self,
+        room: &Address,
+        session: SessionId,
+        transport: TransportId,
+        offer: &Offer,
+    ) -> Result<ProducerId, ErrorBody> {
         let command = Command::Produce {
             session,
-            transport: self.peers[peer].id,
+            transport,
             kind: offer.source.kind(),
             source: offer.source,
             rtp_parameters: Box::new(offer.parameters.clone()),
@@ -184,6 +227,16 @@ impl World {
         let consumer = description.consumer;
         self.command(room, Command::ResumeConsumer { session, consumer })?;
         Ok(description)
+    }
+
+    /// What one session heard so far, in order.
+    pub fn heard_by(&self, session: SessionId) -> Vec<&Event> {
+        let is_for = |event: &&RoomEvent| match event.audience {
+            Audience::Everyone => true,
+            Audience::Except(other) => other != session,
+            Audience::Only(one) => one == session,
+        };
+        self.events.iter().filter(is_for).map(|event| &event.event).collect()
     }
 
     /// Gives the engine one datagram and delivers what comes of it.
@@ -225,6 +278,7 @@ impl World {
             self.deliver();
         }
         self.now = end;
+        self.wall += by;
         for peer in &mut self.peers {
             peer.handle_timeout(end);
         }

@@ -8,7 +8,7 @@ use railgun_media::udp::{Receiver, RtcSocket, Sender};
 use railgun_media_core::packet::rtp::{HeaderWriter, RtpHeader};
 use railgun_media_core::send_batch::SendBatch;
 use railgun_media_core::srtp::Suite;
-use railgun_media_core::{Datagram, Engine};
+use railgun_media_core::{Datagram, Engine, EngineConfig};
 use railgun_peer::{Arrival, Offer, World};
 use railgun_shared::media_rpc::{Command, ConsumerDescription};
 use railgun_shared::plan::Tier;
@@ -54,7 +54,9 @@ impl EngineLane {
         let mut socket = RtcSocket::bind(any, 0..=0)?;
         widen_buffers(feeder.source(), BUFFER_BYTES)?;
         widen_buffers(socket.source(), BUFFER_BYTES)?;
-        let (mut world, room) = (World::new(1), World::room("bench"));
+        // The machine is measured, not a tier's ceiling.
+        let config = EngineConfig { bitrate_headroom_percent: u32::MAX, ..World::config(1) };
+        let (mut world, room) = (World::with(config), World::room("bench"));
         let seats = u16::try_from(destinations.len() + 1).context("that many consumers")?;
         let session = |world: &mut World, number: usize, tier| -> Result<_> {
             let mut request = World::join_request(number as u128, tier);

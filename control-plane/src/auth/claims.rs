@@ -40,7 +40,11 @@ pub struct Identity {
     pub tier: Tier,
     /// Unix seconds.
     pub pro_until: Option<u64>,
+    /// Where the user is, as the issuer names it.
+    pub region: Option<String>,
     pub privacy_mode: bool,
+    /// When the token was made, in Unix seconds.
+    pub issued_at: u64,
 }
 
 impl fmt::Debug for Claims {
@@ -57,8 +61,9 @@ impl fmt::Debug for Identity {
 
 impl From<VerifiedClaims> for Identity {
     fn from(claims: VerifiedClaims) -> Self {
-        let VerifiedClaims { sub, tier, pro_until, name, privacy_mode, .. } = claims;
-        Self { user: sub, name: name.and_then(|name| displayed(&name)), tier, pro_until, privacy_mode }
+        let VerifiedClaims { sub, iat, tier, pro_until, name, region, privacy_mode, .. } = claims;
+        let name = name.and_then(|name| displayed(&name));
+        Self { user: sub, name, tier, pro_until, region, privacy_mode, issued_at: iat }
     }
 }
 
@@ -77,6 +82,8 @@ pub(super) struct VerifiedClaims {
     pro_until: Option<u64>,
     #[serde(default)]
     name: Option<String>,
+    #[serde(default)]
+    region: Option<String>,
     #[serde(default)]
     privacy_mode: bool,
 }
@@ -106,7 +113,9 @@ mod tests {
             name: Some("Ada".into()),
             tier: Tier::Pro,
             pro_until: None,
+            region: None,
             privacy_mode: false,
+            issued_at: 0,
         };
         assert_eq!(format!("{identity:?}"), "Identity { tier: Pro, .. }");
     }

@@ -1,12 +1,12 @@
 //! Checking tokens: JWT (RFC 7519) with keys from a JWKS (RFC 7517), the algorithm fixed by the key.
 
 use super::claims::{Identity, VerifiedClaims};
-use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet};
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use railgun_shared::limits;
 use std::collections::HashMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// How far the issuer's clock and ours may be apart, in seconds.
 const LEEWAY_SECONDS: u64 = 30;
@@ -17,10 +17,14 @@ const KEYS_MAX: usize = 64;
 pub enum KeyError {
     #[error("auth.jwks: {path} cannot be read: {error}")]
     Read { path: PathBuf, error: std::io::Error },
-    #[error("auth.jwks: {path} is not a JWKS: {error}")]
-    Syntax { path: PathBuf, error: serde_json::Error },
+    #[error("auth.jwks: {source_name} cannot be fetched: {why}")]
+    Fetch { source_name: String, why: String },
+    #[error("auth.jwks: {source_name} is not a JWKS: {error}")]
+    Syntax { source_name: String, error: serde_json::Error },
     #[error("auth.jwks: {0} holds no key")]
-    Empty(PathBuf),
+    Empty(String),
+    #[error("auth.jwks: no key in it is Ed25519 or RSA")]
+    NoneUsable,
     #[error("auth.jwks: a key has no kid")]
     NoKeyId,
     #[error("auth.jwks: the kid {0:?} is there twice")]
@@ -81,20 +85,17 @@ impl TokenKeys {
         Self { keys: HashMap::new(), audience, issuer }
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.keys.is_empty()
-    }
-
-    /// Adds every key of a JWKS file.
-    pub fn add_file(&mut self, path: &Path) -> Result<(), KeyError> {
-        let text =
-            std::fs::read_to_string(path).map_err(|error| KeyError::Read { path: path.into(), error })?;
-        let set: JwkSet =
-            serde_json::from_str(&text).map_err(|error| KeyError::Syntax { path: path.into(), error })?;
-        if set.keys.is_empty() {
-            return Err(KeyError::Empty(path.into()));
+    /// Adds every key of a set that tokens can be signed with; sets of real issuers hold others too.
+    pub fn add_set(&mut self, set: &JwkSet) -> Result<(), KeyError> {
+        let mut usable = 0;
+        for jwk in &set.keys {
+            match self.add(jwk) {
+                Ok(()) => usable += 1,
+                Err(KeyError::Kind(kid)) => tracing::debug!(kid, "a key of another kind is left out"),
+                Err(error) => return Err(error),
+            }
         }
-        set.keys.iter().try_for_each(|jwk| self.add(jwk))
+        if usable == 0 { Err(KeyError::NoneUsable) } else { Ok(()) }
     }
 
     /// Adds one key. What it signs with follows from its type, never from a token's header.
@@ -102,7 +103,7 @@ impl TokenKeys {
         let kid = jwk.common.key_id.clone().ok_or(KeyError::NoKeyId)?;
         let algorithm = match &jwk.algorithm {
             AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => Algorithm::EdDSA,
-            AlgorithmParameters::RSA(_) => Algorithm::RS256,
+            AlgorithmParameters::RSA(_) if !is_for_encryption(jwk) => Algorithm::RS256,
             _ => return Err(KeyError::Kind(kid)),
         };
         let key = DecodingKey::from_jwk(jwk).map_err(|error| KeyError::Key { kid: kid.clone(), error })?;
@@ -155,4 +156,8 @@ impl TokenKeys {
         validation.set_required_spec_claims(&required);
         validation
     }
+}
+
+fn is_for_encryption(jwk: &Jwk) -> bool {
+    matches!(jwk.common.public_key_use, Some(PublicKeyUse::Encryption))
 }

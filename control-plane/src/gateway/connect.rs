@@ -1,34 +1,29 @@
 //! A socket that connects. Checks: the token's length, signature, key, time, audience and issuer; a
-//! device id is a short name if there is one; the user holds fewer sessions than one may.
+//! device id is a short name if there is one; the user holds fewer sessions than one may. A token to
+//! resume with is only read here: whether it is any good is the room's node to say.
 
-use crate::auth::Identity;
+use crate::clock::unix_seconds;
 use crate::control::Services;
-use crate::session::Registered;
+use crate::session::{Admitted, ResumeToken};
 use railgun_shared::ids::DeviceId;
 use serde_json::Value;
-use std::time::{SystemTime, UNIX_EPOCH};
-
-/// A socket that may stay.
-pub(super) struct Admitted {
-    pub(super) identity: Identity,
-    pub(super) device: Option<DeviceId>,
-    pub(super) registered: Registered,
-}
+use std::time::SystemTime;
 
 /// `auth` is what the client gave `io()`. The error is the `connect_error`'s message.
 pub(super) fn admit(services: &Services, auth: Option<&Value>) -> Result<Admitted, &'static str> {
-    let field = |name| auth.and_then(|auth| auth.get(name));
+    let field = |name| auth.and_then(|auth| auth.get(name)).filter(|value| !value.is_null());
     let token = field("token").and_then(Value::as_str).ok_or("UNAUTHORIZED")?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let identity = services.keys.verify(token, now).map_err(|error| {
+    let identity = services.keys.verify(token, unix_seconds(SystemTime::now())).map_err(|error| {
         tracing::debug!(%error, "a token was refused");
         error.code()
     })?;
     let device = match field("deviceId") {
-        None | Some(Value::Null) => None,
+        None => None,
         Some(Value::String(device)) => Some(DeviceId::new(device.as_str()).map_err(|_| "INVALID_PAYLOAD")?),
         Some(_) => return Err("INVALID_PAYLOAD"),
     };
-    let registered = services.registry.register(&identity.user).ok_or("RATE_LIMITED")?;
-    Ok(Admitted { identity, device, registered })
+    let resume = field("resume").map(|shown| shown.as_str().and_then(ResumeToken::read));
+    let (registered, notices) =
+        services.registry.register(&identity.user, device.clone()).ok_or("RATE_LIMITED")?;
+    Ok(Admitted { identity, device, resume, registered, notices })
 }

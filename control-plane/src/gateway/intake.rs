@@ -5,7 +5,8 @@
 
 use crate::control::Services;
 use crate::metrics::Outcome;
-use crate::session::{Ack, Asked, Incoming, Outbox};
+use crate::policy::event_budget::{EventBudget, Verdict};
+use crate::session::{Ack, Asked, End, Ending, Incoming, Outbox};
 use railgun_shared::limits;
 use railgun_shared::signal::{ClientRequest, ErrorBody, ErrorCode};
 use serde_json::Value;
@@ -13,8 +14,8 @@ use socketioxide::adapter::LocalAdapter;
 use socketioxide::extract::SocketRef;
 use socketioxide::handler::{self, MessageHandler};
 use socketioxide::socket::Socket;
-use std::sync::Arc;
-use tokio::sync::{mpsc, watch};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 /// Longest name of an event that is repeated in a refusal.
@@ -22,8 +23,10 @@ const EVENT_NAME_CHARS_MAX: usize = 64;
 
 pub(super) struct Intake {
     requests: mpsc::Sender<Incoming>,
-    end: watch::Sender<bool>,
+    ending: Ending,
     services: Arc<Services>,
+    budget: Mutex<EventBudget>,
+    since: Instant,
 }
 
 /// The other side of an [`Intake`]'s queue.
@@ -33,21 +36,45 @@ pub(super) type Requests = mpsc::Receiver<Incoming>;
 pub(super) struct InOrder;
 
 impl Intake {
-    pub(super) fn new(end: watch::Sender<bool>, services: Arc<Services>) -> (Self, Requests) {
+    pub(super) fn new(ending: Ending, services: Arc<Services>) -> (Self, Requests) {
         let (requests, queue) = mpsc::channel(limits::REQUESTS_QUEUED_MAX);
-        (Self { requests, end, services }, queue)
+        let budget = Mutex::new(EventBudget::new());
+        (Self { requests, ending, services, budget, since: Instant::now() }, queue)
+    }
+
+    fn spend(&self) -> Verdict {
+        let now = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.budget.lock().unwrap_or_else(PoisonError::into_inner).spend(now)
+    }
+
+    fn refuse(&self, socket: Arc<Socket<LocalAdapter>>, refused: &Incoming, error: ErrorBody) {
+        let waited = refused.arrived_at.elapsed();
+        self.services.metrics.answered(&refused.asked.event, Outcome::Refused(error.code), waited);
+        let outbox = Outbox::new(SocketRef::from(socket), self.ending.clone());
+        outbox.refuse_at_once(&refused.asked, &refused.ack, error);
     }
 }
 
 impl MessageHandler<LocalAdapter, InOrder> for Intake {
     fn call(&self, socket: Arc<Socket<LocalAdapter>>, message: handler::Value, ack_id: Option<i64>) {
+        if self.ending.is_said() {
+            return;
+        }
+        let verdict = self.spend();
+        if verdict == Verdict::Exhausted {
+            tracing::info!("a socket that sends without end is disconnected");
+            self.ending.say(End::Left);
+            return;
+        }
         let incoming = read(&message, Ack::new(socket.clone(), ack_id));
+        if let Verdict::Refused(wait) = verdict {
+            let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+            let error = ErrorBody::new(ErrorCode::RateLimited, "too many events");
+            return self.refuse(socket, &incoming, error.with("retryAfterMs", wait));
+        }
         if let Err(mpsc::error::TrySendError::Full(refused)) = self.requests.try_send(incoming) {
             let error = ErrorBody::new(ErrorCode::RateLimited, "too many requests wait already");
-            let waited = refused.arrived_at.elapsed();
-            self.services.metrics.answered(&refused.asked.event, Outcome::Refused(error.code), waited);
-            let outbox = Outbox::new(SocketRef::from(socket), self.end.clone());
-            outbox.refuse_at_once(&refused.asked, &refused.ack, error);
+            self.refuse(socket, &refused, error);
         }
     }
 }

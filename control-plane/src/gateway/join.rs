@@ -1,36 +1,59 @@
-//! `voice:join`. Checks: the channel exists; the token was checked when the socket connected, and
-//! who may send what follows from it. Room and seats are the node's to check.
+//! `voice:join`. Checks: the channel exists and is open to this user, who is not banned from it; the
+//! user has not joined too often or too lately. The token was checked when the socket connected, and
+//! who may send what follows from it and from the records. Room and seats are the node's to check.
 //!
 //! Joining the channel one is in answers its present state; joining another leaves the first.
 
+use super::diagnostics;
+use super::turn;
 use super::unexpected;
-use crate::clock::unix_seconds;
+use crate::clock::{unix_millis, unix_seconds};
 use crate::media_client::{NodeLink, NodeState};
-use crate::policy::{admission, entitlement};
-use crate::session::{Answer, Possessions, Seat, Session};
+use crate::policy::admission;
+use crate::session::{Answer, Possessions, ResumeToken, Seat, Session};
 use crate::turn::Issued;
 use railgun_shared::ids::ChannelId;
-use railgun_shared::media_rpc::{Address, Command, Grant, JoinRequest, LeaveReason, Reply, RoomSnapshot};
+use railgun_shared::media_rpc::{Address, Command, JoinRequest, LeaveReason, Reply, RoomSnapshot};
 use railgun_shared::plan::RoomLimits;
 use railgun_shared::rtp_parameters::RtpCapabilities;
-use railgun_shared::signal::{ErrorBody, ErrorCode, IceTransportPolicy, RtcConfig, ServerEvent};
+use railgun_shared::signal::{ErrorBody, ErrorCode, IceTransportPolicy, NetworkType, RtcConfig, ServerEvent};
 use std::time::SystemTime;
 
 pub(super) async fn join(
     session: &mut Session,
     channel: ChannelId,
     rtp_capabilities: Option<RtpCapabilities>,
+    network_type: Option<NetworkType>,
 ) -> Result<Answer, ErrorBody> {
-    let now = SystemTime::now();
-    let limits = {
-        let view = session.services.records.view();
-        admission::admit(&view, &session.identity.user, &channel, unix_seconds(now))?
-    };
-    if session.seat.as_ref().is_some_and(|seat| seat.address.channel != channel) {
-        super::leave::vacate(session).await?;
+    let joined = try_join(session, channel, rtp_capabilities, network_type).await;
+    if let Err(error) = &joined {
+        let region = session.identity.region.as_deref();
+        session.services.metrics.calls.refused(region, network_type, error);
     }
-    let (node, address) = session.services.placement.of(&channel);
-    let grant = entitlement::grant(&session.identity, now);
+    joined
+}
+
+async fn try_join(
+    session: &mut Session,
+    channel: ChannelId,
+    rtp_capabilities: Option<RtpCapabilities>,
+    network_type: Option<NetworkType>,
+) -> Result<Answer, ErrorBody> {
+    let is_diagnostics = diagnostics::is(&channel);
+    let limits = admitted(session, &channel)?;
+    let is_seated = session.seat.as_ref().is_some_and(|seat| seat.channel == channel);
+    if !is_seated {
+        count(session, is_diagnostics).await?;
+        super::leave::vacate(session, LeaveReason::Left).await?;
+    }
+    let room = if is_diagnostics { diagnostics::room_of(session.id)? } else { channel.clone() };
+    let (node, address) = session.services.placement.of(&room);
+    let grant = session.grant();
+    let token = match &session.seat {
+        Some(seat) => seat.token.clone(),
+        None if is_diagnostics => None,
+        None => Some(ResumeToken::new(session.id, channel.clone())),
+    };
     let request = JoinRequest {
         session: session.id,
         user: session.identity.user.clone(),
@@ -39,65 +62,110 @@ pub(super) async fn join(
         grant,
         limits,
         rtp_capabilities,
-        resume: None,
-        diagnostics: false,
+        resume: token.as_ref().map(ResumeToken::digest),
+        diagnostics: is_diagnostics,
     };
-    let snapshot = take_seat(session, node.clone(), address, request).await?;
-    Ok(joined(session, &node, channel, grant, limits, snapshot).into())
+    let snapshot = ask_for_seat(session, &node, &address, request).await?;
+    if session.seat.is_none() {
+        let region = session.identity.region.as_deref();
+        let begin = || session.services.metrics.calls.begin(channel.clone(), region, network_type, true);
+        let call = (!is_diagnostics).then(begin);
+        let possessions = Possessions::default();
+        session.seat = Some(Seat {
+            node: node.clone(),
+            address,
+            channel,
+            possessions,
+            attachment: snapshot.attachment,
+            grant,
+            limits,
+            token,
+            is_unconfirmed: false,
+            is_silent: false,
+            call,
+        });
+        arrived(session, is_diagnostics).await;
+    }
+    joined(session, &node, snapshot)
 }
 
-async fn take_seat(
+fn admitted(session: &Session, channel: &ChannelId) -> Result<RoomLimits, ErrorBody> {
+    if diagnostics::is(channel) {
+        return Ok(diagnostics::LIMITS);
+    }
+    // Such names are ours.
+    if channel.as_str().starts_with('$') {
+        return Err(ErrorBody::new(ErrorCode::ChannelNotFound, "there is no such channel"));
+    }
+    let view = session.services.records.view();
+    admission::admit(&view, &session.identity.user, channel, unix_seconds(SystemTime::now()))
+}
+
+/// Counts a join against the user's, unless the server itself asked for it.
+async fn count(session: &Session, is_diagnostics: bool) -> Result<(), ErrorBody> {
+    let user = &session.identity.user;
+    let now = unix_millis(SystemTime::now());
+    match (is_diagnostics, session.may_rejoin) {
+        (true, _) => session.services.diagnostics.ask(user, now).await,
+        (false, true) => session.services.joins.ask_uncounted(user, now).await,
+        (false, false) => session.services.joins.ask(user, now).await,
+    }
+}
+
+/// What follows from a seat that was not there before.
+async fn arrived(session: &mut Session, is_diagnostics: bool) {
+    if is_diagnostics {
+        return;
+    }
+    session.may_rejoin = false;
+    session.services.joins.succeeded(&session.identity.user, unix_millis(SystemTime::now())).await;
+    if let (Some(device), Some(seat)) = (&session.device, &session.seat) {
+        session.registered.replace_others(device, &seat.address);
+    }
+}
+
+async fn ask_for_seat(
     session: &mut Session,
-    node: NodeLink,
-    address: Address,
+    node: &NodeLink,
+    address: &Address,
     request: JoinRequest,
 ) -> Result<RoomSnapshot, ErrorBody> {
-    match session.call(&node, address.clone(), Command::Join(Box::new(request))).await {
-        Ok(Reply::Joined(snapshot)) => {
-            if session.seat.is_none() {
-                session.seat = Some(Seat { node, address, possessions: Possessions::default() });
-            }
-            Ok(snapshot)
-        }
+    match session.call(node, address.clone(), Command::Join(Box::new(request))).await {
+        Ok(Reply::Joined(snapshot)) => Ok(snapshot),
         Ok(other) => Err(unexpected(&other)),
         Err(error) => {
             // Without a reply the node may still have given the seat, or do so later.
             if matches!(error.code, ErrorCode::NodeUnavailable | ErrorCode::Internal)
                 && session.seat.is_none()
             {
-                session.abandon(&node, address, LeaveReason::Left).await;
+                session.abandon(node, address.clone(), LeaveReason::Left).await;
             }
             Err(error)
         }
     }
 }
 
-fn joined(
-    session: &Session,
-    node: &NodeLink,
-    channel_id: ChannelId,
-    grant: Grant,
-    limits: RoomLimits,
-    snapshot: RoomSnapshot,
-) -> ServerEvent {
+fn joined(session: &Session, node: &NodeLink, snapshot: RoomSnapshot) -> Result<Answer, ErrorBody> {
+    let seat = session.seated()?;
     let services = &session.services;
     let of_node =
         || node.state().map(|NodeState { media_address, node_id, .. }| media_address.unwrap_or(node_id));
-    let Issued { ice_servers, expires_at } = super::turn::issue(session);
+    let Issued { ice_servers, expires_at } = turn::issue(session);
     let ice_transport_policy = match session.identity.privacy_mode {
         true => IceTransportPolicy::Relay,
         false => services.ice_transport_policy,
     };
-    ServerEvent::Joined {
-        channel_id,
+    Ok(ServerEvent::Joined {
+        channel_id: seat.channel.clone(),
         session_id: session.id,
         sfu_endpoint: services.sfu_endpoint.clone().or_else(of_node).unwrap_or_default(),
         participants: snapshot.participants,
-        permissions: grant.permissions,
-        limits,
+        permissions: seat.grant.permissions,
+        limits: seat.limits,
         rtc_config: RtcConfig { ice_servers, ice_transport_policy },
         turn_credential_expires_at: expires_at,
-        resume_token: None,
+        resume_token: seat.token.as_ref().map(ResumeToken::text),
         room_seq: snapshot.room_seq,
     }
+    .into())
 }

@@ -9,18 +9,18 @@ use railgun_shared::media_rpc::{Command, LeaveReason, Reply};
 use railgun_shared::signal::{ErrorBody, ErrorCode, ServerEvent};
 
 pub(super) async fn leave(session: &mut Session, named: Option<ChannelId>) -> Result<Answer, ErrorBody> {
-    let channel_id = session.seated()?.address.channel.clone();
+    let channel_id = session.seated()?.channel.clone();
     if named.is_some_and(|named| named != channel_id) {
         return Err(ErrorBody::new(ErrorCode::NotFound, "that is not the channel that was joined"));
     }
-    vacate(session).await?;
+    vacate(session, LeaveReason::Left).await?;
     Ok(ServerEvent::Left { channel_id }.into())
 }
 
 /// Gives the seat back. It is gone on our side whatever the node answers.
-pub(super) async fn vacate(session: &mut Session) -> Result<(), ErrorBody> {
-    let Some(Seat { node, address, .. }) = session.seat.take() else { return Ok(()) };
-    let leave = Command::Leave { session: session.id, reason: LeaveReason::Left, attachment: None };
+pub(super) async fn vacate(session: &mut Session, reason: LeaveReason) -> Result<(), ErrorBody> {
+    let Some(Seat { node, address, attachment, .. }) = session.seat.take() else { return Ok(()) };
+    let leave = Command::Leave { session: session.id, reason, attachment: Some(attachment) };
     match session.call(&node, address, leave).await {
         Ok(Reply::Left) => Ok(()),
         Ok(other) => Err(unexpected(&other)),

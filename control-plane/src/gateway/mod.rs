@@ -1,21 +1,28 @@
 //! The signaling's requests, one file for each or for a small family. Every file begins with what
 //! the server checks before it does anything.
 
+pub(crate) mod anonymous;
 mod connect;
+pub(crate) mod diagnostics;
+mod entitlement;
 mod intake;
 mod join;
-
 mod leave;
 mod pause_resume;
 mod produce;
 mod consume;
+mod report;
+mod resume;
 mod room_event;
 mod socket_io;
 mod state_update;
 mod stats;
 mod transport;
 mod turn;
+mod video_slot;
 
+pub(crate) use entitlement::{notice, records_changed};
+pub(crate) use resume::{reclaim, resume};
 pub(crate) use room_event::room_event;
 pub(crate) use socket_io::socket_io;
 
@@ -26,8 +33,8 @@ use railgun_shared::signal::{ClientEvent, ErrorBody, ErrorCode};
 /// Does what was asked and says what to answer.
 pub(crate) async fn handle(session: &mut Session, event: ClientEvent) -> Result<Answer, ErrorBody> {
     match event {
-        ClientEvent::Join { channel_id, rtp_capabilities, network_type: _ } => {
-            join::join(session, channel_id, rtp_capabilities).await
+        ClientEvent::Join { channel_id, rtp_capabilities, network_type } => {
+            join::join(session, channel_id, rtp_capabilities, network_type).await
         }
         ClientEvent::Leave { channel_id } => leave::leave(session, channel_id).await,
         ClientEvent::GetRouterRtpCapabilities => transport::router_rtp_capabilities(session),
@@ -85,12 +92,12 @@ pub(crate) async fn handle(session: &mut Session, event: ClientEvent) -> Result<
             consume::request_key_frame(session, consumer).await
         }
         ClientEvent::StateUpdate(update) => state_update::update(session, update).await,
+        ClientEvent::StatsReport(stats) => report::stats(session, &stats),
         ClientEvent::TurnRefresh => Ok(turn::refresh(session)),
-        ClientEvent::StatsReport(_)
-        | ClientEvent::EntitlementRefresh { .. }
-        | ClientEvent::RequestSlot { .. }
-        | ClientEvent::ReleaseSlot { .. }
-        | ClientEvent::UiEvent { .. } => Err(ErrorBody::new(ErrorCode::InvalidPayload, "no such request")),
+        ClientEvent::EntitlementRefresh { token } => entitlement::refresh(session, &token).await,
+        ClientEvent::RequestSlot { source } => video_slot::request(session, source).await,
+        ClientEvent::ReleaseSlot { source } => video_slot::release(session, source).await,
+        ClientEvent::UiEvent { name } => Ok(report::ui_event(session, name)),
         ClientEvent::Ping { sent_at } => Ok(state_update::ping(sent_at)),
     }
 }

@@ -38,7 +38,8 @@ pub(super) async fn close(session: &mut Session, producer: Owned<ProducerId>) ->
     match session.ask(command).await? {
         Reply::ProducerClosed { producer } => {
             let user_id = session.identity.user.clone();
-            Ok(ServerEvent::ProducerClosed { producer_id: producer, user_id, room: None }.into())
+            Ok(ServerEvent::ProducerClosed { producer_id: producer, user_id, reason: None, room: None }
+                .into())
         }
         other => Err(unexpected(&other)),
     }

@@ -43,9 +43,10 @@ pub(crate) fn room_event(event: RoomEvent, now: SystemTime) -> Option<ServerEven
             producer_id: producer,
             room: Some(RoomStamp { user_id: user, session_id: session, room_seq }),
         },
-        Event::ProducerClosed { producer, user, session } => ServerEvent::ProducerClosed {
+        Event::ProducerClosed { producer, user, session, reason } => ServerEvent::ProducerClosed {
             producer_id: producer,
             user_id: user,
+            reason,
             room: Some(ClosedStamp { session_id: session, room_seq }),
         },
         Event::ConsumerClosed { consumer, reason } => {

@@ -1,18 +1,19 @@
 //! The socket.io server: its bounds, and what becomes of a socket.
 
-use super::connect::{Admitted, admit};
+use super::anonymous::Permit;
+use super::connect::admit;
 use super::intake::{Intake, Requests};
 use crate::control::Services;
-use crate::session::{Outbox, Session};
+use crate::session::{Admitted, Ending, Outbox, Session};
 use railgun_shared::limits;
 use serde_json::Value;
 use socketioxide::extract::{SocketRef, TryData};
 use socketioxide::handler::ConnectHandler;
 use socketioxide::layer::SocketIoLayer;
+use socketioxide::socket::DisconnectReason;
 use socketioxide::{ParserConfig, SocketIo};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::watch;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Packets that wait for a socket to read them; a socket with more is disconnected.
@@ -22,7 +23,7 @@ const PACKETS_QUEUED_MAX: usize = 128;
 struct Waiting {
     admitted: Admitted,
     requests: Requests,
-    end: watch::Sender<bool>,
+    ending: Ending,
 }
 
 /// How it waits on its socket, whose extensions have to be `Clone`.
@@ -47,6 +48,10 @@ pub(crate) fn socket_io(services: Arc<Services>) -> (SocketIoLayer, SocketIo) {
         let admitted = admit(&services, auth.as_ref().ok());
         services.metrics.connected(admitted.as_ref().map(|_| ()).map_err(|message| *message));
         prepare(&socket, admitted?, services.clone());
+        // Who is known does not take the place of a stranger.
+        if let Some(permit) = socket.req_parts().extensions.get::<Permit>() {
+            permit.give_back();
+        }
         Ok::<(), &'static str>(())
     };
     let connected = async move |socket: SocketRef| start(socket, of_sessions).await;
@@ -56,21 +61,19 @@ pub(crate) fn socket_io(services: Arc<Services>) -> (SocketIoLayer, SocketIo) {
 
 /// The handlers have to stand before the client hears that it is connected: it may ask at once.
 fn prepare(socket: &SocketRef, admitted: Admitted, services: Arc<Services>) {
-    let end = watch::Sender::new(false);
-    let (intake, requests) = Intake::new(end.clone(), services);
+    let ending = Ending::new();
+    let (intake, requests) = Intake::new(ending.clone(), services);
     socket.on_fallback(intake);
-    let gone = end.clone();
-    socket.on_disconnect(async move || {
-        gone.send_replace(true);
-    });
-    socket.extensions.insert(Place(Arc::new(Mutex::new(Some(Waiting { admitted, requests, end })))));
+    let gone = ending.clone();
+    socket.on_disconnect(async move |reason: DisconnectReason| gone.say(reason.into()));
+    socket.extensions.insert(Place(Arc::new(Mutex::new(Some(Waiting { admitted, requests, ending })))));
 }
 
 async fn start(socket: SocketRef, services: Arc<Services>) {
     let Some(Place(place)) = socket.extensions.remove::<Place>() else { return };
     let waiting = place.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let Some(Waiting { admitted, requests, end }) = waiting else { return };
-    let Admitted { identity, device, registered } = admitted;
-    let outbox = Outbox::new(socket, end.clone());
-    Session::new(identity, device, services, registered, outbox, end).run(requests).await;
+    let Some(Waiting { mut admitted, requests, ending }) = waiting else { return };
+    let outbox = Outbox::new(socket, ending.clone());
+    let resume = admitted.resume.take();
+    Session::new(admitted, services, outbox, ending).run(resume, requests).await;
 }

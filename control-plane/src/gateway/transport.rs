@@ -24,13 +24,18 @@ pub(super) async fn create(
     direction: TransportDirection,
 ) -> Result<Answer, ErrorBody> {
     match session.ask(Command::CreateTransport { session: session.id, direction }).await? {
-        Reply::TransportCreated { direction, transport, parameters } => Ok(ServerEvent::TransportCreated {
-            direction,
-            transport_id: transport,
-            id: transport,
-            parameters,
+        Reply::TransportCreated { direction, transport, parameters } => {
+            if let Some(call) = session.seat.as_mut().and_then(|seat| seat.call.as_mut()) {
+                call.transport_created();
+            }
+            let event = ServerEvent::TransportCreated {
+                direction,
+                transport_id: transport,
+                id: transport,
+                parameters,
+            };
+            Ok(event.into())
         }
-        .into()),
         other => Err(unexpected(&other)),
     }
 }
@@ -43,6 +48,9 @@ pub(super) async fn connect(
     let command = Command::ConnectTransport { session: session.id, transport: transport.id(), dtls };
     match session.ask(command).await? {
         Reply::TransportConnected { transport } => {
+            if let Some(call) = session.seat.as_mut().and_then(|seat| seat.call.as_mut()) {
+                call.connect_asked();
+            }
             Ok(ServerEvent::TransportConnected { transport_id: transport }.into())
         }
         other => Err(unexpected(&other)),

@@ -3,16 +3,19 @@
 mod dev_token;
 mod operators;
 mod page;
+mod serve;
 
 pub(crate) use dev_token::DevTokens;
 pub(crate) use operators::{Api, AuditLog, Scraped, Tokens, api, health};
 pub use operators::{Scope, entry};
+pub(crate) use serve::serve;
 
+use crate::gateway::anonymous::{Anonymous, bound};
 use crate::media_client::NodeLink;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use socketioxide::layer::SocketIoLayer;
 use std::sync::Arc;
@@ -33,7 +36,11 @@ pub(crate) fn router(
     if let Some(dev_tokens) = dev_tokens {
         router = router.route("/dev/token", post(dev_token::issue).with_state(Arc::new(dev_tokens)));
     }
-    router.layer(DefaultBodyLimit::max(BODY_BYTES_MAX)).layer(socket_io).layer(cors(cors_origins))
+    router
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(socket_io)
+        .layer(from_fn_with_state(Anonymous::new(), bound))
+        .layer(cors(cors_origins))
 }
 
 /// Ready while the control stream to the media node is up.

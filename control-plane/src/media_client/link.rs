@@ -27,6 +27,9 @@ const BACKOFF_FIRST: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(2);
 /// How long a node may take to accept the control stream.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long sessions wait for a node that fell silent. One whose machine refuses the connection has
+/// ended, and is not waited for.
+const SILENCE_MAX: Duration = Duration::from_secs(15);
 
 /// A command for the node, and where its reply goes.
 #[derive(Debug)]
@@ -67,6 +70,7 @@ impl NodeLink {
             pending: HashMap::new(),
             last_request: 0,
             left_behind: Vec::new(),
+            silent: Vec::new(),
             metrics,
         };
         (Self { calls, state }, tokio::spawn(link.run()))
@@ -94,8 +98,10 @@ struct Link {
     rooms: RoomTable,
     pending: HashMap<u64, Pending>,
     last_request: u64,
-    /// Who was in a room when the stream was lost. The node still has them, if it is the same.
+    /// Who was asking for a seat when the stream was lost, and was told that it has none.
     left_behind: Vec<(SessionId, Address)>,
+    /// Who was in a room then. The node still has them, if it is the same.
+    silent: Vec<Route>,
     metrics: LinkMetrics,
 }
 
@@ -103,8 +109,18 @@ struct Pending {
     route: Route,
     ticket: u64,
     address: Address,
-    joins: bool,
+    kind: Kind,
     sent_at: Instant,
+}
+
+/// What a command is to the room table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Join,
+    Resume,
+    /// The session hears no more of its room, whatever the reply.
+    Leave,
+    Other,
 }
 
 struct Stream {
@@ -124,6 +140,7 @@ impl Link {
         let mut backoff = BACKOFF_FIRST;
         let mut last_boot = String::new();
         let mut told = false;
+        let mut silent_since = Instant::now();
         loop {
             let opening = tokio::time::timeout(OPEN_TIMEOUT, open(self.client.clone()));
             let opened = tokio::select! {
@@ -133,15 +150,26 @@ impl Link {
             match opened {
                 Ok(Ok(stream)) => {
                     tracing::info!(node = %stream.node.node_id, "the media node is reached");
-                    if stream.node.boot_id != last_boot {
+                    let is_same = stream.node.boot_id == last_boot;
+                    if !is_same {
                         self.left_behind.clear();
                         last_boot.clone_from(&stream.node.boot_id);
                     }
                     backoff = BACKOFF_FIRST;
                     told = false;
-                    if let Ended::Stopped = self.serve(stream).await {
+                    let ended = self.serve(stream, is_same).await;
+                    silent_since = Instant::now();
+                    if let Ended::Stopped = ended {
                         return;
                     }
+                }
+                Ok(Err(status)) if !self.silent.is_empty() && was_refused(&status) => {
+                    tracing::warn!("the media node has ended");
+                    self.give_up();
+                }
+                _ if !self.silent.is_empty() && silent_since.elapsed() >= SILENCE_MAX => {
+                    tracing::warn!("the media node stays silent");
+                    self.give_up();
                 }
                 failed if told => tracing::debug!(reached = failed.is_ok(), "still no media node"),
                 Ok(Err(status)) => {
@@ -162,10 +190,15 @@ impl Link {
         }
     }
 
-    async fn serve(&mut self, stream: Stream) -> Ended {
+    async fn serve(&mut self, stream: Stream, is_same: bool) -> Ended {
         let Stream { node, out, mut frames } = stream;
         self.state.send_replace(Some(node));
         self.metrics.set_up(true);
+        if is_same {
+            self.silent.drain(..).for_each(|route| route.deliver(Delivery::NodeBack));
+        } else {
+            self.give_up();
+        }
         let ended = loop {
             if !self.empty_seats(&out) {
                 break Ended::Lost;
@@ -220,10 +253,15 @@ impl Link {
     fn enter(&mut self, call: NodeCall) -> ControlFrame {
         self.last_request += 1;
         let frame = encode_command(self.last_request, &call.address, &call.command);
-        let joins = matches!(call.command, Command::Join(_));
+        let kind = match call.command {
+            Command::Join(_) => Kind::Join,
+            Command::Resume(_) => Kind::Resume,
+            Command::Leave { .. } | Command::Detach { .. } => Kind::Leave,
+            _ => Kind::Other,
+        };
         let NodeCall { address, route, ticket, .. } = call;
-        self.pending
-            .insert(self.last_request, Pending { route, ticket, address, joins, sent_at: Instant::now() });
+        let pending = Pending { route, ticket, address, kind, sent_at: Instant::now() };
+        self.pending.insert(self.last_request, pending);
         frame
     }
 
@@ -239,30 +277,42 @@ impl Link {
     fn complete(&mut self, request: u64, reply: Result<Reply, ErrorBody>) {
         // Replies to the leaves of those left behind are nobody's.
         let Some(pending) = self.pending.remove(&request) else { return };
-        let Pending { route, ticket, address, sent_at, .. } = pending;
+        let Pending { route, ticket, address, kind, sent_at } = pending;
         self.metrics.replied(sent_at.elapsed());
         match &reply {
-            Ok(Reply::Joined(_)) => self.rooms.join(&address, route.clone()),
-            Ok(Reply::Left) => self.rooms.leave(&address.channel, route.session),
+            Ok(Reply::Joined(_) | Reply::Resumed(..)) => self.rooms.join(&address, route.clone()),
+            _ if kind == Kind::Leave => self.rooms.leave(&address.channel, &route),
             _ => {}
         }
         route.deliver(Delivery::Reply { ticket, reply });
     }
 
-    /// The stream is gone: whoever waits is refused, whoever was in a room is told.
+    /// The stream is gone: whoever waits is refused. Calls go on without us, so whoever was in a room
+    /// waits to hear whether it is the same node that comes back.
     fn lose(&mut self) {
         for pending in std::mem::take(&mut self.pending).into_values() {
-            let Pending { route, ticket, address, joins, .. } = pending;
-            if joins {
-                self.left_behind.push((route.session, address));
-            }
+            let Pending { route, ticket, address, kind, .. } = pending;
             route.deliver(Delivery::Reply { ticket, reply: Err(unavailable()) });
+            match kind {
+                Kind::Join => self.left_behind.push((route.session, address)),
+                Kind::Resume => self.fall_silent(route),
+                Kind::Leave | Kind::Other => {}
+            }
         }
-        for (address, route) in self.rooms.drain() {
-            self.left_behind.push((route.session, address));
-            route.deliver(Delivery::NodeLost);
+        for route in self.rooms.drain() {
+            self.fall_silent(route);
         }
         self.metrics.set_rooms(0);
+    }
+
+    fn fall_silent(&mut self, route: Route) {
+        route.deliver(Delivery::NodeSilent);
+        self.silent.push(route);
+    }
+
+    /// The rooms are gone.
+    fn give_up(&mut self) {
+        self.silent.drain(..).for_each(|route| route.deliver(Delivery::NodeLost));
     }
 }
 
@@ -278,6 +328,19 @@ async fn open(mut client: MediaNodeClient<Channel>) -> Result<Stream, tonic::Sta
         node_id: node.node_id,
     };
     Ok(Stream { node: state, out, frames })
+}
+
+/// Whether the machine is there and nobody listens any more.
+fn was_refused(status: &tonic::Status) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(status);
+    while let Some(error) = cause {
+        let io = error.downcast_ref::<std::io::Error>();
+        if io.is_some_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// Refuses whatever is asked while there is no node; returns when all handles are gone.

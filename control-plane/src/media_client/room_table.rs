@@ -1,16 +1,25 @@
 //! Which of this replica's sessions are in which room, so that one event of the node reaches them.
 
+use crate::session::{End, Ending};
 use railgun_shared::ids::{ChannelId, SessionId};
 use railgun_shared::media_rpc::{Address, Audience, Event, Reply, RoomEvent};
 use railgun_shared::signal::ErrorBody;
 use std::collections::HashMap;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 /// What the node, or the loss of it, has for one session.
 #[derive(Debug)]
 pub(crate) enum Delivery {
-    Reply { ticket: u64, reply: Result<Reply, ErrorBody> },
+    Reply {
+        ticket: u64,
+        reply: Result<Reply, ErrorBody>,
+    },
     Event(RoomEvent),
+    /// The control stream is gone; the room may well go on. One of the next two follows.
+    NodeSilent,
+    /// There is a new stream to the same run of the node, which has to hear of this session again.
+    NodeBack,
+    /// The room is gone.
     NodeLost,
 }
 
@@ -20,13 +29,18 @@ pub(crate) enum Delivery {
 pub(crate) struct Route {
     pub(crate) session: SessionId,
     pub(crate) to: mpsc::Sender<Delivery>,
-    pub(crate) end: watch::Sender<bool>,
+    pub(crate) ending: Ending,
 }
 
 impl Route {
+    /// Whether it is the way to the same socket.
+    fn is(&self, other: &Self) -> bool {
+        self.to.same_channel(&other.to)
+    }
+
     pub(crate) fn deliver(&self, delivery: Delivery) {
         if let Err(mpsc::error::TrySendError::Full(_)) = self.to.try_send(delivery) {
-            self.end.send_replace(true);
+            self.ending.say(End::Lost);
         }
     }
 }
@@ -54,7 +68,15 @@ impl RoomTable {
         room.routes.insert(route.session, route);
     }
 
-    pub(super) fn leave(&mut self, channel: &ChannelId, session: SessionId) {
+    /// Takes this route out, and not one of a newer socket of the same session.
+    pub(super) fn leave(&mut self, channel: &ChannelId, route: &Route) {
+        let Some(room) = self.rooms.get(channel) else { return };
+        if room.routes.get(&route.session).is_some_and(|present| present.is(route)) {
+            self.remove(channel, route.session);
+        }
+    }
+
+    fn remove(&mut self, channel: &ChannelId, session: SessionId) {
         if let Some(room) = self.rooms.get_mut(channel) {
             room.routes.remove(&session);
             if room.routes.is_empty() {
@@ -70,13 +92,14 @@ impl RoomTable {
         };
         match event.audience {
             Audience::Only(session) => {
-                let kicked = matches!(event.event, Event::Kicked { .. });
+                let is_out =
+                    matches!(event.event, Event::Kicked { .. } | Event::Superseded | Event::Rejoin { .. });
                 let channel = event.channel.clone();
                 if let Some(route) = room.routes.get(&session) {
                     route.deliver(Delivery::Event(event));
                 }
-                if kicked {
-                    self.leave(&channel, session);
+                if is_out {
+                    self.remove(&channel, session);
                 }
             }
             Audience::Everyone | Audience::Except(_) => {
@@ -85,21 +108,17 @@ impl RoomTable {
                 for route in room.routes.values().filter(|route| Some(route.session) != skipped) {
                     route.deliver(Delivery::Event(event.clone()));
                 }
-                if matches!(event.event, Event::RoomClosed) {
+                if matches!(event.event, Event::RoomClosed | Event::Rejoin { .. }) {
                     self.rooms.remove(&event.channel);
                 }
             }
         }
     }
 
-    /// Empties the table: everyone who was in a room, and where.
-    pub(super) fn drain(&mut self) -> Vec<(Address, Route)> {
+    /// Empties the table: everyone who was in a room.
+    pub(super) fn drain(&mut self) -> Vec<Route> {
         let rooms = std::mem::take(&mut self.rooms);
-        let seats = rooms.into_iter().flat_map(|(channel, room)| {
-            let address = Address { channel, epoch: room.epoch };
-            room.routes.into_values().map(move |route| (address.clone(), route))
-        });
-        seats.collect()
+        rooms.into_values().flat_map(|room| room.routes.into_values()).collect()
     }
 }
 
@@ -110,7 +129,7 @@ mod tests {
 
     fn route(bits: u128, depth: usize) -> (Route, mpsc::Receiver<Delivery>) {
         let (to, from) = mpsc::channel(depth);
-        (Route { session: SessionId::from_bits(bits), to, end: watch::Sender::new(false) }, from)
+        (Route { session: SessionId::from_bits(bits), to, ending: Ending::new() }, from)
     }
 
     fn address(epoch: u64) -> Address {
@@ -163,17 +182,42 @@ mod tests {
     }
 
     #[test]
+    fn an_older_socket_of_a_session_takes_nothing_from_the_newer_one() {
+        let mut table = RoomTable::default();
+        let (older, mut at_older) = route(1, 8);
+        let (newer, mut at_newer) = route(1, 8);
+        table.join(&address(1), older.clone());
+        table.spread(event(1, Audience::Only(older.session), Event::Superseded));
+        table.join(&address(1), newer.clone());
+        table.leave(&address(1).channel, &older);
+        table.spread(event(1, Audience::Everyone, left()));
+        assert_eq!((count(&mut at_older), count(&mut at_newer)), (1, 1));
+        table.leave(&address(1).channel, &newer);
+        assert_eq!(table.len(), 0);
+    }
+
+    #[test]
+    fn a_room_that_is_gone_is_forgotten() {
+        let mut table = RoomTable::default();
+        let (one, mut at_one) = route(1, 8);
+        table.join(&address(1), one);
+        let reason = railgun_shared::signal::RejoinReason::WorkerDied;
+        table.spread(event(1, Audience::Everyone, Event::Rejoin { reason }));
+        assert_eq!((count(&mut at_one), table.len()), (1, 0));
+    }
+
+    #[test]
     fn a_session_that_does_not_keep_up_is_ended() {
         let mut table = RoomTable::default();
         let (slow, _at_slow) = route(1, 1);
         let (quick, mut at_quick) = route(2, 8);
-        let ended = slow.end.subscribe();
+        let ending = slow.ending.clone();
         table.join(&address(1), slow);
         table.join(&address(1), quick);
         table.spread(event(1, Audience::Everyone, left()));
-        assert!(!*ended.borrow());
+        assert!(!ending.is_said());
         table.spread(event(1, Audience::Everyone, left()));
-        assert!(*ended.borrow());
+        assert!(ending.is_said());
         assert_eq!(count(&mut at_quick), 2);
     }
 }

@@ -1,21 +1,31 @@
-//! What a user may send, from the token's claims and the time.
+//! What a user may send, from the operators' records, the token's claims and the time.
 
 use crate::auth::Identity;
+use crate::records::EntitlementRecord;
 use railgun_shared::media_rpc::Grant;
 use railgun_shared::plan::{Permissions, Tier};
 use railgun_shared::rtp_parameters::MediaKind;
-use railgun_shared::signal::{ErrorBody, ErrorCode, Source};
+use railgun_shared::signal::{ErrorBody, ErrorCode, GrantReason, Source};
 use std::time::{Duration, SystemTime};
 
-/// The grant the node enforces. A Pro whose time is over is a Free.
-pub fn grant(identity: &Identity, now: SystemTime) -> Grant {
+/// The grant the node enforces. A record counts more than any token; a token that was revoked counts
+/// as Free; a Pro whose time is over is a Free.
+pub(crate) fn grant(
+    identity: &Identity,
+    record: Option<EntitlementRecord>,
+    is_revoked: bool,
+    now: SystemTime,
+) -> Grant {
+    let (tier, until) = match record {
+        Some(record) => (record.tier, record.pro_until),
+        None if is_revoked => (Tier::Free, None),
+        None => (identity.tier, identity.pro_until),
+    };
     // A deadline further off than the clock can tell never comes.
-    let until = identity
-        .pro_until
-        .and_then(|seconds| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds)));
+    let until = until.and_then(|seconds| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds)));
     let relay_only = identity.privacy_mode;
     let over = until.is_some_and(|until| until <= now);
-    match identity.tier {
+    match tier {
         Tier::Pro if !over => {
             Grant { permissions: Permissions::of(Tier::Pro), video_until: until, relay_only }
         }
@@ -23,8 +33,21 @@ pub fn grant(identity: &Identity, now: SystemTime) -> Grant {
     }
 }
 
+/// What somebody whose grant changes is told about it.
+pub(crate) fn reason(before: &Grant, after: &Grant) -> GrantReason {
+    match (before.permissions.video, after.permissions.video) {
+        (false, true) => GrantReason::Upgraded,
+        (true, false) => GrantReason::Revoked,
+        _ => GrantReason::Refreshed,
+    }
+}
+
 /// Whether this source, sent as this kind, is allowed.
-pub fn check_source(permissions: Permissions, kind: MediaKind, source: Source) -> Result<(), ErrorBody> {
+pub(crate) fn check_source(
+    permissions: Permissions,
+    kind: MediaKind,
+    source: Source,
+) -> Result<(), ErrorBody> {
     if kind != source.kind() {
         return Err(ErrorBody::new(ErrorCode::InvalidPayload, "the kind does not fit appData.source"));
     }
@@ -50,18 +73,47 @@ mod tests {
     }
 
     fn user(tier: Tier, pro_until: Option<u64>) -> Identity {
-        Identity { user: UserId::new("u").unwrap(), name: None, tier, pro_until, privacy_mode: false }
+        let user = UserId::new("u").unwrap();
+        Identity { user, name: None, tier, pro_until, region: None, privacy_mode: false, issued_at: 0 }
     }
 
     #[test]
     fn pro_ends_at_its_time() {
-        let identity = user(Tier::Pro, Some(100));
-        assert_eq!(grant(&identity, at(99)).video_until, Some(at(100)));
-        assert!(grant(&identity, at(99)).permissions.video);
-        assert!(!grant(&identity, at(100)).permissions.video);
-        assert!(grant(&user(Tier::Pro, None), at(100)).permissions.video);
-        assert!(grant(&user(Tier::Pro, Some(u64::MAX)), at(100)).permissions.video);
-        assert!(!grant(&user(Tier::Free, Some(200)), at(100)).permissions.video);
+        let may_send = |tier, until, now| grant(&user(tier, until), None, false, at(now)).permissions.video;
+        assert_eq!(grant(&user(Tier::Pro, Some(100)), None, false, at(99)).video_until, Some(at(100)));
+        assert!(may_send(Tier::Pro, Some(100), 99));
+        assert!(!may_send(Tier::Pro, Some(100), 100));
+        assert!(may_send(Tier::Pro, None, 100));
+        assert!(may_send(Tier::Pro, Some(u64::MAX), 100));
+        assert!(!may_send(Tier::Free, Some(200), 100));
+    }
+
+    #[test]
+    fn a_record_overrides_the_token_and_a_revoked_token_is_free() {
+        let record = |tier, pro_until| Some(EntitlementRecord { tier, pro_until });
+        let (pro, free) = (user(Tier::Pro, None), user(Tier::Free, None));
+        let may_send = |who, record, revoked| grant(who, record, revoked, at(10)).permissions.video;
+        assert!(may_send(&free, record(Tier::Pro, None), false));
+        assert!(may_send(&free, record(Tier::Pro, None), true));
+        assert!(!may_send(&pro, record(Tier::Free, None), false));
+        assert!(!may_send(&pro, record(Tier::Pro, Some(10)), false));
+        assert!(!may_send(&pro, None, true));
+        assert!(may_send(&pro, None, false));
+    }
+
+    #[test]
+    fn privacy_mode_goes_into_the_grant() {
+        let hidden = Identity { privacy_mode: true, ..user(Tier::Free, None) };
+        assert!(grant(&hidden, None, false, at(1)).relay_only);
+        assert!(!grant(&user(Tier::Pro, None), None, false, at(1)).relay_only);
+    }
+
+    #[test]
+    fn a_change_is_named_by_what_it_does_to_video() {
+        let of = |tier| grant(&user(tier, None), None, false, at(1));
+        assert_eq!(reason(&of(Tier::Free), &of(Tier::Pro)), GrantReason::Upgraded);
+        assert_eq!(reason(&of(Tier::Pro), &of(Tier::Free)), GrantReason::Revoked);
+        assert_eq!(reason(&of(Tier::Pro), &of(Tier::Pro)), GrantReason::Refreshed);
     }
 
     #[test]

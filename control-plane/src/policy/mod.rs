@@ -1,4 +1,7 @@
 //! Who may do what: pure functions, without a clock and without I/O.
 
 pub(crate) mod admission;
-pub mod entitlement;
+pub(crate) mod entitlement;
+pub(crate) mod event_budget;
+pub(crate) mod join_history;
+pub(crate) mod join_trace;

@@ -1,29 +1,27 @@
 //! A session's task: takes its requests one at a time, and hands on what the node says in the
 //! node's order. Nobody else writes to its socket while it runs.
 
-use super::{Ack, Asked, Outbox, Owned, Possessions, Registered};
+use super::seat::Seat;
+use super::{Ack, Asked, End, Ending, Notice, Outbox, Owned, Registered, ResumeToken};
 use crate::auth::Identity;
+use crate::clock::unix_millis;
 use crate::control::Services;
 use crate::gateway;
-use crate::media_client::{Delivery, NodeCall, NodeLink, Route, unavailable};
+use crate::media_client::{Delivery, Route};
 use crate::metrics::Outcome;
 use crate::policy::entitlement;
 use railgun_shared::ids::{ConsumerId, DeviceId, ProducerId, SessionId, TransportId};
-use railgun_shared::media_rpc::{Address, Command, Event, LeaveReason, Reply};
+use railgun_shared::media_rpc::{Command, Event, Grant};
 use railgun_shared::plan::Permissions;
 use railgun_shared::signal::{ClientEvent, ErrorBody, ErrorCode, RejoinReason, ServerEvent};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until};
 
 /// What the node says and the session has not yet looked at. It only falls behind while the runtime
 /// is overloaded.
 const DELIVERIES_MAX: usize = 1024;
-/// How long a node may take to answer one command.
-const REPLY_TIMEOUT: Duration = Duration::from_secs(8);
-/// The same for the last leave of a socket that is gone.
-const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Everybody whose node was lost comes back within this, spread evenly.
 pub(crate) const REJOIN_SPREAD_MS: u64 = 1500;
 
@@ -35,11 +33,14 @@ pub(crate) struct Incoming {
     pub(crate) arrived_at: Instant,
 }
 
-/// A place in a room.
-pub(crate) struct Seat {
-    pub(crate) node: NodeLink,
-    pub(crate) address: Address,
-    pub(crate) possessions: Possessions,
+/// A socket that may stay.
+pub(crate) struct Admitted {
+    pub(crate) identity: Identity,
+    pub(crate) device: Option<DeviceId>,
+    /// The session it wants to take up. None inside: what it showed is no token.
+    pub(crate) resume: Option<Option<ResumeToken>>,
+    pub(crate) registered: Registered,
+    pub(crate) notices: mpsc::Receiver<Notice>,
 }
 
 pub(crate) struct Session {
@@ -48,60 +49,95 @@ pub(crate) struct Session {
     pub(crate) device: Option<DeviceId>,
     pub(crate) services: Arc<Services>,
     pub(crate) seat: Option<Seat>,
+    /// It was told to join again, so its next join is not counted.
+    pub(crate) may_rejoin: bool,
+    /// It asked for its permissions itself, and the reply tells them.
+    pub(crate) is_refreshing: bool,
+    pub(crate) registered: Registered,
+    pub(super) route: Route,
+    pub(super) deliveries: mpsc::Receiver<Delivery>,
+    pub(super) last_ticket: u64,
     outbox: Outbox,
-    route: Route,
-    deliveries: mpsc::Receiver<Delivery>,
-    ended: watch::Receiver<bool>,
+    notices: mpsc::Receiver<Notice>,
+    records_changed: watch::Receiver<u64>,
+    ended: watch::Receiver<Option<End>>,
     stopping: watch::Receiver<bool>,
-    last_ticket: u64,
-    _registered: Registered,
+    node_is_back: bool,
+}
+
+/// What happens next.
+enum Next {
+    Over(End),
+    Delivery(Delivery),
+    Request(Incoming),
+    Notice(Notice),
+    RecordsChanged,
+    MediaIsDue,
 }
 
 impl Session {
-    /// `end` is set when the socket is gone or has to go.
-    pub(crate) fn new(
-        identity: Identity,
-        device: Option<DeviceId>,
-        services: Arc<Services>,
-        registered: Registered,
-        outbox: Outbox,
-        end: watch::Sender<bool>,
-    ) -> Self {
+    /// `ending` is said when the socket is gone or has to go.
+    pub(crate) fn new(admitted: Admitted, services: Arc<Services>, outbox: Outbox, ending: Ending) -> Self {
+        let Admitted { identity, device, registered, notices, .. } = admitted;
         let id = SessionId::from_bits(rand::random());
         let (to, deliveries) = mpsc::channel(DELIVERIES_MAX);
-        let ended = end.subscribe();
+        let ended = ending.subscribe();
         let stopping = services.registry.stopping();
+        let records_changed = services.records.changes();
         Self {
             id,
             identity,
             device,
             services,
             seat: None,
-            outbox,
-            route: Route { session: id, to, end },
+            may_rejoin: false,
+            is_refreshing: false,
+            registered,
+            route: Route { session: id, to, ending },
             deliveries,
+            last_ticket: 0,
+            outbox,
+            notices,
+            records_changed,
             ended,
             stopping,
-            last_ticket: 0,
-            _registered: registered,
+            node_is_back: false,
         }
     }
 
     /// Until the socket is gone, or does not keep up.
-    pub(crate) async fn run(mut self, mut requests: mpsc::Receiver<Incoming>) {
-        loop {
-            tokio::select! {
-                biased;
-                () = over(&mut self.ended, &mut self.stopping) => break,
-                Some(delivery) = self.deliveries.recv() => self.hand_on(delivery).await,
-                request = requests.recv() => match request {
-                    Some(request) => self.answer(request).await,
-                    None => break,
-                },
+    pub(crate) async fn run(
+        mut self,
+        resume: Option<Option<ResumeToken>>,
+        mut requests: mpsc::Receiver<Incoming>,
+    ) {
+        if let Some(shown) = resume {
+            let resumed = gateway::resume(&mut self, shown).await;
+            self.services.metrics.resumed(Outcome::of(&resumed));
+            match resumed {
+                Ok(resumed) => self.outbox.tell(&resumed).await,
+                Err(error) => self.outbox.refuse_to_resume(error).await,
             }
         }
+        let end = loop {
+            if std::mem::take(&mut self.node_is_back) {
+                gateway::reclaim(&mut self).await;
+            }
+            match self.next(&mut requests).await {
+                Next::Over(end) => break end,
+                Next::Delivery(delivery) => self.hand_on(delivery).await,
+                Next::Request(request) => self.answer(request).await,
+                Next::Notice(notice) => gateway::notice(&mut self, notice).await,
+                Next::RecordsChanged => gateway::records_changed(&mut self).await,
+                Next::MediaIsDue => {
+                    if let Some(call) = self.seat.as_mut().and_then(|seat| seat.call.as_mut()) {
+                        call.settle();
+                    }
+                }
+            }
+        };
         drop(requests);
-        self.say_goodbye().await;
+        self.say_goodbye(end == End::Lost).await;
         // A socket that is told to go does not come back by itself, and one whose server stops
         // should: that one just loses its connection.
         if !*self.stopping.borrow() {
@@ -109,8 +145,33 @@ impl Session {
         }
     }
 
+    async fn next(&mut self, requests: &mut mpsc::Receiver<Incoming>) -> Next {
+        let due = self.seat.as_ref().and_then(|seat| seat.call.as_ref()?.due());
+        let mut end = self.end();
+        tokio::select! {
+            biased;
+            end = over(&mut end) => Next::Over(end),
+            Some(delivery) = self.deliveries.recv() => Next::Delivery(delivery),
+            Some(notice) = self.notices.recv() => Next::Notice(notice),
+            Ok(()) = self.records_changed.changed() => Next::RecordsChanged,
+            () = sleep_until(due.unwrap_or_else(std::time::Instant::now).into()), if due.is_some() => {
+                Next::MediaIsDue
+            }
+            request = requests.recv() => request.map_or(Next::Over(End::Left), Next::Request),
+        }
+    }
+
+    pub(super) fn end(&self) -> (watch::Receiver<Option<End>>, watch::Receiver<bool>) {
+        (self.ended.clone(), self.stopping.clone())
+    }
+
     async fn answer(&mut self, request: Incoming) {
         let Incoming { asked, event, ack, arrived_at } = request;
+        if let Some(seat) = self.seat.as_mut().filter(|seat| seat.is_unconfirmed && !seat.is_silent) {
+            seat.is_unconfirmed = false;
+            // Refused or lost, it is said again by the next command.
+            _ = self.ask(Command::ConfirmResume { session: self.id }).await;
+        }
         let result = match event {
             Ok(event) => gateway::handle(self, event).await,
             Err(error) => Err(error),
@@ -119,9 +180,17 @@ impl Session {
         self.outbox.answer(&asked, &ack, result).await;
     }
 
-    /// What this session may send now.
+    /// What this session may do now.
+    pub(crate) fn grant(&self) -> Grant {
+        let view = self.services.records.view();
+        let user = &self.identity.user;
+        let is_revoked = view.is_revoked(user, self.identity.issued_at);
+        entitlement::grant(&self.identity, view.entitlement(user), is_revoked, SystemTime::now())
+    }
+
+    /// What it may send now.
     pub(crate) fn permissions(&self) -> Permissions {
-        entitlement::grant(&self.identity, SystemTime::now()).permissions
+        self.grant().permissions
     }
 
     /// The seat, or the refusal of everything that needs one.
@@ -141,118 +210,86 @@ impl Session {
         self.seated()?.possessions.own(id)
     }
 
-    /// Asks the room this session sits in.
-    pub(crate) async fn ask(&mut self, command: Command) -> Result<Reply, ErrorBody> {
-        let seat = self.seated()?;
-        let (node, address) = (seat.node.clone(), seat.address.clone());
-        let reply = self.call(&node, address, command).await?;
-        if let Some(seat) = &mut self.seat {
-            seat.possessions.note(&reply);
-        }
-        Ok(reply)
+    /// This socket speaks for that session from now on.
+    pub(crate) fn become_session(&mut self, id: SessionId) {
+        self.id = id;
+        self.route.session = id;
     }
 
-    /// Sends a command and waits for its reply, handing on the room events that come before it.
-    pub(crate) async fn call(
-        &mut self,
-        node: &NodeLink,
-        address: Address,
-        command: Command,
-    ) -> Result<Reply, ErrorBody> {
-        let deadline = Instant::now() + REPLY_TIMEOUT;
-        let ticket = self.send(node, address, command, deadline).await?;
-        loop {
-            let delivery = tokio::select! {
-                delivery = timeout_at(deadline, self.deliveries.recv()) => delivery,
-                () = over(&mut self.ended, &mut self.stopping) => {
-                    return Err(ErrorBody::new(ErrorCode::Internal, "the session ended"));
-                }
-            };
-            match delivery {
-                Ok(Some(Delivery::Reply { ticket: of, reply })) if of == ticket => return reply,
-                Ok(Some(other)) => self.hand_on(other).await,
-                Ok(None) | Err(_) => {
-                    tracing::warn!("a media node did not reply in time");
-                    return Err(unavailable());
-                }
-            }
-        }
+    pub(crate) async fn tell(&self, event: &ServerEvent) {
+        self.outbox.tell(event).await;
     }
 
-    async fn send(
-        &mut self,
-        node: &NodeLink,
-        address: Address,
-        command: Command,
-        deadline: Instant,
-    ) -> Result<u64, ErrorBody> {
-        self.last_ticket += 1;
-        let call = NodeCall { address, command, route: self.route.clone(), ticket: self.last_ticket };
-        timeout_at(deadline, node.call(call)).await.map_err(|_| unavailable())??;
-        Ok(self.last_ticket)
+    /// The seat is gone through no fault of the client's.
+    pub(crate) async fn tell_to_rejoin(&mut self) {
+        self.seat = None;
+        self.may_rejoin = true;
+        let retry_after_ms = rand::random_range(0..=REJOIN_SPREAD_MS);
+        let rejoin = ServerEvent::Rejoin { reason: RejoinReason::NodeLost, retry_after_ms };
+        self.outbox.tell(&rejoin).await;
     }
 
-    /// Leaves a room without waiting to hear of it.
-    pub(crate) async fn abandon(&mut self, node: &NodeLink, address: Address, reason: LeaveReason) {
-        let leave = Command::Leave { session: self.id, reason, attachment: None };
-        let deadline = Instant::now() + GOODBYE_TIMEOUT;
-        if self.send(node, address, leave, deadline).await.is_err() {
-            tracing::warn!("a leave could not be sent");
-        }
-    }
-
-    async fn hand_on(&mut self, delivery: Delivery) {
+    pub(super) async fn hand_on(&mut self, delivery: Delivery) {
         match delivery {
             Delivery::Event(room_event) => {
-                self.note(&room_event.event);
-                if let Some(event) = gateway::room_event(room_event, SystemTime::now()) {
+                self.note(&room_event.event).await;
+                let is_reply = self.is_refreshing && matches!(room_event.event, Event::Permissions { .. });
+                if let Some(event) = gateway::room_event(room_event, SystemTime::now())
+                    && !is_reply
+                {
                     self.outbox.tell(&event).await;
                 }
             }
+            Delivery::NodeSilent => {
+                if let Some(seat) = &mut self.seat {
+                    seat.is_silent = true;
+                }
+            }
+            Delivery::NodeBack => self.node_is_back = true,
             Delivery::NodeLost => {
-                self.seat = None;
-                let retry_after_ms = rand::random_range(0..=REJOIN_SPREAD_MS);
-                let rejoin = ServerEvent::Rejoin { reason: RejoinReason::NodeLost, retry_after_ms };
-                self.outbox.tell(&rejoin).await;
+                if self.seat.is_some() {
+                    self.tell_to_rejoin().await;
+                }
             }
             Delivery::Reply { .. } => tracing::debug!("a reply came after its time"),
         }
     }
 
     /// What a room event takes from this session.
-    fn note(&mut self, event: &Event) {
+    async fn note(&mut self, event: &Event) {
         let Some(seat) = &mut self.seat else { return };
+        seat.note(event);
         match event {
-            Event::ProducerClosed { producer, .. } => seat.possessions.producer_closed(*producer),
-            Event::ConsumerClosed { consumer, .. } => seat.possessions.consumer_closed(*consumer),
-            Event::Kicked { .. } | Event::RoomClosed => self.seat = None,
-            _ => {}
-        }
-    }
-
-    /// Leaves the room, and waits a little for the node to say so.
-    async fn say_goodbye(&mut self) {
-        let Some(Seat { node, address, .. }) = self.seat.take() else { return };
-        self.abandon(&node, address, LeaveReason::Left).await;
-        let ticket = self.last_ticket;
-        let replied = async {
-            while let Some(delivery) = self.deliveries.recv().await {
-                if matches!(delivery, Delivery::Reply { ticket: of, .. } if of == ticket) {
-                    return;
+            Event::Kicked { banned_for, .. } => {
+                self.seat = None;
+                if let Some(duration) = banned_for {
+                    let now = SystemTime::now();
+                    let until = unix_millis(now + *duration);
+                    self.services.joins.bar(&self.identity.user, until, unix_millis(now)).await;
                 }
             }
-        };
-        if tokio::time::timeout(GOODBYE_TIMEOUT, replied).await.is_err() {
-            tracing::warn!("a node did not confirm a leave in time");
+            Event::RoomClosed => self.seat = None,
+            Event::Rejoin { .. } => {
+                self.seat = None;
+                self.may_rejoin = true;
+            }
+            Event::Superseded => {
+                self.seat = None;
+                self.route.ending.say(End::Superseded);
+            }
+            _ => {}
         }
     }
 }
 
-/// Returns when the session has to end. An error means that nobody is left who could say so, which
-/// is the end as well.
-async fn over(ended: &mut watch::Receiver<bool>, stopping: &mut watch::Receiver<bool>) {
+/// Returns when the session has to end, and why. An error means that nobody is left who could say
+/// so, which is the end as well. A replica that stops gives its sessions to another.
+pub(super) async fn over(
+    (ended, stopping): &mut (watch::Receiver<Option<End>>, watch::Receiver<bool>),
+) -> End {
     tokio::select! {
-        _ = ended.wait_for(|ended| *ended) => {}
-        _ = stopping.wait_for(|stopping| *stopping) => {}
+        biased;
+        ended = ended.wait_for(Option::is_some) => ended.ok().and_then(|end| *end).unwrap_or(End::Left),
+        _ = stopping.wait_for(|stopping| *stopping) => End::Lost,
     }
 }

@@ -1,11 +1,18 @@
 //! One socket is one session: whose it is, where it sits, and what it owns there.
 
 mod actor;
+mod calls;
+mod end;
 mod outbox;
 mod ownership;
 mod registry;
+mod resume_token;
+mod seat;
 
-pub(crate) use actor::{Incoming, REJOIN_SPREAD_MS, Seat, Session};
+pub(crate) use actor::{Admitted, Incoming, REJOIN_SPREAD_MS, Session};
+pub(crate) use end::{End, Ending};
 pub(crate) use outbox::{Ack, Answer, Asked, Outbox};
 pub(crate) use ownership::{Owned, Possessions};
-pub(crate) use registry::{Registered, Registry};
+pub(crate) use registry::{Notice, Registered, Registry};
+pub(crate) use resume_token::ResumeToken;
+pub(crate) use seat::Seat;

@@ -1,5 +1,6 @@
 //! The only place that writes to a session's socket: replies, acks and room events in one order.
 
+use super::end::{End, Ending};
 use axum::body::Bytes;
 use railgun_shared::signal::{ErrorBody, ServerEvent};
 use serde_json::{Map, Value};
@@ -10,7 +11,6 @@ use socketioxide::socket::Socket;
 use socketioxide::{SendError, SocketError};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
 
 /// A socket that does not read is given up by its heartbeat after this at the latest.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(15);
@@ -60,18 +60,26 @@ impl Ack {
 
 pub(crate) struct Outbox {
     socket: SocketRef,
-    end: watch::Sender<bool>,
+    ending: Ending,
 }
 
 impl Outbox {
-    /// `end` is set when the socket cannot take any more.
-    pub(crate) fn new(socket: SocketRef, end: watch::Sender<bool>) -> Self {
-        Self { socket, end }
+    /// `ending` is said when the socket cannot take any more.
+    pub(crate) fn new(socket: SocketRef, ending: Ending) -> Self {
+        Self { socket, ending }
     }
 
     /// A room event.
     pub(crate) async fn tell(&self, event: &ServerEvent) {
         let payload = fields(event);
+        self.put(|| self.socket.emit(event.name(), &payload)).await;
+    }
+
+    /// That the session which the socket wanted to take up could not be.
+    pub(super) async fn refuse_to_resume(&self, error: ErrorBody) {
+        let event = ServerEvent::Error(error);
+        let mut payload = fields(&event);
+        payload.insert("event".into(), "resume".into());
         self.put(|| self.socket.emit(event.name(), &payload)).await;
     }
 
@@ -93,7 +101,7 @@ impl Outbox {
         payload.insert("ok".into(), ok.into());
         for sent in [emitted, ack.send(&payload)] {
             if !is_done(&sent) {
-                self.end.send_replace(true);
+                self.ending.say(End::Lost);
             }
         }
     }
@@ -113,7 +121,7 @@ impl Outbox {
     /// Sends, and gives a full socket a moment to be read. One that stays full has to go: whoever
     /// misses a packet no longer knows the room.
     async fn put(&self, send: impl Fn() -> Result<(), SendError>) {
-        if *self.end.borrow() {
+        if self.ending.is_said() {
             return;
         }
         for _ in 0..FULL_RETRIES {
@@ -123,7 +131,7 @@ impl Outbox {
             tokio::time::sleep(FULL_RETRY).await;
         }
         tracing::info!("a socket that does not keep up is disconnected");
-        self.end.send_replace(true);
+        self.ending.say(End::Lost);
     }
 }
 

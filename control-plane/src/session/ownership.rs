@@ -2,7 +2,7 @@
 //! [`Owned`] one, and only [`Possessions::own`] makes those.
 
 use railgun_shared::ids::{ConsumerId, ProducerId, TransportId};
-use railgun_shared::media_rpc::Reply;
+use railgun_shared::media_rpc::{OwnState, Reply};
 use railgun_shared::signal::{ErrorBody, ErrorCode};
 use railgun_shared::transport_parameters::TransportDirection;
 use std::collections::HashSet;
@@ -55,6 +55,17 @@ impl Ownable for ConsumerId {
 }
 
 impl Possessions {
+    /// What a node says a session has.
+    pub(crate) fn of(own: &OwnState) -> Self {
+        let transport = |of| own.transports.iter().find(|(direction, _)| *direction == of).map(|(_, id)| *id);
+        Self {
+            send: transport(TransportDirection::Send),
+            recv: transport(TransportDirection::Recv),
+            producers: own.producers.iter().map(|producer| producer.producer_id).collect(),
+            consumers: own.consumers.iter().map(|consumer| consumer.consumer_id).collect(),
+        }
+    }
+
     /// The same refusal for what never was, what was closed, and what is somebody else's.
     pub(crate) fn own<T: Ownable>(&self, id: T) -> Result<Owned<T>, ErrorBody> {
         if id.is_in(self) {

@@ -40,6 +40,9 @@ pub struct CoturnOptions {
     /// [default: /etc/letsencrypt/live/REALM/privkey.pem]
     #[arg(long)]
     pub key: Option<PathBuf>,
+    /// Where coturn writes its log, or stdout.
+    #[arg(long, default_value = "/var/log/coturn/turnserver.log")]
+    pub log_file: PathBuf,
     /// First of the UDP ports that relays speak to media nodes from.
     #[arg(long, default_value_t = 50_000)]
     pub min_port: u16,
@@ -117,7 +120,12 @@ fn production(options: &CoturnOptions, secrets: Option<&Secrets>) -> anyhow::Res
     for node in &options.nodes {
         ensure!(is_public_peer(*node), "--nodes {node}: no media node can have this address");
     }
+    let log_file = match options.log_file.to_str() {
+        Some("stdout") => "stdout".to_owned(),
+        _ => plain_path("--log-file", options.log_file.clone())?,
+    };
     let fill = [
+        ("LOG_FILE", log_file),
         ("LISTENING_IPS", listening(&options.listen_ip)?),
         ("EXTERNAL_IPS", lines("external-ip", &options.external_ip)),
         ("SECRETS", lines("static-auth-secret", secrets.iter())),
@@ -311,7 +319,7 @@ mod tests {
 
     #[test]
     fn bad_input_is_refused_with_the_flag_that_brought_it() {
-        let cases: [(&[&str], &str); 20] = [
+        let cases: [(&[&str], &str); 21] = [
             (&[REALM], "--nodes is missing"),
             (&[NODES], "--realm is missing"),
             (&["--nodes=everywhere", REALM], "everywhere"),
@@ -327,6 +335,7 @@ mod tests {
             (&["--nodes=203.0.113.5", "--realm=turn example"], "--realm turn example"),
             (&["--nodes=203.0.113.5", "--realm=a\nno-auth"], "--realm"),
             (&[NODES, REALM, "--cert=/a b.pem"], "--cert"),
+            (&[NODES, REALM, "--log-file=log"], "--log-file log"),
             (&[NODES, REALM, "--key=key.pem"], "--key key.pem"),
             (&[NODES, REALM, "--min-port=45000"], "media nodes'"),
             (&[NODES, REALM, "--min-port=60000"], "--min-port 60000"),

@@ -17,6 +17,8 @@ pub enum Packet {
     Ack(u64, Value),
     ConnectError(String),
     Connected,
+    /// The server told the socket to go; the connection is still there.
+    Dismissed,
     Closed,
 }
 
@@ -48,6 +50,34 @@ impl Client {
         self.socket.send(Message::binary(bytes)).await.unwrap();
     }
 
+    /// As somebody who closes the tab.
+    pub async fn close(mut self) {
+        self.socket.send(Message::Close(None)).await.unwrap();
+    }
+
+    /// As `socket.disconnect()`; the connection stays.
+    pub async fn disconnect(&mut self) {
+        self.send_raw("41".into()).await;
+    }
+
+    /// As a machine that loses its network and comes back: the connection is reset.
+    pub fn reset(self) {
+        if let MaybeTlsStream::Plain(stream) = self.socket.get_ref() {
+            stream.set_zero_linger().unwrap();
+        }
+    }
+
+    /// Whether it is told to go, or closed, before anything is asked of it.
+    pub async fn is_gone(&mut self) -> bool {
+        loop {
+            match self.next().await {
+                Packet::Closed | Packet::Dismissed => return true,
+                Packet::Ack(..) => return false,
+                _ => {}
+            }
+        }
+    }
+
     /// Without a callback.
     pub async fn emit(&mut self, event: &str, payload: Value) {
         self.send_raw(format!("42{}", json!([event, payload]))).await;
@@ -60,13 +90,20 @@ impl Client {
         self.last_ack
     }
 
+    /// The same, unless the socket is gone.
+    pub async fn try_request(&mut self, event: &str, payload: Value) -> Result<(), ()> {
+        self.last_ack += 1;
+        let text = format!("42{}{}", self.last_ack, json!([event, payload]));
+        self.socket.send(Message::text(text)).await.map_err(|_| ())
+    }
+
     /// Requests, and waits for the ack; what comes before it stays to be read.
     pub async fn ask(&mut self, event: &str, payload: Value) -> Value {
         let id = self.request(event, payload).await;
         loop {
             match self.read().await {
                 Packet::Ack(of, payload) if of == id => return payload,
-                Packet::Closed => panic!("closed instead of an ack of {event}"),
+                Packet::Closed | Packet::Dismissed => panic!("gone instead of an ack of {event}"),
                 other => self.skipped.push_back(other),
             }
         }
@@ -77,7 +114,7 @@ impl Client {
         loop {
             match self.next().await {
                 Packet::Event(of, payload) if of == name => return payload,
-                Packet::Closed => panic!("closed instead of {name}"),
+                Packet::Closed | Packet::Dismissed => panic!("gone instead of {name}"),
                 _ => {}
             }
         }
@@ -88,6 +125,11 @@ impl Client {
             Some(packet) => packet,
             None => self.read().await,
         }
+    }
+
+    /// What came while something else was waited for.
+    pub fn already_there(&mut self) -> Option<Packet> {
+        self.skipped.pop_front()
     }
 
     async fn read(&mut self) -> Packet {
@@ -103,7 +145,9 @@ impl Client {
             };
             if text == "2" {
                 self.send_raw("3".into()).await;
-            } else if text.starts_with("41") || text == "1" {
+            } else if text.starts_with("41") {
+                return Packet::Dismissed;
+            } else if text == "1" {
                 return Packet::Closed;
             } else if text.starts_with("40") {
                 return Packet::Connected;

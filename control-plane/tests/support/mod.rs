@@ -7,7 +7,7 @@ pub mod node;
 use client::Client;
 use node::FakeNode;
 use prometheus_client::registry::Registry;
-use railgun_control::{Config, Control};
+use railgun_control::{Config, Control, JoinLimits};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -23,11 +23,26 @@ pub struct Harness {
 }
 
 impl Harness {
+    /// Users may join as often as they like.
     pub async fn start() -> Self {
-        let node = FakeNode::start().await;
+        Self::start_with(|config| config.joins = JoinLimits { per_minute: 10_000, cooldown: 0 }).await
+    }
+
+    pub async fn start_with(configure: impl FnOnce(&mut Config)) -> Self {
+        Self::start_at(FakeNode::start().await, configure).await
+    }
+
+    /// Another replica with the same node.
+    pub async fn start_beside(other: &Self) -> Self {
+        let joins = JoinLimits { per_minute: 10_000, cooldown: 0 };
+        Self::start_at(other.node.clone(), |config| config.joins = joins).await
+    }
+
+    async fn start_at(node: FakeNode, configure: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::standalone();
         config.listen = "127.0.0.1:0".parse().unwrap();
         config.operators.listen = Some(config.listen);
+        configure(&mut config);
         let channel = Endpoint::from_shared(format!("http://{}", node.address)).unwrap().connect_lazy();
         let control = Control::start(config, channel, true, Registry::default()).await.unwrap();
         let (address, operators) = (control.local_addr(), control.operators_addr().unwrap());
@@ -59,6 +74,13 @@ impl Harness {
     pub async fn client(&self, user: &str, tier: &str) -> Client {
         let token = self.token(user, tier).await;
         Client::connect(self.address, json!({"token": token})).await.unwrap()
+    }
+
+    /// A client that says what else is in its `auth`.
+    pub async fn client_with(&self, user: &str, more: Value) -> Client {
+        let mut auth = more;
+        auth["token"] = self.token(user, "pro").await.into();
+        Client::connect(self.address, auth).await.unwrap()
     }
 
     pub async fn stop(mut self) {

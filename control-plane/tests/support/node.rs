@@ -1,18 +1,22 @@
 //! A media node without media: it takes every command, remembers it, and answers that it is done.
 
 use futures::{Stream, StreamExt};
-use railgun_shared::ids::{ConsumerId, ProducerId, SessionId, TransportId, UserId};
+use railgun_shared::ids::{ChannelId, ConsumerId, DeviceId, ProducerId, SessionId, TransportId, UserId};
 use railgun_shared::media_rpc::wire::proto::media_node_server::{MediaNode, MediaNodeServer};
 use railgun_shared::media_rpc::wire::proto::{ControlFrame, DescribeRequest, NodeDescription, NodeFrame};
 use railgun_shared::media_rpc::wire::{decode_command, encode_event, encode_reply};
 use railgun_shared::media_rpc::{
-    Address, Audience, Command, ConsumerDescription, Event, Reply, RoomEvent, RoomSnapshot, Slot, SlotState,
+    Address, Audience, Command, ConsumerDescription, Event, JoinRequest, OwnState, Reply, ResumeRequest,
+    RoomEvent, RoomSnapshot, Slot, SlotState, TokenDigest,
 };
 use railgun_shared::rtp_parameters::{MediaKind, RtpParameters, StreamType};
-use railgun_shared::signal::{ErrorBody, ErrorCode, Source, StateUpdate};
+use railgun_shared::signal::{
+    AppData, ConsumerInfo, ErrorBody, ErrorCode, ProducerInfo, Source, StateUpdate, VideoSource,
+};
 use railgun_shared::transport_parameters::{
     DtlsParameters, DtlsRole, IceCandidate, IceParameters, TransportParameters,
 };
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -32,14 +36,28 @@ pub struct FakeNode {
 
 #[derive(Default)]
 struct State {
-    seen: Mutex<Vec<Command>>,
+    seen: Mutex<Vec<(Address, Command)>>,
     down: AtomicBool,
     lose: Notify,
     counter: AtomicU64,
+    boot: AtomicU64,
+    /// Who could be taken up again.
+    sessions: Mutex<HashMap<SessionId, Held>>,
     held: AtomicBool,
     release: Notify,
     /// The control stream that was opened last.
     out: Mutex<Option<mpsc::Sender<Result<NodeFrame, Status>>>>,
+}
+
+struct Held {
+    channel: ChannelId,
+    user: UserId,
+    device: Option<DeviceId>,
+    token: TokenDigest,
+    next: Option<TokenDigest>,
+    attachment: u32,
+    is_attached: bool,
+    own: OwnState,
 }
 
 impl FakeNode {
@@ -63,7 +81,17 @@ impl FakeNode {
 
     /// Every command so far.
     pub fn seen(&self) -> Vec<Command> {
-        self.state.seen.lock().unwrap().clone()
+        self.state.seen.lock().unwrap().iter().map(|(_, command)| command.clone()).collect()
+    }
+
+    /// Who asked for a seat, and where.
+    pub fn joins(&self) -> Vec<(Address, JoinRequest)> {
+        let seen = self.state.seen.lock().unwrap();
+        let joins = seen.iter().filter_map(|(address, command)| match command {
+            Command::Join(request) => Some((address.clone(), (**request).clone())),
+            _ => None,
+        });
+        joins.collect()
     }
 
     /// Answers nothing more until `release`.
@@ -89,6 +117,29 @@ impl FakeNode {
         self.state.lose.notify_waiters();
     }
 
+    /// Loses its streams and everything else, as a node that starts anew.
+    pub fn restart(&self) {
+        self.state.sessions.lock().unwrap().clear();
+        self.state.boot.fetch_add(1, Ordering::SeqCst);
+        self.lose(false);
+    }
+
+    /// Every resume window closes.
+    pub fn forget_sessions(&self) {
+        self.state.sessions.lock().unwrap().clear();
+    }
+
+    /// Waits until a command like this has come.
+    pub async fn until_seen(&self, wanted: impl Fn(&Command) -> bool) {
+        for _ in 0..1500 {
+            if self.seen().iter().any(&wanted) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("the node never saw it: {:?}", self.seen());
+    }
+
     pub fn recover(&self) {
         self.state.down.store(false, Ordering::SeqCst);
     }
@@ -97,12 +148,32 @@ impl FakeNode {
         u128::from(self.state.counter.fetch_add(1, Ordering::SeqCst)) + 1
     }
 
-    fn reply(&self, command: &Command) -> Result<Reply, ErrorBody> {
+    fn reply(&self, address: &Address, command: &Command) -> Result<Reply, ErrorBody> {
         Ok(match command {
-            Command::Join(_) => {
+            Command::Join(request) => {
+                if let Some(token) = request.resume {
+                    let held = Held {
+                        channel: address.channel.clone(),
+                        user: request.user.clone(),
+                        device: request.device.clone(),
+                        token,
+                        next: None,
+                        attachment: 1,
+                        is_attached: true,
+                        own: OwnState::default(),
+                    };
+                    self.state.sessions.lock().unwrap().entry(request.session).or_insert(held);
+                }
                 Reply::Joined(RoomSnapshot { room_seq: 7, participants: Vec::new(), attachment: 1 })
             }
-            Command::Leave { .. } => Reply::Left,
+            Command::Leave { session, attachment, .. } => {
+                let mut sessions = self.state.sessions.lock().unwrap();
+                let present = sessions.get(session).map(|held| held.attachment);
+                if attachment.is_none() || *attachment == present {
+                    sessions.remove(session);
+                }
+                Reply::Left
+            }
             Command::CreateTransport { direction, .. } => Reply::TransportCreated {
                 direction: *direction,
                 transport: TransportId::from_bits(self.bits()),
@@ -150,10 +221,7 @@ impl FakeNode {
                 deafened: Some(update.deafened.unwrap_or_default()),
                 speaking: Some(update.speaking.unwrap_or_default()),
             }),
-            Command::Resume(_) => {
-                let room = RoomSnapshot { room_seq: 8, participants: Vec::new(), attachment: 2 };
-                Reply::Resumed(room, Box::default())
-            }
+            Command::Resume(request) => return self.resume(address, request),
             Command::Inspect => {
                 Reply::Inspected(RoomSnapshot { room_seq: 8, participants: Vec::new(), attachment: 0 })
             }
@@ -170,11 +238,83 @@ impl FakeNode {
         })
     }
 
+    fn resume(&self, address: &Address, request: &ResumeRequest) -> Result<Reply, ErrorBody> {
+        let mut sessions = self.state.sessions.lock().unwrap();
+        let held = sessions.get_mut(&request.session).filter(|held| {
+            held.channel == address.channel
+                && held.user == request.user
+                && held.device == request.device
+                && (held.token == request.token || held.next == Some(request.token))
+        });
+        let Some(held) = held else {
+            return Err(ErrorBody::new(ErrorCode::ResumeFailed, "there is no such session"));
+        };
+        held.token = request.token;
+        held.next = Some(request.next_token);
+        held.attachment += 1;
+        held.is_attached = true;
+        let room = RoomSnapshot { room_seq: 8, participants: Vec::new(), attachment: held.attachment };
+        Ok(Reply::Resumed(room, Box::new(held.own.clone())))
+    }
+
+    /// What every command but a resume does to its session: it confirms the token given last.
+    fn note(&self, command: &Command, reply: &Result<Reply, ErrorBody>) {
+        let mut sessions = self.state.sessions.lock().unwrap();
+        let Some(held) = command.session().and_then(|session| sessions.get_mut(&session)) else { return };
+        if let Command::Resume(_) = command {
+            return;
+        }
+        if let Command::Detach { attachment, .. } = command {
+            held.is_attached &= *attachment != held.attachment;
+        } else if let Some(next) = held.next.take() {
+            held.token = next;
+        }
+        match reply {
+            Ok(Reply::TransportCreated { direction, transport, .. }) => {
+                held.own.transports.push((*direction, *transport));
+            }
+            Ok(Reply::Produced { producer, kind, source }) => held.own.producers.push(ProducerInfo {
+                producer_id: *producer,
+                kind: *kind,
+                app_data: AppData { source: *source },
+                paused: false,
+            }),
+            Ok(Reply::Consumed(consumer)) => held.own.consumers.push(ConsumerInfo {
+                consumer_id: consumer.consumer,
+                producer_id: consumer.producer,
+                kind: consumer.kind,
+                paused: true,
+                producer_paused: false,
+            }),
+            Ok(Reply::Slot(slot)) => held.own.slots.push((VideoSource::Camera, *slot)),
+            _ => {}
+        }
+    }
+
+    /// A session that is taken up while another socket has it is taken from that one first.
+    fn superseded(&self, address: &Address, command: &Command) -> Option<NodeFrame> {
+        let Command::Resume(request) = command else { return None };
+        let sessions = self.state.sessions.lock().unwrap();
+        sessions.get(&request.session).filter(|held| held.is_attached)?;
+        Some(encode_event(RoomEvent {
+            channel: address.channel.clone(),
+            epoch: address.epoch,
+            room_seq: 7,
+            audience: Audience::Only(request.session),
+            event: Event::Superseded,
+        }))
+    }
+
     /// The frames a command leads to. Creating a transport comes with an event on either side of its
     /// reply, so that a test sees whether one overtakes the other.
     fn frames(&self, request: u64, address: &Address, command: &Command) -> Vec<NodeFrame> {
-        let reply = encode_reply(request, self.reply(command));
+        let superseded = self.superseded(address, command);
+        let reply = self.reply(address, command);
+        self.note(command, &reply);
+        let is_taken = reply.is_ok();
+        let reply = encode_reply(request, reply);
         match command {
+            Command::Resume(_) if is_taken => superseded.into_iter().chain([reply]).collect(),
             Command::CreateTransport { .. } => vec![event(address, 1), reply, event(address, 2)],
             Command::CloseProducer { .. } => vec![reply, event(address, 3)],
             _ => vec![reply],
@@ -188,7 +328,7 @@ impl FakeNode {
     ) {
         while let Some(Ok(frame)) = commands.next().await {
             let (request, address, command) = decode_command(frame).unwrap();
-            self.state.seen.lock().unwrap().push(command.clone());
+            self.state.seen.lock().unwrap().push((address.clone(), command.clone()));
             loop {
                 // Before the look at `held`, or a release in between would go unnoticed.
                 let released = self.state.release.notified();
@@ -221,6 +361,9 @@ impl MediaNode for FakeNode {
                 () = node.serve(request.into_inner(), out) => {}
                 () = state.lose.notified() => {}
             }
+            for held in state.sessions.lock().unwrap().values_mut() {
+                held.is_attached = false;
+            }
         });
         Ok(Response::new(Box::pin(ReceiverStream::new(frames))))
     }
@@ -231,7 +374,7 @@ impl MediaNode for FakeNode {
         }
         Ok(Response::new(NodeDescription {
             node_id: "fake".into(),
-            boot_id: "0".repeat(32),
+            boot_id: format!("{:032x}", self.state.boot.load(Ordering::SeqCst)),
             version: "0".into(),
             media_addresses: vec!["127.0.0.1:40000".into()],
             rooms: 0,

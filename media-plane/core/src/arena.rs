@@ -30,6 +30,9 @@ macro_rules! keys {
 
 keys!(RoomKey, TransportKey, ProducerKey, ConsumerKey);
 
+/// Places that are kept however few are in use.
+pub(crate) const SPARE_MIN: usize = 128;
+
 #[derive(Debug)]
 pub(crate) struct Arena<K, T> {
     slab: Slab<T>,
@@ -60,7 +63,12 @@ impl<K: Key, T> Arena<K, T> {
     }
 
     pub(crate) fn remove(&mut self, key: K) -> Option<T> {
-        self.slab.try_remove(key.index())
+        let removed = self.slab.try_remove(key.index());
+        // What a flood of joins took is given back, as far as newer entries are gone.
+        if self.slab.capacity() > SPARE_MIN && self.slab.len() < self.slab.capacity() / 4 {
+            self.slab.shrink_to_fit();
+        }
+        removed
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (K, &T)> {

@@ -1,6 +1,6 @@
 //! The engine: what goes in, what comes out, and who is asked in which order.
 
-use crate::arena::{Arena, ConsumerKey, ProducerKey, RoomKey, TransportKey};
+use crate::arena::{Arena, ConsumerKey, ProducerKey, RoomKey, SPARE_MIN, TransportKey};
 use crate::packet_path::ingest::Opened;
 use crate::room::Room;
 use crate::room::consumer::Consumer;
@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Bytes that may wait for the driver to send them: a full receive burst to a full room.
-const SEND_BATCH_BYTES: usize = 8 << 20;
+const SEND_BATCH_BYTES: usize = if cfg!(feature = "fuzzing") { 256 << 10 } else { 8 << 20 };
 /// Between two looks at one transport.
 const TIMER_MIN: Duration = Duration::from_millis(1);
 /// Seconds from the NTP epoch, 1900, to the Unix epoch (RFC 868).
@@ -44,7 +44,11 @@ pub struct EngineConfig {
     pub relays: Arc<Relays>,
     /// Source of every id, ICE credential, SSRC and sequence start. Secret and new for each engine.
     pub seed: [u8; 32],
-    /// The same moment on both clocks: wall time serves sender reports and deadlines alone.
+    /// DTLS handshakes in progress at once.
+    pub handshakes_max: usize,
+    /// What a producer may send of its owner's ceiling, in percent.
+    pub bitrate_headroom_percent: u32,
+    /// The same moment on both clocks: wall time serves sender reports alone.
     pub started: (Instant, SystemTime),
 }
 
@@ -94,6 +98,10 @@ pub struct Counters {
     /// Those of them that came for a session in privacy mode, past the relays.
     pub unrelayed_checks: u64,
     pub key_frame_requests: u64,
+    /// DTLS from clients that would have begun a handshake too many.
+    pub refused_handshakes: u64,
+    /// Packets of producers that sent more than they may.
+    pub policed_packets: u64,
     pub handshakes_done: u64,
     pub handshakes_failed: u64,
 }
@@ -115,8 +123,12 @@ pub struct Engine {
     pub(crate) sends: SendBatch,
     pub(crate) notices: VecDeque<Notice>,
     pub(crate) counters: Counters,
+    /// DTLS handshakes in progress.
+    pub(crate) handshakes: usize,
     /// When a transport wants a look; entries that its `wake` does not confirm are stale.
     timers: BinaryHeap<Reverse<(Instant, TransportKey)>>,
+    /// The same of rooms.
+    room_timers: BinaryHeap<Reverse<(Instant, RoomKey)>>,
 }
 
 impl Engine {
@@ -135,7 +147,9 @@ impl Engine {
             sends: SendBatch::with_capacity(SEND_BATCH_BYTES),
             notices: VecDeque::new(),
             counters: Counters::default(),
+            handshakes: 0,
             timers: BinaryHeap::new(),
+            room_timers: BinaryHeap::new(),
         }
     }
 
@@ -156,20 +170,29 @@ impl Engine {
         self.rooms.len()
     }
 
+    /// Transports that exist, and DTLS handshakes that are in progress.
+    pub fn transport_counts(&self) -> (usize, usize) {
+        (self.transports.len(), self.handshakes)
+    }
+
     pub fn session_count(&self) -> usize {
         self.rooms.iter().map(|(_, room)| room.sessions.len()).sum()
     }
 
     /// When [`Self::handle_timeout`] is due.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.peek().map(|Reverse((at, _))| *at)
+        let transport = self.timers.peek().map(|Reverse((at, _))| *at);
+        let room = self.room_timers.peek().map(|Reverse((at, _))| *at);
+        transport.into_iter().chain(room).min()
     }
 
-    /// Does what is due: retransmissions of handshakes, consent, reports, key-frame requests.
+    /// Does what is due: retransmissions of handshakes, consent, reports, key-frame requests; and in
+    /// rooms the ends of grants, slots, levels.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.handle_room_timeouts(now);
         while let Some(Reverse((at, key))) = self.timers.peek().copied() {
             if at > now {
-                return;
+                break;
             }
             self.timers.pop();
             let Some(transport) = self.transports.get_mut(key) else { continue };
@@ -179,6 +202,59 @@ impl Engine {
             transport.wake = None;
             self.on_transport_due(key, now);
             self.schedule_from(key, Some(now + TIMER_MIN));
+        }
+        self.give_back();
+    }
+
+    /// Tables that a flood of joins made large, and that are nearly empty again.
+    fn give_back(&mut self) {
+        let is_spare = |len: usize, capacity: usize| capacity > 2 * SPARE_MIN && len < capacity / 8;
+        if is_spare(self.by_channel.len(), self.by_channel.capacity()) {
+            self.by_channel.shrink_to(SPARE_MIN);
+        }
+        if is_spare(self.by_ufrag.len(), self.by_ufrag.capacity()) {
+            self.by_ufrag.shrink_to(SPARE_MIN);
+        }
+        if is_spare(self.by_address.len(), self.by_address.capacity()) {
+            self.by_address.shrink_to(SPARE_MIN);
+        }
+        // Of transports that are gone, or that were looked at in between.
+        if self.timers.len() > SPARE_MIN + 4 * self.transports.len() {
+            let transports = &self.transports;
+            self.timers.retain(|Reverse((at, key))| {
+                transports.get(*key).is_some_and(|transport| transport.wake == Some(*at))
+            });
+        }
+        if is_spare(self.timers.len(), self.timers.capacity()) {
+            self.timers.shrink_to(SPARE_MIN);
+        }
+    }
+
+    fn handle_room_timeouts(&mut self, now: Instant) {
+        while let Some(Reverse((at, key))) = self.room_timers.peek().copied() {
+            if at > now {
+                return;
+            }
+            self.room_timers.pop();
+            let Some(room) = self.rooms.get_mut(key).filter(|room| room.wake == Some(at)) else { continue };
+            room.wake = None;
+            self.on_room_due(key, now);
+            self.schedule_room_from(key, Some(now + TIMER_MIN));
+        }
+    }
+
+    /// [`Self::schedule`], of a room.
+    pub(crate) fn schedule_room(&mut self, key: RoomKey) {
+        self.schedule_room_from(key, None);
+    }
+
+    fn schedule_room_from(&mut self, key: RoomKey, earliest: Option<Instant>) {
+        let Some(room) = self.rooms.get_mut(key) else { return };
+        let Some(due) = room.due() else { return };
+        let due = earliest.map_or(due, |earliest| due.max(earliest));
+        if room.wake.is_none_or(|wake| due < wake) {
+            room.wake = Some(due);
+            self.room_timers.push(Reverse((due, key)));
         }
     }
 

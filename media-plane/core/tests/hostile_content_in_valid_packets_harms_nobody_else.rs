@@ -1,12 +1,13 @@
 //! A member with valid keys sends what no client would: broken padding and descriptors, foreign
 //! payload types, RTCP about others and of absurd content. A call beside it goes on.
 
+use railgun_media_core::EngineConfig;
 use railgun_media_core::packet::rtcp::Pli;
 use railgun_media_core::packet::rtcp::{
     FirEntry, SenderInfo, write_bye, write_fir, write_nack, write_pli, write_sender_report,
 };
 use railgun_media_core::packet::rtp::HeaderWriter;
-use railgun_peer::{Arrival, Call, Offer};
+use railgun_peer::{Arrival, Call, Offer, World};
 use railgun_shared::media_rpc::Event;
 use railgun_shared::plan::Tier;
 use railgun_shared::signal::Source;
@@ -28,7 +29,9 @@ struct Hostile {
 
 impl Hostile {
     fn new(seed: u8) -> Self {
-        let mut call = Call::new(seed);
+        // It is about what the packets say, not how many there are.
+        let config = EngineConfig { bitrate_headroom_percent: u32::MAX, ..World::config(seed) };
+        let mut call = Call::in_world(World::with(config));
         let room = call.room.clone();
         let member = call.world.join(&room, 3, Tier::Pro);
         let send = call.world.connect(&room, member, Send);

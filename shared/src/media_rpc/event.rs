@@ -64,6 +64,8 @@ pub enum Event {
         producer: ProducerId,
         user: UserId,
         session: SessionId,
+        /// Why, if its owner did not ask for it.
+        reason: Option<String>,
     },
     ConsumerClosed {
         consumer: ConsumerId,

@@ -3,10 +3,11 @@
 use super::OrtcError;
 use super::codec_match::{apt, is_rtx, same_codec};
 use super::producer::{kind_of, scalability};
+use super::supported::extension_id;
 use crate::rtp_parameters::{
-    MediaKind, RtcpFeedback, RtcpParameters, RtpCapabilities, RtpCodecCapability, RtpCodecParameters,
-    RtpEncodingParameters, RtpHeaderExtensionParameters, RtpParameters, RtxParameters, StreamType,
-    extension_uri,
+    CodecParameters, Direction, MediaKind, RtcpFeedback, RtcpParameters, RtpCapabilities, RtpCodecCapability,
+    RtpCodecParameters, RtpEncodingParameters, RtpHeaderExtensionParameters, RtpParameters, RtxParameters,
+    StreamType, extension_uri,
 };
 
 /// The numbers and names that the room gives to one consumer.
@@ -44,7 +45,8 @@ fn narrow(
     stream_type: StreamType,
     retransmit: bool,
 ) -> Result<RtpParameters, OrtcError> {
-    let header_extensions = shared_extensions(consumable, receiver);
+    let mut header_extensions = shared_extensions(consumable, receiver);
+    header_extensions.extend(dependency_descriptor(consumable, receiver));
     let mut codecs = shared_codecs(consumable, receiver, retransmit);
     if codecs.is_empty() {
         return Err(OrtcError::NothingToReceive);
@@ -129,6 +131,28 @@ fn shared_extensions(
         .collect()
 }
 
+/// The router offers the dependency descriptor to senders alone, and no browser asks for it. Whoever
+/// lists it all the same, under the router's id, gets it: a receiver that follows chains, or that passes
+/// encrypted frames on.
+fn dependency_descriptor(
+    consumable: &RtpParameters,
+    receiver: &RtpCapabilities,
+) -> Option<RtpHeaderExtensionParameters> {
+    let (id, uri) = (extension_id::DEPENDENCY_DESCRIPTOR, extension_uri::DEPENDENCY_DESCRIPTOR);
+    let is_video = kind_of(&consumable.codecs) == Some(MediaKind::Video);
+    let mut known = receiver.header_extensions.iter();
+    let is_asked = known.any(|known| {
+        let receives = matches!(known.direction, Direction::SendRecv | Direction::RecvOnly);
+        known.preferred_id == id && known.uri == uri && receives
+    });
+    (is_video && is_asked).then(|| RtpHeaderExtensionParameters {
+        uri: uri.into(),
+        id,
+        encrypt: false,
+        parameters: CodecParameters::new(),
+    })
+}
+
 /// Which side's feedback can carry the bandwidth estimate; a receiver must not be told of two.
 #[derive(Clone, Copy)]
 enum BandwidthEstimation {
@@ -178,9 +202,38 @@ fn scalability_mode(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rtp_parameters::RtpHeaderExtensionCapability;
     use serde_json::Value;
 
     /// The reference vectors also hold audio with retransmission, which no caller can ask for here.
+    #[test]
+    fn the_dependency_descriptor_is_for_those_who_ask() {
+        let vectors: Value = serde_json::from_str(include_str!("../../fixtures/golden_ortc.json")).unwrap();
+        let scenarios = vectors["scenarios"].as_object().unwrap();
+        for (name, scenario) in scenarios {
+            let consumable: RtpParameters =
+                serde_json::from_value(scenario["consumableRtpParameters"].clone()).unwrap();
+            let mut receiver: RtpCapabilities =
+                serde_json::from_value(vectors["deviceRecvRtpCapabilities"].clone()).unwrap();
+            let is_given = |receiver: &RtpCapabilities| {
+                let stream = ConsumerStream { mid: "0".into(), ssrc: 1, rtx_ssrc: 2, cname: "c".into() };
+                let consumer =
+                    consumer_parameters(&consumable, receiver, stream, StreamType::Simple).unwrap();
+                consumer.header_extensions.iter().any(|it| it.uri == extension_uri::DEPENDENCY_DESCRIPTOR)
+            };
+            assert!(!is_given(&receiver), "{name}: a browser");
+            receiver.header_extensions.push(RtpHeaderExtensionCapability {
+                kind: MediaKind::Video,
+                uri: extension_uri::DEPENDENCY_DESCRIPTOR.into(),
+                preferred_id: extension_id::DEPENDENCY_DESCRIPTOR,
+                preferred_encrypt: false,
+                direction: Direction::RecvOnly,
+            });
+            let is_video = kind_of(&consumable.codecs) == Some(MediaKind::Video);
+            assert_eq!(is_given(&receiver), is_video, "{name}");
+        }
+    }
+
     #[test]
     fn with_retransmission_audio_keeps_its_nack() {
         let vectors: Value = serde_json::from_str(include_str!("../../fixtures/golden_ortc.json")).unwrap();

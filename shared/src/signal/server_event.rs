@@ -262,6 +262,9 @@ pub enum ServerEvent {
     ProducerClosed {
         producer_id: ProducerId,
         user_id: UserId,
+        /// Why, if its owner did not ask for it: `bitrate` for one that kept sending more than it may.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
         #[serde(flatten)]
         room: Option<ClosedStamp>,
     },

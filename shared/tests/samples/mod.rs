@@ -338,7 +338,8 @@ pub(crate) fn events() -> Vec<Event> {
         },
         Event::ProducerPaused { producer, user: user.clone(), session },
         Event::ProducerResumed { producer, user: user.clone(), session },
-        Event::ProducerClosed { producer, user, session },
+        Event::ProducerClosed { producer, user: user.clone(), session, reason: None },
+        Event::ProducerClosed { producer, user, session, reason: Some("bitrate".into()) },
         Event::ConsumerClosed { consumer: consumer(), reason: "producerClosed".into() },
         Event::TransportState {
             transport: transport(),

@@ -57,6 +57,9 @@ class Server {
   }
 }
 
+/** Tests join as often as they like. */
+const ANY_JOINS = { RAILGUN_JOINS_PER_MINUTE: "0", RAILGUN_JOINS_COOLDOWN: "0" };
+
 class Standalone extends Server {
   async ready() {
     this.port = await freePort();
@@ -74,7 +77,7 @@ class Standalone extends Server {
 
   #start() {
     const flags = ["--listen", `127.0.0.1:${this.port}`, "--operators-listen", "off"];
-    return this.startProgram("railgun", flags, {}, this.url);
+    return this.startProgram("railgun", flags, ANY_JOINS, this.url);
   }
 
   /** A token from the server's own trial key. */
@@ -114,6 +117,7 @@ class TwoProcesses extends Server {
       RAILGUN_OPERATORS_LISTEN: "off",
       RAILGUN_AUTH_JWKS: file("token.jwks.json"),
       RAILGUN_CHANNELS_CREATE_ON_JOIN: "true",
+      ...ANY_JOINS,
       RAILGUN_MEDIA_URL: `https://127.0.0.1:${rpc}`,
       RAILGUN_MEDIA_CA: file("ca.pem"),
       RAILGUN_MEDIA_CERT: file("control.pem"),

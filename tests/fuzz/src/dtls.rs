@@ -74,7 +74,8 @@ fn split(datagram: &[u8]) -> Vec<&[u8]> {
     let mut records = Vec::new();
     let mut rest = datagram;
     while let Some(first) = rest.first() {
-        let length_at = |at: usize| Some(usize::from(u16::from_be_bytes([*rest.get(at)?, *rest.get(at + 1)?])));
+        let length_at =
+            |at: usize| Some(usize::from(u16::from_be_bytes([*rest.get(at)?, *rest.get(at + 1)?])));
         let sequence = if first & 0x08 != 0 { 3 } else { 2 };
         let len = match first {
             20..=25 => length_at(11).map(|len| 13 + len),

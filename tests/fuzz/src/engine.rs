@@ -9,7 +9,7 @@ use railgun_shared::media_rpc::{Grant, JoinRequest, Reply, RoomEvent};
 use railgun_shared::plan::{Permissions, RoomLimits, Tier};
 use railgun_shared::rtp_parameters::RtpCapabilities;
 use railgun_shared::signal::{ErrorBody, Source};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 /// What is the same for every input, made once.
@@ -42,6 +42,10 @@ pub(crate) fn engine(seed: u8) -> Engine {
         certificate: CERTIFICATE.clone(),
         dtls_version: DtlsVersion::Dtls12,
         seed: [seed; 32],
+        relays: Arc::default(),
+        handshakes_max: 500,
+        // What is said matters, not how much of it.
+        bitrate_headroom_percent: u32::MAX,
         started: (Instant::now(), UNIX_EPOCH + Duration::from_secs(1_800_000_000)),
     })
 }

@@ -17,7 +17,15 @@ use std::collections::BTreeSet;
 const CODECS: [MediaCodec; 5] =
     [MediaCodec::Opus, MediaCodec::Vp8, MediaCodec::Vp9, MediaCodec::H264, MediaCodec::Av1];
 const MIME_TYPES: [&str; 9] = [
-    "video/VP8", "video/vp9", "video/H264", "video/AV1", "video/rtx", "audio/opus", "audio/red", "video/", "é",
+    "video/VP8",
+    "video/vp9",
+    "video/H264",
+    "video/AV1",
+    "video/rtx",
+    "audio/opus",
+    "audio/red",
+    "video/",
+    "é",
 ];
 const PARAMETERS: [&str; 6] =
     ["apt", "profile-id", "packetization-mode", "profile-level-id", "profile", "level-asymmetry-allowed"];
@@ -84,7 +92,8 @@ fn capabilities(input: &mut Input<'_>) -> RtpCapabilities {
     let codecs = (0..input.u8() % 6).map(|_| {
         let kind = if input.flag() { MediaKind::Audio } else { MediaKind::Video };
         let preferred_payload_type = Some(payload_type(input)).filter(|_| input.u8() % 8 != 7);
-        let RtpCodecParameters { mime_type, clock_rate, channels, parameters, rtcp_feedback, .. } = codec(input);
+        let RtpCodecParameters { mime_type, clock_rate, channels, parameters, rtcp_feedback, .. } =
+            codec(input);
         RtpCodecCapability {
             kind,
             mime_type,

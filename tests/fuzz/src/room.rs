@@ -1,7 +1,7 @@
 //! Commands to rooms in any order, with ids that are one's own, another's, closed or made up, against
 //! a model that keeps what the replies said.
 
-use crate::engine::{drain, engine, join_request, offer, OFFERS};
+use crate::engine::{OFFERS, drain, engine, join_request, offer};
 use crate::input::Input;
 use railgun_media_core::Engine;
 use railgun_media_core::fuzzing::table_sizes;
@@ -134,8 +134,10 @@ impl Model {
             14 => self.of_consumer(seat, input, |consumer| Command::ResumeConsumer { session, consumer }),
             15 => {
                 let layers = ConsumerLayers { spatial_layer: input.u8(), temporal_layer: Some(input.u8()) };
-                self.of_consumer(seat, input, |consumer| {
-                    Command::SetPreferredLayers { session, consumer, layers }
+                self.of_consumer(seat, input, |consumer| Command::SetPreferredLayers {
+                    session,
+                    consumer,
+                    layers,
                 });
             }
             16 => self.restart_ice(seat, input),
@@ -163,14 +165,16 @@ impl Model {
             return;
         }
         if epoch > current {
-            let gone: Vec<Seat> = self.seats.iter().filter(|it| it.channel == seat.channel).copied().collect();
+            let gone: Vec<Seat> =
+                self.seats.iter().filter(|it| it.channel == seat.channel).copied().collect();
             gone.into_iter().for_each(|seat| self.forget(seat));
         }
         if reply.is_err() {
             return;
         }
         if !self.seats.contains(&seat) {
-            let is_older = |it: &&Seat| it.channel == seat.channel && user_of(it.session) == user_of(seat.session);
+            let is_older =
+                |it: &&Seat| it.channel == seat.channel && user_of(it.session) == user_of(seat.session);
             if let Some(older) = self.seats.iter().find(is_older).copied() {
                 self.forget(older);
             }

@@ -76,6 +76,7 @@ pub fn rewrite(data: &[u8]) {
         return;
     }
     let header = RtpHeader::parse(sealed).expect("the header stays plain");
-    let opened = inbound(suite, 0, |session| session.open_rtp(&mut InboundStream::default(), &header, sealed));
+    let opened =
+        inbound(suite, 0, |session| session.open_rtp(&mut InboundStream::default(), &header, sealed));
     assert_eq!(&sealed[header.header_len..opened.expect("sealed with this key")], payload);
 }

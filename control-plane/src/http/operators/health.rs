@@ -2,13 +2,13 @@
 
 use super::super::ready;
 use crate::media_client::NodeLink;
-use crate::metrics::Metrics;
+use crate::metrics::{JoinLog, JoinRecord, Metrics};
 use crate::session;
-use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Json, Router};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use socketioxide::SocketIo;
@@ -29,7 +29,13 @@ pub(crate) fn health(node: NodeLink, scraped: Scraped) -> Router {
     Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready).with_state(node))
+        .route("/joins", get(joins).with_state(scraped.metrics.calls.log().clone()))
         .route("/metrics", get(metrics).with_state(Arc::new(scraped)))
+}
+
+/// The last joins, newest first: what became of each, and why.
+async fn joins(State(log): State<JoinLog>) -> Json<Vec<JoinRecord>> {
+    Json(log.recent())
 }
 
 async fn metrics(State(scraped): State<Arc<Scraped>>) -> Response {

@@ -3,10 +3,6 @@
 //!
 //! A descriptor is short because it points into a structure, which comes with the first packet of
 //! each coded video sequence: [`StructureCache`] keeps it, one cache a source stream.
-#![cfg_attr(
-    not(test),
-    expect(dead_code, reason = "receivers are not offered the descriptor, so it is never rewritten for one")
-)]
 
 mod bits;
 mod structure;
@@ -137,18 +133,20 @@ impl Descriptor {
     }
 
     /// Whether a receiver may take up the target with this frame, given that it can decode the frame:
-    /// that all of [`Self::frame_diffs`] were forwarded to it (A.7).
+    /// that all frames it refers to were forwarded to it (A.7).
     pub(crate) fn may_switch_to(&self, target: u8) -> bool {
         self.starts_frame && self.indication(target) == Indication::Switch
     }
 
     /// How many frame numbers back each referred frame is.
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn frame_diffs(&self) -> &[u16] {
         self.frame_diffs.get(..usize::from(self.references)).unwrap_or_default()
     }
 
     /// How many frame numbers back the last frame of a chain is; 0 if the chain begins here. The chain
     /// is intact at a receiver that got that frame.
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn chain_diff(&self, chain: u8) -> Option<u8> {
         self.chain_diffs.get(..usize::from(self.chains))?.get(usize::from(chain)).copied()
     }
@@ -192,6 +190,19 @@ impl StructureCache {
 
     /// Reads the extension's data from an authentic packet, and keeps the structure in it, if any.
     pub(crate) fn read(&mut self, data: &[u8]) -> Result<Descriptor, DescriptorError> {
+        let Parsed { descriptor, attached, number, is_late } = self.parse(data)?;
+        if !is_late {
+            self.keep(attached, descriptor.active_decode_targets, number);
+        }
+        Ok(descriptor)
+    }
+
+    /// Reads it from a packet that was read before.
+    pub(crate) fn read_again(&self, data: &[u8]) -> Result<Descriptor, DescriptorError> {
+        self.parse(data).map(|parsed| parsed.descriptor)
+    }
+
+    fn parse(&self, data: &[u8]) -> Result<Parsed, DescriptorError> {
         if data.len() > MAX_LEN {
             return Err(DescriptorError::TooLong);
         }
@@ -211,10 +222,7 @@ impl StructureCache {
         let structure = structure.ok_or(DescriptorError::NoStructure)?;
         let descriptor = read_definition(&mut reader, structure, template_id, flags)?;
         let descriptor = Descriptor { starts_frame, ends_frame, frame_number, ..descriptor };
-        if !is_late {
-            self.keep(attached, descriptor.active_decode_targets, number);
-        }
-        Ok(descriptor)
+        Ok(Parsed { descriptor, attached, number, is_late })
     }
 
     fn unwrap(&self, frame_number: u16) -> u64 {
@@ -239,6 +247,15 @@ impl StructureCache {
         }
         self.newest = self.newest.max(number);
     }
+}
+
+/// A descriptor, and what it changes for those after it.
+struct Parsed {
+    descriptor: Descriptor,
+    attached: Option<Structure>,
+    number: u64,
+    /// It is of the coded video sequence before.
+    is_late: bool,
 }
 
 /// The flags of extended_descriptor_fields (A.8.2).

@@ -1,10 +1,13 @@
 //! RTCP, both ways (RFC 3550 section 6, RFC 4585).
 
+pub(crate) mod delivery;
 pub(crate) mod key_frame_request;
+pub(crate) mod link_estimate;
 pub(crate) mod nack_generator;
 pub(crate) mod reception;
 pub(crate) mod receive;
 pub(crate) mod report;
+pub(crate) mod round_trip;
 pub(crate) mod rtx_budget;
 pub(crate) mod rtx_cache;
 pub(crate) mod rtx_payload;

@@ -41,6 +41,8 @@ struct Missing {
     noticed: Instant,
     /// When to ask, unless `lost_at` comes first.
     due: Instant,
+    /// When it was asked for last.
+    asked: Option<Instant>,
     /// The value of `advances` at which it counts as lost, and may be asked for the first time.
     lost_at: u64,
     tries: u8,
@@ -49,6 +51,14 @@ struct Missing {
 /// So much is missing that it was given up: only a key frame helps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Overwhelmed;
+
+/// How soon a packet came that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    After(Duration),
+    /// It was asked for more than once, and nobody knows which time this answers (RFC 6298 section 3).
+    Unclear,
+}
 
 impl NackGenerator {
     pub(crate) fn video() -> Self {
@@ -82,7 +92,7 @@ impl NackGenerator {
         }
         if gap > 0 {
             let (due, lost_at) = (now + REORDERING_MAX, self.advances + OVERTAKEN_BY - 1);
-            let missing = |index| Missing { index, noticed: now, due, lost_at, tries: 0 };
+            let missing = |index| Missing { index, noticed: now, due, asked: None, lost_at, tries: 0 };
             self.missing.extend((highest + 1..index).map(missing));
             self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
             self.lost_at = self.lost_at.or(Some(lost_at));
@@ -101,6 +111,19 @@ impl NackGenerator {
         if self.missing.is_empty() {
             self.clear();
         }
+    }
+
+    /// [`Self::on_retransmission`], for one that can only be an answer, and to what; none if it was not
+    /// asked for.
+    pub(crate) fn on_answer(&mut self, index: u64, now: Instant) -> Option<Answer> {
+        let place = self.missing.binary_search_by_key(&index, |missing| missing.index).ok();
+        let missing = place.and_then(|place| self.missing.get(place));
+        let answer = missing.and_then(|missing| {
+            let took = now.saturating_duration_since(missing.asked?);
+            Some(if missing.tries == 1 { Answer::After(took) } else { Answer::Unclear })
+        });
+        self.on_retransmission(index);
+        answer
     }
 
     /// When to call [`Self::take`] next.
@@ -126,6 +149,7 @@ impl NackGenerator {
                 *place = sequence_of(missing.index);
                 count += 1;
                 missing.tries += 1;
+                missing.asked = Some(now);
                 missing.due = repeat_at;
             }
             if missing.tries == TRIES_MAX {
@@ -226,6 +250,18 @@ mod tests {
             asked += nacks.take(start + ms(at), Duration::ZERO, &mut [0; 8]).len();
         }
         assert_eq!((asked, nacks.due()), (2 * usize::from(TRIES_MAX), None));
+    }
+
+    #[test]
+    fn only_the_answer_to_a_single_request_tells_the_round_trip() {
+        let (mut nacks, start) = (NackGenerator::video(), Instant::now());
+        with_gap(&mut nacks, start);
+        assert_eq!(nacks.on_answer(13, start), None, "it was never missing");
+        assert_eq!(taken(&mut nacks, start + ms(20)).len(), 2);
+        assert_eq!(nacks.on_answer(11, start + ms(75)), Some(Answer::After(ms(55))));
+        assert_eq!(taken(&mut nacks, start + ms(120)), [12]);
+        assert_eq!(nacks.on_answer(12, start + ms(130)), Some(Answer::Unclear));
+        assert_eq!(nacks.due(), None);
     }
 
     #[test]

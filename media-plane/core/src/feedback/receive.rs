@@ -44,6 +44,7 @@ impl Engine {
                         .report_blocks()
                         .for_each(|block| self.on_report_block(key, &block, from_selected, now));
                 }
+                RtcpPacket::Remb(remb) => self.on_estimate(key, remb.bitrate, now),
                 RtcpPacket::Pli(pli) => self.on_key_frame_request(key, pli.media_ssrc, now),
                 RtcpPacket::Nack(nack) => {
                     if let Some(consumer) = self.consumer_by_ssrc(key, nack.media_ssrc) {
@@ -76,6 +77,7 @@ impl Engine {
         let Some(transport) = self.transports.get_mut(key) else { return };
         consumer.score.on_report(block, consumer.clock_rate);
         consumer.last_report = Some(*block);
+        consumer.delivery.on_report(block, now);
         // Feedback about packets that went to the present address proves that address.
         let highest = latest_with(block.highest_sequence, consumer.sequence.next());
         if from_selected && highest.is_some_and(|highest| highest >= consumer.unproved_from) {
@@ -86,8 +88,14 @@ impl Engine {
             let round_trip = now_middle.wrapping_sub(block.last_sr).wrapping_sub(block.delay_since_last_sr);
             if round_trip < ROUND_TRIP_MAX {
                 let round_trip = Duration::from_micros(u64::from(round_trip) * 1_000_000 / 65_536);
-                transport.round_trip = Some(round_trip);
+                transport.round_trip.measured(round_trip, now);
             }
+        }
+    }
+
+    fn on_estimate(&mut self, key: TransportKey, bitrate: u64, now: Instant) {
+        if let Some(transport) = self.transports.get_mut(key) {
+            transport.estimated = Some((bitrate, now));
         }
     }
 

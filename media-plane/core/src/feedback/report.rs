@@ -140,7 +140,7 @@ impl Engine {
     /// Asks a client for what is missing of its streams, and tells it when its packets arrived.
     pub(crate) fn send_feedback(&mut self, key: TransportKey, now: Instant) {
         let Some(transport) = self.transports.get_mut(key) else { return };
-        let (ssrc, round_trip) = (transport.local_ssrc, transport.round_trip());
+        let (ssrc, round_trip) = (transport.local_ssrc, transport.round_trip.patience());
         let mut asked = [0; ASKED_PER_MESSAGE];
         for place in 0..transport.streams.len() {
             let Some(stream) = transport.streams.get_mut(place) else { continue };
@@ -174,7 +174,9 @@ impl Engine {
         self.follow_layers(key, now);
         self.tell_producer_scores(key, now);
         self.follow_demands(key, now);
+        self.police_producers(key);
         self.measure_traffic(key, now);
+        self.follow_link(key, now);
     }
 
     fn measure_traffic(&mut self, key: TransportKey, now: Instant) {
@@ -182,6 +184,11 @@ impl Engine {
         transport.received.measure(now);
         transport.sent.measure(now);
         transport.streams.iter_mut().for_each(|stream| stream.received.measure(now));
+        for producer in &transport.producers {
+            if let Some(producer) = self.producers.get_mut(*producer) {
+                producer.encodings.iter_mut().for_each(|encoding| encoding.measure(now));
+            }
+        }
         for consumer in &transport.consumers {
             if let Some(consumer) = self.consumers.get_mut(*consumer) {
                 consumer.sent.traffic.measure(now);

@@ -64,6 +64,11 @@ impl Traffic {
         self.bitrate.saturating_add(self.packet_rate.saturating_mul(OVERHEAD_BYTES * 8))
     }
 
+    /// Bits that one packet of it takes on the wire on average.
+    pub(crate) fn wire_bits_a_packet(&self) -> u64 {
+        (self.bytes.checked_div(self.packets).unwrap_or(0) + OVERHEAD_BYTES) * 8
+    }
+
     pub(crate) fn stats(&self) -> TrafficStats {
         TrafficStats { packets: self.packets, bytes: self.bytes, bitrate: self.bitrate }
     }

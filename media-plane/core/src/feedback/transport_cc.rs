@@ -98,6 +98,11 @@ impl TransportCcRecorder {
             self.advance(highest + u64::from(ahead), tick);
             return true;
         }
+        // After a silence too: what it would be told with again is long reported, in one message for
+        // each stretch of time.
+        if self.arrivals.back().is_some_and(|newest| newest.saturating_add(LATE_TICKS_MAX) < tick) {
+            return false;
+        }
         let index = highest.checked_sub(u64::from(sequence_of(highest).wrapping_sub(sequence)));
         let Some(index) = index else { return false };
         let place = self.place(index);

@@ -20,7 +20,8 @@ pub use transport_cc::{MAX_STATUSES, TransportCc};
 pub(crate) use transport_cc_write::ChunkPacker;
 pub use transport_cc_write::{TransportCcInfo, write_transport_cc};
 pub use write::{
-    write_bye, write_fir, write_nack, write_pli, write_receiver_report, write_sdes_cname, write_sender_report,
+    write_bye, write_fir, write_nack, write_pli, write_receiver_report, write_remb, write_sdes_cname,
+    write_sender_report,
 };
 
 /// Most sub-packets of one compound packet.

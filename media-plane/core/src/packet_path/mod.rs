@@ -15,6 +15,7 @@
 
 pub(crate) mod demux;
 pub(crate) mod ingest;
+pub(crate) mod police;
 pub(crate) mod fan_out;
 pub(crate) mod select;
 pub(crate) mod rewrite;

@@ -2,7 +2,7 @@
 
 use super::rewrite::{self, Out, Outgoing, Stamp, patch_payload};
 use crate::arena::ConsumerKey;
-use crate::codec::vp8;
+use crate::codec::{dependency_descriptor, vp8};
 use crate::engine::Engine;
 use crate::feedback::rtx_payload;
 use crate::packet::rtp::{FIXED_HEADER, HeaderWriter};
@@ -34,7 +34,11 @@ impl Engine {
         let consumer = self.consumers.get_mut(key).filter(|consumer| !consumer.paused)?;
         let producer = self.producers.get(consumer.producer)?;
         let transport = self.transports.get_mut(consumer.transport)?;
-        let sent = consumer.rtx.as_ref()?.sent.resendable(sequence, stamp.at, transport.round_trip())?;
+        let sent = consumer.rtx.as_ref()?.sent.resendable(
+            sequence,
+            stamp.at,
+            transport.round_trip.mean_or_guess(),
+        )?;
         let cached = producer.encoding(sent.encoding)?.cache.get(sent.source, stamp.at)?;
         let mut buffer = [0; MAX_DATAGRAM];
         let len = rtx_payload::write(&mut buffer, sequence_of(sent.index), cached.payload)?;
@@ -45,6 +49,18 @@ impl Engine {
         if !patch_payload(descriptor, original, consumer) {
             return None;
         }
+        let mut described: Option<[u8; dependency_descriptor::MAX_LEN]> = None;
+        let descriptor = consumer.extensions.dependency_descriptor.and_then(|id| {
+            let (_, data) = cached.elements().find(|(element, _)| *element == id)?;
+            let encoding = producer.encoding(sent.encoding)?;
+            let parsed = encoding.structure.read_again(data).ok()?;
+            consumer.selection.describe(
+                encoding,
+                &parsed,
+                data,
+                described.insert([0; dependency_descriptor::MAX_LEN]),
+            )
+        });
         let rtx = consumer.rtx.as_mut()?;
         if !rtx.budget.try_spend(len, stamp.at) {
             return None;
@@ -61,6 +77,7 @@ impl Engine {
             index,
             header_len: HEADER_LEN,
             payload,
+            descriptor,
         };
         let out = Out { transport, sends: &mut self.sends, stamp };
         let written = rewrite::seal(&outgoing, cached.elements(), &consumer.extensions, out);

@@ -2,7 +2,7 @@
 //! the shared plaintext into the send buffer, which is the only copy.
 
 use super::ingest::Opened;
-use crate::codec::vp8;
+use crate::codec::{dependency_descriptor, vp8};
 use crate::feedback::sent_packets;
 use crate::packet::rtp::{HeaderWriter, MAX_ELEMENTS};
 use crate::packet::sequence_of;
@@ -14,7 +14,8 @@ use crate::transport::webrtc_transport::WebRtcTransport;
 use std::time::Instant;
 
 /// Bytes that our own elements may add to a header: MID, send time, transport-wide number, each
-/// with its two-byte element header, the block's header, and padding.
+/// with its two-byte element header, five bytes more of dependency descriptor, the block's header, and
+/// padding.
 const OWN_EXTENSIONS_MAX: usize = 48;
 
 /// The moment of a burst, as every packet of it says it.
@@ -48,6 +49,8 @@ pub(crate) struct Outgoing<'a> {
     /// Bytes of the source's header, which bound those of this one.
     pub(crate) header_len: usize,
     pub(crate) payload: &'a [u8],
+    /// The dependency descriptor, for a consumer that gets one.
+    pub(crate) descriptor: Option<&'a [u8]>,
 }
 
 /// Whether the packet was put into the batch.
@@ -68,6 +71,18 @@ pub(crate) fn send(
     let Some(index) = consumer.sequence.map(packet.index) else { return false };
     let Some(payload) = source.get(packet.payload.clone()) else { return false };
     let timestamp = consumer.selection.timestamp(packet.header.timestamp);
+    let mut described: Option<[u8; dependency_descriptor::MAX_LEN]> = None;
+    let descriptor = consumer.extensions.dependency_descriptor.and_then(|_| {
+        let parsed = packet.descriptor.as_ref()?;
+        let data = packet.header.extension(source, producer.extensions.dependency_descriptor?)?;
+        let encoding = producer.encoding(packet.encoding)?;
+        consumer.selection.describe(
+            encoding,
+            parsed,
+            data,
+            described.insert([0; dependency_descriptor::MAX_LEN]),
+        )
+    });
     let outgoing = Outgoing {
         header: HeaderWriter {
             marker,
@@ -79,6 +94,7 @@ pub(crate) fn send(
         index,
         header_len: packet.header.header_len,
         payload,
+        descriptor,
     };
     let elements = packet.header.extensions(source).filter_map(|(id, data)| {
         let id = producer.extensions.to_router(id)?;
@@ -129,6 +145,7 @@ pub(crate) fn seal<'a>(
         extensions.mid.as_ref().map(|(id, mid)| (*id, mid.as_bytes())),
         extensions.abs_send_time.map(|id| (id, &stamp.abs_send_time[..])),
         extensions.transport_cc.map(|id| (id, &transport_cc[..])),
+        extensions.dependency_descriptor.zip(outgoing.descriptor),
     ];
     let mut all: [(u8, &[u8]); MAX_ELEMENTS] = [(0, &[]); MAX_ELEMENTS];
     let mut count = 0;

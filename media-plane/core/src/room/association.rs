@@ -116,6 +116,7 @@ impl Engine {
         if let Some(transport) = self.transports.get_mut(key)
             && transport.selected.is_some()
             && let Some((_, dtls)) = &mut transport.connect
+            && (self.handshakes < self.config.handshakes_max || !dtls.may_begin())
         {
             dtls.start(now);
         }
@@ -131,6 +132,11 @@ impl Engine {
         };
         let Some(transport) = self.transports.get_mut(key) else { return };
         let Some((_, dtls)) = &mut transport.connect else { return };
+        // The client will send its first flight again.
+        if dtls.may_begin() && self.handshakes >= self.config.handshakes_max {
+            self.counters.refused_handshakes += 1;
+            return;
+        }
         dtls.handle(datagram.bytes, now);
         // Once there are keys, what is not sealed with them buys a forger nothing.
         if transport.keys.is_none()
@@ -144,6 +150,17 @@ impl Engine {
 
     /// Does what DTLS wants done.
     pub(crate) fn poll_handshake(&mut self, key: TransportKey, now: Instant) {
+        self.poll_dtls(key, now);
+        let Some(transport) = self.transports.get_mut(key) else { return };
+        let is = transport.connect.as_ref().is_some_and(|(_, dtls)| dtls.is_handshaking());
+        match (std::mem::replace(&mut transport.is_handshaking, is), is) {
+            (false, true) => self.handshakes += 1,
+            (true, false) => self.handshakes -= 1,
+            _ => {}
+        }
+    }
+
+    fn poll_dtls(&mut self, key: TransportKey, now: Instant) {
         let mut buffer = [0; POLL_BUFFER_LEN];
         loop {
             let Some(transport) = self.transports.get_mut(key) else { return };

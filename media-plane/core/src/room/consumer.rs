@@ -2,6 +2,7 @@
 
 use crate::arena::{ProducerKey, RoomKey, TransportKey};
 use crate::codec::vp8::rewriter::Vp8Rewriter;
+use crate::feedback::delivery::Delivery;
 use crate::feedback::rtx_budget::RtxBudget;
 use crate::feedback::score::StreamScore;
 use crate::feedback::sent_packets::SentPackets;
@@ -31,6 +32,7 @@ pub(crate) struct Consumer {
     pub(crate) asked: Asked,
     /// The receiver's.
     pub(crate) last_report: Option<ReportBlock>,
+    pub(crate) delivery: Delivery,
     pub(crate) score: StreamScore,
     pub(crate) told_score: Option<u8>,
     /// The layers that its session was last told of.
@@ -144,6 +146,8 @@ pub(crate) struct ConsumerExtensions {
     pub(crate) mid: Option<(u8, Mid)>,
     pub(crate) abs_send_time: Option<u8>,
     pub(crate) transport_cc: Option<u8>,
+    /// For a receiver that asked for it; what it says of layers is made this consumer's own.
+    pub(crate) dependency_descriptor: Option<u8>,
 }
 
 /// At most eight characters.
@@ -166,13 +170,14 @@ impl Mid {
     }
 }
 
-/// Values that are the sender's own and mean nothing on another hop.
-const NEVER_PASSED: [&str; 5] = [
+/// Values that are the sender's own and mean nothing, or something else, on another hop.
+const NEVER_PASSED: [&str; 6] = [
     extension_uri::MID,
     extension_uri::RTP_STREAM_ID,
     extension_uri::REPAIRED_RTP_STREAM_ID,
     extension_uri::ABS_SEND_TIME,
     extension_uri::TRANSPORT_WIDE_CC,
+    extension_uri::DEPENDENCY_DESCRIPTOR,
 ];
 
 impl ConsumerExtensions {
@@ -193,6 +198,7 @@ impl ConsumerExtensions {
             mid: id_of(extension_uri::MID).zip(mid),
             abs_send_time: id_of(extension_uri::ABS_SEND_TIME),
             transport_cc: id_of(extension_uri::TRANSPORT_WIDE_CC),
+            dependency_descriptor: id_of(extension_uri::DEPENDENCY_DESCRIPTOR),
         }
     }
 

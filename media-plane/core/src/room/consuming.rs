@@ -5,6 +5,7 @@ use super::refusal;
 use crate::arena::{ConsumerKey, ProducerKey, RoomKey, TransportKey};
 use crate::codec::vp8::rewriter::Vp8Rewriter;
 use crate::engine::Engine;
+use crate::feedback::delivery::Delivery;
 use crate::feedback::score::StreamScore;
 use crate::packet_path::select::{Layers, Selection};
 use crate::packet_path::sequence::SequenceMap;
@@ -36,7 +37,8 @@ impl Engine {
             capabilities.ok_or_else(|| refusal::invalid_payload("rtpCapabilities were never given"))?;
         ortc::validate_capabilities(&capabilities).map_err(ErrorBody::from)?;
         let Some(source) = self.producers.get(producer_key) else { return Err(refusal::not_found()) };
-        if source.session == session {
+        let is_diagnostics = self.rooms.get(room).is_some_and(|room| room.ends_at.is_some());
+        if source.session == session && !is_diagnostics {
             return Err(refusal::invalid_state("this is the session's own producer"));
         }
         let stream = self.new_stream(transport, producer_key)?;
@@ -61,6 +63,7 @@ impl Engine {
             preferred_layers: None,
             asked: Asked::default(),
             last_report: None,
+            delivery: Delivery::default(),
             score: StreamScore::new(kind, !is_video),
             told_score: None,
             told_layers: None,

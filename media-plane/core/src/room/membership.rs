@@ -1,5 +1,10 @@
 //! Joining, leaving, and what a participant says of itself.
 
+use super::grants::Now;
+use super::loudness::Speakers;
+use super::moderation::REPLACED;
+use super::resume::ResumeTokens;
+use super::slots::VideoSlots;
 use super::{Room, Session, refusal};
 use crate::arena::RoomKey;
 use crate::engine::Engine;
@@ -7,33 +12,39 @@ use railgun_shared::ids::SessionId;
 use railgun_shared::limits;
 use railgun_shared::media_rpc::{Address, Audience, Event, JoinRequest, LeaveReason, Reply, RoomSnapshot};
 use railgun_shared::ortc;
-use railgun_shared::signal::{ErrorBody, StateUpdate};
+use railgun_shared::signal::{ErrorBody, StateUpdate, VideoSource};
 
 /// Why a consumer was closed without its owner asking.
 pub(crate) const PRODUCER_CLOSED: &str = "producer_closed";
 
 impl Engine {
     /// Takes a seat, or tells a session that has one how the room stands.
-    pub(super) fn join(&mut self, address: &Address, request: JoinRequest) -> Result<Reply, ErrorBody> {
+    pub(super) fn join(
+        &mut self,
+        address: &Address,
+        request: JoinRequest,
+        now: Now,
+    ) -> Result<Reply, ErrorBody> {
         if let Some(capabilities) = &request.rtp_capabilities {
             ortc::validate_capabilities(capabilities).map_err(ErrorBody::from)?;
         }
-        let key = self.room_for(address, &request)?;
-        let Some(room) = self.rooms.get_mut(key) else { return Err(refusal::internal()) };
-        room.limits = request.limits;
-        if let Some(session) = room.session_mut(request.session) {
-            session.grant = request.grant;
-            if request.rtp_capabilities.is_some() {
-                session.rtp_capabilities = request.rtp_capabilities;
-            }
-            return Ok(self.snapshot(key, request.session));
+        let key = self.room_for(address, &request, now)?;
+        let Some(room) = self.rooms.get(key) else { return Err(refusal::internal()) };
+        if room.ends_at.is_some() != request.diagnostics {
+            return Err(refusal::invalid_state("a channel is for calls or for diagnostics, not for both"));
         }
+        let seats = if request.diagnostics { 1 } else { usize::from(request.limits.participants) };
+        self.set_limits(key, request.limits)?;
+        if self.session(key, request.session).is_ok() {
+            return self.join_again(key, request, now);
+        }
+        let Some(room) = self.rooms.get(key) else { return Err(refusal::internal()) };
         let older = room.sessions.iter().find(|session| {
             session.user == request.user && session.device.is_some() && session.device == request.device
         });
         let older = older.map(|session| session.id);
         let taken = room.sessions.len() - usize::from(older.is_some());
-        if taken >= usize::from(request.limits.participants) {
+        if taken >= seats {
             self.forget_if_empty(key);
             return Err(refusal::channel_full(request.limits));
         }
@@ -44,6 +55,10 @@ impl Engine {
             device: request.device,
             name: request.name,
             grant: request.grant,
+            video_until: now.end_of(&request.grant),
+            tokens: ResumeTokens::new(request.resume),
+            attachment: 1,
+            strikes: 0,
             rtp_capabilities: request.rtp_capabilities,
             muted: false,
             deafened: false,
@@ -60,18 +75,27 @@ impl Engine {
         self.tell(key, Audience::Except(id), Event::ParticipantJoined(participant));
         // Only now, since a room whose last seat is freed is closed.
         if let Some(older) = older {
-            self.tell(
-                key,
-                Audience::Only(older),
-                Event::Kicked { reason: "replaced".into(), banned_for: None },
-            );
-            self.remove_session(key, older);
+            self.kick(key, older, REPLACED, None);
         }
-        Ok(self.snapshot(key, id))
+        Ok(Reply::Joined(self.snapshot(key, Some(id))))
+    }
+
+    /// A session that has its seat asks for it again.
+    fn join_again(&mut self, key: RoomKey, request: JoinRequest, now: Now) -> Result<Reply, ErrorBody> {
+        let id = request.session;
+        self.set_grant(key, id, request.grant, now)?;
+        let session = self.session_mut(key, id)?;
+        if request.rtp_capabilities.is_some() {
+            session.rtp_capabilities = request.rtp_capabilities;
+        }
+        if request.resume.is_some() {
+            session.tokens = ResumeTokens::new(request.resume);
+        }
+        Ok(Reply::Joined(self.snapshot(key, Some(id))))
     }
 
     /// The room at `address`, opened if need be. An older incarnation of it ends first.
-    fn room_for(&mut self, address: &Address, request: &JoinRequest) -> Result<RoomKey, ErrorBody> {
+    fn room_for(&mut self, address: &Address, request: &JoinRequest, now: Now) -> Result<RoomKey, ErrorBody> {
         if let Some(key) = self.by_channel.get(&address.channel).copied() {
             let epoch = self.rooms.get(key).map_or(0, |room| room.address.epoch);
             if address.epoch < epoch {
@@ -90,25 +114,41 @@ impl Engine {
             limits: request.limits,
             seq: 0,
             sessions: Vec::new(),
+            slots: VideoSlots::new(request.limits.video_publishers),
+            speakers: Speakers::default(),
+            ends_at: request.diagnostics.then(|| now.at + limits::DIAGNOSTICS_DURATION),
+            wake: None,
         });
         self.by_channel.insert(address.channel.clone(), key);
         Ok(key)
     }
 
-    fn snapshot(&self, room: RoomKey, asking: SessionId) -> Reply {
+    /// The room as the session that asks sees it, or an operator.
+    pub(super) fn snapshot(&self, room: RoomKey, asking: Option<SessionId>) -> RoomSnapshot {
         let others = self.rooms.get(room).into_iter().flat_map(|room| &room.sessions);
-        let others = others.filter(|session| session.id != asking);
-        Reply::Joined(RoomSnapshot {
+        let others = others.filter(|session| Some(session.id) != asking);
+        let own = asking.and_then(|asking| self.session(room, asking).ok());
+        RoomSnapshot {
             room_seq: self.rooms.get(room).map_or(0, |room| room.seq),
             participants: others.map(|session| self.participant(session)).collect(),
-            attachment: 1,
-        })
+            attachment: own.map_or(0, |own| own.attachment),
+        }
     }
 
-    pub(super) fn leave(&mut self, room: RoomKey, session: SessionId, reason: LeaveReason) -> Reply {
-        tracing::debug!(%session, ?reason, "leaves");
-        self.remove_session(room, session);
-        Reply::Left
+    /// A socket that the session has no more takes nothing away.
+    pub(super) fn leave(
+        &mut self,
+        room: RoomKey,
+        session: SessionId,
+        reason: LeaveReason,
+        attachment: Option<u32>,
+    ) -> Result<Reply, ErrorBody> {
+        let current = self.session(room, session)?.attachment;
+        if attachment.is_none_or(|attachment| attachment == current) {
+            tracing::debug!(%session, ?reason, "leaves");
+            self.remove_session(room, session);
+        }
+        Ok(Reply::Left)
     }
 
     /// Frees a seat: producers, then consumers, transports, the member, and the room if it is
@@ -128,6 +168,9 @@ impl Engine {
         }
         let Some(entry) = self.rooms.get_mut(room) else { return };
         entry.sessions.retain(|session| session.id != id);
+        for source in VideoSource::ALL {
+            self.forget_slot(room, id, source);
+        }
         self.tell(room, Audience::Except(id), Event::ParticipantLeft { user, session: id });
         self.forget_if_empty(room);
     }

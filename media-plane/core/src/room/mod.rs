@@ -13,18 +13,32 @@ pub(crate) mod association;
 pub(crate) mod producing;
 pub(crate) mod consuming;
 pub(crate) mod demand;
+mod allocation;
+pub(crate) mod ceilings;
 mod stats;
 pub(crate) mod refusal;
+mod slots;
+mod video_slots;
+mod grants;
+mod resume;
+mod moderation;
+pub(crate) mod loudness;
+mod levels;
+mod due;
 
 use crate::arena::{ConsumerKey, ProducerKey, RoomKey, TransportKey};
 use crate::engine::{Engine, Notice};
+use grants::Now;
+use loudness::Speakers;
 use railgun_shared::ids::{DeviceId, ProducerId, SessionId, UserId};
 use railgun_shared::media_rpc::{Address, Audience, Command, Event, Grant, Reply, RoomEvent};
 use railgun_shared::plan::RoomLimits;
 use railgun_shared::rtp_parameters::RtpCapabilities;
-use railgun_shared::signal::{AppData, ErrorBody, Participant, ProducerInfo};
+use railgun_shared::signal::{ErrorBody, Participant};
 use railgun_shared::transport_parameters::TransportDirection;
-use std::time::Instant;
+use resume::ResumeTokens;
+use slots::VideoSlots;
+use std::time::{Instant, SystemTime};
 
 /// The live instance of a channel.
 #[derive(Debug)]
@@ -35,6 +49,12 @@ pub(crate) struct Room {
     pub(crate) seq: u64,
     /// Oldest first.
     pub(crate) sessions: Vec<Session>,
+    pub(crate) slots: VideoSlots,
+    pub(crate) speakers: Speakers,
+    /// A diagnostics room's end.
+    pub(crate) ends_at: Option<Instant>,
+    /// The entry of the timer queue that is valid.
+    pub(crate) wake: Option<Instant>,
 }
 
 /// One seat.
@@ -44,7 +64,14 @@ pub(crate) struct Session {
     pub(crate) user: UserId,
     pub(crate) device: Option<DeviceId>,
     pub(crate) name: Option<String>,
+    /// Its deadline is `video_until`, which no step of the wall clock moves.
     pub(crate) grant: Grant,
+    pub(crate) video_until: Option<Instant>,
+    pub(crate) tokens: ResumeTokens,
+    /// Which of its sockets has it: one more with each resume.
+    pub(crate) attachment: u32,
+    /// Noise loops so far.
+    pub(crate) strikes: u8,
     pub(crate) rtp_capabilities: Option<RtpCapabilities>,
     pub(crate) muted: bool,
     pub(crate) deafened: bool,
@@ -80,21 +107,62 @@ impl Room {
 
 impl Engine {
     /// Carries out one command; the reply comes out as a [`Notice`] in its place among the events.
-    pub fn handle_command(&mut self, tag: u64, address: &Address, command: Command, now: Instant) {
-        let reply = self.command(address, command, now);
+    /// `wall` is the time of day, for the deadlines that commands bring.
+    pub fn handle_command(
+        &mut self,
+        tag: u64,
+        address: &Address,
+        command: Command,
+        now: Instant,
+        wall: SystemTime,
+    ) {
+        let reply = self.command(address, command, Now { at: now, wall });
+        if let Some(room) = self.by_channel.get(&address.channel).copied() {
+            self.settle_slots(room, now);
+            self.schedule_room(room);
+        }
         self.notices.push_back(Notice::Reply { tag, reply });
     }
 
-    fn command(&mut self, address: &Address, command: Command, now: Instant) -> Result<Reply, ErrorBody> {
-        if let Command::Join(request) = command {
-            return self.join(address, *request);
-        }
-        let Some(session) = command.session() else { return Err(refusal::not_found()) };
-        let room = self.room_with(address, session)?;
+    fn command(&mut self, address: &Address, command: Command, now: Now) -> Result<Reply, ErrorBody> {
         match command {
-            Command::Join(_) => Err(refusal::internal()),
-            Command::Leave { reason, .. } => Ok(self.leave(room, session, reason)),
-            Command::CreateTransport { direction, .. } => self.create_transport(room, session, direction),
+            Command::Join(request) => self.join(address, *request, now),
+            Command::Resume(request) => self.resume(address, &request, now),
+            Command::SetLimits { limits } => self.set_limits(self.room_at(address)?, limits),
+            Command::Inspect => self.inspect(self.room_at(address)?),
+            command => {
+                let session = command.session().ok_or_else(refusal::not_found)?;
+                let room = self.room_with(address, session)?;
+                self.confirm_resume(room, session, &command);
+                self.command_of(room, session, command, now)
+            }
+        }
+    }
+
+    /// What a session wants, or what is wanted of it.
+    fn command_of(
+        &mut self,
+        room: RoomKey,
+        session: SessionId,
+        command: Command,
+        clock: Now,
+    ) -> Result<Reply, ErrorBody> {
+        let now = clock.at;
+        match command {
+            Command::Join(_) | Command::Resume(_) | Command::SetLimits { .. } | Command::Inspect => {
+                Err(refusal::internal())
+            }
+            Command::Leave { reason, attachment, .. } => self.leave(room, session, reason, attachment),
+            // Windows are the driver's; here a socket is a number.
+            Command::Detach { .. } | Command::ConfirmResume { .. } => Ok(Reply::Done),
+            Command::SetGrant { grant, reason, .. } => self.change_grant(room, session, grant, reason, clock),
+            Command::RequestSlot { source, .. } => self.request_slot(room, session, source, now),
+            Command::ReleaseSlot { source, .. } => self.release_slot(room, session, source),
+            Command::Kick { reason, banned_for, .. } => Ok(self.kick(room, session, reason, banned_for)),
+            Command::Mute { .. } => self.mute(room, session),
+            Command::CreateTransport { direction, .. } => {
+                self.create_transport(room, session, direction, now)
+            }
             Command::ConnectTransport { transport, dtls, .. } => {
                 self.connect_transport(room, session, transport, &dtls, now)
             }
@@ -119,27 +187,22 @@ impl Engine {
             Command::GetStats { transport, .. } => self.get_stats(room, session, transport, now),
             Command::RequestKeyFrame { consumer, .. } => self.request_key_frame(room, session, consumer, now),
             Command::UpdateState { update, .. } => self.update_state(room, session, update),
-            Command::Resume(_)
-            | Command::ConfirmResume { .. }
-            | Command::Detach { .. }
-            | Command::SetGrant { .. }
-            | Command::RequestSlot { .. }
-            | Command::ReleaseSlot { .. }
-            | Command::Kick { .. }
-            | Command::Mute { .. }
-            | Command::SetLimits { .. }
-            | Command::Inspect => Err(refusal::not_found()),
         }
     }
 
-    /// The room at `address`, if the session has a seat in it.
-    fn room_with(&self, address: &Address, session: SessionId) -> Result<RoomKey, ErrorBody> {
+    fn room_at(&self, address: &Address) -> Result<RoomKey, ErrorBody> {
         let key = self.by_channel.get(&address.channel).copied().ok_or_else(refusal::not_found)?;
         let room = self.rooms.get(key).ok_or_else(refusal::not_found)?;
         if address.epoch != room.address.epoch {
             return Err(refusal::stale_epoch());
         }
-        room.session(session).map(|_| key).ok_or_else(refusal::not_found)
+        Ok(key)
+    }
+
+    /// The room at `address`, if the session has a seat in it.
+    fn room_with(&self, address: &Address, session: SessionId) -> Result<RoomKey, ErrorBody> {
+        let key = self.room_at(address)?;
+        self.session(key, session).map(|_| key)
     }
 
     pub(crate) fn session(&self, room: RoomKey, id: SessionId) -> Result<&Session, ErrorBody> {
@@ -150,10 +213,12 @@ impl Engine {
         self.rooms.get_mut(room).and_then(|room| room.session_mut(id)).ok_or_else(refusal::not_found)
     }
 
-    /// Tells a room something; only what more than one session may see moves its sequence.
+    /// Tells a room something; only what changes the room for more than one session moves its
+    /// sequence.
     pub(crate) fn tell(&mut self, room: RoomKey, audience: Audience, event: Event) {
         let Some(room) = self.rooms.get_mut(room) else { return };
-        if !matches!(audience, Audience::Only(_)) {
+        let is_passing = matches!(event, Event::ActiveSpeaker(_) | Event::AudioLevels(_));
+        if !is_passing && !matches!(audience, Audience::Only(_)) {
             room.seq += 1;
         }
         self.notices.push_back(Notice::Event(RoomEvent {
@@ -167,7 +232,6 @@ impl Engine {
 
     /// A participant as others see it.
     pub(crate) fn participant(&self, session: &Session) -> Participant {
-        let producers = session.producers.iter().filter_map(|key| self.producers.get(*key));
         Participant {
             user_id: session.user.clone(),
             session_id: session.id,
@@ -175,14 +239,7 @@ impl Engine {
             muted: session.muted,
             deafened: session.deafened,
             speaking: session.speaking,
-            producers: producers
-                .map(|producer| ProducerInfo {
-                    producer_id: producer.id,
-                    kind: producer.kind,
-                    app_data: AppData { source: producer.source },
-                    paused: producer.paused,
-                })
-                .collect(),
+            producers: self.producers_of(session),
         }
     }
 

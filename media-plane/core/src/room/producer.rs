@@ -6,7 +6,10 @@ use crate::codec::dependency_descriptor::StructureCache;
 use crate::codec::vp9::SpatialPrediction;
 use crate::feedback::key_frame_request::KeyFrameRequests;
 use crate::feedback::rtx_cache::RtxCache;
+use crate::feedback::traffic::Traffic;
+use crate::packet_path::police::Police;
 use crate::room::demand::Demand;
+use crate::room::loudness::LevelMeter;
 use crate::transport::webrtc_transport::Place;
 use railgun_shared::ids::{ProducerId, SessionId};
 use railgun_shared::ortc::{EncodingMapping, ProducerMapping};
@@ -30,6 +33,7 @@ pub(crate) struct Producer {
     /// The score that its session was last told of.
     pub(crate) told_score: Option<u8>,
     pub(crate) demand: Demand,
+    pub(crate) police: Police,
     pub(crate) stream_type: StreamType,
     /// What any consumer's parameters are made from.
     pub(crate) consumable: RtpParameters,
@@ -41,6 +45,8 @@ pub(crate) struct Producer {
     pub(crate) answers_nacks: bool,
     /// Simulcast layers, lowest first; one otherwise.
     pub(crate) encodings: Vec<Encoding>,
+    /// A microphone's.
+    pub(crate) meter: Option<LevelMeter>,
     pub(crate) consumers: Vec<ConsumerKey>,
 }
 
@@ -60,6 +66,9 @@ pub(crate) struct Encoding {
     pub(crate) is_layered: bool,
     /// The highest temporal layer that was ever seen.
     pub(crate) highest_temporal: u8,
+    /// Payloads by spatial layer, the last for all above it; and their last bitrates on the wire that
+    /// were not 0: what they take when they are sent.
+    layers: [(Traffic, u64); LAYERS_MEASURED],
     /// When each spatial layer was last seen.
     spatial_seen: [Option<Instant>; SPATIAL_LAYERS_MAX],
     /// What its dependency descriptors are read with.
@@ -73,6 +82,8 @@ pub(crate) struct Encoding {
 
 /// A layer without packets for so long is not being sent.
 const SILENT_AFTER: Duration = Duration::from_secs(2);
+/// Browsers send three at most.
+const LAYERS_MEASURED: usize = 4;
 /// Three bits of VP9's descriptor say which one.
 const SPATIAL_LAYERS_MAX: usize = 8;
 
@@ -90,6 +101,7 @@ impl Encoding {
             spatial_layers: mapping.scalability.spatial_layers,
             is_layered: mapping.scalability.is_layered(),
             highest_temporal: 0,
+            layers: Default::default(),
             spatial_seen: [None; SPATIAL_LAYERS_MAX],
             structure: StructureCache::default(),
             key_frames: KeyFrameRequests::default(),
@@ -98,7 +110,10 @@ impl Encoding {
         }
     }
 
-    pub(crate) fn on_packet(&mut self, frame: &FrameInfo, now: Instant) {
+    pub(crate) fn on_packet(&mut self, frame: &FrameInfo, payload: usize, now: Instant) {
+        if let Some((traffic, _)) = self.layers.get_mut(usize::from(frame.spatial).min(LAYERS_MEASURED - 1)) {
+            traffic.count(payload);
+        }
         self.last_packet = Some(now);
         self.highest_temporal = self.highest_temporal.max(frame.temporal);
         self.is_layered |= frame.spatial > 0 || frame.temporal > 0;
@@ -108,6 +123,24 @@ impl Encoding {
         if frame.starts_key_frame {
             self.key_frames.on_key_frame();
         }
+    }
+
+    /// To be called about once a second.
+    pub(crate) fn measure(&mut self, now: Instant) {
+        for (traffic, bitrate) in &mut self.layers {
+            traffic.measure(now);
+            *bitrate = Some(traffic.wire_bitrate()).filter(|now| *now > 0).unwrap_or(*bitrate);
+        }
+    }
+
+    /// Bits a second, on the wire, of what a receiver of this spatial layer gets.
+    pub(crate) fn bitrate_up_to(&self, spatial: u8) -> u64 {
+        let top = usize::from(spatial).min(LAYERS_MEASURED - 1);
+        let needed = match self.prediction {
+            SpatialPrediction::KeyPictures if spatial != u8::MAX => top..top + 1,
+            _ => 0..top + 1,
+        };
+        self.layers.get(needed).unwrap_or_default().iter().map(|(_, bitrate)| bitrate).sum()
     }
 
     pub(crate) fn is_alive(&self, now: Instant) -> bool {
@@ -246,6 +279,7 @@ pub(crate) struct ExtensionIds {
     pub(crate) repaired_rid: Option<u8>,
     pub(crate) transport_cc: Option<u8>,
     pub(crate) dependency_descriptor: Option<u8>,
+    pub(crate) audio_level: Option<u8>,
 }
 
 impl ExtensionIds {
@@ -264,6 +298,7 @@ impl ExtensionIds {
             repaired_rid: id_of(extension_uri::REPAIRED_RTP_STREAM_ID),
             transport_cc: id_of(extension_uri::TRANSPORT_WIDE_CC),
             dependency_descriptor: id_of(extension_uri::DEPENDENCY_DESCRIPTOR),
+            audio_level: id_of(extension_uri::AUDIO_LEVEL),
         }
     }
 

@@ -1,15 +1,17 @@
 //! Producers: created, paused, resumed, closed.
 
 use super::demand::Demand;
+use super::loudness::LevelMeter;
 use super::producer::{Encoding, ExtensionIds, PayloadTypes, Producer};
 use super::{membership, refusal};
 use crate::arena::{ProducerKey, RoomKey, TransportKey};
 use crate::engine::Engine;
+use crate::packet_path::police::Police;
 use railgun_shared::ids::{ProducerId, SessionId, TransportId};
 use railgun_shared::media_rpc::{Audience, Event, Reply};
 use railgun_shared::ortc;
 use railgun_shared::rtp_parameters::{MediaKind, RtpParameters};
-use railgun_shared::signal::{ErrorBody, ErrorCode, Source};
+use railgun_shared::signal::{ErrorBody, ErrorCode, Source, VideoSource};
 use railgun_shared::transport_parameters::TransportDirection;
 use std::time::Instant;
 
@@ -47,6 +49,7 @@ impl Engine {
             paused: false,
             told_score: None,
             demand: Demand::all(0),
+            police: Police::new(kind == MediaKind::Video, self.allowed_bitrate(room, session, source)),
             stream_type: mapping.stream_type,
             consumable: ortc::consumable_parameters(kind, parameters, &router, &mapping),
             cname,
@@ -55,6 +58,7 @@ impl Engine {
             extensions: ExtensionIds::new(parameters, &mapping),
             answers_nacks: answers_nacks(parameters),
             encodings,
+            meter: (source == Source::Mic).then(LevelMeter::default),
             consumers: Vec::new(),
         };
         producer.demand = Demand::all(producer.spatial_layers());
@@ -65,6 +69,7 @@ impl Engine {
             transport.producers.push(key);
             transport.bind_declared(key, producer);
         }
+        self.use_slot(room, session, source);
         let seat = self.session_mut(room, session)?;
         seat.producers.push(key);
         let user = seat.user.clone();
@@ -75,46 +80,45 @@ impl Engine {
 
     /// The node's own gate; signaling has one before it, which nothing here relies on.
     fn may_produce(
-        &self,
+        &mut self,
         room: RoomKey,
         session: SessionId,
         transport: TransportKey,
         (kind, source): (MediaKind, Source),
         now: Instant,
     ) -> Result<(), ErrorBody> {
-        let seat = self.session(room, session)?;
         if kind != source.kind() {
             return Err(refusal::invalid_payload("kind does not fit the source"));
         }
-        let ended = seat.grant.video_until.is_some_and(|until| self.wall(now) >= until);
-        if !seat.grant.permissions.allow(source) || (source != Source::Mic && ended) {
-            return Err(refusal::capability_required(source));
-        }
+        self.may_send(room, session, source, now)?;
         let is_ready = self.transports.get(transport).is_some_and(|transport| {
             transport.direction == TransportDirection::Send && transport.is_connect_accepted()
         });
         if !is_ready {
             return Err(refusal::invalid_state("the transport is not a connected sending one"));
         }
-        let sends = |key: &ProducerKey| self.producers.get(*key).is_some_and(|it| it.source == source);
-        let Some(entry) = self.rooms.get(room) else { return Err(refusal::not_found()) };
-        // A camera or a screen counts by user, whichever device; audio by session.
-        let mut rivals = entry.sessions.iter().filter(|other| match kind {
-            MediaKind::Audio => other.id == session,
-            MediaKind::Video => other.user == seat.user,
-        });
-        if rivals.any(|other| other.producers.iter().any(sends)) {
+        if self.producer_of(room, session, source).is_some() {
             return Err(refusal::invalid_state("this source is already being sent"));
         }
-        if kind == MediaKind::Video {
-            let all = entry.sessions.iter().flat_map(|other| &other.producers);
-            let is_video = |key: &&ProducerKey| {
-                self.producers.get(**key).is_some_and(|producer| producer.kind == MediaKind::Video)
-            };
-            let current = all.filter(is_video).count();
-            if current >= usize::from(entry.limits.video_publishers) {
-                return Err(refusal::video_limit_reached(current, entry.limits));
-            }
+        if let Some(source) = VideoSource::of(source) {
+            self.no_other_device_sends(room, session, source)?;
+            self.may_use_slot(room, session, source, now)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the session's grant allows the source now.
+    pub(super) fn may_send(
+        &self,
+        room: RoomKey,
+        session: SessionId,
+        source: Source,
+        now: Instant,
+    ) -> Result<(), ErrorBody> {
+        let seat = self.session(room, session)?;
+        let ended = seat.video_until.is_some_and(|until| until <= now);
+        if !seat.grant.permissions.allow(source) || (source != Source::Mic && ended) {
+            return Err(refusal::capability_required(source));
         }
         Ok(())
     }
@@ -189,17 +193,25 @@ impl Engine {
         paused: bool,
     ) -> Result<Option<railgun_shared::ids::UserId>, ErrorBody> {
         let key = self.owned_producer(room, session, id)?;
-        let Some(producer) = self.producers.get_mut(key) else { return Err(refusal::not_found()) };
-        if producer.paused == paused {
+        if !self.pause(key, paused) {
             return Ok(None);
         }
+        Ok(Some(self.session(room, session)?.user.clone()))
+    }
+
+    /// Whether this changed anything.
+    pub(super) fn pause(&mut self, key: ProducerKey, paused: bool) -> bool {
+        let Some(producer) = self.producers.get_mut(key).filter(|it| it.paused != paused) else {
+            return false;
+        };
         producer.paused = paused;
+        producer.meter = producer.meter.is_some().then(LevelMeter::default);
         for consumer in &producer.consumers {
             if let Some(consumer) = self.consumers.get_mut(*consumer) {
                 consumer.interrupt();
             }
         }
-        Ok(Some(self.session(room, session)?.user.clone()))
+        true
     }
 
     pub(super) fn close_producer(
@@ -226,6 +238,16 @@ impl Engine {
 
     /// Takes a producer and its consumers out of every table, and tells about it.
     pub(crate) fn remove_producer(&mut self, room: RoomKey, key: ProducerKey, audience: Audience) {
+        self.remove_producer_because(room, key, audience, None);
+    }
+
+    pub(crate) fn remove_producer_because(
+        &mut self,
+        room: RoomKey,
+        key: ProducerKey,
+        audience: Audience,
+        reason: Option<&str>,
+    ) {
         let Some(producer) = self.producers.remove(key) else { return };
         for consumer in &producer.consumers {
             let closed = self.consumers.get(*consumer).map(|consumer| (consumer.session, consumer.id));
@@ -241,7 +263,9 @@ impl Engine {
         let Ok(seat) = self.session_mut(room, producer.session) else { return };
         seat.producers.retain(|other| *other != key);
         let (id, user, session) = (producer.id, seat.user.clone(), producer.session);
-        self.tell(room, audience, Event::ProducerClosed { producer: id, user, session });
+        self.free_slot_of(room, session, producer.source);
+        let reason = reason.map(str::to_owned);
+        self.tell(room, audience, Event::ProducerClosed { producer: id, user, session, reason });
     }
 }
 

@@ -35,10 +35,15 @@ pub(crate) fn capability_required(source: Source) -> ErrorBody {
     ErrorBody::new(ErrorCode::CapabilityRequired, "this needs Pro").with("capability", source.capability())
 }
 
-pub(crate) fn video_limit_reached(current: usize, limits: RoomLimits) -> ErrorBody {
+pub(crate) fn video_limit_reached(current: u16, max: u16) -> ErrorBody {
     ErrorBody::new(ErrorCode::VideoLimitReached, "all video slots are taken")
         .with("current", current)
-        .with("max", limits.video_publishers)
+        .with("max", max)
+}
+
+/// Whatever was wrong with it: the client joins afresh.
+pub(crate) fn resume_failed() -> ErrorBody {
+    ErrorBody::new(ErrorCode::ResumeFailed, "this session cannot be resumed")
 }
 
 pub(crate) fn node_full() -> ErrorBody {

@@ -54,7 +54,7 @@ impl Engine {
             paused: producer.paused,
             score: streams.iter().map(|stream| stream.score).max().unwrap_or(0),
             max_spatial_layer: self.wanted_layer(key),
-            policed_packets: 0,
+            policed_packets: producer.police.dropped(),
             streams,
         })
     }
@@ -99,8 +99,8 @@ fn transport_stats(transport: &WebRtcTransport) -> TransportStats {
         dtls: transport.dtls_state,
         received: transport.received.stats(),
         sent: transport.sent.stats(),
-        round_trip_ms: transport.round_trip.map(|time| time.as_secs_f64() * 1_000.0),
-        available_bitrate: None,
+        round_trip_ms: transport.round_trip.mean().map(|time| time.as_secs_f64() * 1_000.0),
+        available_bitrate: transport.link.limit(),
     }
 }
 

@@ -33,6 +33,7 @@ impl Engine {
         room: RoomKey,
         session: SessionId,
         direction: TransportDirection,
+        now: Instant,
     ) -> Result<Reply, ErrorBody> {
         let seat = self.session(room, session)?;
         let relay_only = seat.grant.relay_only;
@@ -60,6 +61,7 @@ impl Engine {
             ice,
             local_ssrc: self.rng().random(),
             local_cname: self.random_text(8),
+            at: now,
         };
         let transport = WebRtcTransport::new(birth);
         let reply = self.describe(&transport);
@@ -163,6 +165,7 @@ impl Engine {
         let Some(transport) = self.transports.get_mut(key) else { return };
         transport.say_goodbye(&mut self.sends);
         let Some(transport) = self.transports.remove(key) else { return };
+        self.handshakes -= usize::from(transport.is_handshaking);
         self.by_ufrag.remove(&transport.ice.credentials().ufrag);
         if let Some(previous) = transport.ice.previous_ufrag() {
             self.by_ufrag.remove(previous);
@@ -206,6 +209,8 @@ mod tests {
             dtls_version: DtlsVersion::Dtls12,
             relays: Default::default(),
             seed: [5; 32],
+            handshakes_max: 2,
+            bitrate_headroom_percent: 150,
             started: (now, UNIX_EPOCH),
         });
         let room = Address { channel: ChannelId::new("c").unwrap(), epoch: 1 };
@@ -221,16 +226,16 @@ mod tests {
             resume: None,
             diagnostics: false,
         };
-        engine.handle_command(1, &room, Command::Join(Box::new(join)), now);
+        engine.handle_command(1, &room, Command::Join(Box::new(join)), now, UNIX_EPOCH);
         let direction = TransportDirection::Send;
-        engine.handle_command(2, &room, Command::CreateTransport { session, direction }, now);
+        engine.handle_command(2, &room, Command::CreateTransport { session, direction }, now, UNIX_EPOCH);
         let transport = engine.transports.iter().map(|(_, transport)| transport.id).next().unwrap();
         for tag in 3..10 {
-            engine.handle_command(tag, &room, Command::RestartIce { session, transport }, now);
+            engine.handle_command(tag, &room, Command::RestartIce { session, transport }, now, UNIX_EPOCH);
             assert_eq!(engine.by_ufrag.len(), 2);
         }
         let leave = Command::Leave { session, reason: LeaveReason::Left, attachment: None };
-        engine.handle_command(10, &room, leave, now);
+        engine.handle_command(10, &room, leave, now, UNIX_EPOCH);
         assert!(engine.by_ufrag.is_empty());
     }
 }

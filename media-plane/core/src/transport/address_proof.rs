@@ -1,17 +1,26 @@
 //! The amplification bound: an address that has not shown that it receives what is sent to it gets
-//! at most three times the bytes it sent (RFC 9000 section 8.1 sets the same factor for QUIC).
+//! at most three times the bytes it sent (RFC 9000 section 8.1 sets the same factor for QUIC), and of
+//! media no more than a trickle: a member who forges check after check aims no stream.
 //!
 //! Pure accounting: one [`AddressProof`] per tuple of a transport. An ICE check proves that its
 //! sender knows the password, not that it is at its source address.
 
+use std::time::Duration;
+
 /// How many bytes may be sent to an unproved address for each byte received from it.
 pub const AMPLIFICATION_FACTOR: u64 = 3;
+/// Bytes of media that go to an unproved address in one [`UNPROVED_MEDIA_PERIOD`], however much came
+/// from it: enough for the one packet of any size that a report has to be about.
+pub const UNPROVED_MEDIA_MAX: u64 = 1_500;
+pub const UNPROVED_MEDIA_PERIOD: Duration = Duration::from_secs(10);
 
 /// What one tuple has sent, been sent, and proved.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AddressProof {
     received: u64,
     sent: u64,
+    /// Of it, media in this period.
+    media: u64,
     proved: bool,
 }
 
@@ -23,16 +32,24 @@ impl AddressProof {
     }
 
     /// Asks to send `len` bytes and counts them when they may go.
+    /// `is_media`: it can wait, and is also bounded by [`UNPROVED_MEDIA_MAX`].
     #[must_use]
-    pub fn try_send(&mut self, len: usize) -> bool {
+    pub fn try_send(&mut self, len: usize, is_media: bool) -> bool {
         if self.proved {
             return true;
         }
-        let is_within = len as u64 <= self.remaining();
+        let media = if is_media { self.media.saturating_add(len as u64) } else { 0 };
+        let is_within = len as u64 <= self.remaining() && media <= UNPROVED_MEDIA_MAX;
         if is_within {
             self.on_sent(len);
+            self.media = self.media.max(media);
         }
         is_within
+    }
+
+    /// The next [`UNPROVED_MEDIA_PERIOD`] begins.
+    pub fn renew(&mut self) {
+        self.media = 0;
     }
 
     /// Counts what is sent whatever the bound: the answer to a check, which is shorter than it.
@@ -68,22 +85,35 @@ mod tests {
     #[test]
     fn an_unproved_address_gets_three_times_what_it_sent_and_not_a_byte_more() {
         let mut proof = AddressProof::default();
-        assert!(!proof.try_send(1));
+        assert!(!proof.try_send(1, false));
         proof.on_received(100);
-        assert!(proof.try_send(200));
-        assert!(!proof.try_send(101));
-        assert!(proof.try_send(100));
-        assert!(!proof.try_send(1));
+        assert!(proof.try_send(200, false));
+        assert!(!proof.try_send(101, false));
+        assert!(proof.try_send(100, false));
+        assert!(!proof.try_send(1, false));
         proof.on_received(1);
         assert_eq!(proof.remaining(), 3);
-        assert!(proof.try_send(3));
+        assert!(proof.try_send(3, false));
+    }
+
+    #[test]
+    fn media_is_bounded_however_much_came() {
+        let mut proof = AddressProof::default();
+        proof.on_received(1_000_000);
+        assert!(proof.try_send(1_400, true));
+        assert!(!proof.try_send(101, true));
+        assert!(proof.try_send(100, true));
+        assert!(proof.try_send(2_000, false), "a handshake is not media");
+        proof.renew();
+        assert!(proof.try_send(1_500, true));
+        assert!(!proof.try_send(1, true));
     }
 
     #[test]
     fn a_refused_packet_costs_nothing() {
         let mut proof = AddressProof::default();
         proof.on_received(10);
-        assert!(!proof.try_send(1200));
+        assert!(!proof.try_send(1200, false));
         assert_eq!(proof.remaining(), 30);
     }
 
@@ -92,7 +122,7 @@ mod tests {
         let mut proof = AddressProof::default();
         proof.proved();
         assert!(proof.is_proved());
-        assert!((0..1000).all(|_| proof.try_send(1500)));
+        assert!((0..1000).all(|_| proof.try_send(1500, false)));
     }
 
     #[test]
@@ -100,7 +130,7 @@ mod tests {
         let mut proof = AddressProof::default();
         proof.on_received(usize::MAX);
         proof.on_received(usize::MAX);
-        assert!(proof.try_send(usize::MAX));
-        assert!(!proof.try_send(usize::MAX));
+        assert!(proof.try_send(usize::MAX, false));
+        assert!(!proof.try_send(usize::MAX, false));
     }
 }

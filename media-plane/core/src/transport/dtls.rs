@@ -180,6 +180,16 @@ impl DtlsTransport {
         }
     }
 
+    /// A handshake is in progress: there is an object for it.
+    pub(crate) fn is_handshaking(&self) -> bool {
+        self.phase == Phase::Handshaking && self.attempt.is_some()
+    }
+
+    /// None is in progress, and the next datagram, or [`Self::start`], may begin one.
+    pub(crate) fn may_begin(&self) -> bool {
+        self.phase == Phase::Handshaking && self.attempt.is_none()
+    }
+
     /// When [`Self::handle_timeout`] is due; known once [`Self::poll`] has answered `None`.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Instant> {

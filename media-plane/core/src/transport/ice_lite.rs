@@ -12,19 +12,23 @@ pub use credentials::{CREDENTIAL_LEN, IceCredentials};
 pub use relays::{Network, NotANetwork, RELAYS_MAX, Relays};
 pub use tuples::{TUPLES_MAX, Tuple};
 
+use super::address_proof::UNPROVED_MEDIA_PERIOD;
 use crate::packet::stun::{BINDING_SUCCESS_MAX, BindingRequest, write_binding_success};
 use railgun_shared::limits::CONSENT_TIMEOUT;
 use railgun_shared::transport_parameters::IceState;
 use rand::Rng;
 use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 use thiserror::Error;
 use tuples::Tuples;
 
-/// Transaction ids a transport remembers: ten minutes of a client that checks every 2.5 s.
-const TRANSACTIONS_MAX: usize = 256;
+/// Checks a transport remembers: nearly three hours of a client that checks every 2.5 s, half an hour
+/// of one that is looking for a path. An older one that was recorded could move media, for as long as
+/// its credentials are in use and within what an unproved address gets.
+const TRANSACTIONS_MAX: usize = 4_096;
 
 /// Why a well-formed check was dropped; only ever counted.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq, Hash)]
@@ -63,7 +67,25 @@ pub struct IceLite {
     selected: Option<SocketAddr>,
     is_nominated: bool,
     is_lost: bool,
-    transactions: VecDeque<([u8; 12], SocketAddr)>,
+    transactions: VecDeque<Transaction>,
+    renewed: Option<Instant>,
+}
+
+/// A check that was taken: most of its transaction id, and a digest of where it came from, both being
+/// compared with checks that are authentic.
+#[derive(Clone, Copy, Debug)]
+struct Transaction {
+    id: u64,
+    source: u64,
+}
+
+impl Transaction {
+    fn new(id: &[u8; 12], source: SocketAddr) -> Self {
+        let [_, _, _, _, id @ ..] = *id;
+        let mut hasher = DefaultHasher::new();
+        source.hash(&mut hasher);
+        Self { id: u64::from_be_bytes(id), source: hasher.finish() }
+    }
 }
 
 impl IceLite {
@@ -77,6 +99,7 @@ impl IceLite {
             is_nominated: false,
             is_lost: false,
             transactions: VecDeque::new(),
+            renewed: None,
         }
     }
 
@@ -152,14 +175,15 @@ impl IceLite {
     }
 
     fn is_repeated(&mut self, transaction_id: &[u8; 12], source: SocketAddr) -> Result<bool, IceDrop> {
-        match self.transactions.iter().find(|(id, _)| id == transaction_id) {
-            Some((_, first_source)) if *first_source != source => Err(IceDrop::Replayed),
+        let check = Transaction::new(transaction_id, source);
+        match self.transactions.iter().find(|earlier| earlier.id == check.id) {
+            Some(earlier) if earlier.source != check.source => Err(IceDrop::Replayed),
             Some(_) => Ok(true),
             None => {
                 if self.transactions.len() == TRANSACTIONS_MAX {
                     self.transactions.pop_front();
                 }
-                self.transactions.push_back((*transaction_id, source));
+                self.transactions.push_back(check);
                 Ok(false)
             }
         }
@@ -178,6 +202,11 @@ impl IceLite {
     /// latest check is selected; without any, the state is `disconnected`.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.tuples.expire(CONSENT_TIMEOUT, now);
+        let is_over = |since: Instant| now.saturating_duration_since(since) >= UNPROVED_MEDIA_PERIOD;
+        if self.renewed.is_none_or(is_over) {
+            self.renewed = Some(now);
+            self.tuples.renew();
+        }
         let is_selected_gone = self.selected.is_some_and(|address| self.tuples.get(address).is_none());
         if is_selected_gone {
             self.selected = self.tuples.latest().map(|tuple| tuple.address);

@@ -4,8 +4,10 @@
 use super::dtls::{DtlsOutput, DtlsTransport, POLL_BUFFER_LEN};
 use super::ice_lite::IceLite;
 use crate::arena::{ConsumerKey, ProducerKey, RoomKey};
+use crate::feedback::link_estimate::LinkEstimate;
 use crate::feedback::nack_generator::NackGenerator;
 use crate::feedback::reception::Reception;
+use crate::feedback::round_trip::RoundTrip;
 use crate::feedback::score::StreamScore;
 use crate::feedback::traffic::Traffic;
 use crate::feedback::transport_cc::TransportCcRecorder;
@@ -19,14 +21,12 @@ use railgun_shared::ids::{SessionId, TransportId};
 use railgun_shared::rtp_parameters::MediaKind;
 use railgun_shared::transport_parameters::{DtlsParameters, DtlsState, IceState, TransportDirection};
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// SSRCs a transport takes: four sources of up to three layers, or each with a retransmission stream.
 const STREAMS_MAX: usize = 16;
 /// MIDs a transport remembers as used.
 const MIDS_MAX: usize = 256;
-/// Until a report says better.
-const ROUND_TRIP_UNKNOWN: Duration = Duration::from_millis(100);
 /// Plain bytes of one RTCP packet that we send.
 const CONTROL_BYTES_MAX: usize = 1300;
 
@@ -41,6 +41,8 @@ pub(crate) struct WebRtcTransport {
     pub(crate) connect: Option<(DtlsParameters, DtlsTransport)>,
     pub(crate) dtls_state: DtlsState,
     pub(crate) ice_state: IceState,
+    /// It is one of the engine's handshakes in progress.
+    pub(crate) is_handshaking: bool,
     pub(crate) keys: Option<Keys>,
     /// Where everything is sent to, as `ice` selected it.
     pub(crate) selected: Option<SocketAddr>,
@@ -54,8 +56,13 @@ pub(crate) struct WebRtcTransport {
     /// RTP and RTCP, whole datagrams.
     pub(crate) received: Traffic,
     pub(crate) sent: Traffic,
-    /// Measured from the client's reports on what it was sent.
-    pub(crate) round_trip: Option<Duration>,
+    /// Measured from the client's reports on what it was sent, or how soon it answers a NACK.
+    pub(crate) round_trip: RoundTrip,
+    /// What the link to the client takes, and since when nothing new was observed of it.
+    pub(crate) link: LinkEstimate,
+    pub(crate) link_observed_at: Instant,
+    /// The client's own estimate in bits a second (REMB), and when it came.
+    pub(crate) estimated: Option<(u64, Instant)>,
     pub(crate) producers: Vec<ProducerKey>,
     pub(crate) consumers: Vec<ConsumerKey>,
     /// Of the client: that of all its producers here.
@@ -170,6 +177,7 @@ pub(crate) struct Birth {
     pub(crate) ice: IceLite,
     pub(crate) local_ssrc: u32,
     pub(crate) local_cname: String,
+    pub(crate) at: Instant,
 }
 
 impl WebRtcTransport {
@@ -183,6 +191,7 @@ impl WebRtcTransport {
             connect: None,
             dtls_state: DtlsState::New,
             ice_state: IceState::New,
+            is_handshaking: false,
             keys: None,
             selected: None,
             is_proved: false,
@@ -191,7 +200,10 @@ impl WebRtcTransport {
             arrivals: TransportCcRecorder::default(),
             received: Traffic::default(),
             sent: Traffic::default(),
-            round_trip: None,
+            round_trip: RoundTrip::default(),
+            link: LinkEstimate::default(),
+            link_observed_at: birth.at,
+            estimated: None,
             producers: Vec::new(),
             consumers: Vec::new(),
             cname: None,
@@ -212,11 +224,6 @@ impl WebRtcTransport {
     pub(crate) fn is_failed(&self) -> bool {
         matches!(self.dtls_state, DtlsState::Failed | DtlsState::Closed)
             || self.ice_state == IceState::Disconnected
-    }
-
-    /// A round trip as measured, or as one is without knowing better.
-    pub(crate) fn round_trip(&self) -> Duration {
-        self.round_trip.unwrap_or(ROUND_TRIP_UNKNOWN)
     }
 
     #[inline]
@@ -270,7 +277,9 @@ impl WebRtcTransport {
 
     fn may_send_unproved(&mut self, len: usize) -> bool {
         let tuple = self.selected.and_then(|selected| self.ice.tuple_mut(selected));
-        tuple.is_some_and(|tuple| tuple.proof.try_send(len))
+        // A handshake needs what it needs; media can wait for the proof.
+        let is_media = self.keys.is_some();
+        tuple.is_some_and(|tuple| tuple.proof.try_send(len, is_media))
     }
 
     /// The selected address receives what is sent to it.

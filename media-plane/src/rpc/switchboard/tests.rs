@@ -22,6 +22,8 @@ fn spawn_worker(index: usize, outbox: &mpsc::Sender<WorkerNotice>) -> WorkerHand
         dtls_version: DtlsVersion::default(),
         relays: Default::default(),
         seed: [7; 32],
+        handshakes_max: 500,
+        bitrate_headroom_percent: 150,
         started: (Instant::now(), SystemTime::now()),
     };
     worker::spawn(index, socket, engine, outbox.clone(), Arc::<WorkerGauges>::default()).unwrap()

@@ -53,13 +53,13 @@ fn encode(event: Event) -> Message {
             })
         }
         Event::ProducerPaused { producer, user, session } => {
-            Message::ProducerPaused(encode_changed(producer, &user, session))
+            Message::ProducerPaused(encode_changed(producer, &user, session, None))
         }
         Event::ProducerResumed { producer, user, session } => {
-            Message::ProducerResumed(encode_changed(producer, &user, session))
+            Message::ProducerResumed(encode_changed(producer, &user, session, None))
         }
-        Event::ProducerClosed { producer, user, session } => {
-            Message::ProducerClosed(encode_changed(producer, &user, session))
+        Event::ProducerClosed { producer, user, session, reason } => {
+            Message::ProducerClosed(encode_changed(producer, &user, session, reason))
         }
         Event::ConsumerClosed { consumer, reason } => {
             Message::ConsumerClosed(proto::ConsumerClosed { consumer: consumer.to_string(), reason })
@@ -112,11 +112,17 @@ fn encode(event: Event) -> Message {
     }
 }
 
-fn encode_changed(producer: ProducerId, user: &UserId, session: SessionId) -> proto::ProducerChanged {
+fn encode_changed(
+    producer: ProducerId,
+    user: &UserId,
+    session: SessionId,
+    reason: Option<String>,
+) -> proto::ProducerChanged {
     proto::ProducerChanged {
         producer: producer.to_string(),
         user: user.to_string(),
         session: session.to_string(),
+        reason,
     }
 }
 
@@ -168,9 +174,10 @@ fn decode_event(message: Message) -> Result<Event, WireError> {
             let (producer, user, session) = decode_changed(changed)?;
             Event::ProducerResumed { producer, user, session }
         }
-        Message::ProducerClosed(changed) => {
+        Message::ProducerClosed(mut changed) => {
+            let reason = changed.reason.take();
             let (producer, user, session) = decode_changed(changed)?;
-            Event::ProducerClosed { producer, user, session }
+            Event::ProducerClosed { producer, user, session, reason }
         }
         Message::ConsumerClosed(closed) => {
             Event::ConsumerClosed { consumer: id("consumer", &closed.consumer)?, reason: closed.reason }

@@ -104,6 +104,22 @@ fn a_packet_told_as_lost_is_told_again_when_it_comes_late() {
     assert_eq!(messages[0].received, [(11, 800), (12, 0)], "a delta may be negative");
 }
 
+/// Found by fuzzing: each of many late packets between early ones made messages of its own, all of
+/// which the next one made again.
+#[test]
+fn a_packet_that_comes_after_a_silence_and_not_in_its_place_is_given_up() {
+    let (mut recorder, start) = (TransportCcRecorder::default(), Instant::now());
+    (0..2_000).step_by(2).for_each(|sequence| recorder.on_packet(sequence, start));
+    take(&mut recorder, start + INTERVAL);
+    let late = start + ms(9_000);
+    (1..2_000).step_by(2).for_each(|sequence| recorder.on_packet(sequence, late));
+    assert_eq!(recorder.due(), None);
+    recorder.on_packet(2_000, late);
+    assert_eq!(take(&mut recorder, late + INTERVAL)[0].received, [(2_000, 36_000)]);
+    recorder.on_packet(1_997, late + INTERVAL);
+    assert_eq!(recorder.due(), None, "nor when another is in time");
+}
+
 #[test]
 fn gaps_of_seconds_start_a_new_message() {
     let (mut recorder, start) = (TransportCcRecorder::default(), Instant::now());
@@ -236,7 +252,9 @@ proptest! {
                 }
                 // One that is let go of is not told any more when it comes.
                 let place = recorder.highest().and_then(|it| recorder.place(it - highest.saturating_sub(this)));
-                let is_awaited = this >= highest || place.is_some();
+                let newest = arrived.last_key_value().map_or(tick, |(_, newest)| *newest);
+                let is_in_time = newest + LATE_TICKS_MAX >= tick;
+                let is_awaited = this >= highest || place.is_some() && is_in_time;
                 recorder.on_packet(sequence_of(this), origin + Duration::from_micros(at_us));
                 if is_awaited && !arrived.contains_key(&this) {
                     arrived.insert(this, tick);

@@ -111,6 +111,28 @@ pub fn write_fir(out: &mut [u8], sender_ssrc: u32, entries: &[FirEntry]) -> Resu
     finish(writer)
 }
 
+/// A receiver's estimate of what all these sources, at most 255, may send together, in bit/s rounded
+/// down to 18 significant bits (draft-alvestrand-rmcat-remb-03).
+pub fn write_remb(
+    out: &mut [u8],
+    sender_ssrc: u32,
+    bitrate: u64,
+    ssrcs: &[u32],
+) -> Result<usize, WriteError> {
+    let count = u8::try_from(ssrcs.len()).map_err(|_| WriteError::TooManyElements)?;
+    let exponent = (u64::BITS - bitrate.leading_zeros()).saturating_sub(18);
+    let mantissa = u32::try_from(bitrate >> exponent).unwrap_or(u32::MAX);
+    let mut writer = start(out, PAYLOAD_FEEDBACK, FORMAT_APPLICATION)?;
+    writer.put_u32(sender_ssrc)?;
+    writer.put_u32(0)?;
+    writer.put(b"REMB")?;
+    writer.put_u32(u32::from(count) << 24 | exponent << 18 | mantissa)?;
+    for ssrc in ssrcs {
+        writer.put_u32(*ssrc)?;
+    }
+    finish(writer)
+}
+
 fn count_of<T>(elements: &[T]) -> Result<u8, WriteError> {
     match u8::try_from(elements.len()) {
         Ok(count) if elements.len() <= MAX_COUNT => Ok(count),

@@ -22,6 +22,14 @@ impl LayerFilter {
         Layers { spatial: self.spatial, temporal: self.temporal }
     }
 
+    /// The decode targets that can be made of what is forwarded, bit by bit (A.4 of the AV1 RTP
+    /// specification).
+    pub(super) fn active_targets(&self, encoding: &Encoding) -> u32 {
+        let active = encoding.structure.active_decode_targets();
+        let included = self.decode_target.zip(encoding.structure.structure());
+        included.map_or(active, |(target, structure)| active & structure.included_targets(target))
+    }
+
     /// A key frame: any layer may follow it.
     pub(super) fn start(&mut self, at: Layers) {
         *self = Self { spatial: at.spatial, temporal: at.temporal, ..Self::default() };

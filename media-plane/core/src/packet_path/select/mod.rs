@@ -7,7 +7,8 @@ mod layers;
 mod timeline;
 
 use super::ingest::Opened;
-use crate::room::producer::Producer;
+use crate::codec::dependency_descriptor::Descriptor;
+use crate::room::producer::{Encoding, Producer};
 use layers::LayerFilter;
 use railgun_shared::rtp_parameters::StreamType;
 use railgun_shared::signal::ConsumerLayers;
@@ -38,6 +39,8 @@ pub(crate) struct Selection {
     /// The encoding that is being forwarded; none before the first key frame.
     current: Option<u8>,
     preferred: Layers,
+    /// The highest spatial layer that the receiver's link takes; none: no video at all.
+    allowed: Option<u8>,
     /// Inside the encoding.
     filter: LayerFilter,
     timeline: Timeline,
@@ -62,6 +65,7 @@ impl Selection {
             is_video,
             current: None,
             preferred: Layers::ALL,
+            allowed: Some(u8::MAX),
             filter: LayerFilter::default(),
             timeline: Timeline::default(),
         }
@@ -77,6 +81,16 @@ impl Selection {
         self.preferred = layers;
     }
 
+    /// The receiver's link takes no higher spatial layer, or nothing; whether that is new.
+    pub(crate) fn allow(&mut self, spatial: Option<u8>) -> bool {
+        std::mem::replace(&mut self.allowed, spatial) != spatial
+    }
+
+    /// The highest spatial layer to be at.
+    fn ceiling(&self) -> u8 {
+        self.preferred.spatial.min(self.allowed.unwrap_or(0))
+    }
+
     /// What is being forwarded; none before the first key frame.
     pub(crate) fn layers(&self, producer: &Producer) -> Option<Layers> {
         let current = self.current?;
@@ -86,11 +100,15 @@ impl Selection {
         Some(Layers { spatial, temporal: inside.temporal.min(highest) })
     }
 
-    /// The highest spatial layer that it gets or asks for, whether or not that is being sent.
+    /// The highest spatial layer that it asks for, whether or not that is being sent.
+    pub(crate) fn asked_spatial(&self, producer: &Producer) -> u8 {
+        self.preferred.spatial.min(producer.spatial_layers().saturating_sub(1))
+    }
+
+    /// The highest that it gets, or would take.
     pub(crate) fn wanted_spatial(&self, producer: &Producer) -> Option<u8> {
-        let asked = self.preferred.spatial.min(producer.spatial_layers().saturating_sub(1));
-        let got = self.layers(producer).map(|layers| layers.spatial);
-        Some(asked).max(got)
+        let taken = self.allowed.map(|allowed| self.asked_spatial(producer).min(allowed));
+        taken.max(self.layers(producer).map(|layers| layers.spatial))
     }
 
     /// The encoding to be at: the highest that is wanted and being sent.
@@ -98,13 +116,13 @@ impl Selection {
         if producer.stream_type == StreamType::Svc {
             return 0;
         }
-        producer.highest_alive(now).map_or(0, |highest| highest.min(self.preferred.spatial))
+        producer.highest_alive(now).map_or(0, |highest| highest.min(self.ceiling()))
     }
 
     /// The layers to be at inside an encoding.
     fn target_inside(&self, producer: &Producer, encoding: u8, now: Instant) -> Layers {
         let highest = producer.encoding(encoding).map_or(0, |it| it.highest_spatial(now));
-        let wanted = if producer.stream_type == StreamType::Svc { self.preferred.spatial } else { u8::MAX };
+        let wanted = if producer.stream_type == StreamType::Svc { self.ceiling() } else { u8::MAX };
         Layers { spatial: highest.min(wanted), temporal: self.preferred.temporal }
     }
 
@@ -116,7 +134,8 @@ impl Selection {
             let prediction = producer.encoding(target).map(|it| it.prediction);
             prediction.is_some_and(|prediction| self.filter.waits_for_key_frame(inside, prediction))
         };
-        (self.is_video && (self.current != Some(target) || waits())).then_some(target)
+        (self.is_video && self.allowed.is_some() && (self.current != Some(target) || waits()))
+            .then_some(target)
     }
 
     #[inline]
@@ -130,6 +149,9 @@ impl Selection {
             };
         }
         let is_current = self.current == Some(packet.encoding);
+        if self.allowed.is_none() {
+            return Verdict::Ignore;
+        }
         if !is_current {
             if !packet.frame.starts_key_frame {
                 return Verdict::Ignore;
@@ -163,6 +185,19 @@ impl Selection {
         let reports = from.and_then(|it| it.sender_report).zip(to.and_then(|it| it.sender_report));
         self.timeline.begin(packet, reports, now);
         self.current = Some(packet.encoding);
+    }
+
+    /// A packet's dependency descriptor, `data`, as this consumer is to get it; none if there is no room.
+    pub(crate) fn describe<'a>(
+        &self,
+        encoding: &Encoding,
+        descriptor: &Descriptor,
+        data: &[u8],
+        out: &'a mut [u8],
+    ) -> Option<&'a [u8]> {
+        let active = self.filter.active_targets(encoding);
+        let len = descriptor.write_with_active_targets(data, active, out).ok()?;
+        out.get(..len)
     }
 
     /// The consumer's timestamp for the source's.

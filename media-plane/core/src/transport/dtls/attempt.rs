@@ -124,18 +124,7 @@ impl Attempt {
         now: Instant,
     ) -> Result<Self, AttemptError> {
         let is_server = client_random.is_some();
-        let config = Config::builder()
-            .mtu(FLIGHT_MTU)
-            .max_queue_rx(RECEIVE_QUEUE_MAX)
-            .flight_start_rto(FLIGHT_RTO)
-            .flight_retries(FLIGHT_RETRIES)
-            .handshake_timeout(DTLS_HANDSHAKE_TIMEOUT)
-            // An ICE check came first and `AddressProof` bounds what is sent, so a cookie would
-            // only cost a round trip.
-            .use_server_cookie(false)
-            .dangerously_set_rng_seed(seed)
-            .build()?;
-        let (config, pair) = (Arc::new(config), DtlsCertificate::clone(&certificate.0));
+        let (config, pair) = (configuration(seed)?, DtlsCertificate::clone(&certificate.0));
         let mut dtls = match version {
             DtlsVersion::Dtls12 => Dtls::new_12(config, pair, now),
             DtlsVersion::Dtls13 => Dtls::new_13(config, pair, now),
@@ -225,6 +214,35 @@ impl Attempt {
             }
         }
     }
+}
+
+fn configuration(seed: u64) -> Result<Arc<Config>, dimpl::Error> {
+    // `dimpl` tries out all its cryptography for each configuration: most of what an attempt costs.
+    #[cfg(feature = "fuzzing")]
+    {
+        static SHARED: std::sync::OnceLock<Arc<Config>> = std::sync::OnceLock::new();
+        if let Some(shared) = SHARED.get() {
+            return Ok(Arc::clone(shared));
+        }
+        let config = Arc::new(build_configuration(seed)?);
+        Ok(Arc::clone(SHARED.get_or_init(|| config)))
+    }
+    #[cfg(not(feature = "fuzzing"))]
+    build_configuration(seed).map(Arc::new)
+}
+
+fn build_configuration(seed: u64) -> Result<Config, dimpl::Error> {
+    Config::builder()
+        .mtu(FLIGHT_MTU)
+        .max_queue_rx(RECEIVE_QUEUE_MAX)
+        .flight_start_rto(FLIGHT_RTO)
+        .flight_retries(FLIGHT_RETRIES)
+        .handshake_timeout(DTLS_HANDSHAKE_TIMEOUT)
+        // An ICE check came first and `AddressProof` bounds what is sent, so a cookie would
+        // only cost a round trip.
+        .use_server_cookie(false)
+        .dangerously_set_rng_seed(seed)
+        .build()
 }
 
 fn suite_of(profile: SrtpProfile) -> Option<Suite> {

@@ -53,6 +53,11 @@ impl Tuples {
         self.entries.retain(|tuple| now.saturating_duration_since(tuple.last_check_at) < timeout);
     }
 
+    /// Unproved addresses may be sent a little media again.
+    pub(super) fn renew(&mut self) {
+        self.entries.iter_mut().for_each(|tuple| tuple.proof.renew());
+    }
+
     pub(super) fn latest(&self) -> Option<&Tuple> {
         self.entries.iter().max_by_key(|tuple| tuple.last_check_at)
     }

@@ -1,72 +1,25 @@
 //! What the control-plane does, for `/metrics`. Labels are words of the contract, so their number is
 //! known; no user, channel or address is ever one.
 
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+mod calls;
+mod join_log;
+mod labels;
+
+pub(crate) use calls::{Call, CallMetrics};
+pub(crate) use join_log::{JoinLog, JoinRecord};
+pub(crate) use labels::Outcome;
+
+use labels::{EventName, OfEvent, OfOutcome, OfRequest};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
-use railgun_shared::signal::{ClientEvent, ErrorBody, ErrorCode};
-use std::fmt;
+use railgun_shared::signal::ErrorCode;
 use std::time::Duration;
 
 /// Upper bounds in seconds: a request that stays on this machine, up to one that is timed out.
 const SECONDS: [f64; 12] = [0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
-
-/// A request's name, or `other`: clients may send any.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct EventName(&'static str);
-
-impl EventName {
-    fn of(name: &str) -> Self {
-        Self(ClientEvent::NAMES.into_iter().find(|known| *known == name).unwrap_or("other"))
-    }
-}
-
-impl EncodeLabelValue for EventName {
-    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
-        self.0.encode(encoder)
-    }
-}
-
-/// `ok`, or the error code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Outcome {
-    Ok,
-    Refused(ErrorCode),
-}
-
-impl Outcome {
-    pub(crate) fn of<T>(result: &Result<T, ErrorBody>) -> Self {
-        result.as_ref().map_or_else(|error| Self::Refused(error.code), |_| Self::Ok)
-    }
-}
-
-impl EncodeLabelValue for Outcome {
-    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
-        match self {
-            Self::Ok => "ok".encode(encoder),
-            Self::Refused(code) => code.as_str().encode(encoder),
-        }
-    }
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfOutcome {
-    outcome: Outcome,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfEvent {
-    event: EventName,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfRequest {
-    event: EventName,
-    outcome: Outcome,
-}
 
 fn histogram() -> Histogram {
     Histogram::new(SECONDS)
@@ -76,10 +29,12 @@ fn histogram() -> Histogram {
 #[derive(Clone, Debug)]
 pub(crate) struct Metrics {
     pub(crate) link: LinkMetrics,
+    pub(crate) calls: CallMetrics,
     sockets: Gauge,
     sessions: Gauge,
     connections: Family<OfOutcome, Counter>,
     joins: Family<OfOutcome, Counter>,
+    resumes: Family<OfOutcome, Counter>,
     requests: Family<OfRequest, Counter>,
     request_duration: Family<OfEvent, Histogram>,
 }
@@ -100,6 +55,8 @@ impl Metrics {
                 rooms: Gauge::default(),
                 command_duration: histogram(),
             },
+            calls: CallMetrics::new(),
+            resumes: Family::default(),
             sockets: Gauge::default(),
             sessions: Gauge::default(),
             connections: Family::default(),
@@ -121,6 +78,8 @@ impl Metrics {
         registry.register("node_up", "Control streams to media nodes that are up", self.link.up.clone());
         registry.register("connections", "Sockets that asked to connect", self.connections.clone());
         registry.register("joins", "Requests to join", self.joins.clone());
+        registry.register("resumes", "Sockets that took up a session", self.resumes.clone());
+        self.calls.register(registry);
         registry.register("requests", "Requests that were answered", self.requests.clone());
         registry.register_with_unit(
             "request_duration",
@@ -143,6 +102,10 @@ impl Metrics {
             Err(message) => Outcome::Refused(ErrorCode::from_name(message).unwrap_or(ErrorCode::Internal)),
         };
         self.connections.get_or_create(&OfOutcome { outcome }).inc();
+    }
+
+    pub(crate) fn resumed(&self, outcome: Outcome) {
+        self.resumes.get_or_create(&OfOutcome { outcome }).inc();
     }
 
     /// The request `event`, whatever a client called it, is about to be answered.

@@ -1,0 +1,99 @@
+//! `voice:entitlement:refresh`, and records or sessions that change what one may do. Checks of the
+//! refresh: the token as when a socket connects, of the same user, and not revoked.
+
+use super::{leave, unexpected};
+use crate::clock::unix_seconds;
+use crate::policy::{admission, entitlement};
+use crate::session::{Answer, Notice, Session};
+use railgun_shared::media_rpc::{Command, Grant, LeaveReason, Reply};
+use railgun_shared::plan::{RoomLimits, Tier};
+use railgun_shared::signal::{ErrorBody, ErrorCode, GrantReason, ServerEvent, Token};
+use std::time::SystemTime;
+
+pub(super) async fn refresh(session: &mut Session, token: &Token) -> Result<Answer, ErrorBody> {
+    let refused = |code: &'static str| {
+        let code = ErrorCode::from_name(code).unwrap_or(ErrorCode::Unauthorized);
+        ErrorBody::new(code, "the token was refused")
+    };
+    let now = unix_seconds(SystemTime::now());
+    let identity = session.services.keys.verify(&token.0, now).map_err(|error| refused(error.code()))?;
+    let is_revoked = session.services.records.view().is_revoked(&identity.user, identity.issued_at);
+    if identity.user != session.identity.user || is_revoked {
+        return Err(refused(ErrorCode::Unauthorized.as_str()));
+    }
+    let before = session.grant();
+    session.identity = identity;
+    let grant = session.grant();
+    let reason = match entitlement::reason(&before, &grant) {
+        GrantReason::Upgraded => GrantReason::Upgraded,
+        _ => GrantReason::Refreshed,
+    };
+    let mut limits = RoomLimits::of(Tier::Free);
+    if let Some(seat) = &session.seat {
+        limits = seat.limits;
+        session.is_refreshing = true;
+        let set = set_grant(session, grant, reason).await;
+        session.is_refreshing = false;
+        set?;
+    }
+    Ok(ServerEvent::Permissions { permissions: grant.permissions, limits, reason }.into())
+}
+
+async fn set_grant(session: &mut Session, grant: Grant, reason: GrantReason) -> Result<(), ErrorBody> {
+    match session.ask(Command::SetGrant { session: session.id, grant, reason }).await? {
+        Reply::Done => {
+            if let Some(seat) = &mut session.seat {
+                seat.grant = grant;
+            }
+            Ok(())
+        }
+        other => Err(unexpected(&other)),
+    }
+}
+
+/// Some record changed, perhaps one that concerns this session: who may no longer be where it is has
+/// to go, and who may send more or less is told by the node.
+pub(crate) async fn records_changed(session: &mut Session) {
+    let Some(seat) = &session.seat else { return };
+    if seat.token.is_none() {
+        // Diagnostics: nobody else is there.
+        return;
+    }
+    let admitted = {
+        let view = session.services.records.view();
+        let now = unix_seconds(SystemTime::now());
+        admission::admit(&view, &session.identity.user, &seat.channel, now)
+    };
+    match admitted {
+        Err(error) => {
+            let reason = if error.code == ErrorCode::PermissionDenied { "banned" } else { "channel_closed" };
+            kick(session, reason, LeaveReason::Left).await;
+        }
+        Ok(_) => {
+            let (before, after) = (seat.grant, session.grant());
+            let reason = entitlement::reason(&before, &after);
+            if before != after && set_grant(session, after, reason).await.is_err() {
+                tracing::warn!("a node did not take a new grant");
+            }
+        }
+    }
+}
+
+pub(crate) async fn notice(session: &mut Session, notice: Notice) {
+    match notice {
+        Notice::Replaced(by) => {
+            // In one and the same room the node has seen to it.
+            if session.seat.as_ref().is_some_and(|seat| seat.address != by) {
+                kick(session, "replaced", LeaveReason::Replaced).await;
+            }
+        }
+    }
+}
+
+/// Takes the session out of its room and tells it so.
+async fn kick(session: &mut Session, reason: &str, leave: LeaveReason) {
+    if leave::vacate(session, leave).await.is_err() {
+        tracing::warn!("a node did not confirm that somebody is out");
+    }
+    session.tell(&ServerEvent::Kicked { reason: reason.into(), until: None }).await;
+}

@@ -1,0 +1,103 @@
+//! Every user's [`JoinHistory`], where it can be changed by one at a time.
+
+use crate::policy::join_history::{JoinHistory, JoinLimits, Wait};
+use railgun_shared::ids::UserId;
+use railgun_shared::signal::{ErrorBody, ErrorCode};
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+/// Users whose joins are remembered at once; each is forgotten a minute after the last.
+const USERS_MAX: usize = 100_000;
+
+/// In this process's memory.
+#[derive(Debug)]
+pub(crate) struct Joins {
+    limits: JoinLimits,
+    histories: Mutex<HashMap<UserId, JoinHistory>>,
+}
+
+impl Joins {
+    pub(crate) fn new(limits: JoinLimits) -> Self {
+        Self { limits, histories: Mutex::default() }
+    }
+
+    /// Counts a join that is asked for at `now` (Unix milliseconds), or refuses it.
+    pub(crate) async fn ask(&self, user: &UserId, now: u64) -> Result<(), ErrorBody> {
+        let asked = self.change(user, now, |history| history.ask(self.limits, now)).await;
+        asked.unwrap_or(Err(Wait::TooMany(1000))).map_err(refusal)
+    }
+
+    /// The same for a join that is not counted.
+    pub(crate) async fn ask_uncounted(&self, user: &UserId, now: u64) -> Result<(), ErrorBody> {
+        let asked = self.change(user, now, |history| history.barred(now)).await;
+        asked.unwrap_or(Ok(())).map_err(refusal)
+    }
+
+    pub(crate) async fn succeeded(&self, user: &UserId, now: u64) {
+        self.change(user, now, |history| history.succeeded(now)).await;
+    }
+
+    /// Keeps a user from joining until then.
+    pub(crate) async fn bar(&self, user: &UserId, until: u64, now: u64) {
+        self.change(user, now, |history| history.bar(until)).await;
+    }
+
+    /// The one place that reads and writes a history, so that it can live where replicas share it.
+    /// None: there is no room for another user.
+    async fn change<T>(&self, user: &UserId, now: u64, change: impl Fn(&mut JoinHistory) -> T) -> Option<T> {
+        let mut histories = self.histories.lock().unwrap_or_else(PoisonError::into_inner);
+        if histories.len() >= USERS_MAX && !histories.contains_key(user) {
+            histories.retain(|_, history| !history.is_over(self.limits, now));
+            if histories.len() >= USERS_MAX {
+                return None;
+            }
+        }
+        let history = histories.entry(user.clone()).or_default();
+        let changed = change(history);
+        if history.is_over(self.limits, now) {
+            histories.remove(user);
+        }
+        Some(changed)
+    }
+}
+
+fn refusal(wait: Wait) -> ErrorBody {
+    let (code, message, wait) = match wait {
+        Wait::TooMany(wait) => (ErrorCode::RateLimited, "too many joins in a minute", wait),
+        Wait::TooSoon(wait) => (ErrorCode::RateLimited, "too soon after the last join", wait),
+        Wait::Barred(wait) => (ErrorCode::PermissionDenied, "kicked, and not yet allowed back", wait),
+    };
+    ErrorBody::new(code, message).with("retryAfterMs", wait)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(name: &str) -> UserId {
+        UserId::new(name).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_refusal_says_for_how_long_and_concerns_one_user() {
+        let joins = Joins::new(JoinLimits::default());
+        joins.ask(&user("ada"), 1000).await.unwrap();
+        joins.succeeded(&user("ada"), 1000).await;
+        let refused = joins.ask(&user("ada"), 2000).await.unwrap_err();
+        assert_eq!((refused.code, &refused.details["retryAfterMs"]), (ErrorCode::RateLimited, &4000.into()));
+        joins.ask_uncounted(&user("ada"), 2000).await.unwrap();
+        joins.ask(&user("bob"), 2000).await.unwrap();
+        joins.bar(&user("bob"), 9000, 2000).await;
+        assert_eq!(
+            joins.ask_uncounted(&user("bob"), 8999).await.unwrap_err().code,
+            ErrorCode::PermissionDenied
+        );
+    }
+
+    #[tokio::test]
+    async fn a_user_whose_joins_no_longer_count_is_forgotten() {
+        let joins = Joins::new(JoinLimits::default());
+        joins.ask_uncounted(&user("ada"), 0).await.unwrap();
+        assert!(joins.histories.lock().unwrap().is_empty());
+    }
+}

@@ -1,0 +1,125 @@
+//! How a session asks a node: one command at a time, while the room's events go on to its socket.
+
+use super::Session;
+use super::actor::over;
+use super::seat::Seat;
+use crate::media_client::{Delivery, NodeCall, NodeLink, unavailable};
+use railgun_shared::media_rpc::{Address, Command, LeaveReason, Reply};
+use railgun_shared::signal::{ErrorBody, ErrorCode};
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+
+/// How long a node may take to answer one command.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(8);
+/// The same for the last command of a socket that is gone.
+const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
+
+impl Session {
+    /// Asks the room this session sits in.
+    pub(crate) async fn ask(&mut self, command: Command) -> Result<Reply, ErrorBody> {
+        let seat = self.seated()?;
+        if seat.is_silent {
+            return Err(unavailable());
+        }
+        let (node, address) = (seat.node.clone(), seat.address.clone());
+        let reply = self.call(&node, address, command).await?;
+        if let Some(seat) = &mut self.seat {
+            seat.possessions.note(&reply);
+        }
+        Ok(reply)
+    }
+
+    /// Sends a command and waits for its reply, handing on the room events that come before it.
+    pub(crate) async fn call(
+        &mut self,
+        node: &NodeLink,
+        address: Address,
+        command: Command,
+    ) -> Result<Reply, ErrorBody> {
+        let deadline = Instant::now() + REPLY_TIMEOUT;
+        let ticket = self.send(node, address, command, deadline).await?;
+        let mut end = self.end();
+        tokio::select! {
+            reply = self.reply(ticket, deadline) => reply,
+            _ = over(&mut end) => Err(ErrorBody::new(ErrorCode::Internal, "the session ended")),
+        }
+    }
+
+    /// The same, to its end: also when the socket is gone meanwhile, which the reply decides about.
+    pub(crate) async fn call_through(
+        &mut self,
+        node: &NodeLink,
+        address: Address,
+        command: Command,
+    ) -> Result<Reply, ErrorBody> {
+        let deadline = Instant::now() + REPLY_TIMEOUT;
+        let ticket = self.send(node, address, command, deadline).await?;
+        self.reply(ticket, deadline).await
+    }
+
+    async fn reply(&mut self, ticket: u64, deadline: Instant) -> Result<Reply, ErrorBody> {
+        loop {
+            match timeout_at(deadline, self.deliveries.recv()).await {
+                Ok(Some(Delivery::Reply { ticket: of, reply })) if of == ticket => return reply,
+                Ok(Some(other)) => self.hand_on(other).await,
+                Ok(None) | Err(_) => {
+                    tracing::warn!("a media node did not reply in time");
+                    return Err(unavailable());
+                }
+            }
+        }
+    }
+
+    async fn send(
+        &mut self,
+        node: &NodeLink,
+        address: Address,
+        command: Command,
+        deadline: Instant,
+    ) -> Result<u64, ErrorBody> {
+        self.last_ticket += 1;
+        let call = NodeCall { address, command, route: self.route.clone(), ticket: self.last_ticket };
+        timeout_at(deadline, node.call(call)).await.map_err(|_| unavailable())??;
+        Ok(self.last_ticket)
+    }
+
+    /// Leaves a room without waiting to hear of it.
+    pub(crate) async fn abandon(&mut self, node: &NodeLink, address: Address, reason: LeaveReason) {
+        let leave = Command::Leave { session: self.id, reason, attachment: None };
+        let deadline = Instant::now() + GOODBYE_TIMEOUT;
+        if self.send(node, address, leave, deadline).await.is_err() {
+            tracing::warn!("a leave could not be sent");
+        }
+    }
+
+    /// Gives the seat back, or leaves it for another socket; and waits a little for the node to say
+    /// that it heard.
+    pub(super) async fn say_goodbye(&mut self, is_lost: bool) {
+        let Some(Seat { node, address, attachment, token, .. }) = self.seat.take() else { return };
+        let session = self.id;
+        let command = match (is_lost, token) {
+            (true, Some(_)) => Command::Detach { session, attachment },
+            (true, None) => {
+                Command::Leave { session, reason: LeaveReason::Lost, attachment: Some(attachment) }
+            }
+            (false, _) => Command::Leave { session, reason: LeaveReason::Left, attachment: Some(attachment) },
+        };
+        let deadline = Instant::now() + GOODBYE_TIMEOUT;
+        let confirmed = match self.send(&node, address, command, deadline).await {
+            Ok(ticket) => self.confirmed(ticket, deadline).await,
+            Err(_) => false,
+        };
+        if !confirmed {
+            tracing::warn!("a node did not confirm the end of a session in time");
+        }
+    }
+
+    async fn confirmed(&mut self, ticket: u64, deadline: Instant) -> bool {
+        while let Ok(Some(delivery)) = timeout_at(deadline, self.deliveries.recv()).await {
+            if matches!(delivery, Delivery::Reply { ticket: of, .. } if of == ticket) {
+                return true;
+            }
+        }
+        false
+    }
+}

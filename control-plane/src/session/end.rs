@@ -1,0 +1,70 @@
+//! Why a session's socket is over, which decides what becomes of its seat.
+
+use socketioxide::socket::DisconnectReason;
+use tokio::sync::watch;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// It went in order, or was told to go: the seat is given back at once.
+    Left,
+    /// The connection was lost: another socket may take the session up.
+    Lost,
+    /// Another socket did.
+    Superseded,
+}
+
+/// Who ends first decides why.
+#[derive(Clone, Debug)]
+pub(crate) struct Ending(watch::Sender<Option<End>>);
+
+impl Ending {
+    pub(crate) fn new() -> Self {
+        Self(watch::Sender::new(None))
+    }
+
+    pub(crate) fn say(&self, end: End) {
+        self.0.send_if_modified(|said| {
+            let is_first = said.is_none();
+            *said = said.or(Some(end));
+            is_first
+        });
+    }
+
+    pub(crate) fn is_said(&self) -> bool {
+        self.0.borrow().is_some()
+    }
+
+    pub(crate) fn subscribe(&self) -> watch::Receiver<Option<End>> {
+        self.0.subscribe()
+    }
+}
+
+impl From<DisconnectReason> for End {
+    /// A closed tab ends its WebSocket in order, so what ends otherwise was not meant to.
+    fn from(reason: DisconnectReason) -> Self {
+        match reason {
+            DisconnectReason::TransportClose
+            | DisconnectReason::ClientNSDisconnect
+            | DisconnectReason::ServerNSDisconnect
+            | DisconnectReason::PacketParsingError => Self::Left,
+            DisconnectReason::TransportError
+            | DisconnectReason::HeartbeatTimeout
+            | DisconnectReason::MultipleHttpPollingError
+            | DisconnectReason::ClosingServer => Self::Lost,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_end_counts() {
+        let ending = Ending::new();
+        assert!(!ending.is_said());
+        ending.say(End::Superseded);
+        ending.say(End::Left);
+        assert_eq!(*ending.subscribe().borrow(), Some(End::Superseded));
+    }
+}
