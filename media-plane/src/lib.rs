@@ -4,6 +4,7 @@
 //! `udp::send`. A command's walk is `rpc`.
 
 pub mod config;
+mod crew;
 mod health;
 mod metrics;
 mod node;

@@ -46,6 +46,7 @@ pub(crate) enum Told {
 
 enum Order {
     Command { tag: u64, address: Address, command: Command },
+    Crash,
     Stop,
 }
 
@@ -71,10 +72,9 @@ impl WorkerHandle {
         accepted && self.waker.wake().is_ok()
     }
 
-    /// Ends the thread as if it had died.
-    #[cfg(test)]
-    pub(crate) fn end(&self) {
-        self.order(Order::Stop);
+    /// Has the thread panic, for tests of what that does to others.
+    pub(crate) fn crash(&self) {
+        self.order(Order::Crash);
     }
 
     /// Ends the loop; blocks until the thread has ended.
@@ -99,13 +99,15 @@ pub(crate) fn spawn(
     let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
     let (inbox, orders) = sync_channel(INBOX_MAX);
     let last_words = outbox.clone();
+    let obituary = gauges.clone();
     let run = move || {
         let turn = || Worker::new(index, poll, socket, Engine::new(engine), orders, outbox, gauges)?.run();
         match catch_unwind(AssertUnwindSafe(turn)) {
-            Ok(Ok(())) => {}
+            Ok(Ok(())) => return,
             Ok(Err(cause)) => error!(worker = index, error = %cause, "a worker's socket failed"),
-            Err(_) => error!(worker = index, "a worker panicked; its rooms are lost"),
+            Err(_) => error!(worker = index, "a worker panicked"),
         }
+        obituary.on_death();
         let _ = last_words.blocking_send(WorkerNotice { worker: index, told: Told::Died });
     };
     let thread = std::thread::Builder::new().name(format!("media-{index}")).spawn(run)?;
@@ -214,6 +216,7 @@ impl Worker {
                     self.engine.handle_command(tag, &address, command, now, wall);
                     self.flush();
                 }
+                Ok(Order::Crash) => panic!("this worker was told to panic"),
                 Ok(Order::Stop) | Err(std::sync::mpsc::TryRecvError::Disconnected) => {
                     self.stopping = true;
                     return true;
