@@ -20,6 +20,12 @@ run: tools web ## Build everything and start the server on 127.0.0.1:8080
 	cargo build --release --locked --package railgun
 	exec target/release/railgun $(ARGS)
 
+.PHONY: cluster
+cluster: tools web ## A cluster for trials: etcd, two replicas, two media nodes and HAProxy
+	@$(SETUP)/check-tools.sh protoc etcd haproxy
+	cargo build --release --locked --package railgun-control --package railgun-media
+	exec deploy/cluster/run.sh target/release
+
 .PHONY: test
 test: tools test-tools web ## Every test, in Rust and in a real browser
 	cargo build --workspace --locked --bins

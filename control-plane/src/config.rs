@@ -6,7 +6,7 @@ use crate::policy::join_history::JoinLimits;
 use crate::turn::{TTL_MAX, TTL_MIN, TurnConfig, TurnUrl};
 use railgun_shared::ids::ChannelId;
 use railgun_shared::plan::Tier;
-use railgun_shared::settings::{Settings, SettingsError, Sources};
+use railgun_shared::settings::{EtcdSettings, Settings, SettingsError, Sources};
 use railgun_shared::signal::{IceServer, IceTransportPolicy, RtcConfig};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -25,6 +25,8 @@ pub struct Config {
     pub channels: ChannelsConfig,
     pub joins: JoinLimits,
     pub media: MediaConfig,
+    /// `etcd.*`: where replicas and nodes find each other; none: there is one of each.
+    pub etcd: Option<EtcdSettings>,
     /// `rtc.ice_servers`, `rtc.ice_transport_policy`: handed to clients as they are.
     pub rtc: RtcConfig,
     /// `rtc.sfu_endpoint`: what clients are told; unset, the node's first media address.
@@ -70,16 +72,16 @@ pub struct ChannelsConfig {
     pub preset: BTreeMap<ChannelId, Tier>,
 }
 
-/// How the media node is reached when it is a process of its own.
+/// How media nodes are reached when they are processes of their own.
 #[derive(Clone, Debug)]
 pub struct MediaConfig {
-    /// `media.url`
+    /// `media.url`: where the only node is; with etcd, nodes say so themselves.
     pub url: String,
     /// `media.ca`, `media.cert`, `media.key`: PEM files for mutual TLS.
     pub ca: Option<PathBuf>,
     pub cert: Option<PathBuf>,
     pub key: Option<PathBuf>,
-    /// `media.insecure`: plain text, to a node on loopback only.
+    /// `media.insecure`: plain text, to nodes on loopback only.
     pub insecure: bool,
 }
 
@@ -98,6 +100,7 @@ impl Default for Config {
             channels: ChannelsConfig { default_tier: Tier::Pro, ..ChannelsConfig::default() },
             joins: JoinLimits::default(),
             media: MediaConfig::default(),
+            etcd: None,
             rtc: RtcConfig { ice_servers: Vec::new(), ice_transport_policy: IceTransportPolicy::All },
             sfu_endpoint: None,
             turn: TurnConfig::default(),
@@ -143,6 +146,13 @@ impl Config {
         "turn.urls",
         "turn.secrets_file",
         "turn.ttl",
+        EtcdSettings::KEYS[0].0,
+        EtcdSettings::KEYS[1].0,
+        EtcdSettings::KEYS[2].0,
+        EtcdSettings::KEYS[3].0,
+        EtcdSettings::KEYS[4].0,
+        EtcdSettings::KEYS[5].0,
+        EtcdSettings::KEYS[6].0,
     ];
 
     /// The defaults of both planes in one process: any channel can be joined.
@@ -200,6 +210,7 @@ impl Config {
                 key: path("media.key")?.or(self.media.key),
                 insecure: settings.parsed("media.insecure", "true or false")?.unwrap_or(self.media.insecure),
             },
+            etcd: EtcdSettings::read(&settings)?.or(self.etcd),
             rtc: RtcConfig {
                 ice_servers: settings
                     .read::<Vec<IceServer>>("rtc.ice_servers", "tables of urls, username and credential")?

@@ -5,8 +5,12 @@ use crate::config::{AuthConfig, Config};
 use crate::gateway;
 use crate::http;
 use crate::joins::Joins;
-use crate::media_client::NodeLink;
+#[cfg(feature = "etcd")]
+use crate::media_client::node_channel;
+use crate::media_client::{NodeLink, media_channel};
 use crate::metrics::Metrics;
+#[cfg(feature = "etcd")]
+use crate::placement::Cluster;
 use crate::placement::Placement;
 use crate::records::Records;
 use crate::session::Registry;
@@ -14,6 +18,8 @@ use crate::turn::Turn;
 use crate::webhooks::{WebhookMetrics, Webhooks};
 use anyhow::{Context, bail};
 use prometheus_client::registry::Registry as MetricsRegistry;
+#[cfg(feature = "etcd")]
+use railgun_shared::settings::EtcdSettings;
 use railgun_shared::signal::IceTransportPolicy;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -46,6 +52,69 @@ pub(crate) struct Services {
     pub(crate) sfu_endpoint: Option<String>,
 }
 
+/// Where rooms and records are.
+struct Backing {
+    placement: Placement,
+    records: Arc<Records>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Backing {
+    fn of(config: &Config, media: MediaNodes, metrics: &Metrics, webhooks: Webhooks) -> anyhow::Result<Self> {
+        let link = metrics.link.clone();
+        match media {
+            MediaNodes::One(channel) => {
+                let (node, task) = NodeLink::start(channel, link, webhooks);
+                let records = Arc::new(Records::in_memory(&config.channels));
+                Ok(Self { placement: Placement::Single(node), records, tasks: vec![task] })
+            }
+            #[cfg(feature = "etcd")]
+            MediaNodes::OfEtcd(settings) => {
+                let store = railgun_etcd::Store::open(&settings)?;
+                let (records, following) = Records::in_etcd(&config.channels, store.clone());
+                let (cluster, task) = Cluster::start(store, config.media.clone(), link, webhooks);
+                Ok(Self { placement: Placement::Cluster(cluster), records, tasks: vec![following, task] })
+            }
+        }
+    }
+}
+
+/// Where the media nodes are.
+#[derive(Debug)]
+pub enum MediaNodes {
+    /// The only one is at the other end of this.
+    One(Channel),
+    /// Those that etcd knows.
+    #[cfg(feature = "etcd")]
+    OfEtcd(EtcdSettings),
+}
+
+impl From<Channel> for MediaNodes {
+    fn from(channel: Channel) -> Self {
+        Self::One(channel)
+    }
+}
+
+impl MediaNodes {
+    /// As configured, when they are other processes.
+    ///
+    /// # Errors
+    /// If a setting is missing, or the files it names cannot be read.
+    pub fn of(config: &Config) -> anyhow::Result<Self> {
+        match &config.etcd {
+            None => Ok(Self::One(media_channel(&config.media)?)),
+            #[cfg(feature = "etcd")]
+            Some(settings) => {
+                // So that a mistake is told now, and not when the first node is there.
+                node_channel(&config.media, "127.0.0.1:1")?;
+                Ok(Self::OfEtcd(settings.clone()))
+            }
+            #[cfg(not(feature = "etcd"))]
+            Some(_) => bail!("etcd.endpoints is set, but this program was built without etcd"),
+        }
+    }
+}
+
 /// A running control-plane.
 #[derive(Debug)]
 pub struct Control {
@@ -60,12 +129,12 @@ pub struct Control {
 }
 
 impl Control {
-    /// Binds `config.listen` and serves until [`Control::stop`]. `media` reaches the media node;
-    /// it need not be up yet. `dev_tokens` offers `POST /dev/token`, on loopback only. `scraped` holds
+    /// Binds `config.listen` and serves until [`Control::stop`]. The nodes of `media` need not be up
+    /// yet. `dev_tokens` offers `POST /dev/token`, on loopback only. `scraped` holds
     /// what else this process has to show at `/metrics`.
     pub async fn start(
         config: Config,
-        media: Channel,
+        media: impl Into<MediaNodes>,
         dev_tokens: bool,
         mut scraped: MetricsRegistry,
     ) -> anyhow::Result<Self> {
@@ -97,14 +166,14 @@ impl Control {
         hook_metrics.register(&mut scraped);
         let (webhooks, delivery) = Webhooks::start(&config.webhooks, hook_metrics)?;
         tasks.extend(delivery);
-        let (node, link) = NodeLink::start(media, metrics.link.clone(), webhooks);
-        tasks.push(link);
-        let records = Arc::new(Records::in_memory(&config.channels));
+        let Backing { placement, records, tasks: of_backing } =
+            Backing::of(&config, media.into(), &metrics, webhooks)?;
+        tasks.extend(of_backing);
         let registry = Registry::default();
         let services = Arc::new(Services {
             keys,
             records: records.clone(),
-            placement: Placement::single(node.clone()),
+            placement: placement.clone(),
             registry: registry.clone(),
             joins: Joins::new(config.joins),
             diagnostics: Joins::new(gateway::diagnostics::RATE),
@@ -115,14 +184,14 @@ impl Control {
         });
         let (layer, io) = gateway::socket_io(services);
         let dev = dev_key.map(|key| http::DevTokens::new(key, &config.auth, local_addr.port()));
-        let app = http::router(&config.cors_origins, node.clone(), dev, layer);
+        let app = http::router(&config.cors_origins, placement.clone(), dev, layer);
 
         let (stop_http, stopped) = watch::channel(false);
         let mut http = vec![http::serve(listener, app, stopped.clone())];
         if let Some(listener) = for_operators {
             let sessions = registry.clone();
             let scraped = http::Scraped { registry: scraped, metrics, sessions, io: io.clone() };
-            let mut router = http::health(node, scraped);
+            let mut router = http::health(placement, scraped);
             if let Some(path) = &config.operators.tokens {
                 let audit = config.operators.audit.as_deref();
                 router = router.merge(http::api(Arc::new(http::Api {

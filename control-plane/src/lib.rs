@@ -23,6 +23,6 @@ pub mod turn;
 mod webhooks;
 
 pub use config::Config;
-pub use control::Control;
+pub use control::{Control, MediaNodes};
 pub use http::{Scope as OperatorScope, entry as operator_token_entry};
 pub use policy::join_history::JoinLimits;

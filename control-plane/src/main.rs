@@ -5,9 +5,8 @@ use anyhow::Context;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use prometheus_client::registry::Registry;
 use railgun_control::auth::{Claims, LocalKey};
-use railgun_control::media_client::media_channel;
 use railgun_control::turn::{Turn, coturn};
-use railgun_control::{Config, Control, OperatorScope, certs, operator_token_entry};
+use railgun_control::{Config, Control, MediaNodes, OperatorScope, certs, operator_token_entry};
 use railgun_shared::ids::UserId;
 use railgun_shared::plan::Tier;
 use railgun_shared::settings::Sources;
@@ -81,6 +80,9 @@ struct Serve {
     media_cert: Option<String>,
     #[arg(long)]
     media_key: Option<String>,
+    /// URLs of the etcd cluster that knows the media nodes; the other etcd.* settings go into the file.
+    #[arg(long)]
+    etcd_endpoints: Option<String>,
     /// Plain text to a media node on loopback.
     #[arg(long)]
     media_insecure: bool,
@@ -169,14 +171,14 @@ async fn obey(command: Command) -> anyhow::Result<()> {
 async fn run(serve: Serve) -> anyhow::Result<()> {
     let check_only = serve.check_config;
     let config = load(serve)?;
-    let channel = media_channel(&config.media)?;
+    let nodes = MediaNodes::of(&config)?;
     if check_only {
         Turn::open(&config.turn, Vec::new()).context("turn.secrets_file")?;
         println!("the configuration is good");
         return Ok(());
     }
     let mut terminate = signal(SignalKind::terminate())?;
-    let control = Control::start(config, channel, false, Registry::default()).await?;
+    let control = Control::start(config, nodes, false, Registry::default()).await?;
     tokio::select! {
         _ = terminate.recv() => {}
         interrupted = tokio::signal::ctrl_c() => interrupted?,
@@ -197,6 +199,7 @@ fn load(serve: Serve) -> anyhow::Result<Config> {
         ("media.ca", serve.media_ca),
         ("media.cert", serve.media_cert),
         ("media.key", serve.media_key),
+        ("etcd.endpoints", serve.etcd_endpoints),
         ("media.insecure", switch(serve.media_insecure)),
         ("channels.create_on_join", switch(serve.create_on_join)),
     ];

@@ -5,13 +5,14 @@ use railgun_media_core::transport::dtls::DtlsVersion;
 use railgun_media_core::transport::ice_lite::{Network, Relays};
 use railgun_shared::ids::NodeId;
 use railgun_shared::limits::{RTC_PORT_MAX, RTC_PORT_MIN};
-use railgun_shared::settings::{Settings, SettingsError, Sources};
+use railgun_shared::settings::{EtcdSettings, Settings, SettingsError, Sources};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 /// Threads that are started when `workers` is not set, however many processors there are.
 const WORKERS_DEFAULT_MAX: usize = 4;
 const WORKERS_MAX: usize = 64;
+const CAPACITY_DEFAULT: u32 = 2000;
 const ANNOUNCED_MAX: usize = 8;
 /// What operators of mediasoup have set already.
 const ALIASES: [(&str, &str); 1] = [("announced_address", "MEDIASOUP_ANNOUNCED_IP")];
@@ -28,6 +29,12 @@ pub struct Config {
     pub dtls_version: DtlsVersion,
     pub rtc: RtcConfig,
     pub rpc: RpcConfig,
+    /// `etcd.*`; none: this node is alone.
+    pub etcd: Option<EtcdSettings>,
+    /// `region`: channels of people there come here first.
+    pub region: Option<String>,
+    /// `capacity`: sessions after which other nodes are preferred.
+    pub capacity: u32,
     /// `health.listen`: where `/healthz`, `/readyz` and `/metrics` are served.
     pub health_listen: SocketAddr,
 }
@@ -50,6 +57,8 @@ pub struct RtcConfig {
 pub struct RpcConfig {
     /// `rpc.listen`
     pub listen: SocketAddr,
+    /// `rpc.address`: the host and port that etcd tells control-planes; unset, `rpc.listen`.
+    pub address: Option<String>,
     /// `rpc.insecure`: plain text, on loopback only.
     pub insecure: bool,
     /// `tls.ca`, `tls.cert`, `tls.key`
@@ -80,9 +89,13 @@ impl Default for Config {
             },
             rpc: RpcConfig {
                 listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 50_051)),
+                address: None,
                 insecure: false,
                 tls: None,
             },
+            etcd: None,
+            region: None,
+            capacity: CAPACITY_DEFAULT,
             health_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 50_052)),
         }
     }
@@ -94,7 +107,7 @@ const VERSIONS: [(&str, DtlsVersion); 3] =
 
 impl Config {
     /// Key and meaning; flags are the keys with dashes.
-    pub const KEYS: [(&'static str, &'static str); 14] = [
+    pub const KEYS: [(&'static str, &'static str); 24] = [
         ("node_id", "The node's name, unique in the cluster [media-1]"),
         ("announced_address", "IP addresses that clients are told to send to [127.0.0.1]"),
         ("workers", "Media threads, each with its own UDP port [one per processor, at most 4]"),
@@ -104,11 +117,21 @@ impl Config {
         ("rtc.port_max", "Last UDP port for media [49999]"),
         ("rtc.relays", "TURN relays, the only addresses that privacy mode may come from [none]"),
         ("rpc.listen", "Where control-planes connect [127.0.0.1:50051]"),
+        ("rpc.address", "Host and port at which control-planes reach it, for etcd [rpc.listen]"),
         ("rpc.insecure", "true: plain text instead of mutual TLS, on loopback only [false]"),
         ("tls.ca", "PEM file of the authority that signs control-planes' certificates"),
         ("tls.cert", "PEM file of this node's certificate"),
         ("tls.key", "PEM file of this node's key"),
         ("health.listen", "Where /healthz, /readyz and /metrics are served [127.0.0.1:50052]"),
+        ("region", "Where this node is; channels of people there come to it first"),
+        ("capacity", "Sessions after which other nodes are preferred [2000]"),
+        EtcdSettings::KEYS[0],
+        EtcdSettings::KEYS[1],
+        EtcdSettings::KEYS[2],
+        EtcdSettings::KEYS[3],
+        EtcdSettings::KEYS[4],
+        EtcdSettings::KEYS[5],
+        EtcdSettings::KEYS[6],
     ];
 
     /// This configuration with whatever `sources` set put over it.
@@ -129,9 +152,13 @@ impl Config {
             },
             rpc: RpcConfig {
                 listen: settings.parsed("rpc.listen", ADDRESS)?.unwrap_or(self.rpc.listen),
+                address: settings.text("rpc.address")?.or(self.rpc.address),
                 insecure: settings.parsed("rpc.insecure", "true or false")?.unwrap_or(self.rpc.insecure),
                 tls: tls_files(&settings)?.or(self.rpc.tls),
             },
+            etcd: EtcdSettings::read(&settings)?.or(self.etcd),
+            region: settings.text("region")?.or(self.region),
+            capacity: settings.parsed("capacity", "a number of sessions")?.unwrap_or(self.capacity),
             health_listen: settings.parsed("health.listen", ADDRESS)?.unwrap_or(self.health_listen),
         };
         config.check(&settings)?;
@@ -163,6 +190,9 @@ impl Config {
         }
         if self.listen_ip().is_ipv4() && self.announced.iter().any(IpAddr::is_ipv6) {
             return Err(settings.wrong("announced_address", "IPv4 addresses, or set rtc.listen_ip to ::"));
+        }
+        if self.etcd.is_some() && self.rpc.address.is_none() && self.rpc.listen.ip().is_unspecified() {
+            return Err(settings.wrong("rpc.address", "the host and port at which control-planes reach it"));
         }
         if self.rpc.insecure && !self.rpc.listen.ip().is_loopback() {
             return Err(settings.wrong("rpc.insecure", "false, or a loopback address for rpc.listen"));

@@ -3,6 +3,7 @@
 
 use crate::worker::WorkerHandle;
 use railgun_shared::media_rpc::{Address, Command};
+use railgun_shared::signal::RejoinReason;
 use std::fmt;
 use tracing::{error, info};
 
@@ -30,6 +31,27 @@ impl Crew {
     /// Gives a command to a worker; false if it takes no more.
     pub(crate) fn command(&self, worker: usize, tag: u64, address: Address, command: Command) -> bool {
         self.workers.get(worker).is_some_and(|worker| worker.command(tag, address, command))
+    }
+
+    /// Gives a room of a worker another epoch.
+    pub(crate) fn rebind(&self, worker: usize, to: Address) {
+        if let Some(worker) = self.workers.get(worker) {
+            worker.rebind(to);
+        }
+    }
+
+    /// Closes a worker's room whose epoch is older than this one.
+    pub(crate) fn close(&self, worker: usize, before: Address, reason: RejoinReason) {
+        if let Some(worker) = self.workers.get(worker) {
+            worker.close(before, reason);
+        }
+    }
+
+    /// Lets workers that held their packets back go on.
+    pub(crate) fn release(&self) {
+        for worker in &self.workers {
+            worker.release();
+        }
     }
 
     /// Has a worker panic.

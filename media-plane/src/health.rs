@@ -1,5 +1,6 @@
 //! Whether the node is up, ready, and what it has done: the operators' HTTP listener.
 
+use crate::fence::Fence;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -8,6 +9,7 @@ use axum::routing::get;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::sync::watch;
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -16,6 +18,7 @@ const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=
 pub(crate) struct Health {
     pub(crate) workers_alive: watch::Receiver<usize>,
     pub(crate) stop: watch::Receiver<bool>,
+    pub(crate) fence: Arc<Fence>,
 }
 
 pub(crate) fn router(health: Health, registry: Registry) -> Router {
@@ -31,6 +34,8 @@ async fn ready(State(health): State<Health>) -> impl IntoResponse {
         (StatusCode::SERVICE_UNAVAILABLE, "stopping\n")
     } else if *health.workers_alive.borrow() == 0 {
         (StatusCode::SERVICE_UNAVAILABLE, "no media worker is left\n")
+    } else if !health.fence.is_valid(Instant::now()) {
+        (StatusCode::SERVICE_UNAVAILABLE, "not registered in etcd\n")
     } else {
         (StatusCode::OK, "ok\n")
     }

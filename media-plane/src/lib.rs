@@ -3,11 +3,17 @@
 //! A packet's walk starts and ends in `worker`: received by `udp::recv`, through the engine, sent by
 //! `udp::send`. A command's walk is `rpc`.
 
+#[cfg(feature = "etcd")]
+mod cluster;
 pub mod config;
 mod crew;
+// Alone, a node has nothing to ask for.
+#[cfg_attr(not(feature = "etcd"), allow(dead_code))]
+mod fence;
 mod health;
 mod metrics;
 mod node;
+#[cfg_attr(not(feature = "etcd"), allow(dead_code, unused_imports))]
 mod rpc;
 pub mod tls;
 pub mod udp;

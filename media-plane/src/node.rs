@@ -1,7 +1,10 @@
 //! Starting and stopping one media node.
 
+#[cfg(feature = "etcd")]
+use crate::cluster::Cluster;
 use crate::config::Config;
 use crate::crew::Crew;
+use crate::fence::Fence;
 use crate::health::{self, Health};
 use crate::metrics::{self, Gauges};
 use crate::rpc::{Identity, MediaNodeService, Switchboard};
@@ -48,6 +51,8 @@ pub struct Node {
     media_addresses: Vec<SocketAddr>,
     health: Health,
     gauges: Arc<Gauges>,
+    #[cfg(feature = "etcd")]
+    cluster: Option<Cluster>,
     stop: watch::Sender<bool>,
     switchboard: JoinHandle<Vec<WorkerHandle>>,
 }
@@ -59,9 +64,10 @@ impl Node {
         let (outbox, notices) = mpsc::channel(NOTICES_MAX);
         let certificate = Certificate::generate().context("the DTLS certificate")?;
         let gauges = Arc::<Gauges>::default();
+        let fence = Arc::new(Fence::new(config.etcd.is_some()));
         let relays = Arc::new(config.rtc.relays.clone());
         let spawn = {
-            let (config, gauges) = (config.clone(), gauges.clone());
+            let (config, gauges, fence) = (config.clone(), gauges.clone(), fence.clone());
             move |index, ports: RangeInclusive<u16>| -> anyhow::Result<(WorkerHandle, u16)> {
                 let socket = RtcSocket::bind(config.listen_ip(), ports)
                     .with_context(|| format!("media worker {} of {}", index + 1, config.workers))?;
@@ -77,7 +83,8 @@ impl Node {
                     seed: rand::random(),
                     started: (Instant::now(), SystemTime::now()),
                 };
-                let handle = worker::spawn(index, socket, engine, outbox.clone(), gauges.next())?;
+                let handle =
+                    worker::spawn(index, socket, engine, outbox.clone(), gauges.next(), fence.clone())?;
                 Ok((handle, port))
             }
         };
@@ -103,14 +110,27 @@ impl Node {
         let (stop, stopped) = watch::channel(false);
         let (inputs, input) = mpsc::channel(INPUTS_MAX);
         let boot = BootId::from_bits(rand::random());
-        let identity = Identity { node_id: config.node_id, boot, media_addresses: media_addresses.clone() };
+        let identity =
+            Identity { node_id: config.node_id.clone(), boot, media_addresses: media_addresses.clone() };
+        #[cfg(feature = "etcd")]
+        let (cluster, gate) =
+            Cluster::join(&config, boot, media_addresses.clone(), inputs.clone(), fence.clone())?.unzip();
+        #[cfg(not(feature = "etcd"))]
+        let gate = None;
+        #[cfg(not(feature = "etcd"))]
+        if config.etcd.is_some() {
+            anyhow::bail!("etcd.endpoints is set, but this program was built without etcd");
+        }
         let crew = Crew::new(workers, Box::new(again));
-        let switchboard = Switchboard::new(crew, workers_alive).run(input, notices, stopped.clone());
+        let switchboard = Switchboard::new(crew, workers_alive).with_gate(gate);
+        let switchboard = switchboard.run(input, notices, stopped.clone());
         Ok(Self {
             service: MediaNodeService::new(identity, inputs),
             media_addresses,
-            health: Health { workers_alive: alive, stop: stopped },
+            health: Health { workers_alive: alive, stop: stopped, fence },
             gauges,
+            #[cfg(feature = "etcd")]
+            cluster,
             stop,
             switchboard: tokio::spawn(switchboard),
         })
@@ -188,6 +208,11 @@ impl Node {
 
     /// Ends control streams and workers. Takes under 5 s; calls in progress end.
     pub async fn stop(self) {
+        // Rooms are free to be bound elsewhere before their people hear that they are gone.
+        #[cfg(feature = "etcd")]
+        if let Some(cluster) = self.cluster {
+            cluster.leave().await;
+        }
         let _ = self.stop.send(true);
         let Ok(workers) = self.switchboard.await else { return };
         let join = tokio::task::spawn_blocking(|| workers.into_iter().for_each(WorkerHandle::stop));

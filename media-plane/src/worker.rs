@@ -1,11 +1,13 @@
 //! THE LOOP. One thread, one socket, one engine with its own rooms; nothing here is shared with
 //! another worker, so a packet meets no lock, no channel and no task between the two system calls.
 
+use crate::fence::{Fence, PauseGuard};
 use crate::metrics::WorkerGauges;
 use crate::udp::{Receiver, RtcSocket, Sender};
 use mio::{Events, Interest, Poll, Token, Waker};
 use railgun_media_core::{Datagram, Engine, EngineConfig, Notice};
 use railgun_shared::media_rpc::{Address, Command};
+use railgun_shared::signal::RejoinReason;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -45,7 +47,17 @@ pub(crate) enum Told {
 }
 
 enum Order {
-    Command { tag: u64, address: Address, command: Command },
+    Command {
+        tag: u64,
+        address: Address,
+        command: Command,
+    },
+    /// The room of this channel has this epoch from now on.
+    Rebind(Address),
+    /// The room of this channel, if its epoch is an older one, is somewhere else now.
+    Close(Address, RejoinReason),
+    /// Whose the rooms are is known.
+    Release,
     Crash,
     Stop,
 }
@@ -62,6 +74,21 @@ impl WorkerHandle {
     /// Hands a command over without waiting; false if the worker has too many, or is gone.
     pub(crate) fn command(&self, tag: u64, address: Address, command: Command) -> bool {
         self.order(Order::Command { tag, address, command })
+    }
+
+    /// Gives a room another epoch. False, here and below: the worker has too much to do, or is gone.
+    pub(crate) fn rebind(&self, to: Address) -> bool {
+        self.order(Order::Rebind(to))
+    }
+
+    /// Closes a room whose epoch is older than this one.
+    pub(crate) fn close(&self, before: Address, reason: RejoinReason) -> bool {
+        self.order(Order::Close(before, reason))
+    }
+
+    /// Lets a worker that held its packets back go on.
+    pub(crate) fn release(&self) -> bool {
+        self.order(Order::Release)
     }
 
     fn order(&self, order: Order) -> bool {
@@ -94,6 +121,7 @@ pub(crate) fn spawn(
     engine: EngineConfig,
     outbox: mpsc::Sender<WorkerNotice>,
     gauges: Arc<WorkerGauges>,
+    fence: Arc<Fence>,
 ) -> io::Result<WorkerHandle> {
     let poll = Poll::new()?;
     let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
@@ -101,7 +129,10 @@ pub(crate) fn spawn(
     let last_words = outbox.clone();
     let obituary = gauges.clone();
     let run = move || {
-        let turn = || Worker::new(index, poll, socket, Engine::new(engine), orders, outbox, gauges)?.run();
+        let turn = || {
+            let pause = PauseGuard::new(&fence, Instant::now());
+            Worker::new(index, poll, socket, Engine::new(engine), orders, outbox, gauges, pause)?.run()
+        };
         match catch_unwind(AssertUnwindSafe(turn)) {
             Ok(Ok(())) => return,
             Ok(Err(cause)) => error!(worker = index, error = %cause, "a worker's socket failed"),
@@ -114,7 +145,7 @@ pub(crate) fn spawn(
     Ok(WorkerHandle { inbox, waker, thread })
 }
 
-struct Worker {
+struct Worker<'a> {
     index: usize,
     poll: Poll,
     socket: RtcSocket,
@@ -127,10 +158,12 @@ struct Worker {
     held: Option<WorkerNotice>,
     gauges: Arc<WorkerGauges>,
     gauges_due: Instant,
+    pause: PauseGuard<'a>,
     stopping: bool,
 }
 
-impl Worker {
+impl<'a> Worker<'a> {
+    #[expect(clippy::too_many_arguments, reason = "each is a part of the one worker")]
     fn new(
         index: usize,
         poll: Poll,
@@ -139,6 +172,7 @@ impl Worker {
         orders: Inbox<Order>,
         outbox: mpsc::Sender<WorkerNotice>,
         gauges: Arc<WorkerGauges>,
+        pause: PauseGuard<'a>,
     ) -> io::Result<Self> {
         poll.registry().register(socket.source(), SOCKET, Interest::READABLE)?;
         let sender = Sender::new(socket.has_gso());
@@ -156,6 +190,7 @@ impl Worker {
             held: None,
             gauges,
             gauges_due,
+            pause,
             stopping: false,
         })
     }
@@ -179,9 +214,12 @@ impl Worker {
     /// Takes what the socket holds, up to a bound. Returns whether there may be more.
     fn receive(&mut self) -> bool {
         for _ in 0..BURSTS_PER_TURN {
-            let Self { receiver, socket, engine, sender, .. } = self;
+            let Self { receiver, socket, engine, sender, pause, .. } = self;
             let give = |datagrams: &mut [Datagram<'_>]| {
                 let now = Instant::now();
+                if !pause.may_send(now) {
+                    return;
+                }
                 for part in datagrams.chunks_mut(DATAGRAMS_AT_ONCE) {
                     engine.handle_datagrams(part, now);
                     send(sender, socket, engine);
@@ -217,6 +255,12 @@ impl Worker {
                     self.flush();
                 }
                 Ok(Order::Crash) => panic!("this worker was told to panic"),
+                Ok(Order::Rebind(address)) => self.engine.rebind_room(&address),
+                Ok(Order::Close(address, reason)) => {
+                    self.engine.close_older_room(&address, reason);
+                    self.flush();
+                }
+                Ok(Order::Release) => self.pause.release(),
                 Ok(Order::Stop) | Err(std::sync::mpsc::TryRecvError::Disconnected) => {
                     self.stopping = true;
                     return true;
@@ -229,7 +273,7 @@ impl Worker {
 
     fn tick(&mut self) {
         let now = Instant::now();
-        if self.engine.poll_timeout().is_some_and(|due| due <= now) {
+        if self.pause.may_send(now) && self.engine.poll_timeout().is_some_and(|due| due <= now) {
             self.engine.handle_timeout(now);
         }
         self.flush();
@@ -241,14 +285,19 @@ impl Worker {
     }
 
     fn sleep(&self) -> Option<Duration> {
-        let due = self.engine.poll_timeout().map(|due| due.saturating_duration_since(Instant::now()));
+        let due = self.engine.poll_timeout().filter(|_| !self.pause.is_held());
+        let due = due.map(|due| due.saturating_duration_since(Instant::now()));
         let retry = self.held.is_some().then_some(NOTICE_RETRY);
         let gauges = Some(self.gauges_due.saturating_duration_since(Instant::now()));
         [due, retry, gauges].into_iter().flatten().min()
     }
 
     fn flush(&mut self) {
-        send(&mut self.sender, &self.socket, &mut self.engine);
+        if self.pause.may_send(Instant::now()) {
+            send(&mut self.sender, &self.socket, &mut self.engine);
+        } else {
+            self.engine.sends().clear();
+        }
         self.tell();
     }
 

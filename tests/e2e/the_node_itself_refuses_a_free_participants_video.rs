@@ -4,7 +4,7 @@
 use railgun_client::{ErrorCode, Identity, Source, TransportDirection};
 use railgun_shared::ids::{ChannelId, SessionId, UserId};
 use railgun_shared::media_rpc::wire::proto::media_node_client::MediaNodeClient;
-use railgun_shared::media_rpc::wire::proto::{ControlFrame, NodeFrame};
+use railgun_shared::media_rpc::wire::proto::{ControlFrame, DescribeRequest, NodeFrame};
 use railgun_shared::media_rpc::wire::{FromNode, decode_node_frame, encode_command};
 use railgun_shared::media_rpc::{Address, Command, Grant, JoinRequest, Reply};
 use railgun_shared::plan::{Permissions, RoomLimits, Tier};
@@ -25,21 +25,25 @@ struct Stream {
     commands: mpsc::Sender<ControlFrame>,
     frames: Streaming<NodeFrame>,
     next: u64,
+    boot_id: String,
 }
 
 impl Stream {
     async fn open(node: &MediaNode) -> Self {
         let mut client = MediaNodeClient::connect(node.rpc_url()).await.unwrap();
+        let boot_id = client.describe(DescribeRequest {}).await.unwrap().into_inner().boot_id;
         let (commands, queue) = mpsc::channel(8);
         let frames = client.control(ReceiverStream::new(queue)).await.unwrap().into_inner();
-        Self { commands, frames, next: 1 }
+        Self { commands, frames, next: 1, boot_id }
     }
 
     async fn ask(&mut self, command: Command) -> Result<Reply, ErrorBody> {
         let address = Address { channel: ChannelId::new("room").unwrap(), epoch: 1 };
         let number = self.next;
         self.next += 1;
-        self.commands.send(encode_command(number, &address, &command)).await.unwrap();
+        let mut frame = encode_command(number, &address, &command);
+        frame.boot_id.clone_from(&self.boot_id);
+        self.commands.send(frame).await.unwrap();
         within(ANSWER_WITHIN, "a reply of the node", async {
             loop {
                 let frame = self.frames.message().await.unwrap().expect("the stream stays open");

@@ -7,7 +7,23 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-const TIMEOUT: Duration = Duration::from_secs(5);
+/// A poll waits for the next packet, and a heartbeat is one.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// An answer.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    head: String,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    /// The value of a header, its name in lower case.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let pairs = self.head.lines().filter_map(|line| line.split_once(": "));
+        pairs.into_iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+}
 
 /// Gives the status and the body.
 pub(crate) async fn request(
@@ -16,11 +32,25 @@ pub(crate) async fn request(
     path: &str,
     body: &str,
 ) -> Result<(u16, String)> {
+    let answer = exchange(server, method, path, "", body).await?;
+    Ok((answer.status, answer.body))
+}
+
+/// One request on a connection of its own, with these cookies.
+pub(crate) async fn exchange(
+    server: SocketAddr,
+    method: &str,
+    path: &str,
+    cookie: &str,
+    body: &str,
+) -> Result<Answer> {
     let exchange = async {
         let mut stream = TcpStream::connect(server).await?;
+        let cookie = if cookie.is_empty() { String::new() } else { format!("Cookie: {cookie}\r\n") };
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\n\
-             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            "{method} {path} HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\n{cookie}\
+             Content-Type: {}\r\nContent-Length: {}\r\n\r\n{body}",
+            if body.starts_with(['{', '[']) { "application/json" } else { "text/plain;charset=UTF-8" },
             body.len()
         );
         stream.write_all(request.as_bytes()).await?;
@@ -28,7 +58,7 @@ pub(crate) async fn request(
         stream.read_to_string(&mut answer).await?;
         let (head, body) = answer.split_once("\r\n\r\n").context("no end of the HTTP header")?;
         let status = head.split(' ').nth(1).context("no HTTP status")?.parse()?;
-        Ok((status, body.to_owned()))
+        Ok(Answer { status, head: head.to_owned(), body: body.to_owned() })
     };
     timeout(TIMEOUT, exchange).await.context("no HTTP answer in time")?
 }

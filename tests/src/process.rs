@@ -55,14 +55,29 @@ impl Process {
         arguments: &[&str],
         settings: &[(&str, String)],
     ) -> Result<Self> {
+        Self::start_as(name, name, directory, arguments, settings)
+    }
+
+    /// The same for one of several, which are told apart by `label`.
+    pub(crate) fn start_as(
+        name: &'static str,
+        label: &str,
+        directory: &Path,
+        arguments: &[&str],
+        settings: &[(&str, String)],
+    ) -> Result<Self> {
         let mut command = command(name)?;
         command.args(arguments).envs(settings.iter().map(|(key, value)| (key, value)));
-        Self::spawn(name, command, directory)
+        Self::spawn_as(name, label, command, directory)
     }
 
     /// Starts `command` in `directory`, where its log goes.
-    pub(crate) fn spawn(name: &'static str, mut command: Command, directory: &Path) -> Result<Self> {
-        let log = directory.join(format!("{name}.log"));
+    pub(crate) fn spawn(name: &'static str, command: Command, directory: &Path) -> Result<Self> {
+        Self::spawn_as(name, name, command, directory)
+    }
+
+    fn spawn_as(name: &'static str, label: &str, mut command: Command, directory: &Path) -> Result<Self> {
+        let log = directory.join(format!("{label}.log"));
         let file = File::create(&log)?;
         let child = command
             .current_dir(directory)

@@ -187,11 +187,11 @@ fn write_config(directory: &Path, section: &str) -> Result<String> {
 }
 
 /// Tests join as often as they like; the limits have tests of their own.
-fn any_number_of_joins() -> [(&'static str, String); 2] {
+pub(crate) fn any_number_of_joins() -> [(&'static str, String); 2] {
     [("RAILGUN_JOINS_PER_MINUTE", "0".to_owned()), ("RAILGUN_JOINS_COOLDOWN", "0".to_owned())]
 }
 
-fn mint(key: &Path, user: &str, tier: Tier) -> Result<String> {
+pub(crate) fn mint(key: &Path, user: &str, tier: Tier) -> Result<String> {
     let tier = if tier == Tier::Pro { "pro" } else { "free" };
     run(&["token", "--user", user, "--tier", tier, "--key", &key.to_string_lossy()])
 }

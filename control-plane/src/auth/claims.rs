@@ -40,7 +40,7 @@ pub struct Identity {
     pub tier: Tier,
     /// Unix seconds.
     pub pro_until: Option<u64>,
-    /// Where the user is, as the issuer names it.
+    /// Where rooms that this user opens should be.
     pub region: Option<String>,
     pub privacy_mode: bool,
     /// When the token was made, in Unix seconds.

@@ -8,12 +8,14 @@ use super::diagnostics;
 use super::turn;
 use super::unexpected;
 use crate::clock::{unix_millis, unix_seconds};
-use crate::media_client::{NodeLink, NodeState};
+use crate::media_client::{NodeLink, NodeState, unavailable};
 use crate::policy::admission;
 use crate::session::{Answer, Possessions, ResumeToken, Seat, Session};
 use crate::turn::Issued;
 use railgun_shared::ids::ChannelId;
-use railgun_shared::media_rpc::{Address, Command, JoinRequest, LeaveReason, Reply, RoomSnapshot};
+use railgun_shared::media_rpc::{
+    Address, Command, JoinRequest, LeaveReason, Reply, RoomSnapshot, is_room_moved,
+};
 use railgun_shared::plan::RoomLimits;
 use railgun_shared::rtp_parameters::RtpCapabilities;
 use railgun_shared::signal::{ErrorBody, ErrorCode, IceTransportPolicy, NetworkType, RtcConfig, ServerEvent};
@@ -47,7 +49,6 @@ async fn try_join(
         super::leave::vacate(session, LeaveReason::Left).await?;
     }
     let room = if is_diagnostics { diagnostics::room_of(session.id)? } else { channel.clone() };
-    let (node, address) = session.services.placement.of(&room);
     let grant = session.grant();
     let token = match &session.seat {
         Some(seat) => seat.token.clone(),
@@ -65,7 +66,7 @@ async fn try_join(
         resume: token.as_ref().map(ResumeToken::digest),
         diagnostics: is_diagnostics,
     };
-    let snapshot = ask_for_seat(session, &node, &address, request).await?;
+    let (node, address, snapshot) = find_seat(session, &room, request).await?;
     if session.seat.is_none() {
         let region = session.identity.region.as_deref();
         let begin = || session.services.metrics.calls.begin(channel.clone(), region, network_type, true);
@@ -89,6 +90,31 @@ async fn try_join(
     joined(session, &node, snapshot)
 }
 
+/// Takes a seat where the channel's room is, and looks for it once more if it was just moving.
+async fn find_seat(
+    session: &mut Session,
+    room: &ChannelId,
+    request: JoinRequest,
+) -> Result<(NodeLink, Address, RoomSnapshot), ErrorBody> {
+    let services = session.services.clone();
+    let mut may_look_again = true;
+    loop {
+        let (node, address) = services.placement.place(room, session.identity.region.as_deref()).await?;
+        // A seat at another node is one in a room that is gone.
+        session.seat.take_if(|seat| !seat.node.is(&node));
+        match ask_for_seat(session, &node, &address, request.clone()).await {
+            Ok(snapshot) => return Ok((node, address, snapshot)),
+            Err(error) if is_room_moved(&error) => {
+                services.placement.forget(&address);
+                if !std::mem::take(&mut may_look_again) {
+                    return Err(unavailable());
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 fn admitted(session: &Session, channel: &ChannelId) -> Result<RoomLimits, ErrorBody> {
     if diagnostics::is(channel) {
         return Ok(diagnostics::LIMITS);
@@ -96,6 +122,9 @@ fn admitted(session: &Session, channel: &ChannelId) -> Result<RoomLimits, ErrorB
     // Such names are ours.
     if channel.as_str().starts_with('$') {
         return Err(ErrorBody::new(ErrorCode::ChannelNotFound, "there is no such channel"));
+    }
+    if !session.services.records.is_complete() {
+        return Err(unavailable());
     }
     let view = session.services.records.view();
     admission::admit(&view, &session.identity.user, channel, unix_seconds(SystemTime::now()))
@@ -136,6 +165,7 @@ async fn ask_for_seat(
         Err(error) => {
             // Without a reply the node may still have given the seat, or do so later.
             if matches!(error.code, ErrorCode::NodeUnavailable | ErrorCode::Internal)
+                && !is_room_moved(&error)
                 && session.seat.is_none()
             {
                 session.abandon(node, address.clone(), LeaveReason::Left).await;

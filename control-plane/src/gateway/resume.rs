@@ -6,11 +6,12 @@
 use super::unexpected;
 use crate::clock::{rfc3339, unix_seconds};
 use crate::media_client::{NodeLink, unavailable};
+use crate::placement::Found;
 use crate::policy::admission;
 use crate::session::{Possessions, ResumeToken, Seat, Session};
 use railgun_shared::ids::ChannelId;
 use railgun_shared::media_rpc::{
-    Address, Command, Grant, OwnState, Reply, ResumeRequest, RoomSnapshot, Slot, SlotState,
+    Address, Command, Grant, OwnState, Reply, ResumeRequest, RoomSnapshot, Slot, SlotState, is_room_moved,
 };
 use railgun_shared::plan::RoomLimits;
 use railgun_shared::signal::{ErrorBody, ErrorCode, QueuePlace, ServerEvent, VideoSource};
@@ -47,9 +48,23 @@ async fn take_up(
     let next = ResumeToken::new(session.id, shown.channel().clone());
     let deadline = Instant::now() + PATIENCE;
     let (node, address, room, own) = loop {
-        let (node, address) = session.services.placement.of(shown.channel());
-        match ask(session, &node, &address, (shown, &next), (grant, limits)).await {
-            Ok((room, own)) => break (node, address, room, own),
+        let services = session.services.clone();
+        let asked = match services.placement.find(shown.channel()) {
+            Found::Here(node, address) => {
+                let asked = ask(session, &node, &address, (shown, &next), (grant, limits)).await;
+                asked
+                    .inspect_err(|error| {
+                        if is_room_moved(error) {
+                            services.placement.forget(&address);
+                        }
+                    })
+                    .map(|(room, own)| (node, address, room, own))
+            }
+            Found::Waiting => Err(unavailable()),
+            Found::Unbound => Err(failed()),
+        };
+        match asked {
+            Ok(taken_up) => break taken_up,
             Err(error) if error.code == ErrorCode::NodeUnavailable && Instant::now() < deadline => {
                 tokio::time::sleep(PAUSE).await;
             }

@@ -11,7 +11,7 @@ pub use operators::{Scope, entry};
 pub(crate) use serve::serve;
 
 use crate::gateway::anonymous::{Anonymous, bound};
-use crate::media_client::NodeLink;
+use crate::placement::Placement;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
@@ -25,13 +25,13 @@ const BODY_BYTES_MAX: usize = 4096;
 
 pub(crate) fn router(
     cors_origins: &[String],
-    node: NodeLink,
+    placement: Placement,
     dev_tokens: Option<DevTokens>,
     socket_io: SocketIoLayer,
 ) -> Router {
     let mut router = Router::new()
         .route("/healthz", get(async || "ok\n"))
-        .route("/readyz", get(ready).with_state(node))
+        .route("/readyz", get(ready).with_state(placement))
         .fallback_service(get(page::serve).layer(from_fn(page::security_headers)).with_state(()));
     if let Some(dev_tokens) = dev_tokens {
         router = router.route("/dev/token", post(dev_token::issue).with_state(Arc::new(dev_tokens)));
@@ -43,11 +43,12 @@ pub(crate) fn router(
         .layer(cors(cors_origins))
 }
 
-/// Ready while the control stream to the media node is up.
-async fn ready(State(node): State<NodeLink>) -> (StatusCode, &'static str) {
-    match node.state() {
-        Some(_) => (StatusCode::OK, "ready\n"),
-        None => (StatusCode::SERVICE_UNAVAILABLE, "no media node can be reached\n"),
+/// Ready while rooms can be opened. Who is not goes on with those that are open: this is no reason
+/// to restart anything.
+async fn ready(State(placement): State<Placement>) -> (StatusCode, &'static str) {
+    match placement.is_ready() {
+        true => (StatusCode::OK, "ready\n"),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "no media node can be reached\n"),
     }
 }
 

@@ -48,6 +48,13 @@ pub fn media_channel(config: &MediaConfig) -> anyhow::Result<Channel> {
         .connect_lazy())
 }
 
+/// [`media_channel`] to the node at this host and port.
+#[cfg(feature = "etcd")]
+pub(crate) fn node_channel(config: &MediaConfig, address: &str) -> anyhow::Result<Channel> {
+    let scheme = if config.insecure { "http" } else { "https" };
+    media_channel(&MediaConfig { url: format!("{scheme}://{address}"), ..config.clone() })
+}
+
 fn is_loopback(endpoint: &Endpoint) -> bool {
     let host = endpoint.uri().host().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']');

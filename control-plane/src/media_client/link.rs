@@ -13,8 +13,9 @@ use railgun_shared::media_rpc::wire::{FromNode, decode_node_frame, encode_comman
 use railgun_shared::media_rpc::{Address, Command, LeaveReason, Reply};
 use railgun_shared::signal::{ErrorBody, ErrorCode};
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
@@ -55,6 +56,8 @@ pub(crate) struct NodeState {
 pub struct NodeLink {
     calls: mpsc::Sender<NodeCall>,
     state: watch::Receiver<Option<NodeState>>,
+    #[cfg_attr(not(feature = "etcd"), expect(dead_code, reason = "nobody else knows of the node"))]
+    lost: Arc<Notify>,
 }
 
 impl NodeLink {
@@ -67,6 +70,7 @@ impl NodeLink {
     ) -> (Self, JoinHandle<()>) {
         let (calls, queue) = mpsc::channel(CALLS_QUEUED_MAX);
         let (state_out, state) = watch::channel(None);
+        let lost = Arc::<Notify>::default();
         let link = Link {
             client: MediaNodeClient::new(channel),
             queue,
@@ -74,17 +78,43 @@ impl NodeLink {
             rooms: RoomTable::default(),
             pending: HashMap::new(),
             last_request: 0,
+            boot_id: String::new(),
             left_behind: Vec::new(),
             silent: Vec::new(),
             metrics,
             webhooks,
+            rooms_counted: 0,
+            lost: lost.clone(),
         };
-        (Self { calls, state }, tokio::spawn(link.run()))
+        (Self { calls, state, lost }, tokio::spawn(link.run()))
     }
 
     /// Hands a command over; its reply comes by the call's route, also when there is no node.
     pub(crate) async fn call(&self, call: NodeCall) -> Result<(), ErrorBody> {
         self.calls.send(call).await.map_err(|_| unavailable())
+    }
+
+    /// Whether both go to the same node.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.calls.same_channel(&other.calls)
+    }
+
+    /// Whether the control stream is up, to this run of the node.
+    #[cfg(feature = "etcd")]
+    pub(crate) fn is_to(&self, boot_id: railgun_shared::ids::BootId) -> bool {
+        self.state.borrow().as_ref().is_some_and(|state| state.boot_id.parse() == Ok(boot_id))
+    }
+
+    /// The node is known to be lost: whoever waits for it is told now.
+    #[cfg(feature = "etcd")]
+    pub(crate) fn give_up(&self) {
+        self.lost.notify_one();
+    }
+
+    /// The node's description as it comes and goes.
+    #[cfg(feature = "etcd")]
+    pub(crate) fn watch(&self) -> watch::Receiver<Option<NodeState>> {
+        self.state.clone()
     }
 
     /// The node's description while the control stream is up.
@@ -104,12 +134,18 @@ struct Link {
     rooms: RoomTable,
     pending: HashMap<u64, Pending>,
     last_request: u64,
+    /// The run of the node that the stream is to: commands are meant for no other.
+    boot_id: String,
     /// Who was asking for a seat when the stream was lost, and was told that it has none.
     left_behind: Vec<(SessionId, Address)>,
     /// Who was in a room then. The node still has them, if it is the same.
     silent: Vec<Route>,
     metrics: LinkMetrics,
     webhooks: Webhooks,
+    /// What the metrics have of our rooms.
+    rooms_counted: usize,
+    /// Somebody knows that the node is lost.
+    lost: Arc<Notify>,
 }
 
 struct Pending {
@@ -152,6 +188,10 @@ impl Link {
             let opening = tokio::time::timeout(OPEN_TIMEOUT, open(self.client.clone()));
             let opened = tokio::select! {
                 opened = opening => opened,
+                () = self.lost.notified() => {
+                    self.give_up();
+                    continue;
+                }
                 () = refuse_all(&mut self.queue) => return,
             };
             match opened {
@@ -192,6 +232,7 @@ impl Link {
             backoff = (backoff * 2).min(BACKOFF_MAX);
             tokio::select! {
                 () = pause => {}
+                () = self.lost.notified() => self.give_up(),
                 () = refuse_all(&mut self.queue) => return,
             }
         }
@@ -199,6 +240,7 @@ impl Link {
 
     async fn serve(&mut self, stream: Stream, is_same: bool) -> Ended {
         let Stream { node, out, mut frames } = stream;
+        self.boot_id.clone_from(&node.boot_id);
         self.state.send_replace(Some(node));
         self.metrics.set_up(true);
         if is_same {
@@ -235,9 +277,10 @@ impl Link {
                 },
             }
         };
-        self.state.send_replace(None);
         self.metrics.set_up(false);
         self.lose();
+        // Last, so that whoever sees it knows that sessions were told.
+        self.state.send_replace(None);
         ended
     }
 
@@ -247,19 +290,23 @@ impl Link {
         while out.capacity() > 0
             && let Some((session, address)) = self.left_behind.pop()
         {
-            self.last_request += 1;
             let leave = Command::Leave { session, reason: LeaveReason::Lost, attachment: None };
-            if out.try_send(encode_command(self.last_request, &address, &leave)).is_err() {
+            if out.try_send(self.frame(&address, &leave)).is_err() {
                 return false;
             }
         }
         true
     }
 
+    fn frame(&mut self, address: &Address, command: &Command) -> ControlFrame {
+        self.last_request += 1;
+        let frame = encode_command(self.last_request, address, command);
+        ControlFrame { boot_id: self.boot_id.clone(), ..frame }
+    }
+
     /// Notes who waits for the reply.
     fn enter(&mut self, call: NodeCall) -> ControlFrame {
-        self.last_request += 1;
-        let frame = encode_command(self.last_request, &call.address, &call.command);
+        let frame = self.frame(&call.address, &call.command);
         let kind = match call.command {
             Command::Join(_) => Kind::Join,
             Command::Resume(_) => Kind::Resume,
@@ -281,7 +328,12 @@ impl Link {
             Ok(FromNode::Reply { request, reply }) => self.complete(request, reply),
             Err(error) => tracing::error!(%error, "the media node said what cannot be read"),
         }
-        self.metrics.set_rooms(self.rooms.len());
+        self.count_rooms();
+    }
+
+    fn count_rooms(&mut self) {
+        let before = std::mem::replace(&mut self.rooms_counted, self.rooms.len());
+        self.metrics.change_rooms(before, self.rooms_counted);
     }
 
     fn complete(&mut self, request: u64, reply: Result<Reply, ErrorBody>) {
@@ -312,7 +364,7 @@ impl Link {
         for route in self.rooms.drain() {
             self.fall_silent(route);
         }
-        self.metrics.set_rooms(0);
+        self.count_rooms();
     }
 
     fn fall_silent(&mut self, route: Route) {

@@ -5,6 +5,8 @@ mod link;
 mod room_table;
 
 pub use connect::media_channel;
+#[cfg(feature = "etcd")]
+pub(crate) use connect::node_channel;
 pub use link::NodeLink;
 pub(crate) use link::unavailable;
 pub(crate) use link::{NodeCall, NodeState};

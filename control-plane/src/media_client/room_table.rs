@@ -87,9 +87,10 @@ impl RoomTable {
 
     /// Hands an event to whom it is for.
     pub(super) fn spread(&mut self, event: RoomEvent) {
-        let Some(room) = self.rooms.get(&event.channel).filter(|room| room.epoch == event.epoch) else {
-            return;
-        };
+        let room = self.rooms.get_mut(&event.channel).filter(|room| room.epoch <= event.epoch);
+        let Some(room) = room else { return };
+        // A room that was bound anew goes on under a later epoch.
+        room.epoch = event.epoch;
         match event.audience {
             Audience::Only(session) => {
                 let is_out =
@@ -163,6 +164,8 @@ mod tests {
         table.spread(event(1, Audience::Only(second), left()));
         assert_eq!((count(&mut at_one), count(&mut at_two)), (0, 1));
         table.spread(event(2, Audience::Everyone, left()));
+        assert_eq!((count(&mut at_one), count(&mut at_two)), (1, 1));
+        table.spread(event(1, Audience::Everyone, left()));
         assert_eq!((count(&mut at_one), count(&mut at_two)), (0, 0));
     }
 

@@ -126,12 +126,19 @@ impl Metrics {
 }
 
 impl LinkMetrics {
+    /// One link more is up, or one less.
     pub(crate) fn set_up(&self, up: bool) {
-        self.up.set(up.into());
+        if up {
+            self.up.inc()
+        } else {
+            self.up.dec()
+        };
     }
 
-    pub(crate) fn set_rooms(&self, rooms: usize) {
-        set(&self.rooms, rooms);
+    /// One link has so many rooms more or less.
+    pub(crate) fn change_rooms(&self, before: usize, now: usize) {
+        let count = |rooms| i64::try_from(rooms).unwrap_or(i64::MAX);
+        self.rooms.inc_by(count(now).saturating_sub(count(before)));
     }
 
     pub(crate) fn replied(&self, after: Duration) {

@@ -5,3 +5,5 @@ pub(crate) mod entitlement;
 pub(crate) mod event_budget;
 pub(crate) mod join_history;
 pub(crate) mod join_trace;
+#[cfg(feature = "etcd")]
+pub(crate) mod placement;

@@ -7,7 +7,8 @@ pub mod node;
 use client::Client;
 use node::FakeNode;
 use prometheus_client::registry::Registry;
-use railgun_control::{Config, Control, JoinLimits};
+use railgun_control::{Config, Control, JoinLimits, MediaNodes};
+use railgun_shared::settings::EtcdSettings;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -45,6 +46,21 @@ impl Harness {
         configure(&mut config);
         let channel = Endpoint::from_shared(format!("http://{}", node.address)).unwrap().connect_lazy();
         let control = Control::start(config, channel, true, Registry::default()).await.unwrap();
+        let (address, operators) = (control.local_addr(), control.operators_addr().unwrap());
+        let harness = Self { node, address, operators, control: Some(control) };
+        harness.until_ready(true).await;
+        harness
+    }
+
+    /// A replica that finds this node through etcd.
+    pub async fn in_cluster(node: FakeNode, etcd: EtcdSettings) -> Self {
+        let mut config = Config::standalone();
+        config.listen = "127.0.0.1:0".parse().unwrap();
+        config.operators.listen = Some(config.listen);
+        config.media.insecure = true;
+        config.etcd = Some(etcd);
+        let nodes = MediaNodes::of(&config).unwrap();
+        let control = Control::start(config, nodes, true, Registry::default()).await.unwrap();
         let (address, operators) = (control.local_addr(), control.operators_addr().unwrap());
         let harness = Self { node, address, operators, control: Some(control) };
         harness.until_ready(true).await;

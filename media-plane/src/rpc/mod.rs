@@ -1,12 +1,16 @@
 //! The control link: commands in, replies and room events out, each room's in the engine's order.
 //!
 //! A frame walks `server` (read, checked) → `switchboard` (whose it is, which worker has the room)
-//! → the worker; replies and events walk back through the switchboard alone, so that every stream
+//! → the worker, past the `gate` if the room is not here yet; replies and events walk back through the switchboard alone, so that every stream
 //! sees one order.
 
+mod gate;
 mod rooms;
 mod server;
 mod switchboard;
 
+pub(crate) use gate::{ASKS_MAX, Gate};
+#[cfg(feature = "etcd")]
+pub(crate) use gate::{Ask, Verdict};
 pub(crate) use server::{Identity, MediaNodeService};
-pub(crate) use switchboard::Switchboard;
+pub(crate) use switchboard::{Input, Switchboard};

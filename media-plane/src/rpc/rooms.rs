@@ -23,6 +23,8 @@ pub(super) struct Rooms {
     rooms: HashMap<ChannelId, Room>,
     /// Seats of each worker; none for one that died.
     load: Vec<Option<usize>>,
+    /// Rooms that were here and are not any more, until somebody asks.
+    released: Vec<Address>,
 }
 
 #[derive(Debug)]
@@ -83,12 +85,49 @@ pub(super) struct Abandoned {
 
 impl Rooms {
     pub(super) fn new(workers: usize) -> Self {
-        Self { rooms: HashMap::new(), load: vec![Some(0); workers] }
+        Self { rooms: HashMap::new(), load: vec![Some(0); workers], released: Vec::new() }
     }
 
     /// Rooms and sessions, joining ones included.
     pub(super) fn population(&self) -> (usize, usize) {
         (self.rooms.len(), self.load.iter().flatten().sum())
+    }
+
+    /// The epoch of the channel's room, if it is here.
+    pub(super) fn epoch_of(&self, channel: &ChannelId) -> Option<u64> {
+        self.rooms.get(channel).map(|room| room.epoch)
+    }
+
+    /// Every room that is here.
+    pub(super) fn addresses(&self) -> Vec<Address> {
+        let address =
+            |(channel, room): (&ChannelId, &Room)| Address { channel: channel.clone(), epoch: room.epoch };
+        self.rooms.iter().map(address).collect()
+    }
+
+    /// The same room under a later epoch. Gives the worker that has to know; none: there is no such
+    /// room, or it has that epoch or a later one.
+    pub(super) fn rebind(&mut self, address: &Address) -> Option<usize> {
+        let room = self.rooms.get_mut(&address.channel).filter(|room| room.epoch < address.epoch)?;
+        room.epoch = address.epoch;
+        Some(room.worker)
+    }
+
+    /// The worker of a room of an epoch before this one.
+    pub(super) fn worker_before(&self, address: &Address) -> Option<usize> {
+        let room = self.rooms.get(&address.channel).filter(|room| room.epoch < address.epoch)?;
+        Some(room.worker)
+    }
+
+    /// Rooms that are gone since this was last called.
+    pub(super) fn take_released(&mut self) -> Vec<Address> {
+        std::mem::take(&mut self.released)
+    }
+
+    fn remove(&mut self, channel: &ChannelId) {
+        if let Some(room) = self.rooms.remove(channel) {
+            self.released.push(Address { channel: channel.clone(), epoch: room.epoch });
+        }
     }
 
     /// A join is on its way: where to. None: there is no worker, or no room for another room.
@@ -217,7 +256,7 @@ impl Rooms {
             *load = load.saturating_sub(before - room.seats.len());
         }
         if room.seats.is_empty() {
-            self.rooms.remove(channel);
+            self.remove(channel);
         }
     }
 
@@ -233,7 +272,7 @@ impl Rooms {
         }
         // An open room goes with the engine's word; one that never opened has nothing to close.
         if room.seats.is_empty() && !room.is_open {
-            self.rooms.remove(channel);
+            self.remove(channel);
         }
     }
 
@@ -306,12 +345,14 @@ impl Rooms {
             *load = None;
         }
         let lost = self.rooms.extract_if(|_, room| room.worker == worker);
-        lost.map(|(channel, room)| LostRoom {
+        let lost = lost.map(|(channel, room)| LostRoom {
             address: Address { channel, epoch: room.epoch },
             room_seq: room.room_seq,
             subscribers: room.subscribers,
-        })
-        .collect()
+        });
+        let lost: Vec<LostRoom> = lost.collect();
+        self.released.extend(lost.iter().map(|room| room.address.clone()));
+        lost
     }
 }
 

@@ -64,7 +64,8 @@ impl MediaNode for MediaNodeService {
         let (frames, outgoing) = mpsc::channel(FRAMES_MAX);
         let (alive, given_up) = oneshot::channel();
         self.inputs.send(Input::Opened { stream, frames, alive }).await.map_err(|_| stopping())?;
-        tokio::spawn(read(request.into_inner(), stream, self.inputs.clone(), given_up));
+        let boot = self.identity.boot.to_string();
+        tokio::spawn(read(request.into_inner(), stream, boot, self.inputs.clone(), given_up));
         Ok(Response::new(ReceiverStream::new(outgoing)))
     }
 
@@ -106,6 +107,7 @@ fn stopping() -> Status {
 async fn read(
     mut incoming: Streaming<ControlFrame>,
     stream: u64,
+    boot: String,
     inputs: mpsc::Sender<Input>,
     mut given_up: oneshot::Receiver<()>,
 ) {
@@ -123,7 +125,16 @@ async fn read(
             }
         };
         let request = frame.request;
+        let is_meant = frame.boot_id == boot;
         let input = match decode_command(frame) {
+            Ok(_) if !is_meant => {
+                let error = "this is another run of the node";
+                Input::Unreadable {
+                    stream,
+                    request,
+                    error: ErrorBody::new(ErrorCode::NodeUnavailable, error),
+                }
+            }
             Ok((request, address, command)) => Input::Command { stream, request, address, command },
             Err(error) => {
                 let error = ErrorBody::new(ErrorCode::InvalidPayload, error.to_string());

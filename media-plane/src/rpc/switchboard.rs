@@ -5,6 +5,7 @@
 //! up within [`RESUME_WINDOW`] leaves its room. Time without any stream does not count: a node that
 //! lost its control-plane carries its calls on.
 
+use super::gate::{Gate, Verdict};
 use super::rooms::{RoomSummary, Rooms, StreamId};
 use crate::crew::Crew;
 use crate::worker::{Told, WorkerHandle, WorkerNotice};
@@ -21,6 +22,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::MissedTickBehavior;
 use tonic::Status;
 use tracing::{error, info, warn};
+
+mod at_gate;
 
 const TICK: Duration = Duration::from_secs(1);
 /// Control streams, one per replica of the control-plane.
@@ -60,6 +63,19 @@ pub(crate) enum Input {
     Crash {
         worker: usize,
     },
+    /// Whether a room may be opened here; those who wait for it are let in or refused.
+    Verified {
+        address: Address,
+        verdict: Verdict,
+    },
+    /// The channel's room is this node's, under this epoch.
+    Rebind(Address),
+    /// The channel's room is somewhere else, under this epoch.
+    Close(Address),
+    /// Answered with every room that is here.
+    Addresses(oneshot::Sender<Vec<Address>>),
+    /// Whose the rooms are is known: workers that hold their packets back go on.
+    Release,
 }
 
 #[derive(Debug)]
@@ -71,6 +87,8 @@ pub(crate) struct Switchboard {
     pending: HashMap<u64, Pending>,
     next_tag: u64,
     workers_alive: watch::Sender<usize>,
+    /// None: there are no other nodes, and every room may be opened here.
+    gate: Option<Gate>,
 }
 
 #[derive(Debug)]
@@ -99,7 +117,20 @@ enum About {
 impl Switchboard {
     pub(crate) fn new(crew: Crew, workers_alive: watch::Sender<usize>) -> Self {
         let rooms = Rooms::new(crew.len());
-        Self { crew, streams: HashMap::new(), rooms, pending: HashMap::new(), next_tag: 0, workers_alive }
+        Self {
+            crew,
+            streams: HashMap::new(),
+            rooms,
+            pending: HashMap::new(),
+            next_tag: 0,
+            workers_alive,
+            gate: None,
+        }
+    }
+
+    /// Opens only rooms that the gate knows to be this node's.
+    pub(crate) fn with_gate(self, gate: Option<Gate>) -> Self {
+        Self { gate, ..self }
     }
 
     /// Runs until `stop` is true. Returns the workers, for whoever joins their threads; the
@@ -121,6 +152,7 @@ impl Switchboard {
                 Some(input) = inputs.recv() => self.input(input),
                 else => return self.crew.into_workers(),
             }
+            self.give_back();
         }
     }
 
@@ -137,7 +169,9 @@ impl Switchboard {
             }
             Input::Command { stream, request, address, command } => {
                 // What comes after the end of its stream has nobody to be answered.
-                if self.streams.contains_key(&stream) {
+                if self.streams.contains_key(&stream)
+                    && let Some(command) = self.at_gate(stream, request, &address, command)
+                {
                     self.command(stream, request, address, command);
                 }
             }
@@ -146,6 +180,11 @@ impl Switchboard {
             Input::Population(asker) => _ = asker.send(self.rooms.population()),
             Input::Rooms(asker) => _ = asker.send(self.rooms.list()),
             Input::Crash { worker } => self.crew.crash(worker),
+            Input::Verified { address, verdict } => self.verified(&address, verdict),
+            Input::Rebind(address) => self.rebind(address),
+            Input::Close(address) => self.close_older(address),
+            Input::Addresses(asker) => _ = asker.send(self.rooms.addresses()),
+            Input::Release => self.release(),
         }
     }
 

@@ -5,7 +5,7 @@ use hyper_util::rt::TokioIo;
 use railgun_media::{Config, Node};
 use railgun_shared::ids::{ChannelId, SessionId, UserId};
 use railgun_shared::media_rpc::wire::proto::media_node_client::MediaNodeClient;
-use railgun_shared::media_rpc::wire::proto::{ControlFrame, NodeFrame};
+use railgun_shared::media_rpc::wire::proto::{ControlFrame, DescribeRequest, NodeFrame};
 use railgun_shared::media_rpc::wire::{FromNode, decode_node_frame, encode_command};
 use railgun_shared::media_rpc::{Address, Command, Grant, JoinRequest};
 use railgun_shared::plan::{Permissions, RoomLimits, Tier};
@@ -52,21 +52,24 @@ pub(crate) struct Link {
     frames: mpsc::Sender<ControlFrame>,
     incoming: Streaming<NodeFrame>,
     next_request: u64,
+    boot_id: String,
 }
 
 impl Link {
     pub(crate) async fn open(channel: &Channel) -> Self {
         let (frames, outgoing) = mpsc::channel(64);
         let mut client = MediaNodeClient::new(channel.clone());
+        let boot_id = client.describe(DescribeRequest {}).await.unwrap().into_inner().boot_id;
         let response = client.control(ReceiverStream::new(outgoing)).await.unwrap();
-        Self { frames, incoming: response.into_inner(), next_request: 0 }
+        Self { frames, incoming: response.into_inner(), next_request: 0, boot_id }
     }
 
     /// Sends a command; returns its request number.
     pub(crate) async fn send(&mut self, room: &str, command: Command) -> u64 {
         let address = Address { channel: ChannelId::new(room).unwrap(), epoch: 1 };
         self.next_request += 1;
-        let frame = encode_command(self.next_request, &address, &command);
+        let mut frame = encode_command(self.next_request, &address, &command);
+        frame.boot_id.clone_from(&self.boot_id);
         self.frames.send(frame).await.unwrap();
         self.next_request
     }

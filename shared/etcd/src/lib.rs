@@ -33,6 +33,7 @@
 #![forbid(unsafe_code)]
 
 mod backoff;
+mod nodes;
 mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -40,5 +41,6 @@ mod watch;
 
 pub use backoff::Backoff;
 pub use etcd_client::{Compare, CompareOp, GetOptions, PutOptions, Txn, TxnOp, TxnOpResponse, TxnResponse};
+pub use nodes::NodeEntry;
 pub use store::{Entry, EtcdError, LeaseId, Outcome, Store};
 pub use watch::{PrefixWatch, Update};

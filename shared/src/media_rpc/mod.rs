@@ -7,6 +7,19 @@ mod event;
 mod reply;
 pub mod wire;
 
+use crate::signal::{ErrorBody, ErrorCode};
+
 pub use command::{Address, Command, Grant, JoinRequest, LeaveReason, ResumeRequest, TokenDigest};
 pub use event::{Audience, Event, RoomEvent};
 pub use reply::{ConsumerDescription, OwnState, Reply, RoomSnapshot, Slot, SlotState};
+
+/// The refusal of a command whose epoch is not its room's: where the channel's room is has to be
+/// looked up again.
+pub fn room_moved() -> ErrorBody {
+    ErrorBody::new(ErrorCode::NodeUnavailable, "the room has moved").with("moved", true)
+}
+
+/// Whether a refusal is [`room_moved`].
+pub fn is_room_moved(error: &ErrorBody) -> bool {
+    error.code == ErrorCode::NodeUnavailable && error.details.contains_key("moved")
+}

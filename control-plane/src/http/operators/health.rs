@@ -1,8 +1,8 @@
 //! Whether we are well, and what we do. It shows nothing of any user.
 
 use super::super::ready;
-use crate::media_client::NodeLink;
 use crate::metrics::{JoinLog, JoinRecord, Metrics};
+use crate::placement::Placement;
 use crate::session;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -25,10 +25,10 @@ pub(crate) struct Scraped {
     pub(crate) io: SocketIo,
 }
 
-pub(crate) fn health(node: NodeLink, scraped: Scraped) -> Router {
+pub(crate) fn health(placement: Placement, scraped: Scraped) -> Router {
     Router::new()
         .route("/healthz", get(async || "ok\n"))
-        .route("/readyz", get(ready).with_state(node))
+        .route("/readyz", get(ready).with_state(placement))
         .route("/joins", get(joins).with_state(scraped.metrics.calls.log().clone()))
         .route("/metrics", get(metrics).with_state(Arc::new(scraped)))
 }

@@ -111,6 +111,7 @@ impl Engine {
         }
         let key = self.rooms.insert(Room {
             address: address.clone(),
+            first_epoch: address.epoch,
             limits: request.limits,
             seq: 0,
             sessions: Vec::new(),

@@ -7,6 +7,7 @@
 
 pub(crate) mod producer;
 pub(crate) mod consumer;
+pub(crate) mod incarnation;
 pub(crate) mod membership;
 pub(crate) mod transports;
 pub(crate) mod association;
@@ -44,6 +45,8 @@ use std::time::{Instant, SystemTime};
 #[derive(Debug)]
 pub(crate) struct Room {
     pub(crate) address: Address,
+    /// The epoch it was opened with.
+    pub(crate) first_epoch: u64,
     pub(crate) limits: RoomLimits,
     /// Counts the events told to more than one session.
     pub(crate) seq: u64,
@@ -192,10 +195,7 @@ impl Engine {
 
     fn room_at(&self, address: &Address) -> Result<RoomKey, ErrorBody> {
         let key = self.by_channel.get(&address.channel).copied().ok_or_else(refusal::not_found)?;
-        let room = self.rooms.get(key).ok_or_else(refusal::not_found)?;
-        if address.epoch != room.address.epoch {
-            return Err(refusal::stale_epoch());
-        }
+        self.check_epoch(key, address.epoch)?;
         Ok(key)
     }
 

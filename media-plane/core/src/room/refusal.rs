@@ -13,7 +13,7 @@ pub(crate) fn internal() -> ErrorBody {
 }
 
 pub(crate) fn stale_epoch() -> ErrorBody {
-    ErrorBody::new(ErrorCode::NodeUnavailable, "the room has moved")
+    railgun_shared::media_rpc::room_moved()
 }
 
 pub(crate) fn invalid_state(why: &str) -> ErrorBody {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::fence::Fence;
 use crate::metrics::WorkerGauges;
 use crate::udp::RtcSocket;
 use crate::worker;
@@ -26,7 +27,8 @@ fn spawn_worker(index: usize, outbox: &mpsc::Sender<WorkerNotice>) -> WorkerHand
         bitrate_headroom_percent: 150,
         started: (Instant::now(), SystemTime::now()),
     };
-    worker::spawn(index, socket, engine, outbox.clone(), Arc::<WorkerGauges>::default()).unwrap()
+    let fence = Arc::new(Fence::new(false));
+    worker::spawn(index, socket, engine, outbox.clone(), Arc::<WorkerGauges>::default(), fence).unwrap()
 }
 
 /// Nobody takes the place of one that died.

@@ -15,13 +15,14 @@ use crate::transport_parameters::TransportDirection;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// `request` comes back in the reply and is unique on its stream. A deadline travels in whole
-/// milliseconds.
+/// milliseconds. The boot id is for whoever sends the frame to fill in: it knows the node.
 pub fn encode_command(request: u64, address: &Address, command: &Command) -> proto::ControlFrame {
     proto::ControlFrame {
         request,
         channel: address.channel.to_string(),
         epoch: address.epoch,
         session: command.session().map(|session| session.to_string()).unwrap_or_default(),
+        boot_id: String::new(),
         command: Some(encode(command)),
     }
 }

@@ -1,0 +1,180 @@
+//! Rooms of many nodes: found where etcd says they are, or bound by one transaction, whose revision
+//! is the room's epoch.
+
+use super::state::State;
+use super::{Found, follow};
+use crate::config::MediaConfig;
+use crate::media_client::{NodeLink, unavailable};
+use crate::metrics::LinkMetrics;
+use crate::policy::placement::choose;
+use crate::webhooks::Webhooks;
+use railgun_etcd::{Compare, CompareOp, Entry, EtcdError, PutOptions, Store, Txn, TxnOp};
+use railgun_shared::directory::{NodeRecord, RoomRecord, decode, encode};
+use railgun_shared::ids::{ChannelId, NodeId};
+use railgun_shared::media_rpc::Address;
+use railgun_shared::signal::ErrorBody;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+
+/// How long a join may take to find its room or have it bound.
+const PLACE_TIMEOUT: Duration = Duration::from_millis(900);
+/// Between two tries while something is about to change.
+const RETRY: Duration = Duration::from_millis(50);
+
+pub(crate) struct Cluster {
+    pub(super) store: Store,
+    /// How the nodes are reached; their addresses are in etcd.
+    pub(super) media: MediaConfig,
+    pub(super) metrics: LinkMetrics,
+    pub(super) webhooks: Webhooks,
+    state: Mutex<State>,
+    /// Moves whenever a wait may be over.
+    changes: watch::Sender<()>,
+    /// Everything was read, and etcd answers.
+    pub(super) is_true: AtomicBool,
+}
+
+impl std::fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cluster").field("store", &self.store).finish_non_exhaustive()
+    }
+}
+
+impl Cluster {
+    /// Follows etcd and keeps a link to every node until the task is aborted.
+    pub(crate) fn start(
+        store: Store,
+        media: MediaConfig,
+        metrics: LinkMetrics,
+        webhooks: Webhooks,
+    ) -> (Arc<Self>, JoinHandle<()>) {
+        let cluster = Arc::new(Self {
+            store,
+            media,
+            metrics,
+            webhooks,
+            state: Mutex::default(),
+            changes: watch::Sender::new(()),
+            is_true: AtomicBool::new(false),
+        });
+        let task = tokio::spawn(follow::run(cluster.clone()));
+        (cluster, task)
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn changed(&self) {
+        self.changes.send_replace(());
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        self.is_true.load(Ordering::Relaxed) && !self.state().candidates().is_empty()
+    }
+
+    /// Where the room is, if there is one.
+    pub(crate) fn find(&self, channel: &ChannelId) -> Found {
+        match self.state().find(channel, Instant::now()) {
+            Found::Unbound if !self.is_true.load(Ordering::Relaxed) => Found::Waiting,
+            found => found,
+        }
+    }
+
+    pub(crate) fn forget(&self, address: &Address) {
+        self.state().forget_room(address);
+    }
+
+    /// The room's node, or one that it is bound to now.
+    pub(crate) async fn place(
+        &self,
+        channel: &ChannelId,
+        region: Option<&str>,
+    ) -> Result<(NodeLink, Address), ErrorBody> {
+        let placed = timeout(PLACE_TIMEOUT, self.find_or_bind(channel, region)).await;
+        placed.unwrap_or_else(|_| Err(unavailable()))
+    }
+
+    async fn find_or_bind(
+        &self,
+        channel: &ChannelId,
+        region: Option<&str>,
+    ) -> Result<(NodeLink, Address), ErrorBody> {
+        let mut changes = self.changes.subscribe();
+        loop {
+            changes.mark_unchanged();
+            let found = self.state().find(channel, Instant::now());
+            match found {
+                Found::Here(node, address) => return Ok((node, address)),
+                Found::Waiting => {}
+                Found::Unbound => match self.bind(channel, region).await {
+                    Ok(true) => continue,
+                    Ok(false) => {}
+                    Err(error) => {
+                        tracing::debug!(%error, "a room could not be bound");
+                        return Err(unavailable());
+                    }
+                },
+            }
+            tokio::select! {
+                _ = changes.changed() => {}
+                () = sleep(RETRY) => {}
+            }
+        }
+    }
+
+    /// Binds the room to a node, unless somebody was faster. True: it is known now where the room
+    /// is. False: the nodes are not what we thought they were.
+    async fn bind(&self, channel: &ChannelId, region: Option<&str>) -> Result<bool, EtcdError> {
+        let Some((id, record, mod_revision)) = self.choose(region) else { return Ok(false) };
+        let keys = self.store.keys();
+        let (room, node) = (keys.room(channel), keys.node(&id));
+        let binding = RoomRecord { node: id.clone(), boot_id: record.boot_id };
+        let lease = PutOptions::new().with_lease(record.lease);
+        let is_free = [
+            Compare::create_revision(room.as_str(), CompareOp::Equal, 0),
+            Compare::mod_revision(node.as_str(), CompareOp::Equal, mod_revision),
+        ];
+        let bind = [TxnOp::put(room.as_str(), encode(&binding), Some(lease))];
+        let look = [TxnOp::get(room.as_str(), None), TxnOp::get(node.as_str(), None)];
+        let answer = match self.store.txn(Txn::new().when(is_free).and_then(bind).or_else(look)).await {
+            Err(EtcdError::LeaseGone) => {
+                self.state().remove_node(&id);
+                return Ok(false);
+            }
+            answer => answer?,
+        };
+        let now = Instant::now();
+        if answer.succeeded() {
+            let epoch = answer.header().map_or(0, |header| header.revision());
+            let epoch = u64::try_from(epoch).unwrap_or_default();
+            self.state().found_room(channel.clone(), epoch, binding, now);
+            return Ok(true);
+        }
+        let found = answer.op_responses();
+        let mut found = found.iter().map(Entry::of);
+        let (room, node) = (found.next().flatten(), found.next().flatten());
+        if let Some(room) = room {
+            let Some(record) = decode::<RoomRecord>(&room.value) else { return Ok(false) };
+            self.state().found_room(channel.clone(), room.epoch(), record, now);
+            return Ok(true);
+        }
+        match node.and_then(|node| Some((decode::<NodeRecord>(&node.value)?, node.mod_revision))) {
+            Some((record, mod_revision)) => self.put_node(&id, record, mod_revision),
+            None => self.state().remove_node(&id),
+        }
+        Ok(false)
+    }
+
+    fn choose(&self, region: Option<&str>) -> Option<(NodeId, NodeRecord, i64)> {
+        let state = self.state();
+        let candidates = state.candidates();
+        let chosen = choose(&candidates, region, [rand::random(), rand::random()])?;
+        let node = state.node(&chosen.id)?;
+        Some((chosen.id.clone(), node.record.clone(), node.mod_revision))
+    }
+}

@@ -1,0 +1,90 @@
+//! Which node serves which channel, and which incarnation of its room that is: one node and one
+//! incarnation, or whatever etcd says.
+
+#[cfg(feature = "etcd")]
+mod cluster;
+#[cfg(feature = "etcd")]
+mod follow;
+#[cfg(feature = "etcd")]
+mod state;
+
+use crate::media_client::NodeLink;
+#[cfg(feature = "etcd")]
+pub(crate) use cluster::Cluster;
+use railgun_shared::ids::ChannelId;
+use railgun_shared::media_rpc::Address;
+use railgun_shared::signal::ErrorBody;
+#[cfg(feature = "etcd")]
+use std::sync::Arc;
+
+/// There is one node and we are its only control-plane, so a room has one incarnation: what is left
+/// of it when the node was lost for a while is emptied as soon as the node is back.
+const ONLY_EPOCH: u64 = 1;
+
+/// What is known of a channel's room.
+#[derive(Debug)]
+pub(crate) enum Found {
+    Here(NodeLink, Address),
+    /// Its node does not answer us now, or its people wait for it to bind the room anew, or etcd has
+    /// not told us yet.
+    #[cfg_attr(not(feature = "etcd"), expect(dead_code, reason = "a single node's rooms are there"))]
+    Waiting,
+    #[cfg_attr(not(feature = "etcd"), expect(dead_code, reason = "a single node's rooms are there"))]
+    Unbound,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Placement {
+    Single(NodeLink),
+    #[cfg(feature = "etcd")]
+    Cluster(Arc<Cluster>),
+}
+
+impl Placement {
+    /// Where the channel's room is, or where it is to be opened. Answers within a second.
+    #[cfg_attr(
+        not(feature = "etcd"),
+        expect(clippy::unused_async, unused_variables, reason = "etcd has to be asked")
+    )]
+    pub(crate) async fn place(
+        &self,
+        channel: &ChannelId,
+        region: Option<&str>,
+    ) -> Result<(NodeLink, Address), ErrorBody> {
+        match self {
+            Self::Single(node) => Ok((node.clone(), Address { channel: channel.clone(), epoch: ONLY_EPOCH })),
+            #[cfg(feature = "etcd")]
+            Self::Cluster(cluster) => cluster.place(channel, region).await,
+        }
+    }
+
+    /// Where the channel's room is, if there is one.
+    pub(crate) fn find(&self, channel: &ChannelId) -> Found {
+        match self {
+            Self::Single(node) => {
+                Found::Here(node.clone(), Address { channel: channel.clone(), epoch: ONLY_EPOCH })
+            }
+            #[cfg(feature = "etcd")]
+            Self::Cluster(cluster) => cluster.find(channel),
+        }
+    }
+
+    /// A node said that the room is not there under this epoch.
+    #[cfg_attr(not(feature = "etcd"), expect(unused_variables, reason = "a single node's rooms do not move"))]
+    pub(crate) fn forget(&self, address: &Address) {
+        match self {
+            Self::Single(_) => {}
+            #[cfg(feature = "etcd")]
+            Self::Cluster(cluster) => cluster.forget(address),
+        }
+    }
+
+    /// Whether rooms can be opened now.
+    pub(crate) fn is_ready(&self) -> bool {
+        match self {
+            Self::Single(node) => node.state().is_some(),
+            #[cfg(feature = "etcd")]
+            Self::Cluster(cluster) => cluster.is_ready(),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! This node among others: its record and load in etcd under one lease, and which rooms are its own.
+//!
+//! `registration` keeps the lease; `rooms` answers the switchboard's questions, and brings rooms and
+//! keys together again whenever they may have come apart.
+
+mod registration;
+mod rooms;
+
+use crate::config::Config;
+use crate::fence::Fence;
+use crate::rpc::{ASKS_MAX, Gate, Input};
+use anyhow::Context;
+use railgun_etcd::Store;
+use railgun_shared::directory::{NodeRecord, NodeState, RoomRecord};
+use railgun_shared::ids::{BootId, NodeId};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+/// Who this node is.
+#[derive(Clone, Debug)]
+struct Me {
+    id: NodeId,
+    boot: BootId,
+    /// Without lease and state, which change.
+    record: NodeRecord,
+}
+
+impl Me {
+    fn room(&self) -> RoomRecord {
+        RoomRecord { node: self.id.clone(), boot_id: self.boot }
+    }
+}
+
+/// A lease under which the rooms have to be looked up; each time anew, the number is another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Held {
+    lease: i64,
+    round: u64,
+}
+
+/// A member of a cluster; leaves it with [`Cluster::leave`].
+#[derive(Debug)]
+pub(crate) struct Cluster {
+    store: Store,
+    held: watch::Receiver<Held>,
+    tasks: [JoinHandle<()>; 2],
+}
+
+impl Cluster {
+    /// Joins, in tasks that go on trying while etcd is away.
+    pub(crate) fn join(
+        config: &Config,
+        boot: BootId,
+        media_addresses: Vec<SocketAddr>,
+        inputs: mpsc::Sender<Input>,
+        fence: Arc<Fence>,
+    ) -> anyhow::Result<Option<(Self, Gate)>> {
+        let Some(settings) = &config.etcd else { return Ok(None) };
+        let store = Store::open(settings)?;
+        let record = NodeRecord {
+            boot_id: boot,
+            lease: 0,
+            rpc_address: config.rpc.address.clone().unwrap_or_else(|| config.rpc.listen.to_string()),
+            media_addresses,
+            region: config.region.clone(),
+            state: NodeState::Serving,
+            version: env!("CARGO_PKG_VERSION").into(),
+            capacity: config.capacity,
+        };
+        let me = Me { id: NodeId::new(config.node_id.clone()).context("node_id")?, boot, record };
+        let (asks, asked) = mpsc::channel(ASKS_MAX);
+        let (held_out, held) = watch::channel(Held::default());
+        let gate = Gate::new(asks, fence.clone());
+        let registration = registration::Registration::new(
+            store.clone(),
+            me.clone(),
+            fence.clone(),
+            held_out,
+            inputs.clone(),
+        );
+        let rooms = rooms::Rooms::new(store.clone(), me, fence, inputs, asked, held.clone());
+        let tasks = [tokio::spawn(registration.run()), tokio::spawn(rooms.run())];
+        Ok(Some((Self { store, held, tasks }, gate)))
+    }
+
+    /// Gives the lease back, so that nobody has to wait until it ends by itself.
+    pub(crate) async fn leave(self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+        let lease = self.held.borrow().lease;
+        if lease != 0 && self.store.revoke(lease).await.is_err() {
+            tracing::warn!("etcd did not hear that this node stops");
+        }
+    }
+}

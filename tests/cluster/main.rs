@@ -1,0 +1,11 @@
+//! A whole cluster from outside: a real etcd, several replicas and nodes. One behaviour, one file.
+
+mod people;
+
+mod one_room_spans_replicas_and_rooms_span_nodes;
+mod of_fifty_who_race_for_the_last_seat_one_gets_it;
+mod rooms_of_a_killed_node_speak_again_elsewhere;
+mod a_node_that_slept_too_long_lets_go_of_its_rooms;
+mod calls_go_on_while_etcd_is_down;
+mod a_drained_node_gets_no_new_rooms;
+mod both_transports_pass_haproxy;

@@ -1,0 +1,237 @@
+//! A whole cluster under test: etcd, replicas of the control-plane, media nodes, and HAProxy.
+
+use crate::http;
+use crate::process::{Directory, Process, free_address, run};
+use crate::system::{any_number_of_joins, mint};
+use anyhow::{Context, Result, bail};
+use railgun_client::{Client, ClientConfig, Identity};
+use railgun_etcd::Store;
+use railgun_etcd::testing::EtcdServer;
+use railgun_shared::directory::{RoomRecord, decode};
+use railgun_shared::ids::{ChannelId, NodeId};
+use railgun_shared::plan::Tier;
+use std::collections::HashMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+const PROXY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Everything of it ends with this value. Rooms that are made by joining are of the Free tier.
+#[derive(Debug)]
+pub struct Cluster {
+    proxy: Option<Proxy>,
+    replicas: Vec<Replica>,
+    nodes: Vec<Option<Process>>,
+    /// Ask it anything; kill it and start it again.
+    pub etcd: EtcdServer,
+    key: PathBuf,
+    tokens: Mutex<HashMap<String, String>>,
+    /// One key pair for all clients: making one takes longer than joining.
+    identity: Arc<Identity>,
+    directory: Directory,
+}
+
+#[derive(Debug)]
+struct Replica {
+    address: SocketAddr,
+    _process: Process,
+}
+
+#[derive(Debug)]
+struct Proxy {
+    address: SocketAddr,
+    child: Child,
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+}
+
+impl Cluster {
+    /// Starts so many replicas and nodes, and waits until rooms can be opened.
+    pub async fn start(replicas: usize, nodes: usize) -> Result<Self> {
+        let directory = Directory::create()?;
+        let path = directory.path().to_owned();
+        run(&["certs", "--out", &path.join("certs").to_string_lossy()])?;
+        let key = path.join("token.key");
+        mint(&key, "nobody", Tier::Free)?;
+        let mut cluster = Self {
+            proxy: None,
+            replicas: Vec::new(),
+            nodes: Vec::new(),
+            etcd: EtcdServer::start().await.context("etcd")?,
+            key,
+            tokens: Mutex::default(),
+            identity: Arc::new(Identity::generate()?),
+            directory,
+        };
+        for index in 0..nodes {
+            cluster.nodes.push(None);
+            cluster.start_node(index).await?;
+        }
+        for index in 0..replicas {
+            let replica = cluster.start_replica(&path, index).await?;
+            cluster.replicas.push(replica);
+        }
+        Ok(cluster)
+    }
+
+    fn certificates(&self, role: &str, prefix: &'static str) -> [(String, String); 3] {
+        let files =
+            [("CA", "ca.pem".to_owned()), ("CERT", format!("{role}.pem")), ("KEY", format!("{role}.key"))];
+        let folder = self.directory.path().join("certs");
+        files.map(|(key, file)| (format!("{prefix}_{key}"), folder.join(file).to_string_lossy().into_owned()))
+    }
+
+    /// Starts a node that was not started yet, or was killed.
+    pub async fn start_node(&mut self, index: usize) -> Result<()> {
+        let (rpc, health) = (free_address()?, free_address()?);
+        let certificates = self.certificates("media", "RAILGUN_TLS");
+        let mut settings: Vec<_> =
+            certificates.iter().map(|(key, file)| (key.as_str(), file.clone())).collect();
+        settings.extend([
+            ("RAILGUN_NODE_ID", Self::node_id(index).to_string()),
+            ("RAILGUN_RPC_LISTEN", rpc.to_string()),
+            ("RAILGUN_HEALTH_LISTEN", health.to_string()),
+            ("RAILGUN_WORKERS", "1".to_owned()),
+            ("RAILGUN_ETCD_ENDPOINTS", self.etcd.url()),
+        ]);
+        let label = format!("media-{index}");
+        let mut node = Process::start_as("railgun-media", &label, self.directory.path(), &[], &settings)?;
+        node.ready(health).await?;
+        let place = self.nodes.get_mut(index).context("no such node")?;
+        *place = Some(node);
+        Ok(())
+    }
+
+    async fn start_replica(&self, path: &Path, index: usize) -> Result<Replica> {
+        let address = free_address()?;
+        let certificates = self.certificates("control", "RAILGUN_MEDIA");
+        let mut settings: Vec<_> =
+            certificates.iter().map(|(key, file)| (key.as_str(), file.clone())).collect();
+        settings.extend([
+            ("RAILGUN_LISTEN", address.to_string()),
+            ("RAILGUN_OPERATORS_LISTEN", "off".to_owned()),
+            ("RAILGUN_AUTH_JWKS", path.join("token.jwks.json").to_string_lossy().into_owned()),
+            ("RAILGUN_CHANNELS_CREATE_ON_JOIN", "true".to_owned()),
+            ("RAILGUN_CHANNELS_DEFAULT_TIER", "free".to_owned()),
+            ("RAILGUN_ETCD_ENDPOINTS", self.etcd.url()),
+        ]);
+        settings.extend(any_number_of_joins());
+        let label = format!("control-{index}");
+        let mut process = Process::start_as("railgun-control", &label, path, &["serve"], &settings)?;
+        process.ready(address).await?;
+        Ok(Replica { address, _process: process })
+    }
+
+    /// Puts HAProxy, with the configuration that the project ships, before the replicas.
+    pub async fn start_proxy(&mut self) -> Result<()> {
+        let address = free_address()?;
+        let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/cluster/haproxy.cfg");
+        let mut command = Command::new("haproxy");
+        command.arg("-f").arg(template).env("RAILGUN_PROXY", address.to_string());
+        command.env("PATH", format!("{}:/usr/sbin", std::env::var("PATH").unwrap_or_default()));
+        for (number, replica) in (1..).zip(&self.replicas) {
+            command.env(format!("RAILGUN_REPLICA_{number}"), replica.address.to_string());
+        }
+        let log = fs::File::create(self.directory.path().join("haproxy.log"))?;
+        let child = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn();
+        self.proxy = Some(Proxy { address, child: child.context("haproxy does not start")? });
+        let until = Instant::now() + PROXY_TIMEOUT;
+        while !matches!(http::request(address, "GET", "/readyz", "").await, Ok((200, _))) {
+            if Instant::now() > until {
+                let log = fs::read_to_string(self.directory.path().join("haproxy.log"));
+                bail!("HAProxy does not pass requests on: {}", log.unwrap_or_default());
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+        Ok(())
+    }
+
+    /// Where HAProxy listens.
+    ///
+    /// # Panics
+    /// If it was not started.
+    pub fn proxy(&self) -> SocketAddr {
+        self.proxy.as_ref().expect("start_proxy comes first").address
+    }
+
+    pub fn node_id(index: usize) -> NodeId {
+        NodeId::new(format!("media-{index}")).expect("a short name")
+    }
+
+    fn node(&self, index: usize) -> Result<&Process> {
+        self.nodes.get(index).and_then(Option::as_ref).context("no such node")
+    }
+
+    /// SIGKILL.
+    pub fn kill_node(&mut self, index: usize) {
+        if let Some(node) = self.nodes.get_mut(index) {
+            *node = None;
+        }
+    }
+
+    /// SIGSTOP.
+    pub fn pause_node(&self, index: usize) -> Result<()> {
+        self.node(index)?.signal("STOP")
+    }
+
+    /// SIGCONT.
+    pub fn resume_node(&self, index: usize) -> Result<()> {
+        self.node(index)?.signal("CONT")
+    }
+
+    pub fn store(&self) -> Store {
+        self.etcd.store()
+    }
+
+    /// Which node the channel's room is bound to, and under which epoch.
+    pub async fn room(&self, channel: &str) -> Result<Option<(NodeId, u64)>> {
+        let store = self.store();
+        let Some(entry) = store.read(&store.keys().room(&ChannelId::new(channel)?)).await? else {
+            return Ok(None);
+        };
+        let record: RoomRecord = decode(&entry.value).context("no room record")?;
+        Ok(Some((record.node, entry.epoch())))
+    }
+
+    /// Status of a replica's `/readyz`.
+    pub async fn readiness(&self, replica: usize) -> Result<u16> {
+        let address = self.replicas.get(replica).context("no such replica")?.address;
+        Ok(http::request(address, "GET", "/readyz", "").await?.0)
+    }
+
+    pub fn url(&self, replica: usize) -> String {
+        self.replicas.get(replica).map_or_else(String::new, |replica| format!("http://{}", replica.address))
+    }
+
+    /// A token of this user, made once.
+    pub fn token(&self, user: &str) -> Result<String> {
+        let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(token) = tokens.get(user) {
+            return Ok(token.clone());
+        }
+        let token = mint(&self.key, user, Tier::Pro)?;
+        tokens.insert(user.into(), token.clone());
+        Ok(token)
+    }
+
+    /// A client of this user, connected to one replica.
+    pub async fn client(&self, user: &str, replica: usize) -> Result<Client> {
+        self.client_at(user, &self.url(replica)).await
+    }
+
+    /// A client of this user, connected to this URL.
+    pub async fn client_at(&self, user: &str, url: &str) -> Result<Client> {
+        let config = ClientConfig { identity: Some(self.identity.clone()), ..ClientConfig::default() };
+        Ok(Client::connect_with(config, url, &self.token(user)?, None).await?)
+    }
+}
