@@ -56,7 +56,11 @@ export class Microphone {
   async open(deviceId = this.deviceId): Promise<MediaStreamTrack> {
     const closed = this.#closed;
     const [raw, graph] = await Promise.all([
-      captureMicrophone(deviceId),
+      // One that was chosen long ago may be gone.
+      captureMicrophone(deviceId).catch((error: VoiceError) => {
+        if (deviceId === "" || error.code !== "DEVICE_NOT_FOUND") throw error;
+        return captureMicrophone("");
+      }),
       this.#graph ?? within(CONTEXT_START_MS, openGraph(), null),
     ]);
     if (this.#closed !== closed) {
