@@ -181,7 +181,7 @@ impl Worker {
             let give = |datagrams: &mut [Datagram<'_>]| {
                 let now = Instant::now();
                 for part in datagrams.chunks_mut(DATAGRAMS_AT_ONCE) {
-                    engine.handle_datagrams(part, now);
+                    engine.handle_datagrams(part, now, |batch| sender.send(socket, batch));
                     send(sender, socket, engine);
                 }
             };
