@@ -21,7 +21,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// SSRCs a transport takes: four sources of up to three layers, or each with a retransmission stream.
-const STREAMS_MAX: usize = 16;
+pub(crate) const STREAMS_MAX: usize = 16;
 /// MIDs a transport remembers as used.
 const MIDS_MAX: usize = 256;
 /// Until a report says better.
