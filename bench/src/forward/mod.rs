@@ -5,14 +5,16 @@ mod floor;
 mod measure;
 mod report;
 mod stream;
+pub(crate) mod workers;
 
 use crate::sink::{Sink, SinkKind};
+use crate::spread::Spread;
 use crate::system::{CoreTicks, pin_to, thread_cpu_ns};
 use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
 use engine::EngineLane;
 use floor::Floor;
-use measure::{Spread, Tally, pair};
+use measure::{Tally, pair, run_for};
 use railgun_media_core::srtp::Suite;
 use serde_json::Value;
 use std::thread;
@@ -177,6 +179,27 @@ fn measure(options: &Options, json: bool) -> Result<Value> {
         report::print_doubts(&rows);
     }
     Ok(report::json(&sink, options, &rows))
+}
+
+/// What an audio packet to so many must cost, in ns: the floor's median towards the quietest sink.
+pub(crate) fn floor_of_audio(consumers: usize) -> Result<f64> {
+    let measure = move || {
+        let cores = thread::available_parallelism()?.get();
+        let sink = Sink::open(SinkKind::Tun, 0)?;
+        pin_to(cores - 1)?;
+        let suite = Suite::AeadAes256Gcm;
+        let scenario = Scenario { suite, media: Media::Audio, payload: 150, burst: 1, consumers };
+        let mut floor = Floor::new(&scenario, &sink.destinations(consumers))?;
+        let mut runs = Vec::new();
+        for _ in 0..5 {
+            let mut tally = Tally::default();
+            run_for(&mut floor, Duration::from_millis(500), &mut tally)?;
+            runs.push(tally.ns_per_packet());
+        }
+        Ok(Spread::of(runs).median)
+    };
+    let measuring = thread::Builder::new().name("floor".into()).spawn(measure)?;
+    measuring.join().map_err(|_| anyhow::anyhow!("the measurement panicked"))?
 }
 
 fn measure_scenario(scenario: Scenario, sink: &mut Sink, options: &Options, core: usize) -> Result<Row> {

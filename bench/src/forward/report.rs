@@ -1,8 +1,8 @@
 //! The figures of `forward` for people and for machines.
 
-use super::measure::Spread;
 use super::{Media, Options, Row};
 use crate::sink::{Sink, SinkKind};
+use crate::spread::Spread;
 use railgun_media_core::srtp::Suite;
 use serde_json::{Value, json};
 
@@ -64,7 +64,6 @@ pub(super) fn print_doubts(rows: &[Row]) {
 }
 
 pub(super) fn json(sink: &Sink, options: &Options, rows: &[Row]) -> Value {
-    let spread = |it: Spread| json!({ "median": it.median, "min": it.min, "max": it.max });
     let row = |row: &Row| {
         json!({
             "suite": suite(row),
@@ -72,9 +71,9 @@ pub(super) fn json(sink: &Sink, options: &Options, rows: &[Row]) -> Value {
             "payloadBytes": row.scenario.payload,
             "burst": row.scenario.burst,
             "consumers": row.scenario.consumers,
-            "engineNsPerPacket": spread(row.engine_ns),
-            "floorNsPerPacket": spread(row.floor_ns),
-            "ratio": spread(row.ratio),
+            "engineNsPerPacket": row.engine_ns.json(),
+            "floorNsPerPacket": row.floor_ns.json(),
+            "ratio": row.ratio.json(),
             "packetsPerSecondPerCore": 1e9 / row.engine_ns.median,
             "allocationsPerPacket": row.allocations_per_packet,
             "sinkSeen": row.sink_seen,

@@ -3,9 +3,10 @@
 use anyhow::Result;
 use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::cipher::{AES_128, EncryptingKey, EncryptionContext, UnboundCipherKey};
+use aws_lc_rs::constant_time;
 use aws_lc_rs::iv::FixedLength;
-use aws_lc_rs::{constant_time, hmac};
 use railgun_media_core::srtp::Suite;
+use railgun_media_core::srtp::hmac_sha1::HmacSha1;
 
 pub(super) const HEADER: usize = 12;
 const SALT: u128 = 0x5a17_1234_5678_9abc_def0_5a17;
@@ -21,7 +22,12 @@ pub(super) struct Stream {
 
 enum Cipher {
     Gcm(LessSafeKey),
-    Cm { aes: EncryptingKey, hmac: hmac::Key },
+    Cm(Box<CounterMode>),
+}
+
+struct CounterMode {
+    aes: EncryptingKey,
+    hmac: HmacSha1,
 }
 
 impl Stream {
@@ -33,10 +39,10 @@ impl Stream {
         let cipher = match suite {
             Suite::AeadAes256Gcm => Cipher::Gcm(LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key)?)),
             Suite::AeadAes128Gcm => Cipher::Gcm(LessSafeKey::new(UnboundKey::new(&AES_128_GCM, key)?)),
-            Suite::AesCm128HmacSha1_80 => Cipher::Cm {
-                aes: EncryptingKey::ctr(UnboundCipherKey::new(&AES_128, key)?)?,
-                hmac: hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &key[..16]),
-            },
+            Suite::AesCm128HmacSha1_80 => {
+                let aes = EncryptingKey::ctr(UnboundCipherKey::new(&AES_128, key)?)?;
+                Cipher::Cm(Box::new(CounterMode { aes, hmac: HmacSha1::new(key) }))
+            }
         };
         let mask = SALT ^ u128::from(ssrc) << 48;
         Ok(Self { cipher, tag_len: suite.tag_len(), mask, ssrc })
@@ -64,10 +70,10 @@ impl Stream {
                 let aad = Aad::from(&*header);
                 key.seal_out_of_place_scatter(nonce(iv), aad, payload, body, &[], tag)?;
             }
-            Cipher::Cm { aes, hmac } => {
+            Cipher::Cm(key) => {
                 body.copy_from_slice(payload);
-                apply(aes, iv, body)?;
-                tag.copy_from_slice(&sha1_80(hmac, message, index));
+                apply(&key.aes, iv, body)?;
+                tag.copy_from_slice(&sha1_80(&key.hmac, message, index));
             }
         }
         Ok(())
@@ -83,10 +89,10 @@ impl Stream {
                 let (header, body) = message.split_at_mut(HEADER);
                 key.open_in_place_separate_tag(nonce(iv), Aad::from(&*header), tag, body)?;
             }
-            Cipher::Cm { aes, hmac } => {
-                let expected = sha1_80(hmac, message, index);
+            Cipher::Cm(key) => {
+                let expected = sha1_80(&key.hmac, message, index);
                 constant_time::verify_slices_are_equal(&expected, tag)?;
-                apply(aes, iv, &mut message[HEADER..])?;
+                apply(&key.aes, iv, &mut message[HEADER..])?;
             }
         }
         Ok(())
@@ -105,12 +111,9 @@ fn apply(aes: &EncryptingKey, iv: u128, body: &mut [u8]) -> Result<()> {
 }
 
 /// HMAC-SHA1 cut to 80 bits, of the packet and its roll-over counter.
-fn sha1_80(key: &hmac::Key, message: &[u8], index: u64) -> [u8; 10] {
+fn sha1_80(key: &HmacSha1, message: &[u8], index: u64) -> [u8; 10] {
     let [_, _, roc @ .., _, _] = index.to_be_bytes();
-    let mut context = hmac::Context::with_key(key);
-    context.update(message);
-    context.update(&roc);
     let mut tag = [0; 10];
-    tag.copy_from_slice(&context.sign().as_ref()[..10]);
+    tag.copy_from_slice(&key.tag(message, &roc)[..10]);
     tag
 }

@@ -26,10 +26,10 @@ pub struct Run {
 /// The kernel's limits for one segmented message: UDP_MAX_SEGMENTS and a 16-bit length.
 const SEGMENTS_MAX: usize = 64;
 const RUN_BYTES_MAX: usize = 65_000;
-/// What is sent before more is written, so that nobody's packets wait for more than a fraction of a
-/// millisecond of others' work, and what the kernel copies is still in the cache.
+/// What is sent before more is written: less than a millisecond of work, at 2.3 us a run or 0.6 us a
+/// packet in long runs, so that nobody's packets wait longer for others'.
 const LONG_BYTES: usize = 1 << 20;
-const LONG_RUNS: usize = 512;
+const LONG_RUNS: usize = 384;
 
 impl SendBatch {
     /// Room for `capacity` bytes; what does not fit is dropped and counted.

@@ -281,8 +281,9 @@ mod tests {
         let (mut packets, now) = (SentPackets::default(), Instant::now());
         let of = |index: u64| {
             let era = index / 50;
-            let source = if era % 2 == 0 { 1 << 40 } else { 7 } + index;
-            let (encoding, offset) = ((era % 3) as u8, (era / 3) as u32);
+            let source = if era.is_multiple_of(2) { 1 << 40 } else { 7 } + index;
+            let encoding = u8::try_from(era % 3).unwrap();
+            let offset = u32::try_from(era / 3).unwrap();
             Sent { index, source, encoding, marker: index.is_multiple_of(4), offset }
         };
         (0..500).for_each(|index| packets.put(of(index)));
