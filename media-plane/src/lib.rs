@@ -17,7 +17,7 @@ mod node;
 mod rpc;
 pub mod tls;
 pub mod udp;
-mod worker;
+pub mod worker;
 
 pub use config::Config;
 pub use node::Node;

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// One worker's numbers. The worker writes them once a second, never on the packet path.
 #[derive(Debug, Default)]
-pub(crate) struct WorkerGauges(Mutex<Snapshot>);
+pub struct WorkerGauges(Mutex<Snapshot>);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Snapshot {

@@ -1,8 +1,7 @@
 //! THE LOOP. One thread, one socket, one engine with its own rooms; nothing here is shared with
 //! another worker, so a packet meets no lock, no channel and no task between the two system calls.
 
-use crate::fence::{Fence, PauseGuard};
-use crate::metrics::WorkerGauges;
+use crate::fence::PauseGuard;
 use crate::udp::{Receiver, RtcSocket, Sender};
 use mio::{Events, Interest, Poll, Token, Waker};
 use railgun_media_core::{Datagram, Engine, EngineConfig, Notice};
@@ -16,6 +15,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::mpsc;
 use tracing::{error, warn};
+
+pub use crate::fence::Fence;
+pub use crate::metrics::WorkerGauges;
 
 /// Commands that wait for a worker; one more is refused.
 const INBOX_MAX: usize = 4096;
@@ -34,13 +36,13 @@ const WAKER: Token = Token(1);
 
 /// What a worker tells the switchboard, in the engine's order.
 #[derive(Debug)]
-pub(crate) struct WorkerNotice {
-    pub(crate) worker: usize,
-    pub(crate) told: Told,
+pub struct WorkerNotice {
+    pub worker: usize,
+    pub told: Told,
 }
 
 #[derive(Debug)]
-pub(crate) enum Told {
+pub enum Told {
     Notice(Notice),
     /// The thread is gone, and with it its rooms.
     Died,
@@ -64,7 +66,7 @@ enum Order {
 
 /// The handle of a running worker.
 #[derive(Debug)]
-pub(crate) struct WorkerHandle {
+pub struct WorkerHandle {
     inbox: SyncSender<Order>,
     waker: Arc<Waker>,
     thread: JoinHandle<()>,
@@ -72,7 +74,7 @@ pub(crate) struct WorkerHandle {
 
 impl WorkerHandle {
     /// Hands a command over without waiting; false if the worker has too many, or is gone.
-    pub(crate) fn command(&self, tag: u64, address: Address, command: Command) -> bool {
+    pub fn command(&self, tag: u64, address: Address, command: Command) -> bool {
         self.order(Order::Command { tag, address, command })
     }
 
@@ -105,7 +107,7 @@ impl WorkerHandle {
     }
 
     /// Ends the loop; blocks until the thread has ended.
-    pub(crate) fn stop(self) {
+    pub fn stop(self) {
         // A worker whose inbox is full sees the end of its inbox instead, once it has read it.
         self.order(Order::Stop);
         let _ = self.waker.wake();
@@ -115,7 +117,7 @@ impl WorkerHandle {
 }
 
 /// Starts worker `index` on its own thread.
-pub(crate) fn spawn(
+pub fn spawn(
     index: usize,
     socket: RtcSocket,
     engine: EngineConfig,
@@ -221,7 +223,7 @@ impl<'a> Worker<'a> {
                     return;
                 }
                 for part in datagrams.chunks_mut(DATAGRAMS_AT_ONCE) {
-                    engine.handle_datagrams(part, now);
+                    engine.handle_datagrams(part, now, |batch| sender.send(socket, batch));
                     send(sender, socket, engine);
                 }
             };
