@@ -277,10 +277,9 @@ impl Link {
                 },
             }
         };
+        self.state.send_replace(None);
         self.metrics.set_up(false);
         self.lose();
-        // Last, so that whoever sees it knows that sessions were told.
-        self.state.send_replace(None);
         ended
     }
 

@@ -34,6 +34,8 @@ pub(super) struct Rooms {
     unused: HashSet<Address>,
     /// Closed rooms whose keys are being deleted, or wait to be.
     closing: HashMap<ChannelId, u64>,
+    /// Who asked for a room that is closing; the switchboard bounds their number.
+    waiting: HashMap<ChannelId, Vec<Address>>,
     deleted_out: mpsc::Sender<(Address, bool)>,
     deleted: mpsc::Receiver<(Address, bool)>,
     /// Under which lease rooms are being looked up.
@@ -68,6 +70,7 @@ impl Rooms {
             bound: HashMap::new(),
             unused: HashSet::new(),
             closing: HashMap::new(),
+            waiting: HashMap::new(),
             deleted_out,
             deleted,
             adoption: None,
@@ -86,17 +89,20 @@ impl Rooms {
                     Ok(()) => self.adopt(),
                     Err(_) => return,
                 },
-                Some((address, done)) = self.deleted.recv() => self.was_deleted(address, done),
+                Some((address, done)) = self.deleted.recv() => self.was_deleted(address, done).await,
                 update = self.watch.next() => self.told(update).await,
             }
         }
     }
 
-    fn verify(&self, address: Address) {
+    fn verify(&mut self, address: Address) {
+        if self.closing.get(&address.channel).is_some_and(|epoch| *epoch >= address.epoch) {
+            // Told now, whoever asked would find the key that is about to go, and come back with it.
+            return self.waiting.entry(address.channel.clone()).or_default().push(address);
+        }
         let desk = self.desk.clone();
-        let is_closing = self.closing.get(&address.channel).is_some_and(|epoch| *epoch >= address.epoch);
         tokio::spawn(async move {
-            let verdict = if is_closing { Verdict::Moved } else { desk.verdict(&address).await };
+            let verdict = desk.verdict(&address).await;
             desk.tell(Input::Verified { address, verdict }).await;
         });
     }
@@ -120,7 +126,11 @@ impl Rooms {
         });
     }
 
-    fn was_deleted(&mut self, address: Address, done: bool) {
+    async fn was_deleted(&mut self, address: Address, done: bool) {
+        let verdict = if done { Verdict::Moved } else { Verdict::Unknown };
+        for address in self.waiting.remove(&address.channel).unwrap_or_default() {
+            self.desk.tell(Input::Verified { address, verdict }).await;
+        }
         if self.closing.get(&address.channel) != Some(&address.epoch) {
             return;
         }

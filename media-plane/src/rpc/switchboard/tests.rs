@@ -116,3 +116,130 @@ async fn a_stream_that_does_not_read_is_closed() {
     assert_eq!(answers.iter().filter(|it| refused(it)).count(), 2);
     assert!(told.is_closed());
 }
+
+#[cfg(feature = "etcd")]
+mod at_the_gate {
+    use super::super::super::gate::Ask;
+    use super::*;
+    use railgun_shared::media_rpc::is_room_moved;
+
+    fn lobby(epoch: u64) -> Address {
+        Address { channel: ChannelId::new("lobby").unwrap(), epoch }
+    }
+
+    /// A switchboard whose lease is good, what it asks, and what its stream is told.
+    struct Bench {
+        switchboard: Switchboard,
+        asks: mpsc::Receiver<Ask>,
+        told: mpsc::Receiver<Result<NodeFrame, Status>>,
+        notices: mpsc::Receiver<WorkerNotice>,
+        fence: Arc<Fence>,
+    }
+
+    fn bench() -> Bench {
+        let (outbox, notices) = mpsc::channel(64);
+        let fence = Arc::new(Fence::new(true));
+        fence.renewed(7, Instant::now() + Duration::from_secs(3600));
+        fence.adopted(7);
+        let (asks_out, asks) = mpsc::channel(8);
+        let gate = Gate::new(asks_out, fence.clone());
+        let workers = vec![spawn_worker(0, &outbox)];
+        let mut switchboard = Switchboard::new(workers, watch::channel(1).0).with_gate(Some(gate));
+        let (frames, told) = mpsc::channel(64);
+        switchboard.input(Input::Opened { stream: STREAM, frames, alive: oneshot::channel().0 });
+        Bench { switchboard, asks, told, notices, fence }
+    }
+
+    impl Bench {
+        async fn answer(&mut self) -> Result<Reply, ErrorBody> {
+            loop {
+                for frame in drain(&mut self.told) {
+                    if let FromNode::Reply { reply, .. } = frame {
+                        return reply;
+                    }
+                }
+                step(&mut self.switchboard, &mut self.notices).await;
+            }
+        }
+
+        fn end(self) {
+            drop(self.notices);
+            self.switchboard.workers.into_iter().for_each(WorkerHandle::stop);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_room_is_opened_when_it_is_known_to_be_ours_and_given_back_when_it_is_empty() {
+        let mut bench = bench();
+        bench.switchboard.input(join(1, "lobby"));
+        assert_eq!(bench.asks.try_recv(), Ok(Ask::Verify(lobby(1))));
+        assert!(drain(&mut bench.told).is_empty());
+        bench.switchboard.input(Input::Verified { address: lobby(1), verdict: Verdict::Ours });
+        assert!(matches!(bench.answer().await, Ok(Reply::Joined(_))));
+        // A room that is here needs no word.
+        bench.switchboard.input(join(2, "lobby"));
+        assert!(matches!(bench.answer().await, Ok(Reply::Joined(_))));
+        assert!(bench.asks.try_recv().is_err());
+
+        for request in 1..=2_u64 {
+            let session = SessionId::from_bits(request.into());
+            let command = Command::Leave { session, reason: LeaveReason::Left, attachment: None };
+            bench.switchboard.input(Input::Command { stream: STREAM, request, address: lobby(1), command });
+            assert!(matches!(bench.answer().await, Ok(Reply::Left)));
+        }
+        while bench.switchboard.rooms.population() != (0, 0) {
+            step(&mut bench.switchboard, &mut bench.notices).await;
+        }
+        bench.switchboard.give_back();
+        assert_eq!(bench.asks.try_recv(), Ok(Ask::Released(lobby(1))));
+        bench.end();
+    }
+
+    #[tokio::test]
+    async fn a_room_of_somebody_else_is_refused_and_without_a_lease_none_is_asked_for() {
+        let mut bench = bench();
+        for (verdict, is_moved) in [(Verdict::Moved, true), (Verdict::Unknown, false)] {
+            bench.switchboard.input(join(1, "lobby"));
+            bench.switchboard.input(Input::Verified { address: lobby(1), verdict });
+            assert_eq!(is_room_moved(&bench.answer().await.unwrap_err()), is_moved);
+        }
+        bench.fence.doubt();
+        while bench.asks.try_recv().is_ok() {}
+        bench.switchboard.input(join(1, "lobby"));
+        assert_eq!(bench.answer().await.unwrap_err().code, ErrorCode::NodeUnavailable);
+        assert!(bench.asks.try_recv().is_err());
+        bench.end();
+    }
+
+    #[tokio::test]
+    async fn a_room_that_is_bound_elsewhere_ends_here_and_its_people_are_told() {
+        let mut bench = bench();
+        bench.switchboard.input(join(1, "lobby"));
+        bench.switchboard.input(Input::Verified { address: lobby(1), verdict: Verdict::Ours });
+        assert!(matches!(bench.answer().await, Ok(Reply::Joined(_))));
+        // Bound anew to us, it goes on; what is told late of an earlier binding changes nothing.
+        bench.switchboard.input(Input::Rebind(lobby(5)));
+        bench.switchboard.input(Input::Close(lobby(4)));
+        let Input::Command { request, command, .. } = join(2, "lobby") else { unreachable!() };
+        bench.switchboard.input(Input::Command { stream: STREAM, request, address: lobby(5), command });
+        let Ok(Reply::Joined(room)) = bench.answer().await else { panic!("not joined") };
+        assert_eq!(room.participants.len(), 1);
+        bench.switchboard.input(join(3, "lobby"));
+        assert!(is_room_moved(&bench.answer().await.unwrap_err()), "an epoch that is over");
+
+        bench.switchboard.input(Input::Close(lobby(9)));
+        let mut events = Vec::new();
+        while !events.contains(&Event::RoomClosed) {
+            step(&mut bench.switchboard, &mut bench.notices).await;
+            let frames = drain(&mut bench.told).into_iter();
+            events.extend(frames.filter_map(|frame| match frame {
+                FromNode::Event(event) => Some(event.event),
+                FromNode::Reply { .. } => None,
+            }));
+        }
+        let rejoin = Event::Rejoin { reason: railgun_shared::signal::RejoinReason::NodeLost };
+        assert_eq!(events, [rejoin, Event::RoomClosed]);
+        assert_eq!(bench.switchboard.rooms.population(), (0, 0));
+        bench.end();
+    }
+}
