@@ -66,10 +66,13 @@ enum Step {
     Seconds(u32),
 }
 
+/// Its name, its steps, which socket's loss ended the session, and which stream it obeys afterwards.
+type Case<'a> = (&'a str, &'a [Step], Option<u32>, Option<StreamId>);
+
 #[test]
 fn a_window_runs_while_nobody_has_the_session_and_no_resume_is_on_its_way() {
     use Step::{Answer, Detach, FirstEnds, Resume, Seconds};
-    let cases: &[(&str, &[Step], Option<u32>, Option<StreamId>)] = &[
+    let cases: &[Case<'_>] = &[
         ("left alone", &[Seconds(60)], None, Some(1)),
         ("a lost socket", &[Detach(1), Seconds(15)], None, None),
         ("a lost socket, too long", &[Detach(1), Seconds(16)], Some(1), None),
