@@ -1,7 +1,7 @@
 //! HMAC-SHA1 (RFC 2104) with the key's part done beforehand.
 //!
-//! aws-lc's HMAC copies and erases its whole context for each packet, which at 150 bytes costs more
-//! than the hash: 259 ns a tag against 110. Both use the CPU's SHA extensions.
+//! aws-lc's HMAC copies and erases its whole context for each packet, about 150 ns, more than the hash
+//! of an audio packet takes. Both use the CPU's SHA extensions.
 
 use sha1::{Digest, Sha1};
 
