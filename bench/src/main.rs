@@ -2,10 +2,15 @@
 
 mod allocations;
 mod forward;
+mod histogram;
 mod join;
+mod memory;
 mod messages;
+mod rooms;
 mod server;
+mod setup;
 mod sink;
+mod spread;
 mod system;
 
 use anyhow::Result;
@@ -31,7 +36,15 @@ enum What {
     Forward(forward::Options),
     /// Time from connecting to the first packet of somebody's voice
     Join(join::Options),
-    /// Both, with their default options
+    /// CPU time of the node until a transport is connected
+    Setup(setup::Options),
+    /// Bytes that the engine keeps for a participant and for a consumer
+    Memory(memory::Options),
+    /// CPU time per packet of two workers at once beside one alone
+    Workers(forward::workers::Options),
+    /// Rooms of eight through one worker: latency, and how many it holds
+    Rooms(rooms::Options),
+    /// Forward and join, with their default options
     All {
         #[command(flatten)]
         forward: forward::Options,
@@ -43,6 +56,10 @@ fn main() -> Result<()> {
     let report = match &cli.what {
         What::Forward(options) => json!({ "forward": forward::run(options, cli.json)? }),
         What::Join(options) => json!({ "join": join::run(options, cli.json)? }),
+        What::Setup(options) => json!({ "setup": setup::run(options, cli.json)? }),
+        What::Memory(options) => json!({ "memory": memory::run(options, cli.json)? }),
+        What::Workers(options) => json!({ "workers": forward::workers::run(options, cli.json)? }),
+        What::Rooms(options) => json!({ "rooms": rooms::run(options, cli.json)? }),
         What::All { forward } => json!({
             "forward": forward::run(forward, cli.json)?,
             "join": join::run(&join::Options::default(), cli.json)?,

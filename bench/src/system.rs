@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 use std::os::fd::AsRawFd;
 use std::process::Command;
-use std::{io, mem, ptr};
+use std::{fs, io, mem, ptr};
 
 /// CPU time that this thread used, in ns.
 pub(crate) fn thread_cpu_ns() -> u64 {
@@ -13,6 +13,27 @@ pub(crate) fn thread_cpu_ns() -> u64 {
     // Linux, so the call cannot fail.
     unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
     time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_nsec.unsigned_abs()
+}
+
+/// What one core did so far, in the kernel's ticks.
+pub(crate) struct CoreTicks {
+    softirq: u64,
+    all: u64,
+}
+
+impl CoreTicks {
+    pub(crate) fn of(core: usize) -> Result<Self> {
+        let text = fs::read_to_string("/proc/stat").context("/proc/stat")?;
+        let name = format!("cpu{core} ");
+        let line = text.lines().find_map(|line| line.strip_prefix(&name)).context("the core's ticks")?;
+        // user nice system idle iowait irq softirq steal; what follows is counted in the first two.
+        let ticks: Vec<u64> = line.split_whitespace().take(8).filter_map(|it| it.parse().ok()).collect();
+        Ok(Self { softirq: ticks.get(6).copied().context("softirq ticks")?, all: ticks.iter().sum() })
+    }
+
+    pub(crate) fn softirq_share_since(&self, earlier: &Self) -> f64 {
+        (self.softirq - earlier.softirq) as f64 / (self.all - earlier.all).max(1) as f64
+    }
 }
 
 /// Keeps the calling thread on one core.

@@ -18,6 +18,7 @@ pub struct Config {
     /// `listen`: where the page and the signaling are served.
     pub listen: SocketAddr,
     pub operators: OperatorsConfig,
+    pub webhooks: WebhooksConfig,
     /// `cors_origins`: origins other than our own whose pages may talk to us.
     pub cors_origins: Vec<String>,
     pub auth: AuthConfig,
@@ -31,6 +32,15 @@ pub struct Config {
     /// `rtc.sfu_endpoint`: what clients are told; unset, the node's first media address.
     pub sfu_endpoint: Option<String>,
     pub turn: TurnConfig,
+}
+
+/// Where room events are told to; unset, nowhere.
+#[derive(Clone, Debug, Default)]
+pub struct WebhooksConfig {
+    /// `webhooks.url`
+    pub url: Option<reqwest::Url>,
+    /// `webhooks.secret_file`: holds `whsec_` and the secret in base64, as Standard Webhooks write it.
+    pub secret_file: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug)]
@@ -84,6 +94,7 @@ impl Default for Config {
                 tokens: None,
                 audit: None,
             },
+            webhooks: WebhooksConfig::default(),
             cors_origins: Vec::new(),
             auth: AuthConfig::default(),
             channels: ChannelsConfig { default_tier: Tier::Pro, ..ChannelsConfig::default() },
@@ -113,6 +124,8 @@ impl Config {
         "operators.listen",
         "operators.tokens",
         "operators.audit",
+        "webhooks.url",
+        "webhooks.secret_file",
         "cors_origins",
         "auth.jwks",
         "auth.audience",
@@ -163,6 +176,10 @@ impl Config {
                 tokens: path("operators.tokens")?.or(self.operators.tokens),
                 audit: path("operators.audit")?.or(self.operators.audit),
             },
+            webhooks: WebhooksConfig {
+                url: webhooks_url(&settings)?.or(self.webhooks.url),
+                secret_file: path("webhooks.secret_file")?.or(self.webhooks.secret_file),
+            },
             cors_origins: origins(&settings)?.unwrap_or(self.cors_origins),
             auth: AuthConfig {
                 jwks: jwks(&settings)?.or(self.auth.jwks),
@@ -212,6 +229,15 @@ fn jwks(settings: &Settings) -> Result<Option<JwksSource>, SettingsError> {
     let Some(source) = settings.text("auth.jwks")? else { return Ok(None) };
     let allowed = "a file, or an https:// URL (http:// on loopback only)";
     source.parse().map(Some).map_err(|_| settings.wrong("auth.jwks", allowed))
+}
+
+fn webhooks_url(settings: &Settings) -> Result<Option<reqwest::Url>, SettingsError> {
+    let allowed = "a URL such as https://app.example.com/hooks";
+    let url: Option<reqwest::Url> = settings.parsed("webhooks.url", allowed)?;
+    match url.as_ref().map(reqwest::Url::scheme) {
+        None | Some("http" | "https") => Ok(url),
+        Some(_) => Err(settings.wrong("webhooks.url", allowed)),
+    }
 }
 
 fn media_url(settings: &Settings) -> Result<Option<String>, SettingsError> {

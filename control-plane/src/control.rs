@@ -15,6 +15,7 @@ use crate::placement::Placement;
 use crate::records::Records;
 use crate::session::Registry;
 use crate::turn::Turn;
+use crate::webhooks::{WebhookMetrics, Webhooks};
 use anyhow::{Context, bail};
 use prometheus_client::registry::Registry as MetricsRegistry;
 #[cfg(feature = "etcd")]
@@ -59,11 +60,11 @@ struct Backing {
 }
 
 impl Backing {
-    fn of(config: &Config, media: MediaNodes, metrics: &Metrics) -> anyhow::Result<Self> {
+    fn of(config: &Config, media: MediaNodes, metrics: &Metrics, webhooks: Webhooks) -> anyhow::Result<Self> {
         let link = metrics.link.clone();
         match media {
             MediaNodes::One(channel) => {
-                let (node, task) = NodeLink::start(channel, link);
+                let (node, task) = NodeLink::start(channel, link, webhooks);
                 let records = Arc::new(Records::in_memory(&config.channels));
                 Ok(Self { placement: Placement::Single(node), records, tasks: vec![task] })
             }
@@ -71,7 +72,7 @@ impl Backing {
             MediaNodes::OfEtcd(settings) => {
                 let store = railgun_etcd::Store::open(&settings)?;
                 let (records, following) = Records::in_etcd(&config.channels, store.clone());
-                let (cluster, task) = Cluster::start(store, config.media.clone(), link);
+                let (cluster, task) = Cluster::start(store, config.media.clone(), link, webhooks);
                 Ok(Self { placement: Placement::Cluster(cluster), records, tasks: vec![following, task] })
             }
         }
@@ -161,7 +162,12 @@ impl Control {
         let turn = Turn::open(&config.turn, config.rtc.ice_servers.clone()).context("turn.secrets_file")?;
         let metrics = Metrics::new();
         metrics.register(&mut scraped);
-        let Backing { placement, records, tasks: of_backing } = Backing::of(&config, media.into(), &metrics)?;
+        let hook_metrics = WebhookMetrics::default();
+        hook_metrics.register(&mut scraped);
+        let (webhooks, delivery) = Webhooks::start(&config.webhooks, hook_metrics)?;
+        tasks.extend(delivery);
+        let Backing { placement, records, tasks: of_backing } =
+            Backing::of(&config, media.into(), &metrics, webhooks)?;
         tasks.extend(of_backing);
         let registry = Registry::default();
         let services = Arc::new(Services {

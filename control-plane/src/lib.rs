@@ -20,6 +20,7 @@ mod policy;
 mod records;
 mod session;
 pub mod turn;
+mod webhooks;
 
 pub use config::Config;
 pub use control::{Control, MediaNodes};

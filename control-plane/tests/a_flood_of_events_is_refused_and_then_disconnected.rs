@@ -10,17 +10,6 @@ async fn and_other_sockets_do_not_notice() {
     let harness = Harness::start().await;
     let mut flooding = harness.client("ada", "pro").await;
     let mut other = harness.client("bob", "pro").await;
-    for _ in 0..180 {
-        flooding.request("voice:ping", json!({})).await;
-    }
-    let mut answered = 0;
-    while answered < 180 {
-        if let Packet::Ack(_, payload) = flooding.next().await {
-            assert_eq!(payload["ok"], true);
-            answered += 1;
-        }
-    }
-    // The queue of 128 refuses as well, so these are not all for the budget.
     let sent = tokio::spawn(async move {
         for _ in 0..3000 {
             if flooding.try_request("voice:ping", json!({})).await.is_err() {

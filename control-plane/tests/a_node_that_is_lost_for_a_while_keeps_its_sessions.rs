@@ -71,13 +71,13 @@ async fn a_seat_that_nobody_was_told_of_is_given_back() {
     let asked = ada.request("voice:join", json!({"channelId": "c"})).await;
     harness.node.until_seen(|command| matches!(command, Command::Join(_))).await;
     harness.node.lose(false);
-    harness.node.release();
     loop {
         if let Packet::Ack(of, refused) = ada.next().await {
             assert_eq!((of, &refused["code"]), (asked, &json!("NODE_UNAVAILABLE")));
             break;
         }
     }
+    harness.node.release();
     harness
         .node
         .until_seen(|command| matches!(command, Command::Leave { reason: LeaveReason::Lost, .. }))

@@ -65,7 +65,6 @@ async fn a_ban_ends_a_call_and_keeps_from_the_next() {
     let mut again = operated.harness.client_with("eve", json!({"resume": token})).await;
     assert_eq!(again.event("voice:error").await["code"], "RESUME_FAILED");
     assert_eq!(ada.ask("voice:state:update", json!({"muted": true})).await["ok"], true);
-    operated.harness.stop().await;
 }
 
 #[tokio::test]
@@ -79,7 +78,6 @@ async fn a_dm_exists_for_its_members_only() {
     assert_eq!(eve.ask("voice:join", json!({"channelId": "dm"})).await["code"], "CHANNEL_NOT_FOUND");
     operated.put("/v1/channels/dm", json!({"kind": "dm", "tier": "free", "members": ["bob"]})).await;
     assert_eq!(ada.event("voice:kicked").await["reason"], "channel_closed");
-    operated.harness.stop().await;
 }
 
 #[tokio::test]
@@ -102,7 +100,6 @@ async fn an_entitlement_counts_more_than_the_token() {
     );
     let refused = ada.ask("voice:video:requestSlot", json!({"source": "camera"})).await;
     assert_eq!(refused["code"], "CAPABILITY_REQUIRED");
-    operated.harness.stop().await;
 }
 
 #[tokio::test]
@@ -128,5 +125,4 @@ async fn a_token_from_before_a_revocation_is_free_and_refreshes_nothing() {
     let mut again = operated.harness.client("ada", "pro").await;
     let joined = again.ask("voice:join", json!({"channelId": "c"})).await;
     assert_eq!(joined["permissions"]["video"], false);
-    operated.harness.stop().await;
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 const PAUSE_MIN: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
-pub(crate) struct Fence {
+pub struct Fence {
     started: Instant,
     /// Without etcd there is nothing to lose.
     is_leased: bool,
@@ -26,7 +26,7 @@ pub(crate) struct Fence {
 }
 
 impl Fence {
-    pub(crate) fn new(is_leased: bool) -> Self {
+    pub fn new(is_leased: bool) -> Self {
         Self {
             started: Instant::now(),
             is_leased,

@@ -6,6 +6,7 @@
 #[cfg(feature = "etcd")]
 mod cluster;
 pub mod config;
+mod crew;
 // Alone, a node has nothing to ask for.
 #[cfg_attr(not(feature = "etcd"), allow(dead_code))]
 mod fence;
@@ -16,7 +17,7 @@ mod node;
 mod rpc;
 pub mod tls;
 pub mod udp;
-mod worker;
+pub mod worker;
 
 pub use config::Config;
 pub use node::Node;

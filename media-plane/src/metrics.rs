@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// One worker's numbers. The worker writes them once a second, never on the packet path.
 #[derive(Debug, Default)]
-pub(crate) struct WorkerGauges(Mutex<Snapshot>);
+pub struct WorkerGauges(Mutex<Snapshot>);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Snapshot {
@@ -22,6 +22,7 @@ struct Snapshot {
     engine: Counters,
     sends: SendCounters,
     kernel_drops: u64,
+    deaths: u64,
 }
 
 impl WorkerGauges {
@@ -32,12 +33,33 @@ impl WorkerGauges {
             engine: *engine.counters(),
             sends,
             kernel_drops: kernel_drops.into(),
+            deaths: 0,
         };
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = snapshot;
     }
 
     fn snapshot(&self) -> Snapshot {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Its worker died: its rooms are gone, and what it did remains.
+    pub(crate) fn on_death(&self) {
+        let mut snapshot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        (snapshot.rooms, snapshot.sessions, snapshot.deaths) = (0, 0, 1);
+    }
+}
+
+/// The numbers of all workers, those that died included, so that sums only rise. Their number is
+/// bounded as that of workers started again is.
+#[derive(Debug, Default)]
+pub(crate) struct Gauges(Mutex<Vec<Arc<WorkerGauges>>>);
+
+impl Gauges {
+    /// For a worker that starts.
+    pub(crate) fn next(&self) -> Arc<WorkerGauges> {
+        let gauges = Arc::<WorkerGauges>::default();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(gauges.clone());
+        gauges
     }
 }
 
@@ -47,7 +69,7 @@ type Metric = (&'static str, &'static str, fn(&Snapshot) -> u64);
 const GAUGES: [Metric; 2] =
     [("rooms", "Rooms", |now| now.rooms), ("sessions", "Sessions in rooms", |now| now.sessions)];
 
-const COUNTERS: [Metric; 23] = [
+const COUNTERS: &[Metric] = &[
     ("forwarded_packets", "Media packets forwarded", |now| now.engine.forwarded_packets),
     ("dropped_packets", "Media packets that a consumer should have got", |now| now.engine.dropped_packets),
     ("unknown_datagrams", "Neither STUN, DTLS, RTP nor RTCP", |now| now.engine.unknown_datagrams),
@@ -76,16 +98,18 @@ const COUNTERS: [Metric; 23] = [
     ("udp_send_calls", "System calls for sending", |now| now.sends.calls),
     ("udp_send_dropped", "Datagrams dropped at a full socket", |now| now.sends.dropped),
     ("udp_send_refused", "Datagrams that the kernel refused", |now| now.sends.refused),
+    ("dead_workers", "Worker threads that died", |now| now.deaths),
     ("udp_receive_overruns", "Datagrams dropped by the kernel before they were read", |now| now.kernel_drops),
 ];
 
 /// All workers' numbers, summed at each scrape.
 #[derive(Debug)]
-struct Workers(Vec<Arc<WorkerGauges>>);
+struct Workers(Arc<Gauges>);
 
 impl Collector for Workers {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let snapshots: Vec<Snapshot> = self.0.iter().map(|gauges| gauges.snapshot()).collect();
+        let workers = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let snapshots: Vec<Snapshot> = workers.iter().map(|gauges| gauges.snapshot()).collect();
         for (name, help, read) in GAUGES {
             let sum: u64 = snapshots.iter().map(read).sum();
             let metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
@@ -100,6 +124,6 @@ impl Collector for Workers {
     }
 }
 
-pub(crate) fn register(workers: Vec<Arc<WorkerGauges>>, registry: &mut Registry) {
+pub(crate) fn register(workers: Arc<Gauges>, registry: &mut Registry) {
     registry.sub_registry_with_prefix("railgun_media").register_collector(Box::new(Workers(workers)));
 }

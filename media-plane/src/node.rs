@@ -3,9 +3,10 @@
 #[cfg(feature = "etcd")]
 use crate::cluster::Cluster;
 use crate::config::Config;
+use crate::crew::Crew;
 use crate::fence::Fence;
 use crate::health::{self, Health};
-use crate::metrics::{self, WorkerGauges};
+use crate::metrics::{self, Gauges};
 use crate::rpc::{Identity, MediaNodeService, Switchboard};
 use crate::udp::RtcSocket;
 use crate::worker::{self, WorkerHandle};
@@ -18,6 +19,7 @@ use railgun_shared::limits::{BITRATE_HEADROOM_PERCENT, HANDSHAKES_PER_NODE};
 use railgun_shared::media_rpc::wire::proto::media_node_server::MediaNodeServer;
 use railgun_shared::transport_parameters::IceCandidate;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -48,7 +50,7 @@ pub struct Node {
     service: MediaNodeService,
     media_addresses: Vec<SocketAddr>,
     health: Health,
-    gauges: Vec<Arc<WorkerGauges>>,
+    gauges: Arc<Gauges>,
     #[cfg(feature = "etcd")]
     cluster: Option<Cluster>,
     stop: watch::Sender<bool>,
@@ -61,40 +63,48 @@ impl Node {
     pub fn start(config: Config) -> anyhow::Result<Self> {
         let (outbox, notices) = mpsc::channel(NOTICES_MAX);
         let certificate = Certificate::generate().context("the DTLS certificate")?;
-        let mut workers = Vec::with_capacity(config.workers);
-        let mut gauges = Vec::with_capacity(config.workers);
-        let mut media_addresses = Vec::with_capacity(config.workers);
+        let gauges = Arc::<Gauges>::default();
         let fence = Arc::new(Fence::new(config.etcd.is_some()));
-        let mut port_min = config.rtc.port_min;
         let relays = Arc::new(config.rtc.relays.clone());
+        let spawn = {
+            let (config, gauges, fence) = (config.clone(), gauges.clone(), fence.clone());
+            move |index, ports: RangeInclusive<u16>| -> anyhow::Result<(WorkerHandle, u16)> {
+                let socket = RtcSocket::bind(config.listen_ip(), ports)
+                    .with_context(|| format!("media worker {} of {}", index + 1, config.workers))?;
+                let port = socket.address().port();
+                info!(worker = index, port, gso = socket.has_gso(), "media worker starts");
+                let engine = EngineConfig {
+                    candidates: candidates(&config, port),
+                    certificate: certificate.clone(),
+                    dtls_version: config.dtls_version,
+                    relays: relays.clone(),
+                    handshakes_max: HANDSHAKES_PER_NODE.div_ceil(config.workers.max(1)),
+                    bitrate_headroom_percent: BITRATE_HEADROOM_PERCENT,
+                    seed: rand::random(),
+                    started: (Instant::now(), SystemTime::now()),
+                };
+                let handle =
+                    worker::spawn(index, socket, engine, outbox.clone(), gauges.next(), fence.clone())?;
+                Ok((handle, port))
+            }
+        };
+        let mut workers = Vec::with_capacity(config.workers);
+        let mut ports = Vec::with_capacity(config.workers);
+        let mut port_min = config.rtc.port_min;
         for index in 0..config.workers {
-            let socket = RtcSocket::bind(config.listen_ip(), port_min..=config.rtc.port_max)
-                .with_context(|| format!("media worker {} of {}", index + 1, config.workers))?;
-            let port = socket.address().port();
+            let (worker, port) = spawn(index, port_min..=config.rtc.port_max)?;
             port_min = port.saturating_add(1);
-            info!(worker = index, port, gso = socket.has_gso(), "media worker starts");
-            let engine = EngineConfig {
-                candidates: candidates(&config, port),
-                certificate: certificate.clone(),
-                dtls_version: config.dtls_version,
-                relays: relays.clone(),
-                seed: rand::random(),
-                handshakes_max: HANDSHAKES_PER_NODE.div_ceil(config.workers.max(1)),
-                bitrate_headroom_percent: BITRATE_HEADROOM_PERCENT,
-                started: (Instant::now(), SystemTime::now()),
-            };
-            let worker_gauges = Arc::<WorkerGauges>::default();
-            workers.push(worker::spawn(
-                index,
-                socket,
-                engine,
-                outbox.clone(),
-                worker_gauges.clone(),
-                fence.clone(),
-            )?);
-            gauges.push(worker_gauges);
-            media_addresses.extend(config.announced.first().map(|ip| SocketAddr::new(*ip, port)));
+            workers.push(worker);
+            ports.push(port);
         }
+        let announced = config.announced.first().copied();
+        let address = |port: &u16| announced.map(|ip| SocketAddr::new(ip, *port));
+        let media_addresses: Vec<SocketAddr> = ports.iter().filter_map(address).collect();
+        // Clients and firewalls know the port of a worker, so that another one takes that.
+        let again = move |index: usize| {
+            let port = ports.get(index).copied().context("there was no such worker")?;
+            spawn(index, port..=port).map(|(worker, _)| worker)
+        };
 
         let (workers_alive, alive) = watch::channel(workers.len());
         let (stop, stopped) = watch::channel(false);
@@ -111,7 +121,8 @@ impl Node {
         if config.etcd.is_some() {
             anyhow::bail!("etcd.endpoints is set, but this program was built without etcd");
         }
-        let switchboard = Switchboard::new(workers, workers_alive).with_gate(gate);
+        let crew = Crew::new(workers, Box::new(again));
+        let switchboard = Switchboard::new(crew, workers_alive).with_gate(gate);
         let switchboard = switchboard.run(input, notices, stopped.clone());
         Ok(Self {
             service: MediaNodeService::new(identity, inputs),
@@ -128,6 +139,13 @@ impl Node {
     /// Shows what this node does wherever `registry` is scraped.
     pub fn register_metrics(&self, registry: &mut Registry) {
         metrics::register(self.gauges.clone(), registry);
+    }
+
+    /// Has a worker's thread panic. For tests of what that does to the others; nothing that comes
+    /// over a network can ask for it.
+    #[doc(hidden)]
+    pub async fn crash_worker(&self, worker: usize) {
+        self.service.crash(worker).await;
     }
 
     /// What clients are told to send to, by worker.

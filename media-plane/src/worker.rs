@@ -1,8 +1,7 @@
 //! THE LOOP. One thread, one socket, one engine with its own rooms; nothing here is shared with
 //! another worker, so a packet meets no lock, no channel and no task between the two system calls.
 
-use crate::fence::{Fence, PauseGuard};
-use crate::metrics::WorkerGauges;
+use crate::fence::PauseGuard;
 use crate::udp::{Receiver, RtcSocket, Sender};
 use mio::{Events, Interest, Poll, Token, Waker};
 use railgun_media_core::{Datagram, Engine, EngineConfig, Notice};
@@ -16,6 +15,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::mpsc;
 use tracing::{error, warn};
+
+pub use crate::fence::Fence;
+pub use crate::metrics::WorkerGauges;
 
 /// Commands that wait for a worker; one more is refused.
 const INBOX_MAX: usize = 4096;
@@ -34,13 +36,13 @@ const WAKER: Token = Token(1);
 
 /// What a worker tells the switchboard, in the engine's order.
 #[derive(Debug)]
-pub(crate) struct WorkerNotice {
-    pub(crate) worker: usize,
-    pub(crate) told: Told,
+pub struct WorkerNotice {
+    pub worker: usize,
+    pub told: Told,
 }
 
 #[derive(Debug)]
-pub(crate) enum Told {
+pub enum Told {
     Notice(Notice),
     /// The thread is gone, and with it its rooms.
     Died,
@@ -58,12 +60,13 @@ enum Order {
     Close(Address, RejoinReason),
     /// Whose the rooms are is known.
     Release,
+    Crash,
     Stop,
 }
 
 /// The handle of a running worker.
 #[derive(Debug)]
-pub(crate) struct WorkerHandle {
+pub struct WorkerHandle {
     inbox: SyncSender<Order>,
     waker: Arc<Waker>,
     thread: JoinHandle<()>,
@@ -71,7 +74,7 @@ pub(crate) struct WorkerHandle {
 
 impl WorkerHandle {
     /// Hands a command over without waiting; false if the worker has too many, or is gone.
-    pub(crate) fn command(&self, tag: u64, address: Address, command: Command) -> bool {
+    pub fn command(&self, tag: u64, address: Address, command: Command) -> bool {
         self.order(Order::Command { tag, address, command })
     }
 
@@ -98,14 +101,13 @@ impl WorkerHandle {
         accepted && self.waker.wake().is_ok()
     }
 
-    /// Ends the thread as if it had died.
-    #[cfg(test)]
-    pub(crate) fn end(&self) {
-        self.order(Order::Stop);
+    /// Has the thread panic, for tests of what that does to others.
+    pub(crate) fn crash(&self) {
+        self.order(Order::Crash);
     }
 
     /// Ends the loop; blocks until the thread has ended.
-    pub(crate) fn stop(self) {
+    pub fn stop(self) {
         // A worker whose inbox is full sees the end of its inbox instead, once it has read it.
         self.order(Order::Stop);
         let _ = self.waker.wake();
@@ -115,7 +117,7 @@ impl WorkerHandle {
 }
 
 /// Starts worker `index` on its own thread.
-pub(crate) fn spawn(
+pub fn spawn(
     index: usize,
     socket: RtcSocket,
     engine: EngineConfig,
@@ -127,16 +129,18 @@ pub(crate) fn spawn(
     let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
     let (inbox, orders) = sync_channel(INBOX_MAX);
     let last_words = outbox.clone();
+    let obituary = gauges.clone();
     let run = move || {
         let turn = || {
             let pause = PauseGuard::new(&fence, Instant::now());
             Worker::new(index, poll, socket, Engine::new(engine), orders, outbox, gauges, pause)?.run()
         };
         match catch_unwind(AssertUnwindSafe(turn)) {
-            Ok(Ok(())) => {}
+            Ok(Ok(())) => return,
             Ok(Err(cause)) => error!(worker = index, error = %cause, "a worker's socket failed"),
-            Err(_) => error!(worker = index, "a worker panicked; its rooms are lost"),
+            Err(_) => error!(worker = index, "a worker panicked"),
         }
+        obituary.on_death();
         let _ = last_words.blocking_send(WorkerNotice { worker: index, told: Told::Died });
     };
     let thread = std::thread::Builder::new().name(format!("media-{index}")).spawn(run)?;
@@ -219,7 +223,7 @@ impl<'a> Worker<'a> {
                     return;
                 }
                 for part in datagrams.chunks_mut(DATAGRAMS_AT_ONCE) {
-                    engine.handle_datagrams(part, now);
+                    engine.handle_datagrams(part, now, |batch| sender.send(socket, batch));
                     send(sender, socket, engine);
                 }
             };
@@ -252,6 +256,7 @@ impl<'a> Worker<'a> {
                     self.engine.handle_command(tag, &address, command, now, wall);
                     self.flush();
                 }
+                Ok(Order::Crash) => panic!("this worker was told to panic"),
                 Ok(Order::Rebind(address)) => self.engine.rebind_room(&address),
                 Ok(Order::Close(address, reason)) => {
                     self.engine.close_older_room(&address, reason);

@@ -7,7 +7,7 @@ use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -15,15 +15,15 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 pub const REALM: &str = "turn.example.org";
 /// The first signs; both are good.
 pub const SECRETS: [&str; 2] = ["the-secret-of-this-month", "the-secret-of-last-month"];
-const READY_TIMEOUT: Duration = Duration::from_secs(20);
+const READY_TIMEOUT: Duration = Duration::from_secs(30);
+const PROBE_TIMEOUT: Duration = Duration::from_millis(500);
 const PORT: u16 = 3478;
+const TLS_PORT: u16 = 443;
 
-/// Addresses of the hosts `client`, `relay`, `node`, and of `other`, which is nobody's peer.
-pub const CLIENT: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 10);
+/// Addresses of the relay's and the media node's host.
 pub const RELAY: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
 pub const NODE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 2);
 pub const NODE_IPV6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x77, 0, 0, 0, 0, 2);
-pub const OTHER: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 66);
 
 /// A relay between a client and a media node's host.
 #[derive(Debug)]
@@ -155,12 +155,27 @@ fn launch(link: &Link, directory: &Path, config: &str) -> Result<Process> {
             .context("turnserver is missing: tests/setup/install-test-tools.sh installs coturn")
     })?;
     let until = Instant::now() + READY_TIMEOUT;
-    let at = SocketAddr::new(IpAddr::from(RELAY), PORT);
-    while link.on("client", || std::net::TcpStream::connect_timeout(&at, Duration::from_secs(1)).is_err()) {
+    while !link.on("client", is_listening) {
         if Instant::now() > until {
             bail!("coturn was not ready within {READY_TIMEOUT:?}:\n{}", process.log()?);
         }
         std::thread::sleep(Duration::from_millis(50));
     }
     Ok(process)
+}
+
+/// TCP ports are open some time before the UDP port answers.
+fn is_listening() -> bool {
+    let is_open = |port| TcpStream::connect_timeout(&(RELAY, port).into(), PROBE_TIMEOUT).is_ok();
+    is_open(PORT) && is_open(TLS_PORT) && answers_over_udp().is_ok()
+}
+
+/// A Binding request (RFC 8489 section 2), which needs no credential.
+fn answers_over_udp() -> std::io::Result<()> {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+    socket.set_read_timeout(Some(PROBE_TIMEOUT))?;
+    socket.connect((RELAY, PORT))?;
+    let request = [0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
+    socket.send(&request)?;
+    socket.recv(&mut [0; 512]).map(drop)
 }

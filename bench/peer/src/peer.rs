@@ -6,7 +6,7 @@ use railgun_media_core::srtp::{
     InboundControl, InboundSession, InboundStream, OutboundControl, OutboundSession, Suite,
 };
 use railgun_media_core::transport::dtls::{
-    Certificate, DtlsOutput, DtlsTransport, DtlsVersion, POLL_BUFFER_LEN,
+    Certificate, DtlsOutput, DtlsTransport, DtlsVersion, POLL_BUFFER_LEN, SrtpKeys,
 };
 use railgun_shared::ids::TransportId;
 use railgun_shared::transport_parameters::{
@@ -101,6 +101,16 @@ impl Peer {
     /// What the handshake chose, once connected.
     pub fn suite(&self) -> Option<Suite> {
         self.keys.as_ref().map(|keys| keys.outbound.suite())
+    }
+
+    /// Takes these keys, as if the handshake had given them.
+    pub fn use_keys(&mut self, master: &SrtpKeys) {
+        self.keys = Some(PeerKeys {
+            inbound: InboundSession::new(&master.inbound).expect("keys"),
+            inbound_control: InboundControl::new(&master.inbound).expect("keys"),
+            outbound: OutboundSession::new(&master.outbound).expect("keys"),
+            outbound_control: OutboundControl::new(&master.outbound).expect("keys"),
+        });
     }
 
     /// The node's credentials that checks carry.
@@ -251,15 +261,7 @@ impl Peer {
         loop {
             match self.dtls.poll(&mut buffer) {
                 DtlsOutput::Packet(len) => self.outgoing.push(buffer[..len].to_vec()),
-                DtlsOutput::Connected(material) => {
-                    let master = material.split().expect("keys");
-                    self.keys = Some(PeerKeys {
-                        inbound: InboundSession::new(&master.inbound).expect("keys"),
-                        inbound_control: InboundControl::new(&master.inbound).expect("keys"),
-                        outbound: OutboundSession::new(&master.outbound).expect("keys"),
-                        outbound_control: OutboundControl::new(&master.outbound).expect("keys"),
-                    });
-                }
+                DtlsOutput::Connected(material) => self.use_keys(&material.split().expect("keys")),
                 DtlsOutput::Failed(_) | DtlsOutput::Closed => {}
                 DtlsOutput::None => return,
             }

@@ -2,7 +2,9 @@
 
 use crate::parameters::{Offer, capabilities};
 use crate::peer::Peer;
-use railgun_media_core::transport::dtls::{Certificate, DtlsVersion};
+use railgun_media_core::send_batch::SendBatch;
+use railgun_media_core::srtp::{MasterKey, Suite};
+use railgun_media_core::transport::dtls::{Certificate, DtlsVersion, SrtpKeys};
 use railgun_media_core::transport::ice_lite::Relays;
 use railgun_media_core::{Datagram, Engine, EngineConfig, Notice};
 use railgun_shared::ids::{ChannelId, ProducerId, SessionId, TransportId, UserId};
@@ -180,6 +182,20 @@ impl World {
         panic!("no handshake");
     }
 
+    /// Gives a connected transport keys of this suite on both sides, in place of a handshake that
+    /// negotiates it.
+    pub fn use_suite(&mut self, peer: usize, suite: Suite) {
+        let key = |side: u8| {
+            let bytes: Vec<u8> = (0..32).map(|n| n ^ side).chain((peer as u64).to_be_bytes()).collect();
+            let key = bytes[bytes.len() - suite.key_len()..].to_vec();
+            MasterKey::new(suite, &key, &bytes[..suite.salt_len()]).expect("the suite's lengths")
+        };
+        let (node, client) = (key(0x55), key(0xaa));
+        let of_node = SrtpKeys { inbound: client.clone(), outbound: node.clone() };
+        assert!(self.engine.replace_srtp_keys(self.peers[peer].address, &of_node), "a connected peer");
+        self.peers[peer].use_keys(&SrtpKeys { inbound: node, outbound: client });
+    }
+
     /// Starts sending a source over a connected transport.
     pub fn produce(
         &mut self,
@@ -242,7 +258,8 @@ impl World {
     /// Gives the engine one datagram and delivers what comes of it.
     pub fn send(&mut self, source: SocketAddr, mut datagram: Vec<u8>) {
         let mut datagrams = [Datagram { source, bytes: &mut datagram }];
-        self.engine.handle_datagrams(&mut datagrams, self.now);
+        let Self { engine, sent, peers, now, .. } = self;
+        engine.handle_datagrams(&mut datagrams, *now, |batch| deliver(batch, sent, peers, *now));
         self.drain_notices(0);
         self.deliver();
     }
@@ -285,19 +302,21 @@ impl World {
         self.exchange();
     }
 
-    /// Hands what the engine sent to the peers at those addresses.
     fn deliver(&mut self) {
-        let now = self.now;
         let sends = self.engine.sends();
-        for run in sends.runs() {
-            let sent = self.sent.entry(run.to).or_insert(Sent { bytes: 0, last_at: now });
-            *sent = Sent { bytes: sent.bytes + run.len as u64, last_at: now };
-            let peer = self.peers.iter_mut().find(|peer| peer.address == run.to);
-            let Some(peer) = peer else { continue };
-            for datagram in sends.bytes(run).chunks(run.segment) {
-                peer.receive(datagram, now);
-            }
-        }
+        deliver(sends, &mut self.sent, &mut self.peers, self.now);
         sends.clear();
+    }
+}
+
+/// Hands what the engine sent to the peers at those addresses.
+fn deliver(sends: &SendBatch, sent: &mut HashMap<SocketAddr, Sent>, peers: &mut [Peer], now: Instant) {
+    for run in sends.runs() {
+        let sent = sent.entry(run.to).or_insert(Sent { bytes: 0, last_at: now });
+        *sent = Sent { bytes: sent.bytes + run.len as u64, last_at: now };
+        let Some(peer) = peers.iter_mut().find(|peer| peer.address == run.to) else { continue };
+        for datagram in sends.bytes(run).chunks(run.segment) {
+            peer.receive(datagram, now);
+        }
     }
 }

@@ -7,7 +7,6 @@ use anyhow::{Context, Result, bail, ensure};
 use railgun_media::udp::{Receiver, RtcSocket, Sender};
 use railgun_media_core::packet::rtp::{HeaderWriter, RtpHeader};
 use railgun_media_core::send_batch::SendBatch;
-use railgun_media_core::srtp::Suite;
 use railgun_media_core::{Datagram, Engine, EngineConfig};
 use railgun_peer::{Arrival, Offer, World};
 use railgun_shared::media_rpc::{Command, ConsumerDescription};
@@ -67,6 +66,9 @@ impl EngineLane {
         };
         let sending = session(&mut world, 1, Tier::Pro)?;
         let talker = world.connect_from(feeder.address(), &room, sending, Send);
+        if world.peers[talker].suite() != Some(scenario.suite) {
+            world.use_suite(talker, scenario.suite);
+        }
         let source = if scenario.media == Media::Video { Source::Camera } else { Source::Mic };
         let offer = Offer::new(source, 0);
         let producer = world.produce(&room, sending, talker, &offer).map_err(refused)?;
@@ -74,7 +76,9 @@ impl EngineLane {
         for (number, to) in (2..).zip(destinations) {
             let listening = session(&mut world, number, Tier::Free)?;
             let peer = world.connect_from(SocketAddr::V4(*to), &room, listening, Recv);
-            ensure!(world.peers[peer].suite() == Some(Suite::AeadAes256Gcm), "not the floor's suite");
+            if world.peers[peer].suite() != Some(scenario.suite) {
+                world.use_suite(peer, scenario.suite);
+            }
             consumers.push((peer, world.consume(&room, listening, producer).map_err(refused)?));
         }
         let mut lane = Self {
@@ -196,8 +200,8 @@ impl Lane for EngineLane {
             let now = Instant::now();
             received = datagrams.len();
             for part in datagrams.chunks_mut(DATAGRAMS_AT_ONCE) {
-                engine.handle_datagrams(part, now);
-                send(engine, sender, socket, &mut stepped);
+                engine.handle_datagrams(part, now, |batch| send(batch, sender, socket, &mut stepped));
+                send_rest(engine, sender, socket, &mut stepped);
             }
         };
         self.receiver.receive(socket, give)?;
@@ -206,7 +210,7 @@ impl Lane for EngineLane {
         let now = Instant::now();
         if self.world.engine.poll_timeout().is_some_and(|due| due <= now) {
             self.world.engine.handle_timeout(now);
-            send(&mut self.world.engine, &mut self.sender, &self.socket, &mut stepped);
+            send_rest(&mut self.world.engine, &mut self.sender, &self.socket, &mut stepped);
         }
         let forwarded = self.world.engine.counters().forwarded_packets - before;
         stepped.packets = usize::try_from(forwarded)?;
@@ -214,16 +218,19 @@ impl Lane for EngineLane {
     }
 }
 
-fn send(engine: &mut Engine, sender: &mut Sender, socket: &RtcSocket, stepped: &mut Stepped) {
+fn send_rest(engine: &mut Engine, sender: &mut Sender, socket: &RtcSocket, stepped: &mut Stepped) {
     let batch = engine.sends();
-    if batch.is_empty() {
-        return;
+    if !batch.is_empty() {
+        send(batch, sender, socket, stepped);
+        batch.clear();
     }
+}
+
+fn send(batch: &SendBatch, sender: &mut Sender, socket: &RtcSocket, stepped: &mut Stepped) {
     sender.send(socket, batch);
     stepped.runs += batch.runs().len();
     let datagrams = batch.runs().iter().map(|run| run.len.div_ceil(run.segment));
     stepped.datagrams += datagrams.sum::<usize>();
-    batch.clear();
 }
 
 fn check_packet(

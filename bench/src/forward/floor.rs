@@ -3,69 +3,20 @@
 
 use super::Scenario;
 use super::measure::{Lane, Stepped};
+use super::stream::{HEADER, Stream};
 use crate::messages::Messages;
 use crate::system::{set_option, widen_buffers};
 use anyhow::{Result, bail, ensure};
-use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 
-const HEADER: usize = 12;
-const TAG: usize = 16;
 const SOURCE_SSRC: u32 = 1;
 const PAYLOAD_TYPE: u8 = 96;
 const BUFFER_BYTES: libc::c_int = 64 << 20;
 
-/// Protection with AEAD_AES_256_GCM (RFC 7714), the suite that the engine's handshakes choose.
-struct Stream {
-    key: LessSafeKey,
-    /// Salt XOR SSRC at its place in the nonce (section 8.1).
-    mask: u128,
-    ssrc: u32,
-}
-
-impl Stream {
-    /// Its keys follow from the SSRC.
-    fn new(ssrc: u32) -> Result<Self> {
-        let mut key = [0x6b; 32];
-        key[..4].copy_from_slice(&ssrc.to_be_bytes());
-        let salt = 0x5a17_1234_5678_9abc_def0_5a17_u128;
-        let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &key)?);
-        Ok(Self { key, mask: salt ^ u128::from(ssrc) << 48, ssrc })
-    }
-
-    #[inline]
-    fn nonce(&self, index: u64) -> Nonce {
-        let [_, _, _, _, nonce @ ..] = (self.mask ^ u128::from(index)).to_be_bytes();
-        Nonce::assume_unique_for_key(nonce)
-    }
-
-    /// Fills `out` with the packet of this index: roll-over counter and sequence number.
-    #[inline]
-    fn seal(&self, index: u64, timestamp: &[u8], payload: &[u8], out: &mut [u8]) -> Result<()> {
-        let (header, rest) = out.split_at_mut(HEADER);
-        let [.., high, low] = index.to_be_bytes();
-        header[..4].copy_from_slice(&[0x80, PAYLOAD_TYPE, high, low]);
-        header[4..8].copy_from_slice(timestamp);
-        header[8..].copy_from_slice(&self.ssrc.to_be_bytes());
-        let (body, tag) = rest.split_at_mut(payload.len());
-        let nonce = self.nonce(index);
-        self.key.seal_out_of_place_scatter(nonce, Aad::from(&*header), payload, body, &[], tag)?;
-        Ok(())
-    }
-
-    /// Opens the packet of this index in place; what is between header and tag is then plain.
-    #[inline]
-    fn open(&self, index: u64, packet: &mut [u8]) -> Result<()> {
-        let (message, tag) = packet.split_at_mut(packet.len() - TAG);
-        let (header, body) = message.split_at_mut(HEADER);
-        self.key.open_in_place_separate_tag(self.nonce(index), Aad::from(&*header), tag, body)?;
-        Ok(())
-    }
-}
-
 /// The floor of one scenario. Sockets and buffers are set up once and used again and again.
 pub(super) struct Floor {
     packet_len: usize,
+    tag_len: usize,
     burst: usize,
     feeder: UdpSocket,
     /// One burst, sealed once: the floor keeps no replay window.
@@ -83,22 +34,24 @@ pub(super) struct Floor {
 impl Floor {
     pub(super) fn new(scenario: &Scenario, destinations: &[SocketAddrV4]) -> Result<Self> {
         let burst = scenario.burst;
-        let packet_len = HEADER + scenario.payload + TAG;
+        let tag_len = scenario.suite.tag_len();
+        let packet_len = HEADER + scenario.payload + tag_len;
         let (feeder, receiver) = (bind(Ipv4Addr::LOCALHOST)?, bind(Ipv4Addr::LOCALHOST)?);
         set_option(&receiver, libc::SOL_UDP, libc::UDP_GRO, 1)?;
         let SocketAddr::V4(to) = receiver.local_addr()? else { bail!("an IPv4 socket with another address") };
         let of = |peers: &[SocketAddrV4]| Messages::new(peers, packet_len * burst, packet_len);
         let (mut feed, input, output) = (of(&[to]), of(&[to]), of(destinations));
-        let source = Stream::new(SOURCE_SSRC)?;
+        let stream = |ssrc| Stream::new(scenario.suite, ssrc);
+        let source = stream(SOURCE_SSRC)?;
         let packets = feed.bytes_mut().flat_map(|message| message.chunks_exact_mut(packet_len));
         for (index, packet) in (0..).zip(packets) {
-            source.seal(index, &[0, 0, 0, 1], &plaintext(index, scenario.payload), packet)?;
+            source.seal(PAYLOAD_TYPE, index, &[0, 0, 0, 1], &plaintext(index, scenario.payload), packet)?;
         }
-        let consumers =
-            (SOURCE_SSRC + 1..).take(destinations.len()).map(Stream::new).collect::<Result<_>>()?;
+        let consumers = (SOURCE_SSRC + 1..).take(destinations.len()).map(stream).collect::<Result<_>>()?;
         let sender = bind(Ipv4Addr::UNSPECIFIED)?;
         Ok(Self {
             packet_len,
+            tag_len,
             burst,
             feeder,
             feed,
@@ -133,7 +86,8 @@ impl Floor {
         for (consumer, run) in self.consumers.iter().zip(self.output.bytes_mut()) {
             let pairs = input.chunks_exact(self.packet_len).zip(run.chunks_exact_mut(self.packet_len));
             for (index, (source, packet)) in (self.next..).zip(pairs) {
-                consumer.seal(index, &source[4..8], &source[HEADER..source.len() - TAG], packet)?;
+                let payload = &source[HEADER..source.len() - self.tag_len];
+                consumer.seal(PAYLOAD_TYPE, index, &source[4..8], payload, packet)?;
             }
         }
         self.next += self.burst as u64;
@@ -150,7 +104,7 @@ impl Floor {
             let mut run = run.to_vec();
             for (k, packet) in (0..).zip(run.chunks_exact_mut(self.packet_len)) {
                 consumer.open(first + k, packet)?;
-                let plain = &packet[HEADER..packet.len() - TAG];
+                let plain = &packet[HEADER..packet.len() - self.tag_len];
                 ensure!(plain == plaintext(k, plain.len()), "the floor forwards something else");
             }
         }
@@ -190,20 +144,24 @@ fn plaintext(index: u64, len: usize) -> Vec<u8> {
 mod tests {
     use super::*;
     use crate::forward::Media;
+    use railgun_media_core::srtp::Suite;
 
     #[test]
     fn every_consumer_can_open_what_the_floor_sends() {
-        let scenario = Scenario { media: Media::Video, payload: 700, burst: 4, consumers: 3 };
-        let sink = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let to = SocketAddrV4::new(Ipv4Addr::LOCALHOST, sink.local_addr().unwrap().port());
-        let mut floor = Floor::new(&scenario, &[to; 3]).unwrap();
-        floor.verify().unwrap();
-        floor.fill().unwrap();
-        assert_eq!(floor.step().unwrap().packets, 12);
-        let mut packet = [0; 2048];
-        let sizes: Vec<usize> = (0..12).map(|_| sink.recv(&mut packet).unwrap()).collect();
-        assert_eq!(sizes, [HEADER + 700 + TAG; 12]);
-        floor.consumers[2].open(7, &mut packet[..HEADER + 700 + TAG]).unwrap();
-        assert!(floor.step().is_err(), "nothing was there to be received");
+        for suite in Suite::ALL {
+            let scenario = Scenario { suite, media: Media::Video, payload: 700, burst: 4, consumers: 3 };
+            let sink = UdpSocket::bind("127.0.0.1:0").unwrap();
+            let to = SocketAddrV4::new(Ipv4Addr::LOCALHOST, sink.local_addr().unwrap().port());
+            let mut floor = Floor::new(&scenario, &[to; 3]).unwrap();
+            floor.verify().unwrap();
+            floor.fill().unwrap();
+            assert_eq!(floor.step().unwrap().packets, 12);
+            let mut packet = [0; 2048];
+            let sizes: Vec<usize> = (0..12).map(|_| sink.recv(&mut packet).unwrap()).collect();
+            let len = HEADER + 700 + suite.tag_len();
+            assert_eq!(sizes, [len; 12]);
+            floor.consumers[2].open(7, &mut packet[..len]).unwrap();
+            assert!(floor.step().is_err(), "nothing was there to be received");
+        }
     }
 }

@@ -54,9 +54,9 @@ impl Tally {
     }
 }
 
-/// Runs a lane for one slice of wall time.
-fn slice(lane: &mut impl Lane, tally: &mut Tally) -> Result<()> {
-    let until = Instant::now() + SLICE;
+/// Runs a lane for so long of wall time.
+pub(super) fn run_for(lane: &mut impl Lane, lasting: Duration, tally: &mut Tally) -> Result<()> {
+    let until = Instant::now() + lasting;
     while Instant::now() < until {
         lane.fill()?;
         let (allocations, cpu_ns) = (allocations::of_this_thread(), thread_cpu_ns());
@@ -77,48 +77,19 @@ pub(super) fn pair(a: &mut impl Lane, b: &mut impl Lane, each: Duration) -> Resu
     let rounds = each.as_millis().div_ceil(SLICE.as_millis()).max(1);
     for round in 0..rounds {
         if round % 2 == 0 {
-            slice(a, &mut of_a)?;
-            slice(b, &mut of_b)?;
+            run_for(a, SLICE, &mut of_a)?;
+            run_for(b, SLICE, &mut of_b)?;
         } else {
-            slice(b, &mut of_b)?;
-            slice(a, &mut of_a)?;
+            run_for(b, SLICE, &mut of_b)?;
+            run_for(a, SLICE, &mut of_a)?;
         }
     }
     Ok((of_a, of_b))
 }
 
-/// Median, least and greatest of some runs.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Spread {
-    pub(crate) median: f64,
-    pub(crate) min: f64,
-    pub(crate) max: f64,
-}
-
-impl Spread {
-    /// Of at least one value.
-    pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Self {
-        let mut values: Vec<f64> = values.into_iter().collect();
-        values.sort_by(f64::total_cmp);
-        let middle = values.len() / 2;
-        let median = if values.len().is_multiple_of(2) {
-            f64::midpoint(values[middle - 1], values[middle])
-        } else {
-            values[middle]
-        };
-        Self { median, min: values[0], max: values[values.len() - 1] }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_spread_is_the_middle_and_both_ends() {
-        assert_eq!(Spread::of([5.0, 1.0, 3.0]), Spread { median: 3.0, min: 1.0, max: 5.0 });
-        assert_eq!(Spread::of([4.0, 1.0]), Spread { median: 2.5, min: 1.0, max: 4.0 });
-    }
 
     /// Takes CPU time in `fill`, which must not count, and allocates in `step`, which must.
     struct Busy;

@@ -1,8 +1,9 @@
 //! The figures of `forward` for people and for machines.
 
-use super::measure::Spread;
 use super::{Media, Options, Row};
 use crate::sink::{Sink, SinkKind};
+use crate::spread::Spread;
+use railgun_media_core::srtp::Suite;
 use serde_json::{Value, json};
 
 /// Below this the measured core was shared with something else.
@@ -15,14 +16,21 @@ pub(super) fn print_head(sink: &Sink, options: &Options) {
         println!("No {} sink, plain loopback instead: {why}", name(options.sink));
     }
     println!(
-        "Forwarding, ns of CPU per packet sent: {} consumers, AEAD_AES_256_GCM, sink {}, median (min-max) of {} runs",
-        options.consumers,
+        "Forwarding, ns of CPU per packet sent, sink {}, median (min-max) of {} runs",
         name(sink.kind),
         options.runs
     );
     println!(
-        "{:<16}{:<22}{:<22}{:<20}{:>15}{:>15}",
-        "payload x burst", "engine", "floor", "engine/floor", "packets/s/core", "allocs/packet"
+        "{:<16}{:<8}{:>9}  {:<20}{:<20}{:<18}{:>14}{:>14}{:>9}",
+        "payload x burst",
+        "suite",
+        "consumers",
+        "engine",
+        "floor",
+        "engine/floor",
+        "packets/s/core",
+        "allocs/packet",
+        "softirq"
     );
 }
 
@@ -30,13 +38,16 @@ pub(super) fn print_row(row: &Row) {
     let whole = |spread: Spread| format!("{:.0} ({:.0}-{:.0})", spread.median, spread.min, spread.max);
     let ratio = format!("{:.2} ({:.2}-{:.2})", row.ratio.median, row.ratio.min, row.ratio.max);
     println!(
-        "{:<16}{:<22}{:<22}{:<20}{:>15.0}{:>15.4}",
+        "{:<16}{:<8}{:>9}  {:<20}{:<20}{:<18}{:>14.0}{:>14.5}{:>8.1}%",
         format!("{} {} x {}", media(row), row.scenario.payload, row.scenario.burst),
+        suite(row),
+        row.scenario.consumers,
         whole(row.engine_ns),
         whole(row.floor_ns),
         ratio,
         1e9 / row.engine_ns.median,
-        row.allocations_per_packet
+        row.allocations_per_packet,
+        row.softirq_share * 100.0
     );
 }
 
@@ -53,24 +64,24 @@ pub(super) fn print_doubts(rows: &[Row]) {
 }
 
 pub(super) fn json(sink: &Sink, options: &Options, rows: &[Row]) -> Value {
-    let spread = |it: Spread| json!({ "median": it.median, "min": it.min, "max": it.max });
     let row = |row: &Row| {
         json!({
+            "suite": suite(row),
             "media": media(row),
             "payloadBytes": row.scenario.payload,
             "burst": row.scenario.burst,
             "consumers": row.scenario.consumers,
-            "engineNsPerPacket": spread(row.engine_ns),
-            "floorNsPerPacket": spread(row.floor_ns),
-            "ratio": spread(row.ratio),
+            "engineNsPerPacket": row.engine_ns.json(),
+            "floorNsPerPacket": row.floor_ns.json(),
+            "ratio": row.ratio.json(),
             "packetsPerSecondPerCore": 1e9 / row.engine_ns.median,
             "allocationsPerPacket": row.allocations_per_packet,
             "sinkSeen": row.sink_seen,
             "coreHeld": row.core_held,
+            "softirqShare": row.softirq_share,
         })
     };
     json!({
-        "suite": "AEAD_AES_256_GCM",
         "sink": name(sink.kind),
         "sinkMissing": sink.missing,
         "runs": options.runs,
@@ -83,6 +94,14 @@ fn media(row: &Row) -> &'static str {
     match row.scenario.media {
         Media::Video => "video",
         Media::Audio => "audio",
+    }
+}
+
+fn suite(row: &Row) -> &'static str {
+    match row.scenario.suite {
+        Suite::AeadAes256Gcm => "gcm256",
+        Suite::AeadAes128Gcm => "gcm128",
+        Suite::AesCm128HmacSha1_80 => "cm",
     }
 }
 

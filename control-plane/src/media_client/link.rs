@@ -4,6 +4,7 @@
 
 use super::room_table::{Delivery, RoomTable, Route};
 use crate::metrics::LinkMetrics;
+use crate::webhooks::Webhooks;
 use futures::StreamExt;
 use railgun_shared::ids::SessionId;
 use railgun_shared::media_rpc::wire::proto::media_node_client::MediaNodeClient;
@@ -62,7 +63,11 @@ pub struct NodeLink {
 impl NodeLink {
     /// Keeps a control stream to the node at the other end of `channel` until the task is aborted
     /// or the last handle is dropped.
-    pub(crate) fn start(channel: Channel, metrics: LinkMetrics) -> (Self, JoinHandle<()>) {
+    pub(crate) fn start(
+        channel: Channel,
+        metrics: LinkMetrics,
+        webhooks: Webhooks,
+    ) -> (Self, JoinHandle<()>) {
         let (calls, queue) = mpsc::channel(CALLS_QUEUED_MAX);
         let (state_out, state) = watch::channel(None);
         let lost = Arc::<Notify>::default();
@@ -77,6 +82,7 @@ impl NodeLink {
             left_behind: Vec::new(),
             silent: Vec::new(),
             metrics,
+            webhooks,
             rooms_counted: 0,
             lost: lost.clone(),
         };
@@ -135,6 +141,7 @@ struct Link {
     /// Who was in a room then. The node still has them, if it is the same.
     silent: Vec<Route>,
     metrics: LinkMetrics,
+    webhooks: Webhooks,
     /// What the metrics have of our rooms.
     rooms_counted: usize,
     /// Somebody knows that the node is lost.
@@ -313,7 +320,10 @@ impl Link {
 
     fn receive(&mut self, frame: NodeFrame) {
         match decode_node_frame(frame) {
-            Ok(FromNode::Event(event)) => self.rooms.spread(event),
+            Ok(FromNode::Event(event)) => {
+                self.webhooks.observe(&event);
+                self.rooms.spread(event);
+            }
             Ok(FromNode::Reply { request, reply }) => self.complete(request, reply),
             Err(error) => tracing::error!(%error, "the media node said what cannot be read"),
         }

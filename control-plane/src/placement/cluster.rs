@@ -7,6 +7,7 @@ use crate::config::MediaConfig;
 use crate::media_client::{NodeLink, unavailable};
 use crate::metrics::LinkMetrics;
 use crate::policy::placement::choose;
+use crate::webhooks::Webhooks;
 use railgun_etcd::{Compare, CompareOp, Entry, EtcdError, PutOptions, Store, Txn, TxnOp};
 use railgun_shared::directory::{NodeRecord, RoomRecord, decode, encode};
 use railgun_shared::ids::{ChannelId, NodeId};
@@ -29,6 +30,7 @@ pub(crate) struct Cluster {
     /// How the nodes are reached; their addresses are in etcd.
     pub(super) media: MediaConfig,
     pub(super) metrics: LinkMetrics,
+    pub(super) webhooks: Webhooks,
     state: Mutex<State>,
     /// Moves whenever a wait may be over.
     changes: watch::Sender<()>,
@@ -48,11 +50,13 @@ impl Cluster {
         store: Store,
         media: MediaConfig,
         metrics: LinkMetrics,
+        webhooks: Webhooks,
     ) -> (Arc<Self>, JoinHandle<()>) {
         let cluster = Arc::new(Self {
             store,
             media,
             metrics,
+            webhooks,
             state: Mutex::default(),
             changes: watch::Sender::new(()),
             is_true: AtomicBool::new(false),

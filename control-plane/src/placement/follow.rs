@@ -106,7 +106,7 @@ impl Cluster {
             Ok(channel) => channel,
             Err(error) => return tracing::error!(node = %id, %error, "a media node cannot be reached"),
         };
-        let (link, task) = NodeLink::start(channel, self.metrics.clone());
+        let (link, task) = NodeLink::start(channel, self.metrics.clone(), self.webhooks.clone());
         minders.spawn(mind(self.clone(), id.clone(), address.clone(), link.watch()));
         // It ends when the last handle on the link is gone.
         drop(task);

@@ -144,7 +144,8 @@ impl Client {
                 Some(Ok(_)) => continue,
             };
             if text == "2" {
-                self.send_raw("3".into()).await;
+                // It may be gone by now, which the next read tells.
+                _ = self.socket.send(Message::text("3")).await;
             } else if text.starts_with("41") {
                 return Packet::Dismissed;
             } else if text == "1" {

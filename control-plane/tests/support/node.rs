@@ -3,7 +3,9 @@
 use futures::{Stream, StreamExt};
 use railgun_shared::ids::{ChannelId, ConsumerId, DeviceId, ProducerId, SessionId, TransportId, UserId};
 use railgun_shared::media_rpc::wire::proto::media_node_server::{MediaNode, MediaNodeServer};
-use railgun_shared::media_rpc::wire::proto::{ControlFrame, DescribeRequest, NodeDescription, NodeFrame};
+use railgun_shared::media_rpc::wire::proto::{
+    ControlFrame, DescribeRequest, ListRoomsRequest, NodeDescription, NodeFrame, RoomList,
+};
 use railgun_shared::media_rpc::wire::{decode_command, encode_event, encode_reply};
 use railgun_shared::media_rpc::{
     Address, Audience, Command, ConsumerDescription, Event, JoinRequest, OwnState, Reply, ResumeRequest,
@@ -380,6 +382,10 @@ impl MediaNode for FakeNode {
             rooms: 0,
             sessions: 0,
         }))
+    }
+
+    async fn list_rooms(&self, _: Request<ListRoomsRequest>) -> Result<Response<RoomList>, Status> {
+        Ok(Response::new(RoomList::default()))
     }
 }
 

@@ -190,7 +190,7 @@ impl Resending {
     }
 
     pub fn on_sent(&mut self, index: u64, source: u64, bytes: usize, now: Instant) {
-        self.sent.put(Sent { index, source, encoding: 0, marker: false, timestamp: 0 });
+        self.sent.put(Sent { index, source, encoding: 0, marker: false, offset: 0 });
         self.budget.on_sent(bytes, now);
     }
 

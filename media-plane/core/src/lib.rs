@@ -5,7 +5,8 @@
 //! The contract of a turn, for whoever drives it:
 //!
 //! 1. one of [`Engine::handle_datagrams`], [`Engine::handle_command`], [`Engine::handle_timeout`];
-//! 2. send everything in [`Engine::sends`], then clear it;
+//! 2. send everything in [`Engine::sends`], then clear it; the first of the three hands over what is
+//!    more than one batch while it works;
 //! 3. drain [`Engine::poll_notice`];
 //! 4. call [`Engine::handle_timeout`] no later than [`Engine::poll_timeout`] says.
 //!

@@ -9,6 +9,8 @@ pub struct SendBatch {
     bytes: Vec<u8>,
     used: usize,
     runs: Vec<Run>,
+    /// Datagrams of the last run; 0 if nothing may join it.
+    joinable: usize,
     dropped: u64,
 }
 
@@ -24,11 +26,21 @@ pub struct Run {
 /// The kernel's limits for one segmented message: UDP_MAX_SEGMENTS and a 16-bit length.
 const SEGMENTS_MAX: usize = 64;
 const RUN_BYTES_MAX: usize = 65_000;
+/// What is sent before more is written: less than a millisecond of work, at 2.3 us a run or 0.6 us a
+/// packet in long runs, so that nobody's packets wait longer for others'.
+const LONG_BYTES: usize = 1 << 20;
+const LONG_RUNS: usize = 384;
 
 impl SendBatch {
     /// Room for `capacity` bytes; what does not fit is dropped and counted.
     pub fn with_capacity(capacity: usize) -> Self {
-        Self { bytes: vec![0; capacity], used: 0, runs: Vec::with_capacity(capacity / 512), dropped: 0 }
+        Self {
+            bytes: vec![0; capacity],
+            used: 0,
+            runs: Vec::with_capacity(capacity / 512),
+            joinable: 0,
+            dropped: 0,
+        }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -43,6 +55,11 @@ impl SendBatch {
         self.bytes.get(run.start..run.start + run.len).unwrap_or_default()
     }
 
+    /// Long enough to be sent before more is written.
+    pub(crate) fn is_long(&self) -> bool {
+        self.used >= LONG_BYTES || self.runs.len() >= LONG_RUNS
+    }
+
     /// Bytes that are still free.
     pub fn room(&self) -> usize {
         self.bytes.len() - self.used
@@ -55,6 +72,7 @@ impl SendBatch {
 
     pub fn clear(&mut self) {
         self.used = 0;
+        self.joinable = 0;
         self.runs.clear();
     }
 
@@ -72,14 +90,16 @@ impl SendBatch {
         }
         let start = self.used;
         self.used += len;
-        if let Some(run) = self.runs.last_mut() {
-            let whole = run.len.is_multiple_of(run.segment);
-            let fits = run.len + len <= RUN_BYTES_MAX && run.len / run.segment < SEGMENTS_MAX;
-            if run.to == to && whole && fits && len <= run.segment {
-                run.len += len;
-                return len;
-            }
+        if self.joinable > 0
+            && let Some(run) = self.runs.last_mut()
+            && (run.to == to && len <= run.segment && run.len + len <= RUN_BYTES_MAX)
+        {
+            run.len += len;
+            let is_whole = len == run.segment && self.joinable + 1 < SEGMENTS_MAX;
+            self.joinable = if is_whole { self.joinable + 1 } else { 0 };
+            return len;
         }
+        self.joinable = 1;
         self.runs.push(Run { to, start, len, segment: len });
         len
     }

@@ -16,7 +16,7 @@ fn stranger(n: u32) -> SocketAddr {
 fn bytes_out(call: &mut Call, source: SocketAddr, datagram: &[u8]) -> usize {
     let mut datagram = datagram.to_vec();
     let mut input = [railgun_media_core::Datagram { source, bytes: &mut datagram }];
-    call.world.engine.handle_datagrams(&mut input, call.world.now);
+    call.world.engine.handle_datagrams(&mut input, call.world.now, |_| panic!("one datagram"));
     let sends = call.world.engine.sends();
     let out = sends.runs().iter().map(|run| run.len).sum();
     sends.clear();

@@ -117,8 +117,8 @@ fn the_head_of_the_queue_is_granted_at_once_and_loses_it_after_thirty_seconds() 
 #[test]
 fn who_leaves_is_kicked_loses_pro_or_gives_it_back_is_out_of_the_queue() {
     let (mut room, people) = Room::new(1, 6);
-    for place in 0..6 {
-        room.slot(people[place]);
+    for session in &people {
+        room.slot(*session);
     }
     let free = Grant { permissions: Permissions::of(Tier::Free), video_until: None, relay_only: false };
     room.release(people[1], VideoSource::Camera).unwrap();
@@ -183,9 +183,9 @@ fn a_user_has_one_camera_and_one_screen_whichever_device() {
 #[test]
 fn a_limit_that_shrinks_evicts_nobody_and_one_that_grows_grants_at_once() {
     let (mut room, people) = Room::new(2, 3);
-    for place in 0..2 {
-        let transport = room.open(people[place]);
-        room.produce(people[place], transport, Source::Camera).unwrap();
+    for session in &people[..2] {
+        let transport = room.open(*session);
+        room.produce(*session, transport, Source::Camera).unwrap();
     }
     let limits = |video_publishers| RoomLimits { participants: 1, video_publishers };
     room.world.command(&room.address, Command::SetLimits { limits: limits(1) }).unwrap();

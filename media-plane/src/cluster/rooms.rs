@@ -215,7 +215,7 @@ impl Desk {
 
     async fn rooms(&self) -> Vec<Address> {
         let (asker, answer) = oneshot::channel();
-        self.tell(Input::Rooms(asker)).await;
+        self.tell(Input::Addresses(asker)).await;
         answer.await.unwrap_or_default()
     }
 

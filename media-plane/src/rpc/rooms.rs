@@ -2,9 +2,13 @@
 //!
 //! The engine decides about seats; this table follows what the engine said, one step behind, and
 //! so keeps a seat for every join that is still on its way.
+//!
+//! A session obeys one stream: that of its join, or of the last resume that the engine accepted.
+//! Without one, because the stream ended or said that the socket was lost, its window runs; a resume
+//! on its way stops it, and only an accepted one closes it.
 
 use railgun_shared::ids::{ChannelId, SessionId};
-use railgun_shared::media_rpc::Address;
+use railgun_shared::media_rpc::{Address, Event};
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -31,6 +35,7 @@ struct Room {
     room_seq: u64,
     /// The engine has said that somebody joined, and not that the room is closed.
     is_open: bool,
+    producers: usize,
     seats: HashMap<SessionId, Seat>,
     subscribers: Vec<StreamId>,
 }
@@ -38,16 +43,27 @@ struct Room {
 #[derive(Debug)]
 struct Seat {
     owner: Owner,
+    /// Which of its sockets has it, as the engine counts them.
+    attachment: u32,
     epoch: u64,
     joins_in_flight: u32,
+    resumes_in_flight: u32,
     is_seated: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 enum Owner {
     Stream(StreamId),
-    /// Its stream ended; for so long there were other streams and none took it over.
+    /// Its stream ended or lost its socket; for so long there were streams and none took it over.
     Nobody(Duration),
+}
+
+/// A room for a list.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct RoomSummary {
+    pub(crate) address: Address,
+    pub(crate) participants: usize,
+    pub(crate) producers: usize,
 }
 
 /// A room whose worker died.
@@ -58,11 +74,12 @@ pub(super) struct LostRoom {
     pub(super) subscribers: Vec<StreamId>,
 }
 
-/// A session that nobody took over.
+/// A session that nobody took over, and the socket that it lost.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Abandoned {
     pub(super) address: Address,
     pub(super) session: SessionId,
+    pub(super) attachment: u32,
     pub(super) worker: usize,
 }
 
@@ -133,8 +150,10 @@ impl Rooms {
         }
         let seat = room.seats.entry(session).or_insert(Seat {
             owner: Owner::Stream(stream),
+            attachment: 1,
             epoch: address.epoch,
             joins_in_flight: 0,
+            resumes_in_flight: 0,
             is_seated: false,
         });
         seat.owner = Owner::Stream(stream);
@@ -143,28 +162,75 @@ impl Rooms {
         Some(room.worker)
     }
 
-    /// Any other command: the room's worker, if there is a room. Naming a session takes it over.
-    pub(super) fn route(
+    /// A command of a session's socket: the room's worker, if the session is this stream's.
+    pub(super) fn route(&self, channel: &ChannelId, session: SessionId, stream: StreamId) -> Option<usize> {
+        let room = self.rooms.get(channel)?;
+        let seat = room.seats.get(&session)?;
+        (seat.owner == Owner::Stream(stream)).then_some(room.worker)
+    }
+
+    /// A command that any stream may give.
+    pub(super) fn worker_of(&self, channel: &ChannelId) -> Option<usize> {
+        self.rooms.get(channel).map(|room| room.worker)
+    }
+
+    /// A resume is on its way: where to, if the session has a seat. What the room says from now on is
+    /// for this stream too.
+    pub(super) fn resume(
         &mut self,
         channel: &ChannelId,
         session: SessionId,
         stream: StreamId,
     ) -> Option<usize> {
         let room = self.rooms.get_mut(channel)?;
-        if let Some(seat) = room.seats.get_mut(&session) {
-            seat.owner = Owner::Stream(stream);
-            room.subscribe(stream);
-        }
+        let seat = room.seats.get_mut(&session)?;
+        seat.resumes_in_flight = seat.resumes_in_flight.saturating_add(1);
+        room.subscribe(stream);
         Some(room.worker)
     }
 
-    /// The engine answered a join.
-    pub(super) fn join_answered(&mut self, channel: &ChannelId, session: SessionId, accepted: bool) {
+    /// The engine answered a resume: with the number of the session's new socket if it accepted.
+    pub(super) fn resume_answered(
+        &mut self,
+        channel: &ChannelId,
+        session: SessionId,
+        stream: StreamId,
+        accepted: Option<u32>,
+    ) {
         let Some(room) = self.rooms.get_mut(channel) else { return };
-        room.is_open |= accepted;
+        let Some(seat) = room.seats.get_mut(&session) else { return };
+        seat.resumes_in_flight = seat.resumes_in_flight.saturating_sub(1);
+        let mut before = None;
+        if let Some(attachment) = accepted {
+            seat.attachment = attachment;
+            before = Some(std::mem::replace(&mut seat.owner, Owner::Stream(stream)));
+        }
+        // Who has nobody in the room any more need not hear of it.
+        if let Some(Owner::Stream(before)) = before {
+            room.unsubscribe_unless_owner(before);
+        }
+        room.unsubscribe_unless_owner(stream);
+    }
+
+    /// The socket of that number was lost: the session's window opens. Not so if it is not the
+    /// session's any more.
+    pub(super) fn detach(&mut self, channel: &ChannelId, session: SessionId, attachment: u32) {
+        let seat = self.rooms.get_mut(channel).and_then(|room| room.seats.get_mut(&session));
+        if let Some(seat) = seat.filter(|seat| seat.attachment == attachment)
+            && let Owner::Stream(_) = seat.owner
+        {
+            seat.owner = Owner::Nobody(Duration::ZERO);
+        }
+    }
+
+    /// The engine answered a join: with the number of the session's socket if it accepted.
+    pub(super) fn join_answered(&mut self, channel: &ChannelId, session: SessionId, accepted: Option<u32>) {
+        let Some(room) = self.rooms.get_mut(channel) else { return };
+        room.is_open |= accepted.is_some();
         let Some(seat) = room.seats.get_mut(&session) else { return };
         seat.joins_in_flight = seat.joins_in_flight.saturating_sub(1);
-        seat.is_seated |= accepted;
+        seat.is_seated |= accepted.is_some();
+        seat.attachment = accepted.unwrap_or(seat.attachment);
         self.drop_unused(channel, session);
     }
 
@@ -182,6 +248,7 @@ impl Rooms {
         let Some(room) = self.rooms.get_mut(channel) else { return };
         let before = room.seats.len();
         room.is_open = false;
+        room.producers = 0;
         room.seats.retain(|_, seat| seat.joins_in_flight > 0 || seat.epoch > epoch);
         let owns = |seat: &Seat, stream| seat.owner == Owner::Stream(stream);
         room.subscribers.retain(|stream| room.seats.values().any(|seat| owns(seat, *stream)));
@@ -210,10 +277,27 @@ impl Rooms {
     }
 
     /// Who hears an event, which is taken note of.
-    pub(super) fn event(&mut self, channel: &ChannelId, room_seq: u64) -> Vec<StreamId> {
+    pub(super) fn event(&mut self, channel: &ChannelId, room_seq: u64, event: &Event) -> Vec<StreamId> {
         let Some(room) = self.rooms.get_mut(channel) else { return Vec::new() };
         room.room_seq = room.room_seq.max(room_seq);
+        match event {
+            Event::NewProducer { .. } => room.producers = room.producers.saturating_add(1),
+            Event::ProducerClosed { .. } => room.producers = room.producers.saturating_sub(1),
+            _ => {}
+        }
         room.subscribers.clone()
+    }
+
+    /// Every room, by channel.
+    pub(super) fn list(&self) -> Vec<RoomSummary> {
+        let summary = |(channel, room): (&ChannelId, &Room)| RoomSummary {
+            address: Address { channel: channel.clone(), epoch: room.epoch },
+            participants: room.seats.values().filter(|seat| seat.is_seated).count(),
+            producers: room.producers,
+        };
+        let mut rooms: Vec<RoomSummary> = self.rooms.iter().map(summary).collect();
+        rooms.sort_unstable_by(|a, b| a.address.channel.as_str().cmp(b.address.channel.as_str()));
+        rooms
     }
 
     pub(super) fn stream_ended(&mut self, stream: StreamId) {
@@ -232,15 +316,27 @@ impl Rooms {
         for (channel, room) in &mut self.rooms {
             for (session, seat) in &mut room.seats {
                 let Owner::Nobody(since) = &mut seat.owner else { continue };
+                // Whether the session is taken over is about to be known.
+                if seat.resumes_in_flight > 0 {
+                    continue;
+                }
                 *since = since.saturating_add(elapsed);
                 if *since > window {
                     *since = Duration::ZERO;
                     let address = Address { channel: channel.clone(), epoch: room.epoch };
-                    abandoned.push(Abandoned { address, session: *session, worker: room.worker });
+                    let (session, attachment) = (*session, seat.attachment);
+                    abandoned.push(Abandoned { address, session, attachment, worker: room.worker });
                 }
             }
         }
         abandoned
+    }
+
+    /// A worker without rooms is there in place of one that died.
+    pub(super) fn worker_started(&mut self, worker: usize) {
+        if let Some(load) = self.load.get_mut(worker) {
+            *load = Some(0);
+        }
     }
 
     /// Forgets a worker and its rooms.
@@ -262,7 +358,21 @@ impl Rooms {
 
 impl Room {
     fn on(worker: usize) -> Self {
-        Self { worker, epoch: 0, room_seq: 0, is_open: false, seats: HashMap::new(), subscribers: Vec::new() }
+        Self {
+            worker,
+            epoch: 0,
+            room_seq: 0,
+            is_open: false,
+            producers: 0,
+            seats: HashMap::new(),
+            subscribers: Vec::new(),
+        }
+    }
+
+    fn unsubscribe_unless_owner(&mut self, stream: StreamId) {
+        if !self.seats.values().any(|seat| seat.owner == Owner::Stream(stream)) {
+            self.subscribers.retain(|subscriber| *subscriber != stream);
+        }
     }
 
     fn subscribe(&mut self, stream: StreamId) {
@@ -273,83 +383,4 @@ impl Room {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(name: &str) -> Address {
-        Address { channel: ChannelId::new(name).unwrap(), epoch: 1 }
-    }
-
-    fn session(bits: u128) -> SessionId {
-        SessionId::from_bits(bits)
-    }
-
-    fn seated(rooms: &mut Rooms, address: &Address, who: u128, stream: StreamId) -> Option<usize> {
-        let worker = rooms.join(address, session(who), stream);
-        rooms.join_answered(&address.channel, session(who), true);
-        worker
-    }
-
-    #[test]
-    fn a_new_room_goes_to_the_worker_with_the_fewest_sessions() {
-        let mut rooms = Rooms::new(2);
-        let workers: Vec<_> = (0..3).map(|who| seated(&mut rooms, &at("a"), who, 1)).collect();
-        assert_eq!(workers, [Some(0); 3]);
-        assert_eq!(seated(&mut rooms, &at("b"), 10, 1), Some(1));
-        assert_eq!(seated(&mut rooms, &at("c"), 20, 1), Some(1));
-        rooms.closed(&at("a").channel, 1);
-        assert_eq!(seated(&mut rooms, &at("d"), 30, 1), Some(0));
-        assert_eq!(rooms.population(), (3, 3));
-    }
-
-    #[test]
-    fn a_refused_join_leaves_nothing_behind() {
-        let mut rooms = Rooms::new(1);
-        rooms.join(&at("a"), session(1), 1);
-        rooms.join_answered(&at("a").channel, session(1), false);
-        assert_eq!(rooms.population(), (0, 0));
-        seated(&mut rooms, &at("a"), 1, 1);
-        rooms.join(&at("a"), session(2), 1);
-        rooms.join_answered(&at("a").channel, session(2), false);
-        assert_eq!(rooms.population(), (1, 1));
-    }
-
-    #[test]
-    fn a_join_that_passes_the_news_of_the_closing_keeps_its_room() {
-        let mut rooms = Rooms::new(2);
-        seated(&mut rooms, &at("a"), 1, 1);
-        rooms.left(&at("a").channel, session(1));
-        assert_eq!(rooms.join(&at("a"), session(2), 2), Some(0));
-        rooms.closed(&at("a").channel, 1);
-        assert_eq!(rooms.event(&at("a").channel, 5), [2]);
-        rooms.join_answered(&at("a").channel, session(2), true);
-        assert_eq!(rooms.population(), (1, 1));
-    }
-
-    #[test]
-    fn a_session_without_a_stream_is_abandoned_unless_a_newer_one_names_it() {
-        let mut rooms = Rooms::new(1);
-        seated(&mut rooms, &at("a"), 1, 1);
-        seated(&mut rooms, &at("a"), 2, 1);
-        rooms.stream_ended(1);
-        let second = Duration::from_secs(1);
-        let window = second * 15;
-        assert!((0..15).all(|_| rooms.age(second, window).is_empty()));
-        assert_eq!(rooms.route(&at("a").channel, session(2), 2), Some(0));
-        let left: Vec<_> = rooms.age(second, window).into_iter().map(|it| it.session).collect();
-        assert_eq!(left, [session(1)]);
-        assert_eq!(rooms.event(&at("a").channel, 1), [2]);
-    }
-
-    #[test]
-    fn the_rooms_of_a_dead_worker_are_given_up_and_it_gets_no_more() {
-        let mut rooms = Rooms::new(2);
-        seated(&mut rooms, &at("a"), 1, 7);
-        rooms.event(&at("a").channel, 41);
-        let lost = rooms.worker_died(0);
-        assert_eq!(lost, [LostRoom { address: at("a"), room_seq: 41, subscribers: vec![7] }]);
-        assert_eq!(rooms.join(&at("a"), session(2), 7), Some(1));
-        rooms.worker_died(1);
-        assert_eq!(rooms.join(&at("b"), session(3), 7), None);
-    }
-}
+mod tests;

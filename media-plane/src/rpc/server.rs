@@ -4,7 +4,9 @@ use super::switchboard::Input;
 use railgun_shared::ids::BootId;
 use railgun_shared::media_rpc::wire::decode_command;
 use railgun_shared::media_rpc::wire::proto::media_node_server::MediaNode;
-use railgun_shared::media_rpc::wire::proto::{ControlFrame, DescribeRequest, NodeDescription, NodeFrame};
+use railgun_shared::media_rpc::wire::proto::{
+    ControlFrame, DescribeRequest, ListRoomsRequest, NodeDescription, NodeFrame, RoomList, RoomSummary,
+};
 use railgun_shared::signal::{ErrorBody, ErrorCode};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -36,6 +38,11 @@ pub(crate) struct MediaNodeService {
 impl MediaNodeService {
     pub(crate) fn new(identity: Identity, inputs: mpsc::Sender<Input>) -> Self {
         Self { identity: Arc::new(identity), inputs, next_stream: Arc::default() }
+    }
+
+    /// Has one worker's thread panic.
+    pub(crate) async fn crash(&self, worker: usize) {
+        let _ = self.inputs.send(Input::Crash { worker }).await;
     }
 
     async fn population(&self) -> Option<(usize, usize)> {
@@ -76,6 +83,18 @@ impl MediaNode for MediaNodeService {
             rooms: u32::try_from(rooms).unwrap_or(u32::MAX),
             sessions: u32::try_from(sessions).unwrap_or(u32::MAX),
         }))
+    }
+
+    async fn list_rooms(&self, _request: Request<ListRoomsRequest>) -> Result<Response<RoomList>, Status> {
+        let (asker, answer) = oneshot::channel();
+        self.inputs.send(Input::Rooms(asker)).await.map_err(|_| stopping())?;
+        let rooms = answer.await.map_err(|_| stopping())?.into_iter().map(|room| RoomSummary {
+            channel: room.address.channel.to_string(),
+            epoch: room.address.epoch,
+            participants: u32::try_from(room.participants).unwrap_or(u32::MAX),
+            producers: u32::try_from(room.producers).unwrap_or(u32::MAX),
+        });
+        Ok(Response::new(RoomList { rooms: rooms.collect() }))
     }
 }
 

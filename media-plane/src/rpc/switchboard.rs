@@ -1,19 +1,21 @@
 //! One task between the control streams and the workers. It alone knows who asked what, so replies
 //! and events of a room reach each stream in the engine's order; it never waits for either side.
 //!
-//! A stream's end leaves its sessions where they are. If no newer stream names such a session
-//! within [`ABANDON_WINDOW`], it leaves its room. Time without any stream does not count: a node
-//! that lost its control-plane carries its calls on.
+//! A stream's end, or word of a lost socket, leaves sessions where they are. One that no stream takes
+//! up within [`RESUME_WINDOW`] leaves its room. Time without any stream does not count: a node that
+//! lost its control-plane carries its calls on.
 
 use super::gate::{Gate, Verdict};
-use super::rooms::{Rooms, StreamId};
+use super::rooms::{RoomSummary, Rooms, StreamId};
+use crate::crew::Crew;
 use crate::worker::{Told, WorkerHandle, WorkerNotice};
 use railgun_media_core::Notice;
 use railgun_shared::ids::{ChannelId, SessionId};
+use railgun_shared::limits::RESUME_WINDOW;
 use railgun_shared::media_rpc::wire::proto::NodeFrame;
 use railgun_shared::media_rpc::wire::{encode_event, encode_reply};
 use railgun_shared::media_rpc::{Address, Audience, Command, Event, LeaveReason, Reply, RoomEvent};
-use railgun_shared::signal::{ErrorBody, ErrorCode};
+use railgun_shared::signal::{ErrorBody, ErrorCode, RejoinReason};
 use std::collections::HashMap;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -23,8 +25,6 @@ use tracing::{error, info, warn};
 
 mod at_gate;
 
-/// How long a session waits for a stream to take it over.
-const ABANDON_WINDOW: Duration = Duration::from_secs(15);
 const TICK: Duration = Duration::from_secs(1);
 /// Control streams, one per replica of the control-plane.
 const STREAMS_MAX: usize = 256;
@@ -57,6 +57,12 @@ pub(crate) enum Input {
     },
     /// Answered with the numbers of rooms and sessions.
     Population(oneshot::Sender<(usize, usize)>),
+    /// Answered with every room.
+    Rooms(oneshot::Sender<Vec<RoomSummary>>),
+    /// For tests of what happens then: that worker's thread panics. No frame says this.
+    Crash {
+        worker: usize,
+    },
     /// Whether a room may be opened here; those who wait for it are let in or refused.
     Verified {
         address: Address,
@@ -67,14 +73,14 @@ pub(crate) enum Input {
     /// The channel's room is somewhere else, under this epoch.
     Close(Address),
     /// Answered with every room that is here.
-    Rooms(oneshot::Sender<Vec<Address>>),
+    Addresses(oneshot::Sender<Vec<Address>>),
     /// Whose the rooms are is known: workers that hold their packets back go on.
     Release,
 }
 
 #[derive(Debug)]
 pub(crate) struct Switchboard {
-    workers: Vec<WorkerHandle>,
+    crew: Crew,
     streams: HashMap<StreamId, Stream>,
     rooms: Rooms,
     /// Commands that a worker has and has not answered: bounded by the workers' inboxes.
@@ -97,15 +103,22 @@ struct Pending {
     asker: Option<(StreamId, u64)>,
     worker: usize,
     channel: ChannelId,
-    session: SessionId,
-    is_join: bool,
+    about: About,
+}
+
+/// What an answer decides besides.
+#[derive(Clone, Copy, Debug)]
+enum About {
+    Join(SessionId),
+    Resume(SessionId, StreamId),
+    Nothing,
 }
 
 impl Switchboard {
-    pub(crate) fn new(workers: Vec<WorkerHandle>, workers_alive: watch::Sender<usize>) -> Self {
-        let rooms = Rooms::new(workers.len());
+    pub(crate) fn new(crew: Crew, workers_alive: watch::Sender<usize>) -> Self {
+        let rooms = Rooms::new(crew.len());
         Self {
-            workers,
+            crew,
             streams: HashMap::new(),
             rooms,
             pending: HashMap::new(),
@@ -133,11 +146,11 @@ impl Switchboard {
         loop {
             tokio::select! {
                 biased;
-                _ = stop.wait_for(|stop| *stop) => return self.workers,
+                _ = stop.wait_for(|stop| *stop) => return self.crew.into_workers(),
                 _ = tick.tick() => self.tick(),
                 Some(notice) = notices.recv() => self.told(notice),
                 Some(input) = inputs.recv() => self.input(input),
-                else => return self.workers,
+                else => return self.crew.into_workers(),
             }
             self.give_back();
         }
@@ -165,60 +178,106 @@ impl Switchboard {
             Input::Unreadable { stream, request, error } => self.answer(stream, request, Err(error)),
             Input::Ended { stream } => self.end(stream),
             Input::Population(asker) => _ = asker.send(self.rooms.population()),
+            Input::Rooms(asker) => _ = asker.send(self.rooms.list()),
+            Input::Crash { worker } => self.crew.crash(worker),
             Input::Verified { address, verdict } => self.verified(&address, verdict),
             Input::Rebind(address) => self.rebind(address),
             Input::Close(address) => self.close_older(address),
-            Input::Rooms(asker) => _ = asker.send(self.rooms.addresses()),
+            Input::Addresses(asker) => _ = asker.send(self.rooms.addresses()),
             Input::Release => self.release(),
         }
     }
 
     fn command(&mut self, stream: StreamId, request: u64, address: Address, command: Command) {
-        let Some(session) = command.session() else {
-            let nobody = ErrorBody::new(ErrorCode::InvalidPayload, "a command of no session");
-            return self.answer(stream, request, Err(nobody));
-        };
-        let is_join = matches!(command, Command::Join(_));
-        let (worker, refusal) = if is_join {
-            let refusal = (ErrorCode::NodeUnavailable, "this node takes no more rooms");
-            (self.rooms.join(&address, session, stream), refusal)
-        } else {
-            let refusal = (ErrorCode::NotFound, "no such room on this node");
-            (self.rooms.route(&address.channel, session, stream), refusal)
-        };
-        let Some(worker) = worker else {
-            let (code, message) = refusal;
-            return self.answer(stream, request, Err(ErrorBody::new(code, message)));
+        if let Command::Detach { session, attachment } = command {
+            self.rooms.detach(&address.channel, session, attachment);
+            return self.answer(stream, request, Ok(Reply::Done));
+        }
+        let (worker, about) = match self.route(stream, &address, &command) {
+            Ok(way) => way,
+            Err(refused) => return self.answer(stream, request, Err(refused)),
         };
         let channel = address.channel.clone();
-        if !self.order(Some((stream, request)), worker, address, command) {
-            if is_join {
-                self.rooms.join_answered(&channel, session, false);
-            }
+        if !self.order((Some((stream, request)), about), worker, address, command) {
             let busy = ErrorBody::new(ErrorCode::NodeUnavailable, "the media worker is overloaded");
-            self.answer(stream, request, Err(busy));
+            let busy = Err(busy);
+            self.decide(about, &channel, &busy);
+            self.answer(stream, request, busy);
         }
+    }
+
+    /// Which worker a command is for, and what its answer decides.
+    fn route(
+        &mut self,
+        stream: StreamId,
+        address: &Address,
+        command: &Command,
+    ) -> Result<(usize, About), ErrorBody> {
+        let refuse = |code, message: &'static str| move || ErrorBody::new(code, message);
+        let channel = &address.channel;
+        let (worker, about) = match command {
+            Command::Join(join) => {
+                let worker = self.rooms.join(address, join.session, stream);
+                let full = refuse(ErrorCode::NodeUnavailable, "this node takes no more rooms");
+                return worker.map(|worker| (worker, About::Join(join.session))).ok_or_else(full);
+            }
+            Command::Resume(resume) => {
+                let worker = self.rooms.resume(channel, resume.session, stream);
+                let failed = refuse(ErrorCode::ResumeFailed, "this session cannot be resumed");
+                let about = About::Resume(resume.session, stream);
+                return worker.map(|worker| (worker, about)).ok_or_else(failed);
+            }
+            // The operators', and what is said of sockets that are gone: on whatever stream it comes.
+            Command::SetLimits { .. }
+            | Command::Inspect
+            | Command::Kick { .. }
+            | Command::Mute { .. }
+            | Command::SetGrant { .. }
+            | Command::Leave { .. } => (self.rooms.worker_of(channel), About::Nothing),
+            command => {
+                let session = command.session();
+                let worker = session.and_then(|session| self.rooms.route(channel, session, stream));
+                (worker, About::Nothing)
+            }
+        };
+        let absent = refuse(ErrorCode::NotFound, "no such object in this session");
+        worker.map(|worker| (worker, about)).ok_or_else(absent)
     }
 
     /// Gives a command to a worker; false if it takes no more.
     fn order(
         &mut self,
-        asker: Option<(StreamId, u64)>,
+        (asker, about): (Option<(StreamId, u64)>, About),
         worker: usize,
         address: Address,
         command: Command,
     ) -> bool {
-        let Some(handle) = self.workers.get(worker) else { return false };
-        let Some(session) = command.session() else { return false };
-        let is_join = matches!(command, Command::Join(_));
         let channel = address.channel.clone();
         let tag = self.next_tag;
-        if !handle.command(tag, address, command) {
+        if !self.crew.command(worker, tag, address, command) {
             return false;
         }
         self.next_tag = tag.wrapping_add(1);
-        self.pending.insert(tag, Pending { asker, worker, channel, session, is_join });
+        self.pending.insert(tag, Pending { asker, worker, channel, about });
         true
+    }
+
+    /// Notes what the answer to a join or a resume means for the session's seat.
+    fn decide(&mut self, about: About, channel: &ChannelId, reply: &Result<Reply, ErrorBody>) {
+        let accepted = match reply {
+            Ok(Reply::Joined(room) | Reply::Resumed(room, _)) => Some(room.attachment),
+            _ => None,
+        };
+        match about {
+            About::Join(session) => self.rooms.join_answered(channel, session, accepted),
+            About::Resume(session, stream) => {
+                self.rooms.resume_answered(channel, session, stream, accepted);
+                if !self.streams.contains_key(&stream) {
+                    self.rooms.stream_ended(stream);
+                }
+            }
+            About::Nothing => {}
+        }
     }
 
     fn told(&mut self, notice: WorkerNotice) {
@@ -233,18 +292,14 @@ impl Switchboard {
         let Some(pending) = self.pending.remove(&tag) else {
             return error!(tag, "a reply to no command");
         };
-        if pending.is_join {
-            self.rooms.join_answered(&pending.channel, pending.session, reply.is_ok());
-        } else if matches!(reply, Ok(Reply::Left)) {
-            self.rooms.left(&pending.channel, pending.session);
-        }
+        self.decide(pending.about, &pending.channel, &reply);
         if let Some((stream, request)) = pending.asker {
             self.answer(stream, request, reply);
         }
     }
 
     fn event(&mut self, event: RoomEvent) {
-        let hearers = self.rooms.event(&event.channel, event.room_seq);
+        let hearers = self.rooms.event(&event.channel, event.room_seq, &event.event);
         match (&event.event, event.audience) {
             (Event::ParticipantLeft { session, .. }, _) => self.rooms.left(&event.channel, *session),
             (Event::Kicked { .. }, Audience::Only(session)) => self.rooms.left(&event.channel, session),
@@ -258,24 +313,31 @@ impl Switchboard {
     }
 
     fn worker_died(&mut self, worker: usize) {
-        error!(worker, "a media worker ended; its rooms are closed");
+        let lost = self.rooms.worker_died(worker);
+        error!(worker, rooms = lost.len(), "a media worker died; its rooms are lost");
         self.workers_alive.send_modify(|alive| *alive = alive.saturating_sub(1));
         let unanswered: Vec<_> = self.pending.extract_if(|_, pending| pending.worker == worker).collect();
         for (stream, request) in unanswered.into_iter().filter_map(|(_, pending)| pending.asker) {
             let gone = ErrorBody::new(ErrorCode::NodeUnavailable, "the media worker died");
             self.answer(stream, request, Err(gone));
         }
-        for room in self.rooms.worker_died(worker) {
+        // Its people are told first, and where they were afterwards.
+        for (room, after) in lost.iter().flat_map(|room| [(room, 1), (room, 2)]) {
+            let rejoin = Event::Rejoin { reason: RejoinReason::WorkerDied };
             let frame = encode_event(RoomEvent {
-                channel: room.address.channel,
+                channel: room.address.channel.clone(),
                 epoch: room.address.epoch,
-                room_seq: room.room_seq.saturating_add(1),
+                room_seq: room.room_seq.saturating_add(after),
                 audience: Audience::Everyone,
-                event: Event::RoomClosed,
+                event: if after == 1 { rejoin } else { Event::RoomClosed },
             });
-            for stream in room.subscribers {
-                self.send(stream, frame.clone());
+            for stream in &room.subscribers {
+                self.send(*stream, frame.clone());
             }
+        }
+        if self.crew.replace(worker) {
+            self.rooms.worker_started(worker);
+            self.workers_alive.send_modify(|alive| *alive = alive.saturating_add(1));
         }
     }
 
@@ -283,11 +345,11 @@ impl Switchboard {
         if self.streams.is_empty() {
             return;
         }
-        for abandoned in self.rooms.age(TICK, ABANDON_WINDOW) {
-            let leave =
-                Command::Leave { session: abandoned.session, reason: LeaveReason::Lost, attachment: None };
+        for abandoned in self.rooms.age(TICK, RESUME_WINDOW) {
+            let attachment = Some(abandoned.attachment);
+            let leave = Command::Leave { session: abandoned.session, reason: LeaveReason::Lost, attachment };
             // Not taken: it comes up again after another window.
-            self.order(None, abandoned.worker, abandoned.address, leave);
+            self.order((None, About::Nothing), abandoned.worker, abandoned.address, leave);
         }
     }
 

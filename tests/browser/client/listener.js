@@ -12,11 +12,13 @@ let audio;
 window.withoutSpeakers ??= false;
 const context = () => (audio ??= new AudioContext({ sampleRate: 48_000 }));
 
+const connections = [];
 window.connectionsMade = 0;
 window.RTCPeerConnection = class extends RTCPeerConnection {
   constructor(...options) {
     super(...options);
     window.connectionsMade += 1;
+    connections.push(this);
     this.addEventListener("track", ({ track }) => {
       if (track.kind !== "audio") return;
       meters.set(
@@ -36,6 +38,13 @@ window.lastLoudAt = () => Math.max(0, ...[...meters.values()].map(({ lastLoudAt 
 
 /** How many voices have come, and the stream behind each. */
 window.voicesReceived = () => [...meters.keys()].map(({ id }) => id).join();
+
+/** Of the camera's layers, from small to large: whether it is sent. */
+window.layersSent = () =>
+  connections
+    .flatMap((connection) => connection.getSenders())
+    .filter(({ track }) => track?.kind === "video")
+    .flatMap((sender) => sender.getParameters().encodings.map(({ active }) => active));
 
 window.camerasAsked = 0;
 /** Of every microphone that was opened: the device asked for. */

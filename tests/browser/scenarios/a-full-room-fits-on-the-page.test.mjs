@@ -19,7 +19,11 @@ const COLOURS = [
 
 scenario("a full room fits on the page", async (call) => {
   const ada = await PageUser.open(call, "Ada", { tone: 500 });
-  const ben = await PageUser.open(call, "Ben", { tone: 770, viewport: { width: 390, height: 800 }, colorScheme: "dark" });
+  const ben = await PageUser.open(call, "Ben", {
+    tone: 770,
+    viewport: { width: 390, height: 800 },
+    colorScheme: "dark",
+  });
   await ada.join();
   const crowd = await openCrowd(call);
   await arrive(call, crowd, NAMES.slice(0, 5), COLOURS);

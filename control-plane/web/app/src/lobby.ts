@@ -49,7 +49,7 @@ export class Lobby {
         token: () =>
           tokenFor(this.#text("name") || "Somebody", this.#text("tier") === "free" ? "free" : "pro"),
       },
-      () => preferences.values.speaker,
+      () => preferences.values,
       () => void this.#pickers.refresh(),
     );
 

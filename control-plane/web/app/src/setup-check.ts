@@ -32,7 +32,7 @@ export class SetupCheck {
 
   constructor(
     private readonly options: VoiceOptions,
-    private readonly speakerId: () => string,
+    private readonly chosen: () => { microphone: string; speaker: string },
     /** Device names are known once a device was allowed. */
     private readonly onAllowed: () => void,
   ) {
@@ -122,19 +122,20 @@ export class SetupCheck {
 
   async #testMicrophone(): Promise<void> {
     say(this.#results.mic, "", "Say something and watch it move.");
-    await this.#open().openMicrophone();
+    await this.#open().openMicrophone(this.chosen().microphone);
     this.onAllowed();
   }
 
   async #testSpeaker(): Promise<void> {
     say(this.#results.speaker, "", "Playing…");
-    await playTestTone(this.speakerId());
+    await playTestTone(this.chosen().speaker);
     say(this.#results.speaker, "", "Did you hear it? If not, choose another speaker.");
   }
 
   async #testEcho(): Promise<void> {
     const output = this.#results.echo;
-    const found = await this.#open().echoTest((phase) => say(output, "", PHASES[phase]), this.speakerId());
+    await this.#open().openMicrophone(this.chosen().microphone);
+    const found = await this.#open().echoTest((phase) => say(output, "", PHASES[phase]), this.chosen().speaker);
     this.onAllowed();
     if (found.level < -50) say(output, "poor", "Hardly anything was heard. Is this the right microphone?");
     else if (found.echo)

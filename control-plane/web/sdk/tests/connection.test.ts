@@ -132,7 +132,10 @@ describe("joining", () => {
   it("does not keep the user waiting for minutes", async () => {
     sockets = [new FakeSocket(() => refusal("RATE_LIMITED", 300_000))];
     const { connection } = begin();
-    await expect(connection.join("lobby")).rejects.toMatchObject({ code: "RATE_LIMITED", retryAfterMs: 300_000 });
+    await expect(connection.join("lobby")).rejects.toMatchObject({
+      code: "RATE_LIMITED",
+      retryAfterMs: 300_000,
+    });
   });
 
   it("ends when the user leaves meanwhile", async () => {

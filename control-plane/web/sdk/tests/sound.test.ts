@@ -128,8 +128,18 @@ describe("feedback", () => {
   it("is found in one recording that is played, and not in a quiet room or in somebody who talks", () => {
     for (let seed = 1; seed < 20; seed += 1) {
       const played = talk(seed, 60);
-      expect(hearsItself(played, played.map((_, i) => (played[i - 3] ?? -65) - 15))).toBe(true);
-      expect(hearsItself(played, played.map(() => -62))).toBe(false);
+      expect(
+        hearsItself(
+          played,
+          played.map((_, i) => (played[i - 3] ?? -65) - 15),
+        ),
+      ).toBe(true);
+      expect(
+        hearsItself(
+          played,
+          played.map(() => -62),
+        ),
+      ).toBe(false);
       expect(hearsItself(played, talk(seed + 500, 60))).toBe(false);
     }
   });

@@ -16,7 +16,12 @@ const path = (candidateType: string, protocol: string): Entry[] => [
   },
   { id: "l", type: "local-candidate", candidateType, protocol },
 ];
-const received = (kind: string, counters: object): Entry => ({ id: kind, type: "inbound-rtp", kind, ...counters });
+const received = (kind: string, counters: object): Entry => ({
+  id: kind,
+  type: "inbound-rtp",
+  kind,
+  ...counters,
+});
 
 /** Two looks, two seconds apart. */
 async function look(sending: Entry[][], receiving: Entry[][]) {

@@ -6,6 +6,7 @@ use crate::feedback::nack_generator::ASKED_PER_MESSAGE;
 use crate::feedback::transport_cc::MESSAGE_MAX;
 use crate::packet::rtcp::{self, Pli, ReportBlock, SenderInfo};
 use crate::room::consumer::Consumer;
+use crate::transport::webrtc_transport::STREAMS_MAX;
 use railgun_shared::media_rpc::{Audience, Event};
 use railgun_shared::rtp_parameters::MediaKind;
 use railgun_shared::signal::ConsumerLayers;
@@ -63,8 +64,10 @@ impl Engine {
     /// Brings consumers to layers that came up, and away from those that are gone; and tells each
     /// session which layers it gets.
     fn follow_layers(&mut self, key: TransportKey, now: Instant) {
-        let Some(transport) = self.transports.get(key) else { return };
-        for consumer in transport.consumers.clone() {
+        for place in 0.. {
+            let transport = self.transports.get(key);
+            let consumer = transport.and_then(|transport| transport.consumers.get(place).copied());
+            let Some(consumer) = consumer else { return };
             self.follow_layers_of(consumer, now);
             self.tell_layers(consumer);
             self.tell_consumer_score(consumer, now);
@@ -198,42 +201,47 @@ impl Engine {
 
     fn send_receiver_report(&mut self, key: TransportKey, now: Instant) {
         let Some(transport) = self.transports.get_mut(key) else { return };
-        let mut blocks: Vec<ReportBlock> = Vec::with_capacity(transport.streams.len());
-        blocks.extend(
-            transport
-                .streams
-                .iter_mut()
-                .filter(|stream| !stream.is_rtx)
-                .filter_map(|stream| stream.report(now)),
-        );
+        let mut blocks = [ReportBlock::default(); STREAMS_MAX];
+        let mut places = blocks.iter_mut();
+        let streams = transport.streams.iter_mut().filter(|stream| !stream.is_rtx);
+        for (block, place) in streams.filter_map(|stream| stream.report(now)).zip(&mut places) {
+            *place = block;
+        }
+        let count = STREAMS_MAX - places.len();
+        let blocks = blocks.get(..count).unwrap_or_default();
         if blocks.is_empty() {
             return;
         }
         let ssrc = transport.local_ssrc;
-        let cname = transport.local_cname.clone();
+        let cname = std::mem::take(&mut transport.local_cname);
         transport.send_control(&mut self.sends, |out| {
-            let len = rtcp::write_receiver_report(out, ssrc, &blocks).ok()?;
+            let len = rtcp::write_receiver_report(out, ssrc, blocks).ok()?;
             Some(len + rtcp::write_sdes_cname(out.get_mut(len..)?, ssrc, cname.as_bytes()).ok()?)
         });
+        transport.local_cname = cname;
     }
 
     fn send_sender_reports(&mut self, key: TransportKey, now: Instant) {
         let ntp = self.ntp(now);
         let Some(transport) = self.transports.get_mut(key) else { return };
-        let consumers = transport.consumers.iter().filter_map(|key| self.consumers.get(*key));
-        let reports = consumers.filter_map(|it| Some((sender_info(it, ntp, now)?, it.cname.clone())));
-        let reports: Vec<(SenderInfo, String)> = reports.collect();
-        for part in reports.chunks(SENDER_PARTS_MAX) {
+        let keys = std::mem::take(&mut transport.consumers);
+        for part in keys.chunks(SENDER_PARTS_MAX) {
+            let consumers = || part.iter().filter_map(|key| self.consumers.get(*key));
+            let reports = || consumers().filter_map(|it| Some((sender_info(it, ntp, now)?, &it.cname)));
+            if reports().next().is_none() {
+                continue;
+            }
             transport.send_control(&mut self.sends, |out| {
                 let mut len = 0;
-                for (info, cname) in part {
-                    len += rtcp::write_sender_report(out.get_mut(len..)?, info, &[]).ok()?;
+                for (info, cname) in reports() {
+                    len += rtcp::write_sender_report(out.get_mut(len..)?, &info, &[]).ok()?;
                     let cname = cname.as_bytes();
                     len += rtcp::write_sdes_cname(out.get_mut(len..)?, info.ssrc, cname).ok()?;
                 }
                 Some(len)
             });
         }
+        transport.consumers = keys;
     }
 }
 

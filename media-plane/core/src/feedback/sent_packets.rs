@@ -1,12 +1,19 @@
 //! What one consumer was sent, by the sequence numbers it knows, so that it can be sent again.
 
-use crate::packet::index_up_to;
+use crate::packet::{index_up_to, sequence_of};
+use std::collections::VecDeque;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 /// Packets remembered: at 500 a second, which no camera exceeds, two seconds.
 pub(crate) const SENT_MAX: u16 = 1000;
+/// Changes of encoding or timestamps among those packets; what was sent before the last so many is
+/// forgotten.
+const ERAS_MAX: usize = 8;
+/// Packets sent again whose time is remembered.
+const RESENDS_MAX: usize = 128;
 /// A packet that was lost so often is not what the receiver waits for.
-const RESENT_MAX: u8 = 10;
+const RESENT_MAX: u32 = 10;
 /// For a round trip that was not measured yet, or is implausibly short.
 const ROUND_TRIP_MIN: Duration = Duration::from_millis(10);
 
@@ -20,65 +27,202 @@ pub(crate) struct Sent {
     /// Place of the source among the producer's encodings.
     pub(crate) encoding: u8,
     pub(crate) marker: bool,
-    pub(crate) timestamp: u32,
+    /// The consumer's timestamp less the source's.
+    pub(crate) offset: u32,
 }
 
+/// What is the same for all packets from `first` to the next era.
 #[derive(Clone, Copy, Debug)]
-struct Entry {
-    sent: Sent,
-    resent: Option<Instant>,
-    times: u8,
+struct Era {
+    first: u64,
+    /// Source indexes are remembered as their distance from this one.
+    source: u64,
+    encoding: u8,
+    offset: u32,
 }
 
-/// A ring, allocated with the first packet: about 48 KiB.
+/// A packet in its era; 0 if there is none.
+#[derive(Clone, Copy, Debug, Default)]
+struct Entry(u32);
+
+impl Entry {
+    const PRESENT: u32 = 1 << 31;
+    const MARKER: u32 = 1 << 30;
+    const TIMES_SHIFT: u32 = 24;
+    const TIMES: u32 = 0xf << Self::TIMES_SHIFT;
+    const DISTANCE: u32 = (1 << Self::TIMES_SHIFT) - 1;
+
+    /// None if the source's index is too far from its era's.
+    #[inline]
+    fn new(distance: u64, marker: bool) -> Option<Self> {
+        let distance = u32::try_from(distance).ok().filter(|it| *it <= Self::DISTANCE)?;
+        Some(Self(distance | Self::PRESENT | if marker { Self::MARKER } else { 0 }))
+    }
+
+    fn is_present(self) -> bool {
+        self.0 & Self::PRESENT != 0
+    }
+
+    fn times(self) -> u32 {
+        (self.0 & Self::TIMES) >> Self::TIMES_SHIFT
+    }
+
+    fn sent_again(&mut self) {
+        if self.times() < RESENT_MAX {
+            self.0 += 1 << Self::TIMES_SHIFT;
+        }
+    }
+}
+
+/// A ring of four bytes a packet, allocated with the first: neighbours share a cache line, and a
+/// thousand consumers have their thousand packets in 4 MB.
 #[derive(Debug, Default)]
 pub(crate) struct SentPackets {
-    entries: Vec<Option<Entry>>,
+    entries: Vec<Entry>,
     highest: Option<u64>,
+    /// The newest is last.
+    eras: VecDeque<Era>,
+    resends: Resends,
 }
 
 impl SentPackets {
     /// Remembers a packet, in place of the one sent [`SENT_MAX`] numbers before.
     #[inline]
     pub(crate) fn put(&mut self, sent: Sent) {
-        if self.entries.is_empty() {
-            self.entries = vec![None; usize::from(SENT_MAX)];
+        self.advance(sent.index);
+        let Some(era) = self.eras.back().filter(|era| era.takes(&sent)) else {
+            return self.put_into_another_era(&sent);
+        };
+        if let Some(entry) = Entry::new(sent.source - era.source, sent.marker) {
+            self.set(sent.index, entry);
+        } else {
+            self.put_into_another_era(&sent);
         }
-        let highest = self.highest.map_or(sent.index, |highest| highest.max(sent.index));
-        self.highest = Some(highest);
-        if highest - sent.index < u64::from(SENT_MAX)
-            && let Some(entry) = self.entries.get_mut(place(sent.index))
-        {
-            *entry = Some(Entry { sent, resent: None, times: 0 });
+    }
+
+    /// An era begins with the packet, unless it is a late one.
+    fn put_into_another_era(&mut self, sent: &Sent) {
+        if self.highest == Some(sent.index) {
+            if self.eras.len() == ERAS_MAX {
+                self.eras.pop_front();
+            }
+            let Sent { index, source, encoding, offset, .. } = *sent;
+            self.eras.push_back(Era { first: index, source, encoding, offset });
         }
+        let Some(era) = self.era(sent.index).filter(|era| era.takes(sent)) else { return };
+        if let Some(entry) = Entry::new(sent.source - era.source, sent.marker) {
+            self.set(sent.index, entry);
+        }
+    }
+
+    /// Makes room up to this index: what was skipped was not sent.
+    #[inline]
+    fn advance(&mut self, index: u64) {
+        let Some(highest) = self.highest.filter(|_| !self.entries.is_empty()) else {
+            self.entries = vec![Entry::default(); usize::from(SENT_MAX)];
+            self.highest = Some(index);
+            return;
+        };
+        if index <= highest {
+            return;
+        }
+        self.highest = Some(index);
+        if index > highest + 1 {
+            self.forget(highest + 1..index);
+        }
+    }
+
+    #[cold]
+    fn forget(&mut self, skipped: Range<u64>) {
+        for index in skipped.take(usize::from(SENT_MAX)) {
+            if let Some(entry) = self.entries.get_mut(place(index)) {
+                *entry = Entry::default();
+            }
+        }
+    }
+
+    #[inline]
+    fn set(&mut self, index: u64, entry: Entry) {
+        let is_young = self.highest.is_some_and(|highest| highest - index < u64::from(SENT_MAX));
+        if let Some(place) = self.entries.get_mut(place(index)).filter(|_| is_young) {
+            *place = entry;
+        }
+    }
+
+    fn era(&self, index: u64) -> Option<Era> {
+        self.eras.iter().rev().find(|era| era.first <= index).copied()
     }
 
     /// The packet behind a sequence number that was asked for, if it may be sent again now: not
     /// twice within a round trip, in which a copy may still be under way, and ten times at most.
     pub(crate) fn resendable(&self, sequence: u16, now: Instant, round_trip: Duration) -> Option<Sent> {
         let index = self.index(sequence)?;
-        let entry = self.entries.get(place(index)).copied().flatten()?;
-        if entry.sent.index != index || entry.times >= RESENT_MAX {
+        let entry = self.entries.get(place(index)).copied().filter(|entry| entry.is_present())?;
+        if entry.times() >= RESENT_MAX {
             return None;
         }
-        let since = entry.resent.map(|at| now.saturating_duration_since(at));
-        let is_under_way = since.is_some_and(|since| since < round_trip.max(ROUND_TRIP_MIN));
-        (!is_under_way).then_some(entry.sent)
+        let since = self.resends.since(sequence, now).filter(|_| entry.times() > 0);
+        if since.is_some_and(|since| since < round_trip.max(ROUND_TRIP_MIN)) {
+            return None;
+        }
+        let Era { source, encoding, offset, .. } = self.era(index)?;
+        let source = source + u64::from(entry.0 & Entry::DISTANCE);
+        Some(Sent { index, source, encoding, marker: entry.0 & Entry::MARKER != 0, offset })
     }
 
     /// The packet of this consumer's index was sent again.
     pub(crate) fn on_resent(&mut self, index: u64, now: Instant) {
-        if let Some(Some(entry)) = self.entries.get_mut(place(index))
-            && entry.sent.index == index
-        {
-            entry.resent = Some(now);
-            entry.times = entry.times.saturating_add(1);
+        if self.index(sequence_of(index)) != Some(index) {
+            return;
+        }
+        if let Some(entry) = self.entries.get_mut(place(index)).filter(|entry| entry.is_present()) {
+            entry.sent_again();
+            self.resends.put(sequence_of(index), now);
         }
     }
 
     /// The last index that ends in `sequence`; none if it was too long ago.
     fn index(&self, sequence: u16) -> Option<u64> {
         index_up_to(self.highest?, sequence, SENT_MAX)
+    }
+}
+
+impl Era {
+    #[inline]
+    fn takes(&self, sent: &Sent) -> bool {
+        (self.encoding, self.offset) == (sent.encoding, sent.offset)
+            && self.first <= sent.index
+            && self.source <= sent.source
+    }
+}
+
+/// When packets were sent again, the latest last; the oldest are forgotten.
+#[derive(Debug, Default)]
+struct Resends {
+    /// The first one, from which the others' milliseconds count.
+    origin: Option<Instant>,
+    times: VecDeque<(u16, u32)>,
+}
+
+impl Resends {
+    fn put(&mut self, sequence: u16, now: Instant) {
+        let ms = self.ms(now);
+        self.origin.get_or_insert(now);
+        if self.times.len() == RESENDS_MAX {
+            self.times.pop_front();
+        }
+        self.times.push_back((sequence, ms));
+    }
+
+    fn since(&self, sequence: u16, now: Instant) -> Option<Duration> {
+        let (_, at) = self.times.iter().rev().find(|(it, _)| *it == sequence)?;
+        Some(Duration::from_millis(self.ms(now).wrapping_sub(*at).into()))
+    }
+
+    /// Modulo 2^32.
+    fn ms(&self, now: Instant) -> u32 {
+        let since = self.origin.map_or(Duration::ZERO, |origin| now.saturating_duration_since(origin));
+        u32::try_from(since.as_millis() & 0xffff_ffff).unwrap_or_default()
     }
 }
 
@@ -95,7 +239,7 @@ mod tests {
     const ROUND_TRIP: Duration = Duration::from_millis(80);
 
     fn sent(index: u64) -> Sent {
-        Sent { index, source: index + 7_000, encoding: 1, marker: index.is_multiple_of(9), timestamp: 3_000 }
+        Sent { index, source: index + 7_000, encoding: 1, marker: index.is_multiple_of(9), offset: 3_000 }
     }
 
     #[test]
@@ -132,6 +276,34 @@ mod tests {
         assert_eq!(packets.resendable(3, now, ROUND_TRIP), None, "older than the ring is long");
     }
 
+    #[test]
+    fn another_encoding_or_timeline_is_remembered_with_its_packets() {
+        let (mut packets, now) = (SentPackets::default(), Instant::now());
+        let of = |index: u64| {
+            let era = index / 50;
+            let source = if era.is_multiple_of(2) { 1 << 40 } else { 7 } + index;
+            let encoding = u8::try_from(era % 3).unwrap();
+            let offset = u32::try_from(era / 3).unwrap();
+            Sent { index, source, encoding, marker: index.is_multiple_of(4), offset }
+        };
+        (0..500).for_each(|index| packets.put(of(index)));
+        for index in 100..500_u16 {
+            assert_eq!(packets.resendable(index, now, ROUND_TRIP), Some(of(index.into())), "{index}");
+        }
+        assert_eq!(packets.resendable(99, now, ROUND_TRIP), None, "of the ninth era from the end");
+    }
+
+    #[test]
+    fn a_source_that_jumps_far_is_remembered_on_both_sides() {
+        let (mut packets, now) = (SentPackets::default(), Instant::now());
+        let of = |index: u64, source| Sent { source, ..sent(index) };
+        let put = [of(1, 5), of(2, 6), of(3, 1 << 30), of(4, (1 << 30) + 1)];
+        put.into_iter().for_each(|sent| packets.put(sent));
+        for (sequence, sent) in (1..).zip(put) {
+            assert_eq!(packets.resendable(sequence, now, ROUND_TRIP), Some(sent));
+        }
+    }
+
     proptest! {
         /// Whatever was sent, in whatever order, is found by its number while it is among the last
         /// thousand, and nothing else ever is.
@@ -145,7 +317,9 @@ mod tests {
             let (mut highest, now) = (start + 10, Instant::now());
             for (ahead, back) in steps {
                 highest += if back < 4 { ahead % 4 } else { ahead };
-                let packet = sent(highest - if model.is_empty() { 0 } else { back });
+                // Nothing goes out below a stretch's first number.
+                let first = model.first_key_value().map_or(highest, |(first, _)| *first);
+                let packet = sent((highest - back).max(first));
                 highest = highest.max(packet.index);
                 packets.put(packet);
                 model.insert(packet.index, packet);

@@ -33,6 +33,12 @@ impl Traffic {
         self.bytes = self.bytes.wrapping_add(bytes as u64);
     }
 
+    #[inline]
+    pub(crate) fn count_many(&mut self, packets: u64, bytes: u64) {
+        self.packets = self.packets.wrapping_add(packets);
+        self.bytes = self.bytes.wrapping_add(bytes);
+    }
+
     /// To be called about once a second: takes the rates since it was called last.
     pub(crate) fn measure(&mut self, now: Instant) {
         let (packets, bytes) = (self.packets, self.bytes);

@@ -11,7 +11,7 @@ pub const FIXED_HEADER: usize = 12;
 /// Most header extension elements written into one packet.
 pub const MAX_ELEMENTS: usize = 16;
 
-const ONE_BYTE_PROFILE: u16 = 0xbede;
+pub(crate) const ONE_BYTE_PROFILE: u16 = 0xbede;
 const TWO_BYTE_PROFILE: u16 = 0x1000;
 
 /// Why a packet is no well-formed RTP.
@@ -229,6 +229,16 @@ impl WrittenHeader {
 }
 
 impl HeaderWriter {
+    /// What comes before the extensions, if there are any.
+    #[inline]
+    pub(crate) fn fixed(&self, extended: bool) -> [u8; FIXED_HEADER] {
+        let ([s0, s1], [t0, t1, t2, t3]) = (self.sequence.to_be_bytes(), self.timestamp.to_be_bytes());
+        let [c0, c1, c2, c3] = self.ssrc.to_be_bytes();
+        let flags = 0x80 | u8::from(extended) << 4;
+        let marker_and_type = u8::from(self.marker) << 7 | self.payload_type & 0x7f;
+        [flags, marker_and_type, s0, s1, t0, t1, t2, t3, c0, c1, c2, c3]
+    }
+
     /// Writes the header and `elements`, as (id, data), to the start of `out`: in the one-byte form
     /// if ids and lengths allow it, else in the two-byte form (RFC 8285 section 4).
     pub fn write(&self, out: &mut [u8], elements: &[(u8, &[u8])]) -> Result<WrittenHeader, WriteError> {
@@ -237,11 +247,7 @@ impl HeaderWriter {
             return Err(WriteError::TooManyElements);
         }
         let mut writer = Writer::new(out);
-        let extended = if elements.is_empty() { 0 } else { 0x10 };
-        writer.put(&[0x80 | extended, u8::from(self.marker) << 7 | self.payload_type & 0x7f])?;
-        writer.put_u16(self.sequence)?;
-        writer.put_u32(self.timestamp)?;
-        writer.put_u32(self.ssrc)?;
+        writer.put(&self.fixed(!elements.is_empty()))?;
         if !elements.is_empty() {
             let one_byte = elements.iter().all(|(id, data)| *id < 15 && (1..=16).contains(&data.len()));
             writer.put_u16(if one_byte { ONE_BYTE_PROFILE } else { TWO_BYTE_PROFILE })?;

@@ -2,11 +2,19 @@
 
 use crate::engine::{Datagram, Engine};
 use crate::packet::kind::{Kind, classify};
+use crate::send_batch::SendBatch;
 use std::time::Instant;
 
 impl Engine {
-    /// Takes what the socket had, oldest first.
-    pub fn handle_datagrams(&mut self, datagrams: &mut [Datagram<'_>], now: Instant) {
+    /// Takes what the socket had, oldest first. What it fans out to may be more than is good for one
+    /// batch: `send` is then called in between, with batches that are to be sent at once. The last
+    /// one is left in [`Self::sends`].
+    pub fn handle_datagrams(
+        &mut self,
+        datagrams: &mut [Datagram<'_>],
+        now: Instant,
+        mut send: impl FnMut(&SendBatch),
+    ) {
         for (order, datagram) in datagrams.iter_mut().enumerate() {
             match classify(datagram.bytes) {
                 Some(Kind::Rtp) => self.ingest(order, datagram, now),
@@ -16,6 +24,6 @@ impl Engine {
                 None => self.counters.unknown_datagrams += 1,
             }
         }
-        self.fan_out(datagrams, now);
+        self.fan_out(datagrams, now, &mut send);
     }
 }

@@ -1,6 +1,7 @@
 //! Steps 2 and 3: whose packet it is, the checks from cheap to dear, the plaintext, and what its
 //! codec says of it.
 
+use super::header::PassedElements;
 use crate::arena::{Arena, ProducerKey};
 use crate::codec::{FrameInfo, av1, dependency_descriptor, h264, vp8, vp9};
 use crate::engine::{Counters, Datagram, Engine};
@@ -35,6 +36,8 @@ pub(crate) struct Opened {
     pub(crate) vp8: Option<vp8::Descriptor>,
     /// The AV1 dependency descriptor, which says more than the payload.
     pub(crate) descriptor: Option<dependency_descriptor::Descriptor>,
+    /// For the consumer that it was last sent to, and all who pass the same.
+    pub(crate) passed: PassedElements,
 }
 
 impl Engine {
@@ -168,6 +171,7 @@ fn open(
         frame,
         vp8,
         descriptor,
+        passed: PassedElements::new(0, std::iter::empty()),
     };
     Some(Ingested { packet: (!producer.paused).then_some(packet), is_overwhelmed, is_newly_heard })
 }

@@ -4,8 +4,9 @@
 //! 2. [`ingest`]: which stream and producer; checks from cheap to dear, then SRTP is opened in place;
 //! 3. `codec`: what frame is this of; and what video may be asked for again is kept;
 //! 4. [`fan_out`]: the only loop over consumers;
-//! 5. [`select`]: does this consumer get this layer? [`rewrite`]: its own header, with [`sequence`]
-//!    for its numbers, and the seal from the shared plaintext straight into the send buffer;
+//! 5. [`select`]: does this consumer get this layer? [`rewrite`]: its own numbers, those of
+//!    [`sequence`] among them; [`outlet`]: its [`header`], and the seal from the shared plaintext
+//!    straight into the send buffer;
 //! 6. `send_batch`: laid out for the kernel.
 //!
 //! [`resend`] repeats 5 and 6 for packets that a consumer lost.
@@ -20,4 +21,6 @@ pub(crate) mod fan_out;
 pub(crate) mod select;
 pub(crate) mod rewrite;
 pub(crate) mod sequence;
+pub(crate) mod header;
+pub(crate) mod outlet;
 pub(crate) mod resend;

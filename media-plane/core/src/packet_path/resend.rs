@@ -1,6 +1,8 @@
 //! What a consumer lost, once more: from the producer's cache, as RTX (RFC 4588), within a budget.
 
-use super::rewrite::{self, Out, Outgoing, Stamp, patch_payload};
+use super::header::PassedElements;
+use super::outlet::{Outgoing, Outlet, Stamp};
+use super::rewrite::patch_payload;
 use crate::arena::ConsumerKey;
 use crate::codec::{dependency_descriptor, vp8};
 use crate::engine::Engine;
@@ -43,10 +45,10 @@ impl Engine {
         let mut buffer = [0; MAX_DATAGRAM];
         let len = rtx_payload::write(&mut buffer, sequence_of(sent.index), cached.payload)?;
         let payload = buffer.get_mut(..len)?;
-        let original = payload.get_mut(rtx_payload::OSN_LEN..)?;
+        let original = payload.get(rtx_payload::OSN_LEN..)?;
         let is_vp8 = producer.payload_types.codec_of_router(cached.plain.payload_type) == Some(Codec::Vp8);
         let descriptor = if is_vp8 { vp8::Descriptor::parse(original) } else { None };
-        if !patch_payload(descriptor, original, consumer) {
+        if !patch_payload(descriptor.as_ref(), payload, rtx_payload::OSN_LEN, consumer) {
             return None;
         }
         let mut described: Option<[u8; dependency_descriptor::MAX_LEN]> = None;
@@ -71,7 +73,7 @@ impl Engine {
                 marker: sent.marker,
                 payload_type: rtx.payload_type,
                 sequence: sequence_of(index),
-                timestamp: sent.timestamp,
+                timestamp: cached.plain.timestamp.wrapping_add(sent.offset),
                 ssrc: rtx.ssrc,
             },
             index,
@@ -79,9 +81,10 @@ impl Engine {
             payload,
             descriptor,
         };
-        let out = Out { transport, sends: &mut self.sends, stamp };
-        let written = rewrite::seal(&outgoing, cached.elements(), &consumer.extensions, out);
-        if written == 0 {
+        let extensions = &consumer.extensions;
+        let passed = PassedElements::new(extensions.passed, cached.elements());
+        let mut outlet = Outlet::new(transport, extensions, &mut self.sends, stamp)?;
+        if outlet.put(&outgoing, extensions, &passed, || cached.elements()) == 0 {
             return None;
         }
         rtx.next += 1;

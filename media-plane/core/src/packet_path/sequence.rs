@@ -92,10 +92,13 @@ impl Stretch {
         }
     }
 
+    #[inline]
     fn advance(&mut self, source: u64) {
         if let Some(ahead) = source.checked_sub(self.newest) {
-            let ahead = u32::try_from(ahead).unwrap_or(u32::MAX);
-            self.recently = self.recently.checked_shl(ahead).unwrap_or(0);
+            if self.recently != 0 {
+                let ahead = u32::try_from(ahead).unwrap_or(u32::MAX);
+                self.recently = self.recently.checked_shl(ahead).unwrap_or(0);
+            }
             self.newest = source;
         }
     }

@@ -8,6 +8,7 @@ use crate::feedback::score::StreamScore;
 use crate::feedback::sent_packets::SentPackets;
 use crate::feedback::traffic::Traffic;
 use crate::packet::rtcp::ReportBlock;
+use crate::packet_path::header::OwnElements;
 use crate::packet_path::ingest::Opened;
 use crate::packet_path::select::{Layers, Selection};
 use crate::packet_path::sequence::SequenceMap;
@@ -67,6 +68,16 @@ impl Consumer {
         }
     }
 
+    /// Counts what a burst brought; once for all its packets, which share their moment.
+    pub(crate) fn on_sent(&mut self, burst: &BurstSent, now: Instant) {
+        self.sent.traffic.count_many(burst.packets.into(), burst.octets.into());
+        self.sent.last = Some((burst.timestamp, now));
+        self.score.on_packet(now);
+        if let Some(rtx) = &mut self.rtx {
+            rtx.budget.on_sent(burst.bytes, now);
+        }
+    }
+
     /// Forwarding stops for now; video goes on with the next key frame.
     pub(crate) fn interrupt(&mut self) {
         self.selection.interrupt();
@@ -110,11 +121,25 @@ pub(crate) struct Sent {
     pub(crate) last: Option<(u32, Instant)>,
 }
 
-impl Sent {
+/// What of one burst was put into the send batch for a consumer.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct BurstSent {
+    pub(crate) packets: u32,
+    /// Of payload.
+    pub(crate) octets: u32,
+    /// Sealed, with headers.
+    pub(crate) bytes: usize,
+    /// The last packet's.
+    pub(crate) timestamp: u32,
+}
+
+impl BurstSent {
     #[inline]
-    pub(crate) fn count(&mut self, payload: usize, timestamp: u32, now: Instant) {
-        self.traffic.count(payload);
-        self.last = Some((timestamp, now));
+    pub(crate) fn count(&mut self, payload: usize, sealed: usize, timestamp: u32) {
+        self.packets += 1;
+        self.octets = self.octets.wrapping_add(u32::try_from(payload).unwrap_or(u32::MAX));
+        self.bytes += sealed;
+        self.timestamp = timestamp;
     }
 }
 
@@ -141,7 +166,9 @@ impl Asked {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ConsumerExtensions {
     /// Bit `id` is set if the source's value is passed on.
-    passed: u16,
+    pub(crate) passed: u16,
+    /// The three below, laid out.
+    pub(crate) own: OwnElements,
     /// The MID (RFC 9143), which is this consumer's own.
     pub(crate) mid: Option<(u8, Mid)>,
     pub(crate) abs_send_time: Option<u8>,
@@ -192,18 +219,11 @@ impl ConsumerExtensions {
                 passed |= 1 << extension.id;
             }
         }
-        let mid = parameters.mid.as_deref().and_then(Mid::new);
-        Self {
-            passed,
-            mid: id_of(extension_uri::MID).zip(mid),
-            abs_send_time: id_of(extension_uri::ABS_SEND_TIME),
-            transport_cc: id_of(extension_uri::TRANSPORT_WIDE_CC),
-            dependency_descriptor: id_of(extension_uri::DEPENDENCY_DESCRIPTOR),
-        }
-    }
-
-    #[inline]
-    pub(crate) fn passes(&self, id: u8) -> bool {
-        id < 16 && self.passed & (1 << id) != 0
+        let mid = id_of(extension_uri::MID).zip(parameters.mid.as_deref().and_then(Mid::new));
+        let abs_send_time = id_of(extension_uri::ABS_SEND_TIME);
+        let transport_cc = id_of(extension_uri::TRANSPORT_WIDE_CC);
+        let own = OwnElements::new(mid, abs_send_time, transport_cc);
+        let dependency_descriptor = id_of(extension_uri::DEPENDENCY_DESCRIPTOR);
+        Self { passed, own, mid, abs_send_time, transport_cc, dependency_descriptor }
     }
 }

@@ -79,19 +79,24 @@ impl VideoSlots {
             self.entries.push(Entry { claimant, state: State::Waiting { told: 0 } });
             self.refresh(now);
         }
-        let state = self.state(claimant, now);
+        let (current, max) = (self.current(), self.max);
+        let slot = self.slot(claimant, now).unwrap_or(Slot::Waiting(1));
         if let Some(entry) = self.entries.iter_mut().find(|entry| entry.claimant == claimant) {
-            match (&mut entry.state, state.map(|state| state.slot)) {
+            match (&mut entry.state, slot) {
                 (State::Held { is_told, .. }, _) => *is_told = true,
-                (State::Waiting { told }, Some(Slot::Waiting(position))) => *told = position,
+                (State::Waiting { told }, Slot::Waiting(position)) => *told = position,
                 _ => {}
             }
         }
-        // It is there: found, or pushed above.
-        state.unwrap_or(SlotState { slot: Slot::Waiting(1), current: self.current(), max: self.max })
+        SlotState { slot, current, max }
     }
 
     pub(crate) fn state(&self, claimant: Claimant, now: Instant) -> Option<SlotState> {
+        self.slot(claimant, now).map(|slot| SlotState { slot, current: self.current(), max: self.max })
+    }
+
+    /// None: it neither has a slot nor waits for one.
+    fn slot(&self, claimant: Claimant, now: Instant) -> Option<Slot> {
         let mut position = 0;
         for entry in &self.entries {
             let slot = match entry.state {
@@ -103,7 +108,7 @@ impl VideoSlots {
                 }
             };
             if entry.claimant == claimant {
-                return Some(SlotState { slot, current: self.current(), max: self.max });
+                return Some(slot);
             }
         }
         None

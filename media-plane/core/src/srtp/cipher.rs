@@ -1,15 +1,15 @@
 //! The two kinds of packet protection with expanded keys: AES-GCM (RFC 7714) and AES in counter mode
 //! with HMAC-SHA1 (RFC 3711).
 //!
-//! Both are aws-lc's. In counter mode it seals 1172 bytes in 1.0 us, the RustCrypto crates in 1.2 us;
-//! at 150 bytes they are alike.
+//! AES is aws-lc's, the HMAC in `hmac_sha1` our own over the `sha1` crate.
 
 use aws_lc_rs::aead::{self, AES_128_GCM, AES_256_GCM, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::cipher::{AES_128, EncryptingKey, EncryptionContext, UnboundCipherKey};
+use aws_lc_rs::constant_time;
 use aws_lc_rs::iv::FixedLength;
-use aws_lc_rs::{constant_time, hmac};
 
 use super::SrtpError;
+use super::hmac_sha1::HmacSha1;
 use super::keys::{MasterKey, Suite};
 
 /// HMAC-SHA1 cut to 80 bits.
@@ -37,7 +37,7 @@ pub(super) enum Algorithm {
 
 pub(super) struct CounterMode {
     aes: EncryptingKey,
-    hmac: hmac::Key,
+    hmac: HmacSha1,
 }
 
 impl PacketCipher {
@@ -65,8 +65,7 @@ impl PacketCipher {
                 let aes = UnboundCipherKey::new(&AES_128, key)
                     .and_then(EncryptingKey::ctr)
                     .map_err(|_| SrtpError::BadKey)?;
-                let hmac = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, auth);
-                Algorithm::Cm(Box::new(CounterMode { aes, hmac }))
+                Algorithm::Cm(Box::new(CounterMode { aes, hmac: HmacSha1::new(auth) }))
             }
         };
         let salt = salt.iter().fold(0, |salt, byte| salt << 8 | u128::from(*byte));
@@ -100,10 +99,7 @@ impl CounterMode {
 
     /// The tag of `message` followed by `suffix`.
     pub(super) fn tag(&self, message: &[u8], suffix: &[u8]) -> [u8; SHA1_80] {
-        let mut context = hmac::Context::with_key(&self.hmac);
-        context.update(message);
-        context.update(suffix);
-        context.sign().as_ref().first_chunk().copied().unwrap_or_default()
+        self.hmac.tag(message, suffix).first_chunk().copied().unwrap_or_default()
     }
 
     pub(super) fn verify(&self, message: &[u8], suffix: &[u8], tag: &[u8]) -> Result<(), SrtpError> {

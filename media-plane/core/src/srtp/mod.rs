@@ -1,10 +1,11 @@
 //! SRTP and SRTCP (RFC 3711, RFC 7714) keyed by DTLS (RFC 5764).
 //!
 //! A transport has one session each way. What a session must remember of a stream is owned by the
-//! caller, so a source it does not know never makes state. All cryptography is aws-lc-rs's, keys
+//! caller, so a source it does not know never makes state. Ciphers are aws-lc-rs's, keys
 //! expanded once; no packet allocates.
 
 mod cipher;
+pub mod hmac_sha1;
 pub mod keys;
 pub mod replay;
 pub mod rollover;

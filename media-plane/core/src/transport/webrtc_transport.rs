@@ -24,7 +24,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 /// SSRCs a transport takes: four sources of up to three layers, or each with a retransmission stream.
-const STREAMS_MAX: usize = 16;
+pub(crate) const STREAMS_MAX: usize = 16;
 /// MIDs a transport remembers as used.
 const MIDS_MAX: usize = 256;
 /// Plain bytes of one RTCP packet that we send.

@@ -71,7 +71,7 @@ impl Switchboard {
     pub(super) fn rebind(&mut self, address: Address) {
         if let Some(worker) = self.rooms.rebind(&address) {
             info!(epoch = address.epoch, "a room has a new epoch");
-            self.workers.get(worker).map(|worker| worker.rebind(address));
+            self.crew.rebind(worker, address);
         }
     }
 
@@ -79,7 +79,7 @@ impl Switchboard {
     pub(super) fn close_older(&mut self, address: Address) {
         if let Some(worker) = self.rooms.worker_before(&address) {
             warn!(epoch = address.epoch, "a room is bound elsewhere: it ends here");
-            self.workers.get(worker).map(|worker| worker.close(address, RejoinReason::NodeLost));
+            self.crew.close(worker, address, RejoinReason::NodeLost);
         }
     }
 
@@ -87,9 +87,7 @@ impl Switchboard {
         if let Some(gate) = &self.gate {
             gate.release_fence();
         }
-        for worker in &self.workers {
-            worker.release();
-        }
+        self.crew.release();
     }
 
     /// Tells of the rooms that are not here any more.

@@ -31,6 +31,11 @@ fn spawn_worker(index: usize, outbox: &mpsc::Sender<WorkerNotice>) -> WorkerHand
     worker::spawn(index, socket, engine, outbox.clone(), Arc::<WorkerGauges>::default(), fence).unwrap()
 }
 
+/// Nobody takes the place of one that died.
+fn crew(workers: Vec<WorkerHandle>) -> Crew {
+    Crew::new(workers, Box::new(|_| anyhow::bail!("no more")))
+}
+
 fn join(request: u64, channel: &str) -> Input {
     let command = Command::Join(Box::new(JoinRequest {
         session: SessionId::from_bits(request.into()),
@@ -62,7 +67,7 @@ async fn the_rooms_of_a_dead_worker_are_closed_and_new_ones_go_elsewhere() {
     let (outbox, mut notices) = mpsc::channel(64);
     let workers = vec![spawn_worker(0, &outbox), spawn_worker(1, &outbox)];
     let (alive, workers_alive) = watch::channel(2);
-    let mut switchboard = Switchboard::new(workers, alive);
+    let mut switchboard = Switchboard::new(crew(workers), alive);
     let (frames, mut told) = mpsc::channel(64);
     switchboard.input(Input::Opened { stream: STREAM, frames, alive: oneshot::channel().0 });
 
@@ -70,13 +75,18 @@ async fn the_rooms_of_a_dead_worker_are_closed_and_new_ones_go_elsewhere() {
     while drain(&mut told).is_empty() || switchboard.rooms.population() != (1, 1) {
         step(&mut switchboard, &mut notices).await;
     }
-    switchboard.workers[0].end();
+    switchboard.crew.crash(0);
     while *workers_alive.borrow() == 2 {
         step(&mut switchboard, &mut notices).await;
     }
     let closed = drain(&mut told);
-    let is_closing = |it: &FromNode| matches!(it, FromNode::Event(event) if event.event == Event::RoomClosed);
-    assert!(closed.last().is_some_and(is_closing), "{closed:?}");
+    let event = |it: &FromNode| match it {
+        FromNode::Event(event) => Some(event.event.clone()),
+        FromNode::Reply { .. } => None,
+    };
+    let closed: Vec<Event> = closed.iter().filter_map(event).collect();
+    let rejoin = Event::Rejoin { reason: RejoinReason::WorkerDied };
+    assert!(closed.ends_with(&[rejoin, Event::RoomClosed]), "{closed:?}");
 
     switchboard.input(join(2, "lobby"));
     let mut answers = Vec::new();
@@ -86,12 +96,12 @@ async fn the_rooms_of_a_dead_worker_are_closed_and_new_ones_go_elsewhere() {
     }
     assert!(matches!(answers[0], FromNode::Reply { request: 2, reply: Ok(Reply::Joined(_)) }));
     drop(notices);
-    switchboard.workers.into_iter().for_each(WorkerHandle::stop);
+    switchboard.crew.into_workers().into_iter().for_each(WorkerHandle::stop);
 }
 
 #[tokio::test]
 async fn a_stream_that_does_not_read_is_closed() {
-    let mut switchboard = Switchboard::new(Vec::new(), watch::channel(0).0);
+    let mut switchboard = Switchboard::new(crew(Vec::new()), watch::channel(0).0);
     let (frames, mut told) = mpsc::channel(2);
     let (alive, mut given_up) = oneshot::channel();
     switchboard.input(Input::Opened { stream: STREAM, frames, alive });

@@ -63,8 +63,13 @@ impl Node {
         let rid_id = if how & 0x80 != 0 { REPAIRED_RID_ID } else { RID_ID };
         let all: [(u8, &[u8]); 3] = [(MID_ID, it.mid.as_bytes()), (rid_id, &rid), (TRANSPORT_CC_ID, &number)];
         let elements = &all[..usize::from(how >> 2 & 3)];
-        // The tag is behind any descriptor, and behind what a retransmission has in front.
-        let payload = [body, &[0; 8], &[it.tag]].concat();
+        // A retransmission has the original's number in front: one of the last, or any.
+        let is_retransmission = how & 0x80 != 0;
+        let original = (it.index as u16).wrapping_sub(if jump > 3 { jump as u16 } else { u16::from(flags) });
+        let original = &original.to_be_bytes()[..if is_retransmission { 2 } else { 0 }];
+        self.has_jumped |= is_retransmission && jump > 3;
+        // The tag is behind any descriptor.
+        let payload = [original, body, &[0; 8], &[it.tag]].concat();
         let mut packet = vec![0; 600];
         let header_len = header.write(&mut packet, elements).expect("room").len;
         let (index, end) = (it.index, it.end);

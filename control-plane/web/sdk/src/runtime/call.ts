@@ -56,7 +56,8 @@ export class Call {
     this.speakers = new Speakers(() => emit("playbackBlocked", undefined));
     this.microphone = new Microphone({
       levels: (levels) => this.#onLevels(levels),
-      track: (track) => void this.publisher.replaceMicTrack(track).catch((error) => this.failed("mic", error)),
+      track: (track) =>
+        void this.publisher.replaceMicTrack(track).catch((error) => this.failed("mic", error)),
       lost: () => this.#notice({ kind: "microphoneLost" }),
     });
     const identity = { url, deviceId, token: async () => (typeof token === "function" ? token() : token) };

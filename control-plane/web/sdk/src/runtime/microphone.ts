@@ -1,4 +1,5 @@
 import { INPUT_DEFAULTS, type InputLevels, type InputSettings } from "../dsp/input-chain";
+import { VoiceError } from "../errors";
 import { captureMicrophone } from "./capture";
 import { sleep, within } from "./wait";
 
@@ -37,6 +38,8 @@ export class Microphone {
   /** The device that is open, or is to be opened; `""` is the system's choice. */
   deviceId = "";
   #denoise = false;
+  /** How often it was closed; whatever was begun before gives up. */
+  #closed = 0;
 
   constructor(private readonly handlers: MicrophoneHandlers = {}) {}
 
@@ -51,10 +54,21 @@ export class Microphone {
 
   /** Opens the device, or goes over to it when another is open. */
   async open(deviceId = this.deviceId): Promise<MediaStreamTrack> {
+    const closed = this.#closed;
     const [raw, graph] = await Promise.all([
-      captureMicrophone(deviceId),
+      // One that was chosen long ago may be gone.
+      captureMicrophone(deviceId).catch((error: VoiceError) => {
+        if (deviceId === "" || error.code !== "DEVICE_NOT_FOUND") throw error;
+        return captureMicrophone("");
+      }),
       this.#graph ?? within(CONTEXT_START_MS, openGraph(), null),
     ]);
+    if (this.#closed !== closed) {
+      // The user may take minutes to allow it, and be gone by then.
+      raw.stop();
+      if (graph && graph !== this.#graph) discard(graph);
+      throw new VoiceError("CANCELLED", "the microphone was closed meanwhile");
+    }
     const before = this.#raw;
     this.#raw = raw;
     this.deviceId = deviceId;
@@ -84,12 +98,11 @@ export class Microphone {
   }
 
   close(): void {
+    this.#closed += 1;
     this.#raw?.stop();
     this.#raw = null;
-    const graph = this.#graph;
+    if (this.#graph) discard(this.#graph);
     this.#graph = null;
-    graph?.track.stop();
-    void graph?.context.close();
   }
 
   #connect(graph: Graph, raw: MediaStreamTrack): void {
@@ -111,6 +124,11 @@ export class Microphone {
     if (this.#raw !== raw) return;
     await this.open("").catch(() => this.handlers.lost?.());
   }
+}
+
+function discard({ track, context }: Graph): void {
+  track.stop();
+  void context.close();
 }
 
 async function openGraph(): Promise<Graph> {

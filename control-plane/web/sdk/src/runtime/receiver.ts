@@ -42,10 +42,10 @@ export class Receiver {
     }
   }
 
-  /** After a resume: what the server no longer has is received anew. */
+  /** After a resume: what the server no longer has, or what failed meanwhile, is received anew. */
   keepOnly(consumerIds: Set<string>): void {
-    for (const [producerId, { consumer }] of this.#receptions) {
-      if (consumer && !consumerIds.has(consumer.id)) this.#drop(producerId);
+    for (const [producerId, { consumer, failed }] of this.#receptions) {
+      if (failed || (consumer && !consumerIds.has(consumer.id))) this.#drop(producerId);
     }
   }
 
@@ -108,7 +108,9 @@ export class Receiver {
       if (isGone()) return;
       const reception = this.#receptions.get(producerId);
       if (reception) reception.failed = true;
-      this.handlers.failed(source, VoiceError.from(error));
+      const failure = VoiceError.from(error);
+      // Without a socket it waits for the next one.
+      if (failure.code !== "UNREACHABLE") this.handlers.failed(source, failure);
     }
   }
 

@@ -120,6 +120,7 @@ impl Structure {
 
     /// The chain whose frames keep the target decodable (A.5); none if there are no chains.
     #[cfg(any(test, feature = "fuzzing"))]
+    #[cfg(test)]
     pub(crate) fn chain_of(&self, target: u8) -> Option<u8> {
         let target = self.decode_target(target)?;
         (self.chains > 0).then_some(target.protected_by)

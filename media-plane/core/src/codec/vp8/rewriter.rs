@@ -106,8 +106,10 @@ impl Stretch {
         let distance = self.distance(id);
         let place = self.newest.checked_add_signed(i64::from(distance))?;
         if distance > 0 {
-            let ahead = u32::from(distance.unsigned_abs());
-            self.recently_dropped = self.recently_dropped.checked_shl(ahead).unwrap_or(0);
+            if self.recently_dropped != 0 {
+                let ahead = u32::from(distance.unsigned_abs());
+                self.recently_dropped = self.recently_dropped.checked_shl(ahead).unwrap_or(0);
+            }
             self.newest = place;
             self.newest_id = self.newest_id.wrapping_add_signed(distance);
         }
@@ -130,16 +132,24 @@ impl Stretch {
     }
 
     /// The consumer's id for the frame; none if it was dropped.
+    #[inline]
     fn output(&self, place: u64) -> Option<u16> {
+        if self.dropped == 0 {
+            return Some(self.first.wrapping_add(low_bits(place)));
+        }
         let bit = self.bit(place);
         if self.recently_dropped & bit != 0 {
             return None;
         }
         let dropped_later = self.recently_dropped & bit.saturating_sub(1);
         let dropped = self.dropped.saturating_sub(u64::from(dropped_later.count_ones()));
-        let kept = place.saturating_sub(dropped) & 0xffff;
-        Some(self.first.wrapping_add(u16::try_from(kept).unwrap_or_default()))
+        Some(self.first.wrapping_add(low_bits(place.saturating_sub(dropped))))
     }
+}
+
+fn low_bits(place: u64) -> u16 {
+    let [.., high, low] = place.to_be_bytes();
+    u16::from_be_bytes([high, low])
 }
 
 /// An index that runs with some frames only, none of which are ever dropped on purpose: within a
@@ -199,8 +209,12 @@ impl Patch {
     }
 }
 
+/// Most consumers see the same values, and a byte that was just written delays the vector reads of
+/// the encryption that follows.
 fn set(payload: &mut [u8], at: u8, mask: u8, value: u8) {
-    if let Some(octet) = payload.get_mut(usize::from(at)) {
+    if let Some(octet) = payload.get_mut(usize::from(at))
+        && (*octet ^ value) & mask != 0
+    {
         *octet = *octet & !mask | value & mask;
     }
 }

@@ -200,10 +200,10 @@ impl Selection {
         out.get(..len)
     }
 
-    /// The consumer's timestamp for the source's.
+    /// The consumer's timestamp for the source's, and by how much it is later.
     #[inline]
-    pub(crate) fn timestamp(&self, source: u32) -> u32 {
-        source.wrapping_add(self.timeline.offset)
+    pub(crate) fn timestamp(&self, source: u32) -> (u32, u32) {
+        (source.wrapping_add(self.timeline.offset), self.timeline.offset)
     }
 
     /// A packet with this timestamp, the consumer's, went out.

@@ -1,0 +1,343 @@
+//! Rooms of eight: everybody talks to everybody, some with a camera, on a schedule without bursts
+//! across people. Time of sending travels as the RTP timestamp, which the node passes on.
+
+use super::node::Node;
+use super::wire::Wire;
+use crate::histogram::Histogram;
+use anyhow::{Result, bail, ensure};
+use railgun_media_core::packet::kind::{Kind, classify};
+use railgun_media_core::packet::rtp::HeaderWriter;
+use railgun_peer::{MID_ID, Offer, Peer, World};
+use railgun_shared::ids::SessionId;
+use railgun_shared::media_rpc::{Address, Command, Reply};
+use railgun_shared::plan::Tier;
+use railgun_shared::signal::Source;
+use railgun_shared::transport_parameters::TransportDirection::{self, Recv, Send};
+use std::net::{SocketAddr, SocketAddrV4};
+use std::time::{Duration, Instant};
+
+pub(super) const PEOPLE_PER_ROOM: usize = 8;
+const AUDIO_EVERY: Duration = Duration::from_millis(20);
+const AUDIO_BYTES: usize = 150;
+/// 30 frames a second of four packets: 1.06 Mbit/s.
+const FRAME_EVERY: Duration = Duration::from_micros(33_333);
+const FRAME_PACKETS: u64 = 4;
+const VIDEO_BYTES: usize = 1100;
+/// Each transport's ICE check, as browsers send them.
+const CHECK_EVERY: Duration = Duration::from_secs(4);
+const HANDSHAKES_TIMEOUT: Duration = Duration::from_secs(20);
+/// Ports of a client's two transports.
+const PORTS: [u16; 2] = [5000, 5001];
+
+/// What was sent and what came during one measurement.
+#[derive(Debug, Default)]
+pub(super) struct Figures {
+    /// What consumers should have got, and did.
+    pub(super) expected: u64,
+    pub(super) received: u64,
+    /// From sending to receiving, in us.
+    pub(super) latency: Histogram,
+    pub(super) wall: Duration,
+    pub(super) node_cpu_ns: u64,
+    /// Messages that were not read soon enough: the generator's fault.
+    pub(super) overruns: u64,
+    /// How late the generator was at worst.
+    pub(super) behind: Duration,
+}
+
+pub(super) struct Crowd {
+    node: Node,
+    wire: Wire,
+    origin: Instant,
+    has_video: bool,
+    people: Vec<Person>,
+    batch: Vec<u8>,
+}
+
+struct Person {
+    session: SessionId,
+    /// For sending and for receiving.
+    peers: [Peer; 2],
+    mic: Stream,
+    camera: Option<Stream>,
+}
+
+struct Stream {
+    offer: Offer,
+    /// Roll-over counter and sequence number of the next packet.
+    next: u64,
+}
+
+/// What is done for one person after another, each once in `every`.
+struct Turn {
+    every: Duration,
+    done: u64,
+}
+
+impl Turn {
+    fn new(every: Duration) -> Self {
+        Self { every, done: 0 }
+    }
+
+    /// Whose turn it is `since` the start, if anybody's: number, and how late it is.
+    fn next(&mut self, since: Duration, people: usize) -> Option<(usize, Duration)> {
+        let due = self.every.mul_f64(self.done as f64 / people as f64);
+        let late = since.checked_sub(due)?;
+        self.done += 1;
+        Some((usize::try_from(self.done - 1).ok()? % people, late))
+    }
+}
+
+impl Crowd {
+    pub(super) fn new(node: Node, wire: Wire, has_video: bool) -> Self {
+        Self { node, wire, origin: Instant::now(), has_video, people: Vec::new(), batch: Vec::new() }
+    }
+
+    pub(super) fn rooms(&self) -> usize {
+        self.people.len() / PEOPLE_PER_ROOM
+    }
+
+    /// Fills rooms until there are so many.
+    pub(super) fn grow_to(&mut self, rooms: usize) -> Result<()> {
+        while self.rooms() < rooms {
+            self.open_room()?;
+            // Nobody shall lose consent while the others join.
+            if self.rooms().is_multiple_of(10) {
+                for person in 0..self.people.len() {
+                    self.check(person)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn open_room(&mut self) -> Result<()> {
+        let room = World::room(&format!("room-{}", self.rooms()));
+        let first = self.people.len();
+        for _ in 0..PEOPLE_PER_ROOM {
+            self.join(&room)?;
+        }
+        self.handshakes(first)?;
+        let mut producers = Vec::new();
+        for place in first..self.people.len() {
+            let person = &self.people[place];
+            for stream in [Some(&person.mic), person.camera.as_ref()].into_iter().flatten() {
+                let offer = &stream.offer;
+                let command = Command::Produce {
+                    session: person.session,
+                    transport: person.peers[0].id,
+                    kind: offer.source.kind(),
+                    source: offer.source,
+                    rtp_parameters: Box::new(offer.parameters.clone()),
+                };
+                let Reply::Produced { producer, .. } = self.node.command(&room, command)? else {
+                    bail!("no producer")
+                };
+                producers.push((place, producer));
+            }
+        }
+        for place in first..self.people.len() {
+            let session = self.people[place].session;
+            for (_, producer) in producers.iter().copied().filter(|(owner, _)| *owner != place) {
+                let command = Command::Consume { session, transport: None, producer, rtp_capabilities: None };
+                let Reply::Consumed(description) = self.node.command(&room, command)? else {
+                    bail!("no consumer")
+                };
+                let command = Command::ResumeConsumer { session, consumer: description.consumer };
+                self.node.command(&room, command)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn join(&mut self, room: &Address) -> Result<()> {
+        let number = u32::try_from(self.people.len())?;
+        let mut request = World::join_request(u128::from(number) + 1, Tier::Pro);
+        request.grant.permissions = railgun_shared::plan::Permissions::of(Tier::Pro);
+        request.limits.video_publishers = u16::try_from(PEOPLE_PER_ROOM)?;
+        let session = request.session;
+        self.node.command(room, Command::Join(Box::new(request)))?;
+        let peers =
+            [self.transport(room, session, Send, number)?, self.transport(room, session, Recv, number)?];
+        let stream = |source, place| Stream { offer: Offer::new(source, number * 4 + place), next: 1000 };
+        let camera = self.has_video.then(|| stream(Source::Camera, 1));
+        self.people.push(Person { session, peers, mic: stream(Source::Mic, 0), camera });
+        Ok(())
+    }
+
+    fn transport(
+        &mut self,
+        room: &Address,
+        session: SessionId,
+        direction: TransportDirection,
+        number: u32,
+    ) -> Result<Peer> {
+        let reply = self.node.command(room, Command::CreateTransport { session, direction })?;
+        let Reply::TransportCreated { transport, parameters, .. } = reply else { bail!("no transport") };
+        let port = PORTS[usize::from(direction == Recv)];
+        let address = Wire::address(number, port);
+        let seed = 2 * u64::from(number) + u64::from(port);
+        let mut peer = Peer::new(transport, SocketAddr::V4(address), &parameters, seed, Instant::now());
+        let dtls = peer.dtls_parameters();
+        self.node.command(room, Command::ConnectTransport { session, transport, dtls })?;
+        peer.start(Instant::now());
+        Ok(peer)
+    }
+
+    /// Until everybody from `first` on is connected both ways.
+    fn handshakes(&mut self, first: usize) -> Result<()> {
+        let started = Instant::now();
+        loop {
+            let mut is_done = true;
+            for peer in self.people[first..].iter_mut().flat_map(|person| &mut person.peers) {
+                peer.handle_timeout(Instant::now());
+                is_done &= peer.is_connected();
+                for datagram in peer.take_outgoing() {
+                    self.wire.write(ipv4(peer.address)?, self.node.port, datagram.len(), &datagram)?;
+                }
+            }
+            if is_done {
+                return Ok(());
+            }
+            ensure!(started.elapsed() < HANDSHAKES_TIMEOUT, "no handshakes");
+            while let Some(run) = self.wire.read()? {
+                let person = Wire::client(run.to).and_then(|place| self.people.get_mut(place));
+                let Some(person) = person else { continue };
+                let peer = &mut person.peers[usize::from(run.to.port() == PORTS[1])];
+                if !peer.is_connected() {
+                    run.datagrams().for_each(|datagram| peer.receive(datagram, Instant::now()));
+                }
+            }
+        }
+    }
+
+    /// Everybody in the first `rooms` talks for so long.
+    pub(super) fn talk(&mut self, rooms: usize, lasting: Duration) -> Result<Figures> {
+        let people = rooms * PEOPLE_PER_ROOM;
+        let mut figures = Figures::default();
+        let (cpu, overruns) = (self.node.cpu_ns()?, Wire::overruns()?);
+        let (mut audio, mut video, mut checks) =
+            (Turn::new(AUDIO_EVERY), Turn::new(FRAME_EVERY), Turn::new(CHECK_EVERY));
+        let start = Instant::now();
+        loop {
+            let since = start.elapsed();
+            if since >= lasting {
+                break;
+            }
+            if let Some((person, late)) = audio.next(since, people) {
+                self.say(person, &mut figures)?;
+                figures.behind = figures.behind.max(late);
+            }
+            if self.has_video
+                && let Some((person, _)) = video.next(since, people)
+            {
+                self.show(person, &mut figures)?;
+            }
+            // The silent rooms keep their consent too.
+            if let Some((person, _)) = checks.next(since, self.people.len()) {
+                self.check(person)?;
+            }
+            self.listen(&mut figures)?;
+        }
+        figures.wall = start.elapsed();
+        figures.node_cpu_ns = self.node.cpu_ns()? - cpu;
+        let quiet = Instant::now();
+        while quiet.elapsed() < Duration::from_millis(100) {
+            self.listen(&mut figures)?;
+        }
+        figures.overruns = Wire::overruns()? - overruns;
+        self.node.drain();
+        Ok(figures)
+    }
+
+    fn say(&mut self, person: usize, figures: &mut Figures) -> Result<()> {
+        let timestamp = self.clock();
+        let Person { peers: [peer, _], mic, .. } = &mut self.people[person];
+        let packet = mic.packet(peer, timestamp, true, &[5; AUDIO_BYTES]);
+        self.wire.write(ipv4(peer.address)?, self.node.port, packet.len(), &packet)?;
+        figures.expected += PEOPLE_PER_ROOM as u64 - 1;
+        Ok(())
+    }
+
+    /// A frame of the person's camera. The first is a key frame, as is one in a hundred.
+    fn show(&mut self, person: usize, figures: &mut Figures) -> Result<()> {
+        let timestamp = self.clock();
+        let Person { peers: [peer, _], camera: Some(camera), .. } = &mut self.people[person] else {
+            return Ok(());
+        };
+        let picture = camera.next / FRAME_PACKETS;
+        let [.., high, low] = picture.to_be_bytes();
+        let key = u8::from(!(picture - 1000 / FRAME_PACKETS).is_multiple_of(100));
+        self.batch.clear();
+        let mut segment = 0;
+        for place in 1..=FRAME_PACKETS {
+            let mut payload = [7; VIDEO_BYTES];
+            // RFC 7741: extended, start of partition 0, a 15-bit picture id; then a frame's first byte.
+            let first = if place == 1 { 0x90 } else { 0x80 };
+            payload[..5].copy_from_slice(&[first, 0x80, 0x80 | high, low, 0x50 | key]);
+            let packet = camera.packet(peer, timestamp, place == FRAME_PACKETS, &payload);
+            segment = packet.len();
+            self.batch.extend_from_slice(&packet);
+        }
+        self.wire.write(ipv4(peer.address)?, self.node.port, segment, &self.batch)?;
+        figures.expected += FRAME_PACKETS * (PEOPLE_PER_ROOM as u64 - 1);
+        Ok(())
+    }
+
+    fn check(&mut self, person: usize) -> Result<()> {
+        for peer in &mut self.people[person].peers {
+            let check = peer.check();
+            self.wire.write(ipv4(peer.address)?, self.node.port, check.len(), &check)?;
+        }
+        Ok(())
+    }
+
+    /// Counts what the node has sent.
+    fn listen(&mut self, figures: &mut Figures) -> Result<()> {
+        while let Some(run) = self.wire.read()? {
+            // One look at the clock a message: what is in it left together.
+            let now = micros(self.origin);
+            for datagram in run.datagrams() {
+                let media = datagram.get(..12).filter(|_| classify(datagram) == Some(Kind::Rtp));
+                let Some([_, _, _, _, a, b, c, d, ..]) = media else { continue };
+                figures.received += 1;
+                figures.latency.add(now.wrapping_sub(u32::from_be_bytes([*a, *b, *c, *d])));
+            }
+        }
+        Ok(())
+    }
+
+    fn clock(&self) -> u32 {
+        micros(self.origin)
+    }
+
+    pub(super) fn stop(self) {
+        self.node.stop();
+    }
+}
+
+impl Stream {
+    fn packet(&mut self, peer: &Peer, timestamp: u32, marker: bool, payload: &[u8]) -> Vec<u8> {
+        let index = self.next;
+        self.next += 1;
+        let [.., high, low] = index.to_be_bytes();
+        let header = HeaderWriter {
+            marker,
+            payload_type: self.offer.payload_type,
+            sequence: u16::from_be_bytes([high, low]),
+            timestamp,
+            ssrc: self.offer.ssrc,
+        };
+        peer.seal_rtp(header, index, &[(MID_ID, self.offer.mid.as_bytes())], payload)
+    }
+}
+
+/// Since then, modulo 2^32.
+fn micros(origin: Instant) -> u32 {
+    u32::try_from(origin.elapsed().as_micros() & 0xffff_ffff).unwrap_or_default()
+}
+
+fn ipv4(address: SocketAddr) -> Result<SocketAddrV4> {
+    let SocketAddr::V4(address) = address else { bail!("an IPv6 client") };
+    Ok(address)
+}

@@ -1,0 +1,189 @@
+//! Rooms of eight through one worker of the node: how long a packet takes, and how many rooms a core
+//! holds.
+
+mod crowd;
+mod node;
+mod wire;
+
+use crate::forward;
+use crate::system::enter_network_namespace;
+use anyhow::{Context, Result, ensure};
+use clap::{Args, Subcommand};
+use crowd::{Crowd, Figures, PEOPLE_PER_ROOM};
+use node::Node;
+use serde_json::{Value, json};
+use std::thread;
+use std::time::Duration;
+use wire::Wire;
+
+/// How near to the wanted load is near enough, as a part of the core.
+const NEAR: f64 = 0.03;
+const TRIES_MAX: usize = 6;
+/// What may be lost at the largest number of rooms, as a part of all packets.
+const LOSS_MAX: f64 = 1e-4;
+/// From one number of rooms to the next, as a part of what the floor predicts.
+const STEP: f64 = 0.05;
+/// Where looking for the largest number begins.
+const FIRST: f64 = 0.4;
+const AUDIO_PER_SECOND: f64 = 50.0;
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    what: What,
+    /// How long a number of rooms is measured, in s
+    #[arg(long, global = true, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=600))]
+    seconds: u16,
+    /// Everybody has a camera too
+    #[arg(long, global = true)]
+    video: bool,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+enum What {
+    /// Latency with so many rooms
+    Of { rooms: u16 },
+    /// Latency with as many rooms as load the worker's core so far, in %
+    Load { percent: u16 },
+    /// As many rooms of talkers as lose at most 0.01 % of their packets, beside the floor's number
+    Largest,
+}
+
+/// Prints a line for each number of rooms that is tried, or gives them if `json` is set.
+pub(crate) fn run(options: &Options, json: bool) -> Result<Value> {
+    let options = options.clone();
+    let driving = thread::Builder::new().name("clients".into()).spawn(move || drive(&options, json))?;
+    driving.join().map_err(|_| anyhow::anyhow!("the clients panicked"))?
+}
+
+fn drive(options: &Options, json: bool) -> Result<Value> {
+    let cores = thread::available_parallelism()?.get();
+    ensure!(cores >= 2, "two cores are needed: the last is the worker's, the first the clients'");
+    let floor = match options.what {
+        What::Largest => Some(forward::floor_of_audio(PEOPLE_PER_ROOM - 1)?),
+        _ => None,
+    };
+    enter_network_namespace().context("rooms need root")?;
+    let wire = Wire::open()?;
+    let mut run = Run {
+        crowd: Crowd::new(Node::start(cores - 1, 0)?, wire, options.video),
+        lasting: Duration::from_secs(options.seconds.into()),
+        json,
+        rows: Vec::new(),
+    };
+    if !json {
+        println!(
+            "Rooms of {PEOPLE_PER_ROOM}, everybody talks{}; one worker",
+            if options.video { ", everybody has a camera" } else { "" }
+        );
+        println!(
+            "{:>6}{:>12}{:>8}{:>12}{:>10}{:>9}{:>9}{:>9}{:>9}",
+            "rooms", "packets/s", "core", "ns/packet", "loss", "p50 us", "p90 us", "p99 us", "max us"
+        );
+    }
+    let largest = match options.what {
+        What::Of { rooms } => run.measure(rooms.into()).map(|_| None)?,
+        What::Load { percent } => run.load(f64::from(percent) / 100.0).map(|()| None)?,
+        What::Largest => Some(run.largest(floor.unwrap_or(f64::INFINITY))?),
+    };
+    let Run { crowd, rows, .. } = run;
+    crowd.stop();
+    Ok(json!({ "video": options.video, "seconds": options.seconds, "rows": rows, "largest": largest }))
+}
+
+struct Run {
+    crowd: Crowd,
+    lasting: Duration,
+    json: bool,
+    rows: Vec<Value>,
+}
+
+impl Run {
+    fn measure(&mut self, rooms: usize) -> Result<Figures> {
+        self.crowd.grow_to(rooms)?;
+        // Key frames, caches, a steady pace.
+        self.crowd.talk(rooms, Duration::from_millis(500))?;
+        let figures = self.crowd.talk(rooms, self.lasting)?;
+        let [p50, p90, p99, max] = [0.5, 0.9, 0.99, 1.0].map(|part| figures.latency.quantile(part));
+        let rate = figures.received as f64 / figures.wall.as_secs_f64();
+        let ns = figures.node_cpu_ns as f64 / figures.received.max(1) as f64;
+        if !self.json {
+            println!(
+                "{rooms:>6}{rate:>12.0}{:>7.1}%{ns:>12.0}{:>9.4}%{p50:>9}{p90:>9}{p99:>9}{max:>9}",
+                figures.core() * 100.0,
+                figures.loss() * 100.0
+            );
+            if figures.overruns > 0 || figures.behind > Duration::from_millis(20) {
+                let behind = figures.behind.as_millis();
+                println!("Doubtful: the clients were {behind} ms behind and overran {}", figures.overruns);
+            }
+        }
+        self.rows.push(json!({
+            "rooms": rooms,
+            "packetsPerSecond": rate,
+            "core": figures.core(),
+            "nsPerPacket": ns,
+            "loss": figures.loss(),
+            "latencyUs": { "p50": p50, "p90": p90, "p99": p99, "max": max },
+            "clientsBehindMs": figures.behind.as_millis(),
+            "clientsOverran": figures.overruns,
+        }));
+        Ok(figures)
+    }
+
+    /// Comes to the wanted load by proportion.
+    #[allow(clippy::cast_possible_truncation, reason = "numbers of rooms")]
+    fn load(&mut self, wanted: f64) -> Result<()> {
+        let mut rooms = 4;
+        for _ in 0..TRIES_MAX {
+            let core = self.measure(rooms)?.core();
+            if (core - wanted).abs() < NEAR {
+                break;
+            }
+            // Batches grow with the load, so it rises by less: at most twice as many at once.
+            let factor = (wanted / core.max(0.01)).clamp(0.5, 2.0);
+            let next = (rooms as f64 * factor).round().max(1.0) as usize;
+            if next == rooms {
+                break;
+            }
+            rooms = next;
+        }
+        Ok(())
+    }
+
+    /// `floor_ns`: of a packet to the seven others.
+    #[allow(clippy::cast_possible_truncation, reason = "numbers of rooms")]
+    fn largest(&mut self, floor_ns: f64) -> Result<Value> {
+        let per_room = PEOPLE_PER_ROOM as f64 * (PEOPLE_PER_ROOM - 1) as f64 * AUDIO_PER_SECOND;
+        let predicted = 1e9 / floor_ns / per_room;
+        let mut held = 0;
+        for step in 0.. {
+            let rooms = (predicted * (FIRST + STEP * f64::from(step))) as usize;
+            let figures = self.measure(rooms)?;
+            if figures.loss() > LOSS_MAX {
+                break;
+            }
+            held = rooms;
+        }
+        if !self.json {
+            println!(
+                "{held} rooms held; the floor, {floor_ns:.0} ns a packet, predicts {predicted:.0}: {:.0} %",
+                held as f64 / predicted * 100.0
+            );
+        }
+        Ok(json!({ "rooms": held, "floorNsPerPacket": floor_ns, "predictedRooms": predicted }))
+    }
+}
+
+impl Figures {
+    /// Of the worker's core.
+    fn core(&self) -> f64 {
+        self.node_cpu_ns as f64 / self.wall.as_nanos() as f64
+    }
+
+    /// In the node; what the clients overran is not.
+    fn loss(&self) -> f64 {
+        let lost = self.expected.saturating_sub(self.received + self.overruns);
+        lost as f64 / self.expected.max(1) as f64
+    }
+}

@@ -1,0 +1,170 @@
+//! The network on the other side of a TUN device: one file through which any number of clients reach
+//! the node, each from an address of its own.
+
+use crate::system::{ip, make_tun};
+use anyhow::{Context, Result};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::os::unix::fs::OpenOptionsExt;
+
+const NAME: &str = "bench0";
+/// The node's own address on the device, and the first of the clients'.
+pub(super) const NODE: Ipv4Addr = Ipv4Addr::new(10, 8, 0, 1);
+const FIRST_CLIENT: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 2);
+/// What waits to be read; more is dropped and counted.
+const QUEUE_LEN: u32 = 100_000;
+
+/// `struct virtio_net_hdr`, then an IPv4 header without options, then UDP's.
+const OFFLOAD: usize = 10;
+const IPV4: usize = 20;
+const UDP: usize = 8;
+const HEADERS: usize = OFFLOAD + IPV4 + UDP;
+const FRAME_MAX: usize = HEADERS + 65_535;
+/// VIRTIO_NET_HDR_F_NEEDS_CSUM and VIRTIO_NET_HDR_GSO_UDP_L4.
+const NEEDS_CHECKSUM: u8 = 1;
+const GSO_UDP: u8 = 5;
+const PROTOCOL_UDP: u8 = 17;
+const TTL: u8 = 64;
+
+pub(super) struct Wire {
+    device: File,
+    frame: Vec<u8>,
+}
+
+/// Datagrams of `segment` bytes, the last maybe shorter, for one client.
+pub(super) struct Run<'a> {
+    pub(super) to: SocketAddrV4,
+    segment: usize,
+    bytes: &'a [u8],
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn datagrams(&self) -> impl Iterator<Item = &'a [u8]> {
+        self.bytes.chunks(self.segment)
+    }
+}
+
+impl Wire {
+    /// In the calling thread's network namespace.
+    pub(super) fn open() -> Result<Self> {
+        let mut options = File::options();
+        let device = options.read(true).write(true).custom_flags(libc::O_NONBLOCK).open("/dev/net/tun");
+        let device = device.context("/dev/net/tun")?;
+        make_tun(&device, NAME)?;
+        ip(&format!("address add {NODE}/30 dev {NAME}"))?;
+        ip(&format!("link set {NAME} up txqueuelen {QUEUE_LEN}"))?;
+        ip(&format!("route add 10.9.0.0/16 dev {NAME}"))?;
+        Ok(Self { device, frame: vec![0; FRAME_MAX] })
+    }
+
+    /// The address of a client's transport: two ports on an address for each.
+    pub(super) fn address(client: u32, port: u16) -> SocketAddrV4 {
+        SocketAddrV4::new(Ipv4Addr::from(u32::from(FIRST_CLIENT) + client), port)
+    }
+
+    /// The inverse of [`Self::address`], for the address alone.
+    pub(super) fn client(to: SocketAddrV4) -> Option<usize> {
+        usize::try_from(u32::from(*to.ip()).checked_sub(u32::from(FIRST_CLIENT))?).ok()
+    }
+
+    /// Sends datagrams of equal length, one behind the other in `bytes`, as one message.
+    #[allow(clippy::cast_possible_truncation, reason = "lengths of an IPv4 datagram")]
+    pub(super) fn write(
+        &mut self,
+        from: SocketAddrV4,
+        to_port: u16,
+        segment: usize,
+        bytes: &[u8],
+    ) -> Result<()> {
+        let frame = &mut self.frame[..HEADERS + bytes.len()];
+        let (headers, body) = frame.split_at_mut(HEADERS);
+        body.copy_from_slice(bytes);
+        let (offload, packet) = headers.split_at_mut(OFFLOAD);
+        offload.fill(0);
+        if bytes.len() > segment {
+            offload[0] = NEEDS_CHECKSUM;
+            offload[1] = GSO_UDP;
+            offload[2..4].copy_from_slice(&((IPV4 + UDP) as u16).to_ne_bytes());
+            offload[4..6].copy_from_slice(&(segment as u16).to_ne_bytes());
+            offload[6..8].copy_from_slice(&(IPV4 as u16).to_ne_bytes());
+            // Of the checksum in the UDP header.
+            offload[8..10].copy_from_slice(&6u16.to_ne_bytes());
+        }
+        let (ipv4, udp) = packet.split_at_mut(IPV4);
+        ipv4.fill(0);
+        ipv4[0] = 0x45;
+        ipv4[2..4].copy_from_slice(&((IPV4 + UDP + bytes.len()) as u16).to_be_bytes());
+        (ipv4[8], ipv4[9]) = (TTL, PROTOCOL_UDP);
+        ipv4[12..16].copy_from_slice(&from.ip().octets());
+        ipv4[16..20].copy_from_slice(&NODE.octets());
+        let checksum = !sum(ipv4);
+        ipv4[10..12].copy_from_slice(&checksum.to_be_bytes());
+        udp[..2].copy_from_slice(&from.port().to_be_bytes());
+        udp[2..4].copy_from_slice(&to_port.to_be_bytes());
+        udp[4..6].copy_from_slice(&((UDP + bytes.len()) as u16).to_be_bytes());
+        // None (RFC 768): the device is not a lossy one.
+        udp[6..8].fill(0);
+        self.device.write_all(&self.frame[..HEADERS + bytes.len()]).context("writing to the device")
+    }
+
+    /// The node's next message, if there is one.
+    pub(super) fn read(&mut self) -> Result<Option<Run<'_>>> {
+        let len = match self.device.read(&mut self.frame) {
+            Ok(len) => len,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+            Err(error) => return Err(error).context("reading from the device"),
+        };
+        let Some((headers, bytes)) = self.frame[..len].split_at_checked(HEADERS) else { return Ok(None) };
+        let (offload, packet) = headers.split_at(OFFLOAD);
+        // Neighbour discovery and the like are IPv6.
+        if packet[0] != 0x45 || packet[9] != PROTOCOL_UDP {
+            return Ok(Some(Run { to: Self::address(u32::MAX >> 8, 0), segment: 1, bytes: &[] }));
+        }
+        let ip = Ipv4Addr::new(packet[16], packet[17], packet[18], packet[19]);
+        let port = u16::from_be_bytes([packet[IPV4 + 2], packet[IPV4 + 3]]);
+        let gso = usize::from(u16::from_ne_bytes([offload[4], offload[5]]));
+        let segment = if gso == 0 { bytes.len().max(1) } else { gso };
+        Ok(Some(Run { to: SocketAddrV4::new(ip, port), segment, bytes }))
+    }
+
+    /// Messages that found the queue full because they were not read soon enough.
+    pub(super) fn overruns() -> Result<u64> {
+        let text = std::fs::read_to_string("/proc/thread-self/net/dev").context("/proc/net/dev")?;
+        let named =
+            |line: &'_ str| line.trim_start().strip_prefix(NAME)?.strip_prefix(':').map(str::to_owned);
+        let line = text.lines().find_map(named);
+        let dropped = line
+            .as_deref()
+            .and_then(|line| line.split_whitespace().nth(11))
+            .context("the device's counters")?;
+        Ok(dropped.parse()?)
+    }
+}
+
+/// The one's complement sum of 16-bit words (RFC 1071).
+fn sum(header: &[u8]) -> u16 {
+    let words = header.chunks_exact(2).map(|word| u32::from(u16::from_be_bytes([word[0], word[1]])));
+    let mut sum: u32 = words.sum();
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    u16::try_from(sum).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 1071 section 3.
+    #[test]
+    fn the_checksum_is_the_internets() {
+        assert_eq!(sum(&[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7]), 0xddf2);
+    }
+
+    #[test]
+    fn an_address_leads_back_to_its_client() {
+        assert_eq!(Wire::client(Wire::address(1234, 5000)), Some(1234));
+        assert_eq!(Wire::client(SocketAddrV4::new(Ipv4Addr::new(1, 1, 1, 1), 1)), None);
+    }
+}

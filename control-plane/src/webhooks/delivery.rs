@@ -1,0 +1,125 @@
+//! Sending hooks, and sending again those that were not taken.
+
+use super::event::Hook;
+use super::signature::WebhookSecret;
+use crate::clock::unix_seconds;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::registry::Registry;
+use reqwest::redirect::Policy;
+use std::time::{Duration, SystemTime};
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+
+/// Hooks on their way at once; each has its own retries, so that one does not hold up the others.
+const IN_FLIGHT_MAX: usize = 64;
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
+/// 1, 2, 4 … seconds between the attempts: four minutes in all.
+const ATTEMPTS_MAX: u32 = 9;
+const BACKOFF_FIRST: Duration = Duration::from_secs(1);
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OutcomeLabel {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct WebhookMetrics {
+    hooks: Family<OutcomeLabel, Counter>,
+}
+
+impl WebhookMetrics {
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "railgun_control_webhooks",
+            "Webhooks by what became of them: delivered, given_up after all attempts, or dropped for want of room",
+            self.hooks.clone(),
+        );
+    }
+
+    fn count(&self, outcome: &'static str) {
+        self.hooks.get_or_create(&OutcomeLabel { outcome }).inc();
+    }
+
+    pub(super) fn dropped(&self) {
+        self.count("dropped");
+    }
+}
+
+/// Why a hook was not taken.
+#[derive(Debug, thiserror::Error)]
+enum AttemptError {
+    #[error(transparent)]
+    Request(#[from] reqwest::Error),
+    #[error("the answer was {0}")]
+    Status(reqwest::StatusCode),
+}
+
+pub(super) struct Delivery {
+    client: reqwest::Client,
+    url: reqwest::Url,
+    secret: WebhookSecret,
+    metrics: WebhookMetrics,
+}
+
+impl Delivery {
+    pub(super) fn new(
+        url: reqwest::Url,
+        secret: WebhookSecret,
+        metrics: WebhookMetrics,
+    ) -> Result<Self, reqwest::Error> {
+        let client = reqwest::Client::builder().redirect(Policy::none()).timeout(ATTEMPT_TIMEOUT).build()?;
+        Ok(Self { client, url, secret, metrics })
+    }
+
+    pub(super) async fn run(self, mut hooks: mpsc::Receiver<Hook>) {
+        let mut in_flight = FuturesUnordered::new();
+        loop {
+            tokio::select! {
+                hook = hooks.recv(), if in_flight.len() < IN_FLIGHT_MAX => match hook {
+                    Some(hook) => in_flight.push(self.deliver(hook)),
+                    None => break,
+                },
+                Some(()) = in_flight.next() => {}
+            }
+        }
+        while in_flight.next().await.is_some() {}
+    }
+
+    async fn deliver(&self, hook: Hook) {
+        let mut backoff = BACKOFF_FIRST;
+        for attempt in 1..=ATTEMPTS_MAX {
+            match self.attempt(&hook).await {
+                Ok(()) => return self.metrics.count("delivered"),
+                Err(error) if attempt == ATTEMPTS_MAX => {
+                    tracing::warn!(id = %hook.id, %error, "a webhook was given up");
+                }
+                Err(error) => {
+                    tracing::debug!(id = %hook.id, %error, "a webhook is sent again later");
+                    sleep(backoff.mul_f64(rand::random_range(0.75..1.25))).await;
+                    backoff *= 2;
+                }
+            }
+        }
+        self.metrics.count("given_up");
+    }
+
+    async fn attempt(&self, hook: &Hook) -> Result<(), AttemptError> {
+        let timestamp = unix_seconds(SystemTime::now());
+        let signature = self.secret.sign(&hook.id, timestamp, &hook.body);
+        let request = self.client.post(self.url.clone());
+        let request = request
+            .header("content-type", "application/json")
+            .header("webhook-id", &hook.id)
+            .header("webhook-timestamp", timestamp.to_string())
+            .header("webhook-signature", signature)
+            .body(hook.body.clone());
+        // A redirect is an answer like any other that is not of the 200s: not taken.
+        let response = request.send().await?;
+        let status = response.status();
+        if status.is_success() { Ok(()) } else { Err(AttemptError::Status(status)) }
+    }
+}

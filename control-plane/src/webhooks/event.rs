@@ -1,0 +1,95 @@
+//! Which room events are told, and how they look.
+
+use crate::clock::rfc3339;
+use railgun_shared::media_rpc::{Event, RoomEvent};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::time::SystemTime;
+
+/// One message to the operator's server.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Hook {
+    /// The same for the same event, whichever replica tells it.
+    pub(super) id: String,
+    /// JSON: `{type, timestamp, data}`.
+    pub(super) body: String,
+}
+
+/// The hooks of one room event: none for most, two for the one that opens a room.
+pub(super) fn hooks(event: &RoomEvent, now: SystemTime) -> Vec<Hook> {
+    let room = |data: Value| {
+        let mut data = data;
+        data["channel"] = json!(event.channel);
+        data["epoch"] = json!(event.epoch);
+        data
+    };
+    let mut told: Vec<(&str, Value)> = Vec::new();
+    match &event.event {
+        Event::ParticipantJoined(participant) => {
+            if event.room_seq == 1 {
+                told.push(("room.started", json!({})));
+            }
+            let data = json!({"userId": participant.user_id, "sessionId": participant.session_id});
+            told.push(("participant.joined", data));
+        }
+        Event::ParticipantLeft { user, session } => {
+            told.push(("participant.left", json!({"userId": user, "sessionId": session})));
+        }
+        Event::NewProducer { producer, user, session, source, .. } => told.push((
+            "producer.started",
+            json!({"producerId": producer, "userId": user, "sessionId": session, "source": source}),
+        )),
+        Event::ProducerClosed { producer, user, session, .. } => told
+            .push(("producer.ended", json!({"producerId": producer, "userId": user, "sessionId": session}))),
+        Event::RoomClosed => told.push(("room.ended", json!({}))),
+        _ => {}
+    }
+    let hook = |(kind, data): (&str, Value)| Hook {
+        id: id(event, kind),
+        body: json!({"type": kind, "timestamp": rfc3339(now), "data": room(data)}).to_string(),
+    };
+    told.into_iter().map(hook).collect()
+}
+
+/// What is told moves the room's sequence, so that channel, epoch, sequence and kind name it.
+fn id(event: &RoomEvent, kind: &str) -> String {
+    let mut hash = Sha256::new();
+    hash.update(event.epoch.to_be_bytes());
+    hash.update(event.room_seq.to_be_bytes());
+    hash.update(kind.as_bytes());
+    hash.update([0]);
+    hash.update(event.channel.as_str().as_bytes());
+    hash.finalize().iter().take(16).fold(String::from("evt_"), |id, byte| format!("{id}{byte:02x}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use railgun_shared::ids::{ChannelId, SessionId, UserId};
+    use railgun_shared::media_rpc::Audience;
+
+    fn left(room_seq: u64) -> RoomEvent {
+        RoomEvent {
+            channel: ChannelId::new("lobby").unwrap(),
+            epoch: 7,
+            room_seq,
+            audience: Audience::Everyone,
+            event: Event::ParticipantLeft {
+                user: UserId::new("ada").unwrap(),
+                session: SessionId::from_bits(1),
+            },
+        }
+    }
+
+    #[test]
+    fn two_replicas_give_one_event_one_id_and_two_events_two() {
+        let at = |seconds| SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+        let (first, second) = (hooks(&left(4), at(1)), hooks(&left(4), at(2)));
+        assert_eq!(first[0].id, second[0].id);
+        assert_ne!(first[0].id, hooks(&left(5), at(1))[0].id);
+        let body: Value = serde_json::from_str(&first[0].body).unwrap();
+        assert_eq!(body["type"], "participant.left");
+        assert_eq!(body["timestamp"], "1970-01-01T00:00:01Z");
+        assert_eq!((&body["data"]["channel"], &body["data"]["epoch"]), (&json!("lobby"), &json!(7)));
+    }
+}

@@ -1,0 +1,72 @@
+//! A worker's thread panics: its people are told to join again, and everybody else hears nothing.
+
+mod support;
+
+use railgun_media::Node;
+use railgun_shared::media_rpc::wire::FromNode;
+use railgun_shared::media_rpc::{Audience, Event, Reply};
+use railgun_shared::signal::RejoinReason;
+use std::time::Duration;
+use support::{Link, channel_to, config, join, mute};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
+
+/// The value of a metric as a scraper reads it.
+async fn scrape(address: std::net::SocketAddr, name: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let line = answer.lines().find(|line| line.starts_with(name)).expect("the metric");
+    line.split_once(' ').unwrap().1.to_owned()
+}
+
+#[tokio::test]
+async fn its_rooms_are_told_to_join_again_and_the_others_go_on() {
+    let node = Node::start(config()).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let health = tokio::spawn(node.serve_health(listener));
+    let channel = channel_to(&node);
+    let (mut lost, mut kept) = (Link::open(&channel).await, Link::open(&channel).await);
+    // The first room goes to the first worker, the second to the other.
+    let request = lost.send("lost", join(1)).await;
+    lost.reply(request).await.unwrap();
+    let request = kept.send("kept", join(2)).await;
+    kept.reply(request).await.unwrap();
+    assert_eq!(scrape(address, "railgun_media_dead_workers_total").await, "0");
+
+    node.crash_worker(0).await;
+    let mut told = Vec::new();
+    while told.last() != Some(&Event::RoomClosed) {
+        if let FromNode::Event(event) = lost.next().await.expect("the stream goes on") {
+            assert_eq!((event.channel.as_str(), event.audience), ("lost", Audience::Everyone));
+            told.push(event.event);
+        }
+    }
+    let rejoin = Event::Rejoin { reason: RejoinReason::WorkerDied };
+    assert!(told.ends_with(&[rejoin, Event::RoomClosed]), "{told:?}");
+    assert_eq!(scrape(address, "railgun_media_dead_workers_total").await, "1");
+
+    let request = kept.send("kept", mute(2, true)).await;
+    let mut next = kept.next().await;
+    while !matches!(next, Some(FromNode::Reply { request: answered, .. }) if answered == request) {
+        let other = matches!(&next, Some(FromNode::Event(event)) if event.channel.as_str() == "kept");
+        assert!(other, "the other room hears nothing: {next:?}");
+        next = kept.next().await;
+    }
+    assert!(matches!(next, Some(FromNode::Reply { reply: Ok(Reply::StateUpdated(_)), .. })));
+
+    // Another worker takes the place: its port answers again, and it takes rooms.
+    for (number, room) in [(3, "lost"), (4, "third"), (5, "fourth")] {
+        let request = lost.send(room, join(number)).await;
+        let reply = lost.reply(request).await;
+        assert!(matches!(reply, Ok(Reply::Joined(_))), "{room}: {reply:?}");
+    }
+    let port = node.media_addresses()[0];
+    let taken = UdpSocket::bind(port).await;
+    assert!(taken.is_err(), "the dead worker's port is in use again");
+    tokio::time::timeout(Duration::from_secs(5), node.stop()).await.unwrap();
+    health.await.unwrap().unwrap();
+}

@@ -1,0 +1,33 @@
+import { scenario } from "../lib/call.mjs";
+import { PageUser } from "../lib/page.mjs";
+import { until } from "../lib/wait.mjs";
+
+const TURN_MS = 10_000;
+
+scenario("layers that nobody receives are not sent", async (call) => {
+  const ada = await PageUser.open(call, "Ada", { tone: 500 });
+  const ben = await PageUser.open(call, "Ben", { tone: 770 });
+  await ada.join();
+  await ben.join();
+  await ben.press("Start camera");
+  await ada.playsVideos(1);
+
+  await ada.page.setViewportSize({ width: 360, height: 420 });
+  await sends(ben, [true, false, false]);
+  await ada.press("Leave");
+  await sends(ben, [false, false, false]);
+
+  await ada.page.setViewportSize({ width: 1280, height: 800 });
+  await ada.join();
+  await sends(ben, [true, true, true]);
+  await ada.playsVideos(1);
+});
+
+function sends({ name, page }, wanted) {
+  const layers = () => page.evaluate(() => window.layersSent());
+  return until(
+    async () => `${name} sends the layers ${wanted}; it is ${await layers()}`,
+    TURN_MS,
+    async () => (String(await layers()) === String(wanted) ? true : null),
+  );
+}
