@@ -57,9 +57,10 @@ impl Police {
         self.level = self.level.saturating_add(self.rate.saturating_mul(elapsed)).min(full);
     }
 
-    /// The grant changed.
+    /// The grant changed. A microphone that is on keeps what it began with: losing Pro ends video, and
+    /// leaves no gap in a voice.
     pub(crate) fn set_rate(&mut self, rate: u64) {
-        self.rate = rate;
+        self.rate = if self.is_video { rate } else { rate.max(self.rate) };
     }
 
     /// Packets that were not let through so far.

@@ -27,7 +27,10 @@ impl InboundStream {
     /// The index of a packet that came by another way, in a retransmission, which proved authentic
     /// itself: none if it is here already or too old. It counts as received from now on.
     pub(crate) fn restore(&mut self, sequence: u16) -> Option<u64> {
-        let index = rollover::estimate(self.replay.highest(), sequence)?;
+        let highest = self.replay.highest()?;
+        // What was lost lies behind what came since. Anything ahead would move the window, and leave
+        // receivers with a gap that their roll-over counters do not follow.
+        let index = rollover::estimate(Some(highest), sequence).filter(|index| *index < highest)?;
         self.replay.check(index).ok()?;
         self.replay.commit(index);
         Some(index)
