@@ -139,12 +139,23 @@ class TwoProcesses extends Server {
   }
 }
 
+/** Of the PEM file only the secret half, which is all that Node reads (RFC 8410, section 7). */
+async function privateKey(path) {
+  const pem = await readFile(path, "utf8");
+  const der = Buffer.from(pem.replace(/-----[^-]+-----|\s/g, ""), "base64");
+  const mark = Buffer.from("04220420", "hex");
+  const at = der.indexOf(mark) + mark.length;
+  const header = Buffer.from("302e020100300506032b657004220420", "hex");
+  const key = Buffer.concat([header, der.subarray(at, at + 32)]);
+  return createPrivateKey({ key, format: "der", type: "pkcs8" });
+}
+
 /** A JWT of the contract (EdDSA), with whatever claims. `key`: the PEM file, its JWKS beside it. */
 async function sign(key, claims) {
   const { keys } = JSON.parse(await readFile(key.replace(/pem$/, "jwks.json"), "utf8"));
   const encode = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
   const text = `${encode({ alg: "EdDSA", typ: "JWT", kid: keys[0].kid })}.${encode(claims)}`;
-  const signature = signBytes(null, Buffer.from(text), createPrivateKey(await readFile(key)));
+  const signature = signBytes(null, Buffer.from(text), await privateKey(key));
   return `${text}.${signature.toString("base64url")}`;
 }
 

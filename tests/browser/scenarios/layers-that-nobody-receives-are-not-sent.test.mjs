@@ -13,13 +13,14 @@ scenario("layers that nobody receives are not sent", async (call) => {
   await ada.playsVideos(1);
 
   await ada.page.setViewportSize({ width: 360, height: 420 });
-  await sends(ben, [true, false, false]);
+  await sends(ben, /^true,false,false$/);
   await ada.press("Leave");
-  await sends(ben, [false, false, false]);
+  await sends(ben, /^false,false,false$/);
 
   await ada.page.setViewportSize({ width: 1280, height: 800 });
   await ada.join();
-  await sends(ben, [true, true, true]);
+  // As much as the path to Ada carries.
+  await sends(ben, /^true,true/);
   await ada.playsVideos(1);
 });
 
@@ -28,6 +29,6 @@ function sends({ name, page }, wanted) {
   return until(
     async () => `${name} sends the layers ${wanted}; it is ${await layers()}`,
     TURN_MS,
-    async () => (String(await layers()) === String(wanted) ? true : null),
+    async () => (wanted.test(String(await layers())) ? true : null),
   );
 }

@@ -1,0 +1,43 @@
+import assert from "node:assert/strict";
+import { scenario } from "../lib/call.mjs";
+import { PageUser } from "../lib/page.mjs";
+import { twoProcesses } from "../lib/server.mjs";
+import { until } from "../lib/wait.mjs";
+
+const PRO_S = 12;
+const END_MS = 20_000;
+/** Of the tone's bursts and what a busy machine adds. */
+const GAP_MAX_MS = 1_500;
+
+scenario(
+  "video stops when Pro ends and the voice goes on",
+  async (call) => {
+    const ada = await PageUser.open(call, "Ada", { tone: 500, token: await call.server.token("ada", "pro") });
+    await ada.join();
+    const proUntil = Math.floor(Date.now() / 1000) + PRO_S;
+    const ben = await PageUser.open(call, "Ben", {
+      tone: 770,
+      token: await call.server.signed("ben", { tier: "pro", proUntil }),
+    });
+    await ben.join();
+    await ben.press("Start camera");
+    await ada.playsVideos(1);
+    await ada.hears(ben);
+
+    await until("the camera stops", END_MS, async () =>
+      (await ada.page.locator(".tile video").count()) === 0 ? true : null,
+    );
+    await ben.isTold(/Pro subscription has ended/);
+    const late = Date.now() - 1000 * proUntil;
+    assert.ok(late < 3_000, `the camera stopped ${late} ms after its time`);
+    // Never longer silent than between two bursts.
+    for (let look = 0; look < 8; look += 1) {
+      const last = await ada.page.evaluate(() => window.lastLoudAt());
+      assert.ok(Date.now() - last < GAP_MAX_MS, `silent for ${Date.now() - last} ms`);
+      await new Promise((resolve) => setTimeout(resolve, 250));
+    }
+    await ben.press("Start camera");
+    await ben.page.getByRole("dialog", { name: "Turn on video with Pro" }).waitFor();
+  },
+  { start: twoProcesses },
+);
