@@ -39,7 +39,7 @@ pub(super) async fn list(
     operator.may(Scope::ReadChannels)?;
     let Query(page) = page?;
     let after = page.after.as_deref().map(channel_id).transpose()?;
-    let view = api.records.view();
+    let view = api.services.records.view();
     let channels = view
         .channels(after.as_ref())
         .take(page.limit()?)
@@ -59,7 +59,7 @@ pub(super) async fn get(
 ) -> Result<Json<ChannelRecord>, ApiError> {
     operator.may(Scope::ReadChannels)?;
     let channel = channel_id(&path?)?;
-    let found = api.records.view().written_channel(&channel).cloned();
+    let found = api.services.records.view().written_channel(&channel).cloned();
     found.map(Json).ok_or_else(|| ApiError::not_found("channel"))
 }
 

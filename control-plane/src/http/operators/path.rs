@@ -1,7 +1,7 @@
 //! What requests name in their path and query.
 
 use super::error::ApiError;
-use railgun_shared::ids::{ChannelId, UserId};
+use railgun_shared::ids::{ChannelId, NodeId, SessionId, UserId};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -26,6 +26,24 @@ pub(super) struct OfUser {
     user: String,
 }
 
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[allow(dead_code, reason = "documents a parameter of the path")]
+pub(super) struct OfSession {
+    /// The `sessionId` of the participant.
+    #[param(pattern = "^[0-9a-f]{32}$")]
+    session: String,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[allow(dead_code, reason = "documents a parameter of the path")]
+pub(super) struct OfNode {
+    /// Its `node_id`, with `/` escaped.
+    #[param(min_length = 1, max_length = 64)]
+    node: String,
+}
+
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Page {
@@ -48,6 +66,14 @@ impl Page {
 
 pub(super) fn channel_id(text: &str) -> Result<ChannelId, ApiError> {
     ChannelId::new(text).map_err(|error| ApiError::invalid(format!("the channel is {error}")))
+}
+
+pub(super) fn session_id(text: &str) -> Result<SessionId, ApiError> {
+    text.parse().map_err(|error| ApiError::invalid(format!("the session is {error}")))
+}
+
+pub(super) fn node_id(text: &str) -> Result<NodeId, ApiError> {
+    NodeId::new(text).map_err(|error| ApiError::invalid(format!("the node is {error}")))
 }
 
 pub(super) fn user_id(text: &str) -> Result<UserId, ApiError> {
