@@ -4,6 +4,7 @@
 # Usage: run.sh FOLDER   with the built `railgun` and `railgun-control`, such as target/debug
 # TIME is for how many seconds to go on; SEED is where chance begins.
 set -euo pipefail
+export PYTHONDONTWRITEBYTECODE=1
 
 here=$(cd "$(dirname "$0")" && pwd)
 programs=$(cd "$1" && pwd)
@@ -63,7 +64,7 @@ sys.exit(1)' "http://127.0.0.1:$operators/readyz" || { cat "$work/railgun.log" >
 
 cd "$work"
 status=0
-"$venv/bin/schemathesis" --config-file "$here/schemathesis.toml" run \
+SCHEMATHESIS_HOOKS="$here/hooks.py" "$venv/bin/schemathesis" --config-file "$here/schemathesis.toml" run \
   "http://127.0.0.1:$operators/v1/openapi.json" --header "Authorization: Bearer $token" \
   --max-time "${TIME:-50}" --seed "${SEED:-1}" >"$work/report.txt" 2>&1 || status=$?
 if ! kill -0 "$server" 2>/dev/null || grep -q 'panicked' "$work/railgun.log"; then

@@ -26,7 +26,7 @@ use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::http::StatusCode;
 use axum::{Json, Router};
 use error::{ApiError, Refused};
-use path::Page;
+use path::Limit;
 use std::sync::Arc;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{OpenApi as Document, SecurityRequirement};
@@ -50,6 +50,7 @@ type Changed = Result<StatusCode, ApiError>;
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Rail Gun operators' API", description = "Channels, bans, entitlements, rooms and media nodes. Writes are idempotent: the same request again changes nothing and succeeds."),
+    components(schemas(error::ErrorDocument)),
     modifiers(&Bearer)
 )]
 struct Described;
@@ -106,14 +107,14 @@ fn noted(api: &Api, operator: &Operator, action: String, done: Result<(), ApiErr
 }
 
 /// Who changed what on this replica since it started, newest first.
-#[utoipa::path(get, path = "/v1/audit", tag = "audit", params(Page),
+#[utoipa::path(get, path = "/v1/audit", tag = "audit", params(Limit),
     responses((status = 200, body = Vec<AuditEntry>), Refused))]
 async fn audit_log(
     operator: Operator,
     State(api): State<Arc<Api>>,
-    page: Result<Query<Page>, QueryRejection>,
+    limit: Result<Query<Limit>, QueryRejection>,
 ) -> Result<Json<Vec<AuditEntry>>, ApiError> {
     operator.may(Scope::ReadAudit)?;
-    let Query(page) = page?;
-    Ok(Json(api.audit.entries(page.limit()?)))
+    let Query(limit) = limit?;
+    Ok(Json(api.audit.entries(limit.get()?)))
 }

@@ -13,7 +13,7 @@ const PAGE_MAX: usize = 1000;
 #[allow(dead_code, reason = "documents a parameter of the path")]
 pub(super) struct OfChannel {
     /// Its name, with `/` escaped.
-    #[param(min_length = 1, max_length = 128)]
+    #[param(min_length = 1, max_length = 128, pattern = r"^[^\u0000-\u001f\u007f-\u009f]+$")]
     channel: String,
 }
 
@@ -22,7 +22,7 @@ pub(super) struct OfChannel {
 #[allow(dead_code, reason = "documents a parameter of the path")]
 pub(super) struct OfUser {
     /// The `sub` of the user's tokens, with `/` escaped.
-    #[param(min_length = 1, max_length = 128)]
+    #[param(min_length = 1, max_length = 128, pattern = r"^[^\u0000-\u001f\u007f-\u009f]+$")]
     user: String,
 }
 
@@ -40,7 +40,7 @@ pub(super) struct OfSession {
 #[allow(dead_code, reason = "documents a parameter of the path")]
 pub(super) struct OfNode {
     /// Its `node_id`, with `/` escaped.
-    #[param(min_length = 1, max_length = 64)]
+    #[param(min_length = 1, max_length = 64, pattern = r"^[^\u0000-\u001f\u007f-\u009f]+$")]
     node: String,
 }
 
@@ -48,8 +48,16 @@ pub(super) struct OfNode {
 #[into_params(parameter_in = Query)]
 pub(super) struct Page {
     /// The last name of the page before.
-    #[param(min_length = 1, max_length = 128)]
+    #[param(min_length = 1, max_length = 128, pattern = r"^[^\u0000-\u001f\u007f-\u009f]+$")]
     pub(super) after: Option<String>,
+    /// At most so many; 100 if not given.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<usize>,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Limit {
     /// At most so many; 100 if not given.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
@@ -57,10 +65,20 @@ pub(super) struct Page {
 
 impl Page {
     pub(super) fn limit(&self) -> Result<usize, ApiError> {
-        match self.limit.unwrap_or(PAGE) {
-            limit @ 1..=PAGE_MAX => Ok(limit),
-            _ => Err(ApiError::invalid(format!("limit is from 1 to {PAGE_MAX}"))),
-        }
+        bounded(self.limit)
+    }
+}
+
+impl Limit {
+    pub(super) fn get(&self) -> Result<usize, ApiError> {
+        bounded(self.limit)
+    }
+}
+
+fn bounded(limit: Option<usize>) -> Result<usize, ApiError> {
+    match limit.unwrap_or(PAGE) {
+        limit @ 1..=PAGE_MAX => Ok(limit),
+        _ => Err(ApiError::invalid(format!("limit is from 1 to {PAGE_MAX}"))),
     }
 }
 
