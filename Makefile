@@ -6,7 +6,7 @@ SHELL := /bin/bash
 SETUP := tests/setup
 WEB := control-plane/web
 BROWSER := tests/browser
-# Seconds for each fuzz target.
+# Seconds for each fuzz target, and for the test of the operators' API alone.
 TIME ?= 60
 # Options for the server, as in: make run ARGS="--listen 127.0.0.1:9000"
 ARGS ?=
@@ -30,9 +30,15 @@ cluster: tools web ## A cluster for trials: etcd, two replicas, two media nodes 
 test: tools test-tools web ## Every test, in Rust and in a real browser
 	cargo build --workspace --locked --bins
 	cargo test --workspace --locked
+	tests/api/run.sh target/debug
 	cd $(WEB) && npm test --silent
 	$(SETUP)/npm-install.sh $(BROWSER)
 	cd $(BROWSER) && npm test --silent
+
+.PHONY: test-api
+test-api: tools test-tools web ## The operators' API against its own description, for TIME seconds
+	cargo build --workspace --locked --bins
+	TIME=$(TIME) tests/api/run.sh target/debug
 
 .PHONY: lint
 lint: tools protoc ## Formatting, clippy and the types of the page and its SDK

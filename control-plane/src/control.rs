@@ -56,6 +56,9 @@ pub(crate) struct Services {
 struct Backing {
     placement: Placement,
     records: Arc<Records>,
+    joins: Joins,
+    /// Network tests, counted apart.
+    diagnostics: Joins,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -66,14 +69,26 @@ impl Backing {
             MediaNodes::One(channel) => {
                 let (node, task) = NodeLink::start(channel, link, webhooks);
                 let records = Arc::new(Records::in_memory(&config.channels));
-                Ok(Self { placement: Placement::Single(node), records, tasks: vec![task] })
+                Ok(Self {
+                    placement: Placement::Single(node),
+                    records,
+                    joins: Joins::new(config.joins),
+                    diagnostics: Joins::new(gateway::diagnostics::RATE),
+                    tasks: vec![task],
+                })
             }
             #[cfg(feature = "etcd")]
             MediaNodes::OfEtcd(settings) => {
                 let store = railgun_etcd::Store::open(&settings)?;
                 let (records, following) = Records::in_etcd(&config.channels, store.clone());
-                let (cluster, task) = Cluster::start(store, config.media.clone(), link, webhooks);
-                Ok(Self { placement: Placement::Cluster(cluster), records, tasks: vec![following, task] })
+                let (cluster, task) = Cluster::start(store.clone(), config.media.clone(), link, webhooks);
+                Ok(Self {
+                    placement: Placement::Cluster(cluster),
+                    records,
+                    joins: Joins::shared(config.joins, "calls", store.clone()),
+                    diagnostics: Joins::shared(gateway::diagnostics::RATE, "tests", store),
+                    tasks: vec![following, task],
+                })
             }
         }
     }
@@ -166,23 +181,23 @@ impl Control {
         hook_metrics.register(&mut scraped);
         let (webhooks, delivery) = Webhooks::start(&config.webhooks, hook_metrics)?;
         tasks.extend(delivery);
-        let Backing { placement, records, tasks: of_backing } =
+        let Backing { placement, records, joins, diagnostics, tasks: of_backing } =
             Backing::of(&config, media.into(), &metrics, webhooks)?;
         tasks.extend(of_backing);
         let registry = Registry::default();
         let services = Arc::new(Services {
             keys,
-            records: records.clone(),
+            records,
             placement: placement.clone(),
             registry: registry.clone(),
-            joins: Joins::new(config.joins),
-            diagnostics: Joins::new(gateway::diagnostics::RATE),
+            joins,
+            diagnostics,
             metrics: metrics.clone(),
             turn,
             ice_transport_policy: config.rtc.ice_transport_policy,
             sfu_endpoint: config.sfu_endpoint.clone(),
         });
-        let (layer, io) = gateway::socket_io(services);
+        let (layer, io) = gateway::socket_io(services.clone());
         let dev = dev_key.map(|key| http::DevTokens::new(key, &config.auth, local_addr.port()));
         let app = http::router(&config.cors_origins, placement.clone(), dev, layer);
 
@@ -195,7 +210,7 @@ impl Control {
             if let Some(path) = &config.operators.tokens {
                 let audit = config.operators.audit.as_deref();
                 router = router.merge(http::api(Arc::new(http::Api {
-                    records,
+                    services,
                     tokens: http::Tokens::from_file(path)?,
                     audit: http::AuditLog::open(audit).context("operators.audit")?,
                 })));

@@ -1,4 +1,8 @@
-//! Every user's [`JoinHistory`], where it can be changed by one at a time.
+//! Every user's [`JoinHistory`], where it can be changed by one at a time: in etcd, so that it counts
+//! across replicas, or in this process's memory.
+
+#[cfg(feature = "etcd")]
+mod in_etcd;
 
 use crate::policy::join_history::{JoinHistory, JoinLimits, Wait};
 use railgun_shared::ids::UserId;
@@ -9,16 +13,30 @@ use std::sync::{Mutex, PoisonError};
 /// Users whose joins are remembered at once; each is forgotten a minute after the last.
 const USERS_MAX: usize = 100_000;
 
-/// In this process's memory.
 #[derive(Debug)]
 pub(crate) struct Joins {
     limits: JoinLimits,
+    /// All there is, or what to go by while etcd does not answer.
     histories: Mutex<HashMap<UserId, JoinHistory>>,
+    #[cfg(feature = "etcd")]
+    shared: Option<in_etcd::Shared>,
 }
 
 impl Joins {
     pub(crate) fn new(limits: JoinLimits) -> Self {
-        Self { limits, histories: Mutex::default() }
+        Self {
+            limits,
+            histories: Mutex::default(),
+            #[cfg(feature = "etcd")]
+            shared: None,
+        }
+    }
+
+    /// Counted together with all replicas that have the same etcd. `kind` tells apart what is
+    /// counted apart.
+    #[cfg(feature = "etcd")]
+    pub(crate) fn shared(limits: JoinLimits, kind: &'static str, store: railgun_etcd::Store) -> Self {
+        Self { shared: Some(in_etcd::Shared::new(store, kind)), ..Self::new(limits) }
     }
 
     /// Counts a join that is asked for at `now` (Unix milliseconds), or refuses it.
@@ -42,9 +60,25 @@ impl Joins {
         self.change(user, now, |history| history.bar(until)).await;
     }
 
-    /// The one place that reads and writes a history, so that it can live where replicas share it.
-    /// None: there is no room for another user.
-    async fn change<T>(&self, user: &UserId, now: u64, change: impl Fn(&mut JoinHistory) -> T) -> Option<T> {
+    /// The one place that reads and writes a history. None: there is no room for another user.
+    #[cfg_attr(not(feature = "etcd"), expect(clippy::unused_async, reason = "etcd has to be asked"))]
+    async fn change<T: Send>(
+        &self,
+        user: &UserId,
+        now: u64,
+        change: impl Fn(&mut JoinHistory) -> T + Sync,
+    ) -> Option<T> {
+        #[cfg(feature = "etcd")]
+        if let Some(shared) = &self.shared
+            && let Some((changed, history)) = shared.change(user, self.limits, now, &change).await
+        {
+            self.change_here(user, now, |known| known.clone_from(&history));
+            return Some(changed);
+        }
+        self.change_here(user, now, change)
+    }
+
+    fn change_here<T>(&self, user: &UserId, now: u64, change: impl Fn(&mut JoinHistory) -> T) -> Option<T> {
         let mut histories = self.histories.lock().unwrap_or_else(PoisonError::into_inner);
         if histories.len() >= USERS_MAX && !histories.contains_key(user) {
             histories.retain(|_, history| !history.is_over(self.limits, now));

@@ -54,6 +54,8 @@ pub(crate) struct NodeState {
 /// A node, as sessions hold it.
 #[derive(Clone, Debug)]
 pub struct NodeLink {
+    /// For questions beside the control stream.
+    pub(super) client: MediaNodeClient<Channel>,
     calls: mpsc::Sender<NodeCall>,
     state: watch::Receiver<Option<NodeState>>,
     #[cfg_attr(not(feature = "etcd"), expect(dead_code, reason = "nobody else knows of the node"))]
@@ -71,8 +73,9 @@ impl NodeLink {
         let (calls, queue) = mpsc::channel(CALLS_QUEUED_MAX);
         let (state_out, state) = watch::channel(None);
         let lost = Arc::<Notify>::default();
+        let client = MediaNodeClient::new(channel);
         let link = Link {
-            client: MediaNodeClient::new(channel),
+            client: client.clone(),
             queue,
             state: state_out,
             rooms: RoomTable::default(),
@@ -86,7 +89,7 @@ impl NodeLink {
             rooms_counted: 0,
             lost: lost.clone(),
         };
-        (Self { calls, state, lost }, tokio::spawn(link.run()))
+        (Self { client, calls, state, lost }, tokio::spawn(link.run()))
     }
 
     /// Hands a command over; its reply comes by the call's route, also when there is no node.

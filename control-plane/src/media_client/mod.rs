@@ -1,5 +1,6 @@
 //! The media nodes as the control-plane sees them: one ordered stream each.
 
+mod ask;
 mod connect;
 mod link;
 mod room_table;

@@ -5,12 +5,14 @@
 mod cluster;
 #[cfg(feature = "etcd")]
 mod follow;
+mod overview;
 #[cfg(feature = "etcd")]
 mod state;
 
 use crate::media_client::NodeLink;
 #[cfg(feature = "etcd")]
 pub(crate) use cluster::Cluster;
+pub(crate) use overview::{NodeView, OverviewError};
 use railgun_shared::ids::ChannelId;
 use railgun_shared::media_rpc::Address;
 use railgun_shared::signal::ErrorBody;

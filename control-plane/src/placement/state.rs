@@ -129,6 +129,13 @@ impl State {
         });
     }
 
+    /// Every node that has a record, or still answers; and the link to it while it is up.
+    pub(super) fn links(&self) -> Vec<(String, Option<NodeLink>)> {
+        let up = |id: &NodeId| self.link(id).filter(|link| link.state().is_some()).cloned();
+        let unlinked = self.nodes.keys().filter(|id| !self.links.contains_key(*id));
+        self.links.keys().chain(unlinked).map(|id| (id.to_string(), up(id))).collect()
+    }
+
     /// The link to this run of the node, while it is up.
     fn link_to(&self, record: &RoomRecord) -> Option<&NodeLink> {
         let (_, link) = self.links.get(&record.node)?;

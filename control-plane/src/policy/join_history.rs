@@ -81,12 +81,16 @@ impl JoinHistory {
         self.barred_until = self.barred_until.max(Some(until));
     }
 
+    /// Until when something in it counts.
+    pub(crate) fn counts_until(&self, limits: JoinLimits) -> u64 {
+        let asked = self.recent.iter().map(|at| at.saturating_add(WINDOW));
+        let succeeded = self.last_success.map(|at| at.saturating_add(limits.cooldown));
+        asked.chain(succeeded).chain(self.barred_until).max().unwrap_or_default()
+    }
+
     /// Nothing in it counts any more.
     pub(crate) fn is_over(&self, limits: JoinLimits, now: u64) -> bool {
-        let over = |at: u64, after: u64| at.saturating_add(after) <= now;
-        self.recent.iter().all(|at| over(*at, WINDOW))
-            && self.last_success.is_none_or(|at| over(at, limits.cooldown))
-            && self.barred_until.is_none_or(|until| until <= now)
+        self.counts_until(limits) <= now
     }
 }
 

@@ -7,8 +7,8 @@ mod types;
 mod view;
 
 pub(crate) use types::{
-    BanRecord, BanScope, ChannelKind, ChannelRecord, EntitlementRecord, MEMBERS_MAX, REASON_CHARS_MAX,
-    Record, RecordKey, RevocationRecord,
+    BanRecord, BanScope, ChannelKind, ChannelRecord, EntitlementRecord, MEMBERS_MAX, Name, REASON_CHARS_MAX,
+    Record, RecordKey, RevocationRecord, TierName,
 };
 pub(crate) use view::View;
 

@@ -2,13 +2,15 @@
 
 use railgun_shared::ids::{ChannelId, UserId};
 use railgun_shared::plan::Tier;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 use utoipa::ToSchema;
 
 /// Users that one channel can list.
 pub(crate) const MEMBERS_MAX: usize = 1000;
 /// A ban's reason, in characters.
 pub(crate) const REASON_CHARS_MAX: usize = 256;
+/// The end of the year 9999 in Unix seconds: no record speaks of a later moment.
+const MOMENT_MAX: u64 = 253_402_300_799;
 
 /// A voice channel is open to everyone unless it lists members; a DM is always closed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -27,7 +29,7 @@ pub(crate) struct ChannelRecord {
     /// How large its room is.
     #[schema(value_type = TierName)]
     pub tier: Tier,
-    /// Who may join; empty: everyone.
+    /// Who may join; empty: everyone, but nobody if it is a DM.
     #[serde(default)]
     #[schema(value_type = Vec<Name>, max_items = 1000)]
     pub members: Vec<UserId>,
@@ -52,7 +54,8 @@ pub(crate) struct BanRecord {
     #[schema(max_length = 256)]
     pub reason: Option<String>,
     /// Unix seconds; none: without end.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "moment_if_any", skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 253_402_300_799i64)]
     pub until: Option<u64>,
 }
 
@@ -70,7 +73,8 @@ pub(crate) struct EntitlementRecord {
     #[schema(value_type = TierName)]
     pub tier: Tier,
     /// Unix seconds; none: without end.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "moment_if_any", skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 253_402_300_799i64)]
     pub pro_until: Option<u64>,
 }
 
@@ -79,23 +83,37 @@ pub(crate) struct EntitlementRecord {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct RevocationRecord {
     /// Unix seconds.
+    #[serde(deserialize_with = "moment")]
+    #[schema(maximum = 253_402_300_799i64)]
     pub before: u64,
+}
+
+fn moment<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+    let seconds = u64::deserialize(from)?;
+    if seconds > MOMENT_MAX { Err(de::Error::custom("a moment after the year 9999")) } else { Ok(seconds) }
+}
+
+fn moment_if_any<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    match Option::<u64>::deserialize(from)? {
+        Some(seconds) if seconds > MOMENT_MAX => Err(de::Error::custom("a moment after the year 9999")),
+        moment => Ok(moment),
+    }
 }
 
 /// `free` or `pro`, as [`Tier`] is written.
 #[derive(ToSchema)]
 #[schema(rename_all = "lowercase")]
 #[allow(dead_code, reason = "documents a type of another crate")]
-enum TierName {
+pub(crate) enum TierName {
     Free,
     Pro,
 }
 
 /// A user, as [`UserId`] is written.
 #[derive(ToSchema)]
-#[schema(min_length = 1, max_length = 128)]
+#[schema(min_length = 1, max_length = 128, pattern = r"^[^\u0000-\u001f\u007f-\u009f]+$")]
 #[allow(dead_code, reason = "documents a type of another crate")]
-struct Name(String);
+pub(crate) struct Name(String);
 
 /// Where a ban holds.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

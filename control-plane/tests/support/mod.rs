@@ -3,6 +3,7 @@
 
 pub mod client;
 pub mod node;
+pub mod operators;
 
 use client::Client;
 use node::FakeNode;
@@ -54,7 +55,16 @@ impl Harness {
 
     /// A replica that finds this node through etcd.
     pub async fn in_cluster(node: FakeNode, etcd: EtcdSettings) -> Self {
+        Self::in_cluster_with(node, etcd, |_| {}).await
+    }
+
+    pub async fn in_cluster_with(
+        node: FakeNode,
+        etcd: EtcdSettings,
+        configure: impl FnOnce(&mut Config),
+    ) -> Self {
         let mut config = Config::standalone();
+        configure(&mut config);
         config.listen = "127.0.0.1:0".parse().unwrap();
         config.operators.listen = Some(config.listen);
         config.media.insecure = true;

@@ -4,7 +4,7 @@ use futures::{Stream, StreamExt};
 use railgun_shared::ids::{ChannelId, ConsumerId, DeviceId, ProducerId, SessionId, TransportId, UserId};
 use railgun_shared::media_rpc::wire::proto::media_node_server::{MediaNode, MediaNodeServer};
 use railgun_shared::media_rpc::wire::proto::{
-    ControlFrame, DescribeRequest, ListRoomsRequest, NodeDescription, NodeFrame, RoomList,
+    ControlFrame, DescribeRequest, ListRoomsRequest, NodeDescription, NodeFrame, RoomList, RoomSummary,
 };
 use railgun_shared::media_rpc::wire::{decode_command, encode_event, encode_reply};
 use railgun_shared::media_rpc::{
@@ -13,12 +13,12 @@ use railgun_shared::media_rpc::{
 };
 use railgun_shared::rtp_parameters::{MediaKind, RtpParameters, StreamType};
 use railgun_shared::signal::{
-    AppData, ConsumerInfo, ErrorBody, ErrorCode, ProducerInfo, Source, StateUpdate, VideoSource,
+    AppData, ConsumerInfo, ErrorBody, ErrorCode, Participant, ProducerInfo, Source, StateUpdate, VideoSource,
 };
 use railgun_shared::transport_parameters::{
     DtlsParameters, DtlsRole, IceCandidate, IceParameters, TransportParameters,
 };
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -53,6 +53,7 @@ struct State {
 
 struct Held {
     channel: ChannelId,
+    epoch: u64,
     user: UserId,
     device: Option<DeviceId>,
     token: TokenDigest,
@@ -156,6 +157,7 @@ impl FakeNode {
                 if let Some(token) = request.resume {
                     let held = Held {
                         channel: address.channel.clone(),
+                        epoch: address.epoch,
                         user: request.user.clone(),
                         device: request.device.clone(),
                         token,
@@ -224,8 +226,22 @@ impl FakeNode {
                 speaking: Some(update.speaking.unwrap_or_default()),
             }),
             Command::Resume(request) => return self.resume(address, request),
-            Command::Inspect => {
-                Reply::Inspected(RoomSnapshot { room_seq: 8, participants: Vec::new(), attachment: 0 })
+            Command::Inspect => match self.people_of(&address.channel) {
+                people if people.is_empty() => {
+                    return Err(ErrorBody::new(ErrorCode::NotFound, "there is no such room"));
+                }
+                participants => Reply::Inspected(RoomSnapshot { room_seq: 8, participants, attachment: 0 }),
+            },
+            Command::Kick { session, .. } | Command::Mute { session } => {
+                let mut sessions = self.state.sessions.lock().unwrap();
+                let is_there = sessions.get(session).is_some_and(|held| held.channel == address.channel);
+                if !is_there {
+                    return Err(ErrorBody::new(ErrorCode::NotFound, "there is no such session"));
+                }
+                if let Command::Kick { .. } = command {
+                    sessions.remove(session);
+                }
+                Reply::Done
             }
             Command::RequestSlot { .. } => {
                 Reply::Slot(SlotState { slot: Slot::Held(Duration::from_secs(30)), current: 1, max: 4 })
@@ -234,10 +250,23 @@ impl FakeNode {
             Command::ConfirmResume { .. }
             | Command::Detach { .. }
             | Command::SetGrant { .. }
-            | Command::Kick { .. }
-            | Command::Mute { .. }
             | Command::SetLimits { .. } => Reply::Done,
         })
+    }
+
+    fn people_of(&self, channel: &ChannelId) -> Vec<Participant> {
+        let sessions = self.state.sessions.lock().unwrap();
+        let people = sessions.iter().filter(|(_, held)| held.channel == *channel);
+        let participant = |(session, held): (&SessionId, &Held)| Participant {
+            user_id: held.user.clone(),
+            session_id: *session,
+            name: None,
+            muted: false,
+            deafened: false,
+            speaking: false,
+            producers: held.own.producers.clone(),
+        };
+        people.map(participant).collect()
     }
 
     fn resume(&self, address: &Address, request: &ResumeRequest) -> Result<Reply, ErrorBody> {
@@ -298,13 +327,7 @@ impl FakeNode {
         let Command::Resume(request) = command else { return None };
         let sessions = self.state.sessions.lock().unwrap();
         sessions.get(&request.session).filter(|held| held.is_attached)?;
-        Some(encode_event(RoomEvent {
-            channel: address.channel.clone(),
-            epoch: address.epoch,
-            room_seq: 7,
-            audience: Audience::Only(request.session),
-            event: Event::Superseded,
-        }))
+        Some(event_to(request.session, address, Event::Superseded))
     }
 
     /// The frames a command leads to. Creating a transport comes with an event on either side of its
@@ -317,6 +340,10 @@ impl FakeNode {
         let reply = encode_reply(request, reply);
         match command {
             Command::Resume(_) if is_taken => superseded.into_iter().chain([reply]).collect(),
+            Command::Kick { session, reason, banned_for } if is_taken => {
+                let event = Event::Kicked { reason: reason.clone(), banned_for: *banned_for };
+                vec![event_to(*session, address, event), reply]
+            }
             Command::CreateTransport { .. } => vec![event(address, 1), reply, event(address, 2)],
             Command::CloseProducer { .. } => vec![reply, event(address, 3)],
             _ => vec![reply],
@@ -374,19 +401,41 @@ impl MediaNode for FakeNode {
         if self.state.down.load(Ordering::SeqCst) {
             return Err(Status::unavailable("down"));
         }
+        let sessions = self.state.sessions.lock().unwrap().len();
         Ok(Response::new(NodeDescription {
             node_id: "fake".into(),
             boot_id: format!("{:032x}", self.state.boot.load(Ordering::SeqCst)),
             version: "0".into(),
             media_addresses: vec!["127.0.0.1:40000".into()],
             rooms: 0,
-            sessions: 0,
+            sessions: u32::try_from(sessions).unwrap(),
         }))
     }
 
     async fn list_rooms(&self, _: Request<ListRoomsRequest>) -> Result<Response<RoomList>, Status> {
-        Ok(Response::new(RoomList::default()))
+        let sessions = self.state.sessions.lock().unwrap();
+        let mut rooms = BTreeMap::new();
+        for held in sessions.values() {
+            let room = rooms.entry(held.channel.clone()).or_insert_with(|| RoomSummary {
+                channel: held.channel.to_string(),
+                epoch: held.epoch,
+                ..RoomSummary::default()
+            });
+            room.participants += 1;
+            room.producers += u32::try_from(held.own.producers.len()).unwrap();
+        }
+        Ok(Response::new(RoomList { rooms: rooms.into_values().collect() }))
     }
+}
+
+fn event_to(session: SessionId, address: &Address, event: Event) -> NodeFrame {
+    encode_event(RoomEvent {
+        channel: address.channel.clone(),
+        epoch: address.epoch,
+        room_seq: 9,
+        audience: Audience::Only(session),
+        event,
+    })
 }
 
 fn event(address: &Address, room_seq: u64) -> NodeFrame {

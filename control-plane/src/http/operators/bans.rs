@@ -26,7 +26,7 @@ fn everywhere(path: Everywhere) -> Result<RecordKey, ApiError> {
 fn read(operator: &Operator, api: &Api, key: &RecordKey) -> Result<Json<BanRecord>, ApiError> {
     operator.may(Scope::ReadBans)?;
     let RecordKey::Ban(scope, user) = key else { return Err(ApiError::not_found("ban")) };
-    let found = api.records.view().written_ban(scope, user).cloned();
+    let found = api.services.records.view().written_ban(scope, user).cloned();
     found.map(Json).ok_or_else(|| ApiError::not_found("ban"))
 }
 

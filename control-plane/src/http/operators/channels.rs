@@ -4,10 +4,12 @@ use super::access::{Operator, Scope};
 use super::error::{Absent, ApiError, Refused, Unavailable};
 use super::path::{OfChannel, Page, channel_id};
 use super::{Api, Changed, write};
-use crate::records::{ChannelKind, ChannelRecord, MEMBERS_MAX, Record, RecordKey};
+use crate::records::{ChannelKind, ChannelRecord, MEMBERS_MAX, Name, Record, RecordKey, TierName};
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
+use railgun_shared::ids::{ChannelId, UserId};
+use railgun_shared::plan::Tier;
 use serde::Serialize;
 use std::sync::Arc;
 use utoipa::ToSchema;
@@ -16,8 +18,20 @@ use utoipa::ToSchema;
 pub(crate) struct Channel {
     /// Its name.
     channel: String,
-    #[serde(flatten)]
-    record: ChannelRecord,
+    kind: ChannelKind,
+    /// How large its room is.
+    #[schema(value_type = TierName)]
+    tier: Tier,
+    /// Who may join; empty: everyone, but nobody if it is a DM.
+    #[schema(value_type = Vec<Name>)]
+    members: Vec<UserId>,
+}
+
+impl Channel {
+    fn of(channel: &ChannelId, record: &ChannelRecord) -> Self {
+        let ChannelRecord { kind, tier, members } = record.clone();
+        Self { channel: channel.to_string(), kind, tier, members }
+    }
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -39,11 +53,11 @@ pub(super) async fn list(
     operator.may(Scope::ReadChannels)?;
     let Query(page) = page?;
     let after = page.after.as_deref().map(channel_id).transpose()?;
-    let view = api.records.view();
+    let view = api.services.records.view();
     let channels = view
         .channels(after.as_ref())
         .take(page.limit()?)
-        .map(|(channel, record)| Channel { channel: channel.to_string(), record: record.clone() });
+        .map(|(channel, record)| Channel::of(channel, record));
     Ok(Json(Channels { channels: channels.collect() }))
 }
 
@@ -59,7 +73,7 @@ pub(super) async fn get(
 ) -> Result<Json<ChannelRecord>, ApiError> {
     operator.may(Scope::ReadChannels)?;
     let channel = channel_id(&path?)?;
-    let found = api.records.view().written_channel(&channel).cloned();
+    let found = api.services.records.view().written_channel(&channel).cloned();
     found.map(Json).ok_or_else(|| ApiError::not_found("channel"))
 }
 
@@ -84,9 +98,6 @@ pub(super) async fn put(
 fn check(record: &ChannelRecord) -> Result<(), ApiError> {
     if record.members.len() > MEMBERS_MAX {
         return Err(ApiError::invalid(format!("more than {MEMBERS_MAX} members")));
-    }
-    if record.kind == ChannelKind::Dm && record.members.is_empty() {
-        return Err(ApiError::invalid("a dm has members"));
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! What a refused request of the operators' API is told.
 
 use super::access::Scope;
+use crate::placement::OverviewError;
 use crate::records::StoreError;
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
@@ -38,7 +39,12 @@ pub(super) enum Refused {
 pub(super) struct Absent(ErrorDocument);
 
 #[derive(IntoResponses)]
-#[response(status = 503, description = "The store of records cannot take it now")]
+#[response(status = 409, description = "There is no cluster, so that no other node could do its work")]
+#[allow(dead_code, reason = "documents a response")]
+pub(super) struct OnlyNode(ErrorDocument);
+
+#[derive(IntoResponses)]
+#[response(status = 503, description = "etcd, or the media node, does not answer now")]
 #[allow(dead_code, reason = "documents a response")]
 pub(super) struct Unavailable(ErrorDocument);
 
@@ -70,6 +76,10 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", format!("there is no such {what}"))
     }
 
+    fn conflict(error: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "ONLY_NODE", error)
+    }
+
     pub(crate) fn unavailable(error: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", error)
     }
@@ -92,6 +102,16 @@ impl IntoResponse for ApiError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         Self::unavailable(error.to_string())
+    }
+}
+
+impl From<OverviewError> for ApiError {
+    fn from(error: OverviewError) -> Self {
+        match error {
+            OverviewError::Absent => Self::not_found("node"),
+            OverviewError::OnlyNode => Self::conflict(error.to_string()),
+            unreachable => Self::unavailable(unreachable.to_string()),
+        }
     }
 }
 

@@ -7,7 +7,9 @@ mod bans;
 mod channels;
 mod error;
 mod health;
+mod nodes;
 mod path;
+mod rooms;
 mod users;
 
 pub(crate) use access::Tokens;
@@ -15,7 +17,8 @@ pub use access::{Scope, entry};
 pub(crate) use audit::AuditLog;
 pub(crate) use health::{Scraped, health};
 
-use crate::records::{Record, RecordKey, Records};
+use crate::control::Services;
+use crate::records::{Record, RecordKey};
 use access::Operator;
 use audit::AuditEntry;
 use axum::extract::rejection::QueryRejection;
@@ -23,7 +26,7 @@ use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::http::StatusCode;
 use axum::{Json, Router};
 use error::{ApiError, Refused};
-use path::Page;
+use path::Limit;
 use std::sync::Arc;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{OpenApi as Document, SecurityRequirement};
@@ -36,7 +39,7 @@ const BODY_BYTES_MAX: usize = 256 * 1024;
 /// What the API works with.
 #[derive(Debug)]
 pub(crate) struct Api {
-    pub(crate) records: Arc<Records>,
+    pub(crate) services: Arc<Services>,
     pub(crate) tokens: Tokens,
     pub(crate) audit: AuditLog,
 }
@@ -46,7 +49,8 @@ type Changed = Result<StatusCode, ApiError>;
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Rail Gun operators' API", description = "Channels, bans and entitlements. Writes are idempotent: the same request again changes nothing and succeeds."),
+    info(title = "Rail Gun operators' API", description = "Channels, bans, entitlements, rooms and media nodes. Writes are idempotent: the same request again changes nothing and succeeds."),
+    components(schemas(error::ErrorDocument)),
     modifiers(&Bearer)
 )]
 struct Described;
@@ -70,6 +74,12 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(bans::get, bans::put, bans::delete))
         .routes(routes!(users::entitlement, users::put_entitlement, users::delete_entitlement))
         .routes(routes!(users::revocation, users::put_revocation, users::delete_revocation))
+        .routes(routes!(rooms::list))
+        .routes(routes!(rooms::get))
+        .routes(routes!(rooms::kick))
+        .routes(routes!(rooms::mute))
+        .routes(routes!(nodes::list))
+        .routes(routes!(nodes::drain, nodes::undrain))
         .routes(routes!(audit_log))
 }
 
@@ -86,20 +96,25 @@ pub(crate) fn api(api: Arc<Api>) -> Router {
 async fn write(api: &Api, operator: &Operator, key: RecordKey, record: Option<Record>) -> Changed {
     let verb = if record.is_some() { "PUT" } else { "DELETE" };
     let action = format!("{verb} {}", key.path());
-    let written = api.records.write(key, record).await.map_err(ApiError::from);
-    api.audit.note(&operator.0.name, action, written.as_ref().map(|()| ()));
-    written.map(|()| StatusCode::NO_CONTENT)
+    let written = api.services.records.write(key, record).await.map_err(ApiError::from);
+    noted(api, operator, action, written)
+}
+
+/// Notes who did what, and what became of it.
+fn noted(api: &Api, operator: &Operator, action: String, done: Result<(), ApiError>) -> Changed {
+    api.audit.note(&operator.0.name, action, done.as_ref().map(|()| ()));
+    done.map(|()| StatusCode::NO_CONTENT)
 }
 
 /// Who changed what on this replica since it started, newest first.
-#[utoipa::path(get, path = "/v1/audit", tag = "audit", params(Page),
+#[utoipa::path(get, path = "/v1/audit", tag = "audit", params(Limit),
     responses((status = 200, body = Vec<AuditEntry>), Refused))]
 async fn audit_log(
     operator: Operator,
     State(api): State<Arc<Api>>,
-    page: Result<Query<Page>, QueryRejection>,
+    limit: Result<Query<Limit>, QueryRejection>,
 ) -> Result<Json<Vec<AuditEntry>>, ApiError> {
     operator.may(Scope::ReadAudit)?;
-    let Query(page) = page?;
-    Ok(Json(api.audit.entries(page.limit()?)))
+    let Query(limit) = limit?;
+    Ok(Json(api.audit.entries(limit.get()?)))
 }

@@ -1,7 +1,7 @@
 //! What requests name in their path and query.
 
 use super::error::ApiError;
-use railgun_shared::ids::{ChannelId, UserId};
+use railgun_shared::ids::{ChannelId, NodeId, SessionId, UserId};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -13,7 +13,7 @@ const PAGE_MAX: usize = 1000;
 #[allow(dead_code, reason = "documents a parameter of the path")]
 pub(super) struct OfChannel {
     /// Its name, with `/` escaped.
-    #[param(min_length = 1, max_length = 128)]
+    #[param(min_length = 1, max_length = 128, pattern = r"^[^\u0000-\u001f\u007f-\u009f]+$")]
     channel: String,
 }
 
@@ -22,16 +22,42 @@ pub(super) struct OfChannel {
 #[allow(dead_code, reason = "documents a parameter of the path")]
 pub(super) struct OfUser {
     /// The `sub` of the user's tokens, with `/` escaped.
-    #[param(min_length = 1, max_length = 128)]
+    #[param(min_length = 1, max_length = 128, pattern = r"^[^\u0000-\u001f\u007f-\u009f]+$")]
     user: String,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[allow(dead_code, reason = "documents a parameter of the path")]
+pub(super) struct OfSession {
+    /// The `sessionId` of the participant.
+    #[param(pattern = "^[0-9a-f]{32}$")]
+    session: String,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[allow(dead_code, reason = "documents a parameter of the path")]
+pub(super) struct OfNode {
+    /// Its `node_id`, with `/` escaped.
+    #[param(min_length = 1, max_length = 64, pattern = r"^[^\u0000-\u001f\u007f-\u009f]+$")]
+    node: String,
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Page {
     /// The last name of the page before.
-    #[param(min_length = 1, max_length = 128)]
+    #[param(min_length = 1, max_length = 128, pattern = r"^[^\u0000-\u001f\u007f-\u009f]+$")]
     pub(super) after: Option<String>,
+    /// At most so many; 100 if not given.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<usize>,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Limit {
     /// At most so many; 100 if not given.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
@@ -39,15 +65,33 @@ pub(super) struct Page {
 
 impl Page {
     pub(super) fn limit(&self) -> Result<usize, ApiError> {
-        match self.limit.unwrap_or(PAGE) {
-            limit @ 1..=PAGE_MAX => Ok(limit),
-            _ => Err(ApiError::invalid(format!("limit is from 1 to {PAGE_MAX}"))),
-        }
+        bounded(self.limit)
+    }
+}
+
+impl Limit {
+    pub(super) fn get(&self) -> Result<usize, ApiError> {
+        bounded(self.limit)
+    }
+}
+
+fn bounded(limit: Option<usize>) -> Result<usize, ApiError> {
+    match limit.unwrap_or(PAGE) {
+        limit @ 1..=PAGE_MAX => Ok(limit),
+        _ => Err(ApiError::invalid(format!("limit is from 1 to {PAGE_MAX}"))),
     }
 }
 
 pub(super) fn channel_id(text: &str) -> Result<ChannelId, ApiError> {
     ChannelId::new(text).map_err(|error| ApiError::invalid(format!("the channel is {error}")))
+}
+
+pub(super) fn session_id(text: &str) -> Result<SessionId, ApiError> {
+    text.parse().map_err(|error| ApiError::invalid(format!("the session is {error}")))
+}
+
+pub(super) fn node_id(text: &str) -> Result<NodeId, ApiError> {
+    NodeId::new(text).map_err(|error| ApiError::invalid(format!("the node is {error}")))
 }
 
 pub(super) fn user_id(text: &str) -> Result<UserId, ApiError> {

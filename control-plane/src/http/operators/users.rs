@@ -21,7 +21,7 @@ pub(super) async fn entitlement(
     path: OfPath,
 ) -> Result<Json<EntitlementRecord>, ApiError> {
     operator.may(Scope::ReadEntitlements)?;
-    let found = api.records.view().entitlement(&user_id(&path?)?);
+    let found = api.services.records.view().entitlement(&user_id(&path?)?);
     found.map(Json).ok_or_else(|| ApiError::not_found("entitlement"))
 }
 
@@ -62,7 +62,7 @@ pub(super) async fn revocation(
     path: OfPath,
 ) -> Result<Json<RevocationRecord>, ApiError> {
     operator.may(Scope::ReadEntitlements)?;
-    let found = api.records.view().revocation(&user_id(&path?)?);
+    let found = api.services.records.view().revocation(&user_id(&path?)?);
     found.map(Json).ok_or_else(|| ApiError::not_found("revocation"))
 }
 

@@ -1,0 +1,60 @@
+//! What is asked of a node in nobody's name: operators' questions and orders.
+
+use super::link::{NodeCall, NodeLink, unavailable};
+use super::room_table::{Delivery, Route};
+use crate::session::Ending;
+use railgun_shared::ids::SessionId;
+use railgun_shared::media_rpc::wire::proto::{
+    DescribeRequest, ListRoomsRequest, NodeDescription, RoomSummary,
+};
+use railgun_shared::media_rpc::{Address, Command, Reply};
+use railgun_shared::signal::ErrorBody;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tonic::Status;
+
+/// How long a node may take to answer an operator.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+
+impl NodeLink {
+    /// Sends a command that is no session's own, and waits for its reply.
+    pub(crate) async fn ask(&self, address: Address, command: Command) -> Result<Reply, ErrorBody> {
+        let (to, mut from) = mpsc::channel(1);
+        // In no room, so that it gets its reply and nothing else, whosever name it bears.
+        let session = command.session().unwrap_or(SessionId::from_bits(0));
+        let route = Route { session, to, ending: Ending::new() };
+        let replied = async {
+            self.call(NodeCall { address, command, route, ticket: 0 }).await?;
+            match from.recv().await {
+                Some(Delivery::Reply { reply, .. }) => reply,
+                _ => Err(unavailable()),
+            }
+        };
+        timeout(ANSWER_TIMEOUT, replied).await.unwrap_or_else(|_| Err(unavailable()))
+    }
+
+    /// Who the node is and what it has to do.
+    pub(crate) async fn describe(&self) -> Result<NodeDescription, ErrorBody> {
+        let mut client = self.client.clone();
+        answered(client.describe(DescribeRequest {})).await
+    }
+
+    pub(crate) async fn list_rooms(&self) -> Result<Vec<RoomSummary>, ErrorBody> {
+        let mut client = self.client.clone();
+        answered(client.list_rooms(ListRoomsRequest {})).await.map(|list| list.rooms)
+    }
+}
+
+async fn answered<T>(
+    request: impl Future<Output = Result<tonic::Response<T>, Status>>,
+) -> Result<T, ErrorBody> {
+    match timeout(ANSWER_TIMEOUT, request).await {
+        Ok(Ok(answer)) => Ok(answer.into_inner()),
+        Ok(Err(status)) => {
+            tracing::warn!(code = ?status.code(), "a media node did not answer an operator");
+            Err(unavailable())
+        }
+        Err(_) => Err(unavailable()),
+    }
+}

@@ -1,0 +1,43 @@
+//! Operators of a control-plane: a file of tokens, and requests with them.
+
+use super::{Response, http};
+use railgun_control::{OperatorScope, operator_token_entry};
+use serde_json::Value;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// The file goes when this is dropped.
+pub struct TokensFile {
+    pub path: PathBuf,
+}
+
+impl TokensFile {
+    /// A token for each, with its scopes; its name is the token itself.
+    pub fn of(tokens: &[(&str, &[&str])]) -> Self {
+        let path = std::env::temp_dir().join(format!("railgun-tokens-{:x}.toml", rand::random::<u64>()));
+        let entry = |(token, scopes): &(&str, &[&str])| {
+            let scopes: Vec<OperatorScope> = scopes.iter().map(|scope| scope.parse().unwrap()).collect();
+            operator_token_entry(token, token, &scopes)
+        };
+        std::fs::write(&path, tokens.iter().map(entry).collect::<String>()).unwrap();
+        Self { path }
+    }
+}
+
+impl Drop for TokensFile {
+    fn drop(&mut self) {
+        _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// A request with that token; `Value::Null` is no body.
+pub async fn ask(at: SocketAddr, token: &str, method: &str, path: &str, body: Value) -> Response {
+    let bearer = format!("Bearer {token}");
+    let headers = [("Authorization", bearer.as_str()), ("Content-Type", "application/json")];
+    let body = if body.is_null() { String::new() } else { body.to_string() };
+    http(at, method, path, &headers, &body).await
+}
+
+pub fn body(response: &Response) -> Value {
+    serde_json::from_str(&response.body).unwrap()
+}
