@@ -97,6 +97,9 @@ struct Token {
     user: String,
     #[arg(long, value_enum, default_value = "free")]
     tier: TierName,
+    /// When `pro` ends, in Unix seconds.
+    #[arg(long)]
+    pro_until: Option<u64>,
     /// What others see.
     #[arg(long)]
     name: Option<String>,
@@ -232,7 +235,7 @@ fn mint(token: Token) -> anyhow::Result<()> {
             TierName::Free => Tier::Free,
             TierName::Pro => Tier::Pro,
         },
-        pro_until: None,
+        pro_until: token.pro_until,
         name: token.name,
         region: None,
         privacy_mode: token.privacy_mode,

@@ -1,6 +1,8 @@
 //! A whole cluster from outside: a real etcd, several replicas and nodes. One behaviour, one file.
 
+mod calls;
 mod people;
+mod speech;
 
 mod one_room_spans_replicas_and_rooms_span_nodes;
 mod of_fifty_who_race_for_the_last_seat_one_gets_it;
@@ -9,3 +11,5 @@ mod a_node_that_slept_too_long_lets_go_of_its_rooms;
 mod calls_go_on_while_etcd_is_down;
 mod a_drained_node_gets_no_new_rooms;
 mod both_transports_pass_haproxy;
+mod a_killed_replica_takes_no_call_with_it;
+mod a_rolling_restart_of_replicas_loses_no_call;

@@ -12,7 +12,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 const RETRIES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 /// A node that does not answer is given up after this.
 const CALLED_WITHIN: Duration = Duration::from_secs(15);
-const PACKET_INTERVAL: Duration = Duration::from_millis(20);
+pub(crate) const PACKET_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Joins as the contract has it: again after a while if no node can be had.
 pub(crate) async fn join(client: &Client, channel: &str) -> Result<Member> {

@@ -4,12 +4,14 @@ use crate::http;
 use crate::process::{Directory, Process, free_address, run};
 use crate::system::{any_number_of_joins, mint};
 use anyhow::{Context, Result, bail};
+use aws_lc_rs::digest::{SHA256, digest};
 use railgun_client::{Client, ClientConfig, Identity};
 use railgun_etcd::Store;
 use railgun_etcd::testing::EtcdServer;
 use railgun_shared::directory::{RoomRecord, decode};
 use railgun_shared::ids::{ChannelId, NodeId};
 use railgun_shared::plan::Tier;
+use serde_json::Value;
 use std::collections::HashMap;
 use std::fs;
 use std::net::SocketAddr;
@@ -19,6 +21,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
+/// The token that operators show.
+const OPERATOR: &str = "operator";
 const PROXY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Everything of it ends with this value. Rooms that are made by joining are of the Free tier.
@@ -39,7 +43,9 @@ pub struct Cluster {
 #[derive(Debug)]
 struct Replica {
     address: SocketAddr,
-    _process: Process,
+    operators: SocketAddr,
+    /// None: killed or stopped.
+    process: Option<Process>,
 }
 
 #[derive(Debug)]
@@ -63,6 +69,7 @@ impl Cluster {
         run(&["certs", "--out", &path.join("certs").to_string_lossy()])?;
         let key = path.join("token.key");
         mint(&key, "nobody", Tier::Free)?;
+        fs::write(path.join("operators.toml"), operators_file())?;
         let mut cluster = Self {
             proxy: None,
             replicas: Vec::new(),
@@ -78,8 +85,9 @@ impl Cluster {
             cluster.start_node(index).await?;
         }
         for index in 0..replicas {
-            let replica = cluster.start_replica(&path, index).await?;
-            cluster.replicas.push(replica);
+            let (address, operators) = (free_address()?, free_address()?);
+            cluster.replicas.push(Replica { address, operators, process: None });
+            cluster.start_replica(index).await?;
         }
         Ok(cluster)
     }
@@ -112,24 +120,55 @@ impl Cluster {
         Ok(())
     }
 
-    async fn start_replica(&self, path: &Path, index: usize) -> Result<Replica> {
-        let address = free_address()?;
+    /// Starts a replica that was killed or stopped, where it was.
+    pub async fn start_replica(&mut self, index: usize) -> Result<()> {
+        let path = self.directory.path();
+        let in_directory = |name: &str| path.join(name).to_string_lossy().into_owned();
         let certificates = self.certificates("control", "RAILGUN_MEDIA");
+        let etcd = self.etcd.url();
+        let replica = self.replicas.get_mut(index).context("no such replica")?;
         let mut settings: Vec<_> =
             certificates.iter().map(|(key, file)| (key.as_str(), file.clone())).collect();
         settings.extend([
-            ("RAILGUN_LISTEN", address.to_string()),
-            ("RAILGUN_OPERATORS_LISTEN", "off".to_owned()),
-            ("RAILGUN_AUTH_JWKS", path.join("token.jwks.json").to_string_lossy().into_owned()),
+            ("RAILGUN_LISTEN", replica.address.to_string()),
+            ("RAILGUN_OPERATORS_LISTEN", replica.operators.to_string()),
+            ("RAILGUN_OPERATORS_TOKENS", in_directory("operators.toml")),
+            ("RAILGUN_AUTH_JWKS", in_directory("token.jwks.json")),
             ("RAILGUN_CHANNELS_CREATE_ON_JOIN", "true".to_owned()),
             ("RAILGUN_CHANNELS_DEFAULT_TIER", "free".to_owned()),
-            ("RAILGUN_ETCD_ENDPOINTS", self.etcd.url()),
+            ("RAILGUN_ETCD_ENDPOINTS", etcd),
         ]);
         settings.extend(any_number_of_joins());
         let label = format!("control-{index}");
         let mut process = Process::start_as("railgun-control", &label, path, &["serve"], &settings)?;
-        process.ready(address).await?;
-        Ok(Replica { address, _process: process })
+        process.ready(replica.address).await?;
+        replica.process = Some(process);
+        Ok(())
+    }
+
+    /// SIGKILL.
+    pub fn kill_replica(&mut self, index: usize) {
+        if let Some(replica) = self.replicas.get_mut(index) {
+            replica.process = None;
+        }
+    }
+
+    /// SIGTERM; returns when it has ended.
+    pub async fn stop_replica(&mut self, index: usize) -> Result<()> {
+        let replica = self.replicas.get_mut(index).and_then(|replica| replica.process.take());
+        replica.context("no such replica")?.stop().await
+    }
+
+    /// Writes a record through the operators' API of one replica.
+    pub async fn write_record(&self, replica: usize, path: &str, record: &Value) -> Result<()> {
+        let operators = self.replicas.get(replica).context("no such replica")?.operators;
+        let bearer = format!("Bearer {OPERATOR}");
+        let headers = [("Authorization", bearer.as_str())];
+        let answer = http::exchange(operators, "PUT", path, &headers, &record.to_string()).await?;
+        if answer.status != 204 {
+            bail!("{path}: {} {}", answer.status, answer.body);
+        }
+        Ok(())
     }
 
     /// Puts HAProxy, with the configuration that the project ships, before the replicas.
@@ -224,6 +263,12 @@ impl Cluster {
         Ok(token)
     }
 
+    /// A token of this user, who is Pro until then (Unix seconds).
+    pub fn token_until(&self, user: &str, pro_until: u64) -> Result<String> {
+        let (key, until) = (self.key.to_string_lossy(), pro_until.to_string());
+        run(&["token", "--user", user, "--tier", "pro", "--pro-until", &until, "--key", &key])
+    }
+
     /// A client of this user, connected to one replica.
     pub async fn client(&self, user: &str, replica: usize) -> Result<Client> {
         self.client_at(user, &self.url(replica)).await
@@ -234,4 +279,12 @@ impl Cluster {
         let config = ClientConfig { identity: Some(self.identity.clone()), ..ClientConfig::default() };
         Ok(Client::connect_with(config, url, &self.token(user)?, None).await?)
     }
+}
+
+/// One operator, who may write every record.
+fn operators_file() -> String {
+    let digest = digest(&SHA256, OPERATOR.as_bytes());
+    let sha256: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let scopes = r#"["channels:write", "bans:write", "entitlements:write"]"#;
+    format!("[[token]]\nname = \"root\"\nsha256 = \"{sha256}\"\nscopes = {scopes}\n")
 }

@@ -32,23 +32,23 @@ pub(crate) async fn request(
     path: &str,
     body: &str,
 ) -> Result<(u16, String)> {
-    let answer = exchange(server, method, path, "", body).await?;
+    let answer = exchange(server, method, path, &[], body).await?;
     Ok((answer.status, answer.body))
 }
 
-/// One request on a connection of its own, with these cookies.
+/// One request on a connection of its own, with these headers.
 pub(crate) async fn exchange(
     server: SocketAddr,
     method: &str,
     path: &str,
-    cookie: &str,
+    headers: &[(&str, &str)],
     body: &str,
 ) -> Result<Answer> {
     let exchange = async {
         let mut stream = TcpStream::connect(server).await?;
-        let cookie = if cookie.is_empty() { String::new() } else { format!("Cookie: {cookie}\r\n") };
+        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\n{cookie}\
+            "{method} {path} HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\n{headers}\
              Content-Type: {}\r\nContent-Length: {}\r\n\r\n{body}",
             if body.starts_with(['{', '[']) { "application/json" } else { "text/plain;charset=UTF-8" },
             body.len()

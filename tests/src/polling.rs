@@ -23,7 +23,7 @@ impl Polling {
     /// Connects to the default namespace.
     pub async fn connect(server: SocketAddr, token: &str) -> Result<Self> {
         let path = "/socket.io/?EIO=4&transport=polling";
-        let opened = http::exchange(server, "GET", path, "", "").await?;
+        let opened = http::exchange(server, "GET", path, &[], "").await?;
         let handshake = opened.body.strip_prefix('0').context("no engine.io handshake")?;
         let handshake: Value = serde_json::from_str(handshake)?;
         let sid = handshake["sid"].as_str().context("no sid")?;
@@ -56,8 +56,13 @@ impl Polling {
         }
     }
 
+    fn cookies(&self) -> Vec<(&'static str, &str)> {
+        let cookie = ("Cookie", self.cookie.as_str());
+        if self.cookie.is_empty() { Vec::new() } else { vec![cookie] }
+    }
+
     async fn send(&self, packet: &str) -> Result<()> {
-        let answer = http::exchange(self.server, "POST", &self.path, &self.cookie, packet).await?;
+        let answer = http::exchange(self.server, "POST", &self.path, &self.cookies(), packet).await?;
         if answer.status != 200 {
             bail!("a post was answered {}: {}", answer.status, answer.body);
         }
@@ -72,7 +77,7 @@ impl Polling {
                 }
                 self.send("3").await?;
             }
-            let answer = http::exchange(self.server, "GET", &self.path, &self.cookie, "").await?;
+            let answer = http::exchange(self.server, "GET", &self.path, &self.cookies(), "").await?;
             if answer.status != 200 {
                 bail!("a poll was answered {}: {}", answer.status, answer.body);
             }

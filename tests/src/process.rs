@@ -120,6 +120,19 @@ impl Process {
         Ok(())
     }
 
+    /// SIGTERM, and waits for its end.
+    pub(crate) async fn stop(mut self) -> Result<()> {
+        self.signal("TERM")?;
+        let until = Instant::now() + READY_TIMEOUT;
+        while self.child.try_wait()?.is_none() {
+            if Instant::now() > until {
+                bail!("{} does not end:\n{}", self.name, self.log_tail());
+            }
+            sleep(READY_POLL).await;
+        }
+        Ok(())
+    }
+
     fn log_tail(&self) -> String {
         let log = self.log().unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();

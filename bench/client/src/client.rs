@@ -2,6 +2,7 @@
 
 use crate::capabilities;
 use crate::error::{ClientError, Refusal, read};
+use crate::resume::SignIn;
 use crate::socket_io::{DisconnectReason, Ending, EventStream, SocketIo};
 use crate::transport::{Identity, SrtpProfile, Transport};
 use railgun_shared::ids::{ChannelId, SessionId};
@@ -54,7 +55,9 @@ pub struct Client {
 
 #[derive(Debug)]
 struct Inner {
-    socket: SocketIo,
+    /// Another one after a resume.
+    socket: Mutex<Arc<SocketIo>>,
+    sign_in: Mutex<SignIn>,
     config: ClientConfig,
     identity: Arc<Identity>,
     router: OnceCell<RtpCapabilities>,
@@ -95,22 +98,22 @@ impl Client {
         token: &str,
         device_id: Option<&str>,
     ) -> Result<Self, ClientError> {
-        let mut auth = json!({ "token": token });
-        if let Some(device) = device_id {
-            auth["deviceId"] = device.into();
-        }
+        let sign_in = SignIn::new(token, device_id);
         let identity = match &config.identity {
             Some(identity) => identity.clone(),
             None => Arc::new(Identity::generate()?),
         };
-        let socket = SocketIo::connect(url, &auth).await?;
+        let (socket, _) = SocketIo::connect(url, &sign_in.auth()).await?;
+        let (socket, sign_in) = (Mutex::new(Arc::new(socket)), Mutex::new(sign_in));
         let (router, rtc, next_request) = (OnceCell::new(), Mutex::new(None), AtomicU64::new(0));
-        Ok(Self { inner: Arc::new(Inner { socket, config, identity, router, rtc, next_request }) })
+        let inner = Inner { socket, sign_in, config, identity, router, rtc, next_request };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Sends a request with a callback; gives the ack's fields, without `ok`.
     pub async fn request(&self, event: &str, payload: Value) -> Result<Value, ClientError> {
-        let ack = self.within_time("an ack", self.inner.socket.emit_with_ack(event, &payload)).await?;
+        let socket = self.socket();
+        let ack = self.within_time("an ack", socket.emit_with_ack(event, &payload)).await?;
         match ack.get("ok").and_then(Value::as_bool) {
             Some(true) => {
                 let mut fields = ack;
@@ -130,7 +133,8 @@ impl Client {
         let id = format!("r{}", self.inner.next_request.fetch_add(1, Ordering::Relaxed));
         let mut payload = payload;
         payload["requestId"] = id.clone().into();
-        let reply = self.inner.socket.emit_with_reply(event, &payload, &id);
+        let socket = self.socket();
+        let reply = socket.emit_with_reply(event, &payload, &id);
         let reply = self.within_time("a reply event", reply).await?;
         match reply.name.as_str() {
             "voice:error" | "voice:rtc:error" => {
@@ -142,28 +146,29 @@ impl Client {
 
     /// Sends an event and waits for nothing.
     pub async fn emit(&self, event: &str, payload: Value) -> Result<(), ClientError> {
-        self.inner.socket.emit(event, &payload).await
+        self.socket().emit(event, &payload).await
     }
 
     /// Sends a raw engine.io text frame, for tests of what a server must refuse.
     pub async fn send_text_frame(&self, frame: String) -> Result<(), ClientError> {
-        self.inner.socket.send_text(frame).await
+        self.socket().send_text(frame).await
     }
 
     /// Sends a raw binary frame, for tests of what a server must refuse.
     pub async fn send_binary_frame(&self, frame: Vec<u8>) -> Result<(), ClientError> {
-        self.inner.socket.send_binary(frame).await
+        self.socket().send_binary(frame).await
     }
 
     /// Everything the server sends from now on, reply events included.
     pub fn events(&self) -> EventStream {
-        self.inner.socket.events()
+        self.socket().events()
     }
 
     pub async fn join(&self, channel: &str) -> Result<Joined, ClientError> {
         let reply = self.request("voice:join", json!({ "channelId": channel })).await?;
         let joined: Joined = read("voice:joined", &reply)?;
         *self.rtc() = Some(joined.rtc_config.clone());
+        self.sign_in().note_resume_token(&reply);
         Ok(joined)
     }
 
@@ -195,22 +200,22 @@ impl Client {
 
     /// Ends the socket.io session in order.
     pub async fn disconnect(&self) -> DisconnectReason {
-        self.inner.socket.end(Ending::Disconnect).await
+        self.socket().end(Ending::Disconnect).await
     }
 
     /// Closes the websocket in order but sends no socket.io packet, as a closed tab does.
     pub async fn close_websocket(&self) -> DisconnectReason {
-        self.inner.socket.end(Ending::WebSocketClose).await
+        self.socket().end(Ending::WebSocketClose).await
     }
 
     /// Lets the connection break without a word.
     pub fn vanish(&self) {
-        self.inner.socket.vanish();
+        self.socket().vanish();
     }
 
     /// Waits for the end of the socket.
     pub async fn disconnected(&self) -> DisconnectReason {
-        self.inner.socket.ended().await
+        self.socket().ended().await
     }
 
     /// The relays to go through and no other way, if that is the policy.
@@ -221,6 +226,18 @@ impl Client {
             IceTransportPolicy::All => None,
             IceTransportPolicy::Relay => Some(joined.map(|rtc| rtc.ice_servers).unwrap_or_default()),
         }
+    }
+
+    pub(crate) fn socket(&self) -> Arc<SocketIo> {
+        self.inner.socket.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn replace_socket(&self, socket: SocketIo) {
+        *self.inner.socket.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(socket);
+    }
+
+    pub(crate) fn sign_in(&self) -> MutexGuard<'_, SignIn> {
+        self.inner.sign_in.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn rtc(&self) -> MutexGuard<'_, Option<RtcConfig>> {
@@ -235,7 +252,7 @@ impl Client {
         &self.inner.identity
     }
 
-    async fn within_time<T>(
+    pub(crate) async fn within_time<T>(
         &self,
         what: &'static str,
         answer: impl Future<Output = Result<T, ClientError>>,

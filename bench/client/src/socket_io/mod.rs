@@ -112,11 +112,12 @@ impl Shared {
 }
 
 impl SocketIo {
-    /// Connects to `url` (`http://host:port`) with the given `auth` object.
-    pub(crate) async fn connect(url: &str, auth: &Value) -> Result<Self, ClientError> {
+    /// Connects to `url` (`http://host:port`) with the given `auth` object. Gives its events as well,
+    /// from the first on.
+    pub(crate) async fn connect(url: &str, auth: &Value) -> Result<(Self, EventStream), ClientError> {
         let opened = connection::open(url, auth).await?;
         let (outgoing, outgoing_queue) = mpsc::channel(OUTGOING_MAX);
-        let (events, _) = broadcast::channel(EVENTS_MAX);
+        let (events, receiver) = broadcast::channel(EVENTS_MAX);
         let (ended_sender, ended) = watch::channel(None);
         let shared = Arc::new(Shared { waiting: Mutex::default(), events: Mutex::new(Some(events)) });
         let task = tokio::spawn({
@@ -128,7 +129,7 @@ impl SocketIo {
             }
         })
         .abort_handle();
-        Ok(Self { outgoing, shared, ended, task })
+        Ok((Self { outgoing, shared, ended, task }, EventStream { receiver }))
     }
 
     pub(crate) async fn emit(&self, name: &str, payload: &Value) -> Result<(), ClientError> {
