@@ -122,8 +122,8 @@ async fn at_an_url_that_is_fetched_again() {
 #[test]
 fn a_file_that_is_not_there_is_told_at_the_start() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let mut config = railgun_control::Config::default();
-    config.listen = "127.0.0.1:0".parse().unwrap();
+    let listen = "127.0.0.1:0".parse().unwrap();
+    let mut config = railgun_control::Config { listen, ..railgun_control::Config::default() };
     config.operators.listen = None;
     config.auth.jwks = Some(JwksSource::File("/nowhere/jwks.json".into()));
     let started = runtime.block_on(async {

@@ -25,6 +25,7 @@ const ONLY_EPOCH: u64 = 1;
 
 /// What is known of a channel's room.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "it is taken apart where it is made")]
 pub(crate) enum Found {
     Here(NodeLink, Address),
     /// Its node does not answer us now, or its people wait for it to bind the room anew, or etcd has

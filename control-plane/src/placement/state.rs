@@ -130,7 +130,10 @@ impl State {
 
     /// Every node that has a record, or still answers; and the link to it while it is up.
     pub(super) fn links(&self) -> Vec<(String, Option<NodeLink>)> {
-        let up = |id: &NodeId| self.link(id).filter(|link| link.state().is_some()).cloned();
+        let up = |id: &NodeId| {
+            let link = self.links.get(id).map(|(_, link)| link);
+            link.filter(|link| link.state().is_some()).cloned()
+        };
         let unlinked = self.nodes.keys().filter(|id| !self.links.contains_key(*id));
         self.links.keys().chain(unlinked).map(|id| (id.to_string(), up(id))).collect()
     }

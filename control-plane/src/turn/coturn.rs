@@ -6,7 +6,7 @@ use crate::auth::write_private;
 use anyhow::{Context, bail, ensure};
 use clap::Args;
 use railgun_shared::limits::{RTC_PORT_MAX, RTC_PORT_MIN};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::{fmt, fs};
 
@@ -217,12 +217,11 @@ fn is_public_peer(ip: IpAddr) -> bool {
             !is_reserved && !ip.is_loopback() && !ip.is_link_local()
         }
         IpAddr::V6(ip) => {
-            let translated = |ip: Ipv6Addr| match ip.segments() {
-                [0x64, 0xff9b, ..] | [0x2001, 0, ..] | [0x2002, ..] => true,
-                [0, 0, 0, 0, 0, 0 | 0xffff, ..] => true,
-                _ => false,
-            };
-            !translated(ip) && !ip.is_unicast_link_local() && !ip.is_multicast()
+            let is_translated = matches!(
+                ip.segments(),
+                [0x64, 0xff9b, ..] | [0x2001, 0, ..] | [0x2002, ..] | [0, 0, 0, 0, 0, 0 | 0xffff, ..]
+            );
+            !is_translated && !ip.is_unicast_link_local() && !ip.is_multicast()
         }
     }
 }

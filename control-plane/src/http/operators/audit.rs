@@ -37,12 +37,12 @@ impl AuditLog {
         Ok(Self { entries: Mutex::default(), file: path.map(open).transpose()? })
     }
 
-    pub(crate) fn note(&self, operator: &Arc<str>, action: String, outcome: Result<(), &ApiError>) {
+    pub(crate) fn note(&self, operator: &Arc<str>, action: String, refused: Option<&ApiError>) {
         let entry = AuditEntry {
             at: crate::clock::rfc3339(std::time::SystemTime::now()),
             operator: operator.to_string(),
             action,
-            outcome: outcome.err().map_or("ok", ApiError::code).into(),
+            outcome: refused.map_or("ok", ApiError::code).into(),
         };
         if let (Some(file), Ok(mut line)) = (&self.file, serde_json::to_string(&entry)) {
             line.push('\n');

@@ -238,7 +238,7 @@ mod at_the_gate {
                 FromNode::Reply { .. } => None,
             }));
         }
-        let rejoin = Event::Rejoin { reason: railgun_shared::signal::RejoinReason::NodeLost };
+        let rejoin = Event::Rejoin { reason: RejoinReason::NodeLost };
         assert_eq!(events, [rejoin, Event::RoomClosed]);
         assert_eq!(bench.switchboard.rooms.population(), (0, 0));
         bench.end();
