@@ -51,7 +51,7 @@ impl State {
         let address = record.rpc_address.clone();
         let before = self.nodes.remove(id).filter(|before| before.record.boot_id == record.boot_id);
         let (load, bound_since) =
-            before.map_or((LoadRecord::default(), 0), |before| (before.load, before.bound_since));
+            before.map_or_else(Default::default, |before| (before.load, before.bound_since));
         self.nodes.insert(id.clone(), Node { record, mod_revision, load, bound_since });
         let linked = self.links.get(id).is_some_and(|(to, _)| *to == address);
         (!linked).then_some(address)

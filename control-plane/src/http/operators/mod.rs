@@ -4,6 +4,7 @@
 mod access;
 mod audit;
 mod bans;
+mod body;
 mod channels;
 mod error;
 mod health;
@@ -102,7 +103,7 @@ async fn write(api: &Api, operator: &Operator, key: RecordKey, record: Option<Re
 
 /// Notes who did what, and what became of it.
 fn noted(api: &Api, operator: &Operator, action: String, done: Result<(), ApiError>) -> Changed {
-    api.audit.note(&operator.0.name, action, done.as_ref().map(|()| ()));
+    api.audit.note(&operator.0.name, action, done.as_ref().copied());
     done.map(|()| StatusCode::NO_CONTENT)
 }
 
