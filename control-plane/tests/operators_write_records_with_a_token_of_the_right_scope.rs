@@ -98,7 +98,9 @@ async fn what_cannot_be_read_or_is_not_allowed_is_told() {
         ("/v1/channels/a", json!({"tier": "free", "size": 3})),
         ("/v1/channels/a", json!({"tier": "free", "members": vec!["x"; 1001]})),
         ("/v1/channels/a", json!({"tier": "free", "members": [""]})),
+        ("/v1/users/eve/ban", json!([null, null])),
         ("/v1/users/eve/ban", json!({"until": -1})),
+        ("/v1/users/eve/ban", json!({"until": 1.5})),
         ("/v1/users/eve/ban", json!({"until": 253_402_300_800u64})),
         ("/v1/users/eve/ban", json!({"reason": "x".repeat(257)})),
     ] {

@@ -1,5 +1,7 @@
 """What the description cannot say."""
 
+from urllib.parse import unquote
+
 import schemathesis
 
 NAME_BYTES_MAX = 64
@@ -7,7 +9,7 @@ NAME_BYTES_MAX = 64
 
 def texts(value):
     if isinstance(value, str):
-        yield value
+        yield unquote(value)
     elif isinstance(value, dict):
         for part in value.values():
             yield from texts(part)

@@ -36,12 +36,12 @@ impl NodeLink {
 
     /// Who the node is and what it has to do.
     pub(crate) async fn describe(&self) -> Result<NodeDescription, ErrorBody> {
-        let mut client = self.client.clone();
+        let mut client = (*self.client).clone();
         answered(client.describe(DescribeRequest {})).await
     }
 
     pub(crate) async fn list_rooms(&self) -> Result<Vec<RoomSummary>, ErrorBody> {
-        let mut client = self.client.clone();
+        let mut client = (*self.client).clone();
         answered(client.list_rooms(ListRoomsRequest {})).await.map(|list| list.rooms)
     }
 }

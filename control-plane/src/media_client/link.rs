@@ -55,7 +55,7 @@ pub(crate) struct NodeState {
 #[derive(Clone, Debug)]
 pub struct NodeLink {
     /// For questions beside the control stream.
-    pub(super) client: MediaNodeClient<Channel>,
+    pub(super) client: Arc<MediaNodeClient<Channel>>,
     calls: mpsc::Sender<NodeCall>,
     state: watch::Receiver<Option<NodeState>>,
     #[cfg_attr(not(feature = "etcd"), expect(dead_code, reason = "nobody else knows of the node"))]
@@ -89,7 +89,7 @@ impl NodeLink {
             rooms_counted: 0,
             lost: lost.clone(),
         };
-        (Self { client, calls, state, lost }, tokio::spawn(link.run()))
+        (Self { client: Arc::new(client), calls, state, lost }, tokio::spawn(link.run()))
     }
 
     /// Hands a command over; its reply comes by the call's route, also when there is no node.

@@ -8,7 +8,7 @@ mod view;
 
 pub(crate) use types::{
     BanRecord, BanScope, ChannelKind, ChannelRecord, EntitlementRecord, MEMBERS_MAX, Name, REASON_CHARS_MAX,
-    Record, RecordKey, RevocationRecord, TierName,
+    Record, RecordKey, RevocationRecord, TierName, seconds_if_any,
 };
 pub(crate) use view::View;
 

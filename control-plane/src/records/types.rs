@@ -54,7 +54,7 @@ pub(crate) struct BanRecord {
     #[schema(max_length = 256)]
     pub reason: Option<String>,
     /// Unix seconds; none: without end.
-    #[serde(default, deserialize_with = "moment_if_any", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "seconds_if_any", skip_serializing_if = "Option::is_none")]
     #[schema(maximum = 253_402_300_799i64)]
     pub until: Option<u64>,
 }
@@ -73,7 +73,7 @@ pub(crate) struct EntitlementRecord {
     #[schema(value_type = TierName)]
     pub tier: Tier,
     /// Unix seconds; none: without end.
-    #[serde(default, deserialize_with = "moment_if_any", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "seconds_if_any", skip_serializing_if = "Option::is_none")]
     #[schema(maximum = 253_402_300_799i64)]
     pub pro_until: Option<u64>,
 }
@@ -83,21 +83,34 @@ pub(crate) struct EntitlementRecord {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct RevocationRecord {
     /// Unix seconds.
-    #[serde(deserialize_with = "moment")]
+    #[serde(deserialize_with = "seconds")]
     #[schema(maximum = 253_402_300_799i64)]
     pub before: u64,
 }
 
-fn moment<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
-    let seconds = u64::deserialize(from)?;
-    if seconds > MOMENT_MAX { Err(de::Error::custom("a moment after the year 9999")) } else { Ok(seconds) }
+/// A whole number may be written `7.0` in JSON.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Whole {
+    Integer(u64),
+    Real(f64),
 }
 
-fn moment_if_any<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
-    match Option::<u64>::deserialize(from)? {
-        Some(seconds) if seconds > MOMENT_MAX => Err(de::Error::custom("a moment after the year 9999")),
-        moment => Ok(moment),
-    }
+/// Seconds, of which no record needs more than up to the year 9999.
+fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+    bounded(Whole::deserialize(from)?).map_err(de::Error::custom)
+}
+
+pub(crate) fn seconds_if_any<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    Option::<Whole>::deserialize(from)?.map(bounded).transpose().map_err(de::Error::custom)
+}
+
+fn bounded(number: Whole) -> Result<u64, &'static str> {
+    let seconds = match number {
+        Whole::Integer(seconds) => Some(seconds),
+        Whole::Real(real) => real.to_string().parse().ok(),
+    };
+    seconds.filter(|seconds| *seconds <= MOMENT_MAX).ok_or("not whole seconds up to the year 9999")
 }
 
 /// `free` or `pro`, as [`Tier`] is written.

@@ -57,7 +57,7 @@ impl Link {
             self.credit -= len;
             self.queue.pop_front();
             let it = self.received.entry(ssrc).or_default();
-            let highest = *it.highest.get_or_insert(u32::from(sequence));
+            let highest = *it.highest.get_or_insert_with(|| u32::from(sequence));
             let [.., high, low] = highest.to_be_bytes();
             let ahead = sequence.wrapping_sub(u16::from_be_bytes([high, low])).cast_signed();
             it.highest = Some(highest.wrapping_add_signed(ahead.max(0).into()));

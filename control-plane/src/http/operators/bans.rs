@@ -1,18 +1,19 @@
 //! Bans: from one channel, or from all.
 
 use super::access::{Operator, Scope};
+use super::body::Object;
 use super::error::{Absent, ApiError, Refused, Unavailable};
 use super::path::{OfChannel, OfUser, channel_id, user_id};
 use super::{Api, Changed, write};
 use crate::records::{BanRecord, BanScope, REASON_CHARS_MAX, Record, RecordKey};
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, PathRejection};
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use std::sync::Arc;
 
 type InChannel = Result<Path<(String, String)>, PathRejection>;
 type Everywhere = Result<Path<String>, PathRejection>;
-type Body = Result<Json<BanRecord>, JsonRejection>;
+type Body = Result<Object<BanRecord>, ApiError>;
 
 fn in_channel(path: InChannel) -> Result<RecordKey, ApiError> {
     let Path((channel, user)) = path?;
@@ -35,7 +36,7 @@ async fn change(operator: &Operator, api: &Api, key: RecordKey, body: Option<Bod
     let ban = match body {
         None => None,
         Some(body) => {
-            let Json(ban) = body?;
+            let Object(ban) = body?;
             if ban.reason.as_ref().is_some_and(|reason| reason.chars().count() > REASON_CHARS_MAX) {
                 let error = format!("a reason of more than {REASON_CHARS_MAX} characters");
                 return Err(ApiError::invalid(error));

@@ -1,12 +1,13 @@
 //! Channels: which there are, how large their rooms are, and who may join.
 
 use super::access::{Operator, Scope};
+use super::body::Object;
 use super::error::{Absent, ApiError, Refused, Unavailable};
 use super::path::{OfChannel, Page, channel_id};
 use super::{Api, Changed, write};
 use crate::records::{ChannelKind, ChannelRecord, MEMBERS_MAX, Name, Record, RecordKey, TierName};
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use railgun_shared::ids::{ChannelId, UserId};
 use railgun_shared::plan::Tier;
@@ -86,11 +87,11 @@ pub(super) async fn put(
     operator: Operator,
     State(api): State<Arc<Api>>,
     path: Result<Path<String>, PathRejection>,
-    body: Result<Json<ChannelRecord>, JsonRejection>,
+    body: Result<Object<ChannelRecord>, ApiError>,
 ) -> Changed {
     operator.may(Scope::WriteChannels)?;
     let channel = channel_id(&path?)?;
-    let Json(record) = body?;
+    let Object(record) = body?;
     check(&record)?;
     write(&api, &operator, RecordKey::Channel(channel), Some(Record::Channel(record))).await
 }

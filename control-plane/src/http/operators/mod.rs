@@ -4,6 +4,7 @@
 mod access;
 mod audit;
 mod bans;
+mod body;
 mod channels;
 mod error;
 mod health;

@@ -1,15 +1,16 @@
 //! Rooms that are open: who is in them, and what to do about it. What is told is the node's own word.
 
 use super::access::{Operator, Scope};
+use super::body::Object;
 use super::error::{Absent, ApiError, Refused, Unavailable};
 use super::path::{OfChannel, OfSession, Page, channel_id, session_id};
 use super::{Api, Changed, noted};
 use crate::clock::unix_millis;
 use crate::media_client::NodeLink;
 use crate::placement::Found;
-use crate::records::REASON_CHARS_MAX;
+use crate::records::{REASON_CHARS_MAX, seconds_if_any};
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use railgun_shared::ids::{ChannelId, SessionId};
 use railgun_shared::media_rpc::{Address, Command, Reply, is_room_moved};
@@ -91,7 +92,7 @@ pub(crate) struct Kick {
     #[schema(max_length = 256)]
     reason: Option<String>,
     /// For so long the user may join no channel.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "seconds_if_any")]
     #[schema(minimum = 1, maximum = 31_536_000)]
     ban_seconds: Option<u64>,
 }
@@ -162,11 +163,11 @@ pub(super) async fn kick(
     operator: Operator,
     State(api): State<Arc<Api>>,
     path: OfPath,
-    body: Result<Json<Kick>, JsonRejection>,
+    body: Result<Object<Kick>, ApiError>,
 ) -> Changed {
     operator.may(Scope::WriteRooms)?;
     let (channel, session) = of_path(path)?;
-    let Json(kick) = body?;
+    let Object(kick) = body?;
     let action = action(&channel, session, "kick");
     let done = kick_out(&api, &channel, session, kick).await;
     noted(&api, &operator, action, done)

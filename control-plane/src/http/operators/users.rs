@@ -1,12 +1,13 @@
 //! What a user may send whatever the token says, and which tokens count no more.
 
 use super::access::{Operator, Scope};
+use super::body::Object;
 use super::error::{Absent, ApiError, Refused, Unavailable};
 use super::path::{OfUser, user_id};
 use super::{Api, Changed, write};
 use crate::records::{EntitlementRecord, Record, RecordKey, RevocationRecord};
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, PathRejection};
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use std::sync::Arc;
 
@@ -32,11 +33,11 @@ pub(super) async fn put_entitlement(
     operator: Operator,
     State(api): State<Arc<Api>>,
     path: OfPath,
-    body: Result<Json<EntitlementRecord>, JsonRejection>,
+    body: Result<Object<EntitlementRecord>, ApiError>,
 ) -> Changed {
     operator.may(Scope::WriteEntitlements)?;
     let key = RecordKey::Entitlement(user_id(&path?)?);
-    let Json(record) = body?;
+    let Object(record) = body?;
     write(&api, &operator, key, Some(Record::Entitlement(record))).await
 }
 
@@ -73,11 +74,11 @@ pub(super) async fn put_revocation(
     operator: Operator,
     State(api): State<Arc<Api>>,
     path: OfPath,
-    body: Result<Json<RevocationRecord>, JsonRejection>,
+    body: Result<Object<RevocationRecord>, ApiError>,
 ) -> Changed {
     operator.may(Scope::WriteEntitlements)?;
     let key = RecordKey::Revocation(user_id(&path?)?);
-    let Json(record) = body?;
+    let Object(record) = body?;
     write(&api, &operator, key, Some(Record::Revocation(record))).await
 }
 
