@@ -144,7 +144,7 @@ mod at_the_gate {
         let (asks_out, asks) = mpsc::channel(8);
         let gate = Gate::new(asks_out, fence.clone());
         let workers = vec![spawn_worker(0, &outbox)];
-        let mut switchboard = Switchboard::new(workers, watch::channel(1).0).with_gate(Some(gate));
+        let mut switchboard = Switchboard::new(crew(workers), watch::channel(1).0).with_gate(Some(gate));
         let (frames, told) = mpsc::channel(64);
         switchboard.input(Input::Opened { stream: STREAM, frames, alive: oneshot::channel().0 });
         Bench { switchboard, asks, told, notices, fence }
@@ -164,7 +164,7 @@ mod at_the_gate {
 
         fn end(self) {
             drop(self.notices);
-            self.switchboard.workers.into_iter().for_each(WorkerHandle::stop);
+            self.switchboard.crew.into_workers().into_iter().for_each(WorkerHandle::stop);
         }
     }
 
@@ -237,7 +237,7 @@ mod at_the_gate {
                 FromNode::Reply { .. } => None,
             }));
         }
-        let rejoin = Event::Rejoin { reason: railgun_shared::signal::RejoinReason::NodeLost };
+        let rejoin = Event::Rejoin { reason: RejoinReason::NodeLost };
         assert_eq!(events, [rejoin, Event::RoomClosed]);
         assert_eq!(bench.switchboard.rooms.population(), (0, 0));
         bench.end();
