@@ -3,6 +3,8 @@
 
 #[cfg(feature = "etcd")]
 mod in_etcd;
+// In memory, nothing is written to be read again.
+#[cfg_attr(not(feature = "etcd"), allow(dead_code))]
 mod types;
 mod view;
 

@@ -144,8 +144,7 @@ mod at_the_gate {
         let (asks_out, asks) = mpsc::channel(8);
         let gate = Gate::new(asks_out, fence.clone());
         let workers = vec![spawn_worker(0, &outbox)];
-        let crew = Crew::new(workers, Box::new(|_| anyhow::bail!("nobody dies here")));
-        let mut switchboard = Switchboard::new(crew, watch::channel(1).0).with_gate(Some(gate));
+        let mut switchboard = Switchboard::new(crew(workers), watch::channel(1).0).with_gate(Some(gate));
         let (frames, told) = mpsc::channel(64);
         switchboard.input(Input::Opened { stream: STREAM, frames, alive: oneshot::channel().0 });
         Bench { switchboard, asks, told, notices, fence }
