@@ -13,3 +13,7 @@ mod a_drained_node_gets_no_new_rooms;
 mod both_transports_pass_haproxy;
 mod a_killed_replica_takes_no_call_with_it;
 mod a_rolling_restart_of_replicas_loses_no_call;
+mod pro_ends_on_time_with_every_replica_dead;
+mod a_record_written_at_one_replica_reaches_calls_at_another;
+mod of_twenty_who_race_for_the_last_video_slot_one_gets_it;
+mod a_session_moves_to_another_replica_through_haproxy;
