@@ -10,7 +10,7 @@ use railgun_shared::plan::{Permissions, RoomLimits, Tier};
 use railgun_shared::rtp_parameters::RtpCapabilities;
 use railgun_shared::signal::{ErrorBody, Source};
 use std::sync::{Arc, LazyLock};
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// What is the same for every input, made once.
 pub(crate) struct Offers {
@@ -46,8 +46,13 @@ pub(crate) fn engine(seed: u8) -> Engine {
         handshakes_max: 500,
         // What is said matters, not how much of it.
         bitrate_headroom_percent: u32::MAX,
-        started: (Instant::now(), UNIX_EPOCH + Duration::from_secs(1_800_000_000)),
+        started: (Instant::now(), wall()),
     })
+}
+
+/// The time of day, whatever the day.
+pub(crate) fn wall() -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(1_800_000_000)
 }
 
 pub(crate) fn join_request(session: SessionId, user: u8, participants: u16) -> JoinRequest {
@@ -56,9 +61,11 @@ pub(crate) fn join_request(session: SessionId, user: u8, participants: u16) -> J
         user: UserId::new(format!("user-{user}")).expect("a name"),
         device: Some(DeviceId::new("device").expect("a name")),
         name: None,
-        grant: Grant { permissions: Permissions::of(Tier::Pro), video_until: None },
+        grant: Grant { permissions: Permissions::of(Tier::Pro), video_until: None, relay_only: false },
         limits: RoomLimits { participants, video_publishers: 3 },
         rtp_capabilities: Some(CAPABILITIES.clone()),
+        resume: None,
+        diagnostics: false,
     }
 }
 

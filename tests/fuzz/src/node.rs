@@ -4,7 +4,7 @@
 mod steps;
 
 use crate::checks::{Check, sealed};
-use crate::engine::{OFFERS, SIMULCAST, drain, engine, join_request, offer};
+use crate::engine::{OFFERS, SIMULCAST, drain, engine, join_request, offer, wall};
 use crate::input::Input;
 use crate::keys::{inbound, master, material};
 use railgun_media_core::fuzzing::{skip_handshake, table_sizes};
@@ -129,7 +129,7 @@ impl Node {
 
     fn command(&mut self, room: usize, command: Command) -> Option<Reply> {
         self.tag += 1;
-        self.engine.handle_command(self.tag, &self.rooms[room], command, self.now);
+        self.engine.handle_command(self.tag, &self.rooms[room], command, self.now, wall());
         let (reply, _) = drain(&mut self.engine, self.tag);
         self.deliver();
         reply.ok()
@@ -199,7 +199,7 @@ impl Node {
     fn datagram(&mut self, source: SocketAddr, mut bytes: Vec<u8>) {
         self.traffic.entry(source).or_default().0 += bytes.len() as u64;
         let mut datagrams = [Datagram { source, bytes: &mut bytes }];
-        self.engine.handle_datagrams(&mut datagrams, self.now);
+        self.engine.handle_datagrams(&mut datagrams, self.now, |_| panic!("so little is sent at once"));
         self.settle();
     }
 
@@ -290,7 +290,7 @@ impl Node {
     fn all_leave(&mut self) {
         for end in 0..self.ends.len() {
             let End { room, session, .. } = self.ends[end];
-            self.command(room, Command::Leave { session, reason: LeaveReason::Left });
+            self.command(room, Command::Leave { session, reason: LeaveReason::Left, attachment: None });
         }
         assert_eq!((self.engine.room_count(), self.engine.session_count()), (0, 0));
         assert_eq!(table_sizes(&self.engine), [0; 5]);

@@ -1,7 +1,7 @@
 //! Commands to rooms in any order, with ids that are one's own, another's, closed or made up, against
 //! a model that keeps what the replies said.
 
-use crate::engine::{OFFERS, drain, engine, join_request, offer};
+use crate::engine::{OFFERS, drain, engine, join_request, offer, wall};
 use crate::input::Input;
 use railgun_media_core::Engine;
 use railgun_media_core::fuzzing::table_sizes;
@@ -88,7 +88,7 @@ impl Model {
     fn command_in(&mut self, seat: Seat, epoch: u64, command: Command) -> Result<Reply, ErrorBody> {
         self.tag += 1;
         let address = self.address(seat, epoch);
-        self.engine.handle_command(self.tag, &address, command, self.now);
+        self.engine.handle_command(self.tag, &address, command, self.now, wall());
         let (reply, events) = drain(&mut self.engine, self.tag);
         self.engine.sends().clear();
         assert!(reply.is_ok() || events.is_empty() || epoch != self.epochs[seat.channel], "{events:?}");
@@ -187,7 +187,7 @@ impl Model {
     }
 
     fn leave(&mut self, seat: Seat) {
-        let command = Command::Leave { session: id_of(seat.session), reason: LeaveReason::Left };
+        let command = Command::Leave { session: id_of(seat.session), reason: LeaveReason::Left, attachment: None };
         let reply = self.command(seat, command);
         assert_eq!(reply.is_ok(), self.seats.contains(&seat));
         if reply.is_ok() {
