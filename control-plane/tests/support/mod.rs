@@ -69,6 +69,7 @@ impl Harness {
         config.operators.listen = Some(config.listen);
         config.media.insecure = true;
         config.etcd = Some(etcd);
+        config.joins = JoinLimits { per_minute: 10_000, cooldown: 0 };
         let nodes = MediaNodes::of(&config).unwrap();
         let control = Control::start(config, nodes, true, Registry::default()).await.unwrap();
         let (address, operators) = (control.local_addr(), control.operators_addr().unwrap());
