@@ -139,7 +139,7 @@ async fn talk(microphone: Producer) -> Result<()> {
 }
 
 /// The least of the sorted values that `percent` of them do not exceed.
-fn percentile(sorted: &[f64], percent: usize) -> f64 {
+pub(crate) fn percentile(sorted: &[f64], percent: usize) -> f64 {
     let rank = (sorted.len() * percent).div_ceil(100).max(1);
     sorted.get(rank - 1).copied().unwrap_or(f64::NAN)
 }

@@ -10,6 +10,7 @@ mod rooms;
 mod server;
 mod setup;
 mod sink;
+mod sockets;
 mod spread;
 mod system;
 
@@ -44,6 +45,8 @@ enum What {
     Workers(forward::workers::Options),
     /// Rooms of eight through one worker: latency, and how many it holds
     Rooms(rooms::Options),
+    /// Memory of the control-plane for a connected socket, and how many joins a second it takes
+    Sockets(sockets::Options),
     /// Forward and join, with their default options
     All {
         #[command(flatten)]
@@ -60,6 +63,7 @@ fn main() -> Result<()> {
         What::Memory(options) => json!({ "memory": memory::run(options, cli.json)? }),
         What::Workers(options) => json!({ "workers": forward::workers::run(options, cli.json)? }),
         What::Rooms(options) => json!({ "rooms": rooms::run(options, cli.json)? }),
+        What::Sockets(options) => json!({ "sockets": sockets::run(options, cli.json)? }),
         What::All { forward } => json!({
             "forward": forward::run(forward, cli.json)?,
             "join": join::run(&join::Options::default(), cli.json)?,

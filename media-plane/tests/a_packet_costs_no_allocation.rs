@@ -116,7 +116,7 @@ impl Call {
         let to = self.socket.address();
         for place in 0..2 {
             let (offer, _) = &self.members[0].sources[place];
-            let packets = if offer.source == Source::Camera { 4 } else { 1 };
+            let (packets, size) = if offer.source == Source::Camera { (4, 1_000) } else { (1, 80) };
             for packet in 0..packets {
                 let index = self.next * packets + packet;
                 let header = HeaderWriter {
@@ -127,7 +127,7 @@ impl Call {
                     ssrc: offer.ssrc,
                 };
                 let start = if packet == 0 { 0x10 } else { 0 };
-                let payload = [&[start, 0x50][..], &[7; 1_000]].concat();
+                let payload = [&[start, 0x50][..], &vec![7; size]].concat();
                 let mid = [(MID_ID, offer.mid.as_bytes())];
                 let packet = self.world.peers[self.members[0].send].seal_rtp(header, index, &mid, &payload);
                 self.feed.write(to, packet.len(), |out| {

@@ -3,6 +3,7 @@
 use crate::arena::{Arena, ConsumerKey, ProducerKey, RoomKey, SPARE_MIN, TransportKey};
 use crate::packet_path::ingest::Opened;
 use crate::room::Room;
+use crate::room::allocation::Wish;
 use crate::room::consumer::Consumer;
 use crate::room::producer::Producer;
 use crate::send_batch::SendBatch;
@@ -120,6 +121,8 @@ pub struct Engine {
     pub(crate) producers: Arena<ProducerKey, Producer>,
     pub(crate) consumers: Arena<ConsumerKey, Consumer>,
     pub(crate) burst: Vec<Opened>,
+    /// Reused for each receiver's link.
+    pub(crate) wishes: Vec<Wish>,
     pub(crate) sends: SendBatch,
     pub(crate) notices: VecDeque<Notice>,
     pub(crate) counters: Counters,
@@ -144,6 +147,7 @@ impl Engine {
             producers: Arena::new(),
             consumers: Arena::new(),
             burst: Vec::new(),
+            wishes: Vec::new(),
             sends: SendBatch::with_capacity(SEND_BATCH_BYTES),
             notices: VecDeque::new(),
             counters: Counters::default(),

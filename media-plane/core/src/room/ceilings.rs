@@ -1,10 +1,12 @@
 //! What a session's grant lets it send, in bits a second: told to its client, and enforced.
 
-use crate::arena::{ProducerKey, RoomKey, TransportKey};
+use crate::arena::{RoomKey, TransportKey};
 use crate::engine::Engine;
 use crate::packet::rtcp;
 use crate::room::producer::Producer;
+use crate::transport::webrtc_transport::STREAMS_MAX;
 use railgun_shared::ids::SessionId;
+use railgun_shared::limits::PRODUCERS_PER_SESSION;
 use railgun_shared::media_rpc::Audience;
 use railgun_shared::rtp_parameters::MediaKind;
 use railgun_shared::signal::Source;
@@ -28,10 +30,14 @@ impl Engine {
     pub(crate) fn police_producers(&mut self, key: TransportKey) {
         let Some(transport) = self.transports.get(key) else { return };
         let room = transport.room;
-        let producers: Vec<ProducerKey> = transport.producers.clone();
+        let mut producers = [None; PRODUCERS_PER_SESSION];
+        for (place, producer) in producers.iter_mut().zip(&transport.producers) {
+            *place = Some(*producer);
+        }
         let mut total = 0;
-        let mut video = Vec::new();
-        for producer in producers {
+        let mut video = [0; STREAMS_MAX];
+        let mut videos = 0;
+        for producer in producers.into_iter().flatten() {
             let Some(&Producer { session, source, kind, .. }) = self.producers.get(producer) else {
                 continue;
             };
@@ -40,7 +46,11 @@ impl Engine {
             let Some(it) = self.producers.get_mut(producer) else { continue };
             it.police.set_rate(allowed);
             if kind == MediaKind::Video && !it.paused {
-                video.extend(it.encodings.iter().filter_map(|encoding| encoding.ssrc));
+                let ssrcs = it.encodings.iter().filter_map(|encoding| encoding.ssrc);
+                for (ssrc, place) in ssrcs.zip(video.iter_mut().skip(videos)) {
+                    *place = ssrc;
+                    videos += 1;
+                }
             }
             if it.police.is_incorrigible() {
                 tracing::info!(?source, "a producer that kept sending more than it may is closed");
@@ -48,8 +58,9 @@ impl Engine {
             }
         }
         // Opus has its ceiling in its parameters, and an estimate of audio alone would throttle it.
+        let video = video.get(..videos).unwrap_or_default();
         let Some(transport) = self.transports.get_mut(key).filter(|_| !video.is_empty()) else { return };
         let sender_ssrc = transport.local_ssrc;
-        transport.send_control(&mut self.sends, |out| rtcp::write_remb(out, sender_ssrc, total, &video).ok());
+        transport.send_control(&mut self.sends, |out| rtcp::write_remb(out, sender_ssrc, total, video).ok());
     }
 }

@@ -66,9 +66,12 @@ impl Engine {
     }
 
     pub(crate) fn follow_demands(&mut self, transport: TransportKey, now: Instant) {
-        let producers = self.transports.get(transport).map(|transport| transport.producers.clone());
-        for producer in producers.unwrap_or_default() {
+        let producer_at =
+            |engine: &Self, place| engine.transports.get(transport)?.producers.get(place).copied();
+        let mut place = 0;
+        while let Some(producer) = producer_at(self, place) {
             self.follow_demand(producer, now);
+            place += 1;
         }
     }
 }

@@ -14,7 +14,7 @@ pub(crate) mod association;
 pub(crate) mod producing;
 pub(crate) mod consuming;
 pub(crate) mod demand;
-mod allocation;
+pub(crate) mod allocation;
 pub(crate) mod ceilings;
 mod stats;
 pub(crate) mod refusal;
