@@ -71,8 +71,8 @@ impl Outbox {
 
     /// A room event.
     pub(crate) async fn tell(&self, event: &ServerEvent) {
-        let payload = fields(event);
-        self.put(|| self.socket.emit(event.name(), &payload)).await;
+        // In a tuple, for a list by itself would be taken for one argument each.
+        self.put(|| self.socket.emit(event.name(), &(event,))).await;
     }
 
     /// That the session which the socket wanted to take up could not be.
@@ -176,7 +176,7 @@ impl Asked {
     }
 }
 
-/// An event's payload as the object it always is.
+/// A reply's payload as the object it always is.
 fn fields(event: &ServerEvent) -> Map<String, Value> {
     match serde_json::to_value(event) {
         Ok(Value::Object(fields)) => fields,

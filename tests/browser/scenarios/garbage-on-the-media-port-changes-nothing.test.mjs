@@ -9,8 +9,15 @@ const DATAGRAMS = 4_000;
 const FIRST_BYTES = [0, 1, 3, 20, 22, 23, 63, 64, 79, 128, 129, 144, 191, 192, 255];
 const SIZES = [0, 1, 2, 4, 8, 12, 13, 19, 20, 21, 28, 40, 100, 300, 1200, 1472, 9000];
 
-/** How well streams come through, told in every call when it changes. */
-const QUALITY = ["voice:consumerLayers", "voice:consumerScore", "voice:producerScore"];
+/** How well streams come through and who is heard, told in every call when it changes. */
+const QUALITY = [
+  "voice:consumerLayers",
+  "voice:consumerScore",
+  "voice:producerScore",
+  "voice:producerLayers",
+  "voice:audioLevels",
+  "voice:activeSpeaker",
+];
 
 scenario("garbage on the media port changes nothing", async (call) => {
   const people = await call.invite(3);
