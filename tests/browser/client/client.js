@@ -54,13 +54,13 @@ class Client {
     return joined;
   }
 
-  async publishTone(hertz) {
-    this.producers.mic = await this.send.produce({
+  async publishTone(hertz, source = "mic") {
+    this.producers[source] = await this.send.produce({
       track: this.speakers ? toneTrack(this.audio, hertz) : await microphoneTrack(),
       codecOptions: { opusStereo: false, opusDtx: true, opusFec: true },
-      appData: { source: "mic" },
+      appData: { source },
     });
-    return this.producers.mic.id;
+    return this.producers[source].id;
   }
 
   /**
@@ -203,3 +203,9 @@ async function keepResolution(sender) {
 window.client = new Client();
 /** More people in one page. */
 window.newClient = () => new Client();
+/** A tone from the speakers, for others to capture. */
+window.playTone = (hertz) => {
+  const audio = new AudioContext();
+  const track = toneTrack(audio, hertz);
+  audio.createMediaStreamSource(new MediaStream([track])).connect(audio.destination);
+};

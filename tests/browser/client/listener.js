@@ -3,7 +3,7 @@
  * our own in place of the browser's beep.
  */
 import { ToneMeter } from "./meters.js";
-import { toneTrack } from "./sources.js";
+import { RHYTHMS, toneTrack } from "./sources.js";
 import { microphoneTrack, RecordedToneMeter } from "./without-speakers.js";
 
 const meters = new Map();
@@ -11,6 +11,28 @@ let audio;
 /** Set before this script: no sound can be played here. */
 window.withoutSpeakers ??= false;
 const context = () => (audio ??= new AudioContext({ sampleRate: 48_000 }));
+
+/** From the speakers back into a microphone beside them. */
+let room;
+function wayThroughTheRoom() {
+  if (!room) {
+    room = new DelayNode(context(), { delayTime: 0.1 });
+    room.output = context().createMediaStreamDestination();
+    room.connect(room.output);
+  }
+  return room;
+}
+
+/** Every element that plays sound. */
+const players = [];
+window.Audio = class extends Audio {
+  constructor(...options) {
+    super(...options);
+    players.push(this);
+  }
+};
+/** How loud each of the page's own players is, 0 to 1. */
+window.volumes = () => players.filter(({ srcObject, muted }) => srcObject && !muted).map(({ volume }) => volume);
 
 const connections = [];
 window.connectionsMade = 0;
@@ -21,10 +43,11 @@ window.RTCPeerConnection = class extends RTCPeerConnection {
     connections.push(this);
     this.addEventListener("track", ({ track }) => {
       if (track.kind !== "audio") return;
-      meters.set(
-        track,
-        window.withoutSpeakers ? new RecordedToneMeter(track) : new ToneMeter(context(), track),
-      );
+      const meter = window.withoutSpeakers
+        ? new RecordedToneMeter(track)
+        : new ToneMeter(context(), track);
+      meters.set(track, meter);
+      if (window.microphone?.hearsItself) meter.source.connect(wayThroughTheRoom());
     });
   }
 };
@@ -36,7 +59,7 @@ window.heardSince = (since) =>
 /** When anything loud was last received, in milliseconds since 1970. */
 window.lastLoudAt = () => Math.max(0, ...[...meters.values()].map(({ lastLoudAt }) => lastLoudAt));
 
-/** How many voices have come, and the stream behind each. */
+/** The streams behind the voices that have come. */
 window.voicesReceived = () => [...meters.keys()].map(({ id }) => id).join();
 
 /** Of the camera's layers, from small to large: whether it is sent. */
@@ -59,8 +82,10 @@ media.getUserMedia = async (constraints) => {
   if (echoCancellation === false) return getUserMedia(constraints);
   window.microphonesAsked.push(deviceId?.exact ?? "");
   if (window.withoutSpeakers) return new MediaStream([await microphoneTrack()]);
-  if (window.micTone === null) return getUserMedia(constraints);
+  const { tone, rhythm, hearsItself } = window.microphone ?? {};
+  if (hearsItself) return wayThroughTheRoom().output.stream.clone();
+  if (!tone) return getUserMedia(constraints);
   // Another device has another voice.
-  const hertz = window.micTone + (deviceId?.exact ? 200 : 0);
-  return new MediaStream([toneTrack(context(), hertz)]);
+  const hertz = tone + (deviceId?.exact ? 200 : 0);
+  return new MediaStream([toneTrack(context(), hertz, RHYTHMS[rhythm])]);
 };

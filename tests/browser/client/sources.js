@@ -6,16 +6,43 @@ const FRAME_RATE = 15;
 const BURST_S = 0.35;
 const PAUSE_S = 0.25;
 
-/** A tone of `hertz` in bursts; a steady one is what the server takes for a noise loop. */
-export function toneTrack(audio, hertz) {
+/**
+ * Seconds of sound and of silence after it. A tone without pauses is what the server takes for a noise loop;
+ * one that repeats itself cannot be told from its own echo.
+ */
+export const RHYTHMS = {
+  bursts: [[BURST_S, PAUSE_S]],
+  // Whole oscillations of every tone.
+  steady: [[1, 0]],
+  speech: [
+    [0.35, 0.25],
+    [0.8, 0.15],
+    [0.2, 0.6],
+    [0.5, 0.1],
+    [1.1, 0.35],
+    [0.15, 0.2],
+    [0.7, 0.9],
+    [0.3, 0.4],
+    [0.95, 0.2],
+    [0.25, 0.75],
+  ],
+};
+
+/** A tone of `hertz` in a rhythm, again and again. */
+export function toneTrack(audio, hertz, rhythm = RHYTHMS.bursts) {
   const rate = audio.sampleRate;
-  const buffer = audio.createBuffer(1, Math.round((BURST_S + PAUSE_S) * rate), rate);
-  const samples = buffer.getChannelData(0);
-  const burst = Math.round(BURST_S * rate);
   const fade = Math.round(0.01 * rate);
-  for (let i = 0; i < burst; i += 1) {
-    const envelope = Math.min(1, i / fade, (burst - i) / fade);
-    samples[i] = 0.4 * envelope * Math.sin((2 * Math.PI * hertz * i) / rate);
+  const seconds = rhythm.flat().reduce((sum, part) => sum + part, 0);
+  const buffer = audio.createBuffer(1, Math.round(seconds * rate), rate);
+  const samples = buffer.getChannelData(0);
+  let at = 0;
+  for (const [sound, silence] of rhythm) {
+    const length = Math.round(sound * rate);
+    for (let i = 0; i < length && at + i < samples.length; i += 1) {
+      const envelope = silence === 0 ? 1 : Math.min(1, i / fade, (length - i) / fade);
+      samples[at + i] = 0.4 * envelope * Math.sin((2 * Math.PI * hertz * i) / rate);
+    }
+    at += length + Math.round(silence * rate);
   }
   const source = new AudioBufferSourceNode(audio, { buffer, loop: true });
   const destination = audio.createMediaStreamDestination();

@@ -9,13 +9,20 @@ const PATHS = [
   "/usr/bin/google-chrome",
 ];
 
-export async function launchBrowser() {
-  const executablePath = PATHS.find((path) => path && existsSync(path));
-  if (!executablePath)
+/**
+ * `sharesTab`: the title of the tab that is chosen when a page wants to share something; without it a made-up
+ * screen. `wrapped`: gives a program that starts the browser elsewhere. `trusted`: an origin that counts as
+ * HTTPS.
+ */
+export async function launchBrowser({ sharesTab, wrapped = (path) => path, trusted } = {}) {
+  const path = PATHS.find((name) => name && existsSync(name));
+  if (!path)
     throw new Error("There is no Chromium here; install it with: sudo apt-get install chromium");
   return chromium.launch({
-    executablePath,
+    executablePath: await wrapped(path),
     headless: true,
+    // A tab that plays nothing has no sound to share.
+    ignoreDefaultArgs: sharesTab ? ["--mute-audio"] : [],
     timeout: 30_000,
     args: [
       "--no-sandbox",
@@ -25,10 +32,13 @@ export async function launchBrowser() {
       "--disable-component-update",
       "--disable-sync",
       "--no-first-run",
-      "--use-fake-ui-for-media-stream",
       "--use-fake-device-for-media-stream",
-      "--auto-select-desktop-capture-source=Entire screen",
       "--autoplay-policy=no-user-gesture-required",
+      // The made-up dialog shares a screen of its own, without a sound, whatever is asked for.
+      ...(sharesTab
+        ? [`--auto-select-tab-capture-source-by-title=${sharesTab}`]
+        : ["--use-fake-ui-for-media-stream", "--auto-select-desktop-capture-source=Entire screen"]),
+      ...(trusted ? [`--unsafely-treat-insecure-origin-as-secure=${trusted}`] : []),
     ],
   });
 }

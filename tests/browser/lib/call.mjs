@@ -1,6 +1,5 @@
 /** One scenario: a server, a browser, the people; and on failure everything they said. */
 import { test } from "node:test";
-import { launchBrowser } from "./browser.mjs";
 import { CAST, Person } from "./person.mjs";
 import { standalone } from "./server.mjs";
 import { within } from "./wait.mjs";
@@ -8,12 +7,12 @@ import { within } from "./wait.mjs";
 const SCENARIO_MS = 90_000;
 const CLEANUP_MS = 15_000;
 
-/** A test with a fresh server and browser; `run` gets the call. */
-export function scenario(name, run, { start = standalone } = {}) {
+/** A test with a fresh server and browser; `run` gets the call. `browser`: options of `launchBrowser`. */
+export function scenario(name, run, { start = standalone, browser = {} } = {}) {
   test(name, { timeout: SCENARIO_MS + 2 * CLEANUP_MS }, async () => {
     const call = new Call();
     try {
-      await within(name, SCENARIO_MS, call.play(start, run));
+      await within(name, SCENARIO_MS, call.play(start, run, browser));
     } catch (error) {
       console.error(`--- ${name}: what the servers and pages said ---\n${call.log}\n---`);
       throw error;
@@ -27,9 +26,9 @@ class Call {
   people = [];
   #notes = [];
 
-  async play(start, run) {
+  async play(start, run, options) {
     this.server = start();
-    const [browser] = await Promise.all([launchBrowser(), this.server.ready()]);
+    const [browser] = await Promise.all([this.server.launchBrowser(options), this.server.ready()]);
     this.browser = browser;
     await run(this);
   }

@@ -11,18 +11,55 @@ export const SEEN_MS = 2_000;
 export const CONNECT_MS = 15_000;
 const HERTZ_TOLERANCE = 25;
 
+/**
+ * Ada and Ben in one call, each with a tone. `camera`: Ben's is on, and Ada sees it. `ada`, `ben`: options
+ * for `PageUser.open`; `tier`: Ben's.
+ */
+export async function callOfTwo(call, { ada = {}, ben = {}, tier, channel, camera = false } = {}) {
+  const people = [
+    await PageUser.open(call, "Ada", { tone: 500, ...ada }),
+    await PageUser.open(call, "Ben", { tone: 770, ...ben }),
+  ];
+  await people[0].join("Pro", channel);
+  await people[1].join(tier, channel);
+  if (camera) {
+    await people[1].press("Start camera");
+    await people[0].playsVideos(1);
+  }
+  return people;
+}
+
+/** What would change with new producers of Ben's or a new handshake of his. */
+export async function connectionsOf(ada, ben) {
+  return {
+    received: await ada.page.evaluate(() => window.voicesReceived()),
+    connections: await ben.page.evaluate(() => window.connectionsMade),
+  };
+}
+
 export class PageUser {
+  /** How many were opened. */
+  sockets = 0;
+
   /**
-   * `tone`: of the microphone, in hertz; without it the browser's own beep. `token`: instead of one for
-   * trials. `url`: another way to the server. `look`: options of the context.
+   * `tone`: of the microphone, in hertz; without it the browser's own beep. `rhythm`: one of `RHYTHMS`.
+   * `hearsItself`: a microphone beside the speakers instead. `token`: instead of one for trials. `url`:
+   * another way to the server. `look`: options of the context.
    */
-  static async open(call, name, { tone, token, url = call.server.url, ...look } = {}) {
-    const context = await call.browser.newContext({ viewport: { width: 1280, height: 800 }, ...look });
+  static async open(call, name, options = {}) {
+    const { tone, rhythm, hearsItself, token, url = call.server.url, ...look } = options;
+    const context = await call.browser.newContext({
+      viewport: { width: 1280, height: 800 },
+      permissions: ["microphone", "camera"],
+      ...look,
+    });
     const page = await context.newPage();
     page.setDefaultTimeout(10_000);
     page.on("console", (message) => call.note(`[${name} console] ${message.text()}`));
     page.on("pageerror", (error) => call.note(`[${name} page] ${error.stack ?? error}`));
-    await page.addInitScript({ content: `window.micTone = ${tone ?? null};\n${await listenerScript()}` });
+    const microphone = JSON.stringify({ tone, rhythm, hearsItself });
+    const content = `window.microphone = ${microphone};\n${await listenerScript()}`;
+    await page.addInitScript({ content });
     await page.goto(token ? `${url}/#token=${token}` : url);
     await page.getByLabel("Your name").fill(name);
     return new PageUser(call, page, name, tone);
@@ -30,6 +67,7 @@ export class PageUser {
 
   constructor(call, page, name, tone) {
     Object.assign(this, { call, page, name, tone });
+    page.on("websocket", () => (this.sockets += 1));
   }
 
   /** Joins by the form; gives the milliseconds from the click to being in the call. */
@@ -61,6 +99,11 @@ export class PageUser {
     );
   }
 
+  /** The list of people says so of the other: `muted`, `deafened`. */
+  seesThat({ name }, state) {
+    return this.page.locator("#people li", { hasText: name }).getByText(state).waitFor();
+  }
+
   /** Exactly that many videos, each with a picture that goes on. */
   async playsVideos(count) {
     const times = () =>
@@ -87,10 +130,15 @@ export class PageUser {
       () => `${this.name} hears ${other.name} (${other.tone} Hz); ${JSON.stringify(heard)}`,
       ms,
       async () => {
-        heard = await this.page.evaluate((start) => window.heardSince(start), since);
+        heard = await this.tonesSince(since);
         return heard.some((hertz) => Math.abs(hertz - other.tone) <= HERTZ_TOLERANCE) ? true : null;
       },
     );
+  }
+
+  /** The frequency of each voice that is received since then. */
+  tonesSince(since) {
+    return this.page.evaluate((start) => window.heardSince(start), since);
   }
 
   /** Receives nothing loud for `ms`, from `grace` on. */

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { launchBrowser } from "./browser.mjs";
 import { Program } from "./process.mjs";
 import { until } from "./wait.mjs";
 
@@ -16,13 +17,13 @@ const BINARIES =
   process.env.RAILGUN_BIN_DIR ?? fileURLToPath(new URL("../../../target/debug", import.meta.url));
 const READY_MS = 20_000;
 
-function binary(name) {
+export function binary(name) {
   const path = join(BINARIES, name);
   if (!existsSync(path)) throw new Error(`${path} is missing; build it with: cargo build --workspace`);
   return path;
 }
 
-async function freePort() {
+export async function freePort() {
   const server = createServer();
   await new Promise((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.1", resolve));
   const { port } = server.address();
@@ -30,10 +31,15 @@ async function freePort() {
   return port;
 }
 
-/** What both kinds of server have in common. */
-class Server {
+/** What every kind of server has in common. */
+export class Server {
   programs = [];
   folder = null;
+
+  /** A browser for those who use it. */
+  launchBrowser(options) {
+    return launchBrowser(options);
+  }
 
   get log() {
     return this.programs.map((program) => program.log).join("\n");
@@ -44,21 +50,28 @@ class Server {
     if (this.folder) await rm(this.folder, { recursive: true, force: true });
   }
 
-  async startProgram(name, args, env, healthUrl) {
-    const program = new Program(name, binary(name), args, env);
+  /** `path`: of a program that is not ours. */
+  async startProgram(name, args, env, healthUrl, { path = binary(name), health = "/readyz" } = {}) {
+    const program = new Program(name, path, args, env);
     this.programs.push(program);
     await until(`${name} is ready`, READY_MS, async () => {
       if (!program.running) throw new Error(`${name} ended before it was ready`);
-      const response = await fetch(`${healthUrl}/readyz`, { signal: AbortSignal.timeout(1_000) }).catch(
-        () => null,
-      );
+      const signal = AbortSignal.timeout(1_000);
+      const response = await fetch(`${healthUrl}${health}`, { signal }).catch(() => null);
       return response?.ok ? true : null;
     });
+    return program;
+  }
+
+  /** Ended without a word. */
+  async kill(program) {
+    program.child.kill("SIGKILL");
+    await program.ended;
   }
 }
 
 /** Tests join as often as they like. */
-const ANY_JOINS = { RAILGUN_JOINS_PER_MINUTE: "0", RAILGUN_JOINS_COOLDOWN: "0" };
+export const ANY_JOINS = { RAILGUN_JOINS_PER_MINUTE: "0", RAILGUN_JOINS_COOLDOWN: "0" };
 
 class Standalone extends Server {
   async ready() {
@@ -69,9 +82,7 @@ class Standalone extends Server {
 
   /** Ended without a word, and started again where it was. It remembers nothing. */
   async restart() {
-    const [program] = this.programs.splice(0);
-    program.child.kill("SIGKILL");
-    await program.ended;
+    await this.kill(this.programs.at(-1));
     await this.#start();
   }
 
@@ -93,41 +104,48 @@ class Standalone extends Server {
   }
 }
 
-/** A control-plane and a media node, which know each other by certificates made for this run. */
-class TwoProcesses extends Server {
-  async ready() {
+/** A server whose tokens are signed with a key of this run, in a folder of this run. */
+export class KeyedServer extends Server {
+  async prepare() {
     this.folder = await mkdtemp(join(tmpdir(), "railgun-test-"));
-    this.key = join(this.folder, "token.pem");
+    this.key = this.file("token.pem");
     await run(binary("railgun-control"), ["certs", "--out", this.folder], { timeout: 10_000 });
     // Makes the key, and its public half beside it.
     await this.token("nobody", "free");
-    const [control, rpc, health] = [await freePort(), await freePort(), await freePort()];
-    this.url = `http://127.0.0.1:${control}`;
-    const file = (name) => join(this.folder, name);
-    const media = {
-      RAILGUN_RPC_LISTEN: `127.0.0.1:${rpc}`,
-      RAILGUN_HEALTH_LISTEN: `127.0.0.1:${health}`,
-      RAILGUN_TLS_CA: file("ca.pem"),
-      RAILGUN_TLS_CERT: file("media.pem"),
-      RAILGUN_TLS_KEY: file("media.key"),
-    };
-    await this.startProgram("railgun-media", [], media, `http://127.0.0.1:${health}`);
-    const signaling = {
-      RAILGUN_LISTEN: `127.0.0.1:${control}`,
-      RAILGUN_OPERATORS_LISTEN: "off",
-      RAILGUN_AUTH_JWKS: file("token.jwks.json"),
-      RAILGUN_CHANNELS_CREATE_ON_JOIN: "true",
-      ...ANY_JOINS,
-      RAILGUN_MEDIA_URL: `https://127.0.0.1:${rpc}`,
-      RAILGUN_MEDIA_CA: file("ca.pem"),
-      RAILGUN_MEDIA_CERT: file("control.pem"),
-      RAILGUN_MEDIA_KEY: file("control.key"),
-    };
-    await this.startProgram("railgun-control", ["serve"], signaling, this.url);
   }
 
-  async token(userId, tier) {
-    const args = ["token", "--key", this.key, "--user", userId, "--tier", tier];
+  file(name) {
+    return join(this.folder, name);
+  }
+
+  /** Settings of a media node: where its control link and its health are. */
+  mediaSettings(rpc, health) {
+    return {
+      RAILGUN_RPC_LISTEN: `127.0.0.1:${rpc}`,
+      RAILGUN_HEALTH_LISTEN: `127.0.0.1:${health}`,
+      RAILGUN_TLS_CA: this.file("ca.pem"),
+      RAILGUN_TLS_CERT: this.file("media.pem"),
+      RAILGUN_TLS_KEY: this.file("media.key"),
+    };
+  }
+
+  /** Settings of a control-plane on this port. */
+  controlSettings(port) {
+    return {
+      RAILGUN_LISTEN: `127.0.0.1:${port}`,
+      RAILGUN_OPERATORS_LISTEN: "off",
+      RAILGUN_AUTH_JWKS: this.file("token.jwks.json"),
+      RAILGUN_CHANNELS_CREATE_ON_JOIN: "true",
+      RAILGUN_MEDIA_CA: this.file("ca.pem"),
+      RAILGUN_MEDIA_CERT: this.file("control.pem"),
+      RAILGUN_MEDIA_KEY: this.file("control.key"),
+      ...ANY_JOINS,
+    };
+  }
+
+  /** `more`: arguments of `railgun-control token`. */
+  async token(userId, tier, ...more) {
+    const args = ["token", "--key", this.key, "--user", userId, "--tier", tier, ...more];
     const { stdout } = await run(binary("railgun-control"), args, { timeout: 10_000 });
     return stdout.trim();
   }
@@ -136,6 +154,19 @@ class TwoProcesses extends Server {
   signed(userId, claims) {
     const now = Math.floor(Date.now() / 1000);
     return sign(this.key, { sub: userId, name: userId, iat: now, exp: now + 600, ...claims });
+  }
+}
+
+/** A control-plane and a media node, which know each other by certificates made for this run. */
+class TwoProcesses extends KeyedServer {
+  async ready() {
+    await this.prepare();
+    const [control, rpc, health] = [await freePort(), await freePort(), await freePort()];
+    this.url = `http://127.0.0.1:${control}`;
+    const media = this.mediaSettings(rpc, health);
+    await this.startProgram("railgun-media", [], media, `http://127.0.0.1:${health}`);
+    const signaling = { ...this.controlSettings(control), RAILGUN_MEDIA_URL: `https://127.0.0.1:${rpc}` };
+    await this.startProgram("railgun-control", ["serve"], signaling, this.url);
   }
 }
 

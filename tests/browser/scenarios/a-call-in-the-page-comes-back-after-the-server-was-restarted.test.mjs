@@ -1,16 +1,11 @@
 import { scenario } from "../lib/call.mjs";
-import { CONNECT_MS, PageUser } from "../lib/page.mjs";
+import { callOfTwo, CONNECT_MS } from "../lib/page.mjs";
 
 /** The contract gives the client this long to come back, and joining takes a moment. */
 const BACK_MS = 35_000;
 
 scenario("a call in the page comes back after the server was restarted", async (call) => {
-  const ada = await PageUser.open(call, "Ada", { tone: 500 });
-  const ben = await PageUser.open(call, "Ben", { tone: 770 });
-  await ada.join();
-  await ben.join();
-  await ben.press("Start camera");
-  await ada.playsVideos(1);
+  const [ada, ben] = await callOfTwo(call, { camera: true });
   await ada.hears(ben);
 
   await call.server.restart();

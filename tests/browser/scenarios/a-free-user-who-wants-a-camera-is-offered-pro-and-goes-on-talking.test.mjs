@@ -1,12 +1,9 @@
 import assert from "node:assert/strict";
 import { scenario } from "../lib/call.mjs";
-import { PageUser } from "../lib/page.mjs";
+import { callOfTwo } from "../lib/page.mjs";
 
 scenario("a Free user who wants a camera is offered Pro and goes on talking", async (call) => {
-  const ada = await PageUser.open(call, "Ada", { tone: 500 });
-  const ben = await PageUser.open(call, "Ben", { tone: 770 });
-  await ada.join();
-  await ben.join("Free");
+  const [ada, ben] = await callOfTwo(call, { tier: "Free" });
   const dialog = ben.page.getByRole("dialog", { name: "Turn on video with Pro" });
   for (const name of ["Start camera", "Share screen"]) {
     await ben.press(name);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { scenario } from "../lib/call.mjs";
-import { PageUser } from "../lib/page.mjs";
+import { callOfTwo, connectionsOf } from "../lib/page.mjs";
 import { proxyTo } from "../lib/proxy.mjs";
 import { sleep } from "../lib/wait.mjs";
 
@@ -10,15 +10,10 @@ const BACK_MS = 15_000;
 scenario("a lost socket is resumed and the media goes on", async (call) => {
   const proxy = await proxyTo(call.server.url);
   try {
-    const ada = await PageUser.open(call, "Ada", { tone: 500 });
     const token = await call.server.token("Ben", "pro");
-    const ben = await PageUser.open(call, "Ben", { tone: 770, token, url: proxy.url });
-    await ada.join();
-    await ben.join();
-    await ben.press("Start camera");
-    await ada.playsVideos(1);
+    const [ada, ben] = await callOfTwo(call, { ben: { token, url: proxy.url }, camera: true });
     await ada.hears(ben);
-    const before = await state(ada, ben);
+    const before = await connectionsOf(ada, ben);
 
     proxy.cut();
     await ben.page.getByText(/Reconnecting/).waitFor();
@@ -32,21 +27,13 @@ scenario("a lost socket is resumed and the media goes on", async (call) => {
     proxy.mend();
 
     await ben.page.getByText(/Reconnecting/).waitFor({ state: "hidden", timeout: BACK_MS });
-    await ada.page.locator("#people").getByText("muted").waitFor();
+    await ada.seesThat(ben, "muted");
     await ben.press("Unmute");
     await ada.hears(ben);
     await ben.hears(ada);
     await ada.playsVideos(1);
-    assert.deepEqual(await state(ada, ben), before, "the same streams over the same connections");
+    assert.deepEqual(await connectionsOf(ada, ben), before, "the same streams over the same connections");
   } finally {
     proxy.close();
   }
 });
-
-/** What would change with new producers or a new handshake. */
-async function state(ada, ben) {
-  return {
-    received: await ada.page.evaluate(() => window.voicesReceived()),
-    connections: await ben.page.evaluate(() => window.connectionsMade),
-  };
-}

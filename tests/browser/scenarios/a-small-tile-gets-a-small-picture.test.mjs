@@ -1,5 +1,5 @@
 import { scenario } from "../lib/call.mjs";
-import { PageUser } from "../lib/page.mjs";
+import { callOfTwo } from "../lib/page.mjs";
 import { until } from "../lib/wait.mjs";
 
 /** Of the smallest of the camera's three layers. */
@@ -7,12 +7,7 @@ const SMALL = 180;
 const TURN_MS = 15_000;
 
 scenario("a small tile gets a small picture", async (call) => {
-  const ada = await PageUser.open(call, "Ada", { tone: 500 });
-  const ben = await PageUser.open(call, "Ben", { tone: 770 });
-  await ada.join();
-  await ben.join();
-  await ben.press("Start camera");
-  await ada.playsVideos(1);
+  const [ada, ben] = await callOfTwo(call, { camera: true });
   await pictureIs(ada, "large", (height) => height > SMALL);
 
   await ada.page.setViewportSize({ width: 360, height: 420 });

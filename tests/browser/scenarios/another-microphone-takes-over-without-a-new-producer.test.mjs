@@ -1,15 +1,12 @@
 import assert from "node:assert/strict";
 import { scenario } from "../lib/call.mjs";
-import { PageUser } from "../lib/page.mjs";
+import { callOfTwo } from "../lib/page.mjs";
 
 /** A chosen device has a voice of its own. */
 const OTHER_DEVICE = { name: "Ben with another microphone", tone: 970 };
 
 scenario("another microphone takes over without a new producer", async (call) => {
-  const ada = await PageUser.open(call, "Ada", { tone: 500 });
-  const ben = await PageUser.open(call, "Ben", { tone: 770 });
-  await ada.join();
-  await ben.join();
+  const [ada, ben] = await callOfTwo(call);
   await ada.hears(ben);
   const before = await ada.page.evaluate(() => window.voicesReceived());
 

@@ -1,16 +1,11 @@
 import { scenario } from "../lib/call.mjs";
-import { PageUser } from "../lib/page.mjs";
+import { callOfTwo } from "../lib/page.mjs";
 import { until } from "../lib/wait.mjs";
 
 const TURN_MS = 10_000;
 
 scenario("layers that nobody receives are not sent", async (call) => {
-  const ada = await PageUser.open(call, "Ada", { tone: 500 });
-  const ben = await PageUser.open(call, "Ben", { tone: 770 });
-  await ada.join();
-  await ben.join();
-  await ben.press("Start camera");
-  await ada.playsVideos(1);
+  const [ada, ben] = await callOfTwo(call, { camera: true });
 
   await ada.page.setViewportSize({ width: 360, height: 420 });
   await sends(ben, /^true,false,false$/);

@@ -1,17 +1,14 @@
 import assert from "node:assert/strict";
 import { scenario } from "../lib/call.mjs";
-import { PageUser } from "../lib/page.mjs";
+import { callOfTwo } from "../lib/page.mjs";
 
 scenario("who deafens in the page hears nobody until listening again", async (call) => {
-  const ada = await PageUser.open(call, "Ada", { tone: 500 });
-  const ben = await PageUser.open(call, "Ben", { tone: 770 });
-  await ada.join();
-  await ben.join();
+  const [ada, ben] = await callOfTwo(call);
   await ada.hears(ben);
   await ben.hears(ada);
 
   await ben.press("Deafen");
-  await ada.page.locator("#people").getByText("deafened").waitFor();
+  await ada.seesThat(ben, "deafened");
   await ben.hearsNothing(1_500);
   // Nobody should talk to somebody who cannot answer: the microphone is off as well.
   await ada.hearsNothing(500, 0);

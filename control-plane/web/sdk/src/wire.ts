@@ -62,7 +62,8 @@ export interface Refusal {
   fatal?: boolean;
 }
 
-interface RoomState {
+/** What a join and a resume tell alike. */
+export interface RoomState {
   channelId: string;
   sessionId: string;
   participants: ParticipantInfo[];

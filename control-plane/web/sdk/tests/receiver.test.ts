@@ -27,6 +27,7 @@ function roomWith(...sources: [string, Source][]): Room {
     ],
     permissions: { audio: true, video: true, screenshare: true, maxBitrate: 64_000 },
     limits: { participants: 25, videoPublishers: 6 },
+    roomSeq: 0,
   });
   return room;
 }

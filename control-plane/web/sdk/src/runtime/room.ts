@@ -5,6 +5,7 @@ import type {
   Permissions,
   ProducerInfo,
   RoomLimits,
+  RoomState,
   Source,
 } from "../wire";
 
@@ -26,14 +27,6 @@ export interface RemoteParticipant {
   deafened: boolean;
   speaking: boolean;
   readonly sources: Map<string, RemoteSource>;
-}
-
-interface RoomState {
-  channelId: string;
-  sessionId: string;
-  participants: ParticipantInfo[];
-  permissions: Permissions;
-  limits: RoomLimits;
 }
 
 /** Who is in the room and what they send, as the server's events tell it. No media, no sockets. */

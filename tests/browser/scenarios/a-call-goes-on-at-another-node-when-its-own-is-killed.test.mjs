@@ -1,0 +1,36 @@
+import assert from "node:assert/strict";
+import { scenario } from "../lib/call.mjs";
+import { cluster } from "../lib/cluster.mjs";
+import { callOfTwo, CONNECT_MS } from "../lib/page.mjs";
+
+const CHANNEL = "lobby";
+/** Who is told to join again does so within 1.5 s, and joining takes a moment. */
+const BACK_MS = 15_000;
+
+scenario(
+  "a call goes on at another node when its own is killed",
+  async (call) => {
+    const as = async (name) => ({ token: await call.server.token(name, "pro") });
+    const [ada, ben] = await callOfTwo(call, {
+      ada: await as("Ada"),
+      ben: await as("Ben"),
+      channel: CHANNEL,
+      camera: true,
+    });
+    await ada.hears(ben);
+    const first = await call.server.nodeOf(CHANNEL);
+    assert.ok(first, "the room is somewhere");
+
+    await call.server.killNode(first);
+    await ada.page.getByText(/moves to another server|Joining again/).waitFor();
+    for (const person of [ada, ben]) await person.sees(2, BACK_MS);
+    await ada.hears(ben, CONNECT_MS);
+    await ben.hears(ada, CONNECT_MS);
+    // Whatever was on is on again, and nobody pressed anything.
+    await ada.playsVideos(1);
+    assert.equal(await ben.button("Mute", { exact: true }).count(), 1, "the microphone is on as before");
+    const second = await call.server.nodeOf(CHANNEL);
+    assert.ok(second && second !== first, `the room was at ${first} and is at ${second}`);
+  },
+  { start: cluster },
+);
