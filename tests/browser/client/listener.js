@@ -62,6 +62,25 @@ window.lastLoudAt = () => Math.max(0, ...[...meters.values()].map(({ lastLoudAt 
 /** The streams behind the voices that have come. */
 window.voicesReceived = () => [...meters.keys()].map(({ id }) => id).join();
 
+/** The kinds of candidates of our own, of every connection. */
+window.candidatesGathered = () => {
+  const lines = connections.flatMap(({ localDescription }) => localDescription?.sdp.split("\n") ?? []);
+  const kinds = lines.map((line) => /^a=candidate:.* typ (\w+)/.exec(line)?.[1]).filter(Boolean);
+  return [...new Set(kinds)].sort();
+};
+
+/** Of every connection that stands, the path it takes. */
+window.pathsTaken = async () => {
+  const paths = [];
+  for (const connection of connections.filter((it) => it.connectionState === "connected")) {
+    const report = await connection.getStats();
+    const transport = [...report.values()].find(({ type }) => type === "transport");
+    const local = report.get(report.get(transport?.selectedCandidatePairId)?.localCandidateId);
+    paths.push({ local: local?.candidateType, relayProtocol: local?.relayProtocol });
+  }
+  return paths;
+};
+
 /** Of the camera's layers, from small to large: whether it is sent. */
 window.layersSent = () =>
   connections

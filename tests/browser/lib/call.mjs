@@ -7,9 +7,12 @@ import { within } from "./wait.mjs";
 const SCENARIO_MS = 90_000;
 const CLEANUP_MS = 15_000;
 
-/** A test with a fresh server and browser; `run` gets the call. `browser`: options of `launchBrowser`. */
-export function scenario(name, run, { start = standalone, browser = {} } = {}) {
-  test(name, { timeout: SCENARIO_MS + 2 * CLEANUP_MS }, async () => {
+/**
+ * A test with a fresh server and browser; `run` gets the call. `browser`: options of `launchBrowser`;
+ * `skip`: why it cannot be played here, or false.
+ */
+export function scenario(name, run, { start = standalone, browser = {}, skip = false } = {}) {
+  test(name, { timeout: SCENARIO_MS + 2 * CLEANUP_MS, skip }, async () => {
     const call = new Call();
     try {
       await within(name, SCENARIO_MS, call.play(start, run, browser));
@@ -25,11 +28,13 @@ export function scenario(name, run, { start = standalone, browser = {} } = {}) {
 class Call {
   people = [];
   #notes = [];
+  #launching;
 
   async play(start, run, options) {
     this.server = start();
-    const [browser] = await Promise.all([this.server.launchBrowser(options), this.server.ready()]);
-    this.browser = browser;
+    // Kept even if the server does not start, or nobody would close it.
+    this.#launching = this.server.launchBrowser(options).then((browser) => (this.browser = browser));
+    await Promise.all([this.#launching, this.server.ready()]);
     await run(this);
   }
 
@@ -49,6 +54,7 @@ class Call {
   }
 
   async end() {
+    await this.#launching?.catch(() => undefined);
     await this.browser?.close();
     await this.server?.stop();
   }

@@ -1,12 +1,8 @@
 /** A cluster as `make cluster` starts it: etcd, two replicas of the control-plane, two media nodes, HAProxy. */
-import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { freePort, KeyedServer } from "./server.mjs";
+import { freePort, installed, KeyedServer } from "./server.mjs";
 
 const HAPROXY_CONFIG = fileURLToPath(new URL("../../../deploy/cluster/haproxy.cfg", import.meta.url));
-
-/** Where Debian keeps what is not for everybody's path. */
-const FOLDERS = ["/usr/bin", "/usr/sbin", "/usr/local/bin"];
 
 class Cluster extends KeyedServer {
   #replicas = [];
@@ -49,7 +45,7 @@ class Cluster extends KeyedServer {
     args.push("--listen-client-urls", client, "--advertise-client-urls", client);
     args.push("--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer);
     args.push("--initial-cluster", `test=${peer}`);
-    await this.startProgram("etcd", args, {}, client, { path: installed("etcd"), health: "/health" });
+    await this.startProgram("etcd", args, {}, `${client}/health`, installed("etcd"));
     this.etcd = client;
   }
 
@@ -62,7 +58,7 @@ class Cluster extends KeyedServer {
       RAILGUN_WORKERS: "1",
       RAILGUN_ETCD_ENDPOINTS: this.etcd,
     };
-    const program = await this.startProgram("railgun-media", [], settings, `http://127.0.0.1:${health}`);
+    const program = await this.startProgram("railgun-media", [], settings, `http://127.0.0.1:${health}/readyz`);
     this.#nodes[index] = { name, program };
   }
 
@@ -73,7 +69,7 @@ class Cluster extends KeyedServer {
 
   #serve(port) {
     const settings = { ...this.controlSettings(port), RAILGUN_ETCD_ENDPOINTS: this.etcd };
-    return this.startProgram("railgun-control", ["serve"], settings, `http://127.0.0.1:${port}`);
+    return this.startProgram("railgun-control", ["serve"], settings, `http://127.0.0.1:${port}/readyz`);
   }
 
   async #startProxy() {
@@ -81,15 +77,9 @@ class Cluster extends KeyedServer {
     const [one, two] = this.#replicas.map(({ port }) => `127.0.0.1:${port}`);
     const settings = { RAILGUN_PROXY: address, RAILGUN_REPLICA_1: one, RAILGUN_REPLICA_2: two };
     this.url = `http://${address}`;
-    const path = installed("haproxy");
-    await this.startProgram("haproxy", ["-f", HAPROXY_CONFIG], settings, this.url, { path });
+    const args = ["-f", HAPROXY_CONFIG];
+    await this.startProgram("haproxy", args, settings, `${this.url}/readyz`, installed("haproxy"));
   }
-}
-
-function installed(name) {
-  const path = FOLDERS.map((folder) => `${folder}/${name}`).find((it) => existsSync(it));
-  if (!path) throw new Error(`${name} is missing; tests/setup/install-test-tools.sh installs it`);
-  return path;
 }
 
 export const cluster = () => new Cluster();

@@ -37,6 +37,11 @@ export async function connectionsOf(ada, ben) {
   };
 }
 
+/** How each of a person's connections goes: `{local, relayProtocol}`. */
+export function pathsOf({ page }) {
+  return page.evaluate(() => window.pathsTaken());
+}
+
 export class PageUser {
   /** How many were opened. */
   sockets = 0;

@@ -23,6 +23,16 @@ export function binary(name) {
   return path;
 }
 
+/** Where Debian keeps what is not for everybody's path. */
+const FOLDERS = ["/usr/bin", "/usr/sbin", "/usr/local/bin"];
+
+/** The path of somebody else's program. */
+export function installed(name) {
+  const path = FOLDERS.map((folder) => join(folder, name)).find((it) => existsSync(it));
+  if (!path) throw new Error(`${name} is missing; tests/setup/install-test-tools.sh installs it`);
+  return path;
+}
+
 export async function freePort() {
   const server = createServer();
   await new Promise((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.1", resolve));
@@ -50,15 +60,13 @@ export class Server {
     if (this.folder) await rm(this.folder, { recursive: true, force: true });
   }
 
-  /** `path`: of a program that is not ours. */
-  async startProgram(name, args, env, healthUrl, { path = binary(name), health = "/readyz" } = {}) {
+  /** `ready`: an address that answers well when it is, or a line that it writes. */
+  async startProgram(name, args, env, ready, path = binary(name)) {
     const program = new Program(name, path, args, env);
     this.programs.push(program);
     await until(`${name} is ready`, READY_MS, async () => {
       if (!program.running) throw new Error(`${name} ended before it was ready`);
-      const signal = AbortSignal.timeout(1_000);
-      const response = await fetch(`${healthUrl}${health}`, { signal }).catch(() => null);
-      return response?.ok ? true : null;
+      return (ready instanceof RegExp ? ready.test(program.log) : await answers(ready)) ? true : null;
     });
     return program;
   }
@@ -68,6 +76,11 @@ export class Server {
     program.child.kill("SIGKILL");
     await program.ended;
   }
+}
+
+async function answers(url) {
+  const response = await fetch(url, { signal: AbortSignal.timeout(1_000) }).catch(() => null);
+  return response?.ok ?? false;
 }
 
 /** Tests join as often as they like. */
@@ -88,7 +101,7 @@ class Standalone extends Server {
 
   #start() {
     const flags = ["--listen", `127.0.0.1:${this.port}`, "--operators-listen", "off"];
-    return this.startProgram("railgun", flags, ANY_JOINS, this.url);
+    return this.startProgram("railgun", flags, ANY_JOINS, `${this.url}/readyz`);
   }
 
   /** A token from the server's own trial key. */
@@ -106,7 +119,14 @@ class Standalone extends Server {
 
 /** A server whose tokens are signed with a key of this run, in a folder of this run. */
 export class KeyedServer extends Server {
-  async prepare() {
+  #prepared;
+
+  /** Makes folder, keys and certificates, once. */
+  prepare() {
+    return (this.#prepared ??= this.#makeFolder());
+  }
+
+  async #makeFolder() {
     this.folder = await mkdtemp(join(tmpdir(), "railgun-test-"));
     this.key = this.file("token.pem");
     await run(binary("railgun-control"), ["certs", "--out", this.folder], { timeout: 10_000 });
@@ -164,9 +184,9 @@ class TwoProcesses extends KeyedServer {
     const [control, rpc, health] = [await freePort(), await freePort(), await freePort()];
     this.url = `http://127.0.0.1:${control}`;
     const media = this.mediaSettings(rpc, health);
-    await this.startProgram("railgun-media", [], media, `http://127.0.0.1:${health}`);
+    await this.startProgram("railgun-media", [], media, `http://127.0.0.1:${health}/readyz`);
     const signaling = { ...this.controlSettings(control), RAILGUN_MEDIA_URL: `https://127.0.0.1:${rpc}` };
-    await this.startProgram("railgun-control", ["serve"], signaling, this.url);
+    await this.startProgram("railgun-control", ["serve"], signaling, `${this.url}/readyz`);
   }
 }
 

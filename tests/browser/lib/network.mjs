@@ -1,0 +1,64 @@
+/** Hosts of a test's own on one Ethernet link: network namespaces, which reach nothing else. */
+import { execFileSync } from "node:child_process";
+
+let created = 0;
+
+/** Why there can be no such hosts here, for a test to be left out; false where there can. */
+export function withoutNamespaces() {
+  const name = `railgun-web-probe-${process.pid}`;
+  try {
+    ip(`netns add ${name}`);
+    ip(`netns delete ${name}`);
+    return false;
+  } catch (error) {
+    return `network namespaces are not permitted here: ${error.stderr ?? error.message}`;
+  }
+}
+
+export class Network {
+  #prefix = `railgun-web-${process.pid}-${(created += 1)}`;
+  #namespaces = [];
+
+  /** `hosts`: by name, the IPv4 address of each. */
+  constructor(hosts) {
+    process.once("exit", () => this.remove());
+    const link = this.#add("switch");
+    ip(`-n ${link} link add bridge type bridge`);
+    ip(`-n ${link} link set bridge up`);
+    for (const [host, address] of Object.entries(hosts)) {
+      const name = this.#add(host);
+      ip(`-n ${link} link add ${host} type veth peer name eth0 netns ${name}`);
+      ip(`-n ${link} link set ${host} master bridge up`);
+      ip(`-n ${name} link set lo up`);
+      ip(`-n ${name} link set eth0 up`);
+      ip(`-n ${name} address add ${address}/24 dev eth0`);
+    }
+  }
+
+  /** The command that starts another one on a host. */
+  on(host) {
+    return ["ip", "netns", "exec", `${this.#prefix}-${host}`];
+  }
+
+  /** As some networks of companies do. */
+  forbidUdp(host) {
+    ip(`-n ${this.#prefix}-${host} rule add ipproto udp prohibit`);
+  }
+
+  /** What runs there must have ended. */
+  remove() {
+    for (const name of this.#namespaces.splice(0).reverse()) ip(`netns delete ${name}`);
+  }
+
+  #add(host) {
+    const name = `${this.#prefix}-${host}`;
+    ip(`netns add ${name}`);
+    this.#namespaces.push(name);
+    return name;
+  }
+}
+
+function ip(command) {
+  const PATH = `${process.env.PATH}:/usr/sbin:/sbin`;
+  execFileSync("ip", command.split(" "), { env: { ...process.env, PATH }, stdio: "pipe", encoding: "utf8" });
+}

@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+import { scenario } from "../lib/call.mjs";
+import { withoutNamespaces } from "../lib/network.mjs";
+import { callOfTwo, PageUser, pathsOf } from "../lib/page.mjs";
+import { withoutUdp } from "../lib/relay.mjs";
+import { until } from "../lib/wait.mjs";
+
+const TEST_MS = 25_000;
+
+scenario(
+  "a network without UDP gets through by the relay, over TCP",
+  async (call) => {
+    const token = (name) => call.server.token(name, "pro");
+    const cleo = await PageUser.open(call, "Cleo", { token: await token("Cleo") });
+    await cleo.press("Test network");
+    const result = cleo.page.locator(".checks li", { hasText: "Network" }).locator(".result");
+    await until(
+      async () => `the relay is found; it is: ${await result.textContent()}`,
+      TEST_MS,
+      async () => (/relay reachable/.test((await result.textContent()) ?? "") ? true : null),
+    );
+
+    const [ada, ben] = await callOfTwo(call, {
+      ada: { token: await token("Ada") },
+      ben: { token: await token("Ben") },
+      camera: true,
+    });
+    await ada.hears(ben);
+    await ben.hears(ada);
+    for (const person of [ada, ben]) {
+      await person.press("Quality");
+      await person.page.getByText("Relay (TURN)").waitFor();
+      const paths = await pathsOf(person);
+      assert.ok(
+        paths.length > 0 && paths.every(({ local, relayProtocol }) => local === "relay" && relayProtocol === "tcp"),
+        JSON.stringify(paths),
+      );
+    }
+  },
+  { start: withoutUdp, skip: withoutNamespaces() },
+);
