@@ -50,6 +50,12 @@ window.RTCPeerConnection = class extends RTCPeerConnection {
       if (window.microphone?.hearsItself) meter.source.connect(wayThroughTheRoom());
     });
   }
+
+  setRemoteDescription({ type, sdp }) {
+    const ports = window.portsInstead ?? {};
+    const instead = sdp.replace(/^(a=candidate:\S+ \d \S+ \d+ \S+ )(\d+)/gm, (_, start, port) => start + (ports[port] ?? port));
+    return super.setRemoteDescription({ type, sdp: instead });
+  }
 };
 
 /** The frequency of each voice that is heard since then (milliseconds since 1970). */
@@ -81,12 +87,13 @@ window.pathsTaken = async () => {
   return paths;
 };
 
-/** Of the camera's layers, from small to large: whether it is sent. */
-window.layersSent = () =>
+/** The encodings of what is sent of that kind: `{active, maxBitrate, priority}`. */
+window.encodingsSent = (kind) =>
   connections
     .flatMap((connection) => connection.getSenders())
-    .filter(({ track }) => track?.kind === "video")
-    .flatMap((sender) => sender.getParameters().encodings.map(({ active }) => active));
+    .filter(({ track }) => track?.kind === kind)
+    .flatMap((sender) => sender.getParameters().encodings)
+    .map(({ active, maxBitrate, priority }) => ({ active, maxBitrate, priority }));
 
 window.camerasAsked = 0;
 /** Of every microphone that was opened: the device asked for. */

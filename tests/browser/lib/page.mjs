@@ -49,10 +49,11 @@ export class PageUser {
   /**
    * `tone`: of the microphone, in hertz; without it the browser's own beep. `rhythm`: one of `RHYTHMS`.
    * `hearsItself`: a microphone beside the speakers instead. `token`: instead of one for trials. `url`:
-   * another way to the server. `look`: options of the context.
+   * another way to the server. `ports`: others in place of the server's media ports. `look`: options of the
+   * context.
    */
   static async open(call, name, options = {}) {
-    const { tone, rhythm, hearsItself, token, url = call.server.url, ...look } = options;
+    const { tone, rhythm, hearsItself, token, ports, url = call.server.url, ...look } = options;
     const context = await call.browser.newContext({
       viewport: { width: 1280, height: 800 },
       permissions: ["microphone", "camera"],
@@ -63,8 +64,8 @@ export class PageUser {
     page.on("console", (message) => call.note(`[${name} console] ${message.text()}`));
     page.on("pageerror", (error) => call.note(`[${name} page] ${error.stack ?? error}`));
     const microphone = JSON.stringify({ tone, rhythm, hearsItself });
-    const content = `window.microphone = ${microphone};\n${await listenerScript()}`;
-    await page.addInitScript({ content });
+    const settings = `window.microphone = ${microphone};\nwindow.portsInstead = ${JSON.stringify(ports ?? {})};`;
+    await page.addInitScript({ content: `${settings}\n${await listenerScript()}` });
     await page.goto(token ? `${url}/#token=${token}` : url);
     await page.getByLabel("Your name").fill(name);
     return new PageUser(call, page, name, tone);
@@ -141,6 +142,14 @@ export class PageUser {
     );
   }
 
+  /** Receives something loud within `ms`, from now on. */
+  async hearsSomething(ms) {
+    const since = Date.now();
+    await until(`${this.name} hears something`, ms, async () =>
+      (await this.page.evaluate(() => window.lastLoudAt())) > since ? true : null,
+    );
+  }
+
   /** The frequency of each voice that is received since then. */
   tonesSince(since) {
     return this.page.evaluate((start) => window.heardSince(start), since);
@@ -155,8 +164,8 @@ export class PageUser {
     assert.ok(last < since, `${this.name} heard something ${Date.now() - last} ms ago`);
   }
 
-  async isTold(text) {
-    await until(`${this.name} is told ${text}`, SEEN_MS, async () =>
+  async isTold(text, ms = SEEN_MS) {
+    await until(`${this.name} is told ${text}`, ms, async () =>
       text.test((await this.page.locator("#toasts").textContent()) ?? "") ? true : null,
     );
   }

@@ -20,7 +20,7 @@ scenario("layers that nobody receives are not sent", async (call) => {
 });
 
 function sends({ name, page }, wanted) {
-  const layers = () => page.evaluate(() => window.layersSent());
+  const layers = () => page.evaluate(() => window.encodingsSent("video").map(({ active }) => active));
   return until(
     async () => `${name} sends the layers ${wanted}; it is ${await layers()}`,
     TURN_MS,

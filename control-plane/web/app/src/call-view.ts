@@ -25,6 +25,8 @@ const RECONNECTING: Partial<Record<VoiceState, string>> = {
   CREATING_TRANSPORTS: "Joining again…",
 };
 
+const HELD_BACK = "Your video is paused: the network is too weak. Your voice goes on.";
+
 /** A call on the screen, from the join to the leave. */
 export class CallView {
   readonly element: HTMLElement;
@@ -152,9 +154,11 @@ export class CallView {
     this.#stage.render(snapshot, this.form.name, this.#speaking);
   }
 
+  /** What keeps one's own video from the others. */
   #renderQueue({ camera, screen }: VoiceSnapshot): void {
     const place = camera.queue ?? screen.queue;
-    setText(this.#queue, place ? queueText(place) : "");
+    const isHeldBack = camera.status === "heldBack" || screen.status === "heldBack";
+    setText(this.#queue, place ? queueText(place) : isHeldBack ? HELD_BACK : "");
   }
 
   #onStats(stats: CallStats): void {
