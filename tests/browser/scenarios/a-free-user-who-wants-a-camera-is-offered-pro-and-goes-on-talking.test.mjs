@@ -19,4 +19,5 @@ scenario("a Free user who wants a camera is offered Pro and goes on talking", as
   // A Pro user beside them is seen.
   await ada.press("Start camera");
   await ben.playsVideos(1);
+  await ben.picture("call-2");
 });

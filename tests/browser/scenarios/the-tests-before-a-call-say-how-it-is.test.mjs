@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { CHECKED, isAccessible } from "../lib/axe.mjs";
 import { scenario } from "../lib/call.mjs";
 import { PageUser } from "../lib/page.mjs";
 import { until } from "../lib/wait.mjs";
@@ -6,7 +7,7 @@ import { until } from "../lib/wait.mjs";
 const ECHO_MS = 20_000;
 
 scenario("the tests before a call say how it is", async (call) => {
-  const ada = await PageUser.open(call, "Ada", { tone: 500 });
+  const ada = await PageUser.open(call, "Ada", { tone: 500, ...CHECKED });
   const { page } = ada;
   const result = (title) => page.locator(".checks li", { hasText: title }).locator(".result");
 
@@ -26,6 +27,7 @@ scenario("the tests before a call say how it is", async (call) => {
   await says(result("Network"), /voice|video|Calls work/, ECHO_MS);
   assert.match(await result("Network").textContent(), /ms to the server/);
   await ada.picture("diagnostics");
+  await isAccessible(ada, "the results of the tests");
 
   // And the call has the microphone afterwards.
   const ben = await PageUser.open(call, "Ben", { tone: 770 });

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
+import { CHECKED, isAccessible } from "../lib/axe.mjs";
 import { clientScript } from "../lib/bundle.mjs";
 import { scenario } from "../lib/call.mjs";
-import { CONNECT_MS, PageUser } from "../lib/page.mjs";
+import { callOfTwo, CONNECT_MS } from "../lib/page.mjs";
 
 /** The room takes six videos. */
 const NAMES = ["Grace", "Alan", "Katherine", "Linus", "Margaret", "Dennis"];
@@ -9,10 +10,7 @@ const COLOUR = [90, 110, 140];
 const TURN_MS = 10_000;
 
 scenario("who waits for a video place gets it when one is free", async (call) => {
-  const ada = await PageUser.open(call, "Ada", { tone: 500 });
-  const ben = await PageUser.open(call, "Ben", { tone: 770, colorScheme: "dark" });
-  await ada.join();
-  await ben.join();
+  const [ada, ben] = await callOfTwo(call, { ada: CHECKED, ben: { ...CHECKED, colorScheme: "dark" } });
   const crowd = await (await call.browser.newContext()).newPage();
   await crowd.goto(`${call.server.url}/healthz`);
   await crowd.evaluate(await clientScript());
@@ -41,6 +39,7 @@ scenario("who waits for a video place gets it when one is free", async (call) =>
   await ada.press("Start camera");
   await place("Video slots full (6/6) — You're #2 in queue").waitFor();
   await ada.picture("queue");
+  for (const person of [ada, ben]) await isAccessible(person, "the queue");
   assert.equal(await ada.page.evaluate(() => window.camerasAsked), 0, "nobody captures in vain");
 
   // Whoever gives up makes room for the next in line.

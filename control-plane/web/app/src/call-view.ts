@@ -46,6 +46,8 @@ export class CallView {
   );
   #open = { people: matchMedia("(min-width: 75rem)").matches, stats: false };
   #speaking = false;
+  #clock = h("time", { class: "clock", title: "Time in this call" }, "0:00");
+  #since = Date.now();
   #unlisten: (() => void)[] = [];
 
   constructor(
@@ -67,6 +69,7 @@ export class CallView {
         { class: "bar" },
         h("img", { src: "/icon.svg", alt: "", width: 24, height: 24 }),
         h("h1", {}, form.channel),
+        this.#clock,
         this.#banner,
         this.#quality,
       ),
@@ -81,7 +84,9 @@ export class CallView {
   /** To be called once it is in the page. */
   open(): void {
     const { voice } = this;
+    const ticks = setInterval(() => setText(this.#clock, elapsed(Date.now() - this.#since)), 1_000);
     this.#unlisten = [
+      () => clearInterval(ticks),
       voice.on("change", (snapshot) => this.#render(snapshot)),
       voice.on("stats", (stats) => this.#onStats(stats)),
       voice.on("notice", (notice) => this.#onNotice(notice)),
@@ -183,4 +188,12 @@ export class CallView {
       toast(message);
     }
   }
+}
+
+/** As a clock shows it: 0:07, 12:30, 1:02:03. */
+function elapsed(ms: number): string {
+  const seconds = Math.floor(ms / 1000);
+  const two = (value: number) => String(value).padStart(2, "0");
+  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
+  return `${hours > 0 ? `${hours}:${two(minutes)}` : minutes}:${two(seconds % 60)}`;
 }

@@ -1,5 +1,6 @@
 import { type DeviceList, listDevices, onDevicesChanged } from "@railgun/voice";
 import { h, icon } from "./dom";
+import { preferences } from "./preferences";
 
 export type DeviceKind = "microphone" | "speaker" | "camera";
 
@@ -9,24 +10,20 @@ const KINDS = {
   camera: { list: "cameras", icon: "camera", label: "Camera" },
 } as const satisfies Record<DeviceKind, { list: keyof DeviceList; icon: string; label: string }>;
 
-/** One select a kind of device, kept up to date while devices come and go. */
+/** One select a kind of device, kept up to date while devices come and go. What is chosen is remembered. */
 export class DevicePickers {
   #selects = new Map<DeviceKind, HTMLSelectElement>();
   #fields = new Map<DeviceKind, HTMLElement>();
   #stop: () => void = () => undefined;
 
-  constructor(
-    private readonly chosen: Record<DeviceKind, string>,
-    private readonly choose: (kind: DeviceKind, deviceId: string) => void,
-    idPrefix: string,
-  ) {
+  constructor(idPrefix: string, choose: (kind: DeviceKind, deviceId: string) => void) {
     for (const kind of Object.keys(KINDS) as DeviceKind[]) {
       const id = `${idPrefix}-${kind}`;
       const select = h("select", {
         id,
         onchange: () => {
-          this.chosen[kind] = select.value;
-          this.choose(kind, select.value);
+          preferences.save({ [kind]: select.value });
+          choose(kind, select.value);
         },
       });
       this.#selects.set(kind, select);
@@ -70,7 +67,8 @@ export class DevicePickers {
         ),
       ];
       select.replaceChildren(...options);
-      select.value = found.some(({ deviceId }) => deviceId === this.chosen[kind]) ? this.chosen[kind] : "";
+      const chosen = preferences.values[kind];
+      select.value = found.some(({ deviceId }) => deviceId === chosen) ? chosen : "";
     }
   }
 }

@@ -1,6 +1,6 @@
 import type { VoiceService } from "@railgun/voice";
 import { DevicePickers } from "./device-pickers";
-import { h, icon } from "./dom";
+import { h, icon, range } from "./dom";
 import { Meter } from "./meter";
 import { preferences } from "./preferences";
 import { describe } from "./sentences";
@@ -86,18 +86,12 @@ export class SettingsDialog {
 
   constructor(private readonly voice: VoiceService) {
     const { values } = preferences;
-    const chosen = { microphone: values.microphone, speaker: values.speaker, camera: values.camera };
-    this.#pickers = new DevicePickers(
-      chosen,
-      (kind, deviceId) => {
-        preferences.save({ [kind]: deviceId });
-        const set = { microphone: "setMicrophone", camera: "setCamera", speaker: "setSpeaker" } as const;
-        voice[set[kind]](deviceId).catch((error: unknown) =>
-          toast({ text: describe(error, kind === "camera" ? "camera" : "mic"), tone: "bad" }),
-        );
-      },
-      "call",
-    );
+    this.#pickers = new DevicePickers("call", (kind, deviceId) => {
+      const set = { microphone: "setMicrophone", camera: "setCamera", speaker: "setSpeaker" } as const;
+      voice[set[kind]](deviceId).catch((error: unknown) =>
+        toast({ text: describe(error, kind === "camera" ? "camera" : "mic"), tone: "bad" }),
+      );
+    });
     this.element = dialog(
       "Settings",
       "settings",
@@ -167,16 +161,9 @@ export class SettingsDialog {
 /** `value` as a factor, shown in percent. */
 function slider(label: string, max: number, value: number, change: (value: number) => void): HTMLElement {
   const output = h("output", {}, `${Math.round(value * 100)} %`);
-  const input = h("input", {
-    type: "range",
-    min: 0,
-    max,
-    step: 5,
-    value: Math.round(value * 100),
-    oninput: () => {
-      output.textContent = `${input.value} %`;
-      change(Number(input.value) / 100);
-    },
+  const input = range({ max, step: 5, value: Math.round(value * 100) }, (percent) => {
+    output.textContent = `${percent} %`;
+    change(percent / 100);
   });
   return h("label", { class: "slider" }, h("span", {}, label), input, output);
 }

@@ -19,6 +19,34 @@ export function h<Name extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
+/** A slider from 0 to `max`, filled up to where it stands. */
+export function range(
+  attributes: { max: number; value: number; step?: number; "aria-label"?: string },
+  change: (value: number) => void,
+): HTMLInputElement {
+  const input = h("input", {
+    type: "range",
+    min: 0,
+    ...attributes,
+    oninput: () => {
+      fill(input);
+      change(Number(input.value));
+    },
+  });
+  fill(input);
+  return input;
+}
+
+export function setRange(input: HTMLInputElement, value: number): void {
+  if (input.value === String(value)) return;
+  input.value = String(value);
+  fill(input);
+}
+
+function fill(input: HTMLInputElement): void {
+  input.style.setProperty("--fill", `${(100 * Number(input.value)) / Number(input.max)}%`);
+}
+
 /** A picture from the sprite in index.html; decoration unless it has a label. */
 export function icon(name: string, label?: string): SVGElement {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");

@@ -34,16 +34,10 @@ export class Lobby {
 
   constructor(private readonly handlers: { join(form: JoinForm): Promise<void> }) {
     const { values } = preferences;
-    const chosen = { microphone: values.microphone, speaker: values.speaker, camera: values.camera };
-    this.#pickers = new DevicePickers(
-      chosen,
-      (kind, deviceId) => {
-        preferences.save({ [kind]: deviceId });
-        if (kind === "microphone") void this.#check.useMicrophone(deviceId);
-        if (kind === "camera" && this.#cameraOn) void this.#startPreview();
-      },
-      "lobby",
-    );
+    this.#pickers = new DevicePickers("lobby", (kind, deviceId) => {
+      if (kind === "microphone") void this.#check.useMicrophone(deviceId);
+      if (kind === "camera" && this.#cameraOn) void this.#startPreview();
+    });
     this.#check = new SetupCheck(
       {
         token: () =>
@@ -263,7 +257,7 @@ function tierChoice(): HTMLElement {
     "fieldset",
     { class: "tiers", hidden: tokenFromAddress() !== null },
     h("legend", {}, "Try it as"),
-    option("pro", "Pro", "Voice, camera, screen", true),
-    option("free", "Free", "Voice", false),
+    option("pro", "Pro", "Voice and video", true),
+    option("free", "Free", "Voice only", false),
   );
 }

@@ -1,5 +1,5 @@
 import type { Participant, VoiceService, VoiceSnapshot } from "@railgun/voice";
-import { h, icon, Keyed, setText } from "./dom";
+import { h, icon, Keyed, range, setRange, setText } from "./dom";
 import { initialOf } from "./lobby";
 
 interface Row {
@@ -62,14 +62,9 @@ export class People {
 
   #row({ userId, name }: Participant): Row {
     const state = h("span", { class: "state" });
-    const slider = h("input", {
-      type: "range",
-      min: 0,
-      max: 100,
-      value: 100,
-      "aria-label": `Volume of ${name}`,
-      oninput: () => this.voice.setPerUserVolume(userId, Number(slider.value) / 100),
-    });
+    const slider = range({ max: 100, value: 100, "aria-label": `Volume of ${name}` }, (percent) =>
+      this.voice.setPerUserVolume(userId, percent / 100),
+    );
     const element = h(
       "li",
       {},
@@ -81,8 +76,7 @@ export class People {
     const update = (person: Participant) => {
       showState(state, person.muted, person.deafened);
       element.classList.toggle("speaking", person.speaking);
-      const value = String(Math.round(person.volume * 100));
-      if (slider.value !== value) slider.value = value;
+      setRange(slider, Math.round(person.volume * 100));
     };
     return { element, update };
   }

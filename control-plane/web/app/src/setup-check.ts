@@ -55,7 +55,13 @@ export class SetupCheck {
         "li",
         {},
         h("span", { class: "badge" }, icon(picture)),
-        h("div", { class: "check-text" }, h("h3", {}, title), extra ?? h("p", {}, text), this.#results[key]),
+        h(
+          "div",
+          { class: "check-text" },
+          h("h3", {}, title),
+          extra ?? h("p", { class: "about" }, text),
+          this.#results[key],
+        ),
         start,
       );
     };

@@ -9,7 +9,7 @@ const GAP = 10;
 export class Stage {
   readonly element = h("section", { class: "stage", "aria-label": "Video" });
   #main = h("div", { class: "focus" });
-  #grid = h("div", { class: "grid" });
+  #grid = h("div", { class: "grid", role: "group", "aria-label": "People" });
   #tiles = new Keyed<TileData, Tile>(
     this.#grid,
     (data) => new Tile(data),
@@ -100,6 +100,9 @@ export class Stage {
     this.#tiles.render(people);
     this.#screens.render(screens);
     this.element.classList.toggle("focused", screens.size > 0);
+    // The strip scrolls, so it must be within the keyboard's reach.
+    if (screens.size > 0) this.#grid.tabIndex = 0;
+    else this.#grid.removeAttribute("tabindex");
     for (const tile of this.#all()) this.#seen.observe(tile.element);
     this.#layout();
   }

@@ -54,7 +54,7 @@ export class StatsPanel {
         "div",
         { class: "score" },
         this.#mos,
-        h("div", {}, this.#grade, h("small", {}, "Mean opinion score, 1 to 4.5")),
+        h("div", {}, this.#grade, h("small", {}, "Opinion score, up to 4.5")),
       ),
       this.#plot,
       h("dl", {}, ...rows),

@@ -37,18 +37,14 @@ export function produceOptions(source: Source, audioBitrate: number): Omit<types
         },
       };
     case "camera":
-      return {
-        ...common,
-        encodings: CAMERA_ENCODINGS.map((encoding) => ({ ...encoding })),
-        codecOptions: { videoGoogleStartBitrate: 1_000 },
-        zeroRtpOnPause: true,
-      };
     case "screen":
       return {
         ...common,
-        encodings: SCREEN_ENCODINGS.map((encoding) => ({ ...encoding })),
+        encodings: encodingsOf(source).map((encoding) => ({ ...encoding })),
         codecOptions: { videoGoogleStartBitrate: 1_000 },
         zeroRtpOnPause: true,
+        // One's own preview goes on meanwhile.
+        disableTrackOnPause: false,
       };
   }
 }
