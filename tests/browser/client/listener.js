@@ -31,8 +31,11 @@ window.Audio = class extends Audio {
     players.push(this);
   }
 };
+const audible = () => players.filter(({ srcObject, muted }) => srcObject && !muted);
 /** How loud each of the page's own players is, 0 to 1. */
-window.volumes = () => players.filter(({ srcObject, muted }) => srcObject && !muted).map(({ volume }) => volume);
+window.volumes = () => audible().map(({ volume }) => volume);
+/** The output device of each. */
+window.speakersInUse = () => audible().map(({ sinkId }) => sinkId);
 
 const connections = [];
 window.connectionsMade = 0;
@@ -94,6 +97,12 @@ window.encodingsSent = (kind) =>
     .filter(({ track }) => track?.kind === kind)
     .flatMap((sender) => sender.getParameters().encodings)
     .map(({ active, maxBitrate, priority }) => ({ active, maxBitrate, priority }));
+
+/** The devices behind the videos that are sent. */
+window.camerasInUse = () =>
+  connections
+    .flatMap((connection) => connection.getSenders())
+    .flatMap(({ track }) => (track?.kind === "video" ? [track.getSettings().deviceId] : []));
 
 window.camerasAsked = 0;
 /** Of every microphone that was opened: the device asked for. */

@@ -32,7 +32,7 @@ export async function launchBrowser({ sharesTab, wrapped = (path) => path, trust
       "--disable-component-update",
       "--disable-sync",
       "--no-first-run",
-      "--use-fake-device-for-media-stream",
+      "--use-fake-device-for-media-stream=device-count=2",
       "--autoplay-policy=no-user-gesture-required",
       // The made-up dialog shares a screen of its own, without a sound, whatever is asked for.
       ...(sharesTab
