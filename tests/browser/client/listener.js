@@ -6,6 +6,9 @@ import { ToneMeter } from "./meters.js";
 import { RHYTHMS, toneTrack } from "./sources.js";
 import { microphoneTrack, RecordedToneMeter } from "./without-speakers.js";
 
+const { microphone = {}, network, ports = {} } = window.testSettings ?? {};
+if (network) Object.defineProperty(navigator, "connection", { value: { type: network } });
+
 const meters = new Map();
 let audio;
 /** Set before this script: no sound can be played here. */
@@ -50,13 +53,12 @@ window.RTCPeerConnection = class extends RTCPeerConnection {
         ? new RecordedToneMeter(track)
         : new ToneMeter(context(), track);
       meters.set(track, meter);
-      if (window.microphone?.hearsItself) meter.source.connect(wayThroughTheRoom());
+      if (microphone.hearsItself) meter.source.connect(wayThroughTheRoom());
     });
   }
 
   setRemoteDescription({ type, sdp }) {
-    const ports = window.portsInstead ?? {};
-    const instead = sdp.replace(/^(a=candidate:\S+ \d \S+ \d+ \S+ )(\d+)/gm, (_, start, port) => start + (ports[port] ?? port));
+        const instead = sdp.replace(/^(a=candidate:\S+ \d \S+ \d+ \S+ )(\d+)/gm, (_, start, port) => start + (ports[port] ?? port));
     return super.setRemoteDescription({ type, sdp: instead });
   }
 };
@@ -117,7 +119,7 @@ media.getUserMedia = async (constraints) => {
   if (echoCancellation === false) return getUserMedia(constraints);
   window.microphonesAsked.push(deviceId?.exact ?? "");
   if (window.withoutSpeakers) return new MediaStream([await microphoneTrack()]);
-  const { tone, rhythm, hearsItself } = window.microphone ?? {};
+  const { tone, rhythm, hearsItself } = microphone;
   if (hearsItself) return wayThroughTheRoom().output.stream.clone();
   if (!tone) return getUserMedia(constraints);
   // Another device has another voice.

@@ -48,12 +48,12 @@ export class PageUser {
 
   /**
    * `tone`: of the microphone, in hertz; without it the browser's own beep. `rhythm`: one of `RHYTHMS`.
-   * `hearsItself`: a microphone beside the speakers instead. `token`: instead of one for trials. `url`:
+   * `hearsItself`: a microphone beside the speakers instead. `network`: its kind, for browsers that cannot tell. `token`: instead of one for trials. `url`:
    * another way to the server. `ports`: others in place of the server's media ports. `look`: options of the
    * context.
    */
   static async open(call, name, options = {}) {
-    const { tone, rhythm, hearsItself, token, ports, url = call.server.url, ...look } = options;
+    const { tone, rhythm, hearsItself, network, token, ports, url = call.server.url, ...look } = options;
     const context = await call.browser.newContext({
       viewport: { width: 1280, height: 800 },
       permissions: ["microphone", "camera"],
@@ -63,9 +63,8 @@ export class PageUser {
     page.setDefaultTimeout(10_000);
     page.on("console", (message) => call.note(`[${name} console] ${message.text()}`));
     page.on("pageerror", (error) => call.note(`[${name} page] ${error.stack ?? error}`));
-    const microphone = JSON.stringify({ tone, rhythm, hearsItself });
-    const settings = `window.microphone = ${microphone};\nwindow.portsInstead = ${JSON.stringify(ports ?? {})};`;
-    await page.addInitScript({ content: `${settings}\n${await listenerScript()}` });
+    const settings = JSON.stringify({ microphone: { tone, rhythm, hearsItself }, network, ports });
+    await page.addInitScript({ content: `window.testSettings = ${settings};\n${await listenerScript()}` });
     await page.goto(token ? `${url}/#token=${token}` : url);
     await page.getByLabel("Your name").fill(name);
     return new PageUser(call, page, name, tone);

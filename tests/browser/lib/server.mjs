@@ -90,7 +90,14 @@ class Standalone extends Server {
   async ready() {
     this.port = await freePort();
     this.url = `http://127.0.0.1:${this.port}`;
+    this.operators = `127.0.0.1:${await freePort()}`;
     await this.#start();
+  }
+
+  /** What operators scrape. */
+  async metrics() {
+    const response = await fetch(`http://${this.operators}/metrics`, { signal: AbortSignal.timeout(5_000) });
+    return response.text();
   }
 
   /** Ended without a word, and started again where it was. It remembers nothing. */
@@ -100,7 +107,7 @@ class Standalone extends Server {
   }
 
   #start() {
-    const flags = ["--listen", `127.0.0.1:${this.port}`, "--operators-listen", "off"];
+    const flags = ["--listen", `127.0.0.1:${this.port}`, "--operators-listen", this.operators];
     return this.startProgram("railgun", flags, ANY_JOINS, `${this.url}/readyz`);
   }
 
