@@ -12,6 +12,8 @@ const PAUSE_S = 0.25;
  */
 export const RHYTHMS = {
   bursts: [[BURST_S, PAUSE_S]],
+  // Hardly a pause, for measuring when something is first heard.
+  dense: [[0.3, 0.05]],
   // Whole oscillations of every tone.
   steady: [[1, 0]],
   speech: [

@@ -53,7 +53,7 @@ export class PageUser {
    * context.
    */
   static async open(call, name, options = {}) {
-    const { tone, rhythm, hearsItself, network, token, ports, url = call.server.url, ...look } = options;
+    const { tone, rhythm, hearsItself, network, token, ports, script, url = call.server.url, ...look } = options;
     const context = await call.browser.newContext({
       viewport: { width: 1280, height: 800 },
       permissions: ["microphone", "camera"],
@@ -64,7 +64,8 @@ export class PageUser {
     page.on("console", (message) => call.note(`[${name} console] ${message.text()}`));
     page.on("pageerror", (error) => call.note(`[${name} page] ${error.stack ?? error}`));
     const settings = JSON.stringify({ microphone: { tone, rhythm, hearsItself }, network, ports });
-    await page.addInitScript({ content: `window.testSettings = ${settings};\n${await listenerScript()}` });
+    const content = script ?? (await listenerScript());
+    await page.addInitScript({ content: `window.testSettings = ${settings};\n${content}` });
     await page.goto(token ? `${url}/#token=${token}` : url);
     await page.getByLabel("Your name").fill(name);
     return new PageUser(call, page, name, tone);

@@ -14,8 +14,16 @@ lobby.open();
 
 async function join(form: JoinForm): Promise<void> {
   let voice: VoiceService;
+  // On its way while everything else is made ready; later ones are asked for when they are needed.
+  let first: Promise<string> | null = tokenFor(form.name, form.tier);
+  first.catch(() => undefined);
+  const token = () => {
+    const asked = first ?? tokenFor(form.name, form.tier);
+    first = null;
+    return asked;
+  };
   try {
-    voice = await initVoiceService({ token: () => tokenFor(form.name, form.tier), deviceId: tabId() });
+    voice = await initVoiceService({ token, deviceId: tabId() });
     await applyPreferences(voice);
     await voice.joinChannel(form.channel, { muted: form.muted });
   } catch (error) {

@@ -98,7 +98,8 @@ export class VoiceService extends Emitter<VoiceEvents> {
 
   /** Devices for when they are first used; what is not plugged in is left to the system. */
   async preferDevices({ microphone, camera, speaker }: Partial<VoiceSnapshot["devices"]>): Promise<void> {
-    const devices = await listDevices().catch(() => null);
+    const isChosen = [microphone, camera, speaker].some((id) => id);
+    const devices = isChosen ? await listDevices().catch(() => null) : null;
     const known = (list: MediaDeviceInfo[] | undefined, id = "") =>
       list?.some(({ deviceId }) => deviceId === id) ? id : "";
     this.#call.microphone.deviceId = known(devices?.microphones, microphone);

@@ -82,7 +82,7 @@ beforeEach(() => {
     const next = sockets.shift() ?? new VoiceError("UNREACHABLE", "nobody there");
     return next instanceof VoiceError ? Promise.reject(next) : Promise.resolve(next as never as Signaling);
   });
-  vi.spyOn(Media, "open").mockImplementation((_request, _config, steps) => {
+  vi.spyOn(Media, "open").mockImplementation((_request, _config, _device, steps) => {
     mediaOpened += 1;
     steps.capabilities();
     return Promise.resolve({ close: () => (mediaClosed += 1) } as never as Media);

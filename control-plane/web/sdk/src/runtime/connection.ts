@@ -3,7 +3,7 @@ import { VoiceError } from "../errors";
 import type { Sent, StateMachine } from "../state-machine";
 import { isInCall } from "../state-machine";
 import type { Joined, Resumed, RtcConfig } from "../wire";
-import { type Direction, Media } from "./media";
+import { type Direction, Media, prepareDevice } from "./media";
 import { networkType } from "./network-type";
 import { type Request, type ServerEvent, Signaling } from "./signaling";
 import { sleep } from "./wait";
@@ -140,6 +140,7 @@ export class Connection {
       if (this.#stay !== stay) throw new VoiceError("CANCELLED", "the call was left meanwhile");
       return value;
     };
+    const device = prepareDevice();
     if (!this.#signaling?.connected) this.#adopt(mine(await this.#connect()));
     const channelId = this.#channelId ?? "";
     const joined = mine(await this.request("voice:join", { channelId, networkType: networkType() }));
@@ -148,11 +149,15 @@ export class Connection {
     this.handlers.joined(joined);
     this.#signaling?.listen((event) => this.#onEvent(event));
     this.#renewTurn(stay, joined);
-    await this.#openMedia(stay, joined.rtcConfig);
+    await this.#openMedia(stay, joined.rtcConfig, device);
   }
 
-  async #openMedia(stay: number, rtcConfig: RtcConfig): Promise<void> {
-    const media = await Media.open(this.request, rtcConfig, {
+  async #openMedia(
+    stay: number,
+    rtcConfig: RtcConfig,
+    device: ReturnType<typeof prepareDevice>,
+  ): Promise<void> {
+    const media = await Media.open(this.request, rtcConfig, device, {
       capabilities: () => this.state.apply("capabilities"),
       connection: (direction, state) => void this.#onConnection(stay, direction, state),
     });

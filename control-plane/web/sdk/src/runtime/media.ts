@@ -23,14 +23,23 @@ export class Media {
     readonly recv: types.Transport,
   ) {}
 
-  static async open(request: Request, rtcConfig: RtcConfig, handlers: MediaHandlers): Promise<Media> {
+  /** `preparing`: from `prepareDevice`. */
+  static async open(
+    request: Request,
+    rtcConfig: RtcConfig,
+    preparing: Promise<Device>,
+    handlers: MediaHandlers,
+  ): Promise<Media> {
     const { rtpCapabilities } = await request("voice:rtc:getRouterRtpCapabilities", {});
-    const device = await newDevice();
-    await device.load({ routerRtpCapabilities: rtpCapabilities });
     handlers.capabilities();
-    const [sendOptions, recvOptions] = await Promise.all([
+    // The browser looks its codecs up while the server answers.
+    const [sendOptions, recvOptions, device] = await Promise.all([
       createTransport(request, "send"),
       createTransport(request, "recv"),
+      preparing.then(async (prepared) => {
+        await prepared.load({ routerRtpCapabilities: rtpCapabilities });
+        return prepared;
+      }),
     ]);
     const media = new Media(
       request,
@@ -92,12 +101,14 @@ export class Media {
   }
 }
 
-async function newDevice(): Promise<Device> {
-  try {
-    return await Device.factory();
-  } catch {
+/** What this browser can send and receive. It takes a moment, and needs no server. */
+export function prepareDevice(): Promise<Device> {
+  const device = Device.factory().catch(() => {
     throw new VoiceError("UNSUPPORTED_BROWSER", "this browser has no WebRTC that mediasoup-client knows");
-  }
+  });
+  // Whoever opens the media hears of it; until then nobody listens.
+  device.catch(() => undefined);
+  return device;
 }
 
 async function createTransport(request: Request, direction: Direction) {
