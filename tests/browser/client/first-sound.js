@@ -1,4 +1,4 @@
-/** Beside the page: when a button is pressed, when anything is first heard after it, and what happens between. */
+/** Beside the page: when a button is pressed, when anything is heard after it, and what happens between. */
 const LOUD = 0.01;
 const LOOK_MS = 4;
 
@@ -19,7 +19,9 @@ window.WebSocket = class extends WebSocket {
   constructor(...options) {
     super(...options);
     step("socket opens");
-    this.addEventListener("message", ({ data }) => step(`reply ${/"([\w:]+)"/.exec(data)?.[1] ?? data.slice(0, 2)}`));
+    this.addEventListener("message", ({ data }) =>
+      step(`reply ${/"([\w:]+)"/.exec(data)?.[1] ?? data.slice(0, 2)}`),
+    );
   }
 
   send(data) {

@@ -49,16 +49,17 @@ window.RTCPeerConnection = class extends RTCPeerConnection {
     connections.push(this);
     this.addEventListener("track", ({ track }) => {
       if (track.kind !== "audio") return;
-      const meter = window.withoutSpeakers
-        ? new RecordedToneMeter(track)
-        : new ToneMeter(context(), track);
+      const meter = window.withoutSpeakers ? new RecordedToneMeter(track) : new ToneMeter(context(), track);
       meters.set(track, meter);
       if (microphone.hearsItself) meter.source.connect(wayThroughTheRoom());
     });
   }
 
   setRemoteDescription({ type, sdp }) {
-        const instead = sdp.replace(/^(a=candidate:\S+ \d \S+ \d+ \S+ )(\d+)/gm, (_, start, port) => start + (ports[port] ?? port));
+    const instead = sdp.replace(
+      /^(a=candidate:\S+ \d \S+ \d+ \S+ )(\d+)/gm,
+      (_, start, port) => start + (ports[port] ?? port),
+    );
     return super.setRemoteDescription({ type, sdp: instead });
   }
 };

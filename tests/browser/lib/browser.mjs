@@ -16,8 +16,7 @@ const PATHS = [
  */
 export async function launchBrowser({ sharesTab, wrapped = (path) => path, trusted } = {}) {
   const path = PATHS.find((name) => name && existsSync(name));
-  if (!path)
-    throw new Error("There is no Chromium here; install it with: sudo apt-get install chromium");
+  if (!path) throw new Error("There is no Chromium here; install it with: sudo apt-get install chromium");
   return chromium.launch({
     executablePath: await wrapped(path),
     headless: true,

@@ -1,4 +1,4 @@
-/** A cluster as `make cluster` starts it: etcd, two replicas of the control-plane, two media nodes, HAProxy. */
+/** A cluster as `make cluster` starts it: etcd, two replicas, two media nodes, HAProxy. */
 import { fileURLToPath } from "node:url";
 import { freePort, installed, KeyedServer } from "./server.mjs";
 
@@ -29,7 +29,10 @@ class Cluster extends KeyedServer {
   /** The node that has the channel's room; its name. */
   async nodeOf(channel) {
     const key = Buffer.from(`/rg/v1/room/${channel}`).toString("base64");
-    const response = await fetch(`${this.etcd}/v3/kv/range`, { method: "POST", body: JSON.stringify({ key }) });
+    const response = await fetch(`${this.etcd}/v3/kv/range`, {
+      method: "POST",
+      body: JSON.stringify({ key }),
+    });
     const { kvs = [] } = await response.json();
     const record = Buffer.from(kvs[0]?.value ?? "", "base64").toString("latin1");
     return this.#nodes.find(({ name }) => record.includes(name))?.name ?? null;
@@ -58,7 +61,12 @@ class Cluster extends KeyedServer {
       RAILGUN_WORKERS: "1",
       RAILGUN_ETCD_ENDPOINTS: this.etcd,
     };
-    const program = await this.startProgram("railgun-media", [], settings, `http://127.0.0.1:${health}/readyz`);
+    const program = await this.startProgram(
+      "railgun-media",
+      [],
+      settings,
+      `http://127.0.0.1:${health}/readyz`,
+    );
     this.#nodes[index] = { name, program };
   }
 

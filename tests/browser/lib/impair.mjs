@@ -1,4 +1,4 @@
-/** A bad way to a server's media ports: datagrams come late, or not at all. Whatever is lost is the same in each run. */
+/** A bad way to a server's media ports: datagrams come late, or not at all. Chance is the same in each run. */
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 
@@ -7,7 +7,8 @@ const HOST = "127.0.0.1";
 /** Between browsers and the media ports that a server says it opened. */
 export async function impairedWayTo(server) {
   const way = new ImpairedWay();
-  for (const [, port] of server.log.matchAll(/media worker starts .*port=(\d+)/g)) await way.add(Number(port));
+  for (const [, port] of server.log.matchAll(/media worker starts .*port=(\d+)/g))
+    await way.add(Number(port));
   return way;
 }
 

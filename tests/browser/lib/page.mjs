@@ -48,12 +48,13 @@ export class PageUser {
 
   /**
    * `tone`: of the microphone, in hertz; without it the browser's own beep. `rhythm`: one of `RHYTHMS`.
-   * `hearsItself`: a microphone beside the speakers instead. `network`: its kind, for browsers that cannot tell. `token`: instead of one for trials. `url`:
-   * another way to the server. `ports`: others in place of the server's media ports. `look`: options of the
-   * context.
+   * `hearsItself`: a microphone beside the speakers instead. `network`: its kind, for browsers that cannot
+   * tell. `token`: instead of one for trials. `url`: another way to the server. `ports`: others in place of
+   * the server's media ports. `script`: in place of the listener. `look`: options of the context.
    */
   static async open(call, name, options = {}) {
-    const { tone, rhythm, hearsItself, network, token, ports, script, url = call.server.url, ...look } = options;
+    const { tone, rhythm, hearsItself, network, ports, script, ...more } = options;
+    const { token, url = call.server.url, ...look } = more;
     const context = await call.browser.newContext({
       viewport: { width: 1280, height: 800 },
       permissions: ["microphone", "camera"],

@@ -1,4 +1,4 @@
-/** A server that browsers reach through a relay: Debian's coturn as `railgun-control turn-config` sets it up. */
+/** A server with a relay: Debian's coturn as `railgun-control turn-config` sets it up. */
 import { execFile } from "node:child_process";
 import { chmod, rename, writeFile } from "node:fs/promises";
 import { promisify } from "node:util";

@@ -32,7 +32,8 @@ scenario(
       await person.page.getByText("Relay (TURN)").waitFor();
       const paths = await pathsOf(person);
       assert.ok(
-        paths.length > 0 && paths.every(({ local, relayProtocol }) => local === "relay" && relayProtocol === "tcp"),
+        paths.length > 0 &&
+          paths.every(({ local, relayProtocol }) => local === "relay" && relayProtocol === "tcp"),
         JSON.stringify(paths),
       );
     }

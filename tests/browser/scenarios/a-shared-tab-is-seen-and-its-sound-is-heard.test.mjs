@@ -28,7 +28,9 @@ scenario(
     await ada.hears(LECTURE);
     await ada.hears(ben);
     await ada.page.locator(".tile.screen video").waitFor();
-    await until("the picture is the tab's", CONNECT_MS, async () => (isAlike(await middle(ada)) ? true : null));
+    await until("the picture is the tab's", CONNECT_MS, async () =>
+      isAlike(await middle(ada)) ? true : null,
+    );
     await until("Cleo receives everything", CONNECT_MS, async () => {
       const { received } = await cleo.describe();
       return received.includes("Ben screen") && received.includes("Ben screenAudio") ? true : null;

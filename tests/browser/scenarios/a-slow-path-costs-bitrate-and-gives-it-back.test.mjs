@@ -19,14 +19,23 @@ scenario("a slow path costs bitrate, and gives it back", async (call) => {
     way.become({ delay: DELAY_MS });
     await bitratesAre(ben, "lower", WORSE_MS, (now) => now.video < full.video && now.audio < full.audio);
     await ben.press("Quality");
-    await until("the round trip is shown", WORSE_MS, async () => ((await roundTrip(ben)) > 300 ? true : null));
+    await until("the round trip is shown", WORSE_MS, async () =>
+      (await roundTrip(ben)) > 300 ? true : null,
+    );
     // Less is sent, but all of it.
     await ada.hears(ben);
     await ada.playsVideos(1);
 
     way.become({});
-    await bitratesAre(ben, "as before", BETTER_MS, (now) => now.video === full.video && now.audio === full.audio);
-    await until("the round trip is short again", WORSE_MS, async () => ((await roundTrip(ben)) < 200 ? true : null));
+    await bitratesAre(
+      ben,
+      "as before",
+      BETTER_MS,
+      (now) => now.video === full.video && now.audio === full.audio,
+    );
+    await until("the round trip is short again", WORSE_MS, async () =>
+      (await roundTrip(ben)) < 200 ? true : null,
+    );
   } finally {
     way.close();
   }
@@ -52,5 +61,7 @@ function bitratesAre(person, what, ms, matches) {
 }
 
 async function roundTrip({ page }) {
-  return parseFloat(await page.locator("#stats dl div", { hasText: "Round trip" }).locator("dd").textContent());
+  return parseFloat(
+    await page.locator("#stats dl div", { hasText: "Round trip" }).locator("dd").textContent(),
+  );
 }

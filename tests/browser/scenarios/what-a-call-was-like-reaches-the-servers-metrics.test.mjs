@@ -12,7 +12,11 @@ scenario("what a call was like reaches the server's metrics", async (call) => {
   await ben.press("Get Pro");
   await counts(call, "an offer was shown", /ui_events_total\{kind="upgrade_cta_shown"\} 1$/m);
   await counts(call, "it was clicked", /ui_events_total\{kind="upgrade_cta_clicked"\} 1$/m);
-  await counts(call, "media connected", /join_media_total\{[^}]*network="wifi"[^}]*outcome="connected"[^}]*\} 1$/m);
+  await counts(
+    call,
+    "media connected",
+    /join_media_total\{[^}]*network="wifi"[^}]*outcome="connected"[^}]*\} 1$/m,
+  );
 
   // The score is told every ten seconds and counted when the call is over.
   await ada.press("Quality");
@@ -25,7 +29,11 @@ scenario("what a call was like reaches the server's metrics", async (call) => {
 function counts(call, what, line) {
   let metrics = "";
   return until(
-    () => `${what}: ${metrics.split("\n").filter((it) => /ui_events|join_media|call_/.test(it)).join("\n")}`,
+    () =>
+      `${what}: ${metrics
+        .split("\n")
+        .filter((it) => /ui_events|join_media|call_/.test(it))
+        .join("\n")}`,
     REPORTED_MS,
     async () => (line.test((metrics = await call.server.metrics())) ? true : null),
   );

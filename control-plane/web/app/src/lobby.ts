@@ -1,6 +1,7 @@
 import { VoiceError } from "@railgun/voice";
 import { DevicePickers } from "./device-pickers";
 import { h, icon, setIcon, setText } from "./dom";
+import { initialOf } from "./names";
 import { preferences } from "./preferences";
 import { describe } from "./sentences";
 import { SetupCheck } from "./setup-check";
@@ -238,10 +239,6 @@ export class Lobby {
   #text(name: string): string {
     return String(new FormData(this.#form).get(name) ?? "").trim();
   }
-}
-
-export function initialOf(name: string): string {
-  return [...name.trim()][0]?.toUpperCase() ?? "?";
 }
 
 /** A token of one's own says who one is and what one may do; without, the trial's tier can be chosen. */

@@ -1,6 +1,6 @@
 import type { Participant, VoiceService, VoiceSnapshot } from "@railgun/voice";
 import { h, icon, Keyed, range, setRange, setText } from "./dom";
-import { initialOf } from "./lobby";
+import { hueOf, initialOf } from "./names";
 
 interface Row {
   element: HTMLElement;
@@ -41,13 +41,7 @@ export class People {
       h(
         "ul",
         { class: "me" },
-        h(
-          "li",
-          {},
-          h("span", { class: "dot", "aria-hidden": "true" }, initialOf(ownName)),
-          h("span", { class: "who" }, `${ownName} (you)`),
-          this.#own,
-        ),
+        h("li", {}, dot(ownName), h("span", { class: "who" }, `${ownName} (you)`), this.#own),
       ),
       this.#list,
     );
@@ -68,7 +62,7 @@ export class People {
     const element = h(
       "li",
       {},
-      h("span", { class: "dot", "aria-hidden": "true" }, initialOf(name)),
+      dot(name),
       h("span", { class: "who" }, name),
       state,
       h("span", { class: "volume" }, icon("speaker"), slider),
@@ -80,6 +74,12 @@ export class People {
     };
     return { element, update };
   }
+}
+
+function dot(name: string): HTMLElement {
+  const element = h("span", { class: "dot", "aria-hidden": "true" }, initialOf(name));
+  element.style.setProperty("--hue", String(hueOf(name)));
+  return element;
 }
 
 function showState(element: HTMLElement, muted: boolean, deafened: boolean): void {

@@ -141,7 +141,10 @@ export class SetupCheck {
   async #testEcho(): Promise<void> {
     const output = this.#results.echo;
     await this.#open().openMicrophone(this.chosen().microphone);
-    const found = await this.#open().echoTest((phase) => say(output, "", PHASES[phase]), this.chosen().speaker);
+    const found = await this.#open().echoTest(
+      (phase) => say(output, "", PHASES[phase]),
+      this.chosen().speaker,
+    );
     this.onAllowed();
     if (found.level < -50) say(output, "poor", "Hardly anything was heard. Is this the right microphone?");
     else if (found.echo)

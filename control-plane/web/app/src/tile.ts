@@ -1,5 +1,5 @@
 import { h, icon, setText } from "./dom";
-import { initialOf } from "./lobby";
+import { hueOf, initialOf } from "./names";
 
 export interface TileData {
   sessionId: string;
@@ -94,11 +94,4 @@ export class Tile {
     if (!this.#video) this.#avatar.after(video);
     this.#video = video;
   }
-}
-
-/** A colour for a name, the same in every call. */
-function hueOf(name: string): number {
-  let hash = 7;
-  for (const character of name) hash = (hash * 31 + (character.codePointAt(0) ?? 0)) % 3600;
-  return hash % 360;
 }
