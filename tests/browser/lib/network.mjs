@@ -1,5 +1,6 @@
 /** Hosts of a test's own on one Ethernet link: network namespaces, which reach nothing else. */
 import { execFileSync } from "node:child_process";
+import { installed } from "./server.mjs";
 
 let created = 0;
 
@@ -37,7 +38,7 @@ export class Network {
 
   /** The command that starts another one on a host. */
   on(host) {
-    return ["ip", "netns", "exec", `${this.#prefix}-${host}`];
+    return [installed("ip"), "netns", "exec", `${this.#prefix}-${host}`];
   }
 
   /** As some networks of companies do. */
@@ -59,6 +60,5 @@ export class Network {
 }
 
 function ip(command) {
-  const PATH = `${process.env.PATH}:/usr/sbin:/sbin`;
-  execFileSync("ip", command.split(" "), { env: { ...process.env, PATH }, stdio: "pipe", encoding: "utf8" });
+  execFileSync(installed("ip"), command.split(" "), { stdio: "pipe", encoding: "utf8" });
 }

@@ -13,12 +13,14 @@ const HERTZ_TOLERANCE = 25;
 
 /**
  * Ada and Ben in one call, each with a tone. `camera`: Ben's is on, and Ada sees it. `ada`, `ben`: options
- * for `PageUser.open`; `tier`: Ben's.
+ * for `PageUser.open`; `tier`: Ben's. `signed`: with Pro tokens in which their names are their ids.
  */
-export async function callOfTwo(call, { ada = {}, ben = {}, tier, channel, camera = false } = {}) {
+export async function callOfTwo(call, options = {}) {
+  const { ada = {}, ben = {}, tier, channel, camera = false, signed = false } = options;
+  const token = async (name) => signed && { token: await call.server.token(name, "pro") };
   const people = [
-    await PageUser.open(call, "Ada", { tone: 500, ...ada }),
-    await PageUser.open(call, "Ben", { tone: 770, ...ben }),
+    await PageUser.open(call, "Ada", { tone: 500, ...(await token("Ada")), ...ada }),
+    await PageUser.open(call, "Ben", { tone: 770, ...(await token("Ben")), ...ben }),
   ];
   await people[0].join("Pro", channel);
   await people[1].join(tier, channel);

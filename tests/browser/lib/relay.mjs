@@ -14,6 +14,7 @@ const REALM = "turn.example.org";
 
 class Relayed extends KeyedServer {
   url = `http://${NODE}:8080`;
+
   /** `udp`: whether the browsers' network lets any through. */
   constructor({ udp }) {
     super();
@@ -72,7 +73,7 @@ class Relayed extends KeyedServer {
 
   #startOn(host, name, path, args, settings, ready) {
     const [command, ...before] = this.network.on(host);
-    return this.startProgram(name, [...before, path, ...args], settings, ready, installed(command));
+    return this.startProgram(name, [...before, path, ...args], settings, ready, command);
   }
 }
 

@@ -10,13 +10,7 @@ const BACK_MS = 15_000;
 scenario(
   "a call goes on at another node when its own is killed",
   async (call) => {
-    const as = async (name) => ({ token: await call.server.token(name, "pro") });
-    const [ada, ben] = await callOfTwo(call, {
-      ada: await as("Ada"),
-      ben: await as("Ben"),
-      channel: CHANNEL,
-      camera: true,
-    });
+    const [ada, ben] = await callOfTwo(call, { channel: CHANNEL, camera: true, signed: true });
     await ada.hears(ben);
     const first = await call.server.nodeOf(CHANNEL);
     assert.ok(first, "the room is somewhere");

@@ -6,6 +6,7 @@ scenario("a Free user who wants a camera is offered Pro and goes on talking", as
   const [ada, ben] = await callOfTwo(call, { tier: "Free" });
   const dialog = ben.page.getByRole("dialog", { name: "Turn on video with Pro" });
   for (const name of ["Start camera", "Share screen"]) {
+    await ben.page.getByTitle(`${name} (needs Pro)`).locator(".lock").waitFor();
     await ben.press(name);
     await dialog.waitFor();
     assert.equal(await ben.page.evaluate(() => window.camerasAsked), 0, "no camera was opened");

@@ -10,8 +10,7 @@ const TEST_MS = 25_000;
 scenario(
   "a network without UDP gets through by the relay, over TCP",
   async (call) => {
-    const token = (name) => call.server.token(name, "pro");
-    const cleo = await PageUser.open(call, "Cleo", { token: await token("Cleo") });
+    const cleo = await PageUser.open(call, "Cleo", { token: await call.server.token("Cleo", "pro") });
     await cleo.press("Test network");
     const result = cleo.page.locator(".checks li", { hasText: "Network" }).locator(".result");
     await until(
@@ -20,11 +19,7 @@ scenario(
       async () => (/relay reachable/.test((await result.textContent()) ?? "") ? true : null),
     );
 
-    const [ada, ben] = await callOfTwo(call, {
-      ada: { token: await token("Ada") },
-      ben: { token: await token("Ben") },
-      camera: true,
-    });
+    const [ada, ben] = await callOfTwo(call, { camera: true, signed: true });
     await ada.hears(ben);
     await ben.hears(ada);
     for (const person of [ada, ben]) {

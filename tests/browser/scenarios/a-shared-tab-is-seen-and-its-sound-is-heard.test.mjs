@@ -13,12 +13,7 @@ const COLOUR_TOLERANCE = 60;
 scenario(
   "a shared tab is seen, and its sound is heard",
   async (call) => {
-    const as = async (name) => ({ token: await call.server.token(name, "pro") });
-    const [ada, ben] = await callOfTwo(call, {
-      channel: CHANNEL,
-      ada: await as("Ada"),
-      ben: await as("Ben"),
-    });
+    const [ada, ben] = await callOfTwo(call, { channel: CHANNEL, signed: true });
     // A client of the contract and nothing else: it is told the source of what it receives.
     const cleo = await Person.join(call, CAST[2], { sends: [], tier: "free" });
     await giveLecture(call, ben.page.context());

@@ -10,7 +10,7 @@ scenario("a small tile gets a small picture", async (call) => {
   const [ada, ben] = await callOfTwo(call, { camera: true });
   await pictureIs(ada, "large", (height) => height > SMALL);
 
-  await ada.page.setViewportSize({ width: 360, height: 420 });
+  await ada.page.setViewportSize({ width: 360, height: 300 });
   await pictureIs(ada, "small", (height) => height > 0 && height <= SMALL);
 
   await ada.page.setViewportSize({ width: 1280, height: 800 });

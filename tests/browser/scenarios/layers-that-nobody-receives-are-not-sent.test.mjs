@@ -7,7 +7,7 @@ const TURN_MS = 10_000;
 scenario("layers that nobody receives are not sent", async (call) => {
   const [ada, ben] = await callOfTwo(call, { camera: true });
 
-  await ada.page.setViewportSize({ width: 360, height: 420 });
+  await ada.page.setViewportSize({ width: 360, height: 300 });
   await sends(ben, /^true,false,false$/);
   await ada.press("Leave");
   await sends(ben, /^false,false,false$/);

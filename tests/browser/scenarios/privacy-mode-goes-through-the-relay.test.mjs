@@ -9,8 +9,8 @@ scenario(
   async (call) => {
     const [ada, ben] = await callOfTwo(call, {
       ada: { token: await call.server.token("Ada", "pro", "--privacy-mode") },
-      ben: { token: await call.server.token("Ben", "pro") },
       camera: true,
+      signed: true,
     });
     await ada.hears(ben);
     await ben.hears(ada);

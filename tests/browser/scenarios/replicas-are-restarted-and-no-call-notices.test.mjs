@@ -9,12 +9,7 @@ const BACK_MS = 20_000;
 scenario(
   "replicas are restarted one after the other, and no call notices",
   async (call) => {
-    const as = async (name) => ({ token: await call.server.token(name, "pro") });
-    const [ada, ben] = await callOfTwo(call, {
-      ada: await as("Ada"),
-      ben: await as("Ben"),
-      camera: true,
-    });
+    const [ada, ben] = await callOfTwo(call, { camera: true, signed: true });
     await ada.hears(ben);
     await ben.hears(ada);
     const before = await connectionsOf(ada, ben);

@@ -40,8 +40,12 @@ export function describe(error: unknown, source: Source = "mic"): string {
       return "This channel is full. Try again when somebody has left.";
     case "CHANNEL_NOT_FOUND":
       return "There is no such channel.";
-    case "PERMISSION_DENIED":
-      return "You are not allowed to do that in this channel.";
+    case "PERMISSION_DENIED": {
+      const until = error.retryAfterMs > 0 ? Date.now() + error.retryAfterMs : details["until"];
+      return until === undefined
+        ? "You are not allowed to do that in this channel."
+        : `You are kept out of this channel${untilText(until)}.`;
+    }
     case "RATE_LIMITED":
       return error.retryAfterMs > 0
         ? `That was too fast. Try again in ${Math.ceil(error.retryAfterMs / 1000)} seconds.`

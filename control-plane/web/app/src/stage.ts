@@ -100,6 +100,7 @@ export class Stage {
     this.#tiles.render(people);
     this.#screens.render(screens);
     this.element.classList.toggle("focused", screens.size > 0);
+    this.element.classList.toggle("duo", screens.size === 0 && people.size === 2);
     // The strip scrolls, so it must be within the keyboard's reach.
     if (screens.size > 0) this.#grid.tabIndex = 0;
     else this.#grid.removeAttribute("tabindex");
