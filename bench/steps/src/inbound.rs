@@ -27,7 +27,8 @@ pub(crate) fn cm() -> Box<dyn Step> {
 }
 
 fn new(suite: Suite) -> Box<dyn Step> {
-    let key = MasterKey::new(suite, &[7; 32][..suite.key_len()], &[8; 14][..suite.salt_len()]).expect("lengths");
+    let key =
+        MasterKey::new(suite, &[7; 32][..suite.key_len()], &[8; 14][..suite.salt_len()]).expect("lengths");
     let sender = OutboundSession::new(&key).expect("a key");
     let receiver = InboundSession::new(&key).expect("a key");
     let packets = std::array::from_fn(|place| sealed(&sender, place as u64));

@@ -26,7 +26,8 @@ pub(crate) fn cm() -> Box<dyn Step> {
 }
 
 fn new(suite: Suite) -> Box<dyn Step> {
-    let key = MasterKey::new(suite, &[7; 32][..suite.key_len()], &[8; 14][..suite.salt_len()]).expect("lengths");
+    let key =
+        MasterKey::new(suite, &[7; 32][..suite.key_len()], &[8; 14][..suite.salt_len()]).expect("lengths");
     let session = OutboundSession::new(&key).expect("a key");
     let out = [0x80; FIXED_HEADER + VIDEO_PAYLOAD + MAX_RTP_OVERHEAD];
     Box::new(Outbound { session, next: 0, payload: [0x5a; VIDEO_PAYLOAD], out })

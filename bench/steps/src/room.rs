@@ -110,7 +110,8 @@ impl Room {
             let inter = u8::from(self.frames > 0);
             payload[..5].copy_from_slice(&[first, 0x80, 0x80 | f1, f0, 0x50 | inter]);
         }
-        let elements: [(u8, &[u8]); 2] = [(MID_ID, self.offer.mid.as_bytes()), (TRANSPORT_CC_ID, &[high, low])];
+        let elements: [(u8, &[u8]); 2] =
+            [(MID_ID, self.offer.mid.as_bytes()), (TRANSPORT_CC_ID, &[high, low])];
         self.world.peers[self.talker].seal_rtp(header, index, &elements, &payload)
     }
 
