@@ -8,6 +8,8 @@ use serde_json::Value;
 /// Latency that the node may add, in us.
 const P50_MAX: f64 = 150.0;
 const P99_MAX: f64 = 1_000.0;
+/// Up to this part of the worker's core.
+const CORE_MAX: f64 = 0.73;
 /// What of the number that the floor predicts a core should hold.
 const HOLDS_MIN: f64 = 0.8;
 const PERCENTILES: [&str; 4] = ["p50", "p90", "p99", "max"];
@@ -27,8 +29,9 @@ pub(super) fn show(figures: &Value) -> Vec<Section> {
         let (p50, p99) = (number(last, "/latencyUs/p50"), number(last, "/latencyUs/p99"));
         let at =
             format!("{} rooms, {:.0} % of the core", number(last, "/rooms"), number(last, "/core") * 100.0);
-        // Promised of video, with the core three quarters busy; at the end of `largest` it is beyond that.
-        let of = |held: bool| if video { Verdict::of(held) } else { Verdict::None };
+        // What is promised is promised of video, and up to this load.
+        let is_promised = video && number(last, "/core") <= CORE_MAX;
+        let of = |held: bool| if is_promised { Verdict::of(held) } else { Verdict::None };
         section = section
             .tile(
                 "Latency, median",
