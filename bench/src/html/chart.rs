@@ -152,6 +152,7 @@ impl Chart {
 
     fn draw_scale(&self, head: f64, foot: f64, svg: &mut String) {
         let ticks = self.axis.ticks();
+        let decimals = ticks.iter().map(|tick| decimals_of(*tick)).max().unwrap_or_default();
         let text_y = foot + 18.0;
         for (place, tick) in ticks.iter().enumerate() {
             let x = self.axis.place(*tick);
@@ -165,18 +166,19 @@ impl Chart {
                 svg,
                 "<line class=grid x1='{x:.2}%' x2='{x:.2}%' y1='{head:.0}' y2='{foot:.0}'/>\
                  <text class=tick x='{x:.2}%' y='{text_y:.0}' text-anchor={anchor}>{}{unit}</text>",
-                tick_words(*tick)
+                tick_words(*tick, decimals)
             );
         }
     }
 
     fn draw_row(&self, row: &Row, top: f64, svg: &mut String) {
         let (name, value, words_y) = (escape(&row.name), escape(&row.value), top + 14.0);
-        let class = if row.is_missed { "value missed" } else { "value" };
+        // Not by colour alone.
+        let (class, mark) = if row.is_missed { ("value missed", "\u{2717} ") } else { ("value", "") };
         let _ = write!(
             svg,
             "<text class=name y='{words_y:.0}'>{name}</text>\
-             <text class='{class}' x='100%' y='{words_y:.0}' text-anchor=end>{value}</text>"
+             <text class='{class}' x='100%' y='{words_y:.0}' text-anchor=end>{mark}{value}</text>"
         );
         for (place, lane) in row.lanes.iter().enumerate() {
             self.draw_lane(lane, row.is_missed, top + WORDS + LANE * place as f64, svg);
@@ -213,16 +215,18 @@ impl Chart {
     }
 }
 
+/// How many decimals a tick needs, of two that are shown at most.
+fn decimals_of(tick: f64) -> usize {
+    let text = format!("{tick:.2}");
+    text.trim_end_matches('0').split_once('.').map_or(0, |(_, decimals)| decimals.len())
+}
+
 /// Short: thousands and millions by their letters.
-fn tick_words(tick: f64) -> String {
-    let words = |value: f64| {
-        let text = format!("{value:.2}");
-        text.trim_end_matches('0').trim_end_matches('.').to_owned()
-    };
+fn tick_words(tick: f64, decimals: usize) -> String {
     match tick.abs() {
-        1e6.. => format!("{}M", words(tick / 1e6)),
-        1e4.. => format!("{}k", words(tick / 1e3)),
-        _ => words(tick),
+        1e6.. => format!("{}M", tick / 1e6),
+        1e4.. => format!("{}k", tick / 1e3),
+        _ => format!("{tick:.decimals$}"),
     }
 }
 

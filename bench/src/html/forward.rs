@@ -6,7 +6,6 @@ use super::{list, number, text};
 use crate::forward::report::{HELD_MIN, SEEN_TOLERANCE};
 use crate::spread::Spread;
 use serde_json::Value;
-use std::collections::BTreeSet;
 
 /// What the engine may take of the floor.
 const RATIO_MAX: f64 = 1.15;
@@ -17,7 +16,7 @@ pub(super) fn show(figures: &Value) -> Vec<Section> {
     let scenarios = list(figures, "/scenarios");
     let lead = format!(
         "CPU time for each packet sent to a consumer: the engine with everything it does, and the floor, which \
-         receives, opens, seals and sends the same and nothing else. Both take turns within one run; sink {}, \
+         receives, opens, seals and sends the same and nothing else; payload \u{d7} packets that arrive together. Both take turns within one run; sink {}, \
          {} runs. Bars end at the median, whiskers at the least and the greatest.",
         text(figures, "/sink"),
         number(figures, "/runs")
@@ -30,13 +29,19 @@ pub(super) fn show(figures: &Value) -> Vec<Section> {
     for doubt in doubts(scenarios) {
         section = section.doubt(&doubt);
     }
-    section = section.heading("Engine over floor; bars begin where the engine adds nothing");
-    section = section.chart(&ratios(scenarios).svg());
-    let suites: BTreeSet<&str> = scenarios.iter().map(|scenario| text(scenario, "/suite")).collect();
-    for suite in suites {
-        let of_suite: Vec<&Value> = scenarios.iter().filter(|it| text(it, "/suite") == suite).collect();
-        let title = format!("CPU time per packet, {}", suite_name(suite));
-        section = section.heading(&title).chart(&times(&title, &of_suite).svg());
+    let mut suites: Vec<&str> = scenarios.iter().map(|scenario| text(scenario, "/suite")).collect();
+    suites.dedup();
+    for (place, suite) in suites.iter().enumerate() {
+        if suites.iter().position(|it| it == suite) != Some(place) {
+            continue;
+        }
+        let of_suite: Vec<&Value> = scenarios.iter().filter(|it| text(it, "/suite") == *suite).collect();
+        let name = suite_name(suite);
+        section = section
+            .heading(&format!("{name}: engine over floor, from where the engine adds nothing"))
+            .chart(&ratios(name, &of_suite).svg())
+            .heading(&format!("{name}: CPU time per packet"))
+            .chart(&times(name, &of_suite).svg());
     }
     vec![section.table(
         &[
@@ -93,12 +98,12 @@ fn doubts(scenarios: &[Value]) -> Vec<String> {
     shared.into_iter().chain(unseen).collect()
 }
 
-fn ratios(scenarios: &[Value]) -> Chart {
+fn ratios(suite: &str, scenarios: &[&Value]) -> Chart {
     let spread = |scenario: &Value| Spread::read(&scenario["ratio"]);
-    let row = |scenario: &Value| {
+    let row = |scenario: &&Value| {
         let ratio = spread(scenario);
         Row {
-            name: format!("{}, {}", name(scenario), suite_name(text(scenario, "/suite"))),
+            name: name(scenario),
             value: format!("{:.2}", ratio.median),
             is_missed: ratio.median > RATIO_MAX,
             lanes: vec![Lane::of(0, "engine over floor", ratio, "")],
@@ -106,7 +111,7 @@ fn ratios(scenarios: &[Value]) -> Chart {
     };
     let greatest = scenarios.iter().map(|scenario| spread(scenario).max);
     Chart {
-        title: "CPU time of the engine over that of the floor, by scenario".to_owned(),
+        title: format!("CPU time of the engine over that of the floor, {suite}"),
         axis: Axis::up_to(1.0, greatest.chain([SCALE_MIN])),
         unit: "",
         goal: Some((RATIO_MAX, format!("goal {RATIO_MAX}"))),
@@ -116,7 +121,7 @@ fn ratios(scenarios: &[Value]) -> Chart {
     }
 }
 
-fn times(title: &str, scenarios: &[&Value]) -> Chart {
+fn times(suite: &str, scenarios: &[&Value]) -> Chart {
     let spreads = |scenario: &Value| {
         (Spread::read(&scenario["engineNsPerPacket"]), Spread::read(&scenario["floorNsPerPacket"]))
     };
@@ -131,7 +136,7 @@ fn times(title: &str, scenarios: &[&Value]) -> Chart {
     };
     let greatest = scenarios.iter().map(|it| spreads(it)).flat_map(|(engine, floor)| [engine.max, floor.max]);
     Chart {
-        title: title.to_owned(),
+        title: format!("CPU time per packet of engine and floor, {suite}"),
         axis: Axis::up_to(0.0, greatest),
         unit: " ns",
         goal: None,
@@ -157,7 +162,7 @@ fn cells(scenario: &Value) -> Vec<String> {
 fn name(scenario: &Value) -> String {
     let [payload, burst, consumers] =
         ["/payloadBytes", "/burst", "/consumers"].map(|pointer| number(scenario, pointer));
-    format!("{} {payload} B \u{d7} {burst} to {consumers}", text(scenario, "/media"))
+    format!("{} {payload} B \u{d7} {burst} to {consumers} consumers", text(scenario, "/media"))
 }
 
 fn suite_name(suite: &str) -> &str {

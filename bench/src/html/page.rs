@@ -135,6 +135,11 @@ const MACHINE: [(&str, &str); 15] = [
 
 pub(super) fn render(sections: &[Section], machine: &Value) -> String {
     let date = escape(text(machine, "/date"));
+    let day = date.replace('T', " ").replace('Z', " UTC");
+    let short = [("/cpu", ""), ("/cores", " cores"), ("/memory", ""), ("/kernel", ""), ("/commit", "")];
+    let short = short.iter().map(|(name, unit)| (text(machine, name), unit)).filter(|(it, _)| !it.is_empty());
+    let short: Vec<String> = short.map(|(it, unit)| escape(it) + unit).collect();
+    let short = short.join(" \u{b7} ");
     let known = MACHINE.iter().filter_map(|(name, title)| {
         let value = machine.get(name)?.as_str()?;
         Some(format!("<div><dt>{title}</dt><dd>{}</dd></div>", escape(value)))
@@ -147,7 +152,7 @@ pub(super) fn render(sections: &[Section], machine: &Value) -> String {
          <meta name=color-scheme content='light dark'>\
          <title>Rail Gun: measurements</title><style>{STYLE}</style></head>\n\
          <body><header><p class=brand>Rail Gun</p><h1>Measurements</h1>\
-         <p class=lead><time>{date}</time>. Compare figures of one machine and one kernel only; \
+         <p class=on>{short}</p><p class=lead><time datetime='{date}'>{day}</time>. Compare figures of one machine and one kernel only; \
          a ratio to the floor holds further than an absolute figure.</p></header>\n<main>{sections}\
          <section><h2>The machine</h2><dl class=machine>{machine}</dl></section></main>\n\
          <footer><p>Made by railgun-bench. What each figure means, and how to take it again: \
