@@ -121,11 +121,6 @@ impl Chart {
         let title = escape(&self.title);
         let _ = write!(svg, "<svg role=img aria-label='{title}' height='{height:.0}'><title>{title}</title>");
         self.draw_scale(head, foot, &mut svg);
-        let mut top = head;
-        for row in &self.rows {
-            self.draw_row(row, top, &mut svg);
-            top += height_of(row);
-        }
         if let Some((goal, words)) = &self.goal {
             let (x, words) = (self.axis.place(*goal), escape(words));
             let anchor = if x > 50.0 { "end" } else { "start" };
@@ -134,6 +129,11 @@ impl Chart {
                 "<g class=goal><line x1='{x:.2}%' x2='{x:.2}%' y1='{GOAL}' y2='{foot:.0}'/>\
                  <text x='{x:.2}%' y='14' text-anchor={anchor}>{words}</text></g>"
             );
+        }
+        let mut top = head;
+        for row in &self.rows {
+            self.draw_row(row, top, &mut svg);
+            top += height_of(row);
         }
         svg + "</svg>"
     }

@@ -11,13 +11,15 @@ use serde_json::Value;
 const RATIO_MAX: f64 = 1.15;
 /// The scale of ratios goes on to here at least, so that the goal is in it.
 const SCALE_MIN: f64 = 1.2;
+/// Median, least and greatest where there are several.
+const HEAD: [&str; 7] = ["scenario", "engine ns", "floor ns", "ratio", "packets/s", "allocs", "softirq"];
 
 pub(super) fn show(figures: &Value) -> Vec<Section> {
     let scenarios = list(figures, "/scenarios");
     let lead = format!(
         "CPU time for each packet sent to a consumer: the engine with everything it does, and the floor, which \
-         receives, opens, seals and sends the same and nothing else; payload \u{d7} packets that arrive together. Both take turns within one run; sink {}, \
-         {} runs. Bars end at the median, whiskers at the least and the greatest.",
+         receives, opens, seals and sends the same and nothing else; payload \u{d7} packets that arrive together. \
+         Both take turns within one run; sink {}, {} runs. Bars end at the median, whiskers at the least and the greatest.",
         text(figures, "/sink"),
         number(figures, "/runs")
     );
@@ -29,35 +31,23 @@ pub(super) fn show(figures: &Value) -> Vec<Section> {
     for doubt in doubts(scenarios) {
         section = section.doubt(&doubt);
     }
-    let mut suites: Vec<&str> = scenarios.iter().map(|scenario| text(scenario, "/suite")).collect();
-    suites.dedup();
-    for (place, suite) in suites.iter().enumerate() {
-        if suites.iter().position(|it| it == suite) != Some(place) {
-            continue;
+    let mut suites = Vec::new();
+    for suite in scenarios.iter().map(|scenario| text(scenario, "/suite")) {
+        if !suites.contains(&suite) {
+            suites.push(suite);
         }
-        let of_suite: Vec<&Value> = scenarios.iter().filter(|it| text(it, "/suite") == *suite).collect();
+    }
+    for suite in suites {
+        let of_suite: Vec<&Value> = scenarios.iter().filter(|it| text(it, "/suite") == suite).collect();
         let name = suite_name(suite);
         section = section
             .heading(&format!("{name}: engine over floor, from where the engine adds nothing"))
             .chart(&ratios(name, &of_suite).svg())
             .heading(&format!("{name}: CPU time per packet"))
-            .chart(&times(name, &of_suite).svg());
+            .chart(&times(name, &of_suite).svg())
+            .table(&HEAD, &of_suite.iter().map(|scenario| cells(scenario)).collect::<Vec<_>>());
     }
-    vec![section.table(
-        &[
-            "scenario",
-            "engine ns",
-            "least-most",
-            "floor ns",
-            "least-most",
-            "ratio",
-            "least-most",
-            "packets/s/core",
-            "allocs/packet",
-            "softirq",
-        ],
-        &scenarios.iter().map(cells).collect::<Vec<_>>(),
-    )]
+    vec![section]
 }
 
 fn tiles(section: Section, scenarios: &[Value]) -> Section {
@@ -147,14 +137,13 @@ fn times(suite: &str, scenarios: &[&Value]) -> Chart {
 }
 
 fn cells(scenario: &Value) -> Vec<String> {
-    let mut cells = vec![format!("{}, {}", name(scenario), suite_name(text(scenario, "/suite")))];
-    for (field, digits) in [("engineNsPerPacket", 0), ("floorNsPerPacket", 0), ("ratio", 3)] {
+    let mut cells = vec![name(scenario)];
+    for (field, digits) in [("engineNsPerPacket", 0), ("floorNsPerPacket", 0), ("ratio", 2)] {
         let Spread { median, min, max } = Spread::read(&scenario[field]);
-        cells.push(format!("{median:.digits$}"));
-        cells.push(format!("{min:.digits$}-{max:.digits$}"));
+        cells.push(format!("{median:.digits$} ({min:.digits$}-{max:.digits$})"));
     }
     cells.push(readable(number(scenario, "/packetsPerSecondPerCore")));
-    cells.push(format!("{:.5}", number(scenario, "/allocationsPerPacket")));
+    cells.push(format!("{:.4}", number(scenario, "/allocationsPerPacket")));
     cells.push(format!("{:.1} %", number(scenario, "/softirqShare") * 100.0));
     cells
 }
