@@ -243,3 +243,29 @@ impl Lane {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_parts_of_the_scale_and_never_beside_it() {
+        let linear = Axis::Linear { from: 1.0, to: 3.0 };
+        assert_eq!([0.0, 1.5, 3.0, 9.0, f64::NAN].map(|it| linear.place(it)), [0.0, 25.0, 100.0, 100.0, 0.0]);
+        let log = Axis::decades([7.0, 64.0]);
+        assert_eq!([0.0, 1.0, 10.0, 100.0].map(|it| log.place(it)), [0.0, 0.0, 50.0, 100.0]);
+        assert_eq!(Axis::decades([]).place(5.0), Axis::Log { from: 1.0, to: 10.0 }.place(5.0));
+    }
+
+    #[test]
+    fn ticks_are_round_and_within_the_scale() {
+        let words = |axis: Axis| {
+            let ticks = axis.ticks();
+            let decimals = ticks.iter().map(|tick| decimals_of(*tick)).max().unwrap_or_default();
+            ticks.iter().map(|tick| tick_words(*tick, decimals)).collect::<Vec<_>>()
+        };
+        assert_eq!(words(Axis::up_to(1.0, [1.2])), ["1.00", "1.05", "1.10", "1.15", "1.20"]);
+        assert_eq!(words(Axis::up_to(0.0, [4117.0])), ["0", "1000", "2000", "3000", "4000"]);
+        assert_eq!(words(Axis::decades([30.0, 20_000.0])), ["10", "100", "1000", "10k", "100k"]);
+    }
+}
