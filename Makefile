@@ -45,6 +45,7 @@ lint: tools protoc ## Formatting, clippy and the types of the page and its SDK
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo clippy --package railgun-steps --features steps --all-targets --locked -- -D warnings
+	cargo clippy --manifest-path tests/fuzz/Cargo.toml --target-dir target --lib --locked -- -D warnings
 	$(SETUP)/npm-install.sh $(WEB)
 	cd $(WEB) && npm run check --silent
 
