@@ -8,10 +8,10 @@ mod joins;
 mod page;
 mod rooms;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use page::Section;
 use serde_json::Value;
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::path::Path;
 
 /// Makes sections of one kind of figures.
@@ -30,9 +30,10 @@ const KINDS: [(&str, Show); 8] = [
     ("steps", engine::steps),
 ];
 
-/// An error if the page could not be written in the end, before anything is measured for it.
+/// An error if there is no such folder, before anything is measured for the page.
 pub(crate) fn check(path: &Path) -> Result<()> {
-    OpenOptions::new().create(true).append(true).open(path).with_context(|| path.display().to_string())?;
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    ensure!(folder.is_dir() && !path.is_dir(), "{} cannot be a file", path.display());
     Ok(())
 }
 
