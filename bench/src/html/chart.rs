@@ -244,6 +244,19 @@ impl Lane {
     }
 }
 
+impl Lane {
+    /// A dot for each value, lowest first, and a line between the ends.
+    pub(super) fn percentiles(values: &[(f64, &str)], unit: &str) -> Self {
+        let dots = values.iter().map(|(value, name)| (*value, format!("{name}: {}{unit}", readable(*value))));
+        let dots: Vec<_> = dots.collect();
+        let words: Vec<&str> = dots.iter().map(|(_, words)| words.as_str()).collect();
+        let words = words.join(", ");
+        let whisker =
+            values.first().zip(values.last()).map(|((least, _), (greatest, _))| (*least, *greatest));
+        Self { whisker, dots, words, ..Self::default() }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -18,15 +18,8 @@ pub(super) fn join(figures: &Value) -> Vec<Section> {
     let of = |step: &str| PERCENTILES.map(|(field, _)| number(figures, &format!("/until/{step}/{field}")));
     let row = |(step, name): (&str, &str)| {
         let values = of(step);
-        let [p50, p99, max] = values.map(readable);
-        let dots = values.into_iter().zip(PERCENTILES);
-        let dots = dots.map(|(value, (_, name))| (value, format!("{name}: {} ms", readable(value))));
-        let lane = Lane {
-            whisker: Some((values[0], values[2])),
-            dots: dots.collect(),
-            words: format!("{name}: p50 {p50} ms, p99 {p99} ms, max {max} ms"),
-            ..Lane::default()
-        };
+        let named: Vec<_> = values.into_iter().zip(PERCENTILES.map(|(_, name)| name)).collect();
+        let (lane, p50) = (Lane::percentiles(&named, " ms"), readable(values[0]));
         Row { name: name.to_owned(), value: format!("{p50} ms"), is_missed: false, lanes: vec![lane] }
     };
     let chart = Chart {
@@ -62,15 +55,7 @@ pub(super) fn sockets(figures: &Value) -> Vec<Section> {
     let is_held = |step: &&Value| step.get("held").and_then(Value::as_bool) == Some(true);
     let row = |step: &Value| {
         let (p50, p99) = (number(step, "/p50Ms"), number(step, "/p99Ms"));
-        let lane = Lane {
-            whisker: Some((p50, p99)),
-            dots: vec![
-                (p50, format!("p50: {} ms", readable(p50))),
-                (p99, format!("p99: {} ms", readable(p99))),
-            ],
-            words: "time until joined".to_owned(),
-            ..Lane::default()
-        };
+        let lane = Lane::percentiles(&[(p50, "p50"), (p99, "p99")], " ms");
         Row {
             name: format!("{:.0} joins a second", number(step, "/rate")),
             value: format!("{} failed, p99 {} ms", number(step, "/failed"), readable(p99)),

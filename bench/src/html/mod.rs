@@ -5,6 +5,7 @@ mod chart;
 mod engine;
 mod forward;
 mod joins;
+mod load;
 mod page;
 mod rooms;
 
@@ -19,9 +20,10 @@ type Show = fn(&Value) -> Vec<Section>;
 
 /// By the name that the kind has in a report, in the page's order. A kind without a function is shown
 /// as plain tables.
-const KINDS: [(&str, Show); 8] = [
+const KINDS: [(&str, Show); 9] = [
     ("forward", forward::show),
     ("rooms", rooms::show),
+    ("load", load::show),
     ("workers", engine::workers),
     ("join", joins::join),
     ("sockets", joins::sockets),

@@ -71,14 +71,8 @@ fn latency(rows: &[Value]) -> Chart {
     let of = |row: &Value| PERCENTILES.map(|name| number(row, &format!("/latencyUs/{name}")));
     let row = |row: &Value| {
         let values = of(row);
-        let dots = values.into_iter().zip(PERCENTILES);
-        let dots = dots.map(|(value, name)| (value, format!("{name}: {} us", readable(value))));
-        let lane = Lane {
-            whisker: Some((values[0], values[3])),
-            dots: dots.collect(),
-            words: "latency".to_owned(),
-            ..Lane::default()
-        };
+        let named: Vec<_> = values.into_iter().zip(PERCENTILES).collect();
+        let lane = Lane::percentiles(&named, " us");
         Row {
             name: format!(
                 "{} rooms, {:.0} % of the core",

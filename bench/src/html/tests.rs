@@ -25,6 +25,13 @@ fn report() -> Value {
                 "latencyUs": latency, "clientsBehindMs": 0, "clientsOverran": 0 }],
             "largest": { "rooms": 40, "floorNsPerPacket": 5000.0, "predictedRooms": 45.0 },
         },
+        "load": { "rooms": 3, "participants": 8, "people": 24, "joined": 24, "seconds": 30.0,
+            "audio": { "streams": 168, "expected": 252_000, "received": 251_990, "loss": 0.00004,
+                "latencyUs": { "p50": 90, "p90": 140, "p99": 700, "p99.9": 1500, "max": 2100 } },
+            "video": { "streams": 0, "expected": 0, "received": 0, "loss": 0.0, "latencyUs": {} },
+            "joining": { "joined": { "people": 24, "p50Ms": 5.0, "p99Ms": 9.0, "maxMs": 9.5 } },
+            "servers": [{ "pid": 7, "cores": 0.2, "residentBytes": 90_000_000, "peakBytes": 91_000_000 }],
+            "generator": { "cores": 0.5, "residentBytes": 50_000_000, "behindMs": 1.0 } },
         "workers": { "oneNsPerPacket": spread(700.0), "twoNsPerPacket": spread(720.0), "ratio": spread(1.03) },
         "join": { "joins": 50, "until": { "connected": { "p50Ms": 3.0, "p99Ms": 5.0, "maxMs": 6.0 } } },
         "sockets": { "sockets": 5000, "bytesPerSocket": 21_000,
@@ -39,7 +46,7 @@ fn report() -> Value {
 #[test]
 fn every_kind_has_its_section_and_nothing_is_fetched() {
     let page = page(&report());
-    assert_eq!(page.matches("<section>").count(), KINDS.len() + 1, "and one for the machine");
+    assert_eq!(page.matches("<section>").count(), KINDS.len() + 2, "load has two, and the machine one");
     for fetched in ["http:", "https:", "src=", "<link", "<script", "@import", "url("] {
         assert!(!page.contains(fetched), "{fetched}");
     }
@@ -76,6 +83,6 @@ fn a_shared_core_is_said_to_be_doubtful() {
 
 #[test]
 fn a_kind_without_a_function_is_shown_as_a_table() {
-    let page = page(&json!({ "load": { "rooms": 3, "loss": [0.5] } }));
-    assert!(page.contains("<td>loss.0</td><td>0.5</td>"), "{page}");
+    let page = page(&json!({ "weather": { "rain": 3, "wind": [0.5] } }));
+    assert!(page.contains("<td>wind.0</td><td>0.5</td>"), "{page}");
 }
