@@ -183,6 +183,7 @@ pub(super) fn readable(value: f64) -> String {
     }
     let digits = match value.abs() {
         100.0.. => 0,
+        whole if whole.fract() == 0.0 => 0,
         10.0.. => 1,
         _ => 2,
     };
