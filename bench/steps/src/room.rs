@@ -75,7 +75,7 @@ impl Room {
     /// The time moves on, what is due is done, and the source's next packets are there, sealed.
     pub(crate) fn next_burst(&mut self) {
         self.world.now += FRAME;
-        if self.frames % FRAMES_PER_CONSENT == 0 {
+        if self.frames.is_multiple_of(FRAMES_PER_CONSENT) {
             for place in 0..self.world.peers.len() {
                 let (address, check) = (self.world.peers[place].address, self.world.peers[place].check());
                 self.world.send(address, check);
