@@ -3,7 +3,9 @@
 mod allocations;
 mod forward;
 mod histogram;
+mod html;
 mod join;
+mod machine;
 mod memory;
 mod messages;
 mod rooms;
@@ -12,11 +14,13 @@ mod setup;
 mod sink;
 mod sockets;
 mod spread;
+mod steps;
 mod system;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use serde_json::json;
+use std::path::PathBuf;
 
 #[global_allocator]
 static ALLOCATOR: allocations::Counting = allocations::Counting;
@@ -27,6 +31,9 @@ struct Cli {
     /// One JSON object instead of tables
     #[arg(long, global = true)]
     json: bool,
+    /// Also a page with plots, of its own, with the machine's description
+    #[arg(long, global = true, value_name = "FILE")]
+    html: Option<PathBuf>,
     #[command(subcommand)]
     what: What,
 }
@@ -47,6 +54,8 @@ enum What {
     Rooms(rooms::Options),
     /// Memory of the control-plane for a connected socket, and how many joins a second it takes
     Sockets(sockets::Options),
+    /// Instructions per packet of each step of the packet path, by callgrind
+    Steps(steps::Options),
     /// Forward and join, with their default options
     All {
         #[command(flatten)]
@@ -56,7 +65,11 @@ enum What {
 
 fn main() -> Result<()> {
     let cli = Cli::parse();
-    let report = match &cli.what {
+    if let Some(path) = &cli.html {
+        html::check(path)?;
+    }
+    let machine = machine::describe();
+    let mut report = match &cli.what {
         What::Forward(options) => json!({ "forward": forward::run(options, cli.json)? }),
         What::Join(options) => json!({ "join": join::run(options, cli.json)? }),
         What::Setup(options) => json!({ "setup": setup::run(options, cli.json)? }),
@@ -64,11 +77,16 @@ fn main() -> Result<()> {
         What::Workers(options) => json!({ "workers": forward::workers::run(options, cli.json)? }),
         What::Rooms(options) => json!({ "rooms": rooms::run(options, cli.json)? }),
         What::Sockets(options) => json!({ "sockets": sockets::run(options, cli.json)? }),
+        What::Steps(options) => json!({ "steps": steps::run(options, cli.json)? }),
         What::All { forward } => json!({
             "forward": forward::run(forward, cli.json)?,
             "join": join::run(&join::Options::default(), cli.json)?,
         }),
     };
+    report["machine"] = machine;
+    if let Some(path) = &cli.html {
+        html::write(path, &report)?;
+    }
     if cli.json {
         println!("{report}");
     }
