@@ -4,7 +4,7 @@ import { CAST, Person } from "./person.mjs";
 import { standalone } from "./server.mjs";
 import { within } from "./wait.mjs";
 
-const SCENARIO_MS = 90_000;
+const SCENARIO_MS = 120_000;
 const CLEANUP_MS = 15_000;
 
 /**
