@@ -4,6 +4,7 @@ mod allocations;
 mod forward;
 mod histogram;
 mod join;
+mod load;
 mod memory;
 mod messages;
 mod rooms;
@@ -13,6 +14,7 @@ mod sink;
 mod sockets;
 mod spread;
 mod system;
+mod usage;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -47,6 +49,8 @@ enum What {
     Rooms(rooms::Options),
     /// Memory of the control-plane for a connected socket, and how many joins a second it takes
     Sockets(sockets::Options),
+    /// Rooms full of people in any server: loss, latency, join times, CPU and memory
+    Load(load::Options),
     /// Forward and join, with their default options
     All {
         #[command(flatten)]
@@ -64,6 +68,7 @@ fn main() -> Result<()> {
         What::Workers(options) => json!({ "workers": forward::workers::run(options, cli.json)? }),
         What::Rooms(options) => json!({ "rooms": rooms::run(options, cli.json)? }),
         What::Sockets(options) => json!({ "sockets": sockets::run(options, cli.json)? }),
+        What::Load(options) => json!({ "load": load::run(options, cli.json)? }),
         What::All { forward } => json!({
             "forward": forward::run(forward, cli.json)?,
             "join": join::run(&join::Options::default(), cli.json)?,

@@ -1,0 +1,64 @@
+//! What processes use, as the kernel counts it.
+
+use anyhow::{Context, Result};
+use std::fs;
+use std::time::Duration;
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Usage {
+    /// Of all its threads, in the program and in the kernel.
+    pub(crate) cpu: Duration,
+    pub(crate) resident_bytes: u64,
+    /// The most that was resident so far.
+    pub(crate) peak_bytes: u64,
+}
+
+impl Usage {
+    pub(crate) fn of(pid: u32) -> Result<Self> {
+        let read = |file| {
+            fs::read_to_string(format!("/proc/{pid}/{file}")).with_context(|| format!("no process {pid}"))
+        };
+        let (stat, status) = (read("stat")?, read("status")?);
+        let ticks = cpu_ticks(&stat).with_context(|| format!("/proc/{pid}/stat"))?;
+        Ok(Self {
+            cpu: Duration::from_secs_f64(ticks as f64 / ticks_per_second()),
+            resident_bytes: kilobytes(&status, "VmRSS:")? * 1024,
+            peak_bytes: kilobytes(&status, "VmHWM:")? * 1024,
+        })
+    }
+}
+
+/// utime and stime, the 14th and 15th field; the second, the program's name, may contain anything.
+fn cpu_ticks(stat: &str) -> Option<u64> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    let mut fields = rest.split_whitespace().skip(11).map(str::parse::<u64>);
+    Some(fields.next()?.ok()? + fields.next()?.ok()?)
+}
+
+fn kilobytes(status: &str, name: &str) -> Result<u64> {
+    let line =
+        status.lines().find_map(|line| line.strip_prefix(name)).with_context(|| format!("no {name}"))?;
+    Ok(line.trim().trim_end_matches(" kB").parse()?)
+}
+
+fn ticks_per_second() -> f64 {
+    // SAFETY: takes a number, touches no memory of ours.
+    let ticks = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
+    ticks as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_we_use_ourselves_is_read() {
+        assert_eq!(cpu_ticks("7 (a ) b) S 1 2 3 4 5 6 7 8 9 10 11 12 13"), Some(11 + 12));
+        let started = std::time::Instant::now();
+        while Usage::of(std::process::id()).unwrap().cpu.is_zero() {
+            assert!(started.elapsed() < Duration::from_secs(10), "this loop takes time");
+        }
+        let usage = Usage::of(std::process::id()).unwrap();
+        assert!(usage.resident_bytes > 1 << 20 && usage.peak_bytes >= usage.resident_bytes);
+    }
+}
