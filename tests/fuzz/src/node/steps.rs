@@ -174,7 +174,7 @@ impl Node {
             2 => |session, _, consumer, _| Command::PauseConsumer { session, consumer },
             3 => |session, _, consumer, _| Command::ResumeConsumer { session, consumer },
             4 => |session, _, consumer, _| Command::RequestKeyFrame { session, consumer },
-            5 if kind >= 0xf0 => |session, _, _, _| Command::Leave { session, reason: LeaveReason::Lost },
+            5 if kind >= 0xf0 => |session, _, _, _| Command::Leave { session, reason: LeaveReason::Lost, attachment: None },
             _ => |session, _, consumer, layers| Command::SetPreferredLayers {
                 session,
                 consumer,
