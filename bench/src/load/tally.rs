@@ -310,3 +310,77 @@ fn distance(from: u16, to: u16) -> i32 {
 fn lock<T>(it: &Mutex<T>) -> MutexGuard<'_, T> {
     it.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::payload;
+
+    const PRODUCER: ProducerId = ProducerId::from_bits(7);
+
+    /// The next packet of a picture of so many, under a sequence number of the server's.
+    fn packets(sent: &Sent, sequence: u16, count: usize) -> Vec<RtpPacket> {
+        let frame = vec![0; 1100 * count - payload::STAMP_LEN];
+        let mut payloads = payload::vp8(&frame, 0, 1);
+        let numbers: Vec<u32> = payloads.iter().map(|_| sent.count()).collect();
+        let stamp = sent.stamp(*numbers.last().unwrap(), Instant::now());
+        payload::stamp_last(payloads.last_mut().unwrap(), stamp);
+        let packet = |(place, payload): (u16, Vec<u8>)| {
+            let mut packet = RtpPacket { payload: payload.into(), ..RtpPacket::default() };
+            packet.header.sequence_number = sequence.wrapping_add(place);
+            packet.header.marker = usize::from(place) == count - 1;
+            packet
+        };
+        (0..).zip(payloads).map(packet).collect()
+    }
+
+    #[test]
+    fn packets_of_the_measured_time_count_whenever_they_come() {
+        let tally = Tally::default();
+        let received = tally.add_received(PRODUCER, "Ben");
+        let sent = Sent::new(MediaKind::Video, "Ada".into());
+        tally.add_sent(PRODUCER, &sent);
+        let give = |packets: &[RtpPacket]| packets.iter().for_each(|it| tally.on_packet(&received, it));
+        give(&packets(&sent, 65_530, 2));
+        let before = packets(&sent, 65_532, 3);
+        tally.begin();
+        let first = packets(&sent, 65_535, 3);
+        give(&before);
+        give(&first);
+        // Of the next the middle is lost, and what follows comes in another order.
+        let mut second = packets(&sent, 2, 3);
+        second.remove(1);
+        second.reverse();
+        give(&second);
+        let last = packets(&sent, 5, 1);
+        tally.end();
+        give(&last);
+        give(&packets(&sent, 6, 1));
+        let figures = tally.figures(MediaKind::Video);
+        assert_eq!((figures.streams, figures.heard, figures.whole), (1, 1, 0));
+        assert_eq!((figures.expected, figures.received), (7, 6));
+        assert_eq!(figures.worst, [("Ada".to_owned(), "Ben".to_owned(), 7, 6)]);
+        assert_eq!(received.report().map(|(_, highest, _)| highest), Some(0x1_0006));
+        assert_eq!(tally.figures(MediaKind::Audio).streams, 0);
+    }
+
+    #[test]
+    fn somebody_elses_packets_and_retransmissions_are_not_counted() {
+        let tally = Tally::default();
+        let received = tally.add_received(PRODUCER, "Ben");
+        let (ours, other) =
+            (Sent::new(MediaKind::Video, "Ada".into()), Sent::new(MediaKind::Video, "Eve".into()));
+        tally.add_sent(PRODUCER, &ours);
+        tally.begin();
+        for packet in packets(&ours, 1, 1) {
+            tally.on_packet(&received, &packet);
+            let mut again = packet.clone();
+            again.header.ssrc = 9;
+            tally.on_packet(&received, &again);
+        }
+        packets(&other, 2, 1).iter().for_each(|packet| tally.on_packet(&received, packet));
+        tally.end();
+        assert_eq!(tally.figures(MediaKind::Video).received, 1);
+        assert_eq!(tally.misread.load(Ordering::Relaxed), 1);
+    }
+}

@@ -4,18 +4,19 @@
 set -eu
 cd "$(dirname "$0")"
 
-# A head and shoulders before a wall, 320x180, two seconds, one key frame; the motion closes the loop.
-picture() { # name, wall, shirt and hair as r:g:b
-    name=$1 wall=$2 shirt=$3 hair=$4
+# A head and shoulders before a wall, 320x180, two seconds, one key frame; the motion closes the loop. All
+# begin anew when somebody joins, so each begins elsewhere in the motion.
+picture() { # name, seconds into the motion, wall, shirt and hair as r:g:b
+    name=$1 t="(T+$2)" wall=$3 shirt=$4 hair=$5
     part() { echo "$1" | cut -d: -f"$2"; }
     plane() { # which of r, g, b, and the skin's part of it
-        x='(X-160-14*sin(PI*T))' y='(Y-78-3*sin(2*PI*T))'
+        x="(X-160-14*sin(PI*$t))" y="(Y-78-3*sin(2*PI*$t))"
         face="lt($x*$x/1100+$y*$y/1700,1)"
         top="lt($x*$x/1500+($y+10)*($y+10)/2100,1)*lt($y,-14)"
-        body="lt(pow((X-160-7*sin(PI*T))/82,2)+pow((Y-185)/66,2),1)"
+        body="lt(pow((X-160-7*sin(PI*$t))/82,2)+pow((Y-185)/66,2),1)"
         eye="lt(pow(abs($x)-13,2)/12+pow($y+6,2)/9,1)"
-        mouth="lt($x*$x/130+pow($y-19,2)/(4+46*pow(sin(4*PI*T),2)),1)"
-        back="$(part "$wall" "$1")+24*sin(X/60+PI*T)+20*sin(Y/45)"
+        mouth="lt($x*$x/130+pow($y-19,2)/(4+46*pow(sin(4*PI*$t),2)),1)"
+        back="$(part "$wall" "$1")+24*sin(X/60+PI*$t)+20*sin(Y/45)"
         echo "if($eye+$mouth,40,if($top,$(part "$hair" "$1"),if($face,$2,if($body,$(part "$shirt" "$1"),$back))))"
     }
     ffmpeg -v error -y -f lavfi \
@@ -57,12 +58,12 @@ PYTHON
     rm "$1.pcm" "$1.ogg"
 }
 
-picture blue 60:100:170 30:60:120 60:40:30
-picture green 80:150:100 190:190:60 120:60:30
-picture red 170:80:80 60:60:70 25:25:25
-picture violet 120:80:160 220:120:60 200:170:110
-picture amber 200:150:60 60:120:130 70:45:25
-picture grey 110:115:125 160:50:70 150:150:150
+picture blue 0 60:100:170 30:60:120 60:40:30
+picture green 0.7 80:150:100 190:190:60 120:60:30
+picture red 1.3 170:80:80 60:60:70 25:25:25
+picture violet 0.4 120:80:160 220:120:60 200:170:110
+picture amber 1.7 200:150:60 60:120:130 70:45:25
+picture grey 1 110:115:125 160:50:70 150:150:150
 speech kal kal "Good morning. Can everybody hear me? Then we can begin with the plan for today."
 speech slt slt "Yes, I can hear you well. I have two small things, and one question for later."
 speech rms rms "One, two, three, four, five, six, seven, eight, nine, ten. That is all from my side."
