@@ -28,6 +28,20 @@ impl Usage {
     }
 }
 
+/// Datagrams that this machine dropped so far because the socket they were for was full.
+pub(crate) fn dropped_at_full_sockets() -> Result<u64> {
+    let text = fs::read_to_string("/proc/net/snmp").context("/proc/net/snmp")?;
+    receive_buffer_errors(&text).context("no RcvbufErrors")
+}
+
+/// A line of names, and a line of their values.
+fn receive_buffer_errors(snmp: &str) -> Option<u64> {
+    let mut lines = snmp.lines().filter_map(|line| line.strip_prefix("Udp: "));
+    let (mut names, values) = (lines.next()?.split(' '), lines.next()?);
+    let place = names.position(|name| name == "RcvbufErrors")?;
+    values.split(' ').nth(place)?.parse().ok()
+}
+
 /// utime and stime, the 14th and 15th field; the second, the program's name, may contain anything.
 fn cpu_ticks(stat: &str) -> Option<u64> {
     let (_, rest) = stat.rsplit_once(')')?;
@@ -50,6 +64,13 @@ fn ticks_per_second() -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn drops_are_found_by_their_name() {
+        let text = "Icmp: A\nIcmp: 1\nUdp: InDatagrams RcvbufErrors SndbufErrors\nUdp: 7 8 9\nUdpLite: A";
+        assert_eq!(receive_buffer_errors(text), Some(8));
+        assert!(dropped_at_full_sockets().is_ok());
+    }
 
     #[test]
     fn what_we_use_ourselves_is_read() {

@@ -13,7 +13,7 @@ mod tally;
 pub(crate) use plan::Options;
 
 use crate::server::{self, Server, Tokens};
-use crate::usage::Usage;
+use crate::usage::{Usage, dropped_at_full_sockets};
 use anyhow::{Context, Result, ensure};
 use participant::Load;
 use plan::Plan;
@@ -47,7 +47,7 @@ pub(crate) fn run(options: &Options, json: bool) -> Result<Value> {
         Some(_) => None,
         None => Some(Server::start(options.standalone.as_deref())?),
     };
-    let url = options.url.clone().or(server.as_ref().map(Server::url)).context("no server")?;
+    let url = options.url.clone().or_else(|| server.as_ref().map(Server::url)).context("no server")?;
     let mut pids = options.server_pid.clone();
     pids.extend(server.as_ref().map(Server::pid));
     let load = Load {
@@ -166,6 +166,7 @@ async fn wait_until_heard(plan: &Plan, tally: &Tally, interrupted: watch::Receiv
 struct Measured {
     began: Instant,
     own: Usage,
+    dropped: u64,
     servers: Vec<(u32, Usage)>,
     counters: Vec<(String, BTreeMap<String, f64>)>,
 }
@@ -174,12 +175,13 @@ impl Measured {
     fn begin(pids: &[u32], metrics: &[String]) -> Result<Self> {
         let servers = pids.iter().map(|pid| Ok((*pid, Usage::of(*pid)?))).collect::<Result<_>>()?;
         let counters = metrics.iter().map(|url| Ok((url.clone(), scrape(url)?))).collect::<Result<_>>()?;
-        Ok(Self { began: Instant::now(), own: Usage::of(process::id())?, servers, counters })
+        let (own, dropped) = (Usage::of(process::id())?, dropped_at_full_sockets()?);
+        Ok(Self { began: Instant::now(), own, dropped, servers, counters })
     }
 
     fn end(self) -> Result<Spent> {
         let wall = self.began.elapsed();
-        let own = Usage::of(process::id())?;
+        let (own, dropped) = (Usage::of(process::id())?, dropped_at_full_sockets()?);
         let servers = self.servers.into_iter().map(|(pid, before)| {
             let now = Usage::of(pid)?;
             Ok((pid, now.cpu.saturating_sub(before.cpu), now))
@@ -196,6 +198,7 @@ impl Measured {
         Ok(Spent {
             wall,
             own: (own.cpu.saturating_sub(self.own.cpu), own),
+            dropped: dropped.saturating_sub(self.dropped),
             servers: servers.collect::<Result<_>>()?,
             grown,
         })

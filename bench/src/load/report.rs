@@ -19,6 +19,8 @@ const LATENCIES: [&str; 5] = ["p50", "p90", "p99", "p99.9", "max"];
 pub(super) struct Spent {
     pub(super) wall: Duration,
     pub(super) own: (Duration, Usage),
+    /// At full sockets of this machine.
+    pub(super) dropped: u64,
     /// By process id.
     pub(super) servers: Vec<(u32, Duration, Usage)>,
     /// What the server's counters grew by.
@@ -107,6 +109,12 @@ impl Report {
         for (what, count) in &self.failures {
             println!("Failed: {count} x {what}");
         }
+        if self.spent.dropped > 0 {
+            let dropped = self.spent.dropped;
+            println!(
+                "{dropped} datagrams were dropped on this machine, whose readers were too slow for them"
+            );
+        }
         if self.misread > 0 {
             println!("{} packets had another content than was sent", self.misread);
         }
@@ -177,6 +185,7 @@ impl Report {
             "joining": joining,
             "failures": self.failures,
             "misread": self.misread,
+            "droppedAtFullSockets": self.spent.dropped,
             "generator": generator,
             "servers": servers,
             "metrics": self.spent.grown,
@@ -223,7 +232,8 @@ fn steps(joins: &[Join]) -> [(&'static str, Vec<f64>); 5] {
     };
     // Who was first in a room has waited for company, not for the server.
     let first_media = |join: &Join| {
-        join.receiving.and(join.first_media.get()).map(|at| at.saturating_duration_since(join.started))
+        let at = join.first_media.get().filter(|_| join.receiving.is_some())?;
+        Some(at.saturating_duration_since(join.started))
     };
     [
         ("connected", sorted(&|join| Some(join.connected))),

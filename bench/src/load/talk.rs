@@ -79,7 +79,7 @@ pub(super) async fn show(
     let least = plan.video_kbps * 1000 / 8 / FRAMES_PER_SECOND as usize;
     let interval = Duration::from_secs(1) / FRAMES_PER_SECOND;
     // Not everybody's key frames at once.
-    let mut due = Instant::now() + spread(place.number, picture.len() as u32 * interval);
+    let mut due = Instant::now() + spread(place.number, interval.mul_f64(picture.len() as f64));
     let (mut next, mut timestamp, mut id, mut report_due) = (0, 0u32, 0u16, due);
     let (mut key_frame_at, mut is_asked) = (due, false);
     loop {
