@@ -67,7 +67,9 @@ mod tests {
             let speech = speech(number);
             assert!(speech.len() > 150, "three seconds at least: {}", speech.len());
             // RFC 6716 section 3.1: one frame of 20 ms, whatever the mode.
-            assert!(speech.iter().all(|it| it.packet.len() > 20 && it.packet[0] & 3 == 0));
+            assert!(speech.iter().all(|it| it.packet[0] & 3 == 0));
+            // With a stamp it fits into the least that anybody sends.
+            assert!(speech.iter().all(|it| (2..=64).contains(&it.packet.len())));
             // A steady level would be taken for a noise loop.
             let levels = speech.iter().map(|it| it.level);
             assert!(levels.clone().min().unwrap() + 20 < levels.max().unwrap());

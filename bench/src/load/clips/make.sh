@@ -25,11 +25,12 @@ picture() { # name, seconds into the motion, wall, shirt and hair as r:g:b
         -fflags +bitexact -flags:v +bitexact "$name.ivf"
 }
 
-# Speech in 20 ms frames of Opus, 16 kbit/s. Each frame: its level in dB below the loudest possible (a byte,
-# RFC 6464), its length (a byte), itself.
+# Speech in 20 ms frames of Opus, about 16 kbit/s; at a constant rate libopus would pad them, which the load
+# does itself. Each frame: its level in dB below the loudest possible (a byte, RFC 6464), its length (a
+# byte), itself.
 speech() { # name, flite's voice, text
     ffmpeg -v error -y -f lavfi -i "flite=voice=$2:text='$3'" -ar 48000 -ac 1 -f s16le "$1.pcm"
-    ffmpeg -v error -y -f s16le -ar 48000 -ac 1 -i "$1.pcm" -c:a libopus -b:a 16k -vbr off \
+    ffmpeg -v error -y -f s16le -ar 48000 -ac 1 -i "$1.pcm" -c:a libopus -b:a 16k -vbr constrained \
         -application voip -frame_duration 20 -fflags +bitexact -f ogg "$1.ogg"
     python3 - "$1" <<'PYTHON'
 import math, struct, sys
