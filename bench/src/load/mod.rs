@@ -51,7 +51,7 @@ pub(crate) fn run(options: &Options, json: bool) -> Result<Value> {
     let mut pids = options.server_pid.clone();
     pids.extend(server.as_ref().map(Server::pid));
     let load = Load {
-        tokens: tokens(options, &url)?,
+        tokens: tokens(options, &url, plan.people())?,
         url,
         run: format!("{:x}", SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros()),
         plan,
@@ -62,14 +62,14 @@ pub(crate) fn run(options: &Options, json: bool) -> Result<Value> {
     runtime.block_on(drive(Arc::new(load), options, &pids, json))
 }
 
-fn tokens(options: &Options, url: &str) -> Result<Tokens> {
+fn tokens(options: &Options, url: &str, people: usize) -> Result<Tokens> {
     let Some(path) = &options.token_file else {
         return Ok(Tokens::Endpoint(options.token_url.clone().unwrap_or_else(|| url.to_owned())));
     };
     let text = fs::read_to_string(path).with_context(|| format!("{}", path.display()))?;
     let tokens: Vec<String> =
         text.lines().map(str::trim).filter(|it| !it.is_empty()).map(str::to_owned).collect();
-    ensure!(!tokens.is_empty(), "{} has no token", path.display());
+    ensure!(tokens.len() >= people, "{} has {} tokens for {people} people", path.display(), tokens.len());
     Ok(Tokens::Given(tokens))
 }
 
@@ -79,6 +79,7 @@ async fn drive(load: Arc<Load>, options: &Options, pids: &[u32], json: bool) -> 
     let (plan, tally) = (load.plan.clone(), load.tally.clone());
     let progress = Progress::start(plan.clone(), tally.clone());
     let mut people = join_all(&load, &stopped, interrupted.clone()).await;
+    ensure!(tally.joined.load(Ordering::Relaxed) > 0, "nobody could join: {:?}", tally.failures());
     wait_until_heard(&plan, &tally, interrupted.clone()).await;
 
     let measured = Measured::begin(pids, &options.metrics)?;
@@ -100,7 +101,6 @@ async fn drive(load: Arc<Load>, options: &Options, pids: &[u32], json: bool) -> 
     stop.send_replace(true);
     // Who does not leave in time is gone with this process anyway.
     _ = timeout(LEAVE_TIMEOUT, async { while people.join_next().await.is_some() {} }).await;
-    ensure!(tally.joined.load(Ordering::Relaxed) > 0, "nobody could join: {:?}", tally.failures());
     Ok(report.json())
 }
 

@@ -28,7 +28,7 @@ pub(crate) struct Options {
     /// Where `POST {userId, tier, name}` gives a token; without a path its /dev/token
     #[arg(long, requires = "url", conflicts_with = "token_file")]
     pub(super) token_url: Option<String>,
-    /// Users' tokens, one a line, for the participants in turn; those with a camera come first in a room
+    /// Tokens, one a line, of a user for each participant; those with a camera come first in a room
     #[arg(long, requires = "url")]
     pub(super) token_file: Option<PathBuf>,
     /// The standalone server's binary
