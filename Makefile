@@ -44,6 +44,7 @@ test-api: tools test-tools web ## The operators' API against its own description
 lint: tools protoc ## Formatting, clippy and the types of the page and its SDK
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy --package railgun-steps --features steps --all-targets --locked -- -D warnings
 	cargo clippy --manifest-path tests/fuzz/Cargo.toml --target-dir target --lib --locked -- -D warnings
 	$(SETUP)/npm-install.sh $(WEB)
 	cd $(WEB) && npm run check --silent
@@ -52,6 +53,13 @@ lint: tools protoc ## Formatting, clippy and the types of the page and its SDK
 bench: tools web ## What a forwarded packet costs, and how long joining takes
 	cargo build --release --locked --package railgun-bench --package railgun
 	target/release/railgun-bench $(or $(ARGS),all)
+
+.PHONY: steps
+steps: ## Instructions of each step of the packet path, beside those on record; needs valgrind
+	@$(SETUP)/check-tools.sh cargo cc valgrind
+	cargo build --release --locked --package railgun-bench
+	cargo build --release --locked --package railgun-steps --features steps
+	target/release/railgun-bench steps $(ARGS)
 
 .PHONY: fuzz
 fuzz: ## Each fuzz target for TIME seconds; needs a nightly compiler and cargo-fuzz

@@ -3,8 +3,10 @@
 mod allocations;
 mod forward;
 mod histogram;
+mod html;
 mod join;
 mod load;
+mod machine;
 mod memory;
 mod messages;
 mod rooms;
@@ -13,12 +15,14 @@ mod setup;
 mod sink;
 mod sockets;
 mod spread;
+mod steps;
 mod system;
 mod usage;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use serde_json::json;
+use std::path::PathBuf;
 
 #[global_allocator]
 static ALLOCATOR: allocations::Counting = allocations::Counting;
@@ -29,6 +33,9 @@ struct Cli {
     /// One JSON object instead of tables
     #[arg(long, global = true)]
     json: bool,
+    /// Also a page with plots, of its own, with the machine's description
+    #[arg(long, global = true, value_name = "FILE")]
+    html: Option<PathBuf>,
     #[command(subcommand)]
     what: What,
 }
@@ -51,6 +58,8 @@ enum What {
     Sockets(sockets::Options),
     /// Rooms full of people in any server: loss, latency, join times, CPU and memory
     Load(load::Options),
+    /// Instructions per packet of each step of the packet path, by callgrind
+    Steps(steps::Options),
     /// Forward and join, with their default options
     All {
         #[command(flatten)]
@@ -60,7 +69,11 @@ enum What {
 
 fn main() -> Result<()> {
     let cli = Cli::parse();
-    let report = match &cli.what {
+    if let Some(path) = &cli.html {
+        html::check(path)?;
+    }
+    let machine = machine::describe();
+    let mut report = match &cli.what {
         What::Forward(options) => json!({ "forward": forward::run(options, cli.json)? }),
         What::Join(options) => json!({ "join": join::run(options, cli.json)? }),
         What::Setup(options) => json!({ "setup": setup::run(options, cli.json)? }),
@@ -69,11 +82,16 @@ fn main() -> Result<()> {
         What::Rooms(options) => json!({ "rooms": rooms::run(options, cli.json)? }),
         What::Sockets(options) => json!({ "sockets": sockets::run(options, cli.json)? }),
         What::Load(options) => json!({ "load": load::run(options, cli.json)? }),
+        What::Steps(options) => json!({ "steps": steps::run(options, cli.json)? }),
         What::All { forward } => json!({
             "forward": forward::run(forward, cli.json)?,
             "join": join::run(&join::Options::default(), cli.json)?,
         }),
     };
+    report["machine"] = machine;
+    if let Some(path) = &cli.html {
+        html::write(path, &report)?;
+    }
     if cli.json {
         println!("{report}");
     }

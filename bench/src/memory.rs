@@ -3,6 +3,7 @@
 use crate::allocations;
 use anyhow::{Result, ensure};
 use clap::Args;
+use railgun_media_core::EngineConfig;
 use railgun_media_core::packet::rtp::HeaderWriter;
 use railgun_peer::{KEY_FRAME, MID_ID, Offer, World};
 use railgun_shared::media_rpc::Command;
@@ -60,7 +61,9 @@ fn owned_by_idle(rooms: u16) -> Result<i64> {
 
 /// A camera, and so many of a room's people who watch it.
 fn owned_with_video(consumers: u16) -> Result<i64> {
-    let (mut world, room) = (World::new(6), World::room("memory"));
+    // They come at once, which no tier's ceiling allows.
+    let config = EngineConfig { bitrate_headroom_percent: u32::MAX, ..World::config(6) };
+    let (mut world, room) = (World::with(config), World::room("memory"));
     let join = |world: &mut World, number: u16| {
         let mut request = World::join_request(u128::from(number) + 1, Tier::Pro);
         request.limits.participants = PEOPLE + 1;

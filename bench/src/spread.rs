@@ -24,6 +24,12 @@ impl Spread {
         Self { median, min: values[0], max: values[values.len() - 1] }
     }
 
+    /// What [`Self::json`] gave; not numbers where there are none.
+    pub(crate) fn read(value: &Value) -> Self {
+        let number = |name: &str| value.get(name).and_then(Value::as_f64).unwrap_or(f64::NAN);
+        Self { median: number("median"), min: number("min"), max: number("max") }
+    }
+
     pub(crate) fn json(self) -> Value {
         json!({ "median": self.median, "min": self.min, "max": self.max })
     }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Says in one plain sentence which tool is missing and how to install it.
-# Usage: check-tools.sh TOOL...   where TOOL is cargo, cc, etcd, haproxy, node, npm or protoc.
+# Usage: check-tools.sh TOOL...   where TOOL is cargo, cc, etcd, haproxy, node, npm, protoc or valgrind.
 set -euo pipefail
 
 RUST_OLDEST=1.94
@@ -51,6 +51,7 @@ check_package() {
 check_etcd() { check_package etcd etcd-server; }
 check_haproxy() { check_package haproxy haproxy; }
 check_protoc() { check_package protoc protobuf-compiler; }
+check_valgrind() { check_package valgrind valgrind; }
 
 for tool in "$@"; do
   "check_$tool"

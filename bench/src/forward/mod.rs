@@ -3,7 +3,7 @@
 mod engine;
 mod floor;
 mod measure;
-mod report;
+pub(crate) mod report;
 mod stream;
 pub(crate) mod workers;
 

@@ -7,9 +7,9 @@ use railgun_media_core::srtp::Suite;
 use serde_json::{Value, json};
 
 /// Below this the measured core was shared with something else.
-const HELD_MIN: f64 = 0.97;
+pub(crate) const HELD_MIN: f64 = 0.97;
 /// How far the sink's count may be from what was sent.
-const SEEN_TOLERANCE: f64 = 0.002;
+pub(crate) const SEEN_TOLERANCE: f64 = 0.002;
 
 pub(super) fn print_head(sink: &Sink, options: &Options) {
     if let Some(why) = &sink.missing {

@@ -26,5 +26,8 @@ mod room;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+#[cfg(feature = "steps")]
+#[doc(hidden)]
+pub use packet_path::steps;
 
 pub use engine::{Counters, Datagram, Engine, EngineConfig, Notice};

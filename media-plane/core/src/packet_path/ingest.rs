@@ -69,7 +69,7 @@ impl Engine {
     }
 
     /// Puts a video packet where consumers that lose it can have it again.
-    fn keep(&mut self, packet: &Opened, bytes: &[u8], now: Instant) {
+    pub(super) fn keep(&mut self, packet: &Opened, bytes: &[u8], now: Instant) {
         let Some(producer) = self.producers.get_mut(packet.producer).filter(|_| packet.is_video) else {
             return;
         };

@@ -24,3 +24,5 @@ pub(crate) mod sequence;
 pub(crate) mod header;
 pub(crate) mod outlet;
 pub(crate) mod resend;
+#[cfg(feature = "steps")]
+pub mod steps;

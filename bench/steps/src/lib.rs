@@ -1,0 +1,74 @@
+//! Each step of the packet path alone: a file here for each file there, by the same name.
+//!
+//! One [`Step`] is run in two ways: `cargo bench` takes its time with criterion, and `railgun-steps`
+//! runs it so many times for whoever counts its instructions (`railgun-bench steps`).
+#![forbid(unsafe_code)]
+#![cfg(feature = "steps")]
+
+mod room;
+mod demux;
+mod rtp;
+mod inbound;
+mod ingest;
+mod police;
+mod transport_cc;
+mod rtx_cache;
+mod fan_out;
+mod select;
+mod rewrite;
+mod sequence;
+mod outlet;
+mod header;
+mod outbound;
+mod sent_packets;
+mod send_batch;
+mod resend;
+
+/// Something that the node does for each packet, and what it needs to do it again and again.
+pub trait Step {
+    /// Makes ready for the next run. Not measured.
+    fn prepare(&mut self) {}
+
+    /// Does it; for how many packets. What is measured.
+    fn run(&mut self) -> usize;
+}
+
+/// Makes a step ready for its first run.
+pub type Make = fn() -> Box<dyn Step>;
+
+/// Each step, in a packet's order. What is behind a slash is the case; the name before it is a file of
+/// the core.
+pub const STEPS: &[(&str, Make)] = &[
+    ("demux", demux::new),
+    ("rtp", rtp::new),
+    ("inbound/gcm256", inbound::gcm256),
+    ("inbound/gcm128", inbound::gcm128),
+    ("inbound/cm", inbound::cm),
+    ("police", police::new),
+    ("transport_cc/arrival", transport_cc::arrival),
+    ("transport_cc/report", transport_cc::report),
+    ("ingest/video", ingest::video),
+    ("ingest/audio", ingest::audio),
+    ("rtx_cache", rtx_cache::new),
+    ("select/video", select::video),
+    ("select/audio", select::audio),
+    ("sequence", sequence::new),
+    ("header", header::new),
+    ("outbound/gcm256", outbound::gcm256),
+    ("outbound/gcm128", outbound::gcm128),
+    ("outbound/cm", outbound::cm),
+    ("send_batch", send_batch::new),
+    ("sent_packets", sent_packets::new),
+    ("outlet", outlet::new),
+    ("rewrite/video", rewrite::video),
+    ("rewrite/audio", rewrite::audio),
+    ("fan_out/video", fan_out::video),
+    ("fan_out/audio", fan_out::audio),
+    ("resend", resend::new),
+];
+
+/// One run. A function of its own, so that a profiler can be told to count in here alone.
+#[inline(never)]
+pub fn measured_run(step: &mut dyn Step) -> usize {
+    step.run()
+}

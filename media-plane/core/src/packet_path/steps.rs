@@ -1,0 +1,211 @@
+//! Each step alone, for `bench/steps`. No part of the crate's interface.
+//!
+//! [`ingest`] opens a burst; the steps after it take that burst as often as they like, until
+//! [`forget`]. Indexes repeat under one key then: nothing that is made here may be sent.
+
+use super::header;
+use super::outlet::{Outgoing, Outlet, Stamp};
+use super::police::Police;
+use super::rewrite;
+use super::select::Verdict;
+use super::sequence::SequenceMap;
+use crate::engine::{Datagram, Engine};
+use crate::feedback::sent_packets::{Sent, SentPackets};
+use crate::feedback::transport_cc::TransportCcRecorder;
+use crate::packet::rtp::HeaderWriter;
+use crate::packet::sequence_of;
+use crate::room::consumer::BurstSent;
+use std::time::Instant;
+
+/// How many of the burst's packets are to be forwarded.
+pub fn ingest(engine: &mut Engine, burst: &mut [Datagram<'_>], now: Instant) -> usize {
+    for (order, datagram) in burst.iter_mut().enumerate() {
+        engine.ingest(order, datagram, now);
+    }
+    engine.burst.len()
+}
+
+/// Nothing is left of the burst, nor of what was written for it.
+pub fn forget(engine: &mut Engine) {
+    engine.burst.clear();
+    engine.sends.clear();
+}
+
+/// Keeps the burst once more for those who lose it; how many packets.
+pub fn keep(engine: &mut Engine, burst: &[Datagram<'_>], now: Instant) -> usize {
+    let opened = std::mem::take(&mut engine.burst);
+    for packet in &opened {
+        if let Some(datagram) = burst.get(packet.order) {
+            engine.keep(packet, datagram.bytes, now);
+        }
+    }
+    engine.burst = opened;
+    engine.burst.len()
+}
+
+/// Forwards the burst, and forgets it; how many packets went out.
+pub fn fan_out(engine: &mut Engine, burst: &mut [Datagram<'_>], now: Instant) -> u64 {
+    let before = engine.counters.forwarded_packets;
+    engine.fan_out(burst, now, &mut |_| ());
+    engine.counters.forwarded_packets - before
+}
+
+/// How many packets consumers are to get.
+pub fn select(engine: &mut Engine, now: Instant) -> usize {
+    let Engine { burst, producers, consumers, .. } = engine;
+    let Some(producer) = burst.first().and_then(|packet| producers.get(packet.producer)) else { return 0 };
+    let mut forwarded = 0;
+    for key in &producer.consumers {
+        let Some(consumer) = consumers.get_mut(*key) else { continue };
+        for packet in burst.iter() {
+            let verdict = consumer.selection.judge(producer, packet, now);
+            forwarded += usize::from(matches!(verdict, Verdict::Forward { .. }));
+        }
+    }
+    forwarded
+}
+
+/// Writes every packet for every consumer; how many were written.
+pub fn rewrite(engine: &mut Engine, burst: &mut [Datagram<'_>], now: Instant) -> usize {
+    let stamp = Stamp::new(engine.ntp(now), now);
+    let Engine { burst: opened, producers, consumers, transports, sends, .. } = engine;
+    let Some(producer) = opened.first().and_then(|packet| producers.get(packet.producer)) else { return 0 };
+    let mut written = 0;
+    for key in &producer.consumers {
+        let Some(consumer) = consumers.get_mut(*key) else { continue };
+        let Some(transport) = transports.get_mut(consumer.transport) else { continue };
+        let Some(mut outlet) = Outlet::new(transport, &consumer.extensions, sends, stamp) else { continue };
+        let mut sent = BurstSent::default();
+        for packet in opened.iter_mut() {
+            let Some(source) = burst.get_mut(packet.order) else { continue };
+            let marker = packet.header.marker;
+            let done =
+                rewrite::send(producer, packet, marker, source.bytes, consumer, &mut outlet, &mut sent);
+            written += usize::from(done);
+        }
+    }
+    written
+}
+
+/// Writes header and sealed payload of every packet for every consumer, with the source's numbers.
+pub fn outlet(engine: &mut Engine, burst: &[Datagram<'_>], now: Instant) -> usize {
+    let stamp = Stamp::new(engine.ntp(now), now);
+    let Engine { burst: opened, producers, consumers, transports, sends, .. } = engine;
+    let Some(producer) = opened.first().and_then(|packet| producers.get(packet.producer)) else { return 0 };
+    let mut written = 0;
+    for key in &producer.consumers {
+        let Some(consumer) = consumers.get(*key) else { continue };
+        let Some(transport) = transports.get_mut(consumer.transport) else { continue };
+        let Some(mut outlet) = Outlet::new(transport, &consumer.extensions, sends, stamp) else { continue };
+        for packet in opened.iter() {
+            let payload = burst.get(packet.order).and_then(|it| it.bytes.get(packet.payload.clone()));
+            let outgoing = Outgoing {
+                header: fields(packet.index, consumer.ssrc),
+                index: packet.index,
+                header_len: packet.header.header_len,
+                payload: payload.unwrap_or_default(),
+                descriptor: None,
+            };
+            let put = outlet.put(&outgoing, &consumer.extensions, &packet.passed, std::iter::empty);
+            written += usize::from(put > 0);
+        }
+    }
+    written
+}
+
+/// Writes the header of every packet for every consumer to the start of `out`; how many were written.
+pub fn header(engine: &Engine, out: &mut [u8]) -> usize {
+    let Engine { burst, producers, consumers, .. } = engine;
+    let Some(producer) = burst.first().and_then(|packet| producers.get(packet.producer)) else { return 0 };
+    let mut written = 0;
+    for consumer in producer.consumers.iter().filter_map(|key| consumers.get(*key)) {
+        let own = consumer.extensions.own.at(0x00ab_cdef);
+        for packet in burst {
+            let fields = fields(packet.index, consumer.ssrc);
+            let len = header::write(out, &fields, &own, fields.sequence, &packet.passed);
+            written += usize::from(std::hint::black_box(len).is_some());
+        }
+    }
+    written
+}
+
+fn fields(index: u64, ssrc: u32) -> HeaderWriter {
+    let sequence = sequence_of(index);
+    HeaderWriter { marker: false, payload_type: 96, sequence, timestamp: u32::from(sequence), ssrc }
+}
+
+/// Each of the producer's consumers lost the last `lost` packets it was sent; how many are sent again.
+pub fn resend(engine: &mut Engine, lost: u64, now: Instant) -> u64 {
+    let before = engine.counters.resent_packets;
+    let keys: Vec<_> = engine.producers.iter().flat_map(|(_, it)| it.consumers.iter().copied()).collect();
+    for key in keys {
+        let next = engine.consumers.get(key).map_or(0, |consumer| consumer.sequence.next());
+        engine.resend(key, (next.saturating_sub(lost)..next).map(sequence_of), now);
+    }
+    engine.counters.resent_packets - before
+}
+
+/// A consumer's sequence numbers.
+#[derive(Debug)]
+pub struct Sequence(SequenceMap);
+
+impl Sequence {
+    pub fn new() -> Self {
+        Self(SequenceMap::new(1000))
+    }
+
+    pub fn map(&mut self, source: u64) -> Option<u64> {
+        self.0.map(source)
+    }
+}
+
+impl Default for Sequence {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A producer of video whose ceiling nobody reaches.
+#[derive(Debug)]
+pub struct Policed(Police);
+
+impl Policed {
+    pub fn new() -> Self {
+        Self(Police::new(true, u64::from(u32::MAX)))
+    }
+
+    pub fn admit(&mut self, payload: usize, now: Instant) -> bool {
+        self.0.admit(payload, now)
+    }
+}
+
+impl Default for Policed {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What a consumer was sent.
+#[derive(Debug, Default)]
+pub struct Remembered(SentPackets);
+
+impl Remembered {
+    pub fn put(&mut self, index: u64) {
+        self.0.put(Sent { index, source: index, encoding: 0, marker: false, offset: 0 });
+    }
+}
+
+/// Arrivals of one sender's packets, for its congestion control.
+#[derive(Debug, Default)]
+pub struct Arrivals(TransportCcRecorder);
+
+impl Arrivals {
+    pub fn on_packet(&mut self, sequence: u16, now: Instant) {
+        self.0.on_packet(sequence, now);
+    }
+
+    /// Writes the message that is due; its length, 0 without one.
+    pub fn report(&mut self, now: Instant, out: &mut [u8]) -> usize {
+        self.0.next_feedback(now).and_then(|feedback| feedback.write(out, 1, 2).ok()).unwrap_or(0)
+    }
+}
