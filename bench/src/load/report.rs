@@ -64,7 +64,7 @@ impl Report {
     pub(super) fn print(&self) {
         let Plan { rooms, participants, video, talking, turns, .. } = self.plan;
         println!(
-            "{rooms} rooms of {participants}: {talking} talk{}, {video} with a camera; {} of {} joined; {:.0} s",
+            "{rooms} x {participants} people: {talking} talk{}, {video} with a camera; {} of {} joined; {:.0} s",
             if turns { " in turn" } else { "" },
             self.joined,
             self.plan.people(),
