@@ -5,6 +5,7 @@ mod forward;
 mod histogram;
 mod html;
 mod join;
+mod load;
 mod machine;
 mod memory;
 mod messages;
@@ -16,6 +17,7 @@ mod sockets;
 mod spread;
 mod steps;
 mod system;
+mod usage;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -54,6 +56,8 @@ enum What {
     Rooms(rooms::Options),
     /// Memory of the control-plane for a connected socket, and how many joins a second it takes
     Sockets(sockets::Options),
+    /// Rooms full of people in any server: loss, latency, join times, CPU and memory
+    Load(load::Options),
     /// Instructions per packet of each step of the packet path, by callgrind
     Steps(steps::Options),
     /// Forward and join, with their default options
@@ -77,6 +81,7 @@ fn main() -> Result<()> {
         What::Workers(options) => json!({ "workers": forward::workers::run(options, cli.json)? }),
         What::Rooms(options) => json!({ "rooms": rooms::run(options, cli.json)? }),
         What::Sockets(options) => json!({ "sockets": sockets::run(options, cli.json)? }),
+        What::Load(options) => json!({ "load": load::run(options, cli.json)? }),
         What::Steps(options) => json!({ "steps": steps::run(options, cli.json)? }),
         What::All { forward } => json!({
             "forward": forward::run(forward, cli.json)?,

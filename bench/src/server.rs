@@ -1,8 +1,9 @@
 //! The server that is measured: one that we start and end, and tokens for it.
 
+use crate::usage::Usage;
 use anyhow::{Context, Result, bail, ensure};
+use railgun_shared::plan::Tier;
 use serde_json::{Value, json};
-use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -52,10 +53,11 @@ impl Server {
 
     /// What of it is in memory now.
     pub(crate) fn resident_bytes(&self) -> Result<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-        let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
-        Ok(kilobytes * 1024)
+        Ok(Usage::of(self.pid())?.resident_bytes)
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn url(&self) -> String {
@@ -75,13 +77,26 @@ impl Drop for Server {
 #[derive(Debug)]
 pub(crate) enum Tokens {
     Given(Vec<String>),
-    /// `POST /dev/token` of the server at this URL.
+    /// `POST` to this URL; without a path to its `/dev/token`.
     Endpoint(String),
+}
+
+/// Whom a token is for.
+#[derive(Debug)]
+pub(crate) struct User<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) tier: Tier,
+    pub(crate) name: Option<&'a str>,
 }
 
 impl Tokens {
     /// A token for user `number`. Of given ones the first is number 0's; the others take turns.
     pub(crate) fn get(&self, number: usize) -> Result<String> {
+        self.of(number, &User { id: &format!("bench-{number}"), tier: Tier::Free, name: None })
+    }
+
+    /// The same, with the user of the caller's choice if the server gives tokens.
+    pub(crate) fn of(&self, number: usize, user: &User<'_>) -> Result<String> {
         match self {
             Self::Given(tokens) => {
                 let (first, others) = tokens.split_first().context("no token")?;
@@ -89,11 +104,13 @@ impl Tokens {
                 Ok(turn.and_then(|turn| others.get(turn)).unwrap_or(first).clone())
             }
             Self::Endpoint(url) => {
-                let address = url.strip_prefix("http://").context("the URL has to begin with http://")?;
-                let wanted = json!({ "userId": format!("bench-{number}"), "tier": "free" }).to_string();
-                let (status, body) = request(address.trim_end_matches('/'), "POST", "/dev/token", &wanted)?;
+                let (address, path) = split_url(url)?;
+                let path = if path == "/" { "/dev/token" } else { &path };
+                let User { id, tier, name } = user;
+                let wanted = json!({ "userId": id, "tier": tier, "name": name }).to_string();
+                let (status, body) = request(address, "POST", path, &wanted)?;
                 if status != 200 {
-                    bail!("{url}/dev/token answered {status}: give --token");
+                    bail!("{url}, {path} answered {status}: give tokens");
                 }
                 let answer: Value = serde_json::from_str(&body)?;
                 Ok(answer["token"].as_str().context("an answer without a token")?.to_owned())
@@ -110,6 +127,21 @@ fn beside_us() -> Result<PathBuf> {
         path.display()
     );
     Ok(path)
+}
+
+/// Host and port, and the path.
+fn split_url(url: &str) -> Result<(&str, String)> {
+    let rest = url.strip_prefix("http://").context("the URL has to begin with http://")?;
+    let (address, path) = rest.split_once('/').unwrap_or((rest, ""));
+    Ok((address, format!("/{path}")))
+}
+
+/// The body of what is at this URL.
+pub(crate) fn get(url: &str) -> Result<String> {
+    let (address, path) = split_url(url)?;
+    let (status, body) = request(address, "GET", &path, "")?;
+    ensure!(status == 200, "{url} answered {status}");
+    Ok(body)
 }
 
 /// A request without keep-alive; status and body of the answer.

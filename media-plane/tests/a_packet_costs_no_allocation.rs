@@ -3,7 +3,6 @@
 
 use railgun_media::udp::{Receiver, RtcSocket, Sender};
 use railgun_media_core::packet::rtcp::{ReportBlock, write_receiver_report};
-use railgun_media_core::packet::rtp::HeaderWriter;
 use railgun_media_core::send_batch::SendBatch;
 use railgun_peer::{MID_ID, Offer, World};
 use railgun_shared::ids::{ProducerId, SessionId};
@@ -119,13 +118,8 @@ impl Call {
             let (packets, size) = if offer.source == Source::Camera { (4, 1_000) } else { (1, 80) };
             for packet in 0..packets {
                 let index = self.next * packets + packet;
-                let header = HeaderWriter {
-                    marker: packet + 1 == packets,
-                    payload_type: offer.payload_type,
-                    sequence: u16::try_from(index & 0xffff).unwrap(),
-                    timestamp: u32::try_from(self.next * 960).unwrap(),
-                    ssrc: offer.ssrc,
-                };
+                let timestamp = u32::try_from(self.next * 960).unwrap();
+                let header = offer.header(index, timestamp, packet + 1 == packets);
                 let start = if packet == 0 { 0x10 } else { 0 };
                 let payload = [&[start, 0x50][..], &vec![7; size]].concat();
                 let mid = [(MID_ID, offer.mid.as_bytes())];

@@ -19,4 +19,5 @@ mod what_is_no_valid_message_is_refused;
 mod a_call_in_privacy_mode_goes_through_the_relay;
 mod a_relay_speaks_to_media_nodes_only;
 mod a_relay_takes_only_credentials_that_are_ours_and_not_over;
+mod a_small_load_reaches_everybody_whole;
 mod a_relay_shows_a_renewed_certificate_after_a_reload;

@@ -20,7 +20,7 @@ pub use cluster::Cluster;
 pub use link::Link;
 pub use media::{opus_payload, send_parameters, vp8_payload};
 pub use polling::Polling;
-pub use process::MediaNode;
+pub use process::{MediaNode, bench};
 pub use system::{FREE_CHANNEL, Member, System};
 pub use turn_client::{Refused, TurnClient};
 

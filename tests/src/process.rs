@@ -2,6 +2,7 @@
 
 use crate::http;
 use anyhow::{Context, Result, bail};
+use serde_json::Value;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -170,9 +171,18 @@ pub(crate) fn command(name: &str) -> Result<Command> {
 
 /// Runs `railgun-control` to its end and gives what it printed.
 pub(crate) fn run(arguments: &[&str]) -> Result<String> {
-    let output = command("railgun-control")?.args(arguments).output()?;
+    output_of("railgun-control", arguments)
+}
+
+/// Runs `railgun-bench --json` to its end and gives its figures.
+pub fn bench(arguments: &[&str]) -> Result<Value> {
+    Ok(serde_json::from_str(&output_of("railgun-bench", &[&["--json"], arguments].concat())?)?)
+}
+
+fn output_of(name: &str, arguments: &[&str]) -> Result<String> {
+    let output = command(name)?.args(arguments).output()?;
     if !output.status.success() {
-        bail!("railgun-control {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        bail!("{name} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }

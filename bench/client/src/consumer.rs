@@ -18,7 +18,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 /// The SSRC under which a client without media of its own on a transport reports.
-const OWN_SSRC: u32 = 1;
+pub(crate) const OWN_SSRC: u32 = 1;
 
 /// The reply to a consume.
 #[derive(Clone, Debug, Deserialize)]

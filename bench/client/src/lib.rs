@@ -37,7 +37,7 @@ pub use producer::Producer;
 pub use resume::Resumed;
 pub use rtcp_packets::{Feedback, RtcpCounts};
 pub use socket_io::{DisconnectReason, Event, EventStream};
-pub use transport::{Identity, SrtpProfile, Transport};
+pub use transport::{Identity, SrtpProfile, Tap, Transport};
 
 pub use railgun_shared::rtp_parameters::MediaKind;
 pub use railgun_shared::signal::{ErrorCode, Source};

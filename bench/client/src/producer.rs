@@ -11,7 +11,7 @@ use rtcp::sender_report::SenderReport;
 use rtp::header::Header;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, Ordering};
 
 /// RFC 6464: voice, at -60 dBov, which is no steady tone to anyone.
 const AUDIO_LEVEL: u8 = 0x80 | 60;
@@ -29,6 +29,8 @@ pub struct Producer {
     next_sequence: AtomicU16,
     packets: AtomicU32,
     octets: AtomicU32,
+    /// RFC 6464.
+    audio_level: AtomicU8,
 }
 
 impl Producer {
@@ -54,6 +56,7 @@ impl Producer {
             next_sequence: AtomicU16::new(rand::random()),
             packets: AtomicU32::new(0),
             octets: AtomicU32::new(0),
+            audio_level: AtomicU8::new(AUDIO_LEVEL),
         })
     }
 
@@ -74,6 +77,12 @@ impl Producer {
         let sequence = self.next_sequence.fetch_add(1, Ordering::Relaxed);
         self.send_as(sequence, payload, marker, timestamp).await?;
         Ok(sequence)
+    }
+
+    /// What packets of audio say from now on: whether it is a voice, and how far below the loudest
+    /// possible, in dB.
+    pub fn set_audio_level(&self, is_voice: bool, below: u8) {
+        self.audio_level.store(u8::from(is_voice) << 7 | below.min(127), Ordering::Relaxed);
     }
 
     /// Lets sequence numbers pass unsent, as a lossy network would.
@@ -101,7 +110,8 @@ impl Producer {
         header.set_extension(SENT_EXTENSIONS.mid, Bytes::copy_from_slice(self.mid.as_bytes()))?;
         match self.kind {
             MediaKind::Audio => {
-                header.set_extension(SENT_EXTENSIONS.audio_level, Bytes::from_static(&[AUDIO_LEVEL]))?;
+                let level = self.audio_level.load(Ordering::Relaxed);
+                header.set_extension(SENT_EXTENSIONS.audio_level, Bytes::copy_from_slice(&[level]))?;
             }
             MediaKind::Video => {
                 let sequence = self.link.next_transport_sequence().to_be_bytes();

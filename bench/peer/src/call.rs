@@ -4,7 +4,7 @@ use crate::parameters::{AUDIO_LEVEL_ID, MID_ID, Offer};
 use crate::peer::Arrival;
 use crate::world::World;
 use railgun_media_core::packet::rtcp::{ReportBlock, write_receiver_report};
-use railgun_media_core::packet::rtp::{HeaderWriter, RtpHeader};
+use railgun_media_core::packet::rtp::RtpHeader;
 use railgun_shared::ids::{ProducerId, SessionId};
 use railgun_shared::media_rpc::{Address, ConsumerDescription};
 use railgun_shared::plan::Tier;
@@ -79,13 +79,8 @@ impl Call {
         let sending = if source == Source::Mic { &mut self.mic } else { &mut self.camera };
         let index = sending.next;
         sending.next += 1;
-        let header = HeaderWriter {
-            marker: true,
-            payload_type: sending.offer.payload_type,
-            sequence: u16::try_from(index & 0xffff).unwrap_or_default(),
-            timestamp: u32::try_from(index & 0xffff_ffff).unwrap_or_default().wrapping_mul(960),
-            ssrc: sending.offer.ssrc,
-        };
+        let timestamp = u32::try_from(index & 0xffff_ffff).unwrap_or_default().wrapping_mul(960);
+        let header = sending.offer.header(index, timestamp, true);
         let mid = [(MID_ID, sending.offer.mid.as_bytes())];
         let extensions = [&mid[..], extensions].concat();
         self.world.peers[self.talker_send].seal_rtp(header, index, &extensions, payload)

@@ -1,5 +1,6 @@
 //! What a client offers: payload types and extension ids of its own, unlike the router's.
 
+use railgun_media_core::packet::rtp::HeaderWriter;
 use railgun_shared::ortc::{self, MediaCodec};
 use railgun_shared::rtp_parameters::{MediaKind, RtpCapabilities, RtpEncodingParameters, RtpParameters};
 use railgun_shared::signal::Source;
@@ -58,6 +59,18 @@ impl Offer {
             "encodings": [encoding], "rtcp": {"cname": "peer"}});
         let parameters = serde_json::from_value(parameters).expect("the offer's own JSON");
         Self { source, mid, ssrc, payload_type, parameters }
+    }
+
+    /// The header of its packet with this index: roll-over counter and sequence number.
+    pub fn header(&self, index: u64, timestamp: u32, marker: bool) -> HeaderWriter {
+        let [.., high, low] = index.to_be_bytes();
+        HeaderWriter {
+            marker,
+            payload_type: self.payload_type,
+            sequence: u16::from_be_bytes([high, low]),
+            timestamp,
+            ssrc: self.ssrc,
+        }
     }
 
     /// A camera in so many layers, r0 the lowest, whose SSRCs are learnt from their RIDs.

@@ -5,7 +5,7 @@ use super::{Media, Scenario};
 use crate::system::widen_buffers;
 use anyhow::{Context, Result, bail, ensure};
 use railgun_media::udp::{Receiver, RtcSocket, Sender};
-use railgun_media_core::packet::rtp::{HeaderWriter, RtpHeader};
+use railgun_media_core::packet::rtp::RtpHeader;
 use railgun_media_core::send_batch::SendBatch;
 use railgun_media_core::{Datagram, Engine, EngineConfig};
 use railgun_peer::{Arrival, Offer, World};
@@ -129,13 +129,7 @@ impl EngineLane {
         let index = self.next;
         self.next += 1;
         let [.., high, low] = index.to_be_bytes();
-        let header = HeaderWriter {
-            marker,
-            payload_type: self.offer.payload_type,
-            sequence: u16::from_be_bytes([high, low]),
-            timestamp: u32::from_be_bytes([0, high, low, 0]),
-            ssrc: self.offer.ssrc,
-        };
+        let header = self.offer.header(index, u32::from_be_bytes([0, high, low, 0]), marker);
         let mut payload: Vec<u8> = (0..=u8::MAX).cycle().take(self.payload).collect();
         if self.media == Media::Video {
             // RFC 7741: extended, start of partition 0, a 15-bit picture id; then a frame's first byte.

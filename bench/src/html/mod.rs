@@ -34,7 +34,7 @@ const KINDS: [(&str, Show); 9] = [
 
 /// An error if there is no such folder, before anything is measured for the page.
 pub(crate) fn check(path: &Path) -> Result<()> {
-    let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     ensure!(folder.is_dir() && !path.is_dir(), "{} cannot be a file", path.display());
     Ok(())
 }

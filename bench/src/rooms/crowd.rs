@@ -6,7 +6,6 @@ use super::wire::Wire;
 use crate::histogram::Histogram;
 use anyhow::{Result, bail, ensure};
 use railgun_media_core::packet::kind::{Kind, classify};
-use railgun_media_core::packet::rtp::HeaderWriter;
 use railgun_peer::{MID_ID, Offer, Peer, World};
 use railgun_shared::ids::SessionId;
 use railgun_shared::media_rpc::{Address, Command, Reply};
@@ -320,14 +319,7 @@ impl Stream {
     fn packet(&mut self, peer: &Peer, timestamp: u32, marker: bool, payload: &[u8]) -> Vec<u8> {
         let index = self.next;
         self.next += 1;
-        let [.., high, low] = index.to_be_bytes();
-        let header = HeaderWriter {
-            marker,
-            payload_type: self.offer.payload_type,
-            sequence: u16::from_be_bytes([high, low]),
-            timestamp,
-            ssrc: self.offer.ssrc,
-        };
+        let header = self.offer.header(index, timestamp, marker);
         peer.seal_rtp(header, index, &[(MID_ID, self.offer.mid.as_bytes())], payload)
     }
 }

@@ -33,7 +33,8 @@ pub(super) async fn open(url: &str, auth: &Value) -> Result<Opened, ClientError>
 }
 
 async fn handshake(url: &str, auth: &Value) -> Result<Opened, ClientError> {
-    let (mut socket, _) = tokio_tungstenite::connect_async(url).await?;
+    // Without Nagle's delay, as browsers.
+    let (mut socket, _) = tokio_tungstenite::connect_async_with_config(url, None, true).await?;
     let Packet::Open(opening) = next_packet(&mut socket).await? else {
         return Err(ClientError::Protocol("no engine.io handshake".into()));
     };

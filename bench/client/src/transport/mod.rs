@@ -10,6 +10,7 @@ mod srtp;
 mod tests;
 
 pub use dtls::Identity;
+pub use routes::Tap;
 pub use srtp::SrtpProfile;
 
 pub(crate) use link::Link;
@@ -17,7 +18,7 @@ pub(crate) use routes::Routes;
 
 use crate::capabilities::{self, Sending};
 use crate::client::Client;
-use crate::consumer::Consumer;
+use crate::consumer::{Consumer, OWN_SSRC};
 use crate::error::{ClientError, read};
 use crate::producer::Producer;
 use crate::rtcp_packets::{Feedback, RtcpCounts};
@@ -28,11 +29,16 @@ use railgun_shared::signal::Source;
 use railgun_shared::transport_parameters::{
     DtlsParameters, DtlsRole, IceParameters, TransportDirection, TransportParameters,
 };
+use rtcp::receiver_report::ReceiverReport;
+use rtcp::reception_report::ReceptionReport;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::sync::{OnceCell, broadcast};
+
+/// RFC 3550 §6.4.2: the count of blocks has five bits.
+const REPORT_BLOCKS_MAX: usize = 31;
 
 /// Clones share the connection; it closes with the last clone, producer and consumer.
 #[derive(Clone, Debug)]
@@ -149,6 +155,16 @@ impl Transport {
     /// Asks for a consumer, connects if need be and gives it. Video begins paused on the server's
     /// side: [`Consumer::resume`].
     pub async fn consume(&self, producer: ProducerId) -> Result<Consumer, ClientError> {
+        self.consume_by(producer, None).await
+    }
+
+    /// [`Self::consume`] for measurements: `tap` gets the packets instead of [`Consumer::receive`],
+    /// without a queue or a task in between.
+    pub async fn consume_into(&self, producer: ProducerId, tap: Tap) -> Result<Consumer, ClientError> {
+        self.consume_by(producer, Some(tap)).await
+    }
+
+    async fn consume_by(&self, producer: ProducerId, tap: Option<Tap>) -> Result<Consumer, ClientError> {
         let inner = &*self.inner;
         let payload = json!({
             "transportId": inner.id,
@@ -158,7 +174,7 @@ impl Transport {
         let reply = inner.client.request("voice:rtc:consume", payload).await?;
         let described = Consumer::read(&reply)?;
         // Before the link: its first packets must find their way.
-        let packets = inner.routes.add(&described.streams(), inner.client.config().consumer_queue);
+        let packets = inner.routes.add(&described.streams(), inner.client.config().consumer_queue, tap);
         let link = self.link().await?;
         Ok(Consumer::new(inner.client.clone(), described, link, inner.routes.clone(), packets))
     }
@@ -196,6 +212,23 @@ impl Transport {
         packets: &[Box<dyn rtcp::packet::Packet + Send + Sync>],
     ) -> Result<(), ClientError> {
         self.inner.link.get().ok_or(ClientError::NotConnected)?.send_rtcp(packets).await
+    }
+
+    /// Reports reception of these streams: SSRC, extended highest sequence number, and the part lost
+    /// since the last report in 1/256.
+    pub async fn send_receiver_reports(&self, streams: &[(u32, u32, u8)]) -> Result<(), ClientError> {
+        for part in streams.chunks(REPORT_BLOCKS_MAX) {
+            let report = |&(ssrc, last_sequence_number, fraction_lost)| ReceptionReport {
+                ssrc,
+                last_sequence_number,
+                fraction_lost,
+                ..ReceptionReport::default()
+            };
+            let reports = part.iter().map(report).collect();
+            let report = ReceiverReport { ssrc: OWN_SSRC, reports, ..ReceiverReport::default() };
+            self.send_rtcp(&[Box::new(report)]).await?;
+        }
+        Ok(())
     }
 
     /// Sends any bytes to the node from this transport's own address, past SRTP: for tests of what

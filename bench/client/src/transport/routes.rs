@@ -3,11 +3,27 @@
 use crate::rtcp_packets::{Feedback, RtcpCounts};
 use rtp::packet::Packet;
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{broadcast, mpsc};
 
 /// Feedback a slow reader may fall behind.
 const FEEDBACK_MAX: usize = 64;
+
+/// Called with each packet of a stream, on the task that reads its transport: it must not wait.
+pub type Tap = Arc<dyn Fn(&Packet) + Send + Sync>;
+
+#[derive(Clone)]
+enum Route {
+    Queue(mpsc::Sender<Packet>),
+    Tap(Tap),
+}
+
+impl fmt::Debug for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if matches!(self, Self::Queue(_)) { "Queue" } else { "Tap" })
+    }
+}
 
 #[derive(Debug)]
 pub(crate) struct Routes {
@@ -17,7 +33,7 @@ pub(crate) struct Routes {
 
 #[derive(Debug, Default)]
 struct Table {
-    by_ssrc: HashMap<u32, mpsc::Sender<Packet>>,
+    by_ssrc: HashMap<u32, Route>,
     counts: RtcpCounts,
 }
 
@@ -32,12 +48,13 @@ impl Routes {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Leads these SSRCs into one new queue.
-    pub(crate) fn add(&self, ssrcs: &[u32], capacity: usize) -> mpsc::Receiver<Packet> {
+    /// Leads these SSRCs to the tap, or without one into the queue whose end is given back.
+    pub(crate) fn add(&self, ssrcs: &[u32], capacity: usize, tap: Option<Tap>) -> mpsc::Receiver<Packet> {
         let (sender, receiver) = mpsc::channel(capacity.max(1));
+        let route = tap.map_or(Route::Queue(sender), Route::Tap);
         let mut table = self.table();
         for ssrc in ssrcs {
-            table.by_ssrc.insert(*ssrc, sender.clone());
+            table.by_ssrc.insert(*ssrc, route.clone());
         }
         receiver
     }
@@ -53,7 +70,8 @@ impl Routes {
         let mut table = self.table();
         match table.by_ssrc.get(&packet.header.ssrc) {
             None => table.counts.rtp_unrouted += 1,
-            Some(queue) => {
+            Some(Route::Tap(tap)) => tap(&packet),
+            Some(Route::Queue(queue)) => {
                 if queue.try_send(packet).is_err() {
                     table.counts.rtp_overflowed += 1;
                 }

@@ -151,7 +151,7 @@ async fn link_to(
 async fn media_goes_both_ways_under_every_profile() {
     for profile in SrtpProfile::ALL {
         let routes = Arc::new(Routes::default());
-        let mut packets = routes.add(&[SSRC], 8);
+        let mut packets = routes.add(&[SSRC], 8, None);
         let mut feedback = routes.feedback();
         let link = link_to(Peer::Whole, &SrtpProfile::ALL, profile, false, routes.clone()).await.unwrap();
         assert_eq!(link.srtp_profile(), profile);
