@@ -1,4 +1,5 @@
-//! What is asked of a node in nobody's name: operators' questions and orders.
+//! What is asked of a node in nobody's name: operators' questions and orders, and what concerns all of
+//! a user's sessions.
 
 use super::link::{NodeCall, NodeLink, unavailable};
 use super::room_table::{Delivery, Route};
@@ -7,7 +8,8 @@ use railgun_shared::ids::SessionId;
 use railgun_shared::media_rpc::wire::proto::{
     DescribeRequest, ListRoomsRequest, NodeDescription, RoomSummary,
 };
-use railgun_shared::media_rpc::{Address, Command, Reply};
+use railgun_shared::media_rpc::wire::encode_user_order;
+use railgun_shared::media_rpc::{Address, Command, Reply, UserOrder};
 use railgun_shared::signal::ErrorBody;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -40,6 +42,12 @@ impl NodeLink {
         answered(client.describe(DescribeRequest {})).await
     }
 
+    /// Gives how many of the node's sessions it was about.
+    pub(crate) async fn order_user(&self, order: UserOrder) -> Result<u32, ErrorBody> {
+        let mut client = (*self.client).clone();
+        answered(client.order_user(encode_user_order(order))).await.map(|ordered| ordered.sessions)
+    }
+
     pub(crate) async fn list_rooms(&self) -> Result<Vec<RoomSummary>, ErrorBody> {
         let mut client = (*self.client).clone();
         answered(client.list_rooms(ListRoomsRequest {})).await.map(|list| list.rooms)
@@ -52,7 +60,7 @@ async fn answered<T>(
     match timeout(ANSWER_TIMEOUT, request).await {
         Ok(Ok(answer)) => Ok(answer.into_inner()),
         Ok(Err(status)) => {
-            tracing::warn!(code = ?status.code(), "a media node did not answer an operator");
+            tracing::warn!(code = ?status.code(), "a media node did not answer");
             Err(unavailable())
         }
         Err(_) => Err(unavailable()),

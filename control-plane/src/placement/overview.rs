@@ -6,6 +6,7 @@ use crate::media_client::NodeLink;
 use futures::future::join_all;
 use railgun_shared::directory::NodeState;
 use railgun_shared::ids::{ChannelId, NodeId};
+use railgun_shared::media_rpc::UserOrder;
 use std::collections::BTreeMap;
 
 /// A media node that is up.
@@ -131,6 +132,20 @@ impl Placement {
             }
         }
         Ok((rooms, unreached))
+    }
+
+    /// Tells every node that can be reached what is wanted of a user's sessions, in a task of its own:
+    /// nothing waits for it, and it is over within seconds.
+    pub(crate) fn order(&self, order: UserOrder) {
+        let links = self.links().unwrap_or_default().into_iter().filter_map(|(_, link)| link);
+        for link in links {
+            let order = order.clone();
+            tokio::spawn(async move {
+                if let Err(error) = link.order_user(order).await {
+                    tracing::warn!(code = %error.code, "a media node did not hear of an order");
+                }
+            });
+        }
     }
 
     /// The nodes that are up, and the ways to them; none: there is none at this moment.

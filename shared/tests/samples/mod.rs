@@ -125,6 +125,7 @@ pub(crate) fn commands() -> Vec<Command> {
         rtp_capabilities: Some(capabilities.clone()),
         resume: Some(TokenDigest([7; 32])),
         diagnostics: false,
+        asked_at: 1_700_000_000_000,
     };
     let grant = Grant { permissions: Permissions::of(Tier::Free), video_until: None, relay_only: false };
     let bare = JoinRequest {
@@ -134,6 +135,7 @@ pub(crate) fn commands() -> Vec<Command> {
         rtp_capabilities: None,
         resume: None,
         diagnostics: true,
+        asked_at: 0,
         ..full.clone()
     };
     let resume = ResumeRequest {

@@ -101,6 +101,7 @@ fn encode_join(join: &JoinRequest) -> proto::Join {
         rtp_capabilities_json: join.rtp_capabilities.as_ref().map(to_json),
         resume: join.resume.map(|digest| digest.0.to_vec()),
         diagnostics: join.diagnostics,
+        asked_at_ms: join.asked_at,
     }
 }
 
@@ -272,6 +273,7 @@ fn decode_join(session: SessionId, join: proto::Join) -> Result<JoinRequest, Wir
         rtp_capabilities: capabilities(join.rtp_capabilities_json)?,
         resume: join.resume.map(|digest| decode_digest("resume", &digest)).transpose()?,
         diagnostics: join.diagnostics,
+        asked_at: join.asked_at_ms,
     })
 }
 
