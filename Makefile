@@ -44,6 +44,7 @@ test-api: tools test-tools web ## The operators' API against its own description
 lint: tools protoc ## Formatting, clippy and the types of the page and its SDK
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy --manifest-path tests/fuzz/Cargo.toml --target-dir target --lib --locked -- -D warnings
 	$(SETUP)/npm-install.sh $(WEB)
 	cd $(WEB) && npm run check --silent
 

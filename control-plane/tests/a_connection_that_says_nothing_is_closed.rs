@@ -1,8 +1,6 @@
-mod support;
-
+use crate::support::{Harness, http};
 use std::net::SocketAddr;
 use std::time::Duration;
-use support::{Harness, http};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 

@@ -1,8 +1,6 @@
-mod support;
-
+use crate::support::client::Client;
+use crate::support::{Harness, http};
 use serde_json::{Value, json};
-use support::client::Client;
-use support::{Harness, http};
 
 const WANTED: &str = r#"{"userId":"ada","tier":"pro"}"#;
 const JSON: (&str, &str) = ("Content-Type", "application/json");

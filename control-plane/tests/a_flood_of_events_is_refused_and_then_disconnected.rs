@@ -1,9 +1,7 @@
-mod support;
-
+use crate::support::Harness;
+use crate::support::client::Packet;
 use serde_json::json;
 use std::time::Duration;
-use support::Harness;
-use support::client::Packet;
 
 #[tokio::test]
 async fn and_other_sockets_do_not_notice() {

@@ -1,8 +1,6 @@
-mod support;
-
+use crate::support::Harness;
 use railgun_shared::media_rpc::Command;
 use serde_json::{Value, json};
-use support::Harness;
 
 fn produce(transport: &Value, kind: &str, source: &str) -> Value {
     json!({"transportId": transport, "kind": kind, "rtpParameters": {}, "appData": {"source": source}})

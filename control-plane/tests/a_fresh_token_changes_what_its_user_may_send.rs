@@ -1,10 +1,8 @@
-mod support;
-
+use crate::support::Harness;
 use railgun_shared::media_rpc::Command;
 use railgun_shared::plan::{Permissions, Tier};
 use railgun_shared::signal::GrantReason;
 use serde_json::json;
-use support::Harness;
 
 #[tokio::test]
 async fn at_the_node_and_here_and_tells_it_once() {

@@ -1,9 +1,7 @@
-mod support;
-
+use crate::support::Harness;
+use crate::support::client::{Client, Packet};
 use railgun_shared::media_rpc::Command;
 use serde_json::{Value, json};
-use support::Harness;
-use support::client::{Client, Packet};
 
 async fn produce(client: &mut Client) -> (Value, Value) {
     let transport = client.ask("voice:rtc:createTransport", json!({"direction": "send"})).await["id"].clone();

@@ -1,8 +1,6 @@
-mod support;
-
+use crate::support::{Harness, http};
 use railgun_shared::media_rpc::{Command, LeaveReason};
 use serde_json::json;
-use support::{Harness, http};
 
 #[tokio::test]
 async fn is_no_call_and_cannot_be_taken_up() {

@@ -1,9 +1,7 @@
-mod support;
-
+use crate::support::Harness;
+use crate::support::client::Packet;
 use railgun_shared::media_rpc::{Command, LeaveReason};
 use serde_json::json;
-use support::Harness;
-use support::client::Packet;
 
 #[tokio::test]
 async fn and_tells_their_clients_how_everything_stands() {

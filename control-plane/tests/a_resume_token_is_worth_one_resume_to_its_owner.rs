@@ -1,9 +1,7 @@
-mod support;
-
+use crate::support::Harness;
+use crate::support::client::Client;
 use railgun_shared::media_rpc::Command;
 use serde_json::{Value, json};
-use support::Harness;
-use support::client::Client;
 
 /// Somebody who joined and lost the socket, and the token they were given.
 async fn lost(harness: &Harness) -> Value {

@@ -1,9 +1,7 @@
-mod support;
-
+use crate::support::client::Client;
+use crate::support::{Harness, http};
 use serde_json::json;
 use std::collections::BTreeMap;
-use support::client::Client;
-use support::{Harness, http};
 
 /// Every sample of a scrape, by its name with its labels. Fails on what is not OpenMetrics text.
 async fn scrape(harness: &Harness) -> BTreeMap<String, f64> {

@@ -1,10 +1,8 @@
-mod support;
-
+use crate::support::Harness;
+use crate::support::client::Packet;
 use railgun_shared::ids::{ChannelId, ConsumerId, SessionId, UserId};
 use railgun_shared::media_rpc::{Audience, Event, RoomEvent};
 use serde_json::{Value, json};
-use support::Harness;
-use support::client::Packet;
 
 fn event(channel: &str, room_seq: u64, audience: Audience, event: Event) -> RoomEvent {
     RoomEvent { channel: ChannelId::new(channel).unwrap(), epoch: 1, room_seq, audience, event }

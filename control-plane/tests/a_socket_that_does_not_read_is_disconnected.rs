@@ -1,9 +1,7 @@
-mod support;
-
+use crate::support::Harness;
 use railgun_shared::media_rpc::Command;
 use serde_json::json;
 use std::time::Duration;
-use support::Harness;
 
 #[tokio::test]
 async fn its_session_may_be_taken_up_and_others_do_not_notice() {

@@ -1,5 +1,4 @@
-mod support;
-
+use crate::support::node::FakeNode;
 use railgun_control::certs;
 use railgun_control::config::MediaConfig;
 use railgun_control::media_client::media_channel;
@@ -8,7 +7,6 @@ use railgun_shared::media_rpc::wire::proto::media_node_client::MediaNodeClient;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use support::node::FakeNode;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity, ServerTlsConfig};
 
 struct Dir(PathBuf);

@@ -1,11 +1,9 @@
-mod support;
-
+use crate::support::client::Client;
+use crate::support::{Harness, http};
 use railgun_shared::ids::{ChannelId, SessionId, TransportId};
 use railgun_shared::media_rpc::{Audience, Event, RoomEvent};
 use railgun_shared::transport_parameters::{DtlsState, IceState};
 use serde_json::{Value, json};
-use support::client::Client;
-use support::{Harness, http};
 
 async fn records(harness: &Harness) -> Vec<Value> {
     let response = http(harness.operators, "GET", "/joins", &[], "").await;

@@ -1,8 +1,8 @@
 //! At whichever of fifty replicas people ask for a channel in the same moment, its room is bound
 //! once: every join that reaches the node has one epoch, and it is the one in etcd.
 
-mod support;
-
+use crate::support::Harness;
+use crate::support::node::FakeNode;
 use futures::future::join_all;
 use railgun_etcd::testing::EtcdServer;
 use railgun_shared::directory::{NodeRecord, NodeState, encode};
@@ -10,8 +10,6 @@ use railgun_shared::ids::{BootId, ChannelId, NodeId};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::time::Duration;
-use support::Harness;
-use support::node::FakeNode;
 
 const REPLICAS: usize = 50;
 const ROOMS: usize = 10;

@@ -1,10 +1,8 @@
-mod support;
-
+use crate::support::client::{Client, Packet};
+use crate::support::{Harness, http};
 use railgun_shared::ids::SessionId;
 use railgun_shared::media_rpc::{Command, LeaveReason};
 use serde_json::{Value, json};
-use support::client::{Client, Packet};
-use support::{Harness, http};
 
 async fn joined(harness: &Harness, user: &str) -> (Client, SessionId) {
     let mut client = harness.client(user, "pro").await;

@@ -1,13 +1,11 @@
-mod support;
-
+use crate::support::Harness;
+use crate::support::client::Client;
 use railgun_control::JoinLimits;
 use railgun_shared::ids::{ChannelId, SessionId};
 use railgun_shared::media_rpc::{Audience, Command, Event, RoomEvent};
 use railgun_shared::signal::RejoinReason;
 use serde_json::{Value, json};
 use std::time::Duration;
-use support::Harness;
-use support::client::Client;
 
 const NO_COOLDOWN: JoinLimits = JoinLimits { per_minute: 10, cooldown: 0 };
 

@@ -1,5 +1,5 @@
-mod support;
-
+use crate::support::Harness;
+use crate::support::client::Client;
 use railgun_control::auth::{Claims, JwksSource, LocalKey};
 use railgun_shared::ids::UserId;
 use railgun_shared::plan::Tier;
@@ -7,8 +7,6 @@ use serde_json::json;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use support::Harness;
-use support::client::Client;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 

@@ -1,12 +1,10 @@
 //! The two events whose payload is no object.
 
-mod support;
-
+use crate::support::Harness;
 use railgun_shared::ids::{SessionId, UserId};
 use railgun_shared::media_rpc::{Audience, Event, RoomEvent};
 use railgun_shared::signal::{AudioLevel, Speaker};
 use serde_json::{Value, json};
-use support::Harness;
 
 #[tokio::test]
 async fn who_is_heard() {

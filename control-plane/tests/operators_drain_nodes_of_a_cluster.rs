@@ -1,16 +1,14 @@
 //! Media nodes as operators see them; which of them take new rooms is theirs to say, unless there is only one.
 
-mod support;
-
+use crate::support::Harness;
+use crate::support::node::FakeNode;
+use crate::support::operators::{TokensFile, ask, body};
 use railgun_etcd::Store;
 use railgun_etcd::testing::EtcdServer;
 use railgun_shared::directory::{LoadRecord, NodeRecord, NodeState, encode};
 use railgun_shared::ids::{BootId, NodeId};
 use serde_json::{Value, json};
 use std::time::Duration;
-use support::Harness;
-use support::node::FakeNode;
-use support::operators::{TokensFile, ask, body};
 
 fn tokens() -> TokensFile {
     TokensFile::of(&[("all", &["nodes:read", "nodes:write", "rooms:read"]), ("read", &["nodes:read"])])

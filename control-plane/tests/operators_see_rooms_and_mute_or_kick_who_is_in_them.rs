@@ -1,13 +1,11 @@
 //! Rooms as operators see them, and what they can do about who is in one: through the node that has it.
 
-mod support;
-
+use crate::support::Harness;
+use crate::support::operators::{TokensFile, ask, body};
 use railgun_control::JoinLimits;
 use railgun_shared::media_rpc::Command;
 use serde_json::{Value, json};
 use std::time::Duration;
-use support::Harness;
-use support::operators::{TokensFile, ask, body};
 
 async fn start() -> (Harness, TokensFile) {
     let tokens =

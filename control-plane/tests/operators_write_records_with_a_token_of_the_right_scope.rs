@@ -1,11 +1,9 @@
 //! The operators' API: who may use it, what it says, and that joins follow its records.
 
-mod support;
-
+use crate::support::{Harness, Response, http};
 use railgun_control::{OperatorScope, operator_token_entry};
 use serde_json::{Value, json};
 use std::path::PathBuf;
-use support::{Harness, Response, http};
 
 struct Operators {
     harness: Harness,

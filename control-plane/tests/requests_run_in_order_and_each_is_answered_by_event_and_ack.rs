@@ -1,10 +1,8 @@
-mod support;
-
+use crate::support::Harness;
+use crate::support::client::Packet;
 use railgun_shared::media_rpc::Command;
 use serde_json::{Value, json};
 use std::time::Duration;
-use support::Harness;
-use support::client::Packet;
 
 #[tokio::test]
 async fn a_reply_is_neither_overtaken_by_an_event_nor_overtakes_one() {

@@ -1,12 +1,10 @@
 //! Webhooks, to a server that takes the second attempt.
 
-mod support;
-
+use crate::support::Harness;
 use railgun_shared::ids::{SessionId, UserId};
 use railgun_shared::media_rpc::{Audience, Event, RoomEvent};
 use serde_json::{Value, json};
 use std::time::Duration;
-use support::Harness;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;

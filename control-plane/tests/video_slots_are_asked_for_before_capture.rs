@@ -1,11 +1,9 @@
-mod support;
-
+use crate::support::Harness;
 use railgun_shared::ids::{ChannelId, SessionId};
 use railgun_shared::media_rpc::{Audience, Event, RoomEvent};
 use railgun_shared::signal::VideoSource;
 use serde_json::json;
 use std::time::Duration;
-use support::Harness;
 
 #[tokio::test]
 async fn and_the_answer_and_what_follows_say_how_it_stands() {

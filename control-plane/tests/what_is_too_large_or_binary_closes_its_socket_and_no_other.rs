@@ -1,7 +1,5 @@
-mod support;
-
+use crate::support::{Harness, http};
 use serde_json::json;
-use support::{Harness, http};
 
 #[tokio::test]
 async fn a_message_of_more_than_64_kib_closes_its_socket() {

@@ -1,7 +1,6 @@
 //! Mutual TLS between processes: only who shows a certificate of our authority may command.
 
-mod support;
-
+use crate::support;
 use railgun_media::config::TlsFiles;
 use railgun_media::{Node, tls};
 use railgun_shared::media_rpc::wire::proto::DescribeRequest;

@@ -1,12 +1,10 @@
 //! The node's numbers, summed over its workers, as a scraper reads them.
 
-mod support;
-
+use crate::support::{Link, channel_to, config, join};
 use railgun_media::Node;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
-use support::{Link, channel_to, config, join};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::time::{Instant, sleep};

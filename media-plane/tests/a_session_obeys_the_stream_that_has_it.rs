@@ -1,14 +1,12 @@
 //! Two replicas and one session: the old one may lose its socket, the new one resumes it, in any
 //! order, over real control streams.
 
-mod support;
-
+use crate::support::{self, Link, join, mute, session};
 use railgun_shared::media_rpc::wire::FromNode;
 use railgun_shared::media_rpc::wire::proto::ListRoomsRequest;
 use railgun_shared::media_rpc::wire::proto::media_node_client::MediaNodeClient;
 use railgun_shared::media_rpc::{Audience, Command, Event, JoinRequest, Reply, ResumeRequest, TokenDigest};
 use railgun_shared::signal::ErrorCode;
-use support::{Link, join, mute, session};
 
 fn request() -> JoinRequest {
     let Command::Join(request) = join(1) else { panic!("not a join") };

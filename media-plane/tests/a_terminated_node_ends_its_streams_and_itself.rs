@@ -1,13 +1,11 @@
 //! The binary: ready when it says so, and gone cleanly within five seconds of SIGTERM.
 
-mod support;
-
+use crate::support::{Link, join};
 use railgun_shared::media_rpc::Reply;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
-use support::{Link, join};
 use tonic::transport::Channel;
 
 /// Ends the process whatever becomes of the test.

@@ -1,13 +1,11 @@
 //! A worker's thread panics: its people are told to join again, and everybody else hears nothing.
 
-mod support;
-
+use crate::support::{Link, channel_to, config, join, mute};
 use railgun_media::Node;
 use railgun_shared::media_rpc::wire::FromNode;
 use railgun_shared::media_rpc::{Audience, Event, Reply};
 use railgun_shared::signal::RejoinReason;
 use std::time::Duration;
-use support::{Link, channel_to, config, join, mute};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 

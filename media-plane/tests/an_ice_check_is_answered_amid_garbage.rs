@@ -1,7 +1,6 @@
 //! The loop from end to end: datagrams in, answers out, whatever else arrives between them.
 
-mod support;
-
+use crate::support::{self, Link, join, session};
 use railgun_shared::media_rpc::{Command, Reply};
 use railgun_shared::transport_parameters::TransportDirection;
 use std::net::UdpSocket;
@@ -12,7 +11,6 @@ use stun::fingerprint::FINGERPRINT;
 use stun::integrity::MessageIntegrity;
 use stun::message::{BINDING_REQUEST, BINDING_SUCCESS, Message};
 use stun::textattrs::TextAttribute;
-use support::{Link, join, session};
 
 fn attribute(typ: AttrType, value: &[u8]) -> Box<RawAttribute> {
     let length = u16::try_from(value.len()).unwrap();

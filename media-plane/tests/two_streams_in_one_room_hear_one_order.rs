@@ -1,10 +1,8 @@
 //! Two replicas change one room at the same time; each hears every change, in the same order.
 
-mod support;
-
+use crate::support::{self, Link, join, mute};
 use railgun_shared::media_rpc::RoomEvent;
 use railgun_shared::media_rpc::wire::FromNode;
-use support::{Link, join, mute};
 
 const CHANGES: usize = 200;
 

@@ -1,7 +1,6 @@
 //! Whatever bytes come over the control stream, decoding answers with a value or an error.
 
-mod samples;
-
+use crate::samples;
 use proptest::prelude::*;
 use prost::Message;
 use railgun_shared::media_rpc::wire::proto::{self, control_frame::Command, reply, room_event};

@@ -1,7 +1,6 @@
 //! Every command, reply and event is, after protobuf bytes, what it was before.
 
-mod samples;
-
+use crate::samples;
 use prost::Message;
 use railgun_shared::media_rpc::wire::{
     FromNode, decode_command, decode_node_frame, encode_command, encode_event, encode_reply, proto,

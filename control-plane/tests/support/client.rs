@@ -12,7 +12,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Debug, PartialEq)]
-pub enum Packet {
+pub(crate) enum Packet {
     Event(String, Value),
     Ack(u64, Value),
     ConnectError(String),
@@ -22,7 +22,7 @@ pub enum Packet {
     Closed,
 }
 
-pub struct Client {
+pub(crate) struct Client {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     skipped: VecDeque<Packet>,
     last_ack: u64,
@@ -30,7 +30,7 @@ pub struct Client {
 
 impl Client {
     /// The error is the message of the `connect_error`.
-    pub async fn connect(address: SocketAddr, auth: Value) -> Result<Self, String> {
+    pub(crate) async fn connect(address: SocketAddr, auth: Value) -> Result<Self, String> {
         let url = format!("ws://{address}/socket.io/?EIO=4&transport=websocket");
         let (socket, _) = connect_async(url).await.unwrap();
         let mut client = Self { socket, skipped: VecDeque::new(), last_ack: 0 };
@@ -42,33 +42,33 @@ impl Client {
         }
     }
 
-    pub async fn send_raw(&mut self, text: String) {
+    pub(crate) async fn send_raw(&mut self, text: String) {
         self.socket.send(Message::text(text)).await.unwrap();
     }
 
-    pub async fn send_binary(&mut self, bytes: Vec<u8>) {
+    pub(crate) async fn send_binary(&mut self, bytes: Vec<u8>) {
         self.socket.send(Message::binary(bytes)).await.unwrap();
     }
 
     /// As somebody who closes the tab.
-    pub async fn close(mut self) {
+    pub(crate) async fn close(mut self) {
         self.socket.send(Message::Close(None)).await.unwrap();
     }
 
     /// As `socket.disconnect()`; the connection stays.
-    pub async fn disconnect(&mut self) {
+    pub(crate) async fn disconnect(&mut self) {
         self.send_raw("41".into()).await;
     }
 
     /// As a machine that loses its network and comes back: the connection is reset.
-    pub fn reset(self) {
+    pub(crate) fn reset(self) {
         if let MaybeTlsStream::Plain(stream) = self.socket.get_ref() {
             stream.set_zero_linger().unwrap();
         }
     }
 
     /// Whether it is told to go, or closed, before anything is asked of it.
-    pub async fn is_gone(&mut self) -> bool {
+    pub(crate) async fn is_gone(&mut self) -> bool {
         loop {
             match self.next().await {
                 Packet::Closed | Packet::Dismissed => return true,
@@ -79,26 +79,26 @@ impl Client {
     }
 
     /// Without a callback.
-    pub async fn emit(&mut self, event: &str, payload: Value) {
+    pub(crate) async fn emit(&mut self, event: &str, payload: Value) {
         self.send_raw(format!("42{}", json!([event, payload]))).await;
     }
 
     /// With a callback, whose number this returns.
-    pub async fn request(&mut self, event: &str, payload: Value) -> u64 {
+    pub(crate) async fn request(&mut self, event: &str, payload: Value) -> u64 {
         self.last_ack += 1;
         self.send_raw(format!("42{}{}", self.last_ack, json!([event, payload]))).await;
         self.last_ack
     }
 
     /// The same, unless the socket is gone.
-    pub async fn try_request(&mut self, event: &str, payload: Value) -> Result<(), ()> {
+    pub(crate) async fn try_request(&mut self, event: &str, payload: Value) -> Result<(), ()> {
         self.last_ack += 1;
         let text = format!("42{}{}", self.last_ack, json!([event, payload]));
         self.socket.send(Message::text(text)).await.map_err(|_| ())
     }
 
     /// Requests, and waits for the ack; what comes before it stays to be read.
-    pub async fn ask(&mut self, event: &str, payload: Value) -> Value {
+    pub(crate) async fn ask(&mut self, event: &str, payload: Value) -> Value {
         let id = self.request(event, payload).await;
         loop {
             match self.read().await {
@@ -110,7 +110,7 @@ impl Client {
     }
 
     /// The next event of this name; what comes before it is dropped.
-    pub async fn event(&mut self, name: &str) -> Value {
+    pub(crate) async fn event(&mut self, name: &str) -> Value {
         loop {
             match self.next().await {
                 Packet::Event(of, payload) if of == name => return payload,
@@ -120,7 +120,7 @@ impl Client {
         }
     }
 
-    pub async fn next(&mut self) -> Packet {
+    pub(crate) async fn next(&mut self) -> Packet {
         match self.skipped.pop_front() {
             Some(packet) => packet,
             None => self.read().await,
@@ -128,7 +128,7 @@ impl Client {
     }
 
     /// What came while something else was waited for.
-    pub fn already_there(&mut self) -> Option<Packet> {
+    pub(crate) fn already_there(&mut self) -> Option<Packet> {
         self.skipped.pop_front()
     }
 

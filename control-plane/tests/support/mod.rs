@@ -1,9 +1,7 @@
 //! A control-plane on loopback, a media node that only plays one, and a socket.io client.
-#![allow(dead_code, unreachable_pub, reason = "every test file is a crate that uses a part of it")]
-
-pub mod client;
-pub mod node;
-pub mod operators;
+pub(crate) mod client;
+pub(crate) mod node;
+pub(crate) mod operators;
 
 use client::Client;
 use node::FakeNode;
@@ -17,25 +15,25 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tonic::transport::Endpoint;
 
-pub struct Harness {
-    pub node: FakeNode,
-    pub address: SocketAddr,
-    pub operators: SocketAddr,
+pub(crate) struct Harness {
+    pub(crate) node: FakeNode,
+    pub(crate) address: SocketAddr,
+    pub(crate) operators: SocketAddr,
     control: Option<Control>,
 }
 
 impl Harness {
     /// Users may join as often as they like.
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::start_with(|config| config.joins = JoinLimits { per_minute: 10_000, cooldown: 0 }).await
     }
 
-    pub async fn start_with(configure: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) async fn start_with(configure: impl FnOnce(&mut Config)) -> Self {
         Self::start_at(FakeNode::start().await, configure).await
     }
 
     /// Another replica with the same node.
-    pub async fn start_beside(other: &Self) -> Self {
+    pub(crate) async fn start_beside(other: &Self) -> Self {
         let joins = JoinLimits { per_minute: 10_000, cooldown: 0 };
         Self::start_at(other.node.clone(), |config| config.joins = joins).await
     }
@@ -54,11 +52,11 @@ impl Harness {
     }
 
     /// A replica that finds this node through etcd.
-    pub async fn in_cluster(node: FakeNode, etcd: EtcdSettings) -> Self {
+    pub(crate) async fn in_cluster(node: FakeNode, etcd: EtcdSettings) -> Self {
         Self::in_cluster_with(node, etcd, |_| {}).await
     }
 
-    pub async fn in_cluster_with(
+    pub(crate) async fn in_cluster_with(
         node: FakeNode,
         etcd: EtcdSettings,
         configure: impl FnOnce(&mut Config),
@@ -78,7 +76,7 @@ impl Harness {
         harness
     }
 
-    pub async fn until_ready(&self, ready: bool) {
+    pub(crate) async fn until_ready(&self, ready: bool) {
         let wanted = if ready { 200 } else { 503 };
         for _ in 0..500 {
             if http(self.address, "GET", "/readyz", &[], "").await.status == wanted {
@@ -89,7 +87,7 @@ impl Harness {
         panic!("/readyz never answered {wanted}");
     }
 
-    pub async fn token(&self, user: &str, tier: &str) -> String {
+    pub(crate) async fn token(&self, user: &str, tier: &str) -> String {
         let host = self.address.to_string();
         let headers = [("Host", host.as_str()), ("Content-Type", "application/json")];
         let wanted = json!({"userId": user, "tier": tier, "name": user}).to_string();
@@ -98,31 +96,31 @@ impl Harness {
         body["token"].as_str().unwrap().to_owned()
     }
 
-    pub async fn client(&self, user: &str, tier: &str) -> Client {
+    pub(crate) async fn client(&self, user: &str, tier: &str) -> Client {
         let token = self.token(user, tier).await;
         Client::connect(self.address, json!({"token": token})).await.unwrap()
     }
 
     /// A client that says what else is in its `auth`.
-    pub async fn client_with(&self, user: &str, more: Value) -> Client {
+    pub(crate) async fn client_with(&self, user: &str, more: Value) -> Client {
         let mut auth = more;
         auth["token"] = self.token(user, "pro").await.into();
         Client::connect(self.address, auth).await.unwrap()
     }
 
-    pub async fn stop(mut self) {
+    pub(crate) async fn stop(mut self) {
         self.control.take().unwrap().stop().await;
     }
 }
 
-pub struct Response {
-    pub status: u16,
-    pub head: String,
-    pub body: String,
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
 /// One HTTP/1.1 request with exactly these headers, besides those of its framing.
-pub async fn http(
+pub(crate) async fn http(
     address: SocketAddr,
     method: &str,
     path: &str,

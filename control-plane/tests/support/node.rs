@@ -32,8 +32,8 @@ use tonic::transport::ServerTlsConfig;
 use tonic::{Request, Response, Status, Streaming};
 
 #[derive(Clone)]
-pub struct FakeNode {
-    pub address: SocketAddr,
+pub(crate) struct FakeNode {
+    pub(crate) address: SocketAddr,
     state: Arc<State>,
 }
 
@@ -67,11 +67,11 @@ struct Held {
 }
 
 impl FakeNode {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::serve_by(tonic::transport::Server::builder()).await
     }
 
-    pub async fn start_with_tls(tls: ServerTlsConfig) -> Self {
+    pub(crate) async fn start_with_tls(tls: ServerTlsConfig) -> Self {
         // A build of the whole workspace has two providers, and rustls chooses neither.
         _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         Self::serve_by(tonic::transport::Server::builder().tls_config(tls).unwrap()).await
@@ -86,7 +86,7 @@ impl FakeNode {
     }
 
     /// Every command so far.
-    pub fn seen(&self) -> Vec<Command> {
+    pub(crate) fn seen(&self) -> Vec<Command> {
         self.state.seen.lock().unwrap().iter().map(|(_, command)| command.clone()).collect()
     }
 
@@ -123,7 +123,7 @@ impl FakeNode {
     }
 
     /// Who asked for a seat, and where.
-    pub fn joins(&self) -> Vec<(Address, JoinRequest)> {
+    pub(crate) fn joins(&self) -> Vec<(Address, JoinRequest)> {
         let seen = self.state.seen.lock().unwrap();
         let joins = seen.iter().filter_map(|(address, command)| match command {
             Command::Join(request) => Some((address.clone(), (**request).clone())),
@@ -133,42 +133,42 @@ impl FakeNode {
     }
 
     /// Answers nothing more until `release`.
-    pub fn hold(&self) {
+    pub(crate) fn hold(&self) {
         self.state.held.store(true, Ordering::SeqCst);
     }
 
-    pub fn release(&self) {
+    pub(crate) fn release(&self) {
         self.state.held.store(false, Ordering::SeqCst);
         self.state.release.notify_waiters();
     }
 
     /// Says something unasked.
-    pub async fn say(&self, event: RoomEvent) {
+    pub(crate) async fn say(&self, event: RoomEvent) {
         let out = self.state.out.lock().unwrap().clone().unwrap();
         out.send(Ok(encode_event(event))).await.unwrap();
     }
 
     /// Ends the control streams, and takes new ones only if `down` is not set.
-    pub fn lose(&self, down: bool) {
+    pub(crate) fn lose(&self, down: bool) {
         self.state.down.store(down, Ordering::SeqCst);
         self.state.out.lock().unwrap().take();
         self.state.lose.notify_waiters();
     }
 
     /// Loses its streams and everything else, as a node that starts anew.
-    pub fn restart(&self) {
+    pub(crate) fn restart(&self) {
         self.state.sessions.lock().unwrap().clear();
         self.state.boot.fetch_add(1, Ordering::SeqCst);
         self.lose(false);
     }
 
     /// Every resume window closes.
-    pub fn forget_sessions(&self) {
+    pub(crate) fn forget_sessions(&self) {
         self.state.sessions.lock().unwrap().clear();
     }
 
     /// Waits until a command like this has come.
-    pub async fn until_seen(&self, wanted: impl Fn(&Command) -> bool) {
+    pub(crate) async fn until_seen(&self, wanted: impl Fn(&Command) -> bool) {
         for _ in 0..1500 {
             if self.seen().iter().any(&wanted) {
                 return;
@@ -178,7 +178,7 @@ impl FakeNode {
         panic!("the node never saw it: {:?}", self.seen());
     }
 
-    pub fn recover(&self) {
+    pub(crate) fn recover(&self) {
         self.state.down.store(false, Ordering::SeqCst);
     }
 

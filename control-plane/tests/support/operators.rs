@@ -7,13 +7,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// The file goes when this is dropped.
-pub struct TokensFile {
-    pub path: PathBuf,
+pub(crate) struct TokensFile {
+    pub(crate) path: PathBuf,
 }
 
 impl TokensFile {
     /// A token for each, with its scopes; its name is the token itself.
-    pub fn of(tokens: &[(&str, &[&str])]) -> Self {
+    pub(crate) fn of(tokens: &[(&str, &[&str])]) -> Self {
         let path = std::env::temp_dir().join(format!("railgun-tokens-{:x}.toml", rand::random::<u64>()));
         let entry = |(token, scopes): &(&str, &[&str])| {
             let scopes: Vec<OperatorScope> = scopes.iter().map(|scope| scope.parse().unwrap()).collect();
@@ -31,13 +31,13 @@ impl Drop for TokensFile {
 }
 
 /// A request with that token; `Value::Null` is no body.
-pub async fn ask(at: SocketAddr, token: &str, method: &str, path: &str, body: Value) -> Response {
+pub(crate) async fn ask(at: SocketAddr, token: &str, method: &str, path: &str, body: Value) -> Response {
     let bearer = format!("Bearer {token}");
     let headers = [("Authorization", bearer.as_str()), ("Content-Type", "application/json")];
     let body = if body.is_null() { String::new() } else { body.to_string() };
     http(at, method, path, &headers, &body).await
 }
 
-pub fn body(response: &Response) -> Value {
+pub(crate) fn body(response: &Response) -> Value {
     serde_json::from_str(&response.body).unwrap()
 }

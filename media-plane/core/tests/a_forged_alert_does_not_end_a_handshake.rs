@@ -1,6 +1,4 @@
-mod dtls_pair;
-
-use dtls_pair::{Node, Peer, record};
+use crate::dtls_pair::{Node, Peer, record};
 use std::time::{Duration, Instant};
 
 /// The records that ended other implementations' connections: fatal alert, close_notify,

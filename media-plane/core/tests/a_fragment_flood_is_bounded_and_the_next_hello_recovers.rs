@@ -1,6 +1,4 @@
-mod dtls_pair;
-
-use dtls_pair::{Network, Node, Peer, Weather, fragment, record};
+use crate::dtls_pair::{Network, Node, Peer, Weather, fragment, record};
 use railgun_media_core::transport::dtls::{DtlsFailure, DtlsVersion};
 use railgun_shared::limits::DTLS_HANDSHAKE_TIMEOUT;
 use railgun_shared::transport_parameters::DtlsRole;

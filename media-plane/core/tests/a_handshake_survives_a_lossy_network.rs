@@ -1,6 +1,4 @@
-mod dtls_pair;
-
-use dtls_pair::{Network, Node, Peer, Weather};
+use crate::dtls_pair::{Network, Node, Peer, Weather};
 use railgun_media_core::srtp::Suite;
 use railgun_media_core::transport::dtls::DtlsVersion;
 use railgun_shared::transport_parameters::DtlsRole;

@@ -1,8 +1,6 @@
 //! The node's server against the `dtls` crate as client, over loopback sockets in real time.
 
-mod dtls_pair;
-
-use dtls_pair::NODE_CERTIFICATE;
+use crate::dtls_pair::NODE_CERTIFICATE;
 use railgun_media_core::srtp::Suite;
 use railgun_media_core::transport::dtls::{
     DtlsFailure, DtlsOutput, DtlsTransport, DtlsVersion, POLL_BUFFER_LEN, SrtpKeyMaterial,

@@ -1,6 +1,4 @@
-mod checks;
-
-use checks::{Check, address, ice};
+use crate::checks::{self, Check, address, ice};
 use railgun_media_core::transport::ice_lite::IceDrop;
 use railgun_shared::transport_parameters::IceState;
 use std::time::{Duration, Instant};

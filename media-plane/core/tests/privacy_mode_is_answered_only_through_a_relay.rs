@@ -1,8 +1,6 @@
 //! A session in privacy mode: its own address is sent nothing, whatever comes from there.
 
-mod checks;
-
-use checks::{Check, ice};
+use crate::checks::{self, Check, ice};
 use railgun_media_core::packet::stun::{BINDING_SUCCESS_MAX, BindingRequest};
 use railgun_media_core::transport::ice_lite::{IceDrop, IceLite, Relays};
 use railgun_peer::{RELAY, World};

@@ -1,10 +1,8 @@
 //! Layers change, pause, stop and start, packets get lost, doubled and late: what a consumer gets
 //! of a camera in three layers of three temporal layers each stays one stream that can be decoded.
 
-mod simulcast;
-
+use crate::simulcast::{Camera, Network, Seen};
 use proptest::prelude::*;
-use simulcast::{Camera, Network, Seen};
 use std::collections::BTreeSet;
 
 #[derive(Clone, Copy, Debug)]

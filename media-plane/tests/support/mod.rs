@@ -1,6 +1,4 @@
 //! A node in this process, and a control-plane's side of its link.
-#![allow(dead_code, reason = "each test uses its part")]
-
 use hyper_util::rt::TokioIo;
 use railgun_media::{Config, Node};
 use railgun_shared::ids::{ChannelId, SessionId, UserId};

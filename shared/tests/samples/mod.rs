@@ -1,7 +1,5 @@
 //! One value of each message of the media RPC. The `ordinal` functions have no catch-all arm, so
 //! a new variant does not compile until it has a number here, and fails until it has a sample.
-#![allow(dead_code, reason = "each test uses a part of it")]
-
 mod stats;
 
 use railgun_shared::ids::{ChannelId, ConsumerId, DeviceId, ProducerId, SessionId, TransportId, UserId};

@@ -187,7 +187,8 @@ impl Model {
     }
 
     fn leave(&mut self, seat: Seat) {
-        let command = Command::Leave { session: id_of(seat.session), reason: LeaveReason::Left, attachment: None };
+        let command =
+            Command::Leave { session: id_of(seat.session), reason: LeaveReason::Left, attachment: None };
         let reply = self.command(seat, command);
         assert_eq!(reply.is_ok(), self.seats.contains(&seat));
         if reply.is_ok() {

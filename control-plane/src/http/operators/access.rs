@@ -6,6 +6,7 @@ use super::error::ApiError;
 use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use hex::FromHex;
 use serde::de::IntoDeserializer;
 use serde::de::value::StrDeserializer;
 use serde::{Deserialize, Serialize};
@@ -100,7 +101,8 @@ impl Tokens {
             return Err(TokensError::TooMany);
         }
         let read = |entry: Entry| {
-            let digest = from_hex(&entry.sha256).ok_or_else(|| TokensError::Digest(entry.name.clone()))?;
+            let digest =
+                <[u8; 32]>::from_hex(&entry.sha256).map_err(|_| TokensError::Digest(entry.name.clone()))?;
             Ok((digest, Holder { name: entry.name.into(), scopes: entry.scopes.into() }))
         };
         file.token.into_iter().map(read).collect::<Result<_, _>>().map(Self)
@@ -120,21 +122,9 @@ pub fn entry(name: &str, token: &str, scopes: &[Scope]) -> String {
     format!(
         "[[token]]\nname = {}\nsha256 = \"{}\"\nscopes = [{}]\n",
         quoted(name),
-        to_hex(&Sha256::digest(token.as_bytes())),
+        hex::encode(Sha256::digest(token.as_bytes())),
         scopes.join(", "),
     )
-}
-
-fn to_hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn from_hex(text: &str) -> Option<[u8; 32]> {
-    let digits: Option<Vec<u8>> =
-        text.chars().map(|digit| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
-    let bytes: Vec<u8> =
-        digits?.chunks_exact(2).map(|pair| pair.iter().fold(0, |sum, half| sum << 4 | half)).collect();
-    (text.len() == 64).then(|| bytes.try_into().ok())?
 }
 
 /// A request with a token of ours.

@@ -1,6 +1,4 @@
 //! Connectivity checks, made with the `stun` crate.
-#![allow(dead_code, reason = "each test uses a part of it")]
-
 use railgun_media_core::packet::stun::{BINDING_SUCCESS_MAX, BindingRequest};
 use railgun_media_core::transport::ice_lite::{IceAnswer, IceCredentials, IceDrop, IceLite};
 use rand::SeedableRng;

@@ -1,7 +1,5 @@
 //! A node's [`DtlsTransport`] and a `dimpl` peer, joined by a network in virtual time that loses,
 //! repeats and reorders by a seed.
-#![allow(dead_code, reason = "each test file uses its part")]
-
 use dimpl::{Config, Dtls, DtlsCertificate, Output};
 use railgun_media_core::transport::dtls::{
     Certificate, DtlsFailure, DtlsOutput, DtlsTransport, DtlsVersion, POLL_BUFFER_LEN, SrtpKeyMaterial,

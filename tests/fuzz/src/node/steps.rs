@@ -10,7 +10,6 @@ use railgun_media_core::packet::rtcp::{
 use railgun_media_core::packet::rtp::HeaderWriter;
 use railgun_media_core::srtp::InboundStream;
 use railgun_peer::{MID_ID, REPAIRED_RID_ID, RID_ID, TRANSPORT_CC_ID};
-use railgun_shared::ids::{ConsumerId, ProducerId, SessionId};
 use railgun_shared::media_rpc::{Command, LeaveReason, Reply};
 use railgun_shared::signal::ConsumerLayers;
 use std::net::SocketAddr;
@@ -163,25 +162,23 @@ impl Node {
 
     fn command_of(&mut self, which: usize, input: &mut Input<'_>) {
         let kind = input.u8();
-        let (session, room, command): (_, _, fn(SessionId, ProducerId, ConsumerId, u8) -> Command);
         let consumer = &self.receiving[which % self.receiving.len()];
         let producer = &self.sending[which % self.sending.len()];
-        let end = if kind & 7 < 2 { producer.end } else { consumer.end };
-        (session, room) = (self.ends[end].session, self.ends[end].room);
-        command = match kind & 7 {
-            0 => |session, producer, _, _| Command::PauseProducer { session, producer },
-            1 => |session, producer, _, _| Command::ResumeProducer { session, producer },
-            2 => |session, _, consumer, _| Command::PauseConsumer { session, consumer },
-            3 => |session, _, consumer, _| Command::ResumeConsumer { session, consumer },
-            4 => |session, _, consumer, _| Command::RequestKeyFrame { session, consumer },
-            5 if kind >= 0xf0 => |session, _, _, _| Command::Leave { session, reason: LeaveReason::Lost },
-            _ => |session, _, consumer, layers| Command::SetPreferredLayers {
+        let End { session, room, .. } = self.ends[if kind & 7 < 2 { producer.end } else { consumer.end }];
+        let (producer, consumer, layers) = (producer.id, consumer.id, kind >> 3);
+        let command = match kind & 7 {
+            0 => Command::PauseProducer { session, producer },
+            1 => Command::ResumeProducer { session, producer },
+            2 => Command::PauseConsumer { session, consumer },
+            3 => Command::ResumeConsumer { session, consumer },
+            4 => Command::RequestKeyFrame { session, consumer },
+            5 if kind >= 0xf0 => Command::Leave { session, reason: LeaveReason::Lost, attachment: None },
+            _ => Command::SetPreferredLayers {
                 session,
                 consumer,
                 layers: ConsumerLayers { spatial_layer: layers & 3, temporal_layer: Some(layers >> 2 & 3) },
             },
         };
-        let command = command(session, producer.id, consumer.id, kind >> 3);
         self.command(room, command);
     }
 }

@@ -1,0 +1,9 @@
+//! One program for all of these: each of its own would be linked on its own, which takes longer than running it.
+
+mod a_broken_frame_is_refused_without_a_panic;
+mod arbitrary_rtp_parameters_keep_the_rules;
+mod every_message_survives_the_wire;
+mod malformed_rtp_parameters_are_refused;
+mod ortc_agrees_with_the_reference_vectors;
+mod samples;
+mod the_web_client_has_our_names_and_numbers;
