@@ -2,7 +2,7 @@ use crate::support::Harness;
 use crate::support::client::Client;
 use railgun_control::JoinLimits;
 use railgun_shared::ids::{ChannelId, SessionId};
-use railgun_shared::media_rpc::{Audience, Command, Event, RoomEvent};
+use railgun_shared::media_rpc::{Audience, Event, RoomEvent};
 use railgun_shared::signal::RejoinReason;
 use serde_json::{Value, json};
 use std::time::Duration;

@@ -14,7 +14,8 @@ use crate::session::{Answer, Possessions, ResumeToken, Seat, Session};
 use crate::turn::Issued;
 use railgun_shared::ids::ChannelId;
 use railgun_shared::media_rpc::{
-    Address, Command, JoinRequest, LeaveReason, Reply, RoomSnapshot, UserAction, UserOrder, is_room_moved,
+    Address, Command, JoinRequest, LeaveReason, Replacement, Reply, RoomSnapshot, UserAction, UserOrder,
+    is_room_moved,
 };
 use railgun_shared::plan::RoomLimits;
 use railgun_shared::rtp_parameters::RtpCapabilities;
@@ -151,7 +152,7 @@ async fn arrived(session: &mut Session, is_diagnostics: bool, asked_at: u64) {
     session.may_rejoin = false;
     session.services.joins.succeeded(&session.identity.user, unix_millis(SystemTime::now())).await;
     if let Some(device) = session.device.clone() {
-        let action = UserAction::Replace { device, by: session.id, asked_at };
+        let action = UserAction::Replace(Replacement { device, by: session.id, asked_at });
         session.services.placement.order(UserOrder {
             user: session.identity.user.clone(),
             channel: None,

@@ -8,8 +8,8 @@ use railgun_shared::ids::SessionId;
 use railgun_shared::media_rpc::wire::proto::{
     DescribeRequest, ListRoomsRequest, NodeDescription, RoomSummary,
 };
-use railgun_shared::media_rpc::wire::encode_user_order;
-use railgun_shared::media_rpc::{Address, Command, Reply, UserOrder};
+use railgun_shared::media_rpc::wire::{decode_replacement, encode_user_order};
+use railgun_shared::media_rpc::{Address, Command, Replacement, Reply, UserOrder};
 use railgun_shared::signal::ErrorBody;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -42,10 +42,11 @@ impl NodeLink {
         answered(client.describe(DescribeRequest {})).await
     }
 
-    /// Gives how many of the node's sessions it was about.
-    pub(crate) async fn order_user(&self, order: UserOrder) -> Result<u32, ErrorBody> {
+    /// Gives, to a replacement, the one that came even later.
+    pub(crate) async fn order_user(&self, order: UserOrder) -> Result<Option<Replacement>, ErrorBody> {
         let mut client = (*self.client).clone();
-        answered(client.order_user(encode_user_order(order))).await.map(|ordered| ordered.sessions)
+        let ordered = answered(client.order_user(encode_user_order(order))).await?;
+        Ok(ordered.later.and_then(|later| decode_replacement(later).ok()))
     }
 
     pub(crate) async fn list_rooms(&self) -> Result<Vec<RoomSummary>, ErrorBody> {

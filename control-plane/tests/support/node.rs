@@ -99,17 +99,17 @@ impl FakeNode {
     fn put_out(&self, order: &UserOrder) -> Vec<(SessionId, Address, String)> {
         let reason = match &order.action {
             UserAction::Kick { reason } => reason.clone(),
-            UserAction::Replace { .. } => "replaced".into(),
+            UserAction::Replace(_) => "replaced".into(),
             UserAction::EndLostVideo => return Vec::new(),
         };
         let is_meant = |session: &SessionId, held: &mut Held| {
             held.user == order.user
                 && order.channel.as_ref().is_none_or(|channel| *channel == held.channel)
                 && match &order.action {
-                    UserAction::Replace { device, by, asked_at } => {
-                        held.device.as_ref() == Some(device)
-                            && session != by
-                            && (held.asked_at, *session) < (*asked_at, *by)
+                    UserAction::Replace(by) => {
+                        held.device.as_ref() == Some(&by.device)
+                            && *session != by.by
+                            && (held.asked_at, *session) < (by.asked_at, by.by)
                     }
                     _ => true,
                 }
@@ -473,7 +473,7 @@ impl MediaNode for FakeNode {
             let kicked = Event::Kicked { reason, banned_for: None };
             _ = out.send(Ok(event_to(session, &address, kicked))).await;
         }
-        Ok(Response::new(UserOrdered { sessions }))
+        Ok(Response::new(UserOrdered { sessions, later: None }))
     }
 }
 

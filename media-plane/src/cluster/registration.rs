@@ -154,7 +154,9 @@ impl Registration {
             Update::Put(entry) if entry.key == self.key() => {
                 let record: Option<NodeRecord> = decode(&entry.value);
                 if let Some(record) = record.filter(|record| record.boot_id == self.me.boot)
-                    && self.state.send_if_modified(|state| std::mem::replace(state, record.state) != record.state)
+                    && self
+                        .state
+                        .send_if_modified(|state| std::mem::replace(state, record.state) != record.state)
                 {
                     info!(state = ?record.state, "what this node takes was changed");
                 }

@@ -9,7 +9,7 @@
 
 use super::users::{Sitting, Users};
 use railgun_shared::ids::{ChannelId, SessionId, UserId};
-use railgun_shared::media_rpc::{Address, Event, Grant, JoinRequest};
+use railgun_shared::media_rpc::{Address, Event, Grant, JoinRequest, Replacement};
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -88,7 +88,12 @@ pub(super) struct Abandoned {
 
 impl Rooms {
     pub(super) fn new(workers: usize) -> Self {
-        Self { rooms: HashMap::new(), users: Users::default(), load: vec![Some(0); workers], released: Vec::new() }
+        Self {
+            rooms: HashMap::new(),
+            users: Users::default(),
+            load: vec![Some(0); workers],
+            released: Vec::new(),
+        }
     }
 
     /// Rooms and sessions, joining ones included.
@@ -180,6 +185,11 @@ impl Rooms {
     /// The seats of a user, joining ones included.
     pub(super) fn seats_of(&self, user: &UserId) -> &[Sitting] {
         self.users.of(user)
+    }
+
+    /// The last seat of that user and device, if it was asked for later than this.
+    pub(super) fn later_than(&self, user: &UserId, this: &Replacement) -> Option<&Replacement> {
+        self.users.later_than(user, this)
     }
 
     pub(super) fn granted(&mut self, channel: &ChannelId, session: SessionId, grant: &Grant) {

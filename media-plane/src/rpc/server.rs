@@ -2,12 +2,12 @@
 
 use super::switchboard::Input;
 use railgun_shared::ids::BootId;
-use railgun_shared::media_rpc::wire::{decode_command, decode_user_order};
 use railgun_shared::media_rpc::wire::proto::media_node_server::MediaNode;
 use railgun_shared::media_rpc::wire::proto::{
     ControlFrame, DescribeRequest, ListRoomsRequest, NodeDescription, NodeFrame, RoomList, RoomSummary,
     UserOrder, UserOrdered,
 };
+use railgun_shared::media_rpc::wire::{decode_command, decode_user_order, encode_replacement};
 use railgun_shared::signal::{ErrorBody, ErrorCode};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -103,8 +103,9 @@ impl MediaNode for MediaNodeService {
         let order = order.map_err(|error| Status::invalid_argument(error.to_string()))?;
         let (asker, answer) = oneshot::channel();
         self.inputs.send(Input::OrderUser(order, asker)).await.map_err(|_| stopping())?;
-        let sessions = answer.await.map_err(|_| stopping())?;
-        Ok(Response::new(UserOrdered { sessions: u32::try_from(sessions).unwrap_or(u32::MAX) }))
+        let (sessions, later) = answer.await.map_err(|_| stopping())?;
+        let sessions = u32::try_from(sessions).unwrap_or(u32::MAX);
+        Ok(Response::new(UserOrdered { sessions, later: later.as_ref().map(encode_replacement) }))
     }
 }
 

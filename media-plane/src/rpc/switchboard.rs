@@ -15,7 +15,7 @@ use railgun_shared::limits::RESUME_WINDOW;
 use railgun_shared::media_rpc::wire::proto::NodeFrame;
 use railgun_shared::media_rpc::wire::{encode_event, encode_reply};
 use railgun_shared::media_rpc::{
-    Address, Audience, Command, Event, LeaveReason, Reply, RoomEvent, UserOrder,
+    Address, Audience, Command, Event, LeaveReason, Replacement, Reply, RoomEvent, UserOrder,
 };
 use railgun_shared::signal::{ErrorBody, ErrorCode, RejoinReason};
 use std::collections::HashMap;
@@ -75,8 +75,8 @@ pub(crate) enum Input {
     Rebind(Address),
     /// The channel's room is somewhere else, under this epoch.
     Close(Address),
-    /// Answered with how many sessions it is about.
-    OrderUser(UserOrder, oneshot::Sender<usize>),
+    /// Answered with how many sessions it is about, and who came later than a replacement.
+    OrderUser(UserOrder, oneshot::Sender<(usize, Option<Replacement>)>),
     /// Operators drain this node: the room is closed, and its people are told to join again elsewhere.
     GiveUp(Address),
     /// Answered with every room that is here.

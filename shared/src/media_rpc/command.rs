@@ -73,8 +73,6 @@ pub enum LeaveReason {
     Left,
     /// The socket was lost and its resume window closed.
     Lost,
-    /// The same user joined again from the same device.
-    Replaced,
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -15,11 +15,26 @@ pub struct UserOrder {
 pub enum UserAction {
     /// Out of their rooms, and told why.
     Kick { reason: String },
-    /// Out go those on this device that were asked for before `by` was (Unix milliseconds, by the
-    /// replicas' clocks). Of two of the same moment the one with the higher id stays, so that of two
-    /// that are to replace each other one is left, in whatever order nodes hear of it.
-    Replace { device: DeviceId, by: SessionId, asked_at: u64 },
+    /// Out go those that came before.
+    Replace(Replacement),
     /// Those without a socket send no more video: nobody else speaks for them, and whoever takes one
     /// up brings a grant of its own.
     EndLostVideo,
+}
+
+/// A session that takes the place of those of its device that came before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replacement {
+    pub device: DeviceId,
+    pub by: SessionId,
+    /// Unix milliseconds, by its replica's clock.
+    pub asked_at: u64,
+}
+
+impl Replacement {
+    /// Of two of the same moment the one with the higher id comes later: of two that are to replace
+    /// each other one is left, in whatever order nodes hear of it.
+    pub fn is_later_than(&self, other: &Self) -> bool {
+        self.by != other.by && (self.asked_at, self.by) > (other.asked_at, other.by)
+    }
 }

@@ -150,7 +150,7 @@ pub(crate) fn commands() -> Vec<Command> {
         Command::Join(Box::new(bare)),
         Command::Leave { session, reason: LeaveReason::Left, attachment: Some(3) },
         Command::Leave { session, reason: LeaveReason::Lost, attachment: None },
-        Command::Leave { session, reason: LeaveReason::Replaced, attachment: None },
+        Command::Leave { session, reason: LeaveReason::Lost, attachment: None },
         Command::Resume(Box::new(ResumeRequest { device: None, ..resume.clone() })),
         Command::Resume(Box::new(resume)),
         Command::ConfirmResume { session },

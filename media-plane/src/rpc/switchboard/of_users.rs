@@ -3,7 +3,7 @@
 
 use super::{About, Switchboard};
 use railgun_shared::ids::SessionId;
-use railgun_shared::media_rpc::{Address, Command, Grant, UserAction, UserOrder};
+use railgun_shared::media_rpc::{Address, Command, Grant, Replacement, UserAction, UserOrder};
 use railgun_shared::plan::{Permissions, Tier};
 use railgun_shared::signal::GrantReason;
 use tracing::info;
@@ -17,8 +17,8 @@ struct Meant {
 }
 
 impl Switchboard {
-    /// Gives how many sessions the order was about.
-    pub(super) fn order_user(&mut self, order: &UserOrder) -> usize {
+    /// Gives how many sessions the order was about, and to a replacement, who replaces that one.
+    pub(super) fn order_user(&mut self, order: &UserOrder) -> (usize, Option<Replacement>) {
         let UserOrder { user, channel, action } = order;
         let ends_video = *action == UserAction::EndLostVideo;
         let seats = self.rooms.seats_of(user).iter();
@@ -38,7 +38,11 @@ impl Switchboard {
         if !meant.is_empty() {
             info!(sessions = meant.len(), "something was ordered for all of a user's sessions");
         }
-        meant.len()
+        let later = match action {
+            UserAction::Replace(this) => self.rooms.later_than(user, this).cloned(),
+            UserAction::Kick { .. } | UserAction::EndLostVideo => None,
+        };
+        (meant.len(), later)
     }
 }
 
@@ -46,7 +50,7 @@ fn command(action: &UserAction, session: SessionId, relay_only: bool) -> Command
     let kick = |reason: &str| Command::Kick { session, reason: reason.into(), banned_for: None };
     match action {
         UserAction::Kick { reason } => kick(reason),
-        UserAction::Replace { .. } => kick("replaced"),
+        UserAction::Replace(_) => kick("replaced"),
         UserAction::EndLostVideo => {
             let permissions = Permissions::of(Tier::Free);
             let grant = Grant { permissions, video_until: None, relay_only };

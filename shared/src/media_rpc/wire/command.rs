@@ -148,7 +148,6 @@ fn encode_reason(reason: LeaveReason) -> proto::leave::Reason {
     match reason {
         LeaveReason::Left => proto::leave::Reason::Left,
         LeaveReason::Lost => proto::leave::Reason::Lost,
-        LeaveReason::Replaced => proto::leave::Reason::Replaced,
     }
 }
 
@@ -319,7 +318,6 @@ fn decode_reason(reason: i32) -> Result<LeaveReason, WireError> {
     match proto::leave::Reason::try_from(reason) {
         Ok(proto::leave::Reason::Left) => Ok(LeaveReason::Left),
         Ok(proto::leave::Reason::Lost) => Ok(LeaveReason::Lost),
-        Ok(proto::leave::Reason::Replaced) => Ok(LeaveReason::Replaced),
         Err(_) => Err(WireError::UnknownWord("reason")),
     }
 }
