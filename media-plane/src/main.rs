@@ -58,7 +58,15 @@ async fn run(config: Config, tls: Option<tonic::transport::ServerTlsConfig>) -> 
     let mut rpc = tokio::spawn(node.serve_rpc(TcpListenerStream::new(rpc), tls));
     let health = tokio::spawn(node.serve_health(health));
     let result = tokio::select! {
-        _ = terminate.recv() => Ok(()),
+        _ = terminate.recv() => {
+            tokio::select! {
+                () = node.drain() => {}
+                // Whoever says it twice means now.
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            Ok(())
+        }
         _ = interrupt.recv() => Ok(()),
         result = &mut rpc => result?,
     };

@@ -206,6 +206,14 @@ impl Node {
         }
     }
 
+    /// Moves this node's rooms to others, if there are any, before it is stopped; takes up to 20 s.
+    pub async fn drain(&self) {
+        #[cfg(feature = "etcd")]
+        if let Some(cluster) = &self.cluster {
+            cluster.drain().await;
+        }
+    }
+
     /// Ends control streams and workers. Takes under 5 s; calls in progress end.
     pub async fn stop(self) {
         // Rooms are free to be bound elsewhere before their people hear that they are gone.

@@ -1,4 +1,4 @@
-//! One video slot is free, twenty want it at two replicas: one gets it, the others stand in one queue,
+//! A hundred times: one video slot is free, twenty want it at two replicas: one gets it, the others stand in one queue,
 //! and what is released goes to its head, at whichever replica that is.
 
 use railgun_client::{Client, EventStream, MediaKind, Source};
@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-const ROUNDS: usize = 20;
+const ROUNDS: usize = 100;
 const RACERS: usize = 20;
 /// Of a Pro channel's six videos.
 const SHOWING: usize = 5;

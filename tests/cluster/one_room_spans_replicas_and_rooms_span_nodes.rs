@@ -2,7 +2,9 @@
 //! all nodes.
 
 use crate::people;
-use railgun_tests::{Cluster, SEEN_WITHIN, within};
+use railgun_client::{MediaKind, Source};
+use railgun_tests::{Cluster, ClusterOptions, Member, SEEN_WITHIN, within};
+use serde_json::json;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -33,6 +35,30 @@ async fn one_room_spans_replicas_and_rooms_span_nodes() {
         used.insert(node);
     }
     assert_eq!(used.len(), 2, "all rooms are on {used:?}");
+}
+
+/// Who is in a room, and what they send, is the room's to know.
+#[tokio::test]
+async fn etcd_holds_nodes_bindings_records_and_counts_and_nobody_who_is_in_a_room() {
+    let options = ClusterOptions { replicas: 2, limits_joins: true, ..ClusterOptions::default() };
+    let cluster = Cluster::start_with(options).await.unwrap();
+    cluster.write_record(0, "/v1/channels/c", &json!({ "tier": "pro" })).await.unwrap();
+    let ada = Member::join(cluster.client("ada", 0).await.unwrap(), "c").await.unwrap();
+    let voice = ada.sending.produce(MediaKind::Audio, Source::Mic).await.unwrap();
+    let store = cluster.store();
+    let (entries, _) = store.list("/rg/v1/").await.unwrap();
+    let kinds = ["node", "load", "room", "rec", "joins"];
+    let mut found = BTreeSet::new();
+    for entry in &entries {
+        let kind = entry.key.split('/').nth(3).unwrap_or_default().to_owned();
+        assert!(kinds.contains(&kind.as_str()), "{}", entry.key);
+        let text = format!("{} {}", entry.key, String::from_utf8_lossy(&entry.value));
+        for id in [ada.joined.session_id.to_string(), voice.id().to_string()] {
+            assert!(!text.contains(&id), "{text}");
+        }
+        found.insert(kind);
+    }
+    assert_eq!(found.len(), kinds.len(), "{found:?}");
 }
 
 #[tokio::test]

@@ -68,6 +68,7 @@ fn join(tier: Tier) -> Command {
         rtp_capabilities: None,
         resume: None,
         diagnostics: false,
+        asked_at: 0,
     }))
 }
 

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use aws_lc_rs::digest::{SHA256, digest};
 use railgun_client::{Client, ClientConfig, Identity};
 use railgun_etcd::Store;
-use railgun_etcd::testing::EtcdServer;
+use railgun_etcd::testing::{EtcdServer, EtcdTls};
 use railgun_shared::directory::{RoomRecord, decode};
 use railgun_shared::ids::{ChannelId, NodeId};
 use railgun_shared::plan::Tier;
@@ -25,6 +25,24 @@ use tokio::time::{Instant, sleep};
 const OPERATOR: &str = "operator";
 const PROXY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// What a cluster is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct ClusterOptions {
+    pub replicas: usize,
+    pub nodes: usize,
+    pub etcd_members: usize,
+    /// etcd wants certificates and a password.
+    pub is_secured: bool,
+    /// Joins are limited as the contract says, and not left to the tests.
+    pub limits_joins: bool,
+}
+
+impl Default for ClusterOptions {
+    fn default() -> Self {
+        Self { replicas: 1, nodes: 1, etcd_members: 1, is_secured: false, limits_joins: false }
+    }
+}
+
 /// Everything of it ends with this value. Rooms that are made by joining are of the Free tier.
 #[derive(Debug)]
 pub struct Cluster {
@@ -33,6 +51,7 @@ pub struct Cluster {
     nodes: Vec<Option<Process>>,
     /// Ask it anything; kill it and start it again.
     pub etcd: EtcdServer,
+    limits_joins: bool,
     key: PathBuf,
     tokens: Mutex<HashMap<String, String>>,
     /// One key pair for all clients: making one takes longer than joining.
@@ -64,27 +83,43 @@ impl Drop for Proxy {
 impl Cluster {
     /// Starts so many replicas and nodes, and waits until rooms can be opened.
     pub async fn start(replicas: usize, nodes: usize) -> Result<Self> {
+        Self::start_with(ClusterOptions { replicas, nodes, ..ClusterOptions::default() }).await
+    }
+
+    /// The same, of other parts.
+    pub async fn start_with(options: ClusterOptions) -> Result<Self> {
         let directory = Directory::create()?;
         let path = directory.path().to_owned();
         run(&["certs", "--out", &path.join("certs").to_string_lossy()])?;
         let key = path.join("token.key");
         mint(&key, "nobody", Tier::Free)?;
         fs::write(path.join("operators.toml"), operators_file())?;
+        let tls = options.is_secured.then(|| {
+            let pair = |role| {
+                let file = |kind| path.join(format!("certs/{role}.{kind}"));
+                (file("pem"), file("key"))
+            };
+            EtcdTls { ca: path.join("certs/ca.pem"), server: pair("media"), client: pair("control") }
+        });
+        let mut etcd = EtcdServer::start_with(options.etcd_members, tls).await.context("etcd")?;
+        if options.is_secured {
+            etcd.require_password("railgun", "no secret").await?;
+        }
         let mut cluster = Self {
             proxy: None,
             replicas: Vec::new(),
             nodes: Vec::new(),
-            etcd: EtcdServer::start().await.context("etcd")?,
+            etcd,
+            limits_joins: options.limits_joins,
             key,
             tokens: Mutex::default(),
             identity: Arc::new(Identity::generate()?),
             directory,
         };
-        for index in 0..nodes {
-            cluster.nodes.push(None);
+        for index in 0..options.nodes {
             cluster.start_node(index).await?;
         }
-        for index in 0..replicas {
+        for index in 0..options.replicas {
             let (address, operators) = (free_address()?, free_address()?);
             cluster.replicas.push(Replica { address, operators, process: None });
             cluster.start_replica(index).await?;
@@ -99,6 +134,21 @@ impl Cluster {
         files.map(|(key, file)| (format!("{prefix}_{key}"), folder.join(file).to_string_lossy().into_owned()))
     }
 
+    /// How a process of ours reaches etcd.
+    fn etcd_settings(&self) -> Vec<(&'static str, String)> {
+        let settings = self.etcd.settings();
+        let text = |path: PathBuf| path.to_string_lossy().into_owned();
+        let mut found = vec![("RAILGUN_ETCD_ENDPOINTS", settings.endpoints.join(","))];
+        found.extend(settings.ca.map(|ca| ("RAILGUN_ETCD_CA", text(ca))));
+        if let Some((cert, key)) = settings.identity {
+            found.extend([("RAILGUN_ETCD_CERT", text(cert)), ("RAILGUN_ETCD_KEY", text(key))]);
+        }
+        if let Some((user, file)) = settings.user {
+            found.extend([("RAILGUN_ETCD_USER", user), ("RAILGUN_ETCD_PASSWORD_FILE", text(file))]);
+        }
+        found
+    }
+
     /// Starts a node that was not started yet, or was killed.
     pub async fn start_node(&mut self, index: usize) -> Result<()> {
         let (rpc, health) = (free_address()?, free_address()?);
@@ -110,11 +160,14 @@ impl Cluster {
             ("RAILGUN_RPC_LISTEN", rpc.to_string()),
             ("RAILGUN_HEALTH_LISTEN", health.to_string()),
             ("RAILGUN_WORKERS", "1".to_owned()),
-            ("RAILGUN_ETCD_ENDPOINTS", self.etcd.url()),
         ]);
+        settings.extend(self.etcd_settings());
         let label = format!("media-{index}");
         let mut node = Process::start_as("railgun-media", &label, self.directory.path(), &[], &settings)?;
         node.ready(health).await?;
+        if index == self.nodes.len() {
+            self.nodes.push(None);
+        }
         let place = self.nodes.get_mut(index).context("no such node")?;
         *place = Some(node);
         Ok(())
@@ -125,7 +178,7 @@ impl Cluster {
         let path = self.directory.path();
         let in_directory = |name: &str| path.join(name).to_string_lossy().into_owned();
         let certificates = self.certificates("control", "RAILGUN_MEDIA");
-        let etcd = self.etcd.url();
+        let etcd = self.etcd_settings();
         let replica = self.replicas.get_mut(index).context("no such replica")?;
         let mut settings: Vec<_> =
             certificates.iter().map(|(key, file)| (key.as_str(), file.clone())).collect();
@@ -136,9 +189,11 @@ impl Cluster {
             ("RAILGUN_AUTH_JWKS", in_directory("token.jwks.json")),
             ("RAILGUN_CHANNELS_CREATE_ON_JOIN", "true".to_owned()),
             ("RAILGUN_CHANNELS_DEFAULT_TIER", "free".to_owned()),
-            ("RAILGUN_ETCD_ENDPOINTS", etcd),
         ]);
-        settings.extend(any_number_of_joins());
+        settings.extend(etcd);
+        if !self.limits_joins {
+            settings.extend(any_number_of_joins());
+        }
         let label = format!("control-{index}");
         let mut process = Process::start_as("railgun-control", &label, path, &["serve"], &settings)?;
         process.ready(replica.address).await?;
@@ -159,7 +214,7 @@ impl Cluster {
         replica.context("no such replica")?.stop().await
     }
 
-    /// Writes a record through the operators' API of one replica.
+    /// Writes a record, or drains a node, through the operators' API of one replica.
     pub async fn write_record(&self, replica: usize, path: &str, record: &Value) -> Result<()> {
         let operators = self.replicas.get(replica).context("no such replica")?.operators;
         let bearer = format!("Bearer {OPERATOR}");
@@ -218,6 +273,12 @@ impl Cluster {
         }
     }
 
+    /// SIGTERM; returns when it has ended.
+    pub async fn stop_node(&mut self, index: usize) -> Result<()> {
+        let node = self.nodes.get_mut(index).and_then(Option::take);
+        node.context("no such node")?.stop().await
+    }
+
     /// SIGSTOP.
     pub fn pause_node(&self, index: usize) -> Result<()> {
         self.node(index)?.signal("STOP")
@@ -274,10 +335,26 @@ impl Cluster {
         self.client_at(user, &self.url(replica)).await
     }
 
+    /// A client of this user on this device, connected to one replica.
+    pub async fn client_on(&self, user: &str, replica: usize, device: &str) -> Result<Client> {
+        let url = self.url(replica);
+        Ok(Client::connect_with(self.config(), &url, &self.token(user)?, Some(device)).await?)
+    }
+
+    /// A client of this user that speaks to HAProxy by HTTP long-polling.
+    pub async fn polling_client(&self, user: &str) -> Result<Client> {
+        let config = ClientConfig { polling: true, ..self.config() };
+        let url = format!("http://{}", self.proxy());
+        Ok(Client::connect_with(config, &url, &self.token(user)?, None).await?)
+    }
+
+    fn config(&self) -> ClientConfig {
+        ClientConfig { identity: Some(self.identity.clone()), ..ClientConfig::default() }
+    }
+
     /// A client of this user, connected to this URL.
     pub async fn client_at(&self, user: &str, url: &str) -> Result<Client> {
-        let config = ClientConfig { identity: Some(self.identity.clone()), ..ClientConfig::default() };
-        Ok(Client::connect_with(config, url, &self.token(user)?, None).await?)
+        Ok(Client::connect_with(self.config(), url, &self.token(user)?, None).await?)
     }
 }
 
@@ -285,6 +362,6 @@ impl Cluster {
 fn operators_file() -> String {
     let digest = digest(&SHA256, OPERATOR.as_bytes());
     let sha256: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    let scopes = r#"["channels:write", "bans:write", "entitlements:write"]"#;
+    let scopes = r#"["channels:write", "bans:write", "entitlements:write", "nodes:write"]"#;
     format!("[[token]]\nname = \"root\"\nsha256 = \"{sha256}\"\nscopes = {scopes}\n")
 }

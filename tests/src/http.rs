@@ -7,22 +7,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// A poll waits for the next packet, and a heartbeat is one.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// An answer.
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    head: String,
     pub(crate) body: String,
-}
-
-impl Answer {
-    /// The value of a header, its name in lower case.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        let pairs = self.head.lines().filter_map(|line| line.split_once(": "));
-        pairs.into_iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
-    }
 }
 
 /// Gives the status and the body.
@@ -58,7 +48,7 @@ pub(crate) async fn exchange(
         stream.read_to_string(&mut answer).await?;
         let (head, body) = answer.split_once("\r\n\r\n").context("no end of the HTTP header")?;
         let status = head.split(' ').nth(1).context("no HTTP status")?.parse()?;
-        Ok(Answer { status, head: head.to_owned(), body: body.to_owned() })
+        Ok(Answer { status, body: body.to_owned() })
     };
     timeout(TIMEOUT, exchange).await.context("no HTTP answer in time")?
 }

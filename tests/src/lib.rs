@@ -10,16 +10,14 @@ mod cluster;
 mod http;
 mod link;
 mod media;
-mod polling;
 mod process;
 pub mod relay;
 mod system;
 mod turn_client;
 
-pub use cluster::Cluster;
+pub use cluster::{Cluster, ClusterOptions};
 pub use link::Link;
 pub use media::{opus_payload, send_parameters, vp8_payload};
-pub use polling::Polling;
 pub use process::{MediaNode, bench};
 pub use system::{FREE_CHANNEL, Member, System};
 pub use turn_client::{Refused, TurnClient};

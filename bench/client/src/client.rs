@@ -30,6 +30,8 @@ pub struct ClientConfig {
     pub identity: Option<Arc<Identity>>,
     /// Packets a consumer holds for a slow reader; more are dropped and counted.
     pub consumer_queue: usize,
+    /// HTTP long-polling instead of a websocket.
+    pub polling: bool,
     /// Instead of what `voice:joined` says, for tests of who does not follow it.
     pub ice_transport_policy: Option<IceTransportPolicy>,
 }
@@ -42,6 +44,7 @@ impl Default for ClientConfig {
             handshake_timeout: Duration::from_secs(10),
             identity: None,
             consumer_queue: 512,
+            polling: false,
             ice_transport_policy: None,
         }
     }
@@ -103,7 +106,7 @@ impl Client {
             Some(identity) => identity.clone(),
             None => Arc::new(Identity::generate()?),
         };
-        let (socket, _) = SocketIo::connect(url, &sign_in.auth()).await?;
+        let (socket, _) = SocketIo::connect(url, &sign_in.auth(), config.polling).await?;
         let (socket, sign_in) = (Mutex::new(Arc::new(socket)), Mutex::new(sign_in));
         let (router, rtc, next_request) = (OnceCell::new(), Mutex::new(None), AtomicU64::new(0));
         let inner = Inner { socket, sign_in, config, identity, router, rtc, next_request };

@@ -119,6 +119,7 @@ impl World {
             rtp_capabilities: Some(capabilities()),
             resume: None,
             diagnostics: false,
+            asked_at: 0,
         }
     }
 

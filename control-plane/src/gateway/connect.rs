@@ -23,7 +23,6 @@ pub(super) fn admit(services: &Services, auth: Option<&Value>) -> Result<Admitte
         Some(_) => return Err("INVALID_PAYLOAD"),
     };
     let resume = field("resume").map(|shown| shown.as_str().and_then(ResumeToken::read));
-    let (registered, notices) =
-        services.registry.register(&identity.user, device.clone()).ok_or("RATE_LIMITED")?;
-    Ok(Admitted { identity, device, resume, registered, notices })
+    let registered = services.registry.register(&identity.user).ok_or("RATE_LIMITED")?;
+    Ok(Admitted { identity, device, resume, registered })
 }

@@ -1,11 +1,11 @@
-//! `voice:entitlement:refresh`, and records or sessions that change what one may do. Checks of the
+//! `voice:entitlement:refresh`, and records that change what one may do. Checks of the
 //! refresh: the token as when a socket connects, of the same user, and not revoked.
 
-use super::{leave, unexpected};
+use super::unexpected;
 use crate::clock::unix_seconds;
 use crate::policy::{admission, entitlement};
-use crate::session::{Answer, Notice, Session};
-use railgun_shared::media_rpc::{Command, Grant, LeaveReason, Reply};
+use crate::session::{Answer, Session};
+use railgun_shared::media_rpc::{Command, Grant, Reply};
 use railgun_shared::plan::{RoomLimits, Tier};
 use railgun_shared::signal::{ErrorBody, ErrorCode, GrantReason, ServerEvent, Token};
 use std::time::SystemTime;
@@ -67,7 +67,7 @@ pub(crate) async fn records_changed(session: &mut Session) {
     match admitted {
         Err(error) => {
             let reason = if error.code == ErrorCode::PermissionDenied { "banned" } else { "channel_closed" };
-            kick(session, reason, LeaveReason::Left).await;
+            kick(session, reason).await;
         }
         Ok(_) => {
             let (before, after) = (seat.grant, session.grant());
@@ -79,21 +79,15 @@ pub(crate) async fn records_changed(session: &mut Session) {
     }
 }
 
-pub(crate) async fn notice(session: &mut Session, notice: Notice) {
-    match notice {
-        Notice::Replaced(by) => {
-            // In one and the same room the node has seen to it.
-            if session.seat.as_ref().is_some_and(|seat| seat.address != by) {
-                kick(session, "replaced", LeaveReason::Replaced).await;
-            }
-        }
-    }
-}
-
 /// Takes the session out of its room and tells it so.
-async fn kick(session: &mut Session, reason: &str, leave: LeaveReason) {
-    if leave::vacate(session, leave).await.is_err() {
-        tracing::warn!("a node did not confirm that somebody is out");
+async fn kick(session: &mut Session, reason: &str) {
+    let kick = Command::Kick { session: session.id, reason: reason.into(), banned_for: None };
+    let kicked = session.ask(kick).await;
+    // The node's word goes out ahead of its reply, also if somebody else's order was there first.
+    if session.seat.take().is_some() {
+        if let Err(error) = kicked {
+            tracing::warn!(code = %error.code, "a node did not confirm that somebody is out");
+        }
+        session.tell(&ServerEvent::Kicked { reason: reason.into(), until: None }).await;
     }
-    session.tell(&ServerEvent::Kicked { reason: reason.into(), until: None }).await;
 }

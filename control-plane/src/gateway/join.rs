@@ -14,7 +14,8 @@ use crate::session::{Answer, Possessions, ResumeToken, Seat, Session};
 use crate::turn::Issued;
 use railgun_shared::ids::ChannelId;
 use railgun_shared::media_rpc::{
-    Address, Command, JoinRequest, LeaveReason, Reply, RoomSnapshot, is_room_moved,
+    Address, Command, JoinRequest, LeaveReason, Replacement, Reply, RoomSnapshot, UserAction, UserOrder,
+    is_room_moved,
 };
 use railgun_shared::plan::RoomLimits;
 use railgun_shared::rtp_parameters::RtpCapabilities;
@@ -65,7 +66,9 @@ async fn try_join(
         rtp_capabilities,
         resume: token.as_ref().map(ResumeToken::digest),
         diagnostics: is_diagnostics,
+        asked_at: unix_millis(SystemTime::now()),
     };
+    let asked_at = request.asked_at;
     let (node, address, snapshot) = find_seat(session, &room, request).await?;
     if session.seat.is_none() {
         let region = session.identity.region.as_deref();
@@ -85,7 +88,7 @@ async fn try_join(
             is_silent: false,
             call,
         });
-        arrived(session, is_diagnostics).await;
+        arrived(session, is_diagnostics, asked_at).await;
     }
     joined(session, &node, snapshot)
 }
@@ -142,14 +145,19 @@ async fn count(session: &Session, is_diagnostics: bool) -> Result<(), ErrorBody>
 }
 
 /// What follows from a seat that was not there before.
-async fn arrived(session: &mut Session, is_diagnostics: bool) {
+async fn arrived(session: &mut Session, is_diagnostics: bool, asked_at: u64) {
     if is_diagnostics {
         return;
     }
     session.may_rejoin = false;
     session.services.joins.succeeded(&session.identity.user, unix_millis(SystemTime::now())).await;
-    if let (Some(device), Some(seat)) = (&session.device, &session.seat) {
-        session.registered.replace_others(device, &seat.address);
+    if let Some(device) = session.device.clone() {
+        let action = UserAction::Replace(Replacement { device, by: session.id, asked_at });
+        session.services.placement.order(UserOrder {
+            user: session.identity.user.clone(),
+            channel: None,
+            action,
+        });
     }
 }
 

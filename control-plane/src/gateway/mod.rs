@@ -21,7 +21,7 @@ mod transport;
 mod turn;
 mod video_slot;
 
-pub(crate) use entitlement::{notice, records_changed};
+pub(crate) use entitlement::records_changed;
 pub(crate) use resume::{reclaim, resume};
 pub(crate) use room_event::room_event;
 pub(crate) use socket_io::socket_io;

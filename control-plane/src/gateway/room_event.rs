@@ -3,8 +3,11 @@
 use crate::clock::rfc3339;
 use crate::session::REJOIN_SPREAD_MS;
 use railgun_shared::media_rpc::{Event, RoomEvent};
-use railgun_shared::signal::{AppData, ClosedStamp, RoomStamp, ServerEvent};
+use railgun_shared::signal::{AppData, ClosedStamp, RejoinReason, RoomStamp, ServerEvent};
 use std::time::SystemTime;
+
+/// A drained node's rooms go one after the other, so that the people of one need not wait long.
+const MOVED_SPREAD_MS: u64 = 250;
 
 /// None: it is nothing to a client.
 pub(crate) fn room_event(event: RoomEvent, now: SystemTime) -> Option<ServerEvent> {
@@ -83,7 +86,11 @@ pub(crate) fn room_event(event: RoomEvent, now: SystemTime) -> Option<ServerEven
         Event::ActiveSpeaker(speaker) => ServerEvent::ActiveSpeaker(speaker),
         Event::AudioLevels(levels) => ServerEvent::AudioLevels(levels),
         Event::Rejoin { reason } => {
-            ServerEvent::Rejoin { reason, retry_after_ms: rand::random_range(0..=REJOIN_SPREAD_MS) }
+            let spread = match reason {
+                RejoinReason::NodeDraining => MOVED_SPREAD_MS,
+                RejoinReason::NodeLost | RejoinReason::WorkerDied => REJOIN_SPREAD_MS,
+            };
+            ServerEvent::Rejoin { reason, retry_after_ms: rand::random_range(0..=spread) }
         }
         Event::Superseded | Event::RoomClosed => return None,
     })

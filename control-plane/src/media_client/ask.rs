@@ -1,4 +1,5 @@
-//! What is asked of a node in nobody's name: operators' questions and orders.
+//! What is asked of a node in nobody's name: operators' questions and orders, and what concerns all of
+//! a user's sessions.
 
 use super::link::{NodeCall, NodeLink, unavailable};
 use super::room_table::{Delivery, Route};
@@ -7,7 +8,8 @@ use railgun_shared::ids::SessionId;
 use railgun_shared::media_rpc::wire::proto::{
     DescribeRequest, ListRoomsRequest, NodeDescription, RoomSummary,
 };
-use railgun_shared::media_rpc::{Address, Command, Reply};
+use railgun_shared::media_rpc::wire::{decode_replacement, encode_user_order};
+use railgun_shared::media_rpc::{Address, Command, Replacement, Reply, UserOrder};
 use railgun_shared::signal::ErrorBody;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -40,6 +42,13 @@ impl NodeLink {
         answered(client.describe(DescribeRequest {})).await
     }
 
+    /// Gives, to a replacement, the one that came even later.
+    pub(crate) async fn order_user(&self, order: UserOrder) -> Result<Option<Replacement>, ErrorBody> {
+        let mut client = (*self.client).clone();
+        let ordered = answered(client.order_user(encode_user_order(order))).await?;
+        Ok(ordered.later.and_then(|later| decode_replacement(later).ok()))
+    }
+
     pub(crate) async fn list_rooms(&self) -> Result<Vec<RoomSummary>, ErrorBody> {
         let mut client = (*self.client).clone();
         answered(client.list_rooms(ListRoomsRequest {})).await.map(|list| list.rooms)
@@ -52,7 +61,7 @@ async fn answered<T>(
     match timeout(ANSWER_TIMEOUT, request).await {
         Ok(Ok(answer)) => Ok(answer.into_inner()),
         Ok(Err(status)) => {
-            tracing::warn!(code = ?status.code(), "a media node did not answer an operator");
+            tracing::warn!(code = ?status.code(), "a media node did not answer");
             Err(unavailable())
         }
         Err(_) => Err(unavailable()),

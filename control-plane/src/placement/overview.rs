@@ -6,6 +6,7 @@ use crate::media_client::NodeLink;
 use futures::future::join_all;
 use railgun_shared::directory::NodeState;
 use railgun_shared::ids::{ChannelId, NodeId};
+use railgun_shared::media_rpc::{Replacement, UserAction, UserOrder};
 use std::collections::BTreeMap;
 
 /// A media node that is up.
@@ -85,7 +86,7 @@ impl Placement {
         }
     }
 
-    /// Whether a node takes new rooms. Those that it has go on.
+    /// Whether a node takes rooms. Those of one that does not move to others.
     #[cfg_attr(not(feature = "etcd"), expect(unused_variables, reason = "a single node always serves"))]
     pub(crate) async fn set_node_state(&self, id: &NodeId, state: NodeState) -> Result<(), OverviewError> {
         match self {
@@ -131,6 +132,40 @@ impl Placement {
             }
         }
         Ok((rooms, unreached))
+    }
+
+    /// Tells every node that can be reached what is wanted of a user's sessions, in a task of its own:
+    /// nothing waits for it, and it is over within seconds.
+    pub(crate) fn order(&self, order: UserOrder) {
+        let placement = self.clone();
+        tokio::spawn(async move {
+            let user = order.user.clone();
+            // Its own seat was not there yet when the later one looked for it.
+            if let Some(later) = placement.order_all(order).await {
+                let action = UserAction::Replace(later);
+                placement.order_all(UserOrder { user, channel: None, action }).await;
+            }
+        });
+    }
+
+    /// Gives, to a replacement, the last one that came even later.
+    async fn order_all(&self, order: UserOrder) -> Option<Replacement> {
+        let links = self.links().unwrap_or_default().into_iter().filter_map(|(_, link)| link);
+        let ordered = links.map(|link| {
+            let order = order.clone();
+            async move { link.order_user(order).await }
+        });
+        let mut last: Option<Replacement> = None;
+        for later in join_all(ordered).await {
+            match later {
+                Ok(Some(later)) if last.as_ref().is_none_or(|last| later.is_later_than(last)) => {
+                    last = Some(later);
+                }
+                Ok(_) => {}
+                Err(error) => tracing::warn!(code = %error.code, "a media node did not hear of an order"),
+            }
+        }
+        last
     }
 
     /// The nodes that are up, and the ways to them; none: there is none at this moment.

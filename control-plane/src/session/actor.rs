@@ -2,7 +2,7 @@
 //! node's order. Nobody else writes to its socket while it runs.
 
 use super::seat::Seat;
-use super::{Ack, Asked, End, Ending, Notice, Outbox, Owned, Registered, ResumeToken};
+use super::{Ack, Asked, End, Ending, Outbox, Owned, Registered, ResumeToken};
 use crate::auth::Identity;
 use crate::clock::unix_millis;
 use crate::control::Services;
@@ -40,7 +40,6 @@ pub(crate) struct Admitted {
     /// The session it wants to take up. None inside: what it showed is no token.
     pub(crate) resume: Option<Option<ResumeToken>>,
     pub(crate) registered: Registered,
-    pub(crate) notices: mpsc::Receiver<Notice>,
 }
 
 pub(crate) struct Session {
@@ -53,12 +52,11 @@ pub(crate) struct Session {
     pub(crate) may_rejoin: bool,
     /// It asked for its permissions itself, and the reply tells them.
     pub(crate) is_refreshing: bool,
-    pub(crate) registered: Registered,
+    _registered: Registered,
     pub(super) route: Route,
     pub(super) deliveries: mpsc::Receiver<Delivery>,
     pub(super) last_ticket: u64,
     outbox: Outbox,
-    notices: mpsc::Receiver<Notice>,
     records_changed: watch::Receiver<u64>,
     ended: watch::Receiver<Option<End>>,
     stopping: watch::Receiver<bool>,
@@ -70,7 +68,6 @@ enum Next {
     Over(End),
     Delivery(Delivery),
     Request(Incoming),
-    Notice(Notice),
     RecordsChanged,
     MediaIsDue,
 }
@@ -78,7 +75,7 @@ enum Next {
 impl Session {
     /// `ending` is said when the socket is gone or has to go.
     pub(crate) fn new(admitted: Admitted, services: Arc<Services>, outbox: Outbox, ending: Ending) -> Self {
-        let Admitted { identity, device, registered, notices, .. } = admitted;
+        let Admitted { identity, device, registered, .. } = admitted;
         let id = SessionId::from_bits(rand::random());
         let (to, deliveries) = mpsc::channel(DELIVERIES_MAX);
         let ended = ending.subscribe();
@@ -92,12 +89,11 @@ impl Session {
             seat: None,
             may_rejoin: false,
             is_refreshing: false,
-            registered,
+            _registered: registered,
             route: Route { session: id, to, ending },
             deliveries,
             last_ticket: 0,
             outbox,
-            notices,
             records_changed,
             ended,
             stopping,
@@ -127,7 +123,6 @@ impl Session {
                 Next::Over(end) => break end,
                 Next::Delivery(delivery) => self.hand_on(delivery).await,
                 Next::Request(request) => self.answer(request).await,
-                Next::Notice(notice) => gateway::notice(&mut self, notice).await,
                 Next::RecordsChanged => gateway::records_changed(&mut self).await,
                 Next::MediaIsDue => {
                     if let Some(call) = self.seat.as_mut().and_then(|seat| seat.call.as_mut()) {
@@ -152,7 +147,6 @@ impl Session {
             biased;
             end = over(&mut end) => Next::Over(end),
             Some(delivery) = self.deliveries.recv() => Next::Delivery(delivery),
-            Some(notice) = self.notices.recv() => Next::Notice(notice),
             Ok(()) = self.records_changed.changed() => Next::RecordsChanged,
             () = sleep_until(due.unwrap_or_else(std::time::Instant::now).into()), if due.is_some() => {
                 Next::MediaIsDue

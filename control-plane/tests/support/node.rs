@@ -6,10 +6,11 @@ use railgun_shared::media_rpc::wire::proto::media_node_server::{MediaNode, Media
 use railgun_shared::media_rpc::wire::proto::{
     ControlFrame, DescribeRequest, ListRoomsRequest, NodeDescription, NodeFrame, RoomList, RoomSummary,
 };
-use railgun_shared::media_rpc::wire::{decode_command, encode_event, encode_reply};
+use railgun_shared::media_rpc::wire::proto::{UserOrder as WireOrder, UserOrdered};
+use railgun_shared::media_rpc::wire::{decode_command, decode_user_order, encode_event, encode_reply};
 use railgun_shared::media_rpc::{
     Address, Audience, Command, ConsumerDescription, Event, JoinRequest, OwnState, Reply, ResumeRequest,
-    RoomEvent, RoomSnapshot, Slot, SlotState, TokenDigest,
+    RoomEvent, RoomSnapshot, Slot, SlotState, TokenDigest, UserAction, UserOrder,
 };
 use railgun_shared::rtp_parameters::{MediaKind, RtpParameters, StreamType};
 use railgun_shared::signal::{
@@ -56,6 +57,7 @@ struct Held {
     epoch: u64,
     user: UserId,
     device: Option<DeviceId>,
+    asked_at: u64,
     token: TokenDigest,
     next: Option<TokenDigest>,
     attachment: u32,
@@ -85,6 +87,33 @@ impl FakeNode {
     /// Every command so far.
     pub(crate) fn seen(&self) -> Vec<Command> {
         self.state.seen.lock().unwrap().iter().map(|(_, command)| command.clone()).collect()
+    }
+
+    /// Takes whom the order puts out off their seats: their addresses, and why.
+    fn put_out(&self, order: &UserOrder) -> Vec<(SessionId, Address, String)> {
+        let reason = match &order.action {
+            UserAction::Kick { reason } => reason.clone(),
+            UserAction::Replace(_) => "replaced".into(),
+            UserAction::EndLostVideo => return Vec::new(),
+        };
+        let is_meant = |session: &SessionId, held: &mut Held| {
+            held.user == order.user
+                && order.channel.as_ref().is_none_or(|channel| *channel == held.channel)
+                && match &order.action {
+                    UserAction::Replace(by) => {
+                        held.device.as_ref() == Some(&by.device)
+                            && *session != by.by
+                            && (held.asked_at, *session) < (by.asked_at, by.by)
+                    }
+                    _ => true,
+                }
+        };
+        let mut sessions = self.state.sessions.lock().unwrap();
+        let out = sessions.extract_if(is_meant);
+        out.map(|(session, held)| {
+            (session, Address { channel: held.channel, epoch: held.epoch }, reason.clone())
+        })
+        .collect()
     }
 
     /// Who asked for a seat, and where.
@@ -160,6 +189,7 @@ impl FakeNode {
                         epoch: address.epoch,
                         user: request.user.clone(),
                         device: request.device.clone(),
+                        asked_at: request.asked_at,
                         token,
                         next: None,
                         attachment: 1,
@@ -425,6 +455,18 @@ impl MediaNode for FakeNode {
             room.producers += u32::try_from(held.own.producers.len()).unwrap();
         }
         Ok(Response::new(RoomList { rooms: rooms.into_values().collect() }))
+    }
+
+    async fn order_user(&self, order: Request<WireOrder>) -> Result<Response<UserOrdered>, Status> {
+        let order = decode_user_order(order.into_inner()).unwrap();
+        let put_out = self.put_out(&order);
+        let sessions = u32::try_from(put_out.len()).unwrap();
+        let out = self.state.out.lock().unwrap().clone().unwrap();
+        for (session, address, reason) in put_out {
+            let kicked = Event::Kicked { reason, banned_for: None };
+            _ = out.send(Ok(event_to(session, &address, kicked))).await;
+        }
+        Ok(Response::new(UserOrdered { sessions, later: None }))
     }
 }
 

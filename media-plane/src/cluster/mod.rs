@@ -1,8 +1,9 @@
 //! This node among others: its record and load in etcd under one lease, and which rooms are its own.
 //!
 //! `registration` keeps the lease; `rooms` answers the switchboard's questions, and brings rooms and
-//! keys together again whenever they may have come apart.
+//! keys together again whenever they may have come apart; `drain` moves rooms away when that is wanted.
 
+mod drain;
 mod registration;
 mod rooms;
 
@@ -15,8 +16,13 @@ use railgun_shared::directory::{NodeRecord, NodeState, RoomRecord};
 use railgun_shared::ids::{BootId, NodeId};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+/// How long a node that was told to stop goes on moving its rooms; what is left then ends with it.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Who this node is.
 #[derive(Clone, Debug)]
@@ -45,7 +51,8 @@ struct Held {
 pub(crate) struct Cluster {
     store: Store,
     held: watch::Receiver<Held>,
-    tasks: [JoinHandle<()>; 2],
+    drain: drain::Drain,
+    tasks: [JoinHandle<()>; 3],
 }
 
 impl Cluster {
@@ -73,16 +80,33 @@ impl Cluster {
         let (asks, asked) = mpsc::channel(ASKS_MAX);
         let (held_out, held) = watch::channel(Held::default());
         let gate = Gate::new(asks, fence.clone());
+        let (state_out, state) = watch::channel(NodeState::Serving);
         let registration = registration::Registration::new(
             store.clone(),
             me.clone(),
             fence.clone(),
-            held_out,
+            (held_out, state_out),
             inputs.clone(),
         );
+        let drain = drain::Drain { store: store.clone(), me: me.id.clone(), switchboard: inputs.clone() };
         let rooms = rooms::Rooms::new(store.clone(), me, fence, inputs, asked, held.clone());
-        let tasks = [tokio::spawn(registration.run()), tokio::spawn(rooms.run())];
-        Ok(Some((Self { store, held, tasks }, gate)))
+        let tasks = [
+            tokio::spawn(registration.run()),
+            tokio::spawn(rooms.run()),
+            tokio::spawn(drain.clone().run(state)),
+        ];
+        Ok(Some((Self { store, held, drain, tasks }, gate)))
+    }
+
+    /// Drains this node as an operator would, and returns when its rooms are elsewhere, have nowhere to
+    /// go, or have had their time.
+    pub(crate) async fn drain(&self) {
+        if !matches!(self.store.set_node_state(&self.drain.me, NodeState::Draining).await, Ok(true)) {
+            return tracing::warn!("etcd did not hear that this node is to stop: its rooms end with it");
+        }
+        if timeout(DRAIN_TIMEOUT, self.drain.finish()).await.is_err() {
+            tracing::warn!("not every room moved in time");
+        }
     }
 
     /// Gives the lease back, so that nobody has to wait until it ends by itself.

@@ -24,7 +24,7 @@ pub(super) struct Registration {
     held: watch::Sender<Held>,
     switchboard: mpsc::Sender<Input>,
     /// As operators want it; kept over a new registration.
-    state: NodeState,
+    state: watch::Sender<NodeState>,
     is_away: bool,
 }
 
@@ -33,10 +33,10 @@ impl Registration {
         store: Store,
         me: Me,
         fence: Arc<Fence>,
-        held: watch::Sender<Held>,
+        (held, state): (watch::Sender<Held>, watch::Sender<NodeState>),
         switchboard: mpsc::Sender<Input>,
     ) -> Self {
-        Self { store, me, fence, held, switchboard, state: NodeState::Serving, is_away: false }
+        Self { store, me, fence, held, switchboard, state, is_away: false }
     }
 
     pub(super) async fn run(mut self) {
@@ -67,7 +67,7 @@ impl Registration {
     }
 
     fn record(&self, lease: LeaseId) -> Vec<u8> {
-        encode(&NodeRecord { lease, state: self.state, ..self.me.record.clone() })
+        encode(&NodeRecord { lease, state: *self.state.borrow(), ..self.me.record.clone() })
     }
 
     /// The lease was granted or renewed by a request sent at `asked`.
@@ -154,10 +154,11 @@ impl Registration {
             Update::Put(entry) if entry.key == self.key() => {
                 let record: Option<NodeRecord> = decode(&entry.value);
                 if let Some(record) = record.filter(|record| record.boot_id == self.me.boot)
-                    && record.state != self.state
+                    && self
+                        .state
+                        .send_if_modified(|state| std::mem::replace(state, record.state) != record.state)
                 {
-                    info!(state = ?record.state, "an operator changed what this node takes");
-                    self.state = record.state;
+                    info!(state = ?record.state, "what this node takes was changed");
                 }
                 Ok(())
             }

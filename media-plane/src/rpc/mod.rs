@@ -8,9 +8,12 @@ mod gate;
 mod rooms;
 mod server;
 mod switchboard;
+mod users;
 
 pub(crate) use gate::{ASKS_MAX, Gate};
 #[cfg(feature = "etcd")]
 pub(crate) use gate::{Ask, Verdict};
+#[cfg(feature = "etcd")]
+pub(crate) use rooms::RoomSummary;
 pub(crate) use server::{Identity, MediaNodeService};
 pub(crate) use switchboard::{Input, Switchboard};

@@ -7,8 +7,9 @@
 //! Without one, because the stream ended or said that the socket was lost, its window runs; a resume
 //! on its way stops it, and only an accepted one closes it.
 
-use railgun_shared::ids::{ChannelId, SessionId};
-use railgun_shared::media_rpc::{Address, Event};
+use super::users::{Sitting, Users};
+use railgun_shared::ids::{ChannelId, SessionId, UserId};
+use railgun_shared::media_rpc::{Address, Event, Grant, JoinRequest, Replacement};
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ pub(crate) type StreamId = u64;
 #[derive(Debug)]
 pub(super) struct Rooms {
     rooms: HashMap<ChannelId, Room>,
+    users: Users,
     /// Seats of each worker; none for one that died.
     load: Vec<Option<usize>>,
     /// Rooms that were here and are not any more, until somebody asks.
@@ -42,6 +44,7 @@ struct Room {
 
 #[derive(Debug)]
 struct Seat {
+    user: UserId,
     owner: Owner,
     /// Which of its sockets has it, as the engine counts them.
     attachment: u32,
@@ -85,7 +88,12 @@ pub(super) struct Abandoned {
 
 impl Rooms {
     pub(super) fn new(workers: usize) -> Self {
-        Self { rooms: HashMap::new(), load: vec![Some(0); workers], released: Vec::new() }
+        Self {
+            rooms: HashMap::new(),
+            users: Users::default(),
+            load: vec![Some(0); workers],
+            released: Vec::new(),
+        }
     }
 
     /// Rooms and sessions, joining ones included.
@@ -131,7 +139,8 @@ impl Rooms {
     }
 
     /// A join is on its way: where to. None: there is no worker, or no room for another room.
-    pub(super) fn join(&mut self, address: &Address, session: SessionId, stream: StreamId) -> Option<usize> {
+    pub(super) fn join(&mut self, address: &Address, join: &JoinRequest, stream: StreamId) -> Option<usize> {
+        let session = join.session;
         if !self.rooms.contains_key(&address.channel) {
             let least = |(index, load): (usize, &Option<usize>)| load.map(|load| (load, index));
             let (_, worker) = self.load.iter().enumerate().filter_map(least).min()?;
@@ -148,7 +157,11 @@ impl Rooms {
         {
             *load += 1;
         }
-        let seat = room.seats.entry(session).or_insert(Seat {
+        if !room.seats.contains_key(&session) {
+            self.users.sits(&address.channel, join);
+        }
+        let seat = room.seats.entry(session).or_insert_with(|| Seat {
+            user: join.user.clone(),
             owner: Owner::Stream(stream),
             attachment: 1,
             epoch: address.epoch,
@@ -167,6 +180,35 @@ impl Rooms {
         let room = self.rooms.get(channel)?;
         let seat = room.seats.get(&session)?;
         (seat.owner == Owner::Stream(stream)).then_some(room.worker)
+    }
+
+    /// The seats of a user, joining ones included.
+    pub(super) fn seats_of(&self, user: &UserId) -> &[Sitting] {
+        self.users.of(user)
+    }
+
+    /// The last seat of that user and device, if it was asked for later than this.
+    pub(super) fn later_than(&self, user: &UserId, this: &Replacement) -> Option<&Replacement> {
+        self.users.later_than(user, this)
+    }
+
+    pub(super) fn granted(&mut self, channel: &ChannelId, session: SessionId, grant: &Grant) {
+        let seat = self.rooms.get(channel).and_then(|room| room.seats.get(&session));
+        if let Some(seat) = seat {
+            self.users.granted(&seat.user, session, grant);
+        }
+    }
+
+    /// Whether nobody speaks for a session.
+    pub(super) fn is_lost(&self, channel: &ChannelId, session: SessionId) -> bool {
+        let seat = self.rooms.get(channel).and_then(|room| room.seats.get(&session));
+        seat.is_some_and(|seat| matches!(seat.owner, Owner::Nobody(_)))
+    }
+
+    /// Where a channel's room is, and under which epoch.
+    pub(super) fn place_of(&self, channel: &ChannelId) -> Option<(usize, Address)> {
+        let room = self.rooms.get(channel)?;
+        Some((room.worker, Address { channel: channel.clone(), epoch: room.epoch }))
     }
 
     /// A command that any stream may give.
@@ -249,7 +291,10 @@ impl Rooms {
         let before = room.seats.len();
         room.is_open = false;
         room.producers = 0;
-        room.seats.retain(|_, seat| seat.joins_in_flight > 0 || seat.epoch > epoch);
+        let is_over = |seat: &Seat| seat.joins_in_flight == 0 && seat.epoch <= epoch;
+        for (session, seat) in room.seats.extract_if(|_, seat| is_over(seat)) {
+            self.users.stands(&seat.user, channel, session);
+        }
         let owns = |seat: &Seat, stream| seat.owner == Owner::Stream(stream);
         room.subscribers.retain(|stream| room.seats.values().any(|seat| owns(seat, *stream)));
         if let Some(Some(load)) = self.load.get_mut(room.worker) {
@@ -266,7 +311,9 @@ impl Rooms {
         if !room.seats.get(&session).is_some_and(unused) {
             return;
         }
-        room.seats.remove(&session);
+        if let Some(seat) = room.seats.remove(&session) {
+            self.users.stands(&seat.user, channel, session);
+        }
         if let Some(Some(load)) = self.load.get_mut(room.worker) {
             *load = load.saturating_sub(1);
         }
@@ -345,10 +392,12 @@ impl Rooms {
             *load = None;
         }
         let lost = self.rooms.extract_if(|_, room| room.worker == worker);
-        let lost = lost.map(|(channel, room)| LostRoom {
-            address: Address { channel, epoch: room.epoch },
-            room_seq: room.room_seq,
-            subscribers: room.subscribers,
+        let lost = lost.map(|(channel, room)| {
+            for (session, seat) in &room.seats {
+                self.users.stands(&seat.user, &channel, *session);
+            }
+            let address = Address { channel, epoch: room.epoch };
+            LostRoom { address, room_seq: room.room_seq, subscribers: room.subscribers }
         });
         let lost: Vec<LostRoom> = lost.collect();
         self.released.extend(lost.iter().map(|room| room.address.clone()));

@@ -2,11 +2,12 @@
 
 use super::switchboard::Input;
 use railgun_shared::ids::BootId;
-use railgun_shared::media_rpc::wire::decode_command;
 use railgun_shared::media_rpc::wire::proto::media_node_server::MediaNode;
 use railgun_shared::media_rpc::wire::proto::{
     ControlFrame, DescribeRequest, ListRoomsRequest, NodeDescription, NodeFrame, RoomList, RoomSummary,
+    UserOrder, UserOrdered,
 };
+use railgun_shared::media_rpc::wire::{decode_command, decode_user_order, encode_replacement};
 use railgun_shared::signal::{ErrorBody, ErrorCode};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -95,6 +96,16 @@ impl MediaNode for MediaNodeService {
             producers: u32::try_from(room.producers).unwrap_or(u32::MAX),
         });
         Ok(Response::new(RoomList { rooms: rooms.collect() }))
+    }
+
+    async fn order_user(&self, request: Request<UserOrder>) -> Result<Response<UserOrdered>, Status> {
+        let order = decode_user_order(request.into_inner());
+        let order = order.map_err(|error| Status::invalid_argument(error.to_string()))?;
+        let (asker, answer) = oneshot::channel();
+        self.inputs.send(Input::OrderUser(order, asker)).await.map_err(|_| stopping())?;
+        let (sessions, later) = answer.await.map_err(|_| stopping())?;
+        let sessions = u32::try_from(sessions).unwrap_or(u32::MAX);
+        Ok(Response::new(UserOrdered { sessions, later: later.as_ref().map(encode_replacement) }))
     }
 }
 

@@ -14,7 +14,9 @@ use railgun_shared::ids::{ChannelId, SessionId};
 use railgun_shared::limits::RESUME_WINDOW;
 use railgun_shared::media_rpc::wire::proto::NodeFrame;
 use railgun_shared::media_rpc::wire::{encode_event, encode_reply};
-use railgun_shared::media_rpc::{Address, Audience, Command, Event, LeaveReason, Reply, RoomEvent};
+use railgun_shared::media_rpc::{
+    Address, Audience, Command, Event, LeaveReason, Replacement, Reply, RoomEvent, UserOrder,
+};
 use railgun_shared::signal::{ErrorBody, ErrorCode, RejoinReason};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -24,6 +26,7 @@ use tonic::Status;
 use tracing::{error, info, warn};
 
 mod at_gate;
+mod of_users;
 
 const TICK: Duration = Duration::from_secs(1);
 /// Control streams, one per replica of the control-plane.
@@ -72,6 +75,10 @@ pub(crate) enum Input {
     Rebind(Address),
     /// The channel's room is somewhere else, under this epoch.
     Close(Address),
+    /// Answered with how many sessions it is about, and who came later than a replacement.
+    OrderUser(UserOrder, oneshot::Sender<(usize, Option<Replacement>)>),
+    /// Operators drain this node: the room is closed, and its people are told to join again elsewhere.
+    GiveUp(Address),
     /// Answered with every room that is here.
     Addresses(oneshot::Sender<Vec<Address>>),
     /// Whose the rooms are is known: workers that hold their packets back go on.
@@ -183,6 +190,8 @@ impl Switchboard {
             Input::Verified { address, verdict } => self.verified(&address, verdict),
             Input::Rebind(address) => self.rebind(address),
             Input::Close(address) => self.close_older(address),
+            Input::OrderUser(order, asker) => _ = asker.send(self.order_user(&order)),
+            Input::GiveUp(address) => self.give_up(&address),
             Input::Addresses(asker) => _ = asker.send(self.rooms.addresses()),
             Input::Release => self.release(),
         }
@@ -217,22 +226,26 @@ impl Switchboard {
         let channel = &address.channel;
         let (worker, about) = match command {
             Command::Join(join) => {
-                let worker = self.rooms.join(address, join.session, stream);
+                let worker = self.rooms.join(address, join, stream);
                 let full = refuse(ErrorCode::NodeUnavailable, "this node takes no more rooms");
                 return worker.map(|worker| (worker, About::Join(join.session))).ok_or_else(full);
             }
             Command::Resume(resume) => {
                 let worker = self.rooms.resume(channel, resume.session, stream);
+                self.rooms.granted(channel, resume.session, &resume.grant);
                 let failed = refuse(ErrorCode::ResumeFailed, "this session cannot be resumed");
                 let about = About::Resume(resume.session, stream);
                 return worker.map(|worker| (worker, about)).ok_or_else(failed);
             }
             // The operators', and what is said of sockets that are gone: on whatever stream it comes.
+            Command::SetGrant { session, grant, .. } => {
+                self.rooms.granted(channel, *session, grant);
+                (self.rooms.worker_of(channel), About::Nothing)
+            }
             Command::SetLimits { .. }
             | Command::Inspect
             | Command::Kick { .. }
             | Command::Mute { .. }
-            | Command::SetGrant { .. }
             | Command::Leave { .. } => (self.rooms.worker_of(channel), About::Nothing),
             command => {
                 let session = command.session();

@@ -112,6 +112,7 @@ pub(crate) fn join(number: u128) -> Command {
         rtp_capabilities: None,
         resume: None,
         diagnostics: false,
+        asked_at: 0,
     }))
 }
 

@@ -1,6 +1,7 @@
-//! A real etcd for tests: a process of the test's own on free ports, in a directory of its own.
+//! A real etcd for tests: processes of the test's own on free ports, in a directory of their own.
 
 use crate::store::{EtcdError, Store};
+use etcd_client::Permission;
 use railgun_shared::settings::EtcdSettings;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -16,49 +17,70 @@ const READY_POLL: Duration = Duration::from_millis(50);
 /// A running etcd; ends, and its data with it, when this is dropped.
 #[derive(Debug)]
 pub struct EtcdServer {
-    child: Option<Child>,
-    clients: SocketAddr,
-    peers: SocketAddr,
+    members: Vec<Member>,
+    tls: Option<EtcdTls>,
+    user: Option<(String, PathBuf)>,
     directory: PathBuf,
 }
 
+#[derive(Debug)]
+struct Member {
+    /// None: killed.
+    child: Option<Child>,
+    clients: SocketAddr,
+    peers: SocketAddr,
+}
+
+/// PEM files of an etcd that talks to those only who have a certificate.
+#[derive(Clone, Debug)]
+pub struct EtcdTls {
+    pub ca: PathBuf,
+    /// Certificate and key of every member.
+    pub server: (PathBuf, PathBuf),
+    /// Certificate and key of whoever uses it.
+    pub client: (PathBuf, PathBuf),
+}
+
 impl EtcdServer {
-    /// Starts one and waits until it answers.
+    /// Starts one member and waits until it answers.
     ///
     /// # Errors
     /// If `etcd` is not installed, or does not answer.
     pub async fn start() -> io::Result<Self> {
+        Self::start_with(1, None).await
+    }
+
+    /// Starts so many members.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn start_with(members: usize, tls: Option<EtcdTls>) -> io::Result<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let directory = std::env::temp_dir().join(format!("railgun-etcd-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&directory)?;
         let free = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr();
-        let mut server = Self { child: None, clients: free()?, peers: free()?, directory };
+        let member = |_| Ok(Member { child: None, clients: free()?, peers: free()? });
+        let members = (0..members).map(member).collect::<io::Result<_>>()?;
+        let mut server = Self { members, tls, user: None, directory };
         server.start_again().await?;
         Ok(server)
     }
 
-    /// Starts it with the data that it had.
+    /// Starts those that were killed, with the data that they had.
+    ///
+    /// # Errors
+    /// If they do not answer.
     pub async fn start_again(&mut self) -> io::Result<()> {
-        let clients = format!("http://{}", self.clients);
-        let peers = format!("http://{}", self.peers);
-        let log = std::fs::File::create(self.directory.join("etcd.log"))?;
-        let child = Command::new("etcd")
-            .args(["--name", "test", "--data-dir", &self.directory.join("data").to_string_lossy()])
-            .args(["--listen-client-urls", &clients, "--advertise-client-urls", &clients])
-            .args(["--listen-peer-urls", &peers, "--initial-advertise-peer-urls", &peers])
-            .args(["--initial-cluster", &format!("test={peers}")])
-            // Tests share the machine with it, and none of them is about the disk.
-            .args(["--unsafe-no-fsync"])
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .spawn()
-            .map_err(|cause| io::Error::new(cause.kind(), format!("etcd does not start: {cause}")))?;
-        self.child = Some(child);
+        for number in 0..self.members.len() {
+            if self.members[number].child.is_none() {
+                self.members[number].child = Some(self.spawn(number)?);
+            }
+        }
         let store = self.store();
         let until = Instant::now() + READY_TIMEOUT;
-        while let Err(error) = store.read("ready").await {
+        let ready = format!("{}/ready", EtcdSettings::PREFIX);
+        while let Err(error) = store.read(&ready).await {
             if Instant::now() > until {
                 return Err(io::Error::other(format!("etcd was not ready: {error}")));
             }
@@ -67,12 +89,84 @@ impl EtcdServer {
         Ok(())
     }
 
-    /// Kills it; its data stays.
-    pub fn kill(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            _ = child.kill();
-            _ = child.wait();
+    fn spawn(&self, number: usize) -> io::Result<Child> {
+        let Member { clients, peers, .. } = &self.members[number];
+        let clients = format!("{}://{clients}", self.scheme());
+        let peers = format!("http://{peers}");
+        let all = self.members.iter().enumerate();
+        let all: Vec<_> = all.map(|(number, member)| format!("m{number}=http://{}", member.peers)).collect();
+        let file = |name: String| self.directory.join(name);
+        let log = std::fs::File::create(file(format!("etcd-{number}.log")))?;
+        let mut command = Command::new("etcd");
+        command
+            .args(["--name", &format!("m{number}")])
+            .arg("--data-dir")
+            .arg(file(format!("data-{number}")))
+            .args(["--listen-client-urls", &clients, "--advertise-client-urls", &clients])
+            .args(["--listen-peer-urls", &peers, "--initial-advertise-peer-urls", &peers])
+            .args(["--initial-cluster", &all.join(",")])
+            // Tests share the machine with it, and none of them is about the disk.
+            .args(["--unsafe-no-fsync"]);
+        if let Some(tls) = &self.tls {
+            command.arg("--client-cert-auth").arg("--trusted-ca-file").arg(&tls.ca);
+            command.arg("--cert-file").arg(&tls.server.0).arg("--key-file").arg(&tls.server.1);
         }
+        command
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .map_err(|cause| io::Error::new(cause.kind(), format!("etcd does not start: {cause}")))
+    }
+
+    fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
+    }
+
+    /// Kills every member; their data stays.
+    pub fn kill(&mut self) {
+        self.members.iter_mut().for_each(Member::kill);
+    }
+
+    /// Kills the member that leads the others.
+    ///
+    /// # Errors
+    /// If nobody says who that is.
+    pub async fn kill_leader(&mut self) -> Result<(), EtcdError> {
+        for number in 0..self.members.len() {
+            let only = EtcdSettings { endpoints: vec![self.url_of(number)], ..self.settings() };
+            let status = Store::open(&only)?.client().await?.status().await?;
+            if status.header().is_some_and(|header| header.member_id() == status.leader()) {
+                self.members[number].kill();
+                return Ok(());
+            }
+        }
+        Err(EtcdError::Timeout)
+    }
+
+    /// From now on nobody is served without this user's password. The user may read and write what
+    /// is ours and nothing else.
+    ///
+    /// # Errors
+    /// If it does not answer.
+    pub async fn require_password(&mut self, user: &str, password: &str) -> Result<(), EtcdError> {
+        let mut client = self.store().client().await?;
+        for name in ["root", user] {
+            client.user_add(name, password, None).await?;
+            client.role_add(name).await?;
+            client.user_grant_role(name, name).await?;
+        }
+        let ours = Permission::read_write(format!("{}/", EtcdSettings::PREFIX)).with_prefix();
+        client.role_grant_permission(user, ours).await?;
+        client.auth_enable().await?;
+        let file = self.directory.join("password");
+        std::fs::write(&file, password).map_err(|cause| EtcdError::File {
+            key: "password_file",
+            path: file.clone(),
+            cause,
+        })?;
+        self.user = Some((user.to_owned(), file));
+        Ok(())
     }
 
     /// Forgets what was before `revision`.
@@ -84,17 +178,17 @@ impl EtcdServer {
         Ok(client.compact(revision, None).await.map(drop)?)
     }
 
-    pub fn url(&self) -> String {
-        format!("http://{}", self.clients)
+    fn url_of(&self, number: usize) -> String {
+        format!("{}://{}", self.scheme(), self.members[number].clients)
     }
 
     /// Settings that reach it.
     pub fn settings(&self) -> EtcdSettings {
         EtcdSettings {
-            endpoints: vec![self.url()],
-            user: None,
-            ca: None,
-            identity: None,
+            endpoints: (0..self.members.len()).map(|number| self.url_of(number)).collect(),
+            user: self.user.clone(),
+            ca: self.tls.as_ref().map(|tls| tls.ca.clone()),
+            identity: self.tls.as_ref().map(|tls| tls.client.clone()),
             prefix: EtcdSettings::PREFIX.into(),
         }
     }
@@ -102,9 +196,18 @@ impl EtcdServer {
     /// A connection of its own.
     ///
     /// # Panics
-    /// Not with these settings.
+    /// If the files of its certificates cannot be read.
     pub fn store(&self) -> Store {
-        Store::open(&self.settings()).expect("settings without files")
+        Store::open(&self.settings()).expect("settings with files that are there")
+    }
+}
+
+impl Member {
+    fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            _ = child.kill();
+            _ = child.wait();
+        }
     }
 }
 

@@ -50,6 +50,8 @@ pub struct JoinRequest {
     pub resume: Option<TokenDigest>,
     /// A room of one for 60 s, in which a session may consume what it produces.
     pub diagnostics: bool,
+    /// Unix milliseconds by the replica's clock: of two joins of one device the later one stays.
+    pub asked_at: u64,
 }
 
 /// A new socket takes up a session whose old one was lost, or is about to be.
@@ -71,8 +73,6 @@ pub enum LeaveReason {
     Left,
     /// The socket was lost and its resume window closed.
     Lost,
-    /// The same user joined again from the same device.
-    Replaced,
 }
 
 #[derive(Clone, Debug, PartialEq)]

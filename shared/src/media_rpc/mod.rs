@@ -5,6 +5,7 @@
 mod command;
 mod event;
 mod reply;
+mod user_order;
 pub mod wire;
 
 use crate::signal::{ErrorBody, ErrorCode};
@@ -12,6 +13,7 @@ use crate::signal::{ErrorBody, ErrorCode};
 pub use command::{Address, Command, Grant, JoinRequest, LeaveReason, ResumeRequest, TokenDigest};
 pub use event::{Audience, Event, RoomEvent};
 pub use reply::{ConsumerDescription, OwnState, Reply, RoomSnapshot, Slot, SlotState};
+pub use user_order::{Replacement, UserAction, UserOrder};
 
 /// The refusal of a command whose epoch is not its room's: where the channel's room is has to be
 /// looked up again.

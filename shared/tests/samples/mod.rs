@@ -123,6 +123,7 @@ pub(crate) fn commands() -> Vec<Command> {
         rtp_capabilities: Some(capabilities.clone()),
         resume: Some(TokenDigest([7; 32])),
         diagnostics: false,
+        asked_at: 1_700_000_000_000,
     };
     let grant = Grant { permissions: Permissions::of(Tier::Free), video_until: None, relay_only: false };
     let bare = JoinRequest {
@@ -132,6 +133,7 @@ pub(crate) fn commands() -> Vec<Command> {
         rtp_capabilities: None,
         resume: None,
         diagnostics: true,
+        asked_at: 0,
         ..full.clone()
     };
     let resume = ResumeRequest {
@@ -148,7 +150,7 @@ pub(crate) fn commands() -> Vec<Command> {
         Command::Join(Box::new(bare)),
         Command::Leave { session, reason: LeaveReason::Left, attachment: Some(3) },
         Command::Leave { session, reason: LeaveReason::Lost, attachment: None },
-        Command::Leave { session, reason: LeaveReason::Replaced, attachment: None },
+        Command::Leave { session, reason: LeaveReason::Lost, attachment: None },
         Command::Resume(Box::new(ResumeRequest { device: None, ..resume.clone() })),
         Command::Resume(Box::new(resume)),
         Command::ConfirmResume { session },

@@ -66,6 +66,7 @@ pub(crate) fn join_request(session: SessionId, user: u8, participants: u16) -> J
         rtp_capabilities: Some(CAPABILITIES.clone()),
         resume: None,
         diagnostics: false,
+        asked_at: 0,
     }
 }
 

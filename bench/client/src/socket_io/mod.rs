@@ -1,7 +1,10 @@
-//! A small socket.io client over websocket: events in order, acks, heartbeat, reasons of an end.
+//! A small socket.io client over websocket or HTTP long-polling: events in order, acks, heartbeat,
+//! reasons of an end.
 
+mod carrier;
 mod connection;
 mod packet;
+mod polling;
 
 use crate::error::ClientError;
 use serde_json::Value;
@@ -114,8 +117,13 @@ impl Shared {
 impl SocketIo {
     /// Connects to `url` (`http://host:port`) with the given `auth` object. Gives its events as well,
     /// from the first on.
-    pub(crate) async fn connect(url: &str, auth: &Value) -> Result<(Self, EventStream), ClientError> {
-        let opened = connection::open(url, auth).await?;
+    /// Over HTTP long-polling, if that is wanted.
+    pub(crate) async fn connect(
+        url: &str,
+        auth: &Value,
+        polling: bool,
+    ) -> Result<(Self, EventStream), ClientError> {
+        let opened = connection::open(url, auth, polling).await?;
         let (outgoing, outgoing_queue) = mpsc::channel(OUTGOING_MAX);
         let (events, receiver) = broadcast::channel(EVENTS_MAX);
         let (ended_sender, ended) = watch::channel(None);

@@ -26,6 +26,7 @@ pub(crate) enum Packet {
 #[derive(Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Handshake {
+    pub(crate) sid: String,
     ping_interval: u64,
     ping_timeout: u64,
 }

@@ -20,7 +20,7 @@ pub(crate) struct Node {
     node: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     region: Option<String>,
-    /// `serving`, or `draining`: its rooms go on, and it gets no others.
+    /// `serving`, or `draining`: its rooms move to other nodes, and it gets no others.
     #[schema(value_type = NodeStateName)]
     state: NodeState,
     version: String,
@@ -62,8 +62,8 @@ pub(super) async fn list(operator: Operator, State(api): State<Arc<Api>>) -> Res
     Ok(Json(Nodes { nodes: nodes.into_iter().map(Node::from).collect() }))
 }
 
-/// Drains a node: its rooms go on until they are empty, and it gets no others. It stays so until it is
-/// undrained or stopped. Refused if it is the only one.
+/// Drains a node: it gets no new rooms, and those that it has move to other nodes, one after the other. It
+/// stays so until it is undrained or stopped. Refused if it is the only one.
 #[utoipa::path(put, path = "/v1/nodes/{node}/drain", tag = "nodes", params(OfNode),
     responses((status = 204, description = "It is so"), Refused, Absent, OnlyNode, Unavailable))]
 pub(super) async fn drain(

@@ -225,6 +225,7 @@ mod tests {
             rtp_capabilities: None,
             resume: None,
             diagnostics: false,
+            asked_at: 0,
         };
         engine.handle_command(1, &room, Command::Join(Box::new(join)), now, UNIX_EPOCH);
         let direction = TransportDirection::Send;

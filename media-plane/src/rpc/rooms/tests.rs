@@ -1,5 +1,6 @@
 use super::*;
 use railgun_shared::ids::{ProducerId, UserId};
+use railgun_shared::plan::{Permissions, RoomLimits, Tier};
 use railgun_shared::rtp_parameters::MediaKind;
 use railgun_shared::signal::Source;
 
@@ -11,8 +12,24 @@ fn session(bits: u128) -> SessionId {
     SessionId::from_bits(bits)
 }
 
+/// Every one of them is the same user's.
+fn who_joins(bits: u128) -> JoinRequest {
+    JoinRequest {
+        session: session(bits),
+        user: UserId::new("u").unwrap(),
+        device: None,
+        name: None,
+        grant: Grant { permissions: Permissions::of(Tier::Pro), video_until: None, relay_only: bits == 9 },
+        limits: RoomLimits::of(Tier::Pro),
+        rtp_capabilities: None,
+        resume: None,
+        diagnostics: false,
+        asked_at: 0,
+    }
+}
+
 fn seated(rooms: &mut Rooms, address: &Address, who: u128, stream: StreamId) -> Option<usize> {
-    let worker = rooms.join(address, session(who), stream);
+    let worker = rooms.join(address, &who_joins(who), stream);
     rooms.join_answered(&address.channel, session(who), Some(1));
     worker
 }
@@ -32,11 +49,11 @@ fn a_new_room_goes_to_the_worker_with_the_fewest_sessions() {
 #[test]
 fn a_refused_join_leaves_nothing_behind() {
     let mut rooms = Rooms::new(1);
-    rooms.join(&at("a"), session(1), 1);
+    rooms.join(&at("a"), &who_joins(1), 1);
     rooms.join_answered(&at("a").channel, session(1), None);
     assert_eq!(rooms.population(), (0, 0));
     seated(&mut rooms, &at("a"), 1, 1);
-    rooms.join(&at("a"), session(2), 1);
+    rooms.join(&at("a"), &who_joins(2), 1);
     rooms.join_answered(&at("a").channel, session(2), None);
     assert_eq!(rooms.population(), (1, 1));
 }
@@ -46,7 +63,7 @@ fn a_join_that_passes_the_news_of_the_closing_keeps_its_room() {
     let mut rooms = Rooms::new(2);
     seated(&mut rooms, &at("a"), 1, 1);
     rooms.left(&at("a").channel, session(1));
-    assert_eq!(rooms.join(&at("a"), session(2), 2), Some(0));
+    assert_eq!(rooms.join(&at("a"), &who_joins(2), 2), Some(0));
     rooms.closed(&at("a").channel, 1);
     assert_eq!(rooms.event(&at("a").channel, 5, &Event::RoomClosed), [2]);
     rooms.join_answered(&at("a").channel, session(2), Some(1));
@@ -205,7 +222,7 @@ fn a_list_counts_who_is_seated_and_what_is_sent() {
     let mut rooms = Rooms::new(1);
     seated(&mut rooms, &at("b"), 1, 1);
     seated(&mut rooms, &at("b"), 2, 1);
-    rooms.join(&at("a"), session(3), 1);
+    rooms.join(&at("a"), &who_joins(3), 1);
     let (producer, user) = (ProducerId::from_bits(1), UserId::new("u").unwrap());
     let (kind, source) = (MediaKind::Audio, Source::Mic);
     let began =
@@ -225,9 +242,33 @@ fn the_rooms_of_a_dead_worker_are_given_up_and_it_gets_no_more() {
     rooms.event(&at("a").channel, 41, &Event::RoomClosed);
     let lost = rooms.worker_died(0);
     assert_eq!(lost, [LostRoom { address: at("a"), room_seq: 41, subscribers: vec![7] }]);
-    assert_eq!(rooms.join(&at("a"), session(2), 7), Some(1));
+    assert_eq!(rooms.join(&at("a"), &who_joins(2), 7), Some(1));
     rooms.worker_died(1);
-    assert_eq!(rooms.join(&at("b"), session(3), 7), None);
+    assert_eq!(rooms.join(&at("b"), &who_joins(3), 7), None);
     rooms.worker_started(0);
-    assert_eq!(rooms.join(&at("b"), session(3), 7), Some(0));
+    assert_eq!(rooms.join(&at("b"), &who_joins(3), 7), Some(0));
+}
+
+#[test]
+fn the_seats_of_a_user_are_those_that_there_are() {
+    let mut rooms = Rooms::new(2);
+    let user = UserId::new("u").unwrap();
+    let seats = |rooms: &Rooms| {
+        let mut seats: Vec<_> = rooms.seats_of(&user).iter().map(|seat| seat.session.to_bits()).collect();
+        seats.sort_unstable();
+        seats
+    };
+    seated(&mut rooms, &at("a"), 1, 1);
+    seated(&mut rooms, &at("a"), 2, 1);
+    seated(&mut rooms, &at("b"), 3, 1);
+    rooms.join(&at("b"), &who_joins(9), 1);
+    seated(&mut rooms, &at("b"), 3, 1);
+    assert_eq!(seats(&rooms), [1, 2, 3, 9]);
+    rooms.join_answered(&at("b").channel, session(9), None);
+    rooms.left(&at("a").channel, session(1));
+    assert_eq!(seats(&rooms), [2, 3]);
+    rooms.closed(&at("a").channel, 1);
+    assert_eq!(seats(&rooms), [3]);
+    rooms.worker_died(1);
+    assert_eq!((seats(&rooms), rooms.seats_of(&user).len()), (Vec::new(), 0));
 }

@@ -83,6 +83,15 @@ impl Switchboard {
         }
     }
 
+    /// What follows is as if it had become empty: its key goes, and whoever asks for the channel next
+    /// binds it to a node that is not drained.
+    pub(super) fn give_up(&mut self, room: &Address) {
+        let after = Address { epoch: room.epoch.saturating_add(1), ..room.clone() };
+        if let Some(worker) = self.rooms.worker_before(&after) {
+            self.crew.close(worker, after, RejoinReason::NodeDraining);
+        }
+    }
+
     pub(super) fn release(&mut self) {
         if let Some(gate) = &self.gate {
             gate.release_fence();

@@ -47,6 +47,7 @@ fn join(request: u64, channel: &str) -> Input {
         rtp_capabilities: None,
         resume: None,
         diagnostics: false,
+        asked_at: 0,
     }));
     let address = Address { channel: ChannelId::new(channel).unwrap(), epoch: 1 };
     Input::Command { stream: STREAM, request, address, command }

@@ -101,6 +101,7 @@ fn encode_join(join: &JoinRequest) -> proto::Join {
         rtp_capabilities_json: join.rtp_capabilities.as_ref().map(to_json),
         resume: join.resume.map(|digest| digest.0.to_vec()),
         diagnostics: join.diagnostics,
+        asked_at_ms: join.asked_at,
     }
 }
 
@@ -147,7 +148,6 @@ fn encode_reason(reason: LeaveReason) -> proto::leave::Reason {
     match reason {
         LeaveReason::Left => proto::leave::Reason::Left,
         LeaveReason::Lost => proto::leave::Reason::Lost,
-        LeaveReason::Replaced => proto::leave::Reason::Replaced,
     }
 }
 
@@ -272,6 +272,7 @@ fn decode_join(session: SessionId, join: proto::Join) -> Result<JoinRequest, Wir
         rtp_capabilities: capabilities(join.rtp_capabilities_json)?,
         resume: join.resume.map(|digest| decode_digest("resume", &digest)).transpose()?,
         diagnostics: join.diagnostics,
+        asked_at: join.asked_at_ms,
     })
 }
 
@@ -317,7 +318,6 @@ fn decode_reason(reason: i32) -> Result<LeaveReason, WireError> {
     match proto::leave::Reason::try_from(reason) {
         Ok(proto::leave::Reason::Left) => Ok(LeaveReason::Left),
         Ok(proto::leave::Reason::Lost) => Ok(LeaveReason::Lost),
-        Ok(proto::leave::Reason::Replaced) => Ok(LeaveReason::Replaced),
         Err(_) => Err(WireError::UnknownWord("reason")),
     }
 }

@@ -8,10 +8,12 @@ mod command;
 mod event;
 mod field;
 mod reply;
+mod user_order;
 
 pub use command::{decode_command, encode_command};
 pub use event::encode_event;
 pub use reply::encode_reply;
+pub use user_order::{decode_replacement, decode_user_order, encode_replacement, encode_user_order};
 
 use super::{Reply, RoomEvent};
 use crate::ids::IdError;

@@ -1,0 +1,40 @@
+//! What is wanted of all the sessions that one user has at a node, whatever room they are in and
+//! whether or not they have a socket.
+
+use crate::ids::{ChannelId, DeviceId, SessionId, UserId};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserOrder {
+    pub user: UserId,
+    /// None: in every channel.
+    pub channel: Option<ChannelId>,
+    pub action: UserAction,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UserAction {
+    /// Out of their rooms, and told why.
+    Kick { reason: String },
+    /// Out go those that came before.
+    Replace(Replacement),
+    /// Those without a socket send no more video: nobody else speaks for them, and whoever takes one
+    /// up brings a grant of its own.
+    EndLostVideo,
+}
+
+/// A session that takes the place of those of its device that came before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replacement {
+    pub device: DeviceId,
+    pub by: SessionId,
+    /// Unix milliseconds, by its replica's clock.
+    pub asked_at: u64,
+}
+
+impl Replacement {
+    /// Of two of the same moment the one with the higher id comes later: of two that are to replace
+    /// each other one is left, in whatever order nodes hear of it.
+    pub fn is_later_than(&self, other: &Self) -> bool {
+        self.by != other.by && (self.asked_at, self.by) > (other.asked_at, other.by)
+    }
+}
