@@ -46,7 +46,8 @@ impl JoinHistory {
     pub(crate) fn ask(&mut self, limits: JoinLimits, now: u64) -> Result<(), Wait> {
         self.barred(now)?;
         self.recent.retain(|at| now.saturating_sub(*at) < WINDOW);
-        let again = |from: u64, after: u64| from.saturating_add(after).saturating_sub(now);
+        // A join that another replica's clock puts ahead of now makes nobody wait longer for that.
+        let again = |from: u64, after: u64| after.saturating_sub(now.saturating_sub(from));
         if limits.per_minute == 0 {
             self.recent.clear();
         } else if self.recent.len() >= usize::from(limits.per_minute)
@@ -121,6 +122,14 @@ mod tests {
         history.succeeded(200);
         assert_eq!(history.ask(limits, 1200), Err(Wait::TooSoon(4000)));
         assert_eq!(history.ask(limits, 5200), Ok(()));
+    }
+
+    #[test]
+    fn a_replica_whose_clock_is_behind_makes_nobody_wait_longer() {
+        let mut history = JoinHistory::default();
+        history.succeeded(201);
+        assert_eq!(history.clone().ask(NO_COOLDOWN, 200), Ok(()));
+        assert_eq!(history.ask(JoinLimits::default(), 200), Err(Wait::TooSoon(5000)));
     }
 
     #[test]
