@@ -49,6 +49,17 @@ pub(crate) fn pin_to(core: usize) -> Result<()> {
     succeeded(result).with_context(|| format!("pinning to core {core}"))
 }
 
+/// Puts the calling thread, and whatever it starts, before all that has no real-time priority, or
+/// back among it. Whether this process may is the machine's to say.
+pub(crate) fn go_first(first: bool) -> bool {
+    // SAFETY: all-zero bytes are a valid sched_param.
+    let mut priority: libc::sched_param = unsafe { mem::zeroed() };
+    priority.sched_priority = first.into();
+    let policy = if first { libc::SCHED_FIFO } else { libc::SCHED_OTHER };
+    // SAFETY: the call reads a live sched_param; 0 is the calling thread.
+    unsafe { libc::sched_setscheduler(0, policy, &raw const priority) == 0 }
+}
+
 /// Moves the calling thread, and whatever it starts, into a network namespace of its own. It has no
 /// name and ends with the last thread, socket and file in it.
 pub(crate) fn enter_network_namespace() -> Result<()> {

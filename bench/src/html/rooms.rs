@@ -3,6 +3,7 @@
 use super::chart::{Axis, Chart, Lane, Row};
 use super::page::{Section, Verdict, readable};
 use super::{list, number};
+use crate::rooms::PAUSED_MAX;
 use serde_json::Value;
 
 /// Latency that the node may add, in us.
@@ -19,8 +20,8 @@ pub(super) fn show(figures: &Value) -> Vec<Section> {
     let video = figures.get("video").and_then(Value::as_bool) == Some(true);
     let lead = format!(
         "Rooms of eight through one worker on one core; everybody talks{}. Latency is from a client's write to \
-         another's read: the node, its wake-up and both ways through the kernel. Each number of rooms was held for \
-         {} s.",
+         another's read: the node, its wake-up and both ways through the kernel. One of each room is read, the \
+         others' packets end in the device. Each number of rooms was held for {} s.",
         if video { " and shows a camera" } else { "" },
         number(figures, "/seconds")
     );
@@ -46,8 +47,14 @@ pub(super) fn show(figures: &Value) -> Vec<Section> {
         section =
             section.tile("Rooms held", &readable(held), &note, Verdict::of(held >= HOLDS_MIN * predicted));
     }
-    if rows.iter().any(|row| number(row, "/clientsOverran") > 0.0 || number(row, "/clientsBehindMs") > 20.0) {
-        section = section.doubt("The clients themselves were late or overran their device; see the table.");
+    let doubtful =
+        |row: &Value| number(row, "/clientsOverran") > 0.0 || number(row, "/clientsPaused") > PAUSED_MAX;
+    if rows.iter().any(doubtful) {
+        section = section.doubt("The clients themselves stood still or overran their device; see the table.");
+    }
+    if figures.get("coreShared").and_then(Value::as_bool) == Some(true) {
+        section = section
+            .doubt("The worker had no real-time priority, so others of the machine took its core at times.");
     }
     vec![section.heading("Latency").chart(&latency(rows).svg()).table(
         &[
@@ -60,7 +67,7 @@ pub(super) fn show(figures: &Value) -> Vec<Section> {
             "p90 us",
             "p99 us",
             "max us",
-            "clients behind ms",
+            "clients paused",
             "overran",
         ],
         &rows.iter().map(cells).collect::<Vec<_>>(),
@@ -105,6 +112,7 @@ fn cells(row: &Value) -> Vec<String> {
         format!("{:.4} %", number(row, "/loss") * 100.0),
     ];
     cells.extend(latency);
-    cells.extend(["/clientsBehindMs", "/clientsOverran"].map(|pointer| number(row, pointer).to_string()));
+    cells.push(format!("{:.1} %", number(row, "/clientsPaused") * 100.0));
+    cells.push(number(row, "/clientsOverran").to_string());
     cells
 }

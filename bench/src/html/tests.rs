@@ -22,7 +22,7 @@ fn report() -> Value {
         "rooms": {
             "video": false, "seconds": 5,
             "rows": [{ "rooms": 40, "packetsPerSecond": 112_000.0, "core": 0.7, "nsPerPacket": 6250.0, "loss": 0.0,
-                "latencyUs": latency, "clientsBehindMs": 0, "clientsOverran": 0 }],
+                "latencyUs": latency, "clientsPaused": 0.001, "clientsOverran": 0 }],
             "largest": { "rooms": 40, "floorNsPerPacket": 5000.0, "predictedRooms": 45.0 },
         },
         "load": { "rooms": 3, "participants": 8, "people": 24, "joined": 24, "seconds": 30.0,

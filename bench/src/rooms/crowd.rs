@@ -1,10 +1,12 @@
 //! Rooms of eight: everybody talks to everybody, some with a camera, on a schedule without bursts
-//! across people. Time of sending travels as the RTP timestamp, which the node passes on.
+//! across people. One of each room listens for all. Time of sending travels as the RTP timestamp,
+//! which the node passes on.
 
 use super::node::Node;
-use super::wire::Wire;
+use super::pace::Pace;
+use super::wire::{Client, Run, Wire};
 use crate::histogram::Histogram;
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use railgun_media_core::packet::kind::{Kind, classify};
 use railgun_peer::{MID_ID, Offer, Peer, World};
 use railgun_shared::ids::SessionId;
@@ -31,7 +33,9 @@ const PORTS: [u16; 2] = [5000, 5001];
 /// What was sent and what came during one measurement.
 #[derive(Debug, Default)]
 pub(super) struct Figures {
-    /// What consumers should have got, and did.
+    /// What all consumers should have got.
+    pub(super) asked: u64,
+    /// What the consumers of those who listen should have got, and did.
     pub(super) expected: u64,
     pub(super) received: u64,
     /// From sending to receiving, in us.
@@ -40,8 +44,8 @@ pub(super) struct Figures {
     pub(super) node_cpu_ns: u64,
     /// Messages that were not read soon enough: the generator's fault.
     pub(super) overruns: u64,
-    /// How late the generator was at worst.
-    pub(super) behind: Duration,
+    /// How long the generator stood still, in all.
+    pub(super) paused: Duration,
 }
 
 pub(super) struct Crowd {
@@ -78,12 +82,13 @@ impl Turn {
         Self { every, done: 0 }
     }
 
-    /// Whose turn it is `since` the start, if anybody's: number, and how late it is.
-    fn next(&mut self, since: Duration, people: usize) -> Option<(usize, Duration)> {
-        let due = self.every.mul_f64(self.done as f64 / people as f64);
-        let late = since.checked_sub(due)?;
+    /// Whose turn it is `since` the start, if anybody's.
+    fn next(&mut self, since: Duration, people: usize) -> Option<usize> {
+        if since < self.every.mul_f64(self.done as f64 / people as f64) {
+            return None;
+        }
         self.done += 1;
-        Some((usize::try_from(self.done - 1).ok()? % people, late))
+        Some(usize::try_from(self.done - 1).ok()? % people)
     }
 }
 
@@ -174,7 +179,7 @@ impl Crowd {
         let reply = self.node.command(room, Command::CreateTransport { session, direction })?;
         let Reply::TransportCreated { transport, parameters, .. } = reply else { bail!("no transport") };
         let port = PORTS[usize::from(direction == Recv)];
-        let address = Wire::address(number, port);
+        let address = Wire::address(client(number.try_into()?)?, port);
         let seed = 2 * u64::from(number) + u64::from(port);
         let mut peer = Peer::new(transport, SocketAddr::V4(address), &parameters, seed, Instant::now());
         let dtls = peer.dtls_parameters();
@@ -186,6 +191,8 @@ impl Crowd {
     /// Until everybody from `first` on is connected both ways.
     fn handshakes(&mut self, first: usize) -> Result<()> {
         let started = Instant::now();
+        // Room for answers.
+        while self.wire.read_unheard()?.is_some() {}
         loop {
             let mut is_done = true;
             for peer in self.people[first..].iter_mut().flat_map(|person| &mut person.peers) {
@@ -199,13 +206,12 @@ impl Crowd {
                 return Ok(());
             }
             ensure!(started.elapsed() < HANDSHAKES_TIMEOUT, "no handshakes");
+            let people = &mut self.people;
             while let Some(run) = self.wire.read()? {
-                let person = Wire::client(run.to).and_then(|place| self.people.get_mut(place));
-                let Some(person) = person else { continue };
-                let peer = &mut person.peers[usize::from(run.to.port() == PORTS[1])];
-                if !peer.is_connected() {
-                    run.datagrams().for_each(|datagram| peer.receive(datagram, Instant::now()));
-                }
+                answer(people, &run);
+            }
+            while let Some(run) = self.wire.read_unheard()? {
+                answer(people, &run);
             }
         }
     }
@@ -218,31 +224,35 @@ impl Crowd {
         let (mut audio, mut video, mut checks) =
             (Turn::new(AUDIO_EVERY), Turn::new(FRAME_EVERY), Turn::new(CHECK_EVERY));
         let start = Instant::now();
+        let mut pace = Pace::new(start);
         loop {
-            let since = start.elapsed();
-            if since >= lasting {
+            let now = Instant::now();
+            pace.look(now);
+            // Who stood still goes on from there: a burst of all that is late is nobody's doing.
+            let since = now - start - pace.paused();
+            if now - start >= lasting {
                 break;
             }
-            if let Some((person, late)) = audio.next(since, people) {
+            if let Some(person) = audio.next(since, people) {
                 self.say(person, &mut figures)?;
-                figures.behind = figures.behind.max(late);
             }
             if self.has_video
-                && let Some((person, _)) = video.next(since, people)
+                && let Some(person) = video.next(since, people)
             {
                 self.show(person, &mut figures)?;
             }
             // The silent rooms keep their consent too.
-            if let Some((person, _)) = checks.next(since, self.people.len()) {
+            if let Some(person) = checks.next(since, self.people.len()) {
                 self.check(person)?;
             }
-            self.listen(&mut figures)?;
+            self.listen(&mut pace, &mut figures)?;
         }
         figures.wall = start.elapsed();
         figures.node_cpu_ns = self.node.cpu_ns()? - cpu;
+        figures.paused = pace.paused();
         let quiet = Instant::now();
         while quiet.elapsed() < Duration::from_millis(100) {
-            self.listen(&mut figures)?;
+            self.listen(&mut pace, &mut figures)?;
         }
         figures.overruns = Wire::overruns()? - overruns;
         self.node.drain();
@@ -254,7 +264,7 @@ impl Crowd {
         let Person { peers: [peer, _], mic, .. } = &mut self.people[person];
         let packet = mic.packet(peer, timestamp, true, &[5; AUDIO_BYTES]);
         self.wire.write(ipv4(peer.address)?, self.node.port, packet.len(), &packet)?;
-        figures.expected += PEOPLE_PER_ROOM as u64 - 1;
+        figures.ask(person, 1);
         Ok(())
     }
 
@@ -279,7 +289,7 @@ impl Crowd {
             self.batch.extend_from_slice(&packet);
         }
         self.wire.write(ipv4(peer.address)?, self.node.port, segment, &self.batch)?;
-        figures.expected += FRAME_PACKETS * (PEOPLE_PER_ROOM as u64 - 1);
+        figures.ask(person, FRAME_PACKETS);
         Ok(())
     }
 
@@ -291,23 +301,28 @@ impl Crowd {
         Ok(())
     }
 
-    /// Counts what the node has sent.
-    fn listen(&mut self, figures: &mut Figures) -> Result<()> {
+    /// Counts what the node has sent to those who listen.
+    fn listen(&mut self, pace: &mut Pace, figures: &mut Figures) -> Result<()> {
         while let Some(run) = self.wire.read()? {
             // One look at the clock a message: what is in it left together.
-            let now = micros(self.origin);
+            let now = Instant::now();
+            pace.look(now);
+            let micros = micros(now - self.origin);
             for datagram in run.datagrams() {
                 let media = datagram.get(..12).filter(|_| classify(datagram) == Some(Kind::Rtp));
                 let Some([_, _, _, _, a, b, c, d, ..]) = media else { continue };
                 figures.received += 1;
-                figures.latency.add(now.wrapping_sub(u32::from_be_bytes([*a, *b, *c, *d])));
+                if pace.is_on_time() {
+                    figures.latency.add(micros.wrapping_sub(u32::from_be_bytes([*a, *b, *c, *d])));
+                }
             }
         }
+        pace.caught_up();
         Ok(())
     }
 
     fn clock(&self) -> u32 {
-        micros(self.origin)
+        micros(self.origin.elapsed())
     }
 
     pub(super) fn stop(self) {
@@ -324,9 +339,44 @@ impl Stream {
     }
 }
 
-/// Since then, modulo 2^32.
-fn micros(origin: Instant) -> u32 {
-    u32::try_from(origin.elapsed().as_micros() & 0xffff_ffff).unwrap_or_default()
+impl Figures {
+    /// `person` has sent so many packets.
+    fn ask(&mut self, person: usize, packets: u64) {
+        self.asked += packets * (PEOPLE_PER_ROOM as u64 - 1);
+        if !listens(person) {
+            self.expected += packets;
+        }
+    }
+}
+
+fn answer(people: &mut [Person], run: &Run<'_>) {
+    let person = Wire::client(run.to).and_then(|client| people.get_mut(person(client)));
+    let Some(person) = person else { return };
+    let peer = &mut person.peers[usize::from(run.to.port() == PORTS[1])];
+    if !peer.is_connected() {
+        run.datagrams().for_each(|datagram| peer.receive(datagram, Instant::now()));
+    }
+}
+
+/// One of each room, in each room another, since the first consumer is served before the last.
+fn listens(person: usize) -> bool {
+    let (room, place) = (person / PEOPLE_PER_ROOM, person % PEOPLE_PER_ROOM);
+    room % PEOPLE_PER_ROOM == place
+}
+
+fn client(person: usize) -> Result<Client> {
+    let place = u16::try_from(person).context("more clients than addresses")?;
+    Ok(if listens(person) { Client::Heard(place) } else { Client::Unheard(place) })
+}
+
+fn person(client: Client) -> usize {
+    let (Client::Heard(place) | Client::Unheard(place)) = client;
+    place.into()
+}
+
+/// Modulo 2^32.
+fn micros(since: Duration) -> u32 {
+    u32::try_from(since.as_micros() & 0xffff_ffff).unwrap_or_default()
 }
 
 fn ipv4(address: SocketAddr) -> Result<SocketAddrV4> {

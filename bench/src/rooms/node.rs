@@ -1,6 +1,6 @@
 //! One worker of the node on a core of its own, as the node runs it.
 
-use crate::system::pin_to;
+use crate::system::{go_first, pin_to};
 use anyhow::{Context, Result, bail, ensure};
 use railgun_media::udp::RtcSocket;
 use railgun_media::worker::{self, Fence, Told, WorkerGauges, WorkerHandle, WorkerNotice};
@@ -24,6 +24,8 @@ pub(super) struct Node {
     notices: mpsc::Receiver<WorkerNotice>,
     next_tag: u64,
     pub(super) port: u16,
+    /// Nothing without real-time priority takes the core from it.
+    pub(super) is_first: bool,
 }
 
 impl Node {
@@ -43,12 +45,15 @@ impl Node {
             started: (Instant::now(), SystemTime::now()),
         };
         let (outbox, notices) = mpsc::channel(NOTICES_MAX);
-        // A thread inherits the core of who starts it.
+        // A thread inherits core and priority of who starts it. Whatever else the machine runs, a
+        // kernel thread among it, would be counted as the node's latency.
         pin_to(core)?;
+        let is_first = go_first(true);
         let (gauges, fence) = (Arc::new(WorkerGauges::default()), Arc::new(Fence::new(false)));
         let handle = worker::spawn(0, socket, engine, outbox, gauges, fence)?;
         pin_to(own_core)?;
-        Ok(Self { handle, notices, next_tag: 0, port })
+        go_first(false);
+        Ok(Self { handle, notices, next_tag: 0, port, is_first })
     }
 
     pub(super) fn command(&mut self, room: &Address, command: Command) -> Result<Reply> {

@@ -1,5 +1,7 @@
-//! The network on the other side of a TUN device: one file through which any number of clients reach
-//! the node, each from an address of its own.
+//! The network on the other side of two TUN devices, through which any number of clients reach the
+//! node, each from an address of its own. What goes to clients who listen is read from the one. The
+//! other is left full, so that it drops as the floor's sink does: reading costs the sender, and a
+//! network card is not read by another core of the machine.
 
 use crate::system::{ip, make_tun};
 use anyhow::{Context, Result};
@@ -8,12 +10,17 @@ use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::unix::fs::OpenOptionsExt;
 
-const NAME: &str = "bench0";
-/// The node's own address on the device, and the first of the clients'.
+/// The node's own address.
 pub(super) const NODE: Ipv4Addr = Ipv4Addr::new(10, 8, 0, 1);
-const FIRST_CLIENT: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 2);
+const HEARD: &str = "bench0";
+/// The first address of those who listen. As many follow as fit into 16 bits.
+const FIRST_HEARD: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 0);
 /// What waits to be read; more is dropped and counted.
-const QUEUE_LEN: u32 = 100_000;
+const HEARD_QUEUE: u32 = 100_000;
+const UNHEARD: &str = "bench1";
+const FIRST_UNHEARD: Ipv4Addr = Ipv4Addr::new(10, 10, 0, 0);
+/// Linux's own, as the floor's sink has it; an answer to each handshake fits.
+const UNHEARD_QUEUE: u32 = 500;
 
 /// `struct virtio_net_hdr`, then an IPv4 header without options, then UDP's.
 const OFFLOAD: usize = 10;
@@ -28,8 +35,16 @@ const PROTOCOL_UDP: u8 = 17;
 const TTL: u8 = 64;
 
 pub(super) struct Wire {
-    device: File,
+    heard: File,
+    unheard: File,
     frame: Vec<u8>,
+}
+
+/// A client of the wire: the place among those who listen, or among those who do not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Client {
+    Heard(u16),
+    Unheard(u16),
 }
 
 /// Datagrams of `segment` bytes, the last maybe shorter, for one client.
@@ -48,24 +63,27 @@ impl<'a> Run<'a> {
 impl Wire {
     /// In the calling thread's network namespace.
     pub(super) fn open() -> Result<Self> {
-        let mut options = File::options();
-        let device = options.read(true).write(true).custom_flags(libc::O_NONBLOCK).open("/dev/net/tun");
-        let device = device.context("/dev/net/tun")?;
-        make_tun(&device, NAME)?;
-        ip(&format!("address add {NODE}/30 dev {NAME}"))?;
-        ip(&format!("link set {NAME} up txqueuelen {QUEUE_LEN}"))?;
-        ip(&format!("route add 10.9.0.0/16 dev {NAME}"))?;
-        Ok(Self { device, frame: vec![0; FRAME_MAX] })
+        let heard = open_device(HEARD, FIRST_HEARD, HEARD_QUEUE)?;
+        let unheard = open_device(UNHEARD, FIRST_UNHEARD, UNHEARD_QUEUE)?;
+        ip(&format!("address add {NODE}/30 dev {HEARD}"))?;
+        Ok(Self { heard, unheard, frame: vec![0; FRAME_MAX] })
     }
 
     /// The address of a client's transport: two ports on an address for each.
-    pub(super) fn address(client: u32, port: u16) -> SocketAddrV4 {
-        SocketAddrV4::new(Ipv4Addr::from(u32::from(FIRST_CLIENT) + client), port)
+    pub(super) fn address(client: Client, port: u16) -> SocketAddrV4 {
+        let (first, place) = match client {
+            Client::Heard(place) => (FIRST_HEARD, place),
+            Client::Unheard(place) => (FIRST_UNHEARD, place),
+        };
+        SocketAddrV4::new(Ipv4Addr::from(u32::from(first) + u32::from(place)), port)
     }
 
     /// The inverse of [`Self::address`], for the address alone.
-    pub(super) fn client(to: SocketAddrV4) -> Option<usize> {
-        usize::try_from(u32::from(*to.ip()).checked_sub(u32::from(FIRST_CLIENT))?).ok()
+    pub(super) fn client(to: SocketAddrV4) -> Option<Client> {
+        let place_from =
+            |first: Ipv4Addr| u16::try_from(u32::from(*to.ip()).checked_sub(u32::from(first))?).ok();
+        let heard = place_from(FIRST_HEARD).map(Client::Heard);
+        heard.or_else(|| place_from(FIRST_UNHEARD).map(Client::Unheard))
     }
 
     /// Sends datagrams of equal length, one behind the other in `bytes`, as one message.
@@ -105,40 +123,65 @@ impl Wire {
         udp[4..6].copy_from_slice(&((UDP + bytes.len()) as u16).to_be_bytes());
         // None (RFC 768): the device is not a lossy one.
         udp[6..8].fill(0);
-        self.device.write_all(&self.frame[..HEADERS + bytes.len()]).context("writing to the device")
-    }
-
-    /// The node's next message, if there is one.
-    pub(super) fn read(&mut self) -> Result<Option<Run<'_>>> {
-        let len = match self.device.read(&mut self.frame) {
-            Ok(len) => len,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
-            Err(error) => return Err(error).context("reading from the device"),
+        let device = match Self::client(from) {
+            Some(Client::Unheard(_)) => &mut self.unheard,
+            _ => &mut self.heard,
         };
-        let Some((headers, bytes)) = self.frame[..len].split_at_checked(HEADERS) else { return Ok(None) };
-        let (offload, packet) = headers.split_at(OFFLOAD);
-        // Neighbour discovery and the like are IPv6.
-        if packet[0] != 0x45 || packet[9] != PROTOCOL_UDP {
-            return Ok(Some(Run { to: Self::address(u32::MAX >> 8, 0), segment: 1, bytes: &[] }));
-        }
-        let ip = Ipv4Addr::new(packet[16], packet[17], packet[18], packet[19]);
-        let port = u16::from_be_bytes([packet[IPV4 + 2], packet[IPV4 + 3]]);
-        let gso = usize::from(u16::from_ne_bytes([offload[4], offload[5]]));
-        let segment = if gso == 0 { bytes.len().max(1) } else { gso };
-        Ok(Some(Run { to: SocketAddrV4::new(ip, port), segment, bytes }))
+        device.write_all(&self.frame[..HEADERS + bytes.len()]).context("writing to the device")
     }
 
-    /// Messages that found the queue full because they were not read soon enough.
+    /// The node's next message to one who listens, if there is one.
+    pub(super) fn read(&mut self) -> Result<Option<Run<'_>>> {
+        read(&mut self.heard, &mut self.frame)
+    }
+
+    /// The same for those who do not. Who reads until there is none makes room for answers.
+    pub(super) fn read_unheard(&mut self) -> Result<Option<Run<'_>>> {
+        read(&mut self.unheard, &mut self.frame)
+    }
+
+    /// Messages to those who listen that were dropped because they were not read soon enough.
     pub(super) fn overruns() -> Result<u64> {
         let text = std::fs::read_to_string("/proc/thread-self/net/dev").context("/proc/net/dev")?;
         let named =
-            |line: &'_ str| line.trim_start().strip_prefix(NAME)?.strip_prefix(':').map(str::to_owned);
+            |line: &'_ str| line.trim_start().strip_prefix(HEARD)?.strip_prefix(':').map(str::to_owned);
         let line = text.lines().find_map(named);
         let dropped = line
             .as_deref()
             .and_then(|line| line.split_whitespace().nth(11))
             .context("the device's counters")?;
         Ok(dropped.parse()?)
+    }
+}
+
+fn open_device(name: &str, first: Ipv4Addr, queue: u32) -> Result<File> {
+    let mut options = File::options();
+    let device = options.read(true).write(true).custom_flags(libc::O_NONBLOCK).open("/dev/net/tun");
+    let device = device.context("/dev/net/tun")?;
+    make_tun(&device, name)?;
+    ip(&format!("link set {name} up txqueuelen {queue}"))?;
+    ip(&format!("route add {first}/16 dev {name}"))?;
+    Ok(device)
+}
+
+fn read<'a>(device: &mut File, frame: &'a mut [u8]) -> Result<Option<Run<'a>>> {
+    loop {
+        let len = match device.read(frame) {
+            Ok(len) => len,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+            Err(error) => return Err(error).context("reading from the device"),
+        };
+        // Neighbour discovery and the like are IPv6.
+        if len < HEADERS || frame[OFFLOAD] != 0x45 || frame[OFFLOAD + 9] != PROTOCOL_UDP {
+            continue;
+        }
+        let (headers, bytes) = frame[..len].split_at(HEADERS);
+        let (offload, packet) = headers.split_at(OFFLOAD);
+        let ip = Ipv4Addr::new(packet[16], packet[17], packet[18], packet[19]);
+        let port = u16::from_be_bytes([packet[IPV4 + 2], packet[IPV4 + 3]]);
+        let gso = usize::from(u16::from_ne_bytes([offload[4], offload[5]]));
+        let segment = if gso == 0 { bytes.len().max(1) } else { gso };
+        return Ok(Some(Run { to: SocketAddrV4::new(ip, port), segment, bytes }));
     }
 }
 
@@ -164,7 +207,9 @@ mod tests {
 
     #[test]
     fn an_address_leads_back_to_its_client() {
-        assert_eq!(Wire::client(Wire::address(1234, 5000)), Some(1234));
+        for client in [Client::Heard(0), Client::Heard(u16::MAX), Client::Unheard(0), Client::Unheard(1234)] {
+            assert_eq!(Wire::client(Wire::address(client, 5000)), Some(client));
+        }
         assert_eq!(Wire::client(SocketAddrV4::new(Ipv4Addr::new(1, 1, 1, 1), 1)), None);
     }
 }
