@@ -3,6 +3,7 @@
 use super::chart::{Axis, Chart, Lane, Row};
 use super::page::{Section, Verdict, readable};
 use super::{list, number};
+use crate::histogram::BEHIND_MAX;
 use serde_json::Value;
 
 /// Latency that the node may add, in us.
@@ -40,13 +41,17 @@ pub(super) fn show(figures: &Value) -> Vec<Section> {
     if let Some(largest) = figures.get("largest").filter(|it| it.is_object()) {
         let (held, predicted) = (number(largest, "/rooms"), number(largest, "/predictedRooms"));
         let note = format!(
-            "{:.0} % of the {predicted:.0} that the floor predicts; goal 80 %",
-            held / predicted * 100.0
+            "{:.0} % of the {predicted:.0} that the floor predicts; goal {:.0} %",
+            held / predicted * 100.0,
+            HOLDS_MIN * 100.0
         );
         section =
             section.tile("Rooms held", &readable(held), &note, Verdict::of(held >= HOLDS_MIN * predicted));
     }
-    if rows.iter().any(|row| number(row, "/clientsOverran") > 0.0 || number(row, "/clientsBehindMs") > 20.0) {
+    let behind_max = BEHIND_MAX.as_secs_f64() * 1e3;
+    let is_doubtful =
+        |row| number(row, "/clientsOverran") > 0.0 || number(row, "/clientsBehindMs") > behind_max;
+    if rows.iter().any(is_doubtful) {
         section = section.doubt("The clients themselves were late or overran their device; see the table.");
     }
     vec![section.heading("Latency").chart(&latency(rows).svg()).table(

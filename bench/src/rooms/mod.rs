@@ -6,6 +6,7 @@ mod node;
 mod wire;
 
 use crate::forward;
+use crate::histogram::BEHIND_MAX;
 use crate::system::enter_network_namespace;
 use anyhow::{Context, Result, ensure};
 use clap::{Args, Subcommand};
@@ -113,7 +114,7 @@ impl Run {
                 figures.core() * 100.0,
                 figures.loss() * 100.0
             );
-            if figures.overruns > 0 || figures.behind > Duration::from_millis(20) {
+            if figures.overruns > 0 || figures.behind > BEHIND_MAX {
                 let behind = figures.behind.as_millis();
                 println!("Doubtful: the clients were {behind} ms behind and overran {}", figures.overruns);
             }
