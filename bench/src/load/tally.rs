@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub(super) struct Sent {
     pub(super) kind: MediaKind,
-    /// Of its sender, as `room 3, Ada`.
+    /// Who sends it, as `Ada in lobby`.
     pub(super) who: String,
     tag: u32,
     next: Mutex<u32>,
