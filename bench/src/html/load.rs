@@ -5,16 +5,15 @@ use super::page::{Section, Verdict, readable};
 use super::{joins, list, number};
 use crate::histogram::BEHIND_MAX;
 use crate::load::LATENCIES;
+use crate::usage::MIB;
 use serde_json::Value;
-
-const MIB: f64 = 1_048_576.0;
 
 pub(super) fn show(figures: &Value) -> Vec<Section> {
     let [rooms, participants, seconds, people, joined] =
         ["/rooms", "/participants", "/seconds", "/people", "/joined"].map(|pointer| number(figures, pointer));
     let lead = format!(
         "{rooms} rooms of {participants}, each with ICE, DTLS and SRTP of its own through the real signaling, for \
-         {seconds:.0} s. Latency is from one client's write to another's read."
+         {seconds:.0} s. Latency is from before the sender's seal to after the receiver's opening."
     );
     let media = ["audio", "video"].map(|kind| (kind, figures.get(kind).unwrap_or(&Value::Null)));
     let media: Vec<_> = media.into_iter().filter(|(_, it)| number(it, "/streams") > 0.0).collect();
@@ -37,6 +36,9 @@ pub(super) fn show(figures: &Value) -> Vec<Section> {
     let behind = number(figures, "/generator/behindMs");
     if behind > BEHIND_MAX.as_secs_f64() * 1e3 {
         section = section.doubt(&format!("The clients themselves were {behind:.0} ms late."));
+    }
+    for (what, count) in figures.get("failures").and_then(Value::as_object).into_iter().flatten() {
+        section = section.doubt(&format!("Failed: {count} x {what}"));
     }
     let joining = Section::new("Joining under load", "Since each client's connection began.");
     let times = figures.get("joining").unwrap_or(&Value::Null);

@@ -4,7 +4,7 @@ use super::plan::Plan;
 use super::tally::{Figures, Join, Tally};
 use crate::histogram::BEHIND_MAX;
 use crate::join::{percentiles, times_json};
-use crate::usage::Usage;
+use crate::usage::{MIB, Usage};
 use railgun_client::MediaKind;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -126,7 +126,7 @@ impl Report {
     fn print_spent(&self) {
         println!("{:<16}{:>8}{:>12}{:>12}", "process", "cores", "MiB", "MiB at most");
         let line = |name: String, cpu: Duration, usage: &Usage| {
-            let [now, peak] = [usage.resident_bytes, usage.peak_bytes].map(|bytes| bytes as f64 / 1048576.0);
+            let [now, peak] = [usage.resident_bytes, usage.peak_bytes].map(|bytes| bytes as f64 / MIB);
             println!("{name:<16}{:>8.2}{now:>12.1}{peak:>12.1}", self.spent.cores(cpu));
         };
         line("generator".into(), self.spent.own.0, &self.spent.own.1);
