@@ -1,5 +1,9 @@
 //! Latencies, counted by the microsecond.
 
+use std::time::Duration;
+
+/// How late the clients of a measurement may be themselves before its latencies are doubtful.
+pub(crate) const BEHIND_MAX: Duration = Duration::from_millis(20);
 /// Anything longer counts as this.
 const MAX_US: usize = 1_000_000;
 

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+const JOINS: u16 = 50;
 const CHANNEL: &str = "bench-join";
 /// Opus frames: 20 ms, at 48 kHz.
 const FRAME: Duration = Duration::from_millis(20);
@@ -32,13 +33,13 @@ pub(crate) struct Options {
     /// The standalone server's binary
     #[arg(long, conflicts_with = "url")]
     standalone: Option<PathBuf>,
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(20..=10_000))]
+    #[arg(long, default_value_t = JOINS, value_parser = clap::value_parser!(u16).range(20..=10_000))]
     joins: u16,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { url: None, token: Vec::new(), standalone: None, joins: 50 }
+        Self { url: None, token: Vec::new(), standalone: None, joins: JOINS }
     }
 }
 
@@ -60,11 +61,11 @@ pub(crate) fn run(options: &Options, json: bool) -> Result<Value> {
     for (place, name) in STEPS.into_iter().enumerate() {
         let mut times: Vec<f64> = joins.iter().map(|join| join[place].as_secs_f64() * 1e3).collect();
         times.sort_by(f64::total_cmp);
-        let (p50, p99, max) = (percentile(&times, 50), percentile(&times, 99), percentile(&times, 100));
         if !json {
+            let [p50, p99, max] = percentiles(&times);
             println!("{name:<16}{p50:>10.1}{p99:>10.1}{max:>10.1}");
         }
-        figures.insert(name.replace(' ', ""), json!({ "p50Ms": p50, "p99Ms": p99, "maxMs": max }));
+        figures.insert(name.replace(' ', ""), times_json(&times));
     }
     Ok(json!({ "joins": joins.len(), "until": figures }))
 }
@@ -142,6 +143,17 @@ async fn talk(microphone: Producer) -> Result<()> {
 pub(crate) fn percentile(sorted: &[f64], percent: usize) -> f64 {
     let rank = (sorted.len() * percent).div_ceil(100).max(1);
     sorted.get(rank - 1).copied().unwrap_or(f64::NAN)
+}
+
+/// The 50th and 99th percentile and the greatest.
+pub(crate) fn percentiles(sorted: &[f64]) -> [f64; 3] {
+    [50, 99, 100].map(|percent| percentile(sorted, percent))
+}
+
+/// [`percentiles`] of times in ms.
+pub(crate) fn times_json(sorted: &[f64]) -> Value {
+    let [p50, p99, max] = percentiles(sorted);
+    json!({ "p50Ms": p50, "p99Ms": p99, "maxMs": max })
 }
 
 #[cfg(test)]

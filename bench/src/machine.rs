@@ -38,7 +38,7 @@ pub(crate) fn describe() -> Value {
     tell("memory", memory());
     tell("load", text("/proc/loadavg").and_then(|it| it.split(' ').next().map(str::to_owned)));
     tell("mitigations", Some(mitigations()));
-    let buffers = ["rmem_max", "wmem_max"].map(|name| text(&format!("/proc/sys/net/core/{name}")));
+    let buffers = ["rmem_max", "wmem_max"].map(|name| text(format!("/proc/sys/net/core/{name}")));
     if let [Some(receive), Some(send)] = buffers {
         tell("socketBuffers", Some(format!("{receive} B to receive, {send} B to send at most")));
     }
@@ -52,7 +52,7 @@ pub(crate) fn describe() -> Value {
     Value::Object(told)
 }
 
-fn text(path: &str) -> Option<String> {
+fn text(path: impl AsRef<Path>) -> Option<String> {
     fs::read_to_string(path).ok().map(|text| text.trim().to_owned())
 }
 
@@ -70,10 +70,9 @@ fn memory() -> Option<String> {
 /// What is done against which weakness of the CPU, as far as it has any.
 fn mitigations() -> String {
     let Ok(files) = fs::read_dir("/sys/devices/system/cpu/vulnerabilities") else { return String::new() };
-    let read = |path: &Path| fs::read_to_string(path).ok().map(|state| state.trim().to_owned());
     let states: BTreeMap<String, String> = files
         .flatten()
-        .filter_map(|file| Some((file.file_name().into_string().ok()?, read(&file.path())?)))
+        .filter_map(|file| Some((file.file_name().into_string().ok()?, text(file.path())?)))
         .filter(|(_, state)| state != "Not affected")
         .collect();
     if states.is_empty() {

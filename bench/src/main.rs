@@ -1,4 +1,5 @@
-//! `railgun-bench`: what a forwarded packet costs beside what it must cost, and how long joining takes.
+//! `railgun-bench`: what the node and a whole server cost, each command one question; `bench/README.md`
+//! says which.
 
 mod allocations;
 mod forward;
@@ -72,7 +73,8 @@ fn main() -> Result<()> {
     if let Some(path) = &cli.html {
         html::check(path)?;
     }
-    let machine = machine::describe();
+    // Before measuring, which is a load itself. It starts programs, so not for nobody.
+    let machine = (cli.json || cli.html.is_some()).then(machine::describe);
     let mut report = match &cli.what {
         What::Forward(options) => json!({ "forward": forward::run(options, cli.json)? }),
         What::Join(options) => json!({ "join": join::run(options, cli.json)? }),
@@ -88,7 +90,9 @@ fn main() -> Result<()> {
             "join": join::run(&join::Options::default(), cli.json)?,
         }),
     };
-    report["machine"] = machine;
+    if let Some(machine) = machine {
+        report["machine"] = machine;
+    }
     if let Some(path) = &cli.html {
         html::write(path, &report)?;
     }

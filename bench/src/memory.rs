@@ -4,18 +4,16 @@ use crate::allocations;
 use anyhow::{Result, ensure};
 use clap::Args;
 use railgun_media_core::EngineConfig;
-use railgun_media_core::packet::rtp::HeaderWriter;
 use railgun_peer::{KEY_FRAME, MID_ID, Offer, World};
-use railgun_shared::media_rpc::Command;
 use railgun_shared::plan::Tier;
 use railgun_shared::signal::Source;
 use railgun_shared::transport_parameters::TransportDirection::{Recv, Send};
 use serde_json::{Value, json};
 
-/// In one room.
+/// Of a room.
 const PEOPLE: u16 = 24;
 /// More than are remembered of any consumer.
-const PACKETS: u64 = 1500;
+const PACKETS: u32 = 1500;
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Options {
@@ -32,7 +30,8 @@ pub(crate) fn run(options: &Options, json: bool) -> Result<Value> {
     if !json {
         println!("Memory of the engine, bytes asked of the allocator");
         println!("{:<40}{participant:>8}", "idle participant, two transports");
-        println!("{:<40}{consumer:>8}", "consumer of video, after 1500 packets");
+        let name = format!("consumer of video, after {PACKETS} packets");
+        println!("{name:<40}{consumer:>8}");
     }
     Ok(json!({ "bytesPerIdleParticipant": participant, "bytesPerConsumer": consumer }))
 }
@@ -67,17 +66,15 @@ fn owned_with_video(consumers: u16) -> Result<i64> {
     let join = |world: &mut World, number: u16| {
         let mut request = World::join_request(u128::from(number) + 1, Tier::Pro);
         request.limits.participants = PEOPLE + 1;
-        let session = request.session;
-        let joined = world.command(&room, Command::Join(Box::new(request)));
-        joined.map(|_| session).map_err(|error| anyhow::anyhow!("refused: {error:?}"))
+        world.join_with(&room, request)
     };
-    let talker = join(&mut world, 0)?;
+    let talker = join(&mut world, 0);
     let peer = world.connect(&room, talker, Send);
     let offer = Offer::new(Source::Camera, 0);
     let refused = |error| anyhow::anyhow!("refused: {error:?}");
     let producer = world.produce(&room, talker, peer, &offer).map_err(refused)?;
     for number in 1..=PEOPLE {
-        let session = join(&mut world, number)?;
+        let session = join(&mut world, number);
         world.connect(&room, session, Recv);
         if number <= consumers {
             world.consume(&room, session, producer).map_err(refused)?;
@@ -85,20 +82,13 @@ fn owned_with_video(consumers: u16) -> Result<i64> {
     }
     let payload = [&KEY_FRAME[..], &[7; 1_000]].concat();
     for index in 0..PACKETS {
-        let [.., high, low] = index.to_be_bytes();
-        let header = HeaderWriter {
-            marker: true,
-            payload_type: offer.payload_type,
-            sequence: u16::from_be_bytes([high, low]),
-            timestamp: u32::from_be_bytes([0, high, low, 0]),
-            ssrc: offer.ssrc,
-        };
+        let (header, index) = (offer.header(index.into(), index << 8, true), index.into());
         let mid = [(MID_ID, offer.mid.as_bytes())];
         let packet = world.peers[peer].seal_rtp(header, index, &mid, &payload);
         world.send(world.peers[peer].address, packet);
         world.peers.iter_mut().for_each(|peer| peer.arrivals.clear());
     }
     let forwarded = world.engine.counters().forwarded_packets;
-    ensure!(forwarded == PACKETS * u64::from(consumers), "{forwarded} packets were forwarded");
+    ensure!(forwarded == u64::from(PACKETS) * u64::from(consumers), "{forwarded} packets were forwarded");
     Ok(owned(world))
 }

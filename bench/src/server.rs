@@ -123,7 +123,7 @@ fn beside_us() -> Result<PathBuf> {
     let path = std::env::current_exe()?.with_file_name("railgun");
     ensure!(
         path.is_file(),
-        "{} is not there: build it with `cargo build --profile bench --package railgun`, or give --standalone",
+        "{} is not there: build it with `cargo build --release --package railgun`, or give --standalone",
         path.display()
     );
     Ok(path)

@@ -60,7 +60,7 @@ impl Node {
         done
     }
 
-    /// Without its CPU time, which is that of the whole.
+    /// Carries out a command, whose CPU time counts, and gives its reply.
     fn command(&mut self, room: &Address, command: Command) -> Result<Reply> {
         self.timed(|engine, now| engine.handle_command(1, room, command, now, SystemTime::now()));
         self.engine.sends().clear();
@@ -77,9 +77,8 @@ impl Node {
     /// CPU time of one transport, in ns.
     fn connect(&mut self, number: usize) -> Result<u64> {
         let room = World::room(&format!("setup-{}", number / TRANSPORTS_PER_ROOM));
-        let request = World::join_request(number as u128 + 1, Tier::Free);
+        let mut request = World::join_request(number as u128 + 1, Tier::Free);
         let (session, direction) = (request.session, TransportDirection::Recv);
-        let mut request = request;
         request.limits.participants = u16::try_from(TRANSPORTS_PER_ROOM)?;
         self.command(&room, Command::Join(Box::new(request)))?;
         self.ns = 0;

@@ -18,7 +18,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 const AT_ONCE: usize = 64;
 /// From the last connection until memory is read: handshakes are over, heartbeats have begun.
 const SETTLE: Duration = Duration::from_secs(6);
-/// People of a room of the highest join rate's rooms.
+/// Of those who join, in a room.
 const ROOM: usize = 8;
 /// Joins a second of the first step; each further step is a quarter more, for so many seconds.
 const FIRST_RATE: f64 = 50.0;

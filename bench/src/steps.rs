@@ -14,7 +14,7 @@ const PROGRAM: &str = "railgun-steps";
 /// The function of it that is counted in.
 const COUNTED: &str = "*measured_run*";
 /// A change by more than this part is marked.
-const NOTABLE: f64 = 0.01;
+pub(crate) const NOTABLE: f64 = 0.01;
 
 /// Needs valgrind, and `railgun-steps` beside this binary.
 #[derive(Clone, Debug, Args)]

@@ -4,6 +4,9 @@ use anyhow::{Context, Result};
 use std::fs;
 use std::time::Duration;
 
+/// In bytes.
+pub(crate) const MIB: f64 = 1_048_576.0;
+
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Usage {
     /// Of all its threads, in the program and in the kernel.

@@ -1,7 +1,7 @@
 //! One signed-in socket and what can be asked over it.
 
 use crate::capabilities;
-use crate::error::{ClientError, Refusal, read};
+use crate::error::{ClientError, read, refused};
 use crate::resume::SignIn;
 use crate::socket_io::{DisconnectReason, Ending, EventStream, SocketIo};
 use crate::transport::{Identity, SrtpProfile, Transport};
@@ -125,7 +125,7 @@ impl Client {
                 }
                 Ok(fields)
             }
-            Some(false) => Err(ClientError::Refused(Box::new(read::<Refusal>("a refusal", &ack)?))),
+            Some(false) => Err(refused(&ack)),
             None => Err(ClientError::Protocol(format!("an ack without ok: {ack}"))),
         }
     }
@@ -140,9 +140,7 @@ impl Client {
         let reply = socket.emit_with_reply(event, &payload, &id);
         let reply = self.within_time("a reply event", reply).await?;
         match reply.name.as_str() {
-            "voice:error" | "voice:rtc:error" => {
-                Err(ClientError::Refused(Box::new(read::<Refusal>("a refusal", &reply.payload)?)))
-            }
+            "voice:error" | "voice:rtc:error" => Err(refused(&reply.payload)),
             _ => Ok(reply.payload),
         }
     }

@@ -8,8 +8,6 @@ use railgun_shared::ids::{ConsumerId, ProducerId, SessionId, UserId};
 use railgun_shared::rtp_parameters::{MediaKind, RtpParameters, extension_uri};
 use railgun_shared::signal::AppData;
 use rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
-use rtcp::receiver_report::ReceiverReport;
-use rtcp::reception_report::ReceptionReport;
 use rtcp::transport_feedbacks::transport_layer_nack::{TransportLayerNack, nack_pairs_from_sequence_numbers};
 use rtp::packet::Packet;
 use serde::Deserialize;
@@ -154,18 +152,6 @@ impl Consumer {
         let nacks = nack_pairs_from_sequence_numbers(sequences);
         let nack = TransportLayerNack { sender_ssrc: OWN_SSRC, media_ssrc: self.ssrc(), nacks };
         self.link.send_rtcp(&[Box::new(nack)]).await
-    }
-
-    /// Reports reception; `fraction_lost` in 1/256.
-    pub async fn send_report(&self, highest_sequence: u32, fraction_lost: u8) -> Result<(), ClientError> {
-        let report = ReceptionReport {
-            ssrc: self.ssrc(),
-            fraction_lost,
-            last_sequence_number: highest_sequence,
-            ..ReceptionReport::default()
-        };
-        let report = ReceiverReport { ssrc: OWN_SSRC, reports: vec![report], ..ReceiverReport::default() };
-        self.link.send_rtcp(&[Box::new(report)]).await
     }
 
     async fn ask(&self, event: &str) -> Result<(), ClientError> {

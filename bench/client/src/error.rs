@@ -81,3 +81,8 @@ pub struct Refusal {
 pub(crate) fn read<T: serde::de::DeserializeOwned>(what: &str, value: &Value) -> Result<T, ClientError> {
     T::deserialize(value).map_err(|error| ClientError::Protocol(format!("{what}: {error}")))
 }
+
+/// The error that this refusal is; what is wrong with it, if it has another shape than the contract's.
+pub(crate) fn refused(payload: &Value) -> ClientError {
+    read("a refusal", payload).map_or_else(|wrong| wrong, |refusal| ClientError::Refused(Box::new(refusal)))
+}

@@ -1,8 +1,9 @@
 //! A client of the whole contract: socket.io for signaling; ICE, DTLS and SRTP for media.
 //!
 //! It shares no protocol code with the media node: the handshakes and packets of every test and
-//! measurement run between two independent implementations. A client costs a handful of tasks and
-//! two sockets, no thread, and all its queues are bounded, so that one process can hold hundreds.
+//! measurement run between two independent implementations. A client costs a handful of tasks and,
+//! with both transports, three sockets, no thread, and all its queues are bounded, so that one process
+//! can hold hundreds.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), railgun_client::ClientError> {

@@ -1,7 +1,7 @@
 //! Taking up one's session on another socket.
 
 use crate::client::Client;
-use crate::error::{ClientError, Refusal, read};
+use crate::error::{ClientError, read, refused};
 use crate::socket_io::{DisconnectReason, EventStream, SocketIo};
 use railgun_shared::ids::{ChannelId, SessionId};
 use railgun_shared::plan::Permissions;
@@ -89,9 +89,7 @@ async fn answer(events: &mut EventStream) -> Result<(Resumed, Value), ClientErro
     while let Some(event) = events.next().await? {
         match event.name.as_str() {
             "voice:resumed" => return Ok((read("voice:resumed", &event.payload)?, event.payload)),
-            "voice:error" => {
-                return Err(ClientError::Refused(Box::new(read::<Refusal>("a refusal", &event.payload)?)));
-            }
+            "voice:error" => return Err(refused(&event.payload)),
             _ => {}
         }
     }

@@ -115,9 +115,7 @@ impl Call {
 
     /// The listener's receiver report on this source, sealed: the newest it ever got.
     pub fn report(&mut self, source: Source) -> Vec<u8> {
-        let sending = if source == Source::Mic { &self.mic } else { &self.camera };
-        let encoding = sending.consumer.rtp_parameters.encodings.first();
-        let ssrc = encoding.and_then(|encoding| encoding.ssrc).expect("the consumer's");
+        let ssrc = self.ssrc_of(source).expect("the consumer's");
         let highest = self.world.peers[self.listener_recv].highest_index(ssrc).unwrap_or_default();
         self.report_of(ssrc, u32::try_from(highest & 0xffff_ffff).unwrap_or_default())
     }
@@ -132,8 +130,7 @@ impl Call {
 
     /// The payloads of this source among what the listener got since it was last asked to forget.
     pub fn heard(&self, source: Source) -> Vec<Vec<u8>> {
-        let sending = if source == Source::Mic { &self.mic } else { &self.camera };
-        let ssrc = sending.consumer.rtp_parameters.encodings.first().and_then(|encoding| encoding.ssrc);
+        let ssrc = self.ssrc_of(source);
         let payload = |arrival: &Arrival| match arrival {
             Arrival::Rtp(packet) => {
                 let header = RtpHeader::parse(packet).ok()?;
@@ -142,6 +139,12 @@ impl Call {
             _ => None,
         };
         self.world.peers[self.listener_recv].arrivals.iter().filter_map(payload).collect()
+    }
+
+    /// Under which the listener gets this source.
+    fn ssrc_of(&self, source: Source) -> Option<u32> {
+        let sending = if source == Source::Mic { &self.mic } else { &self.camera };
+        sending.consumer.rtp_parameters.encodings.first().and_then(|encoding| encoding.ssrc)
     }
 
     /// Fails unless a packet of each source still gets through, exactly once.

@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Instant;
 use stun::agent::TransactionId;
-use stun::attributes::{ATTR_ICE_CONTROLLING, ATTR_PRIORITY, ATTR_USE_CANDIDATE, ATTR_USERNAME};
+use stun::attributes::{ATTR_ICE_CONTROLLING, ATTR_PRIORITY, ATTR_USE_CANDIDATE, ATTR_USERNAME, AttrType};
 use stun::fingerprint::FINGERPRINT;
 use stun::integrity::MessageIntegrity;
 use stun::message::{BINDING_REQUEST, Message, Setter};
@@ -128,19 +128,14 @@ impl Peer {
         self.checks += 1;
         let [_, _, _, _, id @ ..] = self.checks.to_be_bytes();
         let username = format!("{}:peer", self.ice.username_fragment);
-        let priority = stun::attributes::RawAttribute {
-            typ: ATTR_PRIORITY,
-            length: 4,
-            value: vec![0x6e, 0x7f, 0x1e, 0xff],
-        };
         let mut message = Message::new();
         let setters: Vec<Box<dyn Setter>> = vec![
             Box::new(TransactionId(id)),
             Box::new(BINDING_REQUEST),
             Box::new(stun::textattrs::TextAttribute::new(ATTR_USERNAME, username)),
-            Box::new(Raw(priority)),
-            Box::new(Raw(raw(ATTR_ICE_CONTROLLING, vec![7; 8]))),
-            Box::new(Raw(raw(ATTR_USE_CANDIDATE, Vec::new()))),
+            Box::new(Raw(ATTR_PRIORITY, vec![0x6e, 0x7f, 0x1e, 0xff])),
+            Box::new(Raw(ATTR_ICE_CONTROLLING, vec![7; 8])),
+            Box::new(Raw(ATTR_USE_CANDIDATE, Vec::new())),
             Box::new(MessageIntegrity::new_short_term_integrity(self.ice.password.clone())),
             Box::new(FINGERPRINT),
         ];
@@ -165,10 +160,6 @@ impl Peer {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.dtls.handle_timeout(now);
         self.poll_dtls();
-    }
-
-    pub fn next_timeout(&self) -> Option<Instant> {
-        self.dtls.next_timeout()
     }
 
     /// Takes a datagram from the node.
@@ -228,20 +219,27 @@ impl Peer {
         extensions: &[(u8, &[u8])],
         payload: &[u8],
     ) -> Vec<u8> {
-        let keys = self.keys.as_ref().expect("a connected peer");
-        let mut out = vec![0; 1500];
-        let written = header.write(&mut out, extensions).expect("room");
-        let len = keys.outbound.seal_rtp(index, header.ssrc, written.len, payload, &mut out);
-        out.truncate(len.expect("a sealed packet"));
-        out
+        self.seal(header, index, extensions, payload, 0)
     }
 
     /// [`Self::seal_rtp`] of a packet whose header says that the payload ends in padding.
     pub fn seal_padded(&self, header: HeaderWriter, index: u64, payload: &[u8]) -> Vec<u8> {
+        self.seal(header, index, &[], payload, 0x20)
+    }
+
+    /// `flags`: of the first byte, more than the header has.
+    fn seal(
+        &self,
+        header: HeaderWriter,
+        index: u64,
+        extensions: &[(u8, &[u8])],
+        payload: &[u8],
+        flags: u8,
+    ) -> Vec<u8> {
         let keys = self.keys.as_ref().expect("a connected peer");
         let mut out = vec![0; 1500];
-        let written = header.write(&mut out, &[]).expect("room");
-        out[0] |= 0x20;
+        let written = header.write(&mut out, extensions).expect("room");
+        out[0] |= flags;
         let len = keys.outbound.seal_rtp(index, header.ssrc, written.len, payload, &mut out);
         out.truncate(len.expect("a sealed packet"));
         out
@@ -269,16 +267,12 @@ impl Peer {
     }
 }
 
-struct Raw(stun::attributes::RawAttribute);
+/// An attribute as it is.
+struct Raw(AttrType, Vec<u8>);
 
 impl Setter for Raw {
     fn add_to(&self, message: &mut Message) -> Result<(), stun::Error> {
-        message.add(self.0.typ, &self.0.value);
+        message.add(self.0, &self.1);
         Ok(())
     }
-}
-
-fn raw(typ: stun::attributes::AttrType, value: Vec<u8>) -> stun::attributes::RawAttribute {
-    let length = u16::try_from(value.len()).unwrap_or_default();
-    stun::attributes::RawAttribute { typ, length, value }
 }

@@ -242,9 +242,7 @@ impl Lane {
             words: format!("{name}: median {median}{unit}, from {min} to {max}"),
         }
     }
-}
 
-impl Lane {
     /// A dot for each value, lowest first, and a line between the ends.
     pub(super) fn percentiles(values: &[(f64, &str)], unit: &str) -> Self {
         let dots = values.iter().map(|(value, name)| (*value, format!("{name}: {}{unit}", readable(*value))));

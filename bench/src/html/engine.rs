@@ -4,6 +4,7 @@ use super::chart::{Axis, Chart, Lane, Row};
 use super::page::{Section, Verdict, readable};
 use super::{list, number, text};
 use crate::spread::Spread;
+use crate::steps::NOTABLE;
 use serde_json::Value;
 
 /// Two workers at once over one alone.
@@ -13,8 +14,6 @@ const PARTICIPANT_MAX: f64 = 65_536.0;
 const CONSUMER_MAX: f64 = 6_144.0;
 /// CPU time of a transport until media can flow, in ms.
 const SETUP_MAX: f64 = 2.5;
-/// A change of a step's instructions by more than this part is marked.
-const CHANGE_MAX: f64 = 0.01;
 
 pub(super) fn workers(figures: &Value) -> Vec<Section> {
     let [one, two, ratio] =
@@ -153,7 +152,7 @@ pub(super) fn steps(figures: &Value) -> Vec<Section> {
         Row {
             name: text(step, "/step").to_owned(),
             value: format!("{} {}", readable(count), signed(change(step))),
-            is_missed: change(step) > CHANGE_MAX,
+            is_missed: change(step) > NOTABLE,
             lanes,
         }
     };
@@ -170,7 +169,7 @@ pub(super) fn steps(figures: &Value) -> Vec<Section> {
         let (count, was) = of(step);
         vec![text(step, "/step").to_owned(), readable(count), readable(was), signed(change(step))]
     };
-    let more = all.iter().filter(|step| change(step) > CHANGE_MAX).count();
+    let more = all.iter().filter(|step| change(step) > NOTABLE).count();
     let lead = format!(
         "Instructions per packet as callgrind counts them ({}), with ciphers that valgrind knows, so those of packet \
          protection are a trend and no measure of time. The scale is in powers of ten.",
@@ -180,7 +179,7 @@ pub(super) fn steps(figures: &Value) -> Vec<Section> {
         .tile(
             "Steps that take more than before",
             &more.to_string(),
-            &format!("by more than {:.0} %", CHANGE_MAX * 100.0),
+            &format!("by more than {:.0} %", NOTABLE * 100.0),
             Verdict::None,
         )
         .chart(&chart.svg())

@@ -41,8 +41,9 @@ pub(super) fn show(figures: &Value) -> Vec<Section> {
     if let Some(largest) = figures.get("largest").filter(|it| it.is_object()) {
         let (held, predicted) = (number(largest, "/rooms"), number(largest, "/predictedRooms"));
         let note = format!(
-            "{:.0} % of the {predicted:.0} that the floor predicts; goal 80 %",
-            held / predicted * 100.0
+            "{:.0} % of the {predicted:.0} that the floor predicts; goal {:.0} %",
+            held / predicted * 100.0,
+            HOLDS_MIN * 100.0
         );
         section =
             section.tile("Rooms held", &readable(held), &note, Verdict::of(held >= HOLDS_MIN * predicted));

@@ -35,7 +35,12 @@ fn report() -> Value {
         "workers": { "oneNsPerPacket": spread(700.0), "twoNsPerPacket": spread(720.0), "ratio": spread(1.03) },
         "join": { "joins": 50, "until": { "connected": { "p50Ms": 3.0, "p99Ms": 5.0, "maxMs": 6.0 } } },
         "sockets": { "sockets": 5000, "bytesPerSocket": 21_000,
-            "joinRates": [{ "rate": 50.0, "joins": 500, "failed": 0, "p50Ms": 4.0, "p99Ms": 9.0, "held": true }] },
+            "joinRates": [
+                { "rate": 78.0, "seconds": 5, "joins": 390, "failed": 0, "p50Ms": 6.0, "p99Ms": 20.0, "held": true },
+                { "rate": 98.0, "seconds": 5, "joins": 490, "failed": 2, "p50Ms": 9.0, "p99Ms": 90.0, "held": false },
+                { "rate": 73.0, "seconds": 30, "joins": 2190, "failed": 0, "p50Ms": 5.0, "p99Ms": 15.0, "held": true },
+            ],
+            "highestRate": 73.0 },
         "setup": { "transports": 200, "cpuMs": spread(1.4) },
         "memory": { "bytesPerIdleParticipant": 38_000, "bytesPerConsumer": 5_100 },
         "steps": { "tools": "rustc 1", "steps": [{ "step": "header", "instructionsPerPacket": 30.0, "baseline": 29.0, "change": 0.03 }] },
@@ -61,6 +66,12 @@ fn a_scenario_beyond_the_goal_is_marked_and_one_within_is_not() {
     let with_both = marked(&report);
     report["forward"]["scenarios"][1]["ratio"] = spread(1.1);
     assert_eq!(marked(&report) + 1, with_both);
+}
+
+#[test]
+fn the_join_rate_is_the_one_that_was_held_to_the_end() {
+    let page = page(&report());
+    assert!(page.contains("<dt>Joins a second held</dt><dd><b>73</b><small>for 30 s"), "{page}");
 }
 
 #[test]

@@ -2,17 +2,17 @@
 
 use super::plan::Plan;
 use super::tally::{Figures, Join, Tally};
-use crate::join::percentile;
-use crate::usage::Usage;
+use crate::histogram::BEHIND_MAX;
+use crate::join::{percentiles, times_json};
+use crate::usage::{MIB, Usage};
 use railgun_client::MediaKind;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// The generator's own lateness from which its figures are doubtful.
-const BEHIND_MAX: Duration = Duration::from_millis(20);
-const LATENCIES: [&str; 5] = ["p50", "p90", "p99", "p99.9", "max"];
+/// By these names the figures have their latencies.
+pub(crate) const LATENCIES: [&str; 5] = ["p50", "p90", "p99", "p99.9", "max"];
 
 /// CPU time and memory while measuring.
 #[derive(Debug)]
@@ -102,7 +102,7 @@ impl Report {
         }
         println!("{:<16}{:>8}{:>10}{:>10}{:>10}", "joining, until", "people", "p50 ms", "p99 ms", "max ms");
         for (name, times) in self.joins.iter().filter(|(_, times)| !times.is_empty()) {
-            let [p50, p99, max] = [50, 99, 100].map(|percent| percentile(times, percent));
+            let [p50, p99, max] = percentiles(times);
             println!("{name:<16}{:>8}{p50:>10.1}{p99:>10.1}{max:>10.1}", times.len());
         }
         self.print_spent();
@@ -126,7 +126,7 @@ impl Report {
     fn print_spent(&self) {
         println!("{:<16}{:>8}{:>12}{:>12}", "process", "cores", "MiB", "MiB at most");
         let line = |name: String, cpu: Duration, usage: &Usage| {
-            let [now, peak] = [usage.resident_bytes, usage.peak_bytes].map(|bytes| bytes as f64 / 1048576.0);
+            let [now, peak] = [usage.resident_bytes, usage.peak_bytes].map(|bytes| bytes as f64 / MIB);
             println!("{name:<16}{:>8.2}{now:>12.1}{peak:>12.1}", self.spent.cores(cpu));
         };
         line("generator".into(), self.spent.own.0, &self.spent.own.1);
@@ -161,11 +161,9 @@ impl Report {
             .iter()
             .filter(|(_, times)| !times.is_empty())
             .map(|(name, times)| {
-                let [p50, p99, max] = [50, 99, 100].map(|percent| percentile(times, percent));
-                (
-                    (*name).replace(' ', ""),
-                    json!({ "people": times.len(), "p50Ms": p50, "p99Ms": p99, "maxMs": max }),
-                )
+                let mut figures = times_json(times);
+                figures["people"] = times.len().into();
+                (name.replace(' ', ""), figures)
             })
             .collect();
         let mut generator = usage(self.spent.own.0, &self.spent.own.1);

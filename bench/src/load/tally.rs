@@ -5,7 +5,7 @@ use crate::histogram::Histogram;
 use railgun_client::{MediaKind, RtpPacket};
 use railgun_shared::ids::ProducerId;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub(super) struct Sent {
     pub(super) kind: MediaKind,
-    /// Of its sender, as `room 3, Ada`.
+    /// Who sends it, as `Ada in lobby`.
     pub(super) who: String,
     tag: u32,
     next: Mutex<u32>,
@@ -131,7 +131,7 @@ pub(super) struct Tally {
     pub(super) misread: AtomicU64,
     /// How late a packet was sent at worst while measuring, in us: the generator's own fault.
     behind: AtomicU64,
-    is_measuring: AtomicU32,
+    is_measuring: AtomicBool,
     sent: Mutex<HashMap<ProducerId, Arc<Sent>>>,
     received: Mutex<Vec<Arc<Received>>>,
     latency: [Mutex<Histogram>; 2],
@@ -165,7 +165,7 @@ impl Default for Tally {
             packets: AtomicU64::new(0),
             misread: AtomicU64::new(0),
             behind: AtomicU64::new(0),
-            is_measuring: AtomicU32::new(0),
+            is_measuring: AtomicBool::new(false),
             sent: Mutex::default(),
             received: Mutex::default(),
             latency: Default::default(),
@@ -206,7 +206,7 @@ impl Tally {
     }
 
     pub(super) fn on_late(&self, by: Duration) {
-        if self.is_measuring.load(Ordering::Relaxed) == 1 {
+        if self.is_measuring.load(Ordering::Relaxed) {
             self.behind.fetch_max(u64::try_from(by.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
         }
     }
@@ -254,12 +254,12 @@ impl Tally {
     /// Starts to measure.
     pub(super) fn begin(&self) {
         lock(&self.sent).values().for_each(|sent| sent.begin());
-        self.is_measuring.store(1, Ordering::Relaxed);
+        self.is_measuring.store(true, Ordering::Relaxed);
     }
 
     /// What is on its way still counts.
     pub(super) fn end(&self) {
-        self.is_measuring.store(0, Ordering::Relaxed);
+        self.is_measuring.store(false, Ordering::Relaxed);
         lock(&self.sent).values().for_each(|sent| sent.end());
     }
 

@@ -4,19 +4,6 @@ use crate::Step;
 use crate::room::Room;
 use railgun_media_core::steps;
 
-struct Header(Room);
-
-pub(crate) fn new() -> Box<dyn Step> {
-    Box::new(Header(Room::video()))
-}
-
-impl Step for Header {
-    fn prepare(&mut self) {
-        self.0.next_opened();
-    }
-
-    fn run(&mut self) -> usize {
-        let mut out = [0; 128];
-        self.0.with(|engine, _, _| steps::header(engine, &mut out))
-    }
+pub(crate) fn new(room: Room) -> Box<dyn Step> {
+    room.step(|engine, _, _| steps::header(engine, &mut [0; 128]))
 }

@@ -1,9 +1,9 @@
 //! A sealed packet of video opened in place.
 
-use crate::Step;
 use crate::room::{BURST, VIDEO_PAYLOAD};
+use crate::{Step, master_key};
 use railgun_media_core::packet::rtp::{FIXED_HEADER, HeaderWriter, RtpHeader};
-use railgun_media_core::srtp::{InboundSession, InboundStream, MasterKey, OutboundSession, Suite};
+use railgun_media_core::srtp::{InboundSession, InboundStream, OutboundSession, Suite};
 use std::hint::black_box;
 
 struct Inbound {
@@ -14,21 +14,8 @@ struct Inbound {
     packets: [(RtpHeader, Vec<u8>); BURST],
 }
 
-pub(crate) fn gcm256() -> Box<dyn Step> {
-    new(Suite::AeadAes256Gcm)
-}
-
-pub(crate) fn gcm128() -> Box<dyn Step> {
-    new(Suite::AeadAes128Gcm)
-}
-
-pub(crate) fn cm() -> Box<dyn Step> {
-    new(Suite::AesCm128HmacSha1_80)
-}
-
-fn new(suite: Suite) -> Box<dyn Step> {
-    let key =
-        MasterKey::new(suite, &[7; 32][..suite.key_len()], &[8; 14][..suite.salt_len()]).expect("lengths");
+pub(crate) fn new(suite: Suite) -> Box<dyn Step> {
+    let key = master_key(suite);
     let sender = OutboundSession::new(&key).expect("a key");
     let receiver = InboundSession::new(&key).expect("a key");
     let packets = std::array::from_fn(|place| sealed(&sender, place as u64));

@@ -9,28 +9,16 @@ const BURSTS: usize = 16;
 /// So many before the first loss: the tenth is that of the last second.
 const BURSTS_BEFORE: usize = 64;
 
-struct Resend(Room);
-
-pub(crate) fn new() -> Box<dyn Step> {
-    let mut resend = Resend(Room::video());
-    (0..BURSTS_BEFORE).for_each(|_| resend.forward());
-    Box::new(resend)
+pub(crate) fn new(mut room: Room) -> Box<dyn Step> {
+    forward(&mut room, BURSTS_BEFORE);
+    room.step_after(
+        |room| forward(room, BURSTS),
+        |engine, _, now| usize::try_from(steps::resend(engine, BURST as u64, now)).unwrap_or(usize::MAX),
+    )
 }
 
-impl Resend {
-    fn forward(&mut self) {
-        self.0.next_opened();
-        self.0.with(|engine, burst, now| steps::fan_out(engine, burst, now));
-    }
-}
-
-impl Step for Resend {
-    fn prepare(&mut self) {
-        (0..BURSTS).for_each(|_| self.forward());
-    }
-
-    fn run(&mut self) -> usize {
-        let resent = self.0.with(|engine, _, now| steps::resend(engine, BURST as u64, now));
-        usize::try_from(resent).unwrap_or(usize::MAX)
+fn forward(room: &mut Room, bursts: usize) {
+    for _ in 0..bursts {
+        room.forward_next();
     }
 }

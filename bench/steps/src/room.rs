@@ -1,13 +1,11 @@
 //! One sender and its consumers in one room, connected by ICE and DTLS, in the midst of a call.
 
-use railgun_media_core::packet::rtp::HeaderWriter;
-use railgun_media_core::{Datagram, Engine, EngineConfig};
+use crate::Step;
+use railgun_media_core::{Datagram, Engine, EngineConfig, steps};
 use railgun_peer::{MID_ID, Offer, TRANSPORT_CC_ID, World};
-use railgun_shared::media_rpc::Command;
 use railgun_shared::plan::Tier;
 use railgun_shared::signal::Source;
 use railgun_shared::transport_parameters::TransportDirection::{Recv, Send};
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 pub(crate) const CONSUMERS: u16 = 16;
@@ -21,6 +19,9 @@ const AUDIO_PAYLOAD: usize = 150;
 const FRAME: Duration = Duration::from_millis(16);
 /// Well below the half minute that consent lasts.
 const FRAMES_PER_CONSENT: u64 = 500;
+
+/// What a step does with a burst; with how many packets.
+pub(crate) type Work = fn(&mut Engine, &mut [Datagram<'_>; BURST], Instant) -> usize;
 
 pub(crate) struct Room {
     world: World,
@@ -49,9 +50,7 @@ impl Room {
         let join = |world: &mut World, number: u16, tier| {
             let mut request = World::join_request(u128::from(number) + 1, tier);
             request.limits.participants = CONSUMERS + 1;
-            let session = request.session;
-            world.command(&room, Command::Join(Box::new(request))).expect("a seat");
-            session
+            world.join_with(&room, request)
         };
         let sending = join(&mut world, 0, Tier::Pro);
         let talker = world.connect(&room, sending, Send);
@@ -66,10 +65,19 @@ impl Room {
         let mut room = Self { world, talker, offer, frames: 0, next: 1000, packets };
         // The key frame with which forwarding begins, and one more.
         for _ in 0..2 {
-            room.next_burst();
-            assert_eq!(room.with(ingest_and_fan_out), FORWARDED, "everybody gets the stream");
+            assert_eq!(room.forward_next(), FORWARDED, "everybody gets the stream");
         }
         room
+    }
+
+    /// Does this with one burst after the other, each opened before.
+    pub(crate) fn step(self, work: Work) -> Box<dyn Step> {
+        self.step_after(Self::next_opened, work)
+    }
+
+    /// [`Self::step`] with something else before each run.
+    pub(crate) fn step_after(self, prepare: fn(&mut Self), work: Work) -> Box<dyn Step> {
+        Box::new(RoomStep { room: self, prepare, work })
     }
 
     /// The time moves on, what is due is done, and the source's next packets are there, sealed.
@@ -84,7 +92,7 @@ impl Room {
         self.world.engine.handle_timeout(self.world.now);
         while self.world.engine.poll_notice().is_some() {}
         self.world.peers.iter_mut().for_each(|peer| peer.arrivals.clear());
-        railgun_media_core::steps::forget(&mut self.world.engine);
+        steps::forget(&mut self.world.engine);
         self.packets = std::array::from_fn(|place| self.seal(place));
         self.frames += 1;
     }
@@ -95,13 +103,8 @@ impl Room {
         let [.., high, low] = index.to_be_bytes();
         let [.., f2, f1, f0] = self.frames.to_be_bytes();
         let is_video = self.offer.source == Source::Camera;
-        let header = HeaderWriter {
-            marker: is_video && place + 1 == BURST,
-            payload_type: self.offer.payload_type,
-            sequence: u16::from_be_bytes([high, low]),
-            timestamp: u32::from_be_bytes([f2, f1, f0, if is_video { 0 } else { low }]),
-            ssrc: self.offer.ssrc,
-        };
+        let timestamp = u32::from_be_bytes([f2, f1, f0, if is_video { 0 } else { low }]);
+        let header = self.offer.header(index, timestamp, is_video && place + 1 == BURST);
         let mut payload = vec![0x5a; if is_video { VIDEO_PAYLOAD } else { AUDIO_PAYLOAD }];
         if is_video {
             // RFC 7741: extended, start of partition 0 in the frame's first packet, a 15-bit picture id;
@@ -115,35 +118,43 @@ impl Room {
         self.world.peers[self.talker].seal_rtp(header, index, &elements, &payload)
     }
 
-    /// Does something with the present burst; what comes of it.
-    pub(crate) fn with<T>(
-        &mut self,
-        work: impl FnOnce(&mut Engine, &mut [Datagram<'_>; BURST], Instant) -> T,
-    ) -> T {
-        let source = self.source();
+    /// Does something with the present burst.
+    fn with(&mut self, work: Work) -> usize {
+        let source = self.world.peers[self.talker].address;
         let mut burst = self.packets.each_mut().map(|bytes| Datagram { source, bytes });
         work(&mut self.world.engine, &mut burst, self.world.now)
     }
 
     /// The next burst, opened.
-    pub(crate) fn next_opened(&mut self) {
+    fn next_opened(&mut self) {
         self.next_burst();
-        let opened = self.with(|engine, burst, now| railgun_media_core::steps::ingest(engine, burst, now));
-        assert_eq!(opened, BURST);
+        assert_eq!(self.with(|engine, burst, now| steps::ingest(engine, burst, now)), BURST);
     }
 
-    fn source(&self) -> SocketAddr {
-        self.world.peers[self.talker].address
+    /// The next burst to all consumers; how many packets went out.
+    pub(crate) fn forward_next(&mut self) -> usize {
+        self.next_opened();
+        self.with(fan_out)
     }
 }
 
-/// The whole path, as the node takes it.
-pub(crate) fn ingest_and_fan_out(
-    engine: &mut Engine,
-    burst: &mut [Datagram<'_>; BURST],
-    now: Instant,
-) -> usize {
-    let before = engine.counters().forwarded_packets;
-    engine.handle_datagrams(burst, now, |_| ());
-    usize::try_from(engine.counters().forwarded_packets - before).unwrap_or(usize::MAX)
+/// An opened burst to all consumers; how many packets went out.
+pub(crate) fn fan_out(engine: &mut Engine, burst: &mut [Datagram<'_>; BURST], now: Instant) -> usize {
+    usize::try_from(steps::fan_out(engine, burst, now)).unwrap_or(usize::MAX)
+}
+
+struct RoomStep {
+    room: Room,
+    prepare: fn(&mut Room),
+    work: Work,
+}
+
+impl Step for RoomStep {
+    fn prepare(&mut self) {
+        (self.prepare)(&mut self.room);
+    }
+
+    fn run(&mut self) -> usize {
+        self.room.with(self.work)
+    }
 }

@@ -12,15 +12,20 @@ struct TransportCc {
     arrivals: Arrivals,
     next: u16,
     now: Instant,
+    /// The reports are measured, not the arrivals.
     reports: bool,
 }
 
 pub(crate) fn arrival() -> Box<dyn Step> {
-    Box::new(TransportCc { arrivals: Arrivals::default(), next: 0, now: Instant::now(), reports: false })
+    new(false)
 }
 
 pub(crate) fn report() -> Box<dyn Step> {
-    Box::new(TransportCc { arrivals: Arrivals::default(), next: 0, now: Instant::now(), reports: true })
+    new(true)
+}
+
+fn new(reports: bool) -> Box<dyn Step> {
+    Box::new(TransportCc { arrivals: Arrivals::default(), next: 0, now: Instant::now(), reports })
 }
 
 impl TransportCc {

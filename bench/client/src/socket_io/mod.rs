@@ -115,9 +115,8 @@ impl Shared {
 }
 
 impl SocketIo {
-    /// Connects to `url` (`http://host:port`) with the given `auth` object. Gives its events as well,
-    /// from the first on.
-    /// Over HTTP long-polling, if that is wanted.
+    /// Connects to `url` (`http://host:port`) with the given `auth` object, over HTTP long-polling if
+    /// `polling` is set. Gives its events as well, from the first on.
     pub(crate) async fn connect(
         url: &str,
         auth: &Value,
