@@ -15,6 +15,7 @@ mod metrics;
 mod node;
 #[cfg_attr(not(feature = "etcd"), allow(dead_code, unused_imports))]
 mod rpc;
+mod sleep;
 pub mod tls;
 pub mod udp;
 pub mod worker;

@@ -2,8 +2,8 @@
 //! another worker, so a packet meets no lock, no channel and no task between the two system calls.
 
 use crate::fence::PauseGuard;
+use crate::sleep::Waker;
 use crate::udp::{Receiver, RtcSocket, Sender};
-use mio::{Events, Interest, Poll, Token, Waker};
 use railgun_media_core::{Datagram, Engine, EngineConfig, Notice};
 use railgun_shared::media_rpc::{Address, Command};
 use railgun_shared::signal::RejoinReason;
@@ -30,9 +30,6 @@ const COMMANDS_PER_TURN: usize = 64;
 const NOTICE_RETRY: Duration = Duration::from_millis(5);
 /// How often the gauges are brought up to date.
 const GAUGE_INTERVAL: Duration = Duration::from_secs(1);
-
-const SOCKET: Token = Token(0);
-const WAKER: Token = Token(1);
 
 /// What a worker tells the switchboard, in the engine's order.
 #[derive(Debug)]
@@ -125,15 +122,15 @@ pub fn spawn(
     gauges: Arc<WorkerGauges>,
     fence: Arc<Fence>,
 ) -> io::Result<WorkerHandle> {
-    let poll = Poll::new()?;
-    let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
+    let waker = Arc::new(Waker::new()?);
+    let alarm = waker.clone();
     let (inbox, orders) = sync_channel(INBOX_MAX);
     let last_words = outbox.clone();
     let obituary = gauges.clone();
     let run = move || {
         let turn = || {
             let pause = PauseGuard::new(&fence, Instant::now());
-            Worker::new(index, poll, socket, Engine::new(engine), orders, outbox, gauges, pause)?.run()
+            Worker::new(index, alarm, socket, Engine::new(engine), orders, outbox, gauges, pause).run()
         };
         match catch_unwind(AssertUnwindSafe(turn)) {
             Ok(Ok(())) => return,
@@ -149,7 +146,7 @@ pub fn spawn(
 
 struct Worker<'a> {
     index: usize,
-    poll: Poll,
+    waker: Arc<Waker>,
     socket: RtcSocket,
     receiver: Receiver,
     sender: Sender,
@@ -168,21 +165,20 @@ impl<'a> Worker<'a> {
     #[expect(clippy::too_many_arguments, reason = "each is a part of the one worker")]
     fn new(
         index: usize,
-        poll: Poll,
-        mut socket: RtcSocket,
+        waker: Arc<Waker>,
+        socket: RtcSocket,
         engine: Engine,
         orders: Inbox<Order>,
         outbox: mpsc::Sender<WorkerNotice>,
         gauges: Arc<WorkerGauges>,
         pause: PauseGuard<'a>,
-    ) -> io::Result<Self> {
-        poll.registry().register(socket.source(), SOCKET, Interest::READABLE)?;
+    ) -> Self {
         let sender = Sender::new(socket.has_gso());
         let receiver = Receiver::default();
         let gauges_due = Instant::now();
-        Ok(Self {
+        Self {
             index,
-            poll,
+            waker,
             socket,
             receiver,
             sender,
@@ -194,20 +190,16 @@ impl<'a> Worker<'a> {
             gauges_due,
             pause,
             stopping: false,
-        })
+        }
     }
 
     fn run(&mut self) -> io::Result<()> {
-        let mut events = Events::with_capacity(2);
         while !self.stopping {
             let mut more = self.receive();
             more |= self.obey();
             self.tick();
-            // Readiness is told once per change, so the poll may only sleep on a drained socket.
-            let sleep = if more { Some(Duration::ZERO) } else { self.sleep() };
-            match self.poll.poll(&mut events, sleep) {
-                Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
-                result => result?,
+            if !more {
+                self.waker.sleep(self.socket.as_socket(), self.at_most())?;
             }
         }
         Ok(())
@@ -286,7 +278,8 @@ impl<'a> Worker<'a> {
         }
     }
 
-    fn sleep(&self) -> Option<Duration> {
+    /// Until something is due.
+    fn at_most(&self) -> Option<Duration> {
         let due = self.engine.poll_timeout().filter(|_| !self.pause.is_held());
         let due = due.map(|due| due.saturating_duration_since(Instant::now()));
         let retry = self.held.is_some().then_some(NOTICE_RETRY);

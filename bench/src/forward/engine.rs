@@ -49,10 +49,10 @@ pub(super) struct EngineLane {
 impl EngineLane {
     pub(super) fn new(scenario: &Scenario, destinations: &[SocketAddrV4]) -> Result<Self> {
         let (loopback, any) = (IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv4Addr::UNSPECIFIED));
-        let mut feeder = RtcSocket::bind(loopback, 0..=0)?;
-        let mut socket = RtcSocket::bind(any, 0..=0)?;
-        widen_buffers(feeder.source(), BUFFER_BYTES)?;
-        widen_buffers(socket.source(), BUFFER_BYTES)?;
+        let feeder = RtcSocket::bind(loopback, 0..=0)?;
+        let socket = RtcSocket::bind(any, 0..=0)?;
+        widen_buffers(feeder.as_socket(), BUFFER_BYTES)?;
+        widen_buffers(socket.as_socket(), BUFFER_BYTES)?;
         // The machine is measured, not a tier's ceiling.
         let config = EngineConfig { bitrate_headroom_percent: u32::MAX, ..World::config(1) };
         let (mut world, room) = (World::with(config), World::room("bench"));

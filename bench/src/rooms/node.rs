@@ -24,13 +24,14 @@ pub(super) struct Node {
     notices: mpsc::Receiver<WorkerNotice>,
     next_tag: u64,
     pub(super) port: u16,
-    /// Nothing without real-time priority takes the core from it.
-    pub(super) is_first: bool,
+    /// Should have gone first and may not.
+    pub(super) shares_core: bool,
 }
 
 impl Node {
-    /// On `core`; the calling thread goes back to `own_core`.
-    pub(super) fn start(core: usize, own_core: usize) -> Result<Self> {
+    /// On `core`; the calling thread goes back to `own_core`. Who `goes_first` has the core before all
+    /// else that runs on the machine, but the kernel holds it back above 95 % of the time.
+    pub(super) fn start(core: usize, own_core: usize, goes_first: bool) -> Result<Self> {
         let socket = RtcSocket::bind(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0..=0)?;
         let port = socket.address().port();
         let engine = EngineConfig {
@@ -48,12 +49,12 @@ impl Node {
         // A thread inherits core and priority of who starts it. Whatever else the machine runs, a
         // kernel thread among it, would be counted as the node's latency.
         pin_to(core)?;
-        let is_first = go_first(true);
+        let shares_core = goes_first && !go_first(true);
         let (gauges, fence) = (Arc::new(WorkerGauges::default()), Arc::new(Fence::new(false)));
         let handle = worker::spawn(0, socket, engine, outbox, gauges, fence)?;
         pin_to(own_core)?;
         go_first(false);
-        Ok(Self { handle, notices, next_tag: 0, port, is_first })
+        Ok(Self { handle, notices, next_tag: 0, port, shares_core })
     }
 
     pub(super) fn command(&mut self, room: &Address, command: Command) -> Result<Reply> {

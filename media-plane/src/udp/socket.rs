@@ -3,7 +3,7 @@
 use libc::{c_int, c_void, socklen_t};
 use quinn_udp::{UdpSockRef, UdpSocketState};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
 use std::os::fd::AsRawFd;
 use std::sync::Once;
@@ -29,7 +29,7 @@ pub enum BindError {
 /// A bound, non-blocking UDP socket with GRO on and its buffers sized.
 #[derive(Debug)]
 pub struct RtcSocket {
-    socket: mio::net::UdpSocket,
+    socket: UdpSocket,
     state: UdpSocketState,
     address: SocketAddr,
 }
@@ -55,11 +55,11 @@ impl RtcSocket {
         }
         socket.bind(&address.into())?;
         size_buffers(&socket);
-        let socket = std::net::UdpSocket::from(socket);
+        let socket = UdpSocket::from(socket);
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
         switch_off_unread_options(&socket, address)?;
         let address = socket.local_addr()?;
-        Ok(Self { socket: mio::net::UdpSocket::from_std(socket), state, address })
+        Ok(Self { socket, state, address })
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -95,12 +95,8 @@ impl RtcSocket {
         &self.state
     }
 
-    pub(super) fn as_socket(&self) -> &mio::net::UdpSocket {
+    pub fn as_socket(&self) -> &UdpSocket {
         &self.socket
-    }
-
-    pub fn source(&mut self) -> &mut mio::net::UdpSocket {
-        &mut self.socket
     }
 }
 
@@ -126,7 +122,7 @@ fn size_buffers(socket: &Socket) {
 
 /// quinn-udp asks for each packet's arrival time, destination and ECN bits. Nobody here reads
 /// them, and each costs on every packet.
-fn switch_off_unread_options(socket: &std::net::UdpSocket, address: SocketAddr) -> io::Result<()> {
+fn switch_off_unread_options(socket: &UdpSocket, address: SocketAddr) -> io::Result<()> {
     set_option(socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 0)?;
     if address.is_ipv4() {
         set_option(socket, libc::IPPROTO_IP, libc::IP_PKTINFO, 0)?;
@@ -171,7 +167,7 @@ mod tests {
         let socket = RtcSocket::bind(IpAddr::from([127, 0, 0, 1]), 0..=0).unwrap();
         assert_eq!(socket.kernel_drops().unwrap(), 0);
         SockRef::from(socket.as_socket()).set_recv_buffer_size(4096).unwrap();
-        let sender = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
         (0..100).for_each(|_| assert_eq!(sender.send_to(&[0; 1200], socket.address()).unwrap(), 1200));
         let drops = socket.kernel_drops().unwrap();
         assert!((1..100).contains(&drops), "{drops}");
