@@ -24,6 +24,9 @@ const TRIES_MAX: usize = 6;
 const LOSS_MAX: f64 = 1e-4;
 /// From one number of rooms to the next, as a part of what the floor predicts.
 const STEP: f64 = 0.05;
+/// How often a number is tried until it is held. A pause of the host's loses what no buffer can hold;
+/// what is beyond the worker is lost every time.
+const HOLD_TRIES: usize = 3;
 /// Where looking for the largest number begins.
 const FIRST: f64 = 0.4;
 const AUDIO_PER_SECOND: f64 = 50.0;
@@ -174,8 +177,14 @@ impl Run {
         let mut held = 0;
         for step in 0.. {
             let rooms = (predicted * (FIRST + STEP * f64::from(step))) as usize;
-            let figures = self.measure(rooms)?;
-            if figures.loss() > LOSS_MAX {
+            let mut is_held = false;
+            for _ in 0..HOLD_TRIES {
+                is_held = self.measure(rooms)?.loss() <= LOSS_MAX;
+                if is_held {
+                    break;
+                }
+            }
+            if !is_held {
                 break;
             }
             held = rooms;
