@@ -26,7 +26,7 @@ const STEP_UP: f64 = 1.25;
 const TRY_SECONDS: u32 = 5;
 /// By which a rate that is not held is lowered.
 const STEP_DOWN: f64 = 1.1;
-/// How long whoever joined stays: descriptors are few.
+/// How long whoever joined stays, unless that were more people at once than there are descriptors.
 const STAY: Duration = Duration::from_secs(8);
 const STANDING_MAX: f64 = 8_500.0;
 const P99_MAX: Duration = Duration::from_millis(1500);
@@ -189,11 +189,7 @@ impl Crowd {
     /// Joins at this rate whether or not those before are done, each by somebody else, who stays for a
     /// while and goes.
     async fn join_at(&mut self, rate: f64, seconds: u32) -> Result<Step> {
-        let staying = rate * STAY.as_secs_f64();
-        ensure!(
-            staying < STANDING_MAX,
-            "more people than there are descriptors: the rate is above {rate:.0}"
-        );
+        let stay = STAY.min(Duration::from_secs_f64(STANDING_MAX / rate));
         #[allow(clippy::cast_possible_truncation, reason = "some thousands")]
         let joins = (rate * f64::from(seconds)).round() as usize;
         let mut ticks = interval(Duration::from_secs_f64(1.0 / rate));
@@ -206,7 +202,7 @@ impl Crowd {
             let channel = format!("bench-{rate:.0}-{seconds}-{}", number / ROOM);
             running.spawn(async move {
                 let (client, took) = door.join(&channel, &token).await?;
-                sleep(STAY).await;
+                sleep(stay).await;
                 leave(client).await;
                 anyhow::Ok(took)
             });

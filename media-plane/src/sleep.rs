@@ -1,8 +1,7 @@
 //! How a worker sleeps: until its socket has something, another thread wakes it, or it is time.
 //!
 //! By `poll`, which waits at the socket only while it sleeps. A set of epoll waits there for ever, so
-//! that the kernel takes the waiter's lock for every packet that is sent, which nobody waits for: a
-//! twentieth of a busy worker's time.
+//! that the kernel takes the waiter's lock for every packet that is sent, which nobody waits for.
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::io::{Errno, read, write};
