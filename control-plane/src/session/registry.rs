@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 /// Sessions one replica takes; at about 50 KB each, a gigabyte.
 const SESSIONS_MAX: usize = 20_000;
+
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Registry {
     inner: Arc<Inner>,
