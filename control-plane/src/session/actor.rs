@@ -76,7 +76,7 @@ impl Session {
     /// `ending` is said when the socket is gone or has to go.
     pub(crate) fn new(admitted: Admitted, services: Arc<Services>, outbox: Outbox, ending: Ending) -> Self {
         let Admitted { identity, device, registered, .. } = admitted;
-        let id = SessionId::from_bits(rand::random());
+        let id = registered.id();
         let (to, deliveries) = mpsc::channel(DELIVERIES_MAX);
         let ended = ending.subscribe();
         let stopping = services.registry.stopping();
@@ -133,6 +133,9 @@ impl Session {
         };
         drop(requests);
         self.say_goodbye(end == End::Lost).await;
+        if end == End::Replaced {
+            self.outbox.tell_at_last(&ServerEvent::Kicked { reason: "replaced".into(), until: None });
+        }
         // A socket that is told to go does not come back by itself, and one whose server stops
         // should: that one just loses its connection.
         if !*self.stopping.borrow() {
