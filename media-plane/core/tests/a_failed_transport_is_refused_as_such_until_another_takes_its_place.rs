@@ -32,7 +32,7 @@ fn failed(
     let has_failed = |event: &&Event| matches!(event, Event::TransportState { transport: of, dtls: DtlsState::Failed, .. } if *of == transport);
     for _ in 0..200 {
         world.exchange();
-        if world.heard_by(session).iter().any(|event| has_failed(event)) {
+        if world.heard_by(session).iter().any(&has_failed) {
             return (transport, dtls);
         }
         world.advance(Duration::from_millis(10));
