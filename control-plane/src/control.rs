@@ -59,6 +59,7 @@ struct Backing {
     joins: Joins,
     /// Network tests, counted apart.
     diagnostics: Joins,
+    registry: Registry,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -74,6 +75,7 @@ impl Backing {
                     records,
                     joins: Joins::new(config.joins),
                     diagnostics: Joins::new(gateway::diagnostics::RATE),
+                    registry: Registry::default(),
                     tasks: vec![task],
                 })
             }
@@ -81,13 +83,15 @@ impl Backing {
             MediaNodes::OfEtcd(settings) => {
                 let store = railgun_etcd::Store::open(&settings)?;
                 let (records, following) = Records::in_etcd(&config.channels, store.clone());
+                let (registry, counting) = Registry::shared(store.clone());
                 let (cluster, task) = Cluster::start(store.clone(), config.media.clone(), link, webhooks);
                 Ok(Self {
                     placement: Placement::Cluster(cluster),
                     records,
                     joins: Joins::shared(config.joins, "calls", store.clone()),
                     diagnostics: Joins::shared(gateway::diagnostics::RATE, "tests", store),
-                    tasks: vec![following, task],
+                    registry,
+                    tasks: vec![following, counting, task],
                 })
             }
         }
@@ -181,10 +185,9 @@ impl Control {
         hook_metrics.register(&mut scraped);
         let (webhooks, delivery) = Webhooks::start(&config.webhooks, hook_metrics)?;
         tasks.extend(delivery);
-        let Backing { placement, records, joins, diagnostics, tasks: of_backing } =
+        let Backing { placement, records, joins, diagnostics, registry, tasks: of_backing } =
             Backing::of(&config, media.into(), &metrics, webhooks)?;
         tasks.extend(of_backing);
-        let registry = Registry::default();
         let services = Arc::new(Services {
             keys,
             records,

@@ -5,11 +5,9 @@ use crate::support::Harness;
 use crate::support::node::FakeNode;
 use futures::future::join_all;
 use railgun_etcd::testing::EtcdServer;
-use railgun_shared::directory::{NodeRecord, NodeState, encode};
-use railgun_shared::ids::{BootId, ChannelId, NodeId};
+use railgun_shared::ids::ChannelId;
 use serde_json::json;
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 const REPLICAS: usize = 50;
 const ROOMS: usize = 10;
@@ -19,20 +17,7 @@ async fn fifty_replicas_bind_a_new_room_once() {
     let etcd = EtcdServer::start().await.unwrap();
     let store = etcd.store();
     let node = FakeNode::start().await;
-    let lease = store.grant(Duration::from_secs(600)).await.unwrap();
-    let record = NodeRecord {
-        // What the node says of itself.
-        boot_id: BootId::from_bits(0),
-        lease,
-        rpc_address: node.address.to_string(),
-        media_addresses: Vec::new(),
-        region: None,
-        state: NodeState::Serving,
-        version: "0".into(),
-        capacity: 1000,
-    };
-    let key = store.keys().node(&NodeId::new("fake").unwrap());
-    store.put(&key, &encode(&record), Some(lease)).await.unwrap();
+    node.register(&store).await;
 
     let mut replicas = Vec::new();
     let mut clients = Vec::new();

@@ -104,9 +104,16 @@ async fn a_sixth_session_of_a_user_is_refused() {
         held.push(harness.client_with("ada", json!({"deviceId": format!("d{number}")})).await);
     }
     let token = harness.token("ada", "pro").await;
-    let refused = Client::connect(harness.address, json!({"token": token, "deviceId": "d0"})).await;
-    assert_eq!(refused.err().as_deref(), Some("RATE_LIMITED"));
+    for auth in [json!({"token": token}), json!({"token": token, "deviceId": "d9"})] {
+        let refused = Client::connect(harness.address, auth).await;
+        assert_eq!(refused.err().as_deref(), Some("RATE_LIMITED"));
+    }
     harness.client("bob", "pro").await;
+    // A device that comes again gets no other place than its own.
+    harness.client_with("ada", json!({"deviceId": "d3"})).await;
+    assert_eq!(held[3].event("voice:kicked").await, json!({"reason": "replaced"}));
+    assert!(held[3].is_gone().await);
+    assert_eq!(held[4].ask("voice:ping", json!({"sentAt": 1})).await["ok"], true);
     harness.stop().await;
 }
 

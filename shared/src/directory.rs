@@ -7,6 +7,8 @@
 //! | `room/{channel}` | the node's | [`RoomRecord`]; its create revision is the room's epoch |
 //! | `rec/…` | none | what operators wrote |
 //! | `joins/{user}/…` | its own | counts of one user's joins |
+//! | `session/{user}/{0..4}` | its replica's | one of the sessions that a user may have |
+//! | `notice/{replica}/…` | its own | sessions of a replica whose places others have got |
 
 use crate::ids::{BootId, ChannelId, NodeId, UserId};
 use serde::de::DeserializeOwned;
@@ -73,6 +75,16 @@ impl Keys {
     /// Below it, one user's joins.
     pub fn joins(&self, user: &UserId) -> String {
         format!("{}/joins/{user}/", self.prefix)
+    }
+
+    /// One of the places for a user's sessions, from 0.
+    pub fn session(&self, user: &UserId, place: usize) -> String {
+        format!("{}/session/{user}/{place}", self.prefix)
+    }
+
+    /// Below it, what concerns the sessions of one run of a replica.
+    pub fn notices(&self, replica: BootId) -> String {
+        format!("{}/notice/{replica}/", self.prefix)
     }
 
     /// The node that a key below [`Self::nodes`] is of.

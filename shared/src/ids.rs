@@ -89,7 +89,7 @@ random_id!(
     ConsumerId
 );
 random_id!(
-    /// One run of a media node's process; a restart makes a new one.
+    /// One run of a process: a media node's, or a replica's. A restart makes a new one.
     BootId
 );
 

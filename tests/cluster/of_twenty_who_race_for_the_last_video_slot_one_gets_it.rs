@@ -1,5 +1,5 @@
-//! A hundred times: one video slot is free, twenty want it at two replicas: one gets it, the others stand in one queue,
-//! and what is released goes to its head, at whichever replica that is.
+//! A hundred times: one video slot is free, twenty want it at two replicas: one gets it, the others
+//! stand in one queue, and what is released goes to its head, at whichever replica that is.
 
 use railgun_client::{Client, EventStream, MediaKind, Source};
 use railgun_tests::{Cluster, Member, SEEN_WITHIN, within};

@@ -360,8 +360,7 @@ impl Cluster {
 
 /// One operator, who may write every record.
 fn operators_file() -> String {
-    let digest = digest(&SHA256, OPERATOR.as_bytes());
-    let sha256: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256 = hex::encode(digest(&SHA256, OPERATOR.as_bytes()));
     let scopes = r#"["channels:write", "bans:write", "entitlements:write", "nodes:write"]"#;
     format!("[[token]]\nname = \"root\"\nsha256 = \"{sha256}\"\nscopes = {scopes}\n")
 }

@@ -1,16 +1,21 @@
 //! A socket that connects. Checks: the token's length, signature, key, time, audience and issuer; a
-//! device id is a short name if there is one; the user holds fewer sessions than one may. A token to
+//! device id is a short name if there is one; the user holds fewer sessions than one may, or one that is over with this one. A token to
 //! resume with is only read here: whether it is any good is the room's node to say.
 
 use crate::clock::unix_seconds;
 use crate::control::Services;
-use crate::session::{Admitted, ResumeToken};
+use crate::session::{Admitted, Ending, Newcomer, ResumeToken};
 use railgun_shared::ids::DeviceId;
 use serde_json::Value;
 use std::time::SystemTime;
 
 /// `auth` is what the client gave `io()`. The error is the `connect_error`'s message.
-pub(super) fn admit(services: &Services, auth: Option<&Value>) -> Result<Admitted, &'static str> {
+/// `ending` is the socket's.
+pub(super) async fn admit(
+    services: &Services,
+    auth: Option<&Value>,
+    ending: Ending,
+) -> Result<Admitted, &'static str> {
     let field = |name| auth.and_then(|auth| auth.get(name)).filter(|value| !value.is_null());
     let token = field("token").and_then(Value::as_str).ok_or("UNAUTHORIZED")?;
     let identity = services.keys.verify(token, unix_seconds(SystemTime::now())).map_err(|error| {
@@ -23,6 +28,12 @@ pub(super) fn admit(services: &Services, auth: Option<&Value>) -> Result<Admitte
         Some(_) => return Err("INVALID_PAYLOAD"),
     };
     let resume = field("resume").map(|shown| shown.as_str().and_then(ResumeToken::read));
-    let registered = services.registry.register(&identity.user).ok_or("RATE_LIMITED")?;
+    let newcomer = Newcomer {
+        user: identity.user.clone(),
+        device: device.clone(),
+        resumes: resume.as_ref().and_then(|shown| Some(shown.as_ref()?.session())),
+        ending,
+    };
+    let registered = services.registry.register(newcomer).await.ok_or("RATE_LIMITED")?;
     Ok(Admitted { identity, device, resume, registered })
 }

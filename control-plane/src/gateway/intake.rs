@@ -22,7 +22,8 @@ use tokio::time::Instant;
 const EVENT_NAME_CHARS_MAX: usize = 64;
 
 pub(super) struct Intake {
-    requests: mpsc::Sender<Incoming>,
+    /// Boxed, since a channel keeps room for dozens, and most sockets ask for nothing.
+    requests: mpsc::Sender<Box<Incoming>>,
     ending: Ending,
     services: Arc<Services>,
     budget: Mutex<EventBudget>,
@@ -30,7 +31,7 @@ pub(super) struct Intake {
 }
 
 /// The other side of an [`Intake`]'s queue.
-pub(super) type Requests = mpsc::Receiver<Incoming>;
+pub(super) type Requests = mpsc::Receiver<Box<Incoming>>;
 
 /// Tells this handler from those that are functions.
 pub(super) struct InOrder;
@@ -72,7 +73,7 @@ impl MessageHandler<LocalAdapter, InOrder> for Intake {
             let error = ErrorBody::new(ErrorCode::RateLimited, "too many events");
             return self.refuse(socket, &incoming, error.with("retryAfterMs", wait));
         }
-        if let Err(mpsc::error::TrySendError::Full(refused)) = self.requests.try_send(incoming) {
+        if let Err(mpsc::error::TrySendError::Full(refused)) = self.requests.try_send(Box::new(incoming)) {
             let error = ErrorBody::new(ErrorCode::RateLimited, "too many requests wait already");
             self.refuse(socket, &refused, error);
         }

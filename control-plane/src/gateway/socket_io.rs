@@ -45,9 +45,10 @@ pub(crate) fn socket_io(services: Arc<Services>) -> (SocketIoLayer, SocketIo) {
         .build_layer();
     let of_sessions = services.clone();
     let middleware = async move |socket: SocketRef, TryData(auth): TryData<Value>| {
-        let admitted = admit(&services, auth.as_ref().ok());
+        let ending = Ending::new();
+        let admitted = admit(&services, auth.as_ref().ok(), ending.clone()).await;
         services.metrics.connected(admitted.as_ref().map(|_| ()).map_err(|message| *message));
-        prepare(&socket, admitted?, services.clone());
+        prepare(&socket, admitted?, ending, services.clone());
         // Who is known does not take the place of a stranger.
         if let Some(permit) = socket.req_parts().extensions.get::<Permit>() {
             permit.give_back();
@@ -60,8 +61,7 @@ pub(crate) fn socket_io(services: Arc<Services>) -> (SocketIoLayer, SocketIo) {
 }
 
 /// The handlers have to stand before the client hears that it is connected: it may ask at once.
-fn prepare(socket: &SocketRef, admitted: Admitted, services: Arc<Services>) {
-    let ending = Ending::new();
+fn prepare(socket: &SocketRef, admitted: Admitted, ending: Ending, services: Arc<Services>) {
     let (intake, requests) = Intake::new(ending.clone(), services);
     socket.on_fallback(intake);
     let gone = ending.clone();

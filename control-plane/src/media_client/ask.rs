@@ -28,7 +28,7 @@ impl NodeLink {
         let route = Route { session, to, ending: Ending::new() };
         let replied = async {
             self.call(NodeCall { address, command, route, ticket: 0 }).await?;
-            match from.recv().await {
+            match from.recv().await.map(|delivery| *delivery) {
                 Some(Delivery::Reply { reply, .. }) => reply,
                 _ => Err(unavailable()),
             }

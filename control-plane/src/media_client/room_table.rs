@@ -28,7 +28,8 @@ pub(crate) enum Delivery {
 #[derive(Clone, Debug)]
 pub(crate) struct Route {
     pub(crate) session: SessionId,
-    pub(crate) to: mpsc::Sender<Delivery>,
+    /// Boxed, since a channel keeps room for dozens, and most sockets wait for nothing.
+    pub(crate) to: mpsc::Sender<Box<Delivery>>,
     pub(crate) ending: Ending,
 }
 
@@ -39,7 +40,7 @@ impl Route {
     }
 
     pub(crate) fn deliver(&self, delivery: Delivery) {
-        if let Err(mpsc::error::TrySendError::Full(_)) = self.to.try_send(delivery) {
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.to.try_send(Box::new(delivery)) {
             self.ending.say(End::Lost);
         }
     }
@@ -128,7 +129,7 @@ mod tests {
     use super::*;
     use railgun_shared::ids::UserId;
 
-    fn route(bits: u128, depth: usize) -> (Route, mpsc::Receiver<Delivery>) {
+    fn route(bits: u128, depth: usize) -> (Route, mpsc::Receiver<Box<Delivery>>) {
         let (to, from) = mpsc::channel(depth);
         (Route { session: SessionId::from_bits(bits), to, ending: Ending::new() }, from)
     }
@@ -145,7 +146,7 @@ mod tests {
         Event::ParticipantLeft { user: UserId::new("u").unwrap(), session: SessionId::from_bits(9) }
     }
 
-    fn count(from: &mut mpsc::Receiver<Delivery>) -> usize {
+    fn count(from: &mut mpsc::Receiver<Box<Delivery>>) -> usize {
         std::iter::from_fn(|| from.try_recv().ok()).count()
     }
 

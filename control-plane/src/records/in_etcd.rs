@@ -52,7 +52,7 @@ impl Records {
             Some(record) => TxnOp::put(path, record.to_json(), None),
             None => TxnOp::delete(path, None),
         };
-        store.txn(Txn::new().and_then([change])).await?;
+        store.txn_once(Txn::new().and_then([change])).await?;
         let mut changes = self.changes();
         let seen = changes.wait_for(|_| self.view().record(key).as_ref() == record);
         if timeout(SEEN_TIMEOUT, seen).await.is_err() {

@@ -54,7 +54,7 @@ pub(crate) struct Session {
     pub(crate) is_refreshing: bool,
     _registered: Registered,
     pub(super) route: Route,
-    pub(super) deliveries: mpsc::Receiver<Delivery>,
+    pub(super) deliveries: mpsc::Receiver<Box<Delivery>>,
     pub(super) last_ticket: u64,
     outbox: Outbox,
     records_changed: watch::Receiver<u64>,
@@ -66,8 +66,8 @@ pub(crate) struct Session {
 /// What happens next.
 enum Next {
     Over(End),
-    Delivery(Delivery),
-    Request(Incoming),
+    Delivery(Box<Delivery>),
+    Request(Box<Incoming>),
     RecordsChanged,
     MediaIsDue,
 }
@@ -76,7 +76,7 @@ impl Session {
     /// `ending` is said when the socket is gone or has to go.
     pub(crate) fn new(admitted: Admitted, services: Arc<Services>, outbox: Outbox, ending: Ending) -> Self {
         let Admitted { identity, device, registered, .. } = admitted;
-        let id = SessionId::from_bits(rand::random());
+        let id = registered.id();
         let (to, deliveries) = mpsc::channel(DELIVERIES_MAX);
         let ended = ending.subscribe();
         let stopping = services.registry.stopping();
@@ -101,14 +101,15 @@ impl Session {
         }
     }
 
-    /// Until the socket is gone, or does not keep up.
+    /// Until the socket is gone, or does not keep up. What is seldom or large has a future of its own,
+    /// so that a socket that only waits takes little memory.
     pub(crate) async fn run(
         mut self,
         resume: Option<Option<ResumeToken>>,
-        mut requests: mpsc::Receiver<Incoming>,
+        mut requests: mpsc::Receiver<Box<Incoming>>,
     ) {
         if let Some(shown) = resume {
-            let resumed = gateway::resume(&mut self, shown).await;
+            let resumed = Box::pin(gateway::resume(&mut self, shown)).await;
             self.services.metrics.resumed(Outcome::of(&resumed));
             match resumed {
                 Ok(resumed) => self.outbox.tell(&resumed).await,
@@ -117,13 +118,13 @@ impl Session {
         }
         let end = loop {
             if std::mem::take(&mut self.node_is_back) {
-                gateway::reclaim(&mut self).await;
+                Box::pin(gateway::reclaim(&mut self)).await;
             }
             match self.next(&mut requests).await {
                 Next::Over(end) => break end,
-                Next::Delivery(delivery) => self.hand_on(delivery).await,
-                Next::Request(request) => self.answer(request).await,
-                Next::RecordsChanged => gateway::records_changed(&mut self).await,
+                Next::Delivery(delivery) => self.hand_on(*delivery).await,
+                Next::Request(request) => Box::pin(self.answer(*request)).await,
+                Next::RecordsChanged => Box::pin(gateway::records_changed(&mut self)).await,
                 Next::MediaIsDue => {
                     if let Some(call) = self.seat.as_mut().and_then(|seat| seat.call.as_mut()) {
                         call.settle();
@@ -132,7 +133,10 @@ impl Session {
             }
         };
         drop(requests);
-        self.say_goodbye(end == End::Lost).await;
+        Box::pin(self.say_goodbye(end == End::Lost)).await;
+        if end == End::Replaced {
+            self.outbox.tell_at_last(&ServerEvent::Kicked { reason: "replaced".into(), until: None });
+        }
         // A socket that is told to go does not come back by itself, and one whose server stops
         // should: that one just loses its connection.
         if !*self.stopping.borrow() {
@@ -140,7 +144,7 @@ impl Session {
         }
     }
 
-    async fn next(&mut self, requests: &mut mpsc::Receiver<Incoming>) -> Next {
+    async fn next(&mut self, requests: &mut mpsc::Receiver<Box<Incoming>>) -> Next {
         let due = self.seat.as_ref().and_then(|seat| seat.call.as_ref()?.due());
         let mut end = self.end();
         tokio::select! {
@@ -259,7 +263,8 @@ impl Session {
                 if let Some(duration) = banned_for {
                     let now = SystemTime::now();
                     let until = unix_millis(now + *duration);
-                    self.services.joins.bar(&self.identity.user, until, unix_millis(now)).await;
+                    // Seldom, and large: it asks etcd.
+                    Box::pin(self.services.joins.bar(&self.identity.user, until, unix_millis(now))).await;
                 }
             }
             Event::RoomClosed => self.seat = None,
@@ -285,5 +290,23 @@ pub(super) async fn over(
         biased;
         ended = ended.wait_for(Option::is_some) => ended.ok().and_then(|end| *end).unwrap_or(End::Left),
         _ = stopping.wait_for(|stopping| *stopping) => End::Lost,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Run<F> = fn(Session, Option<Option<ResumeToken>>, mpsc::Receiver<Box<Incoming>>) -> F;
+
+    fn size_of_future<F: Future>(_: Run<F>) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn a_session_that_waits_is_a_few_kilobytes() {
+        assert!(size_of_future(Session::run) < 6 * 1024);
+        // A channel begins with room for 32.
+        assert!(size_of::<Box<Incoming>>() + size_of::<Box<Delivery>>() <= 16);
     }
 }

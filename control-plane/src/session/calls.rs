@@ -60,8 +60,10 @@ impl Session {
     async fn reply(&mut self, ticket: u64, deadline: Instant) -> Result<Reply, ErrorBody> {
         loop {
             match timeout_at(deadline, self.deliveries.recv()).await {
-                Ok(Some(Delivery::Reply { ticket: of, reply })) if of == ticket => return reply,
-                Ok(Some(other)) => self.hand_on(other).await,
+                Ok(Some(delivery)) => match *delivery {
+                    Delivery::Reply { ticket: of, reply } if of == ticket => return reply,
+                    other => self.hand_on(other).await,
+                },
                 Ok(None) | Err(_) => {
                     tracing::warn!("a media node did not reply in time");
                     return Err(unavailable());
@@ -116,7 +118,7 @@ impl Session {
 
     async fn confirmed(&mut self, ticket: u64, deadline: Instant) -> bool {
         while let Ok(Some(delivery)) = timeout_at(deadline, self.deliveries.recv()).await {
-            if matches!(delivery, Delivery::Reply { ticket: of, .. } if of == ticket) {
+            if matches!(*delivery, Delivery::Reply { ticket: of, .. } if of == ticket) {
                 return true;
             }
         }

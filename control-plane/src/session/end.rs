@@ -11,6 +11,8 @@ pub(crate) enum End {
     Lost,
     /// Another socket did.
     Superseded,
+    /// Its user has as many sessions as one may, and another socket of its device got its place.
+    Replaced,
 }
 
 /// Who ends first decides why.

@@ -13,6 +13,6 @@ pub(crate) use actor::{Admitted, Incoming, REJOIN_SPREAD_MS, Session};
 pub(crate) use end::{End, Ending};
 pub(crate) use outbox::{Ack, Answer, Asked, Outbox};
 pub(crate) use ownership::{Owned, Possessions};
-pub(crate) use registry::{Registered, Registry};
+pub(crate) use registry::{Newcomer, Registered, Registry};
 pub(crate) use resume_token::ResumeToken;
 pub(crate) use seat::Seat;

@@ -75,6 +75,11 @@ impl Outbox {
         self.put(|| self.socket.emit(event.name(), &(event,))).await;
     }
 
+    /// Why the socket has to go, if it can still take it.
+    pub(super) fn tell_at_last(&self, event: &ServerEvent) {
+        _ = self.socket.emit(event.name(), &(event,));
+    }
+
     /// That the session which the socket wanted to take up could not be.
     pub(super) async fn refuse_to_resume(&self, error: ErrorBody) {
         let event = ServerEvent::Error(error);

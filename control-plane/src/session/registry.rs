@@ -1,13 +1,24 @@
-//! The sessions of this process by user: how many there are, and the end of all.
+//! The sessions of this process by user: how many there are, and the end of all. With etcd, those of
+//! every replica count together.
+//!
+//! Whoever has as many sessions as one may gets another only in the place of one that is over anyway:
+//! the one that the new socket takes up, or an older one of the same device.
 
-use railgun_shared::ids::UserId;
+#[cfg(feature = "etcd")]
+mod in_etcd;
+
+use super::{End, Ending};
+use railgun_shared::ids::{DeviceId, SessionId, UserId};
 use railgun_shared::limits;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
+#[cfg(feature = "etcd")]
+use tokio::task::JoinHandle;
 
 /// Sessions one replica takes; at about 50 KB each, a gigabyte.
 const SESSIONS_MAX: usize = 20_000;
+
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Registry {
     inner: Arc<Inner>,
@@ -15,9 +26,36 @@ pub(crate) struct Registry {
 
 #[derive(Debug, Default)]
 struct Inner {
-    by_user: Mutex<HashMap<UserId, usize>>,
+    by_user: Mutex<HashMap<UserId, Vec<Held>>>,
     total: watch::Sender<usize>,
     stopping: watch::Sender<bool>,
+    #[cfg(feature = "etcd")]
+    shared: Option<in_etcd::Slots>,
+}
+
+/// A socket that wants to be a session.
+#[derive(Debug)]
+pub(crate) struct Newcomer {
+    pub(crate) user: UserId,
+    pub(crate) device: Option<DeviceId>,
+    /// The session that it wants to take up.
+    pub(crate) resumes: Option<SessionId>,
+    /// Said when another socket gets its place.
+    pub(crate) ending: Ending,
+}
+
+/// A session's place among its user's.
+#[derive(Clone, Debug)]
+struct Held {
+    /// Of this socket, whatever session it takes up.
+    id: SessionId,
+    /// The one that it takes up, or a fresh one.
+    session: SessionId,
+    device: Option<DeviceId>,
+    ending: Ending,
+    /// Under which lease it is in etcd; 0: under none. None: it is asking.
+    #[cfg(feature = "etcd")]
+    lease: Option<i64>,
 }
 
 /// A session that counts until this is dropped.
@@ -25,22 +63,61 @@ struct Inner {
 pub(crate) struct Registered {
     inner: Arc<Inner>,
     user: UserId,
+    id: SessionId,
+}
+
+impl Registered {
+    /// What a session is called that takes up no other.
+    pub(crate) fn id(&self) -> SessionId {
+        self.id
+    }
 }
 
 impl Registry {
+    /// Counted together with all replicas that have the same etcd, by a task of its own.
+    #[cfg(feature = "etcd")]
+    pub(crate) fn shared(store: railgun_etcd::Store) -> (Self, JoinHandle<()>) {
+        let inner = Arc::new(Inner { shared: Some(in_etcd::Slots::new(store)), ..Inner::default() });
+        let task = tokio::spawn(in_etcd::keep(inner.clone()));
+        (Self { inner }, task)
+    }
+
     /// None if this user, or this replica, has as many sessions as it may.
-    pub(crate) fn register(&self, user: &UserId) -> Option<Registered> {
-        let mut by_user = self.inner.by_user.lock().unwrap_or_else(PoisonError::into_inner);
+    #[cfg_attr(not(feature = "etcd"), expect(clippy::unused_async, reason = "etcd has to be asked"))]
+    pub(crate) async fn register(&self, newcomer: Newcomer) -> Option<Registered> {
+        let registered = self.register_here(newcomer)?;
+        #[cfg(feature = "etcd")]
+        if let Some(slots) = &self.inner.shared {
+            let held = self.inner.find(&registered.user, registered.id)?;
+            let lease = slots.claim(&registered.user, &held).await?;
+            self.inner.is_under(&registered.user, registered.id, lease);
+        }
+        Some(registered)
+    }
+
+    fn register_here(&self, Newcomer { user, device, resumes, ending }: Newcomer) -> Option<Registered> {
+        let mut by_user = self.inner.by_user();
         if *self.inner.total.borrow() >= SESSIONS_MAX {
             return None;
         }
+        let id = SessionId::from_bits(rand::random());
+        let held = Held {
+            id,
+            session: resumes.unwrap_or(id),
+            device,
+            ending,
+            #[cfg(feature = "etcd")]
+            lease: None,
+        };
         let of_user = by_user.entry(user.clone()).or_default();
-        if *of_user >= limits::SESSIONS_PER_USER {
-            return None;
+        if of_user.len() >= limits::SESSIONS_PER_USER {
+            let places = of_user.iter().map(|held| (held.session, held.device.as_ref()));
+            let (place, end) = instead_of(&held, places)?;
+            of_user.remove(place).ending.say(end);
         }
-        *of_user += 1;
+        of_user.push(held);
         self.inner.total.send_modify(|total| *total += 1);
-        Some(Registered { inner: self.inner.clone(), user: user.clone() })
+        Some(Registered { inner: self.inner.clone(), user, id })
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -58,17 +135,52 @@ impl Registry {
         let mut total = self.inner.total.subscribe();
         // The sender lives in `self`, so the wait cannot fail.
         let _ = total.wait_for(|total| *total == 0).await;
+        #[cfg(feature = "etcd")]
+        if let Some(slots) = &self.inner.shared {
+            slots.give_up().await;
+        }
+    }
+}
+
+/// Of a user's places that are all taken, the one that a newcomer gets, and how the session there
+/// ends. A seat that is taken up has to wait for that.
+fn instead_of<'a>(
+    newcomer: &Held,
+    places: impl Iterator<Item = (SessionId, Option<&'a DeviceId>)>,
+) -> Option<(usize, End)> {
+    let places: Vec<_> = places.collect();
+    let taken_up = || places.iter().position(|(session, _)| *session == newcomer.session);
+    let of_device = || {
+        let device = newcomer.device.as_ref()?;
+        places.iter().position(|(_, of)| *of == Some(device))
+    };
+    taken_up().map(|place| (place, End::Lost)).or_else(|| Some((of_device()?, End::Replaced)))
+}
+
+impl Inner {
+    fn by_user(&self) -> MutexGuard<'_, HashMap<UserId, Vec<Held>>> {
+        self.by_user.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The session counts no more.
+    fn remove(&self, user: &UserId, id: SessionId) -> Option<Held> {
+        let mut by_user = self.by_user();
+        let of_user = by_user.get_mut(user)?;
+        let place = of_user.iter().position(|held| held.id == id);
+        let held = place.map(|place| of_user.remove(place));
+        if of_user.is_empty() {
+            by_user.remove(user);
+        }
+        held
     }
 }
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        let mut by_user = self.inner.by_user.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(of_user) = by_user.get_mut(&self.user) {
-            *of_user = of_user.saturating_sub(1);
-            if *of_user == 0 {
-                by_user.remove(&self.user);
-            }
+        self.inner.remove(&self.user, self.id);
+        #[cfg(feature = "etcd")]
+        if let Some(slots) = &self.inner.shared {
+            slots.release_soon(self.user.clone(), self.id);
         }
         self.inner.total.send_modify(|total| *total = total.saturating_sub(1));
     }
@@ -78,23 +190,49 @@ impl Drop for Registered {
 mod tests {
     use super::*;
 
-    fn user(name: &str) -> UserId {
-        UserId::new(name).unwrap()
+    fn newcomer(user: &str, device: Option<&str>) -> Newcomer {
+        Newcomer {
+            user: UserId::new(user).unwrap(),
+            device: device.map(|device| DeviceId::new(device).unwrap()),
+            resumes: None,
+            ending: Ending::new(),
+        }
     }
 
-    #[test]
-    fn a_user_has_so_many_sessions_and_no_more() {
+    #[tokio::test]
+    async fn a_user_has_so_many_sessions_and_no_more() {
         let registry = Registry::default();
-        let (ada, bob) = (user("ada"), user("bob"));
-        let register = |user: &UserId| registry.register(user);
-        let mut held: Vec<_> = (0..limits::SESSIONS_PER_USER).map(|_| register(&ada)).collect();
-        assert!(held.iter().all(Option::is_some));
-        assert!(register(&ada).is_none());
-        assert!(register(&bob).is_some());
+        let mut held = Vec::new();
+        for _ in 0..limits::SESSIONS_PER_USER {
+            held.push(registry.register(newcomer("ada", None)).await.unwrap());
+        }
+        assert!(registry.register(newcomer("ada", None)).await.is_none());
+        assert!(registry.register(newcomer("bob", None)).await.is_some());
         held.pop();
-        assert!(register(&ada).is_some());
+        assert!(registry.register(newcomer("ada", None)).await.is_some());
         drop(held);
-        assert!(registry.inner.by_user.lock().unwrap().is_empty());
+        assert!(registry.inner.by_user().is_empty());
         assert_eq!(registry.count(), 0);
+    }
+
+    #[tokio::test]
+    async fn who_has_all_gets_another_in_the_place_of_the_same_session_or_device() {
+        let registry = Registry::default();
+        let (mut held, mut endings) = (Vec::new(), Vec::new());
+        for number in 0..limits::SESSIONS_PER_USER {
+            let newcomer = newcomer("ada", Some(&format!("d{number}")));
+            endings.push(newcomer.ending.clone());
+            held.push(registry.register(newcomer).await.unwrap());
+        }
+        let ended = |number: usize| *endings[number].subscribe().borrow();
+        held.push(registry.register(newcomer("ada", Some("d3"))).await.unwrap());
+        assert_eq!(ended(3), Some(End::Replaced));
+        let taking_up = Newcomer { resumes: Some(held[1].id()), ..newcomer("ada", Some("d2")) };
+        held.push(registry.register(taking_up).await.unwrap());
+        assert_eq!((ended(1), ended(2)), (Some(End::Lost), None));
+        assert!(registry.register(newcomer("ada", Some("d9"))).await.is_none());
+        // The sockets whose places were given away free none when they end.
+        held.remove(3);
+        assert!(registry.register(newcomer("ada", None)).await.is_none());
     }
 }

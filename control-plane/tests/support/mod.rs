@@ -7,6 +7,9 @@ use client::Client;
 use node::FakeNode;
 use prometheus_client::registry::Registry;
 use railgun_control::{Config, Control, JoinLimits, MediaNodes};
+use railgun_etcd::Store;
+use railgun_shared::directory::{NodeRecord, NodeState, encode};
+use railgun_shared::ids::{BootId, NodeId};
 use railgun_shared::settings::EtcdSettings;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -110,6 +113,26 @@ impl Harness {
 
     pub(crate) async fn stop(mut self) {
         self.control.take().unwrap().stop().await;
+    }
+}
+
+impl FakeNode {
+    /// Has replicas find it, under a lease that outlives any test.
+    pub(crate) async fn register(&self, store: &Store) {
+        let lease = store.grant(Duration::from_secs(600)).await.unwrap();
+        let record = NodeRecord {
+            // What the node says of itself.
+            boot_id: BootId::from_bits(0),
+            lease,
+            rpc_address: self.address.to_string(),
+            media_addresses: Vec::new(),
+            region: None,
+            state: NodeState::Serving,
+            version: "0".into(),
+            capacity: 1000,
+        };
+        let key = store.keys().node(&NodeId::new("fake").unwrap());
+        store.put(&key, &encode(&record), Some(lease)).await.unwrap();
     }
 }
 

@@ -3,6 +3,7 @@
 mod a_client_without_consent_is_sent_nothing;
 mod a_dependency_descriptor_names_what_is_forwarded;
 mod a_diagnostics_room_is_one_persons_for_a_minute;
+mod a_failed_transport_is_refused_as_such_until_another_takes_its_place;
 mod a_flipped_byte_or_a_cut_is_refused;
 mod a_forged_address_gets_at_most_three_times_its_bytes;
 mod a_forged_alert_does_not_end_a_handshake;

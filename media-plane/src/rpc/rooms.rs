@@ -182,6 +182,10 @@ impl Rooms {
         (seat.owner == Owner::Stream(stream)).then_some(room.worker)
     }
 
+    fn seat(&self, channel: &ChannelId, session: SessionId) -> Option<&Seat> {
+        self.rooms.get(channel)?.seats.get(&session)
+    }
+
     /// The seats of a user, joining ones included.
     pub(super) fn seats_of(&self, user: &UserId) -> &[Sitting] {
         self.users.of(user)
@@ -193,16 +197,14 @@ impl Rooms {
     }
 
     pub(super) fn granted(&mut self, channel: &ChannelId, session: SessionId, grant: &Grant) {
-        let seat = self.rooms.get(channel).and_then(|room| room.seats.get(&session));
-        if let Some(seat) = seat {
-            self.users.granted(&seat.user, session, grant);
+        if let Some(user) = self.seat(channel, session).map(|seat| seat.user.clone()) {
+            self.users.granted(&user, session, grant);
         }
     }
 
     /// Whether nobody speaks for a session.
     pub(super) fn is_lost(&self, channel: &ChannelId, session: SessionId) -> bool {
-        let seat = self.rooms.get(channel).and_then(|room| room.seats.get(&session));
-        seat.is_some_and(|seat| matches!(seat.owner, Owner::Nobody(_)))
+        self.seat(channel, session).is_some_and(|seat| matches!(seat.owner, Owner::Nobody(_)))
     }
 
     /// Where a channel's room is, and under which epoch.

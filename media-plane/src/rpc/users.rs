@@ -81,21 +81,16 @@ impl Sitting {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use railgun_peer::World;
     use railgun_shared::ids::DeviceId;
-    use railgun_shared::plan::{Permissions, RoomLimits, Tier};
+    use railgun_shared::plan::Tier;
 
     fn join(session: u128, device: Option<&str>, asked_at: u64) -> JoinRequest {
         JoinRequest {
-            session: SessionId::from_bits(session),
             user: UserId::new("ada").unwrap(),
             device: device.map(|device| DeviceId::new(device).unwrap()),
-            name: None,
-            grant: Grant { permissions: Permissions::of(Tier::Free), video_until: None, relay_only: false },
-            limits: RoomLimits::of(Tier::Free),
-            rtp_capabilities: None,
-            resume: None,
-            diagnostics: false,
             asked_at,
+            ..World::join_request(session, Tier::Free)
         }
     }
 

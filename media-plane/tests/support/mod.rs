@@ -1,12 +1,13 @@
 //! A node in this process, and a control-plane's side of its link.
 use hyper_util::rt::TokioIo;
 use railgun_media::{Config, Node};
-use railgun_shared::ids::{ChannelId, SessionId, UserId};
+use railgun_peer::World;
+use railgun_shared::ids::{ChannelId, SessionId};
 use railgun_shared::media_rpc::wire::proto::media_node_client::MediaNodeClient;
 use railgun_shared::media_rpc::wire::proto::{ControlFrame, DescribeRequest, NodeFrame};
 use railgun_shared::media_rpc::wire::{FromNode, decode_node_frame, encode_command};
-use railgun_shared::media_rpc::{Address, Command, Grant, JoinRequest};
-use railgun_shared::plan::{Permissions, RoomLimits, Tier};
+use railgun_shared::media_rpc::{Address, Command};
+use railgun_shared::plan::Tier;
 use railgun_shared::signal::StateUpdate;
 use std::time::Duration;
 use tokio::io::DuplexStream;
@@ -102,18 +103,7 @@ pub(crate) fn session(number: u128) -> SessionId {
 }
 
 pub(crate) fn join(number: u128) -> Command {
-    Command::Join(Box::new(JoinRequest {
-        session: session(number),
-        user: UserId::new(format!("user-{number}")).unwrap(),
-        device: None,
-        name: None,
-        grant: Grant { permissions: Permissions::of(Tier::Pro), video_until: None, relay_only: false },
-        limits: RoomLimits::of(Tier::Pro),
-        rtp_capabilities: None,
-        resume: None,
-        diagnostics: false,
-        asked_at: 0,
-    }))
+    Command::Join(Box::new(World::join_request(number, Tier::Pro)))
 }
 
 pub(crate) fn mute(number: u128, muted: bool) -> Command {

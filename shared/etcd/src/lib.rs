@@ -34,6 +34,7 @@
 
 mod backoff;
 mod nodes;
+mod retry;
 mod store;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -1,5 +1,7 @@
-//! The connection, and what can be asked of it. Each request has a second.
+//! The connection, and what can be asked of it. Each request has a second, and meets another member if
+//! the first is gone.
 
+use crate::retry::{REQUEST_TIMEOUT, Repeat, Tried, persist};
 use crate::watch::PrefixWatch;
 use etcd_client::{
     Certificate, Client, Compare, CompareOp, ConnectOptions, Error, GetOptions, Identity, KeyValue,
@@ -13,8 +15,6 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
-/// How long one request may take; then whether it was done is not known.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// etcd hangs up on who asks more often than every five seconds.
 const PING_INTERVAL: Duration = Duration::from_secs(6);
@@ -41,6 +41,15 @@ pub enum EtcdError {
     TooMany(String),
     #[error("etcd.{key} = {path:?} cannot be read: {cause}")]
     File { key: &'static str, path: std::path::PathBuf, cause: std::io::Error },
+}
+
+impl EtcdError {
+    fn of(error: Error) -> Self {
+        match error {
+            Error::GRpcStatus(status) if status.message().contains("lease not found") => Self::LeaseGone,
+            error => error.into(),
+        }
+    }
 }
 
 /// A key with its value and history.
@@ -153,20 +162,23 @@ impl Store {
 
     /// What is under the key now (a linearizable read).
     pub async fn read(&self, key: &str) -> Result<Option<Entry>, EtcdError> {
-        let mut client = self.client().await?;
-        let found = within(client.get(key, None)).await?;
+        let found = self.ask(|mut client| async move { client.get(key, None).await }).await?;
         Ok(found.kvs().first().and_then(Entry::read))
     }
 
     /// Everything whose key begins with `prefix`, all at the revision that comes with it.
     pub async fn list(&self, prefix: &str) -> Result<(Vec<Entry>, i64), EtcdError> {
-        let mut client = self.client().await?;
         let end = end_of(prefix);
         let (mut from, mut at) = (prefix.as_bytes().to_vec(), 0);
         let mut entries = Vec::new();
         loop {
             let page = GetOptions::new().with_range(end.clone()).with_limit(PAGE).with_revision(at);
-            let page = within(client.get(from, Some(page))).await?;
+            let page = self
+                .ask(|mut client| {
+                    let (from, page) = (from.clone(), page.clone());
+                    async move { client.get(from, Some(page)).await }
+                })
+                .await?;
             if at == 0 {
                 at = page.header().map_or(0, |header| header.revision());
             }
@@ -195,47 +207,102 @@ impl Store {
     ) -> Result<Outcome, EtcdError> {
         let options = lease.map(|lease| PutOptions::new().with_lease(lease));
         let unchanged = Compare::mod_revision(key, CompareOp::Equal, mod_revision);
-        self.change_if(unchanged, key, TxnOp::put(key, value, options)).await
+        let is_ours = |found: Option<&Entry>| {
+            found.is_some_and(|entry| {
+                entry.value == value
+                    && entry.lease == lease.unwrap_or_default()
+                    && entry.mod_revision > mod_revision
+            })
+        };
+        self.change_if(unchanged, key, TxnOp::put(key, value, options), is_ours).await
     }
 
     /// Deletes the key if it was last changed at `mod_revision`.
     pub async fn delete_if(&self, key: &str, mod_revision: i64) -> Result<Outcome, EtcdError> {
         let unchanged = Compare::mod_revision(key, CompareOp::Equal, mod_revision);
-        self.change_if(unchanged, key, TxnOp::delete(key, None)).await
+        self.change_if(unchanged, key, TxnOp::delete(key, None), |found| found.is_none()).await
     }
 
     /// Deletes the key if it is the incarnation that was created at `create_revision`.
     pub async fn delete_created(&self, key: &str, create_revision: i64) -> Result<Outcome, EtcdError> {
         let same = Compare::create_revision(key, CompareOp::Equal, create_revision);
-        self.change_if(same, key, TxnOp::delete(key, None)).await
+        self.change_if(same, key, TxnOp::delete(key, None), |found| found.is_none()).await
     }
 
-    async fn change_if(&self, condition: Compare, key: &str, change: TxnOp) -> Result<Outcome, EtcdError> {
+    /// `is_ours`: whether that is what the change leaves behind. Nobody but an earlier try of ours can
+    /// have left it, or it does not matter who did.
+    async fn change_if(
+        &self,
+        condition: Compare,
+        key: &str,
+        change: TxnOp,
+        is_ours: impl Fn(Option<&Entry>) -> bool,
+    ) -> Result<Outcome, EtcdError> {
         let look = [TxnOp::get(key, None)];
-        let response = self.txn(Txn::new().when([condition]).and_then([change]).or_else(look)).await?;
-        Ok(match response.succeeded() {
-            true => Outcome::Done(response.header().map_or(0, |header| header.revision())),
-            false => Outcome::Changed(response.op_responses().first().and_then(Entry::of)),
-        })
+        let txn = Txn::new().when([condition]).and_then([change]).or_else(look);
+        let Tried { result, is_repeated } = self.tried_txn(Repeat::Always, &txn).await;
+        let response = result?;
+        let revision = response.header().map_or(0, |header| header.revision());
+        if response.succeeded() {
+            return Ok(Outcome::Done(revision));
+        }
+        let found = response.op_responses().first().and_then(Entry::of);
+        // The condition does not hold any more because an earlier try was done.
+        if is_repeated && is_ours(found.as_ref()) {
+            return Ok(Outcome::Done(found.map_or(revision, |entry| entry.mod_revision)));
+        }
+        Ok(Outcome::Changed(found))
+    }
+
+    /// A transaction that does no harm when it is made again: it reads, or its conditions do not hold
+    /// once it was done, and then it looks.
+    pub async fn txn(&self, txn: Txn) -> Result<TxnResponse, EtcdError> {
+        self.tried_txn(Repeat::Always, &txn).await.result
     }
 
     /// Any transaction.
-    pub async fn txn(&self, txn: Txn) -> Result<TxnResponse, EtcdError> {
-        let mut client = self.client().await?;
-        within(client.txn(txn)).await
+    pub async fn txn_once(&self, txn: Txn) -> Result<TxnResponse, EtcdError> {
+        self.tried_txn(Repeat::IfUndone, &txn).await.result
+    }
+
+    async fn tried_txn(&self, repeat: Repeat, txn: &Txn) -> Tried<TxnResponse> {
+        let request = |mut client: Client| {
+            let txn = txn.clone();
+            async move { client.txn(txn).await }
+        };
+        self.tried(repeat, request).await
+    }
+
+    /// Makes a request that may be made again.
+    async fn ask<T, F>(&self, request: impl Fn(Client) -> F) -> Result<T, EtcdError>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        self.tried(Repeat::Always, request).await.result
+    }
+
+    async fn tried<T, F>(&self, repeat: Repeat, request: impl Fn(Client) -> F) -> Tried<T>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        let request = &request;
+        persist(repeat, || async move {
+            let client = self.client().await?;
+            request(client).await.map_err(EtcdError::of)
+        })
+        .await
     }
 
     /// A new lease; etcd counts in seconds.
     pub async fn grant(&self, ttl: Duration) -> Result<LeaseId, EtcdError> {
-        let mut client = self.client().await?;
         let seconds = i64::try_from(ttl.as_secs()).unwrap_or(i64::MAX);
-        Ok(within(client.lease_grant(seconds, None)).await?.id())
+        // One that an earlier try got has nothing under it, and ends.
+        Ok(self.ask(|mut client| async move { client.lease_grant(seconds, None).await }).await?.id())
     }
 
     /// Renews a lease for its whole time. [`EtcdError::LeaseGone`]: there is nothing to renew.
     pub async fn keep_alive(&self, lease: LeaseId) -> Result<(), EtcdError> {
-        let mut client = self.client().await?;
-        match within(client.lease_keep_alive(lease)).await {
+        match self.ask(|mut client| async move { client.lease_keep_alive(lease).await }).await {
             // The stream serves one renewal: one that hangs would take the next ones with it.
             Ok(_) => Ok(()),
             Err(EtcdError::Failed(Error::LeaseKeepAliveError(_))) => Err(EtcdError::LeaseGone),
@@ -245,8 +312,7 @@ impl Store {
 
     /// Ends a lease and deletes what is under it. One that is gone already is no error.
     pub async fn revoke(&self, lease: LeaseId) -> Result<(), EtcdError> {
-        let mut client = self.client().await?;
-        match within(client.lease_revoke(lease)).await {
+        match self.ask(|mut client| async move { client.lease_revoke(lease).await }).await {
             Ok(_) | Err(EtcdError::LeaseGone) => Ok(()),
             Err(error) => Err(error),
         }
@@ -261,9 +327,12 @@ impl Store {
 
     /// Puts the value whatever is there.
     pub async fn put(&self, key: &str, value: &[u8], lease: Option<LeaseId>) -> Result<(), EtcdError> {
-        let mut client = self.client().await?;
         let options = lease.map(|lease| PutOptions::new().with_lease(lease));
-        within(client.put(key, value, options)).await.map(drop)
+        let put = |mut client: Client| {
+            let options = options.clone();
+            async move { client.put(key, value, options).await }
+        };
+        self.ask(put).await.map(drop)
     }
 
     /// Follows everything whose key begins with `prefix`, in a task that ends with what is returned.
@@ -275,10 +344,7 @@ impl Store {
 pub(crate) async fn within<T>(request: impl Future<Output = Result<T, Error>>) -> Result<T, EtcdError> {
     match timeout(REQUEST_TIMEOUT, request).await {
         Ok(Ok(done)) => Ok(done),
-        Ok(Err(Error::GRpcStatus(status))) if status.message().contains("lease not found") => {
-            Err(EtcdError::LeaseGone)
-        }
-        Ok(Err(error)) => Err(error.into()),
+        Ok(Err(error)) => Err(EtcdError::of(error)),
         Err(_) => Err(EtcdError::Timeout),
     }
 }

@@ -133,10 +133,22 @@ impl EtcdServer {
     /// # Errors
     /// If nobody says who that is.
     pub async fn kill_leader(&mut self) -> Result<(), EtcdError> {
+        self.kill_one(true).await
+    }
+
+    /// Kills a member that does not lead the others.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn kill_follower(&mut self) -> Result<(), EtcdError> {
+        self.kill_one(false).await
+    }
+
+    async fn kill_one(&mut self, leads: bool) -> Result<(), EtcdError> {
         for number in 0..self.members.len() {
             let only = EtcdSettings { endpoints: vec![self.url_of(number)], ..self.settings() };
             let status = Store::open(&only)?.client().await?.status().await?;
-            if status.header().is_some_and(|header| header.member_id() == status.leader()) {
+            if leads == status.header().is_some_and(|header| header.member_id() == status.leader()) {
                 self.members[number].kill();
                 return Ok(());
             }

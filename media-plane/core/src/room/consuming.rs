@@ -113,8 +113,12 @@ impl Engine {
                 .recv
                 .ok_or_else(|| refusal::invalid_state("there is no receiving transport"))?,
         };
-        let is_recv = self.transports.get(key).is_some_and(|it| it.direction == TransportDirection::Recv);
-        is_recv.then_some(key).ok_or_else(|| refusal::invalid_state("the transport is not a receiving one"))
+        let Some(transport) = self.transports.get(key) else { return Err(refusal::not_found()) };
+        if transport.direction != TransportDirection::Recv {
+            return Err(refusal::invalid_state("the transport is not a receiving one"));
+        }
+        // One that only lost its path may get it back.
+        if transport.is_over() { Err(refusal::transport_failed()) } else { Ok(key) }
     }
 
     /// A client that asks again has dropped what it had: the contract has no request to close one.

@@ -91,10 +91,11 @@ impl Engine {
             return Err(refusal::invalid_payload("kind does not fit the source"));
         }
         self.may_send(room, session, source, now)?;
-        let is_ready = self.transports.get(transport).is_some_and(|transport| {
-            transport.direction == TransportDirection::Send && transport.is_connect_accepted()
-        });
-        if !is_ready {
+        let Some(transport) = self.transports.get(transport) else { return Err(refusal::not_found()) };
+        if transport.is_failed() {
+            return Err(refusal::transport_failed());
+        }
+        if transport.direction != TransportDirection::Send || transport.connect.is_none() {
             return Err(refusal::invalid_state("the transport is not a connected sending one"));
         }
         if self.producer_of(room, session, source).is_some() {

@@ -20,6 +20,11 @@ pub(crate) fn invalid_state(why: &str) -> ErrorBody {
     ErrorBody::new(ErrorCode::InvalidState, why)
 }
 
+/// Its DTLS association failed or has ended: only another transport helps.
+pub(crate) fn transport_failed() -> ErrorBody {
+    ErrorBody::new(ErrorCode::TransportFailed, "this transport has failed: create another one")
+}
+
 pub(crate) fn invalid_payload(why: impl Into<String>) -> ErrorBody {
     ErrorBody::new(ErrorCode::InvalidPayload, why)
 }

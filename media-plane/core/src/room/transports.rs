@@ -11,8 +11,7 @@ use railgun_shared::limits;
 use railgun_shared::media_rpc::{Audience, Reply};
 use railgun_shared::signal::ErrorBody;
 use railgun_shared::transport_parameters::{
-    DtlsFingerprint, DtlsParameters, DtlsRole, DtlsState, IceParameters, TransportDirection,
-    TransportParameters,
+    DtlsFingerprint, DtlsParameters, DtlsRole, IceParameters, TransportDirection, TransportParameters,
 };
 use rand::RngExt;
 use std::time::Instant;
@@ -106,8 +105,9 @@ impl Engine {
         let seed = self.rng().random();
         let Some(transport) = self.transports.get_mut(key) else { return Err(refusal::not_found()) };
         if let Some((accepted, _)) = &transport.connect {
-            let repeated = accepted == parameters && !transport.is_failed();
-            return if repeated {
+            return if transport.is_failed() {
+                Err(refusal::transport_failed())
+            } else if accepted == parameters {
                 Ok(Reply::TransportConnected { transport: id })
             } else {
                 Err(refusal::invalid_state("the transport is connected already"))
@@ -137,8 +137,8 @@ impl Engine {
         let key = self.owned_transport(room, session, id)?;
         let Self { transports, by_ufrag, rng, .. } = self;
         let Some(transport) = transports.get_mut(key) else { return Err(refusal::not_found()) };
-        if matches!(transport.dtls_state, DtlsState::Failed | DtlsState::Closed) {
-            return Err(refusal::invalid_state("its DTLS association has ended: create another transport"));
+        if transport.is_over() {
+            return Err(refusal::transport_failed());
         }
         // The last restart's, if no check ever came with them.
         let unused = transport.ice.previous_ufrag().is_some();

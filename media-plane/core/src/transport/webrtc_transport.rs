@@ -217,13 +217,14 @@ impl WebRtcTransport {
         }
     }
 
-    pub(crate) fn is_connect_accepted(&self) -> bool {
-        self.connect.is_some() && !self.is_failed()
+    /// Its DTLS association failed or has ended: nothing brings it back.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self.dtls_state, DtlsState::Failed | DtlsState::Closed)
     }
 
+    /// Nothing gets through, but after an ICE restart it may.
     pub(crate) fn is_failed(&self) -> bool {
-        matches!(self.dtls_state, DtlsState::Failed | DtlsState::Closed)
-            || self.ice_state == IceState::Disconnected
+        self.is_over() || self.ice_state == IceState::Disconnected
     }
 
     #[inline]

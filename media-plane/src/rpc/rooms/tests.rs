@@ -1,6 +1,7 @@
 use super::*;
+use railgun_peer::World;
 use railgun_shared::ids::{ProducerId, UserId};
-use railgun_shared::plan::{Permissions, RoomLimits, Tier};
+use railgun_shared::plan::Tier;
 use railgun_shared::rtp_parameters::MediaKind;
 use railgun_shared::signal::Source;
 
@@ -14,18 +15,7 @@ fn session(bits: u128) -> SessionId {
 
 /// Every one of them is the same user's.
 fn who_joins(bits: u128) -> JoinRequest {
-    JoinRequest {
-        session: session(bits),
-        user: UserId::new("u").unwrap(),
-        device: None,
-        name: None,
-        grant: Grant { permissions: Permissions::of(Tier::Pro), video_until: None, relay_only: bits == 9 },
-        limits: RoomLimits::of(Tier::Pro),
-        rtp_capabilities: None,
-        resume: None,
-        diagnostics: false,
-        asked_at: 0,
-    }
+    JoinRequest { user: UserId::new("u").unwrap(), ..World::join_request(bits, Tier::Pro) }
 }
 
 fn seated(rooms: &mut Rooms, address: &Address, who: u128, stream: StreamId) -> Option<usize> {

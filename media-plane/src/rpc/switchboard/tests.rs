@@ -5,10 +5,9 @@ use crate::udp::RtcSocket;
 use crate::worker;
 use railgun_media_core::EngineConfig;
 use railgun_media_core::transport::dtls::{Certificate, DtlsVersion};
-use railgun_shared::ids::UserId;
+use railgun_peer::World;
 use railgun_shared::media_rpc::wire::{FromNode, decode_node_frame};
-use railgun_shared::media_rpc::{Grant, JoinRequest};
-use railgun_shared::plan::{Permissions, RoomLimits, Tier};
+use railgun_shared::plan::Tier;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -37,18 +36,7 @@ fn crew(workers: Vec<WorkerHandle>) -> Crew {
 }
 
 fn join(request: u64, channel: &str) -> Input {
-    let command = Command::Join(Box::new(JoinRequest {
-        session: SessionId::from_bits(request.into()),
-        user: UserId::new(format!("user-{request}")).unwrap(),
-        device: None,
-        name: None,
-        grant: Grant { permissions: Permissions::of(Tier::Pro), video_until: None, relay_only: false },
-        limits: RoomLimits::of(Tier::Pro),
-        rtp_capabilities: None,
-        resume: None,
-        diagnostics: false,
-        asked_at: 0,
-    }));
+    let command = Command::Join(Box::new(World::join_request(request.into(), Tier::Pro)));
     let address = Address { channel: ChannelId::new(channel).unwrap(), epoch: 1 };
     Input::Command { stream: STREAM, request, address, command }
 }

@@ -1,0 +1,72 @@
+//! A socket is lost, and before its session is taken up its room moves: whoever comes back is told so at
+//! once, and joins where the room is now.
+
+use crate::support::Harness;
+use crate::support::client::{Client, Packet};
+use crate::support::node::FakeNode;
+use railgun_etcd::Store;
+use railgun_etcd::testing::EtcdServer;
+use railgun_shared::ids::ChannelId;
+use railgun_shared::media_rpc::Command;
+use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// No wait of any kind fits in here.
+const AT_ONCE: Duration = Duration::from_secs(2);
+
+async fn replica(etcd: &EtcdServer) -> Harness {
+    let node = FakeNode::start().await;
+    node.register(&etcd.store()).await;
+    Harness::in_cluster(node, etcd.settings()).await
+}
+
+/// Somebody whose socket was lost, and what takes the session up.
+async fn lost(replica: &Harness) -> Value {
+    let mut ada = replica.client("ada", "pro").await;
+    let joined = ada.ask("voice:join", json!({"channelId": "c"})).await;
+    ada.reset();
+    replica.node.until_seen(|command| matches!(command, Command::Detach { .. })).await;
+    joined["resumeToken"].clone()
+}
+
+/// As a node that gives its room up.
+async fn close(replica: &Harness, store: &Store) {
+    replica.node.forget_sessions();
+    let key = store.keys().room(&ChannelId::new("c").unwrap());
+    let bound = store.read(&key).await.unwrap().unwrap();
+    store.delete_if(&key, bound.mod_revision).await.unwrap();
+}
+
+async fn joins_afresh(replica: &Harness, token: Value) {
+    let began = Instant::now();
+    let mut back: Client = replica.client_with("ada", json!({"resume": token})).await;
+    match back.next().await {
+        Packet::Event(name, refused) if name == "voice:error" => assert_eq!(refused["code"], "RESUME_FAILED"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(back.ask("voice:join", json!({"channelId": "c"})).await["ok"], true);
+    assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn also_if_nobody_is_there_yet() {
+    let etcd = EtcdServer::start().await.unwrap();
+    let (replica, store) = (replica(&etcd).await, etcd.store());
+    let token = lost(&replica).await;
+    close(&replica, &store).await;
+    joins_afresh(&replica, token).await;
+    replica.stop().await;
+}
+
+#[tokio::test]
+async fn also_if_others_are_there_already() {
+    let etcd = EtcdServer::start().await.unwrap();
+    let (replica, store) = (replica(&etcd).await, etcd.store());
+    let token = lost(&replica).await;
+    close(&replica, &store).await;
+    let mut bob = replica.client("bob", "pro").await;
+    assert_eq!(bob.ask("voice:join", json!({"channelId": "c"})).await["ok"], true);
+    joins_afresh(&replica, token).await;
+    replica.stop().await;
+}
