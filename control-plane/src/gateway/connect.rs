@@ -1,6 +1,7 @@
 //! A socket that connects. Checks: the token's length, signature, key, time, audience and issuer; a
-//! device id is a short name if there is one; the user holds fewer sessions than one may, or one that is over with this one. A token to
-//! resume with is only read here: whether it is any good is the room's node to say.
+//! device id is a short name if there is one; the user holds fewer sessions than one may, or one that is
+//! over with this one. A token to resume with is only read here: whether it is any good is the room's
+//! node to say.
 
 use crate::clock::unix_seconds;
 use crate::control::Services;
