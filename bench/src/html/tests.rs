@@ -20,7 +20,7 @@ fn report() -> Value {
     json!({
         "forward": { "sink": "tun", "sinkMissing": null, "runs": 5, "scenarios": [scenario(1.08), scenario(1.31)] },
         "rooms": {
-            "video": false, "seconds": 5,
+            "video": false, "seconds": 5, "hostPaused": 0.0001, "coreShared": false,
             "rows": [{ "rooms": 40, "packetsPerSecond": 112_000.0, "core": 0.7, "nsPerPacket": 6250.0, "loss": 0.0,
                 "latencyUs": latency, "clientsPaused": 0.001, "clientsOverran": 0 }],
             "largest": { "rooms": 40, "floorNsPerPacket": 5000.0, "predictedRooms": 45.0 },

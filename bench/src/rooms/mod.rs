@@ -2,6 +2,7 @@
 //! holds.
 
 mod crowd;
+mod host;
 mod node;
 mod pace;
 mod wire;
@@ -74,6 +75,7 @@ fn drive(options: &Options, json: bool) -> Result<Value> {
     // Nobody may hold back a worker whose limit is looked for.
     let node = Node::start(cores - 1, 0, floor.is_none())?;
     let shares_core = node.shares_core;
+    let host_paused = host::pauses(cores - 1)?;
     let mut run = Run {
         crowd: Crowd::new(node, wire, options.video),
         lasting: Duration::from_secs(options.seconds.into()),
@@ -99,10 +101,24 @@ fn drive(options: &Options, json: bool) -> Result<Value> {
         What::Largest => Some(run.largest(floor.unwrap_or(f64::INFINITY))?),
     };
     let Run { crowd, rows, .. } = run;
+    if !json {
+        println!("The host stopped the worker's core {:.2} % of the time before that", host_paused * 100.0);
+        let last = rows.last().and_then(|row| row.get("core")?.as_f64());
+        if largest.is_none() && last.is_some_and(|core| is_of_host(host_paused, core)) {
+            println!("Doubtful: that alone makes one packet in a hundred late");
+        }
+    }
     crowd.stop();
     Ok(
-        json!({ "video": options.video, "seconds": options.seconds, "rows": rows, "largest": largest, "coreShared": shares_core }),
+        json!({ "video": options.video, "seconds": options.seconds, "rows": rows, "largest": largest, "coreShared": shares_core,
+        "hostPaused": host_paused }),
     )
+}
+
+/// Whether a p99 is the host's. What waited during a pause is caught up with by what the load leaves of
+/// the core, and is late until then.
+pub(crate) fn is_of_host(host_paused: f64, core: f64) -> bool {
+    host_paused / (1.0 - core).max(0.01) > 0.01
 }
 
 struct Run {
