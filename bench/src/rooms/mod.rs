@@ -23,6 +23,11 @@ const NEAR: f64 = 0.03;
 const TRIES_MAX: usize = 6;
 /// What may be lost at the largest number of rooms, as a part of all packets.
 const LOSS_MAX: f64 = 1e-4;
+/// Before a number is measured.
+const WARM_UP: Duration = Duration::from_millis(500);
+/// Until the caches of retransmission, which hold two seconds, are full: a virtual machine's host may
+/// take milliseconds for each page of memory that is new.
+const WARM_UP_VIDEO: Duration = Duration::from_secs(4);
 /// From one number of rooms to the next, as a part of what the floor predicts.
 const STEP: f64 = 0.05;
 /// How often a number is tried until it is held. A pause of the host's loses what no buffer can hold;
@@ -79,6 +84,7 @@ fn drive(options: &Options, json: bool) -> Result<Value> {
     let mut run = Run {
         crowd: Crowd::new(node, wire, options.video),
         lasting: Duration::from_secs(options.seconds.into()),
+        video: options.video,
         json,
         rows: Vec::new(),
     };
@@ -124,6 +130,7 @@ pub(crate) fn is_of_host(host_paused: f64, core: f64) -> bool {
 struct Run {
     crowd: Crowd,
     lasting: Duration,
+    video: bool,
     json: bool,
     rows: Vec<Value>,
 }
@@ -131,8 +138,7 @@ struct Run {
 impl Run {
     fn measure(&mut self, rooms: usize) -> Result<Figures> {
         self.crowd.grow_to(rooms)?;
-        // Key frames, caches, a steady pace.
-        self.crowd.talk(rooms, Duration::from_millis(500))?;
+        self.crowd.talk(rooms, if self.video { WARM_UP_VIDEO } else { WARM_UP })?;
         let figures = self.crowd.talk(rooms, self.lasting)?;
         let [p50, p90, p99, max] = [0.5, 0.9, 0.99, 1.0].map(|part| figures.latency.quantile(part));
         let sent = figures.asked as f64 * (1.0 - figures.loss());
