@@ -115,10 +115,14 @@ fn drive(options: &Options, json: bool) -> Result<Value> {
         }
     }
     crowd.stop();
-    Ok(
-        json!({ "video": options.video, "seconds": options.seconds, "rows": rows, "largest": largest, "coreShared": shares_core,
-        "hostPaused": host_paused }),
-    )
+    Ok(json!({
+        "video": options.video,
+        "seconds": options.seconds,
+        "coreShared": shares_core,
+        "hostPaused": host_paused,
+        "rows": rows,
+        "largest": largest,
+    }))
 }
 
 /// Whether a p99 is the host's. What waited during a pause is caught up with by what the load leaves of

@@ -111,8 +111,8 @@ impl Registry {
         };
         let of_user = by_user.entry(user.clone()).or_default();
         if of_user.len() >= limits::SESSIONS_PER_USER {
-            let places = of_user.iter().map(|held| (held.session, held.device.as_ref()));
-            let (place, end) = instead_of(&held, places)?;
+            let places = of_user.iter().map(|held| (&held.session, held.device.as_ref()));
+            let (place, end) = instead_of(&held.session, held.device.as_ref(), places)?;
             of_user.remove(place).ending.say(end);
         }
         of_user.push(held);
@@ -144,16 +144,14 @@ impl Registry {
 
 /// Of a user's places that are all taken, the one that a newcomer gets, and how the session there
 /// ends. A seat that is taken up has to wait for that.
-fn instead_of<'a>(
-    newcomer: &Held,
-    places: impl Iterator<Item = (SessionId, Option<&'a DeviceId>)>,
+fn instead_of<'a, S: PartialEq + 'a, D: PartialEq + 'a>(
+    session: &S,
+    device: Option<&D>,
+    places: impl Iterator<Item = (&'a S, Option<&'a D>)>,
 ) -> Option<(usize, End)> {
     let places: Vec<_> = places.collect();
-    let taken_up = || places.iter().position(|(session, _)| *session == newcomer.session);
-    let of_device = || {
-        let device = newcomer.device.as_ref()?;
-        places.iter().position(|(_, of)| *of == Some(device))
-    };
+    let taken_up = || places.iter().position(|(of, _)| *of == session);
+    let of_device = || places.iter().position(|(_, of)| device.is_some() && *of == device);
     taken_up().map(|place| (place, End::Lost)).or_else(|| Some((of_device()?, End::Replaced)))
 }
 
@@ -164,9 +162,13 @@ impl Inner {
 
     /// The session counts no more.
     fn remove(&self, user: &UserId, id: SessionId) -> Option<Held> {
+        self.remove_if(user, |held| held.id == id)
+    }
+
+    fn remove_if(&self, user: &UserId, is_it: impl Fn(&Held) -> bool) -> Option<Held> {
         let mut by_user = self.by_user();
         let of_user = by_user.get_mut(user)?;
-        let place = of_user.iter().position(|held| held.id == id);
+        let place = of_user.iter().position(is_it);
         let held = place.map(|place| of_user.remove(place));
         if of_user.is_empty() {
             by_user.remove(user);

@@ -1,6 +1,6 @@
 //! A user's places as replicas share them: five keys, each taken by a transaction, under a lease that
 //! goes when its replica does. Whose place is given to another socket is told by a key below the
-//! prefix of its replica.
+//! prefix of its replica. Sessions and devices are there as marks: equal or not, and nothing else.
 //!
 //! While etcd does not answer, a replica counts its own sessions alone, and enters them afterwards. No
 //! session that exists is ever ended for the count.
@@ -13,9 +13,10 @@ use railgun_etcd::{
     Compare, CompareOp, Entry, EtcdError, LeaseId, Outcome, PutOptions, Store, Txn, TxnOp, Update,
 };
 use railgun_shared::directory::{decode, encode};
-use railgun_shared::ids::{BootId, DeviceId, SessionId, UserId};
+use railgun_shared::ids::{BootId, SessionId, UserId};
 use railgun_shared::limits::SESSIONS_PER_USER;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -40,17 +41,28 @@ const AT_ONCE: usize = 32;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Slot {
     replica: BootId,
-    id: SessionId,
-    session: SessionId,
+    id: Mark,
+    session: Mark,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    device: Option<DeviceId>,
+    device: Option<Mark>,
+}
+
+/// The first half of a SHA-256 digest, in hexadecimal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Mark(String);
+
+impl Mark {
+    fn of(id: &impl ToString) -> Self {
+        let digest = Sha256::digest(id.to_string());
+        Self(hex::encode(digest.get(..16).unwrap_or_default()))
+    }
 }
 
 /// To a replica: somebody else has this place now.
 #[derive(Debug, Serialize, Deserialize)]
 struct Notice {
     user: UserId,
-    id: SessionId,
+    id: Mark,
     is_taken_up: bool,
 }
 
@@ -109,21 +121,24 @@ impl Slots {
         may_take: bool,
     ) -> Result<Option<LeaseId>, EtcdError> {
         let lease = self.lease().await?;
-        let Held { id, session, device, .. } = held.clone();
-        let slot = encode(&Slot { replica: self.replica, id, session, device });
+        let (id, session) = (Mark::of(&held.id), Mark::of(&held.session));
+        let device = held.device.as_ref().map(Mark::of);
+        let own = Slot { replica: self.replica, id, session, device };
+        let slot = encode(&own);
         for _ in 0..TRIES {
             let places = self.read(user).await?;
-            let own = places.iter().find(|place| place.slot().is_some_and(|slot| slot.id == id));
+            let had = places.iter().find(|place| place.slot().is_some_and(|slot| slot.id == own.id));
             let free = places.iter().filter(|place| place.entry.is_none());
-            for Place { key, entry } in own.into_iter().chain(free) {
+            for Place { key, entry } in had.into_iter().chain(free) {
                 let revision = entry.as_ref().map_or(0, |entry| entry.mod_revision);
                 if let Outcome::Done(_) = self.store.put_if(key, revision, &slot, Some(lease)).await? {
                     return Ok(Some(lease));
                 }
             }
             let there: Vec<_> = places.iter().filter_map(|place| Some((place, place.slot()?))).collect();
-            let sessions = there.iter().map(|(_, slot)| (slot.session, slot.device.as_ref()));
-            let Some((number, end)) = instead_of(held, sessions).filter(|_| may_take) else {
+            let sessions = there.iter().map(|(_, slot)| (&slot.session, slot.device.as_ref()));
+            let instead = instead_of(&own.session, own.device.as_ref(), sessions);
+            let Some((number, end)) = instead.filter(|_| may_take) else {
                 return Ok(None);
             };
             let Some((place, victim)) = there.get(number) else { return Ok(None) };
@@ -145,8 +160,8 @@ impl Slots {
         lease: LeaseId,
     ) -> Result<bool, EtcdError> {
         let revision = entry.as_ref().map_or(0, |entry| entry.mod_revision);
-        let notice = Notice { user: user.clone(), id: victim.id, is_taken_up: end == End::Lost };
-        let told = format!("{}{}", self.store.keys().notices(victim.replica), victim.id);
+        let notice = Notice { user: user.clone(), id: victim.id.clone(), is_taken_up: end == End::Lost };
+        let told = format!("{}{}", self.store.keys().notices(victim.replica), victim.id.0);
         let under = |lease| Some(PutOptions::new().with_lease(lease));
         let change = [
             TxnOp::put(key.as_str(), slot, under(lease)),
@@ -177,6 +192,7 @@ impl Slots {
     }
 
     async fn release(&self, user: &UserId, id: SessionId) -> Result<(), EtcdError> {
+        let id = Mark::of(&id);
         for Place { key, entry } in self.read(user).await? {
             if let Some(entry) = entry
                 && decode::<Slot>(&entry.value).is_some_and(|slot| slot.id == id)
@@ -287,7 +303,7 @@ impl Inner {
     }
 
     fn evict(&self, Notice { user, id, is_taken_up }: &Notice) {
-        if let Some(held) = self.remove(user, *id) {
+        if let Some(held) = self.remove_if(user, |held| Mark::of(&held.id) == *id) {
             held.ending.say(if *is_taken_up { End::Lost } else { End::Replaced });
         }
     }

@@ -2,6 +2,7 @@ use super::super::{Newcomer, Registered, Registry};
 use super::*;
 use crate::session::Ending;
 use railgun_etcd::testing::EtcdServer;
+use railgun_shared::ids::DeviceId;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::sleep;
 
