@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-/// How late the clients of a measurement may be themselves before its latencies are doubtful.
-pub(crate) const BEHIND_MAX: Duration = Duration::from_millis(20);
 /// Anything longer counts as this.
 const MAX_US: usize = 1_000_000;
+
+/// As a time travels in a packet: modulo 2^32.
+pub(crate) fn micros(since: Duration) -> u32 {
+    u32::try_from(since.as_micros() & 0xffff_ffff).unwrap_or_default()
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct Histogram {

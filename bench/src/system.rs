@@ -1,7 +1,9 @@
 //! What a measurement asks of Linux beyond the standard library.
 
 use anyhow::{Context, Result, bail};
+use std::fs::File;
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::process::Command;
 use std::{fs, io, mem, ptr};
 
@@ -119,9 +121,12 @@ pub(crate) fn widen_buffers(socket: &impl AsRawFd, bytes: libc::c_int) -> Result
     Ok(())
 }
 
-/// Makes the opened `/dev/net/tun` the device `name`, without a packet information header. Returns
-/// whether the device takes runs of datagrams unsplit, as a network card with UDP segmentation does.
-pub(crate) fn make_tun(device: &impl AsRawFd, name: &str) -> Result<bool> {
+/// A TUN device of this name, without a packet information header, opened with these flags besides.
+/// Also whether it takes runs of datagrams unsplit, as a network card with UDP segmentation does.
+pub(crate) fn make_tun(name: &str, flags: libc::c_int) -> Result<(File, bool)> {
+    let mut options = File::options();
+    let device = options.read(true).write(true).custom_flags(flags).open("/dev/net/tun");
+    let device = device.context("/dev/net/tun")?;
     // SAFETY: all-zero bytes are a valid ifreq.
     let mut request: libc::ifreq = unsafe { mem::zeroed() };
     // One byte stays zero: the name's end.
@@ -141,10 +146,10 @@ pub(crate) fn make_tun(device: &impl AsRawFd, name: &str) -> Result<bool> {
         succeeded(result)
     };
     if offload(libc::TUN_F_CSUM | libc::TUN_F_USO4 | libc::TUN_F_USO6).is_ok() {
-        return Ok(true);
+        return Ok((device, true));
     }
     offload(libc::TUN_F_CSUM).context("checksum offload of the TUN device")?;
-    Ok(false)
+    Ok((device, false))
 }
 
 fn succeeded(result: libc::c_int) -> io::Result<()> {

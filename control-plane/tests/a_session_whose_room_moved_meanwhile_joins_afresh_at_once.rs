@@ -38,6 +38,15 @@ async fn close(replica: &Harness, store: &Store) {
     store.delete_if(&key, bound.mod_revision).await.unwrap();
 }
 
+/// What takes up the session of somebody whose room has gone, and where.
+async fn moved() -> (EtcdServer, Harness, Value) {
+    let etcd = EtcdServer::start().await.unwrap();
+    let (replica, store) = (replica(&etcd).await, etcd.store());
+    let token = lost(&replica).await;
+    close(&replica, &store).await;
+    (etcd, replica, token)
+}
+
 async fn joins_afresh(replica: &Harness, token: Value) {
     let began = Instant::now();
     let mut back: Client = replica.client_with("ada", json!({"resume": token})).await;
@@ -51,20 +60,14 @@ async fn joins_afresh(replica: &Harness, token: Value) {
 
 #[tokio::test]
 async fn also_if_nobody_is_there_yet() {
-    let etcd = EtcdServer::start().await.unwrap();
-    let (replica, store) = (replica(&etcd).await, etcd.store());
-    let token = lost(&replica).await;
-    close(&replica, &store).await;
+    let (_etcd, replica, token) = moved().await;
     joins_afresh(&replica, token).await;
     replica.stop().await;
 }
 
 #[tokio::test]
 async fn also_if_others_are_there_already() {
-    let etcd = EtcdServer::start().await.unwrap();
-    let (replica, store) = (replica(&etcd).await, etcd.store());
-    let token = lost(&replica).await;
-    close(&replica, &store).await;
+    let (_etcd, replica, token) = moved().await;
     let mut bob = replica.client("bob", "pro").await;
     assert_eq!(bob.ask("voice:join", json!({"channelId": "c"})).await["ok"], true);
     joins_afresh(&replica, token).await;

@@ -25,6 +25,16 @@ async fn both(etcd: &EtcdServer) -> [Harness; 2] {
     ]
 }
 
+async fn assert_refused(harness: &Harness) {
+    assert_eq!(try_connect(harness, json!({})).await.err().as_deref(), Some("RATE_LIMITED"));
+}
+
+async fn stop(replicas: [Harness; 2]) {
+    for replica in replicas {
+        replica.stop().await;
+    }
+}
+
 async fn five(replicas: &[Harness; 2]) -> Vec<Client> {
     let mut held = Vec::new();
     for number in 0..5 {
@@ -32,7 +42,7 @@ async fn five(replicas: &[Harness; 2]) -> Vec<Client> {
         held.push(try_connect(&replicas[number % 2], auth).await.unwrap());
     }
     for replica in replicas {
-        assert_eq!(try_connect(replica, json!({})).await.err().as_deref(), Some("RATE_LIMITED"));
+        assert_refused(replica).await;
     }
     held
 }
@@ -56,11 +66,11 @@ async fn a_sixth_is_let_in_when_one_leaves_or_its_replica_stops() {
     let mut held = five(&replicas).await;
     held.remove(0).close().await;
     held.push(connected(&replicas[1]).await);
-    assert_eq!(try_connect(&replicas[0], json!({})).await.err().as_deref(), Some("RATE_LIMITED"));
+    assert_refused(&replicas[0]).await;
     let [one, two] = replicas;
     one.stop().await;
     let again = [connected(&two).await, connected(&two).await];
-    assert_eq!(try_connect(&two, json!({})).await.err().as_deref(), Some("RATE_LIMITED"));
+    assert_refused(&two).await;
     drop((held, again));
     two.stop().await;
 }
@@ -77,11 +87,9 @@ async fn a_session_is_taken_up_at_another_replica_in_its_own_place() {
     assert_eq!(back.event("voice:resumed").await["sessionId"], joined["sessionId"]);
     assert!(held[0].is_gone().await);
     for replica in &replicas {
-        assert_eq!(try_connect(replica, json!({})).await.err().as_deref(), Some("RATE_LIMITED"));
+        assert_refused(replica).await;
     }
-    for replica in replicas {
-        replica.stop().await;
-    }
+    stop(replicas).await;
 }
 
 #[tokio::test]
@@ -95,7 +103,5 @@ async fn a_device_that_comes_again_by_another_replica_replaces_itself() {
     for client in [&mut held[3], &mut again] {
         assert_eq!(client.ask("voice:ping", json!({"sentAt": 1})).await["ok"], true);
     }
-    for replica in replicas {
-        replica.stop().await;
-    }
+    stop(replicas).await;
 }

@@ -3,8 +3,7 @@
 use super::chart::{Axis, Chart, Lane, Row};
 use super::page::{Section, Verdict, readable};
 use super::{joins, list, number};
-use crate::histogram::BEHIND_MAX;
-use crate::load::LATENCIES;
+use crate::load::{BEHIND_MAX, LATENCIES};
 use crate::usage::MIB;
 use serde_json::Value;
 

@@ -11,7 +11,7 @@ mod talk;
 mod tally;
 
 pub(crate) use plan::Options;
-pub(crate) use report::LATENCIES;
+pub(crate) use report::{BEHIND_MAX, LATENCIES};
 
 use crate::server::{self, Server, Tokens};
 use crate::usage::{Usage, dropped_at_full_sockets};

@@ -1,8 +1,6 @@
 //! RTP payloads of the recordings, with a stamp at their end that no server rewrites and no decoder
 //! reads: in Opus it is padding, in VP8 it is behind the last partition.
 
-use std::time::Instant;
-
 /// How much of a VP8 frame one packet carries at most.
 const FRAGMENT_MAX: usize = 1100;
 pub(super) const STAMP_LEN: usize = 12;
@@ -35,11 +33,6 @@ impl Stamp {
         let [tag, number, at] = [[a, b, c, d], [e, f, g, h], [i, j, k, l]].map(u32::from_be_bytes);
         Some(Self { tag, number, at })
     }
-}
-
-/// Since then, in us, modulo 2^32.
-pub(super) fn micros(origin: Instant) -> u32 {
-    u32::try_from(origin.elapsed().as_micros() & 0xffff_ffff).unwrap_or_default()
 }
 
 /// An Opus packet of one frame as one of `len` bytes (RFC 6716 section 3.2.5), or a little more if it

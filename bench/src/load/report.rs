@@ -2,7 +2,6 @@
 
 use super::plan::Plan;
 use super::tally::{Figures, Join, Tally};
-use crate::histogram::BEHIND_MAX;
 use crate::join::{percentiles, times_json};
 use crate::usage::{MIB, Usage};
 use railgun_client::MediaKind;
@@ -11,6 +10,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+/// The generator's own lateness from which its figures are doubtful.
+pub(crate) const BEHIND_MAX: Duration = Duration::from_millis(20);
 /// By these names the figures have their latencies.
 pub(crate) const LATENCIES: [&str; 5] = ["p50", "p90", "p99", "p99.9", "max"];
 

@@ -1,7 +1,7 @@
 //! What was sent, and what of it came, stream by stream.
 
-use super::payload::{Stamp, micros};
-use crate::histogram::Histogram;
+use super::payload::Stamp;
+use crate::histogram::{Histogram, micros};
 use railgun_client::{MediaKind, RtpPacket};
 use railgun_shared::ids::ProducerId;
 use std::collections::{BTreeMap, HashMap};
@@ -37,7 +37,7 @@ impl Sent {
     }
 
     pub(super) fn stamp(&self, number: u32, origin: Instant) -> Stamp {
-        Stamp { tag: self.tag, number, at: micros(origin) }
+        Stamp { tag: self.tag, number, at: micros(origin.elapsed()) }
     }
 
     /// What is sent from now on is measured. Under the lock: no such packet is on its way already.
@@ -246,7 +246,7 @@ impl Tally {
             drop(state);
             if let Some(stamp) = stamp {
                 let place = usize::from(sent.kind == MediaKind::Video);
-                lock(&self.latency[place]).add(micros(self.origin).wrapping_sub(stamp.at));
+                lock(&self.latency[place]).add(micros(self.origin.elapsed()).wrapping_sub(stamp.at));
             }
         }
     }

@@ -5,7 +5,7 @@
 use super::node::Node;
 use super::pace::Pace;
 use super::wire::{Client, Run, Wire};
-use crate::histogram::Histogram;
+use crate::histogram::{Histogram, micros};
 use anyhow::{Context, Result, bail, ensure};
 use railgun_media_core::packet::kind::{Kind, classify};
 use railgun_peer::{MID_ID, Offer, Peer, World};
@@ -52,7 +52,7 @@ pub(super) struct Crowd {
     node: Node,
     wire: Wire,
     origin: Instant,
-    has_video: bool,
+    pub(super) has_video: bool,
     people: Vec<Person>,
     batch: Vec<u8>,
 }
@@ -157,7 +157,6 @@ impl Crowd {
     fn join(&mut self, room: &Address) -> Result<()> {
         let number = u32::try_from(self.people.len())?;
         let mut request = World::join_request(u128::from(number) + 1, Tier::Pro);
-        request.grant.permissions = railgun_shared::plan::Permissions::of(Tier::Pro);
         request.limits.video_publishers = u16::try_from(PEOPLE_PER_ROOM)?;
         let session = request.session;
         self.node.command(room, Command::Join(Box::new(request)))?;
@@ -372,11 +371,6 @@ fn client(person: usize) -> Result<Client> {
 fn person(client: Client) -> usize {
     let (Client::Heard(place) | Client::Unheard(place)) = client;
     place.into()
-}
-
-/// Modulo 2^32.
-fn micros(since: Duration) -> u32 {
-    u32::try_from(since.as_micros() & 0xffff_ffff).unwrap_or_default()
 }
 
 fn ipv4(address: SocketAddr) -> Result<SocketAddrV4> {

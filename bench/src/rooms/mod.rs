@@ -30,8 +30,8 @@ const WARM_UP: Duration = Duration::from_millis(500);
 const WARM_UP_VIDEO: Duration = Duration::from_secs(4);
 /// From one number of rooms to the next, as a part of what the floor predicts.
 const STEP: f64 = 0.05;
-/// How often a number is tried until it is held. A pause of the host's loses what no buffer can hold;
-/// what is beyond the worker is lost every time.
+/// How often a number is tried until it is held. Now and then a stall, whatever its cause, loses more than
+/// the buffer holds far below the limit; what is beyond the worker is lost every time.
 const HOLD_TRIES: usize = 3;
 /// Where looking for the largest number begins.
 const FIRST: f64 = 0.4;
@@ -84,7 +84,6 @@ fn drive(options: &Options, json: bool) -> Result<Value> {
     let mut run = Run {
         crowd: Crowd::new(node, wire, options.video),
         lasting: Duration::from_secs(options.seconds.into()),
-        video: options.video,
         json,
         rows: Vec::new(),
     };
@@ -134,7 +133,6 @@ pub(crate) fn is_of_host(host_paused: f64, core: f64) -> bool {
 struct Run {
     crowd: Crowd,
     lasting: Duration,
-    video: bool,
     json: bool,
     rows: Vec<Value>,
 }
@@ -142,7 +140,7 @@ struct Run {
 impl Run {
     fn measure(&mut self, rooms: usize) -> Result<Figures> {
         self.crowd.grow_to(rooms)?;
-        self.crowd.talk(rooms, if self.video { WARM_UP_VIDEO } else { WARM_UP })?;
+        self.crowd.talk(rooms, if self.crowd.has_video { WARM_UP_VIDEO } else { WARM_UP })?;
         let figures = self.crowd.talk(rooms, self.lasting)?;
         let [p50, p90, p99, max] = [0.5, 0.9, 0.99, 1.0].map(|part| figures.latency.quantile(part));
         let sent = figures.asked as f64 * (1.0 - figures.loss());

@@ -8,7 +8,6 @@ use anyhow::{Context, Result};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4};
-use std::os::unix::fs::OpenOptionsExt;
 
 /// The node's own address.
 pub(super) const NODE: Ipv4Addr = Ipv4Addr::new(10, 8, 0, 1);
@@ -155,10 +154,7 @@ impl Wire {
 }
 
 fn open_device(name: &str, first: Ipv4Addr, queue: u32) -> Result<File> {
-    let mut options = File::options();
-    let device = options.read(true).write(true).custom_flags(libc::O_NONBLOCK).open("/dev/net/tun");
-    let device = device.context("/dev/net/tun")?;
-    make_tun(&device, name)?;
+    let (device, _) = make_tun(name, libc::O_NONBLOCK)?;
     ip(&format!("link set {name} up txqueuelen {queue}"))?;
     ip(&format!("route add {first}/16 dev {name}"))?;
     Ok(device)
