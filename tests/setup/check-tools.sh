@@ -50,8 +50,21 @@ check_package() {
 
 check_etcd() { check_package etcd etcd-server; }
 check_haproxy() { check_package haproxy haproxy; }
-check_protoc() { check_package protoc protobuf-compiler; }
 check_valgrind() { check_package valgrind valgrind; }
+
+# The etcd client's build also reads protoc's standard .proto files. Debian packs them apart, and installs
+# them with protoc only where recommended packages are wanted.
+check_protoc() {
+  check_package protoc "protobuf-compiler libprotobuf-dev"
+  local source
+  source=$(mktemp -d)
+  echo 'syntax = "proto3"; import "google/protobuf/descriptor.proto";' >"$source/probe.proto"
+  local found=0
+  protoc --proto_path="$source" --descriptor_set_out=/dev/null "$source/probe.proto" 2>/dev/null || found=$?
+  rm -r "$source"
+  [ "$found" -eq 0 ] ||
+    complain "protoc finds no google/protobuf/descriptor.proto; install it with: sudo apt-get install -y libprotobuf-dev"
+}
 
 for tool in "$@"; do
   "check_$tool"

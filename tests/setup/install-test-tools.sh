@@ -20,7 +20,7 @@ PATH="$PATH:/usr/sbin:/sbin" command -v ip >/dev/null || packages+=(iproute2)
 command -v turnserver >/dev/null || packages+=(coturn)
 command -v etcd >/dev/null || packages+=(etcd-server)
 PATH="$PATH:/usr/sbin" command -v haproxy >/dev/null || packages+=(haproxy)
-command -v protoc >/dev/null || packages+=(protobuf-compiler)
+"$(dirname "$0")/check-tools.sh" protoc 2>/dev/null || packages+=(protobuf-compiler libprotobuf-dev)
 python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3 python3-venv)
 [ "${#packages[@]}" -gt 0 ] || exit 0
 
