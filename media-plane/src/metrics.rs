@@ -82,6 +82,7 @@ const COUNTERS: &[Metric] = &[
     }),
     ("resent_packets", "Packets sent again to those who lost them", |now| now.engine.resent_packets),
     ("refused_resends", "Packets asked for again and not sent", |now| now.engine.refused_resends),
+    ("resend_lookups", "Packets asked for again and looked up", |now| now.engine.resend_lookups),
     ("asked_packets", "Packets asked for again from senders", |now| now.engine.asked_packets),
     ("refused_ice_checks", "ICE checks dropped without an answer", |now| now.engine.refused_checks),
     ("unrelayed_ice_checks", "ICE checks for sessions in privacy mode, not from a relay", |now| {

@@ -92,6 +92,10 @@ pub struct Counters {
     pub resent_packets: u64,
     /// Asked for, but never sent, sent too often, too old, or over the consumer's budget.
     pub refused_resends: u64,
+    /// Numbers of NACKs that were looked up among what the consumer was sent.
+    pub resend_lookups: u64,
+    /// Payloads copied to be sent again.
+    pub resend_copies: u64,
     /// Packets asked for again from publishers.
     pub asked_packets: u64,
     /// ICE checks dropped without an answer.

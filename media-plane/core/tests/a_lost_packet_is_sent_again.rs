@@ -93,6 +93,9 @@ fn a_consumer_that_asks_for_everything_gets_little_more_than_its_share() {
         call.world.advance(Duration::from_millis(4));
     }
     assert!(repairs > 0);
+    let work = call.world.engine.counters();
+    assert_eq!(work.resend_copies, work.resent_packets);
+    assert!(work.resend_lookups <= 21_000, "{} looked up of 100,000 asked for", work.resend_lookups);
     assert!(media + repairs <= media * 12 / 10, "{media} bytes of media and {repairs} of repairs");
 }
 

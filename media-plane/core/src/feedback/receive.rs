@@ -48,7 +48,7 @@ impl Engine {
                 RtcpPacket::Pli(pli) => self.on_key_frame_request(key, pli.media_ssrc, now),
                 RtcpPacket::Nack(nack) => {
                     if let Some(consumer) = self.consumer_by_ssrc(key, nack.media_ssrc) {
-                        self.resend(consumer, nack.lost(), now);
+                        self.resend(consumer, nack.count(), nack.lost(), now);
                     }
                 }
                 RtcpPacket::Fir(fir) => {

@@ -1,5 +1,6 @@
-//! How much of what one consumer is sent may be retransmissions.
+//! How much of what one consumer is sent may be retransmissions, and how much may be looked up for them.
 
+use super::sent_packets::SENT_MAX;
 use std::time::{Duration, Instant};
 
 /// The send rate is that of the last ten slots: a second.
@@ -13,8 +14,14 @@ const SHARE: u64 = 10;
 const BYTES_PER_SECOND_MIN: u64 = 8_000;
 /// Slots whose grant may be saved up and spent at once; with it, a second has at most 15 % more.
 const SAVED_SLOTS_MAX: u64 = 5;
+/// Numbers of NACKs that are looked up, 2,000 a second: a receiver asks for what it lost once a round
+/// trip, and the bytes above repair a tenth of 500 packets a second.
+const LOOKUPS_PER_SLOT: u16 = 200;
+/// Looked up at once: all that is remembered, as after an outage.
+const LOOKUPS_MAX: u16 = SENT_MAX;
 
-/// A token bucket, filled at the end of each slot by what was sent in the second before.
+/// Two token buckets: of bytes, filled at the end of each slot by what was sent in the second before,
+/// and of look-ups, filled by time alone.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RtxBudget {
     /// Media bytes of the slots of the last second, a ring.
@@ -23,12 +30,13 @@ pub(crate) struct RtxBudget {
     slot_start: Instant,
     /// Bytes that may be spent.
     saved: u64,
+    lookups: u16,
 }
 
 impl RtxBudget {
     pub(crate) fn new(now: Instant) -> Self {
         let saved = SAVED_SLOTS_MAX * grant(BYTES_PER_SECOND_MIN * SHARE);
-        Self { slots: [0; SLOTS], slot: 0, slot_start: now, saved }
+        Self { slots: [0; SLOTS], slot: 0, slot_start: now, saved, lookups: LOOKUPS_MAX }
     }
 
     /// Media was sent; retransmissions earn nothing.
@@ -38,6 +46,16 @@ impl RtxBudget {
         if let Some(slot) = self.slots.get_mut(self.slot) {
             *slot = slot.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
         }
+    }
+
+    /// Whether one more number may be looked up, which then counts. Not when no byte is left to send what
+    /// would be found.
+    #[inline]
+    pub(crate) fn try_look_up(&mut self, now: Instant) -> bool {
+        self.advance(now);
+        let left = self.lookups.checked_sub(1).filter(|_| self.saved > 0);
+        self.lookups = left.unwrap_or(self.lookups);
+        left.is_some()
     }
 
     /// Whether a retransmission of so many bytes may be sent; they are then spent.
@@ -59,6 +77,7 @@ impl RtxBudget {
         for _ in 0..=over.saturating_sub(1).min(SLOTS) {
             let grant = grant(self.slots.iter().fold(0, |sum, slot| sum.saturating_add(*slot)));
             self.saved = self.saved.saturating_add(grant).min(SAVED_SLOTS_MAX * grant);
+            self.lookups = self.lookups.saturating_add(LOOKUPS_PER_SLOT).min(LOOKUPS_MAX);
             self.slot = (self.slot + 1) % SLOTS;
             if let Some(slot) = self.slots.get_mut(self.slot) {
                 *slot = 0;
@@ -122,6 +141,22 @@ mod tests {
         assert!(budget.try_spend(4_000, now));
         assert!(!budget.try_spend(1, now));
         assert!(!budget.try_spend(usize::MAX, now));
+    }
+
+    #[test]
+    fn look_ups_are_two_thousand_a_second_and_a_thousand_at_once() {
+        let start = Instant::now();
+        let mut budget = RtxBudget::new(start);
+        let mut looked_up = [0; 3];
+        for at in 0..3_000 {
+            while budget.try_look_up(start + ms(at)) {
+                looked_up[usize::try_from(at / 1_000).unwrap()] += 1;
+            }
+        }
+        assert_eq!(looked_up, [2_800, 2_000, 2_000]);
+        let mut spent = RtxBudget::new(start);
+        assert!(spent.try_spend(4_000, start));
+        assert!(!spent.try_look_up(start), "there is no byte to send it with");
     }
 
     proptest! {

@@ -10,8 +10,9 @@ pub(crate) const SENT_MAX: u16 = 1000;
 /// Changes of encoding or timestamps among those packets; what was sent before the last so many is
 /// forgotten.
 const ERAS_MAX: usize = 8;
-/// Packets sent again whose time is remembered.
-const RESENDS_MAX: usize = 128;
+/// Packets sent again whose time is remembered: the last of each remainder of the sequence number, so that
+/// it is found at once. 1 KiB.
+const RESENDS_MAX: usize = 256;
 /// A packet that was lost so often is not what the receiver waits for.
 const RESENT_MAX: u32 = 10;
 /// For a round trip that was not measured yet, or is implausibly short.
@@ -196,33 +197,37 @@ impl Era {
     }
 }
 
-/// When packets were sent again, the latest last; the oldest are forgotten.
+/// When packets were sent again.
 #[derive(Debug, Default)]
 struct Resends {
     /// The first one, from which the others' milliseconds count.
     origin: Option<Instant>,
-    times: VecDeque<(u16, u32)>,
+    /// Sequence number, and milliseconds modulo 2^16: what is two seconds old is not sent again anyway.
+    times: Vec<(u16, u16)>,
 }
 
 impl Resends {
     fn put(&mut self, sequence: u16, now: Instant) {
         let ms = self.ms(now);
         self.origin.get_or_insert(now);
-        if self.times.len() == RESENDS_MAX {
-            self.times.pop_front();
+        if self.times.is_empty() {
+            self.times = vec![(0, 0); RESENDS_MAX];
         }
-        self.times.push_back((sequence, ms));
+        if let Some(place) = self.times.get_mut(usize::from(sequence) % RESENDS_MAX) {
+            *place = (sequence, ms);
+        }
     }
 
     fn since(&self, sequence: u16, now: Instant) -> Option<Duration> {
-        let (_, at) = self.times.iter().rev().find(|(it, _)| *it == sequence)?;
+        let (_, at) =
+            self.times.get(usize::from(sequence) % RESENDS_MAX).filter(|(it, _)| *it == sequence)?;
         Some(Duration::from_millis(self.ms(now).wrapping_sub(*at).into()))
     }
 
-    /// Modulo 2^32.
-    fn ms(&self, now: Instant) -> u32 {
+    /// Modulo 2^16.
+    fn ms(&self, now: Instant) -> u16 {
         let since = self.origin.map_or(Duration::ZERO, |origin| now.saturating_duration_since(origin));
-        u32::try_from(since.as_millis() & 0xffff_ffff).unwrap_or_default()
+        u16::try_from(since.as_millis() & 0xffff).unwrap_or_default()
     }
 }
 

@@ -1,60 +1,112 @@
-//! What a consumer lost, once more: from the producer's cache, as RTX (RFC 4588), within a budget.
+//! What a consumer lost, once more: from the producer's cache, as RTX (RFC 4588), within two budgets.
+//!
+//! A NACK of 1,400 bytes can ask for 5,900 packets and costs its sender nothing. So a number is looked up
+//! only if [`RtxBudget::try_look_up`] allows one more, and a packet is copied only once its bytes are paid
+//! for; when either budget is spent, what is left of the NACK is counted as refused, unread.
 
 use super::header::PassedElements;
 use super::outlet::{Outgoing, Outlet, Stamp};
 use super::rewrite::patch_payload;
 use crate::arena::ConsumerKey;
 use crate::codec::{dependency_descriptor, vp8};
-use crate::engine::Engine;
+use crate::engine::{Counters, Engine};
 use crate::feedback::rtx_payload;
 use crate::packet::rtp::{FIXED_HEADER, HeaderWriter};
 use crate::packet::{MAX_DATAGRAM, sequence_of};
-use crate::room::producer::Codec;
-use std::time::Instant;
+use crate::room::consumer::Consumer;
+use crate::room::producer::{Codec, Producer};
+use crate::send_batch::SendBatch;
+use crate::transport::webrtc_transport::WebRtcTransport;
+use std::time::{Duration, Instant};
 
 /// Header bytes of a retransmission besides our own extensions: those that were passed on.
 const HEADER_LEN: usize = FIXED_HEADER + 4 + 255;
 
+/// What became of one number that was asked for.
+enum Resent {
+    /// So many bytes of payload were sent.
+    Bytes(usize),
+    /// Never sent, asked for within the round trip, too often, or no longer kept.
+    No,
+    /// The consumer's budget is spent, or its transport cannot send.
+    NoMore,
+}
+
 impl Engine {
-    /// Sends again what a consumer asks for, if it was sent to it, is still there, and may be.
-    pub(crate) fn resend(&mut self, key: ConsumerKey, sequences: impl Iterator<Item = u16>, now: Instant) {
+    /// Sends again what a consumer asks for, if it was sent to it, is still there, and may be. `asked` is how
+    /// many `sequences` there are.
+    pub(crate) fn resend(
+        &mut self,
+        key: ConsumerKey,
+        asked: u64,
+        sequences: impl Iterator<Item = u16>,
+        now: Instant,
+    ) {
         let stamp = Stamp::new(self.ntp(now), now);
-        for sequence in sequences {
-            let resent = self.resend_one(key, sequence, stamp);
-            match resent {
-                Some(_) => self.counters.resent_packets += 1,
-                None => self.counters.refused_resends += 1,
-            }
-            if let Some(consumer) = self.consumers.get_mut(key) {
-                consumer.asked.packet(resent);
+        let Self { consumers, producers, transports, sends, counters, .. } = self;
+        let Some(consumer) = consumers.get_mut(key) else { return };
+        consumer.asked.packets += asked;
+        let before = counters.resent_packets;
+        if !consumer.paused
+            && let Some(producer) = producers.get(consumer.producer)
+            && let Some(transport) = transports.get_mut(consumer.transport)
+        {
+            let round_trip = transport.round_trip.mean_or_guess();
+            let mut attempt = Attempt { consumer, producer, transport, sends, counters, stamp, round_trip };
+            let mut buffer = [0; MAX_DATAGRAM];
+            for sequence in sequences {
+                match attempt.resend(sequence, &mut buffer) {
+                    Resent::Bytes(len) => {
+                        attempt.counters.resent_packets += 1;
+                        attempt.consumer.asked.resent.count(len);
+                    }
+                    Resent::No => {}
+                    Resent::NoMore => break,
+                }
             }
         }
+        counters.refused_resends += asked.saturating_sub(counters.resent_packets - before);
     }
+}
 
-    /// How many bytes of payload were sent.
-    fn resend_one(&mut self, key: ConsumerKey, sequence: u16, stamp: Stamp) -> Option<usize> {
-        let consumer = self.consumers.get_mut(key).filter(|consumer| !consumer.paused)?;
-        let producer = self.producers.get(consumer.producer)?;
-        let transport = self.transports.get_mut(consumer.transport)?;
-        let sent = consumer.rtx.as_ref()?.sent.resendable(
-            sequence,
-            stamp.at,
-            transport.round_trip.mean_or_guess(),
-        )?;
-        let cached = producer.encoding(sent.encoding)?.cache.get(sent.source, stamp.at)?;
-        let mut buffer = [0; MAX_DATAGRAM];
-        let len = rtx_payload::write(&mut buffer, sequence_of(sent.index), cached.payload)?;
-        let payload = buffer.get_mut(..len)?;
-        let original = payload.get(rtx_payload::OSN_LEN..)?;
+/// One NACK being answered.
+struct Attempt<'a> {
+    consumer: &'a mut Consumer,
+    producer: &'a Producer,
+    transport: &'a mut WebRtcTransport,
+    sends: &'a mut SendBatch,
+    counters: &'a mut Counters,
+    stamp: Stamp,
+    round_trip: Duration,
+}
+
+impl Attempt<'_> {
+    fn resend(&mut self, sequence: u16, buffer: &mut [u8; MAX_DATAGRAM]) -> Resent {
+        let Self { consumer, producer, stamp, .. } = self;
+        let Some(rtx) = consumer.rtx.as_mut() else { return Resent::NoMore };
+        if !rtx.budget.try_look_up(stamp.at) {
+            return Resent::NoMore;
+        }
+        self.counters.resend_lookups += 1;
+        let Some(sent) = rtx.sent.resendable(sequence, stamp.at, self.round_trip) else { return Resent::No };
+        let Some(encoding) = producer.encoding(sent.encoding) else { return Resent::No };
+        let Some(cached) = encoding.cache.get(sent.source, stamp.at) else { return Resent::No };
+        if !rtx.budget.try_spend(rtx_payload::OSN_LEN + cached.payload.len(), stamp.at) {
+            return Resent::NoMore;
+        }
+        self.counters.resend_copies += 1;
+        let len = rtx_payload::write(buffer, sequence_of(sent.index), cached.payload);
+        let Some(payload) = len.and_then(|len| buffer.get_mut(..len)) else { return Resent::No };
+        let len = payload.len();
         let is_vp8 = producer.payload_types.codec_of_router(cached.plain.payload_type) == Some(Codec::Vp8);
-        let descriptor = if is_vp8 { vp8::Descriptor::parse(original) } else { None };
+        let descriptor =
+            if is_vp8 { payload.get(rtx_payload::OSN_LEN..).and_then(vp8::Descriptor::parse) } else { None };
         if !patch_payload(descriptor.as_ref(), payload, rtx_payload::OSN_LEN, consumer) {
-            return None;
+            return Resent::No;
         }
         let mut described: Option<[u8; dependency_descriptor::MAX_LEN]> = None;
         let descriptor = consumer.extensions.dependency_descriptor.and_then(|id| {
             let (_, data) = cached.elements().find(|(element, _)| *element == id)?;
-            let encoding = producer.encoding(sent.encoding)?;
             let parsed = encoding.structure.read_again(data).ok()?;
             consumer.selection.describe(
                 encoding,
@@ -63,10 +115,7 @@ impl Engine {
                 described.insert([0; dependency_descriptor::MAX_LEN]),
             )
         });
-        let rtx = consumer.rtx.as_mut()?;
-        if !rtx.budget.try_spend(len, stamp.at) {
-            return None;
-        }
+        let Some(rtx) = consumer.rtx.as_mut() else { return Resent::NoMore };
         let index = rtx.next;
         let outgoing = Outgoing {
             header: HeaderWriter {
@@ -83,12 +132,13 @@ impl Engine {
         };
         let extensions = &consumer.extensions;
         let passed = PassedElements::new(extensions.passed, cached.elements());
-        let mut outlet = Outlet::new(transport, extensions, &mut self.sends, stamp)?;
+        let outlet = Outlet::new(self.transport, extensions, self.sends, *stamp);
+        let Some(mut outlet) = outlet else { return Resent::NoMore };
         if outlet.put(&outgoing, extensions, &passed, || cached.elements()) == 0 {
-            return None;
+            return Resent::NoMore;
         }
         rtx.next += 1;
         rtx.sent.on_resent(sent.index, stamp.at);
-        Some(len)
+        Resent::Bytes(len)
     }
 }

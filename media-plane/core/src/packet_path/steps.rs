@@ -140,7 +140,7 @@ pub fn resend(engine: &mut Engine, lost: u64, now: Instant) -> u64 {
     let keys: Vec<_> = engine.producers.iter().flat_map(|(_, it)| it.consumers.iter().copied()).collect();
     for key in keys {
         let next = engine.consumers.get(key).map_or(0, |consumer| consumer.sequence.next());
-        engine.resend(key, (next.saturating_sub(lost)..next).map(sequence_of), now);
+        engine.resend(key, lost.min(next), (next.saturating_sub(lost)..next).map(sequence_of), now);
     }
     engine.counters.resent_packets - before
 }

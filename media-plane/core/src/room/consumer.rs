@@ -152,16 +152,6 @@ pub(crate) struct Asked {
     pub(crate) resent: Traffic,
 }
 
-impl Asked {
-    /// A packet was asked for and sent again, with so many bytes of payload, or refused.
-    pub(crate) fn packet(&mut self, resent: Option<usize>) {
-        self.packets += 1;
-        if let Some(bytes) = resent {
-            self.resent.count(bytes);
-        }
-    }
-}
-
 /// Which header extensions, by the router's ids, this consumer gets.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ConsumerExtensions {

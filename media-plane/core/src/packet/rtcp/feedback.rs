@@ -53,6 +53,11 @@ impl<'a> Nack<'a> {
     pub fn lost(&self) -> impl Iterator<Item = u16> + 'a {
         self.entries().flat_map(NackEntry::lost)
     }
+
+    /// How many [`Self::lost`] gives.
+    pub fn count(&self) -> u64 {
+        self.entries().map(|entry| 1 + u64::from(entry.blp.count_ones())).sum()
+    }
 }
 
 /// A request for a key frame (RFC 4585 section 6.3.1).

@@ -88,6 +88,7 @@ fn nacks_are_packed_and_unpacked_around_the_wrap() {
     let len = write_nack(&mut out, 1, 2, &lost).unwrap();
     let RtcpPacket::Nack(nack) = one(&out[..len]) else { panic!("NACK") };
     assert_eq!((nack.sender_ssrc, nack.media_ssrc, nack.entries().count()), (1, 2, 3));
+    assert_eq!(usize::try_from(nack.count()).unwrap(), nack.lost().count());
     assert!(nack.lost().eq(lost));
     assert_eq!(write_nack(&mut out, 1, 2, &[]), Err(WriteError::NoElements));
 }
