@@ -65,14 +65,8 @@ impl Peer {
     ) -> Self {
         let certificate = Certificate::generate().expect("a certificate");
         let fingerprints = &node.dtls_parameters.fingerprints;
-        let dtls = DtlsTransport::new(
-            certificate.clone(),
-            DtlsVersion::Dtls12,
-            DtlsRole::Server,
-            fingerprints,
-            seed,
-            now,
-        );
+        let dtls =
+            DtlsTransport::new(certificate.clone(), DtlsVersion::Dtls12, DtlsRole::Server, fingerprints, now);
         Self {
             id,
             address,

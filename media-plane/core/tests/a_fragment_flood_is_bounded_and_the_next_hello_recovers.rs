@@ -113,7 +113,7 @@ fn a_hello_the_object_refuses_is_met_by_a_new_object_at_a_bounded_rate() {
 #[test]
 fn a_client_whose_server_answers_nonsense_begins_again() {
     let mut network = Network::new(Weather::default(), 3);
-    let mut node = Node::new(DtlsVersion::Dtls12, DtlsRole::Server, 3, network.now);
+    let mut node = Node::new(DtlsVersion::Dtls12, DtlsRole::Server, network.now);
     let mut peer = Peer::new(DtlsVersion::Dtls12, false, 3, network.now);
     node.dtls.start(network.now);
     assert_eq!(node.drain().len(), 1);
@@ -125,4 +125,26 @@ fn a_client_whose_server_answers_nonsense_begins_again() {
     node.answer(&nonsense, network.now);
     assert!(network.run(&mut node, &mut peer), "{:?}", node.failure);
     assert!(format!("{:?}", node.dtls).contains("attempts: 2,"), "{:?}", node.dtls);
+}
+
+/// 182 bytes of ClientHello make the node draw a key pair and sign it; what follows ends the attempt.
+#[test]
+fn a_client_that_ends_each_attempt_has_fifteen_of_them() {
+    let began = Instant::now();
+    let (mut node, hello) = (Node::server(began), Peer::client(began).drain().concat());
+    let no_certificate = fragment(11, 3, 1, 0, &[0, 0, 0]);
+    let mut flights = Vec::new();
+    for ms in (0..10_000).step_by(10) {
+        let now = began + Duration::from_millis(ms);
+        if !node.answer(&hello, now).is_empty() {
+            flights.push(ms);
+        }
+        node.answer(&no_certificate, now);
+    }
+    let quick = [0, 100, 200, 300, 500, 900, 1_700];
+    let slow = (2_700..10_000).step_by(1_000);
+    assert_eq!(flights, quick.into_iter().chain(slow).collect::<Vec<u64>>());
+    node.dtls.handle_timeout(began + DTLS_HANDSHAKE_TIMEOUT);
+    node.drain();
+    assert_eq!(node.failure, Some(DtlsFailure::NoCertificate));
 }

@@ -9,7 +9,7 @@ const STORM: Weather = Weather { loss: 10, repeat: 10, reorder: 20 };
 fn handshake(version: DtlsVersion, peer_role: DtlsRole, weather: Weather, seed: u64) -> Duration {
     let mut network = Network::new(weather, seed);
     let began = network.now;
-    let mut node = Node::new(version, peer_role, seed, began);
+    let mut node = Node::new(version, peer_role, began);
     let mut peer = Peer::new(version, peer_role == DtlsRole::Client, seed, began);
     let is_through = network.run(&mut node, &mut peer);
     assert!(is_through, "{version:?} {peer_role:?} seed {seed}: {:?}", node.failure);

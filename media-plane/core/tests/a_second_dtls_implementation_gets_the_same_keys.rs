@@ -82,7 +82,7 @@ impl Client {
         let now = Instant::now();
         let certificate = NODE_CERTIFICATE.clone();
         let dtls =
-            DtlsTransport::new(certificate, DtlsVersion::Dtls12, DtlsRole::Client, &[fingerprint], 1, now)
+            DtlsTransport::new(certificate, DtlsVersion::Dtls12, DtlsRole::Client, &[fingerprint], now)
                 .unwrap();
         let config = Config {
             certificates: self.certificates,

@@ -80,7 +80,7 @@ fn is_taken(offer: &Offer) -> bool {
     let digest = DtlsFingerprint { algorithm: "sha-256".into(), value: vec!["AB"; 32].join(":") };
     let (certificate, now) = (Certificate::generate().unwrap(), Instant::now());
     let version = DtlsVersion::Dtls12;
-    let mut server = DtlsTransport::new(certificate, version, DtlsRole::Client, &[digest], 3, now).unwrap();
+    let mut server = DtlsTransport::new(certificate, version, DtlsRole::Client, &[digest], now).unwrap();
     server.start(now);
     server.handle(&client_hello(offer), now);
     let mut buffer = [0; POLL_BUFFER_LEN];

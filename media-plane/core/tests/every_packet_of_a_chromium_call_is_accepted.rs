@@ -41,8 +41,7 @@ fn dtls() {
         DtlsFingerprint { algorithm: "sha-256".into(), value: certificate.fingerprint_sha256() };
     let now = Instant::now();
     let mut server =
-        DtlsTransport::new(certificate, DtlsVersion::Dtls12, DtlsRole::Client, &[fingerprint], 1, now)
-            .unwrap();
+        DtlsTransport::new(certificate, DtlsVersion::Dtls12, DtlsRole::Client, &[fingerprint], now).unwrap();
     server.start(now);
     let mut answered = false;
     for packet in packets("dtls") {

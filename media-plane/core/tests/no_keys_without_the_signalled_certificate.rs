@@ -11,7 +11,7 @@ fn another_certificate_fails_the_handshake_in_every_version_and_role() {
     for version in [DtlsVersion::Dtls12, DtlsVersion::Dtls13, DtlsVersion::Auto] {
         for peer_role in [DtlsRole::Client, DtlsRole::Server] {
             let mut network = Network::new(Weather::default(), 3);
-            let mut node = Node::expecting(&list, version, peer_role, 3, network.now);
+            let mut node = Node::expecting(&list, version, peer_role, network.now);
             let mut peer = Peer::new(version, peer_role == DtlsRole::Client, 3, network.now);
             assert!(!network.run(&mut node, &mut peer));
             assert_eq!(node.failure, Some(DtlsFailure::FingerprintMismatch), "{version:?} {peer_role:?}");
@@ -32,7 +32,7 @@ fn lists_without_a_strong_fingerprint_make_no_transport() {
     let weak = |algorithm: &str| DtlsFingerprint { algorithm: algorithm.into(), value: "00".into() };
     let refused = |list: &[DtlsFingerprint]| {
         let certificate = NODE_CERTIFICATE.clone();
-        DtlsTransport::new(certificate, DtlsVersion::Dtls12, DtlsRole::Client, list, 1, Instant::now()).err()
+        DtlsTransport::new(certificate, DtlsVersion::Dtls12, DtlsRole::Client, list, Instant::now()).err()
     };
     assert_eq!(refused(&[]), Some(FingerprintError::Empty));
     assert_eq!(refused(&[weak("sha-1")]), Some(FingerprintError::NoStrongHash));

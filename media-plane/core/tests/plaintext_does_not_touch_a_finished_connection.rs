@@ -83,7 +83,7 @@ fn a_repeated_last_flight_is_answered_three_times_in_ten_seconds() {
 #[test]
 fn forged_plaintext_leaves_dtls_1_3_alone_too() {
     let mut network = Network::new(Weather::default(), 5);
-    let mut node = Node::new(DtlsVersion::Dtls13, DtlsRole::Client, 5, network.now);
+    let mut node = Node::new(DtlsVersion::Dtls13, DtlsRole::Client, network.now);
     let mut peer = Peer::new(DtlsVersion::Dtls13, true, 5, network.now);
     assert!(network.run(&mut node, &mut peer));
     let now = network.now;
@@ -100,7 +100,7 @@ fn forged_plaintext_leaves_dtls_1_3_alone_too() {
 fn application_data_of_the_peer_is_ignored() {
     for version in [DtlsVersion::Dtls12, DtlsVersion::Dtls13] {
         let mut network = Network::new(Weather::default(), 5);
-        let mut node = Node::new(version, DtlsRole::Client, 5, network.now);
+        let mut node = Node::new(version, DtlsRole::Client, network.now);
         let mut peer = Peer::new(version, true, 5, network.now);
         assert!(network.run(&mut node, &mut peer));
         for _ in 0..1000 {

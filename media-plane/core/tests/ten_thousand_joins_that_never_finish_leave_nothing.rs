@@ -49,8 +49,7 @@ fn client_hello(call: &Call) -> Vec<u8> {
     let certificate = Certificate::generate().unwrap();
     let fingerprints = call.world.peers[call.talker_send].dtls_parameters().fingerprints;
     let (version, now) = (DtlsVersion::Dtls12, call.world.now);
-    let mut dtls =
-        DtlsTransport::new(certificate, version, DtlsRole::Server, &fingerprints, 77, now).unwrap();
+    let mut dtls = DtlsTransport::new(certificate, version, DtlsRole::Server, &fingerprints, now).unwrap();
     dtls.start(now);
     let mut buffer = [0; POLL_BUFFER_LEN];
     match dtls.poll(&mut buffer) {

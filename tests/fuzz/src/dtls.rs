@@ -27,7 +27,7 @@ pub fn records(data: &[u8]) {
     let flags = input.u8();
     let mut gate = Gate::new(flags & 1 == 0, flags & 2 != 0);
     let mut now = Instant::now();
-    let mut server = Side::new(DtlsRole::Client, flags.into(), now);
+    let mut server = Side::new(DtlsRole::Client, now);
     server.dtls.start(now);
     let begun = now;
     for _ in 0..32 {
@@ -97,8 +97,8 @@ thread_local! {
 /// A connection for all inputs, since none may change it.
 fn connect() -> (Side, Instant) {
     let now = Instant::now();
-    let mut server = Side::new(DtlsRole::Client, 1, now);
-    let mut client = Side::new(DtlsRole::Server, 2, now);
+    let mut server = Side::new(DtlsRole::Client, now);
+    let mut client = Side::new(DtlsRole::Server, now);
     client.dtls.start(now);
     assert!(client.talk_to(&mut server, now));
     (server, now)
@@ -124,14 +124,14 @@ pub(crate) struct Side {
 }
 
 impl Side {
-    pub(crate) fn new(peer: DtlsRole, seed: u64, now: Instant) -> Self {
+    pub(crate) fn new(peer: DtlsRole, now: Instant) -> Self {
         static FINGERPRINT: LazyLock<DtlsFingerprint> = LazyLock::new(|| DtlsFingerprint {
             algorithm: "sha-256".into(),
             value: CERTIFICATE.fingerprint_sha256(),
         });
         let fingerprints = std::slice::from_ref(&*FINGERPRINT);
         let dtls =
-            DtlsTransport::new(CERTIFICATE.clone(), DtlsVersion::Dtls12, peer, fingerprints, seed, now);
+            DtlsTransport::new(CERTIFICATE.clone(), DtlsVersion::Dtls12, peer, fingerprints, now);
         Self {
             dtls: dtls.expect("a fingerprint"),
             outgoing: Vec::new(),

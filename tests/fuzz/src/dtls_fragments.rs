@@ -22,7 +22,7 @@ thread_local! {
 
 fn record() -> Vec<Vec<u8>> {
     let now = Instant::now();
-    let (mut client, mut server) = (Side::new(DtlsRole::Server, 2, now), Side::new(DtlsRole::Client, 1, now));
+    let (mut client, mut server) = (Side::new(DtlsRole::Server, now), Side::new(DtlsRole::Client, now));
     client.dtls.start(now);
     client.drain();
     let mut recorded = Vec::new();
@@ -45,7 +45,7 @@ pub fn sequence(data: &[u8]) {
     let mut input = Input::new(data);
     let begun = Instant::now();
     let mut now = begun;
-    let mut server = Side::new(DtlsRole::Client, u64::from(input.u8()), now);
+    let mut server = Side::new(DtlsRole::Client, now);
     server.dtls.start(now);
     for _ in 0..64 {
         if input.is_empty() {
@@ -79,7 +79,7 @@ pub fn sequence(data: &[u8]) {
 
 /// A client that begins now, over a network that loses nothing.
 fn true_client(server: &mut Side, mut now: Instant) {
-    let mut client = Side::new(DtlsRole::Server, 3, now);
+    let mut client = Side::new(DtlsRole::Server, now);
     server.outgoing.clear();
     client.dtls.start(now);
     for _ in 0..20 {

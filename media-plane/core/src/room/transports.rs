@@ -102,7 +102,6 @@ impl Engine {
     ) -> Result<Reply, ErrorBody> {
         let key = self.owned_transport(room, session, id)?;
         let (certificate, version) = (self.config.certificate.clone(), self.config.dtls_version);
-        let seed = self.rng().random();
         let Some(transport) = self.transports.get_mut(key) else { return Err(refusal::not_found()) };
         if let Some((accepted, _)) = &transport.connect {
             return if transport.is_failed() {
@@ -119,7 +118,7 @@ impl Engine {
         // A client that leaves its role open takes the active part in its answer (RFC 5763 section 5),
         // and so does one that says client: only against a server are we the client.
         let role = if parameters.role == DtlsRole::Auto { DtlsRole::Client } else { parameters.role };
-        let dtls = DtlsTransport::new(certificate, version, role, &parameters.fingerprints, seed, now)
+        let dtls = DtlsTransport::new(certificate, version, role, &parameters.fingerprints, now)
             .map_err(|error| refusal::invalid_payload(error.to_string()))?;
         transport.connect = Some((parameters.clone(), dtls));
         self.start_handshake(key, now);

@@ -4,8 +4,9 @@
 //! Two things are ours: the `gate` in front of it, and the rule that SRTP keys come out only if the
 //! peer's certificate has the signalled digest. Before the handshake is done nothing in it is
 //! authenticated, so an error then says nothing about the peer: the object that reported it is
-//! discarded and the next ClientHello starts a new one. Ephemeral keys and signatures take their
-//! randomness from the system inside `aws-lc-rs`; everything else follows from the seed.
+//! discarded and the next ClientHello starts a new one, each time after a longer wait. A handshake's
+//! randomness is the system's, not the engine's: ephemeral keys and signatures by `aws-lc-rs`, randoms,
+//! nonces and the jitter of retransmissions by `rand`.
 
 mod attempt;
 mod fingerprint;
@@ -29,9 +30,14 @@ use thiserror::Error;
 /// Shortest buffer for [`DtlsTransport::poll`], in bytes.
 pub const POLL_BUFFER_LEN: usize = MAX_DATAGRAM;
 
-/// Shortest time between two attempts, which with [`DTLS_HANDSHAKE_TIMEOUT`] bounds their number. Not
-/// longer than a client's retransmission takes, so a disturbed join loses no more than that.
+/// Shortest time between the first attempts. Not longer than a client's retransmission takes, so a disturbed
+/// join loses no more than that.
 const ATTEMPT_INTERVAL: Duration = Duration::from_millis(100);
+/// After so many attempts the interval doubles with each, as clients' own retransmission does, up to
+/// [`ATTEMPT_INTERVAL_MAX`]: a transport has fifteen attempts in [`DTLS_HANDSHAKE_TIMEOUT`], each of which may
+/// cost a key pair and a signature.
+const QUICK_ATTEMPTS: u32 = 3;
+const ATTEMPT_INTERVAL_MAX: Duration = Duration::from_secs(1);
 
 /// A ClientHello with another random replaces an unfinished handshake of this age: by then the one
 /// it answers was forged, or its client gave up.
@@ -77,7 +83,6 @@ pub struct DtlsTransport {
     version: DtlsVersion,
     is_server: bool,
     expected: ExpectedDigest,
-    seed: u64,
     /// The latest time that was passed in.
     now: Instant,
     phase: Phase,
@@ -104,14 +109,12 @@ enum Phase {
 }
 
 impl DtlsTransport {
-    /// `peer_role` is what the peer says it is: only if that is `client` are we the server. `seed`
-    /// must be secret, unpredictable and new for each transport.
+    /// `peer_role` is what the peer says it is: only if that is `client` are we the server.
     pub fn new(
         certificate: Certificate,
         version: DtlsVersion,
         peer_role: DtlsRole,
         fingerprints: &[DtlsFingerprint],
-        seed: u64,
         now: Instant,
     ) -> Result<Self, FingerprintError> {
         Ok(Self {
@@ -119,7 +122,6 @@ impl DtlsTransport {
             version,
             is_server: peer_role == DtlsRole::Client,
             expected: ExpectedDigest::first_strong(fingerprints)?,
-            seed,
             now,
             phase: Phase::Handshaking,
             attempt: None,
@@ -324,12 +326,10 @@ impl DtlsTransport {
     }
 
     fn begin(&mut self, client_random: Option<[u8; 32]>) {
-        // The seed also makes the explicit nonces, so no two objects may have the same.
-        let seed = self.seed.wrapping_add(u64::from(self.attempts));
         self.attempts = self.attempts.saturating_add(1);
-        self.next_attempt_at = Some(self.now + ATTEMPT_INTERVAL);
+        self.next_attempt_at = Some(self.now + interval_after(self.attempts));
         self.arm_deadline();
-        match Attempt::new(&self.certificate, self.version, seed, client_random, self.now) {
+        match Attempt::new(&self.certificate, self.version, client_random, self.now) {
             Ok(attempt) => self.attempt = Some(attempt),
             Err(error) => {
                 tracing::error!(?error, "DTLS object");
@@ -352,6 +352,12 @@ impl DtlsTransport {
         self.phase = Phase::Over;
         self.last_word = Some(last_word);
     }
+}
+
+/// How long the next attempt has to wait after so many.
+fn interval_after(attempts: u32) -> Duration {
+    let doublings = attempts.saturating_sub(QUICK_ATTEMPTS).min(8);
+    ATTEMPT_INTERVAL.saturating_mul(1 << doublings).min(ATTEMPT_INTERVAL_MAX)
 }
 
 /// The gate alone, for a fuzz target.

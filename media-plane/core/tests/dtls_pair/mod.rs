@@ -30,23 +30,22 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    pub(crate) fn new(version: DtlsVersion, peer_role: DtlsRole, seed: u64, now: Instant) -> Self {
-        Self::expecting(&[peer_fingerprint()], version, peer_role, seed, now)
+    pub(crate) fn new(version: DtlsVersion, peer_role: DtlsRole, now: Instant) -> Self {
+        Self::expecting(&[peer_fingerprint()], version, peer_role, now)
     }
 
     pub(crate) fn server(now: Instant) -> Self {
-        Self::new(DtlsVersion::Dtls12, DtlsRole::Client, 1, now)
+        Self::new(DtlsVersion::Dtls12, DtlsRole::Client, now)
     }
 
     pub(crate) fn expecting(
         fingerprints: &[DtlsFingerprint],
         version: DtlsVersion,
         peer_role: DtlsRole,
-        seed: u64,
         now: Instant,
     ) -> Self {
         let certificate = NODE_CERTIFICATE.clone();
-        let dtls = DtlsTransport::new(certificate, version, peer_role, fingerprints, seed, now).unwrap();
+        let dtls = DtlsTransport::new(certificate, version, peer_role, fingerprints, now).unwrap();
         Self { dtls, keys: None, failure: None, closed: false, wake: None, sent: 0 }
     }
 

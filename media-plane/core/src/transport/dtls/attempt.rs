@@ -24,9 +24,17 @@ const FLIGHT_MTU: usize = 1200;
 /// A receive queue of this many datagrams holds a whole flight with its retransmission.
 const RECEIVE_QUEUE_MAX: usize = 30;
 
-/// The node's key pair and self-signed certificate (ECDSA P-256).
+/// The node's key pair and self-signed certificate (ECDSA P-256), and what else all its associations share:
+/// `dimpl`'s configuration, which nothing changes once it is made. `dimpl` tries out all its cryptography for
+/// each configuration, 1.3 ms, so there is one a certificate and not one an attempt. It holds no seed: randoms,
+/// nonces, cookie secrets and ephemeral keys are drawn by each association from the system.
 #[derive(Clone)]
-pub struct Certificate(Arc<DtlsCertificate>);
+pub struct Certificate(Arc<Shared>);
+
+struct Shared {
+    pair: DtlsCertificate,
+    config: Arc<Config>,
+}
 
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error("no certificate could be made")]
@@ -36,13 +44,14 @@ impl Certificate {
     /// Makes a new one. It reads the system's clock and randomness, so the shell calls it.
     pub fn generate() -> Result<Self, CertificateError> {
         let pair = dimpl::certificate::generate_self_signed_certificate().map_err(|_| CertificateError)?;
-        Ok(Self(Arc::new(pair)))
+        let config = Arc::new(configuration().map_err(|_| CertificateError)?);
+        Ok(Self(Arc::new(Shared { pair, config })))
     }
 
     /// The SHA-256 digest as `AB:CD:..`, for `dtlsParameters` (RFC 8122 section 5).
     #[must_use]
     pub fn fingerprint_sha256(&self) -> String {
-        format_hex_pairs(digest::digest(&digest::SHA256, &self.0.certificate).as_ref())
+        format_hex_pairs(digest::digest(&digest::SHA256, &self.0.pair.certificate).as_ref())
     }
 }
 
@@ -119,12 +128,11 @@ impl Attempt {
     pub(super) fn new(
         certificate: &Certificate,
         version: DtlsVersion,
-        seed: u64,
         client_random: Option<[u8; 32]>,
         now: Instant,
     ) -> Result<Self, AttemptError> {
         let is_server = client_random.is_some();
-        let (config, pair) = (configuration(seed)?, DtlsCertificate::clone(&certificate.0));
+        let (config, pair) = (Arc::clone(&certificate.0.config), certificate.0.pair.clone());
         let mut dtls = match version {
             DtlsVersion::Dtls12 => Dtls::new_12(config, pair, now),
             DtlsVersion::Dtls13 => Dtls::new_13(config, pair, now),
@@ -216,23 +224,8 @@ impl Attempt {
     }
 }
 
-fn configuration(seed: u64) -> Result<Arc<Config>, dimpl::Error> {
-    // `dimpl` tries out all its cryptography for each configuration: most of what an attempt costs.
-    #[cfg(feature = "fuzzing")]
-    {
-        static SHARED: std::sync::OnceLock<Arc<Config>> = std::sync::OnceLock::new();
-        if let Some(shared) = SHARED.get() {
-            return Ok(Arc::clone(shared));
-        }
-        let config = Arc::new(build_configuration(seed)?);
-        Ok(Arc::clone(SHARED.get_or_init(|| config)))
-    }
-    #[cfg(not(feature = "fuzzing"))]
-    build_configuration(seed).map(Arc::new)
-}
-
-fn build_configuration(seed: u64) -> Result<Config, dimpl::Error> {
-    Config::builder()
+fn configuration() -> Result<Config, dimpl::Error> {
+    let builder = Config::builder()
         .mtu(FLIGHT_MTU)
         .max_queue_rx(RECEIVE_QUEUE_MAX)
         .flight_start_rto(FLIGHT_RTO)
@@ -240,9 +233,11 @@ fn build_configuration(seed: u64) -> Result<Config, dimpl::Error> {
         .handshake_timeout(DTLS_HANDSHAKE_TIMEOUT)
         // An ICE check came first and `AddressProof` bounds what is sent, so a cookie would
         // only cost a round trip.
-        .use_server_cookie(false)
-        .dangerously_set_rng_seed(seed)
-        .build()
+        .use_server_cookie(false);
+    // So that a fuzz target does the same with the same input.
+    #[cfg(feature = "fuzzing")]
+    let builder = builder.dangerously_set_rng_seed(1);
+    builder.build()
 }
 
 fn suite_of(profile: SrtpProfile) -> Option<Suite> {
