@@ -1,7 +1,7 @@
 //! The two kinds of packet protection with expanded keys: AES-GCM (RFC 7714) and AES in counter mode
 //! with HMAC-SHA1 (RFC 3711).
 //!
-//! AES is aws-lc's, the HMAC in `hmac_sha1` our own over the `sha1` crate.
+//! AES is aws-lc's, the HMAC that of `hmac_sha1`.
 
 use aws_lc_rs::aead::{self, AES_128_GCM, AES_256_GCM, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::cipher::{AES_128, EncryptingKey, EncryptionContext, UnboundCipherKey};
