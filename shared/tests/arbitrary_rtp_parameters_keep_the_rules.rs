@@ -4,8 +4,8 @@
 use proptest::prelude::*;
 use proptest::sample::select;
 use railgun_shared::ortc::{
-    ConsumerStream, MediaCodec, can_consume, consumable_parameters, consumer_parameters, producer_mapping,
-    router_rtp_capabilities, validate_capabilities, validate_producer_parameters,
+    ConsumerStream, MediaCodec, can_consume, consumable_parameters, consumer_parameters, narrow_capabilities,
+    producer_mapping, router_rtp_capabilities, validate_capabilities, validate_producer_parameters,
 };
 use railgun_shared::rtp_parameters::{MediaKind, RtpCapabilities, RtpParameters, StreamType, extension_uri};
 use serde_json::{Value, json};
@@ -128,6 +128,22 @@ fn receiver() -> impl Strategy<Value = RtpCapabilities> {
     prop_oneof![arbitrary, subset]
 }
 
+/// Without feedback that the router does not know, or that is listed again.
+fn known_feedback(mut parameters: RtpParameters) -> RtpParameters {
+    let router = router_rtp_capabilities(&ALL_CODECS, 64_000);
+    for codec in &mut parameters.codecs {
+        let offered = router.codecs.iter().find(|it| it.preferred_payload_type == Some(codec.payload_type));
+        let mut seen = Vec::new();
+        codec.rtcp_feedback.retain(|feedback| {
+            let is_known = offered.is_some_and(|it| it.rtcp_feedback.contains(feedback));
+            let is_first = !seen.contains(feedback);
+            seen.push(feedback.clone());
+            is_known && is_first
+        });
+    }
+    parameters
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 4_000, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -162,6 +178,13 @@ proptest! {
         prop_assert_eq!(consumable.encodings.len(), mapping.encodings.len());
         let consumer = consumer_parameters(&consumable, &receiver, stream(), mapping.stream_type);
         prop_assert_eq!(consumer.is_ok(), can_consume(&consumable, &receiver));
+        let narrowed = narrow_capabilities(&receiver);
+        prop_assert_eq!(narrowed.is_ok(), receiver_is_sound);
+        if let Ok(narrowed) = narrowed {
+            prop_assert!(validate_capabilities(&narrowed).is_ok());
+            let of_narrowed = consumer_parameters(&consumable, &narrowed, stream(), mapping.stream_type);
+            prop_assert_eq!(of_narrowed.map(known_feedback), consumer.clone().map(known_feedback));
+        }
         if let Ok(consumer) = consumer {
             prop_assert_eq!(consumer.encodings.len(), 1);
             prop_assert_eq!(consumer.encodings[0].ssrc, Some(1));

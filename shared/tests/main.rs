@@ -6,4 +6,5 @@ mod every_message_survives_the_wire;
 mod malformed_rtp_parameters_are_refused;
 mod ortc_agrees_with_the_reference_vectors;
 mod samples;
+mod the_largest_rtp_capabilities_are_narrowed_to_what_the_router_offers;
 mod the_web_client_has_our_names_and_numbers;

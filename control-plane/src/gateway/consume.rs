@@ -1,6 +1,7 @@
 //! `voice:rtc:consume`, `requestKeyFrame`, `setPreferredLayers`, `setPriority`. Checks: the transport, if
 //! one is named, and the consumer are this session's own. The producer is looked up by the node through this session's
-//! room, so one of another room does not exist.
+//! room, so one of another room does not exist. What the session can receive is checked and narrowed here, and the
+//! node is told of it only if it does not know it from the join.
 
 use super::unexpected;
 use crate::session::{Answer, Owned, Session};
@@ -17,6 +18,14 @@ pub(super) async fn consume(
     rtp_capabilities: Option<RtpCapabilities>,
 ) -> Result<Answer, ErrorBody> {
     let transport = transport.map(|owned| owned.id());
+    let rtp_capabilities = match rtp_capabilities {
+        Some(said) => {
+            let known = session.seat.as_ref().and_then(|seat| seat.capabilities);
+            let (digest, narrowed) = session.capabilities.narrow(&said)?;
+            (known != Some(digest)).then(|| narrowed.clone())
+        }
+        None => None,
+    };
     let command = Command::Consume { session: session.id, transport, producer, rtp_capabilities };
     match session.ask(command).await? {
         Reply::Consumed(consumer) => Ok(ServerEvent::Consumed {

@@ -44,6 +44,13 @@ async fn try_join(
 ) -> Result<Answer, ErrorBody> {
     let is_diagnostics = diagnostics::is(&channel);
     let limits = admitted(session, &channel)?;
+    let (told, rtp_capabilities) = match rtp_capabilities {
+        Some(said) => {
+            let (digest, narrowed) = session.capabilities.narrow(&said)?;
+            (Some(digest), Some(narrowed.clone()))
+        }
+        None => (None, None),
+    };
     let is_seated = session.seat.as_ref().is_some_and(|seat| seat.channel == channel);
     if !is_seated {
         count(session, is_diagnostics).await?;
@@ -83,12 +90,16 @@ async fn try_join(
             attachment: snapshot.attachment,
             grant,
             limits,
+            capabilities: None,
             token,
             is_unconfirmed: false,
             is_silent: false,
             call,
         });
         arrived(session, is_diagnostics, asked_at).await;
+    }
+    if let Some(seat) = session.seat.as_mut().filter(|_| told.is_some()) {
+        seat.capabilities = told;
     }
     joined(session, &node, snapshot)
 }

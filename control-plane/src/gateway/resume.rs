@@ -81,6 +81,7 @@ async fn take_up(
         attachment: room.attachment,
         grant,
         limits,
+        capabilities: None,
         token: Some(next),
         is_unconfirmed: true,
         is_silent: false,

@@ -2,7 +2,7 @@
 //! node's order. Nobody else writes to its socket while it runs.
 
 use super::seat::Seat;
-use super::{Ack, Asked, End, Ending, Outbox, Owned, Registered, ResumeToken};
+use super::{Ack, Asked, End, Ending, Outbox, Owned, ReceiverCapabilities, Registered, ResumeToken};
 use crate::auth::Identity;
 use crate::clock::unix_millis;
 use crate::control::Services;
@@ -52,6 +52,7 @@ pub(crate) struct Session {
     pub(crate) may_rejoin: bool,
     /// It asked for its permissions itself, and the reply tells them.
     pub(crate) is_refreshing: bool,
+    pub(crate) capabilities: ReceiverCapabilities,
     _registered: Registered,
     pub(super) route: Route,
     pub(super) deliveries: mpsc::Receiver<Box<Delivery>>,
@@ -89,6 +90,7 @@ impl Session {
             seat: None,
             may_rejoin: false,
             is_refreshing: false,
+            capabilities: ReceiverCapabilities::default(),
             _registered: registered,
             route: Route { session: id, to, ending },
             deliveries,

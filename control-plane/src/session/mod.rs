@@ -2,6 +2,7 @@
 
 mod actor;
 mod calls;
+mod capabilities;
 mod end;
 mod outbox;
 mod ownership;
@@ -10,6 +11,7 @@ mod resume_token;
 mod seat;
 
 pub(crate) use actor::{Admitted, Incoming, REJOIN_SPREAD_MS, Session};
+pub(crate) use capabilities::{CapabilitiesDigest, ReceiverCapabilities};
 pub(crate) use end::{End, Ending};
 pub(crate) use outbox::{Ack, Answer, Asked, Outbox};
 pub(crate) use ownership::{Owned, Possessions};

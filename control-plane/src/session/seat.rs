@@ -1,6 +1,6 @@
 //! A session's place in a room.
 
-use super::{Possessions, ResumeToken};
+use super::{CapabilitiesDigest, Possessions, ResumeToken};
 use crate::media_client::NodeLink;
 use crate::metrics::Call;
 use railgun_shared::ids::ChannelId;
@@ -17,6 +17,9 @@ pub(crate) struct Seat {
     pub(crate) attachment: u32,
     pub(crate) grant: Grant,
     pub(crate) limits: RoomLimits,
+    /// What the node knows that this session can receive; none if nothing, or if it was not this socket that
+    /// told it.
+    pub(crate) capabilities: Option<CapabilitiesDigest>,
     /// With what another socket can take the session up; none: nobody can.
     pub(crate) token: Option<ResumeToken>,
     /// The session was taken up and the client has not yet asked for anything: the token before this

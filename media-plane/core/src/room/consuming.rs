@@ -17,6 +17,7 @@ use railgun_shared::rtp_parameters::{MediaKind, RtpCapabilities};
 use railgun_shared::signal::{ConsumerLayers, ErrorBody};
 use railgun_shared::transport_parameters::TransportDirection;
 use std::num::NonZeroU8;
+use std::sync::Arc;
 use std::time::Instant;
 
 impl Engine {
@@ -32,10 +33,17 @@ impl Engine {
         let transport = self.receiving_transport(room, session, transport)?;
         let producer_key = self.producer_in(room, producer)?;
         let seat = self.session(room, session)?;
-        let capabilities = capabilities.or_else(|| seat.rtp_capabilities.clone());
-        let capabilities =
-            capabilities.ok_or_else(|| refusal::invalid_payload("rtpCapabilities were never given"))?;
-        ortc::validate_capabilities(&capabilities).map_err(ErrorBody::from)?;
+        let capabilities = match capabilities {
+            Some(capabilities) => {
+                ortc::validate_capabilities(&capabilities).map_err(ErrorBody::from)?;
+                Arc::new(capabilities)
+            }
+            // Checked at the join.
+            None => seat
+                .rtp_capabilities
+                .clone()
+                .ok_or_else(|| refusal::invalid_payload("rtpCapabilities were never given"))?,
+        };
         let Some(source) = self.producers.get(producer_key) else { return Err(refusal::not_found()) };
         let is_diagnostics = self.rooms.get(room).is_some_and(|room| room.ends_at.is_some());
         if source.session == session && !is_diagnostics {

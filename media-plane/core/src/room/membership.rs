@@ -13,6 +13,7 @@ use railgun_shared::limits;
 use railgun_shared::media_rpc::{Address, Audience, Event, JoinRequest, LeaveReason, Reply, RoomSnapshot};
 use railgun_shared::ortc;
 use railgun_shared::signal::{ErrorBody, StateUpdate, VideoSource};
+use std::sync::Arc;
 
 /// Why a consumer was closed without its owner asking.
 pub(crate) const PRODUCER_CLOSED: &str = "producer_closed";
@@ -59,7 +60,7 @@ impl Engine {
             tokens: ResumeTokens::new(request.resume),
             attachment: 1,
             strikes: 0,
-            rtp_capabilities: request.rtp_capabilities,
+            rtp_capabilities: request.rtp_capabilities.map(Arc::new),
             muted: false,
             deafened: false,
             speaking: false,
@@ -86,7 +87,7 @@ impl Engine {
         self.set_grant(key, id, request.grant, now)?;
         let session = self.session_mut(key, id)?;
         if request.rtp_capabilities.is_some() {
-            session.rtp_capabilities = request.rtp_capabilities;
+            session.rtp_capabilities = request.rtp_capabilities.map(Arc::new);
         }
         if request.resume.is_some() {
             session.tokens = ResumeTokens::new(request.resume);

@@ -39,6 +39,7 @@ use railgun_shared::signal::{ErrorBody, Participant};
 use railgun_shared::transport_parameters::TransportDirection;
 use resume::ResumeTokens;
 use slots::VideoSlots;
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 /// The live instance of a channel.
@@ -75,7 +76,8 @@ pub(crate) struct Session {
     pub(crate) attachment: u32,
     /// Noise loops so far.
     pub(crate) strikes: u8,
-    pub(crate) rtp_capabilities: Option<RtpCapabilities>,
+    /// Shared, so that a consume need not copy them.
+    pub(crate) rtp_capabilities: Option<Arc<RtpCapabilities>>,
     pub(crate) muted: bool,
     pub(crate) deafened: bool,
     pub(crate) speaking: bool,
