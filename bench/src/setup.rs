@@ -1,4 +1,7 @@
-//! What a transport costs the node until media can flow: made, checked by ICE, keyed by DTLS.
+//! What a transport costs the node until media can flow: made, checked by ICE, keyed by DTLS. In the engine
+//! alone, and in a whole node.
+
+mod node;
 
 use crate::spread::Spread;
 use crate::system::thread_cpu_ns;
@@ -11,6 +14,7 @@ use railgun_shared::plan::Tier;
 use railgun_shared::transport_parameters::TransportDirection;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
 /// Turns without a datagram either way that a handshake may need.
@@ -23,10 +27,47 @@ const TRANSPORTS_PER_ROOM: usize = 16;
 pub(crate) struct Options {
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     transports: u16,
+    /// The node's binary; without it the `railgun-media` beside this program
+    #[arg(long)]
+    node: Option<PathBuf>,
+    /// Without the whole node
+    #[arg(long, conflicts_with = "node")]
+    engine_only: bool,
 }
 
 /// Prints a line to standard output, or gives the figures if `json` is set.
 pub(crate) fn run(options: &Options, json: bool) -> Result<Value> {
+    let engine = of_engine(options)?;
+    if !json {
+        println!(
+            "Setting up a transport (made, ICE, DTLS), ms of CPU time, {} one after the other",
+            options.transports
+        );
+        print("engine", engine);
+    }
+    let mut figures = json!({ "transports": options.transports, "cpuMs": engine.json() });
+    if !options.engine_only {
+        let transports = usize::from(options.transports);
+        let measured = node::measure(options.node.as_deref(), transports, TRANSPORTS_PER_ROOM)?;
+        let mean = measured.each.iter().sum::<u64>() as f64 / measured.each.len() as f64 / 1e6;
+        let node = Spread::of(measured.each.iter().map(|ns| *ns as f64 / 1e6));
+        let idle = measured.idle as f64 / 1e6;
+        if !json {
+            print("node", node);
+            println!("node, mean of all {mean:.3}; {idle:.2} ms a second when nothing is asked of it");
+        }
+        figures["nodeCpuMs"] = node.json();
+        figures["nodeMeanCpuMs"] = mean.into();
+        figures["nodeIdleCpuMsPerSecond"] = idle.into();
+    }
+    Ok(figures)
+}
+
+fn print(what: &str, ms: Spread) {
+    println!("{what:<8}median {:.3}  min {:.3}  max {:.3}", ms.median, ms.min, ms.max);
+}
+
+fn of_engine(options: &Options) -> Result<Spread> {
     let mut node = Node { engine: World::new(3).engine, now: Instant::now(), ns: 0 };
     // The library seeds its random numbers with the first handshake of a process.
     node.connect(usize::from(options.transports))?;
@@ -34,15 +75,7 @@ pub(crate) fn run(options: &Options, json: bool) -> Result<Value> {
     for number in 0..usize::from(options.transports) {
         costs.push(node.connect(number)? as f64 / 1e6);
     }
-    let ms = Spread::of(costs);
-    if !json {
-        println!(
-            "Setting up a transport (made, ICE, DTLS), ms of the node's CPU time, {}",
-            options.transports
-        );
-        println!("median {:.2}  min {:.2}  max {:.2}", ms.median, ms.min, ms.max);
-    }
-    Ok(json!({ "transports": options.transports, "cpuMs": ms.json() }))
+    Ok(Spread::of(costs))
 }
 
 /// An engine whose CPU time is taken, the client's not.
