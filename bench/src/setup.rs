@@ -1,6 +1,7 @@
 //! What a transport costs the node until media can flow: made, checked by ICE, keyed by DTLS. In the engine
 //! alone, and in a whole node.
 
+mod consume;
 mod node;
 
 use crate::spread::Spread;
@@ -46,6 +47,12 @@ pub(crate) fn run(options: &Options, json: bool) -> Result<Value> {
         print("engine", engine);
     }
     let mut figures = json!({ "transports": options.transports, "cpuMs": engine.json() });
+    let consumes = consume::measure()?;
+    if !json {
+        println!("A consume, us of the engine's CPU time, by the rtpCapabilities it comes with");
+        consumes.iter().for_each(|(name, us)| print(name, *us));
+    }
+    figures["consumeCpuUs"] = consume::json(&consumes);
     if !options.engine_only {
         let transports = usize::from(options.transports);
         let measured = node::measure(options.node.as_deref(), transports, TRANSPORTS_PER_ROOM)?;
@@ -54,7 +61,7 @@ pub(crate) fn run(options: &Options, json: bool) -> Result<Value> {
         let idle = measured.idle as f64 / 1e6;
         if !json {
             print("node", node);
-            println!("node, mean of all {mean:.3}; {idle:.2} ms a second when nothing is asked of it");
+            println!("node     mean {mean:.3}; {idle:.2} ms a second when nothing is asked of it");
         }
         figures["nodeCpuMs"] = node.json();
         figures["nodeMeanCpuMs"] = mean.into();
@@ -63,8 +70,8 @@ pub(crate) fn run(options: &Options, json: bool) -> Result<Value> {
     Ok(figures)
 }
 
-fn print(what: &str, ms: Spread) {
-    println!("{what:<8}median {:.3}  min {:.3}  max {:.3}", ms.median, ms.min, ms.max);
+fn print(what: &str, cost: Spread) {
+    println!("{what:<9}median {:.3}  min {:.3}  max {:.3}", cost.median, cost.min, cost.max);
 }
 
 fn of_engine(options: &Options) -> Result<Spread> {
