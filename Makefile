@@ -16,9 +16,13 @@ help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 .PHONY: run
-run: tools web ## Build everything and start the server on 127.0.0.1:8080
+run: tools web ## Build everything and start the server on 127.0.0.1:8080, in development mode
 	cargo build --release --locked --package railgun
-	exec target/release/railgun $(ARGS)
+	exec target/release/railgun --dev $(ARGS)
+
+.PHONY: build
+build: tools protoc web ## The programs, with the page in them, in target/release
+	cargo build --release --locked --package railgun --package railgun-control --package railgun-media
 
 .PHONY: cluster
 cluster: tools web ## A cluster for trials: etcd, two replicas, two media nodes and HAProxy

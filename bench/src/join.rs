@@ -27,6 +27,9 @@ pub(crate) struct Options {
     /// A running server, as http://127.0.0.1:8080; needs tokens, or its /dev/token
     #[arg(long)]
     url: Option<String>,
+    /// What its /dev/token wants
+    #[arg(long, env = "RAILGUN_DEV_SECRET", hide_env_values = true)]
+    dev_secret: Option<String>,
     /// A user's token; the first is the talker's, the others take turns
     #[arg(long, requires = "url")]
     token: Vec<String>,
@@ -39,7 +42,7 @@ pub(crate) struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { url: None, token: Vec::new(), standalone: None, joins: JOINS }
+        Self { url: None, dev_secret: None, token: Vec::new(), standalone: None, joins: JOINS }
     }
 }
 
@@ -73,11 +76,14 @@ pub(crate) fn run(options: &Options, json: bool) -> Result<Value> {
 async fn measure(options: &Options) -> Result<Vec<Join>> {
     let (_server, url, tokens) = match &options.url {
         Some(url) if !options.token.is_empty() => (None, url.clone(), Tokens::Given(options.token.clone())),
-        Some(url) => (None, url.clone(), Tokens::Endpoint(url.clone())),
+        Some(url) => {
+            let tokens = Tokens::Endpoint { url: url.clone(), secret: options.dev_secret.clone() };
+            (None, url.clone(), tokens)
+        }
         None => {
             let server = Server::start(options.standalone.as_deref())?;
-            let url = server.url();
-            (Some(server), url.clone(), Tokens::Endpoint(url))
+            let (url, tokens) = (server.url(), server.tokens());
+            (Some(server), url, tokens)
         }
     };
     if let Tokens::Given(tokens) = &tokens {

@@ -20,6 +20,8 @@ const HTTP_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) struct Server {
     child: Child,
     address: String,
+    /// What its tokens are given for.
+    secret: String,
 }
 
 impl Server {
@@ -27,7 +29,7 @@ impl Server {
     pub(crate) fn start(binary: Option<&Path>) -> Result<Self> {
         let binary = binary.map_or_else(beside_us, |path| Ok(path.to_owned()))?;
         let mut child = Command::new(&binary)
-            .args(["--listen", "127.0.0.1:0", "--operators-listen", "off"])
+            .args(["--dev", "--listen", "127.0.0.1:0", "--operators-listen", "off"])
             .env("RUST_LOG", "warn")
             .env("RAILGUN_JOINS_PER_MINUTE", "0")
             .env("RAILGUN_JOINS_COOLDOWN", "0")
@@ -36,13 +38,12 @@ impl Server {
             .spawn()
             .with_context(|| format!("{} does not start", binary.display()))?;
         let stdout = child.stdout.take().context("no pipe")?;
-        let mut server = Self { child, address: String::new() };
+        let mut server = Self { child, address: String::new(), secret: String::new() };
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line)?;
-        let address = line.strip_prefix("Open http://").and_then(|rest| rest.split('/').next());
-        server.address = address
-            .with_context(|| format!("{} said {line:?} instead of where it is", binary.display()))?
-            .into();
+        let (address, secret) = link(&line)
+            .with_context(|| format!("{} said {line:?} instead of where it is", binary.display()))?;
+        (server.address, server.secret) = (address.into(), secret.into());
         let until = Instant::now() + READY_TIMEOUT;
         while !request(&server.address, "GET", "/readyz", "").is_ok_and(|(status, _)| status == 200) {
             ensure!(Instant::now() < until, "{} is not ready", binary.display());
@@ -63,6 +64,17 @@ impl Server {
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
+
+    /// Tokens of its own.
+    pub(crate) fn tokens(&self) -> Tokens {
+        Tokens::Endpoint { url: self.url(), secret: Some(self.secret.clone()) }
+    }
+}
+
+/// Address and secret of the link that a server in development mode prints.
+fn link(line: &str) -> Option<(&str, &str)> {
+    let (link, _) = line.strip_prefix("Open http://")?.split_once(' ')?;
+    link.split_once("/#secret=")
 }
 
 impl Drop for Server {
@@ -77,8 +89,11 @@ impl Drop for Server {
 #[derive(Debug)]
 pub(crate) enum Tokens {
     Given(Vec<String>),
-    /// `POST` to this URL; without a path to its `/dev/token`.
-    Endpoint(String),
+    /// `POST` to this URL; without a path to its `/dev/token`, which wants the server's secret.
+    Endpoint {
+        url: String,
+        secret: Option<String>,
+    },
 }
 
 /// Whom a token is for.
@@ -103,14 +118,17 @@ impl Tokens {
                 let turn = number.checked_sub(1).and_then(|number| number.checked_rem(others.len()));
                 Ok(turn.and_then(|turn| others.get(turn)).unwrap_or(first).clone())
             }
-            Self::Endpoint(url) => {
+            Self::Endpoint { url, secret } => {
                 let (address, path) = split_url(url)?;
                 let path = if path == "/" { "/dev/token" } else { &path };
                 let User { id, tier, name } = user;
-                let wanted = json!({ "userId": id, "tier": tier, "name": name }).to_string();
+                let wanted = json!({ "userId": id, "tier": tier, "name": name, "secret": secret });
+                let wanted = wanted.to_string();
                 let (status, body) = request(address, "POST", path, &wanted)?;
                 if status != 200 {
-                    bail!("{url}, {path} answered {status}: give tokens");
+                    bail!(
+                        "{url}, {path} answered {status}: give tokens, or the secret in RAILGUN_DEV_SECRET"
+                    );
                 }
                 let answer: Value = serde_json::from_str(&body)?;
                 Ok(answer["token"].as_str().context("an answer without a token")?.to_owned())
@@ -164,6 +182,13 @@ fn request(address: &str, method: &str, path: &str, body: &str) -> Result<(u16, 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_link_of_a_server_in_development_mode_holds_address_and_secret() {
+        let line = "Open http://127.0.0.1:8080/#secret=0a1b in Chrome or Chromium\n";
+        assert_eq!(link(line), Some(("127.0.0.1:8080", "0a1b")));
+        assert_eq!(link("Open http://127.0.0.1:8080/#token=YOUR_TOKEN in Chrome or Chromium\n"), None);
+    }
 
     #[test]
     fn given_tokens_take_turns_after_the_first() {

@@ -80,7 +80,7 @@ pub(crate) fn run(options: &Options, json: bool) -> Result<Value> {
     let server = Server::start(options.standalone.as_deref())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let mut crowd = Crowd {
-        endpoint: Tokens::Endpoint(server.url()),
+        endpoint: server.tokens(),
         tokens: Vec::new(),
         door: Arc::new(Door {
             url: server.url(),

@@ -2,6 +2,7 @@
 
 use crate::auth::{KeyRing, LocalKey};
 use crate::config::{AuthConfig, Config};
+use crate::dev_mode::{DevMode, DevModeError};
 use crate::gateway;
 use crate::http;
 use crate::joins::Joins;
@@ -16,7 +17,9 @@ use crate::records::Records;
 use crate::session::Registry;
 use crate::turn::Turn;
 use crate::webhooks::{WebhookMetrics, Webhooks};
-use anyhow::{Context, bail};
+use anyhow::Context;
+#[cfg(not(feature = "etcd"))]
+use anyhow::bail;
 use prometheus_client::registry::Registry as MetricsRegistry;
 #[cfg(feature = "etcd")]
 use railgun_shared::settings::EtcdSettings;
@@ -148,15 +151,25 @@ pub struct Control {
 }
 
 impl Control {
+    /// Whether users' tokens have somewhere to come from, and that is all that a start would refuse
+    /// beside what [`Config::with`] does.
+    ///
+    /// # Errors
+    /// If there are neither keys nor development mode, or both, or the latter not on loopback.
+    pub fn check(config: &Config, dev: Option<&DevMode>) -> Result<(), DevModeError> {
+        DevMode::check(dev, config)
+    }
+
     /// Binds `config.listen` and serves until [`Control::stop`]. The nodes of `media` need not be up
-    /// yet. `dev_tokens` offers `POST /dev/token`, on loopback only. `scraped` holds
+    /// yet. `dev`: development mode, on loopback and without configured keys only. `scraped` holds
     /// what else this process has to show at `/metrics`.
     pub async fn start(
         config: Config,
         media: impl Into<MediaNodes>,
-        dev_tokens: bool,
+        dev: Option<DevMode>,
         mut scraped: MetricsRegistry,
     ) -> anyhow::Result<Self> {
+        Self::check(&config, dev.as_ref())?;
         let listener = listen("listen", config.listen).await?;
         let local_addr = listener.local_addr()?;
         let for_operators = match config.operators.listen {
@@ -165,17 +178,12 @@ impl Control {
         };
         let operators_addr = for_operators.as_ref().map(TcpListener::local_addr).transpose()?;
 
-        let dev_key = match dev_tokens && local_addr.ip().is_loopback() {
-            true => Some(LocalKey::generate()?),
-            false => None,
-        };
+        let dev_key = dev.is_some().then(LocalKey::generate).transpose()?;
         let AuthConfig { jwks, audience, issuer } = config.auth.clone();
         let keys = KeyRing::new(audience, issuer, dev_key.as_ref().map(|key| key.jwk().clone()))?;
         let mut tasks = Vec::new();
-        match jwks {
-            Some(source) => tasks.push(keys.follow(source).await?),
-            None if dev_key.is_some() => {}
-            None => bail!("auth.jwks is not set: it names the JWKS whose keys sign the users' tokens"),
+        if let Some(source) = jwks {
+            tasks.push(keys.follow(source).await?);
         }
 
         let turn = Turn::open(&config.turn, config.rtc.ice_servers.clone()).context("turn.secrets_file")?;
@@ -201,7 +209,8 @@ impl Control {
             sfu_endpoint: config.sfu_endpoint.clone(),
         });
         let (layer, io) = gateway::socket_io(services.clone());
-        let dev = dev_key.map(|key| http::DevTokens::new(key, &config.auth, local_addr.port()));
+        let dev = dev.zip(dev_key);
+        let dev = dev.map(|(mode, key)| http::DevTokens::new(key, &mode, &config, local_addr.port()));
         let app = http::router(&config.cors_origins, placement.clone(), dev, layer);
 
         let (stop_http, stopped) = watch::channel(false);

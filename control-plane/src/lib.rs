@@ -10,6 +10,7 @@ pub mod certs;
 mod clock;
 pub mod config;
 mod control;
+mod dev_mode;
 mod gateway;
 mod http;
 mod joins;
@@ -24,5 +25,6 @@ mod webhooks;
 
 pub use config::Config;
 pub use control::{Control, MediaNodes};
+pub use dev_mode::{DevMode, DevModeError};
 pub use http::{Scope as OperatorScope, entry as operator_token_entry};
 pub use policy::join_history::JoinLimits;

@@ -103,6 +103,9 @@ struct Token {
     /// What others see.
     #[arg(long)]
     name: Option<String>,
+    /// Where channels that this user opens should be, if a media node has this region.
+    #[arg(long)]
+    region: Option<String>,
     /// How long it is good, in seconds.
     #[arg(long, default_value_t = 3600)]
     ttl: u64,
@@ -176,12 +179,13 @@ async fn run(serve: Serve) -> anyhow::Result<()> {
     let config = load(serve)?;
     let nodes = MediaNodes::of(&config)?;
     if check_only {
+        Control::check(&config, None)?;
         Turn::open(&config.turn, Vec::new()).context("turn.secrets_file")?;
         println!("the configuration is good");
         return Ok(());
     }
     let mut terminate = signal(SignalKind::terminate())?;
-    let control = Control::start(config, nodes, false, Registry::default()).await?;
+    let control = Control::start(config, nodes, None, Registry::default()).await?;
     tokio::select! {
         _ = terminate.recv() => {}
         interrupted = tokio::signal::ctrl_c() => interrupted?,
@@ -237,7 +241,7 @@ fn mint(token: Token) -> anyhow::Result<()> {
         },
         pro_until: token.pro_until,
         name: token.name,
-        region: None,
+        region: token.region,
         privacy_mode: token.privacy_mode,
     };
     println!("{}", key.mint(&claims)?);

@@ -126,7 +126,7 @@ fn a_file_that_is_not_there_is_told_at_the_start() {
     config.auth.jwks = Some(JwksSource::File("/nowhere/jwks.json".into()));
     let started = runtime.block_on(async {
         let node = tonic::transport::Endpoint::from_static("http://127.0.0.1:1").connect_lazy();
-        railgun_control::Control::start(config, node, false, prometheus_client::registry::Registry::default())
+        railgun_control::Control::start(config, node, None, prometheus_client::registry::Registry::default())
             .await
     });
     let error = started.expect_err("it started").to_string();

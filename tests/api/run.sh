@@ -50,7 +50,7 @@ rtc.port_min = $media
 rtc.port_max = $media
 TOML
 
-"$programs/railgun" --config "$work/railgun.toml" >"$work/railgun.log" 2>&1 &
+"$programs/railgun" --dev --config "$work/railgun.toml" >"$work/railgun.log" 2>&1 &
 server=$!
 trap 'kill "$server" 2>/dev/null; wait "$server" 2>/dev/null || true' EXIT
 python3 -c '

@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 
 /// A channel of the Free tier; every other name is made on first join with the Pro tier.
 pub const FREE_CHANNEL: &str = "free-channel";
+/// Of standalone servers in development mode.
+const DEV_SECRET: &str = "the-secret-of-these-tests";
 
 /// Both planes, in one process or in two.
 #[derive(Debug)]
@@ -43,11 +45,13 @@ impl System {
         let settings = [
             ("RAILGUN_LISTEN", address.to_string()),
             ("RAILGUN_OPERATORS_LISTEN", "off".to_owned()),
+            ("RAILGUN_DEV_SECRET", DEV_SECRET.to_owned()),
             ("RAILGUN_WORKERS", "2".to_owned()),
             per_minute,
             cooldown,
         ];
-        let mut control = Process::start("railgun", directory.path(), &["--config", &config], &settings)?;
+        let mut control =
+            Process::start("railgun", directory.path(), &["--dev", "--config", &config], &settings)?;
         control.ready(address).await?;
         Ok(Self { address, tokens: Tokens::Endpoint, _control: control, _media: None, _directory: directory })
     }
@@ -138,7 +142,7 @@ impl System {
         match &self.tokens {
             Tokens::Key(key) => mint(key, user, tier),
             Tokens::Endpoint => {
-                let wanted = json!({ "userId": user, "tier": tier }).to_string();
+                let wanted = json!({ "userId": user, "tier": tier, "secret": DEV_SECRET }).to_string();
                 let (status, body) = http::request(self.address, "POST", "/dev/token", &wanted).await?;
                 if status != 200 {
                     bail!("/dev/token answered {status}: {body}");

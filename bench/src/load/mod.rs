@@ -52,7 +52,7 @@ pub(crate) fn run(options: &Options, json: bool) -> Result<Value> {
     let mut pids = options.server_pid.clone();
     pids.extend(server.as_ref().map(Server::pid));
     let load = Load {
-        tokens: tokens(options, &url, plan.people())?,
+        tokens: tokens(options, server.as_ref(), &url, plan.people())?,
         url,
         run: format!("{:x}", SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros()),
         plan,
@@ -63,9 +63,13 @@ pub(crate) fn run(options: &Options, json: bool) -> Result<Value> {
     runtime.block_on(drive(Arc::new(load), options, &pids, json))
 }
 
-fn tokens(options: &Options, url: &str, people: usize) -> Result<Tokens> {
+fn tokens(options: &Options, ours: Option<&Server>, url: &str, people: usize) -> Result<Tokens> {
+    if let Some(server) = ours {
+        return Ok(server.tokens());
+    }
     let Some(path) = &options.token_file else {
-        return Ok(Tokens::Endpoint(options.token_url.clone().unwrap_or_else(|| url.to_owned())));
+        let url = options.token_url.clone().unwrap_or_else(|| url.to_owned());
+        return Ok(Tokens::Endpoint { url, secret: options.dev_secret.clone() });
     };
     let text = fs::read_to_string(path).with_context(|| format!("{}", path.display()))?;
     let tokens: Vec<String> =

@@ -25,9 +25,12 @@ pub(crate) struct Options {
     /// A running server, as http://127.0.0.1:8080; needs tokens, or its /dev/token
     #[arg(long)]
     pub(super) url: Option<String>,
-    /// Where `POST {userId, tier, name}` gives a token; without a path its /dev/token
+    /// Where `POST {userId, tier, name, secret}` gives a token; without a path its /dev/token
     #[arg(long, requires = "url", conflicts_with = "token_file")]
     pub(super) token_url: Option<String>,
+    /// What /dev/token wants
+    #[arg(long, env = "RAILGUN_DEV_SECRET", hide_env_values = true)]
+    pub(super) dev_secret: Option<String>,
     /// Tokens, one a line, of a user for each participant; those with a camera come first in a room
     #[arg(long, requires = "url")]
     pub(super) token_file: Option<PathBuf>,

@@ -1,11 +1,14 @@
-//! `POST /dev/token {userId, tier, name?}` → `{token}`: for trials on one's own machine only.
+//! `POST /dev/token {userId, tier, secret, name?, region?}` → `{token}`, in development mode only.
 //!
-//! Any page in the same browser can send requests to loopback, and any site can point a name of its
-//! own at 127.0.0.1, so the `Host` has to be a loopback name with our port, and an `Origin`, if there
-//! is one, has to be that same place.
+//! Any page in the same browser can send requests to loopback, any site can point a name of its own at
+//! 127.0.0.1, and a proxy on this machine lets anybody in. So the `Host` has to be a loopback name with
+//! our port; an `Origin`, if there is one, has to be that same place or a listed one on loopback; what
+//! came by way of a proxy that says so is refused; and the secret has to be shown, which a proxy that
+//! says nothing cannot know.
 
 use crate::auth::{Claims, LocalKey};
-use crate::config::AuthConfig;
+use crate::config::Config;
+use crate::dev_mode::DevMode;
 use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
@@ -15,26 +18,78 @@ use railgun_shared::ids::UserId;
 use railgun_shared::plan::Tier;
 use serde::Deserialize;
 use serde_json::json;
+use sha2::{Digest, Sha256};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-const LIFETIME: Duration = Duration::from_secs(12 * 3600);
+/// An invitation is good for a day.
+const LIFETIME: Duration = Duration::from_secs(24 * 3600);
+/// What proxies add.
+const FORWARDING: [&str; 3] = ["forwarded", "via", "x-real-ip"];
+const HTTP_PORT: u16 = 80;
 
 #[derive(Debug)]
 pub(crate) struct DevTokens {
     key: LocalKey,
+    /// SHA-256, so that comparing tells nothing by its time.
+    secret: [u8; 32],
     audience: Option<String>,
     issuer: Option<String>,
     port: u16,
+    /// Those of `cors_origins` that are on loopback.
+    origins: Vec<String>,
 }
 
 impl DevTokens {
-    pub(crate) fn new(key: LocalKey, auth: &AuthConfig, port: u16) -> Self {
-        Self { key, audience: auth.audience.clone(), issuer: auth.issuer.clone(), port }
+    /// `port`: where we listen.
+    pub(crate) fn new(key: LocalKey, mode: &DevMode, config: &Config, port: u16) -> Self {
+        let origins = config.cors_origins.iter().filter(|origin| is_loopback(origin)).cloned().collect();
+        let (audience, issuer) = (config.auth.audience.clone(), config.auth.issuer.clone());
+        Self { key, secret: mode.digest(), audience, issuer, port, origins }
     }
 
     fn is_our_host(&self, host: &str) -> bool {
-        ["127.0.0.1", "localhost", "[::1]"].iter().any(|name| host == format!("{name}:{}", self.port))
+        ["127.0.0.1", "localhost", "[::1]"]
+            .iter()
+            .any(|name| host == format!("{name}:{}", self.port) || (self.port == HTTP_PORT && host == *name))
+    }
+
+    /// Why whoever sends these headers gets nothing.
+    fn refusal(&self, headers: &HeaderMap) -> Option<&'static str> {
+        let is_forwarding = |name: &HeaderName| {
+            FORWARDING.contains(&name.as_str()) || name.as_str().starts_with("x-forwarded-")
+        };
+        if headers.keys().any(is_forwarding) {
+            return Some("this came through a proxy");
+        }
+        let Some(host) = only(headers, header::HOST).filter(|host| self.is_our_host(host)) else {
+            return Some("the Host is not this machine");
+        };
+        if !headers.contains_key(header::ORIGIN) {
+            return None;
+        }
+        let is_ours = only(headers, header::ORIGIN).is_some_and(|origin| {
+            origin == format!("http://{host}") || self.origins.iter().any(|listed| listed == origin)
+        });
+        (!is_ours).then_some("the Origin is neither this page nor a loopback origin of cors_origins")
+    }
+
+    fn claims(&self, wanted: Wanted) -> Claims {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        Claims {
+            sub: wanted.user_id,
+            iat: now,
+            exp: now + LIFETIME.as_secs(),
+            nbf: None,
+            aud: self.audience.clone(),
+            iss: self.issuer.clone(),
+            tier: wanted.tier,
+            pro_until: None,
+            name: wanted.name,
+            region: wanted.region,
+            privacy_mode: false,
+        }
     }
 }
 
@@ -44,7 +99,12 @@ pub(super) struct Wanted {
     user_id: UserId,
     tier: Tier,
     #[serde(default)]
+    secret: String,
+    #[serde(default)]
     name: Option<String>,
+    /// Where rooms that this user opens should be.
+    #[serde(default)]
+    region: Option<String>,
 }
 
 pub(super) async fn issue(
@@ -52,34 +112,20 @@ pub(super) async fn issue(
     headers: HeaderMap,
     wanted: Result<Json<Wanted>, JsonRejection>,
 ) -> Response {
-    let host = only(&headers, header::HOST);
-    let Some(host) = host.filter(|host| dev.is_our_host(host)) else {
-        return refuse(StatusCode::FORBIDDEN, "the Host is not this machine");
-    };
-    if headers.contains_key(header::ORIGIN)
-        && only(&headers, header::ORIGIN) != Some(&format!("http://{host}"))
-    {
-        return refuse(StatusCode::FORBIDDEN, "the Origin is not this page");
+    if let Some(why) = dev.refusal(&headers) {
+        return refuse(StatusCode::FORBIDDEN, why);
     }
     let wanted = match wanted {
         Ok(Json(wanted)) => wanted,
         Err(rejection) => return refuse(rejection.status(), &rejection.body_text()),
     };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let claims = Claims {
-        sub: wanted.user_id,
-        iat: now,
-        exp: now + LIFETIME.as_secs(),
-        nbf: None,
-        aud: dev.audience.clone(),
-        iss: dev.issuer.clone(),
-        tier: wanted.tier,
-        pro_until: None,
-        name: wanted.name,
-        region: None,
-        privacy_mode: false,
-    };
-    match dev.key.mint(&claims) {
+    if dev.secret != <[u8; 32]>::from(Sha256::digest(&wanted.secret)) {
+        return refuse(
+            StatusCode::FORBIDDEN,
+            "the secret is not the one that the server printed at its start",
+        );
+    }
+    match dev.key.mint(&dev.claims(wanted)) {
         Ok(token) => ([(header::CACHE_CONTROL, "no-store")], Json(json!({ "token": token }))).into_response(),
         Err(error) => {
             tracing::error!(%error, "no token could be made");
@@ -95,6 +141,33 @@ fn only(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     values.next().is_none().then_some(value)
 }
 
+/// An origin (RFC 6454) whose host is this machine under any name that no resolver can change.
+fn is_loopback(origin: &str) -> bool {
+    let Ok(url) = origin.parse::<reqwest::Url>() else { return false };
+    let host = url.host_str().unwrap_or_default();
+    let ip = host.parse::<Ipv4Addr>().map(IpAddr::from).or_else(|_| {
+        host.trim_start_matches('[').trim_end_matches(']').parse::<Ipv6Addr>().map(IpAddr::from)
+    });
+    host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
+}
+
 fn refuse(status: StatusCode, why: &str) -> Response {
     (status, Json(json!({ "error": why }))).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_on_loopback_by_its_host_alone() {
+        for origin in
+            ["http://localhost:5173", "https://127.0.0.1", "http://127.1.2.3:80", "http://[::1]:5173"]
+        {
+            assert!(is_loopback(origin), "{origin}");
+        }
+        for origin in ["https://app.example.com", "http://localhost.example.com", "http://10.0.0.1", "null"] {
+            assert!(!is_loopback(origin), "{origin}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ pub(crate) mod operators;
 use client::Client;
 use node::FakeNode;
 use prometheus_client::registry::Registry;
-use railgun_control::{Config, Control, JoinLimits, MediaNodes};
+use railgun_control::{Config, Control, DevMode, JoinLimits, MediaNodes};
 use railgun_etcd::Store;
 use railgun_shared::directory::{NodeRecord, NodeState, encode};
 use railgun_shared::ids::{BootId, NodeId};
@@ -17,6 +17,14 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tonic::transport::Endpoint;
+
+/// Of every control-plane here in development mode.
+pub(crate) const DEV_SECRET: &str = "the-secret-of-these-tests";
+
+/// Development mode, unless there are keys.
+fn dev_mode(config: &Config) -> Option<DevMode> {
+    config.auth.jwks.is_none().then(|| DevMode::new(Some(DEV_SECRET.into())).unwrap())
+}
 
 pub(crate) struct Harness {
     pub(crate) node: FakeNode,
@@ -47,7 +55,8 @@ impl Harness {
         config.operators.listen = Some(config.listen);
         configure(&mut config);
         let channel = Endpoint::from_shared(format!("http://{}", node.address)).unwrap().connect_lazy();
-        let control = Control::start(config, channel, true, Registry::default()).await.unwrap();
+        let dev = dev_mode(&config);
+        let control = Control::start(config, channel, dev, Registry::default()).await.unwrap();
         let (address, operators) = (control.local_addr(), control.operators_addr().unwrap());
         let harness = Self { node, address, operators, control: Some(control) };
         harness.until_ready(true).await;
@@ -72,7 +81,8 @@ impl Harness {
         config.etcd = Some(etcd);
         config.joins = JoinLimits { per_minute: 10_000, cooldown: 0 };
         let nodes = MediaNodes::of(&config).unwrap();
-        let control = Control::start(config, nodes, true, Registry::default()).await.unwrap();
+        let dev = dev_mode(&config);
+        let control = Control::start(config, nodes, dev, Registry::default()).await.unwrap();
         let (address, operators) = (control.local_addr(), control.operators_addr().unwrap());
         let harness = Self { node, address, operators, control: Some(control) };
         harness.until_ready(true).await;
@@ -93,7 +103,7 @@ impl Harness {
     pub(crate) async fn token(&self, user: &str, tier: &str) -> String {
         let host = self.address.to_string();
         let headers = [("Host", host.as_str()), ("Content-Type", "application/json")];
-        let wanted = json!({"userId": user, "tier": tier, "name": user}).to_string();
+        let wanted = json!({"userId": user, "tier": tier, "name": user, "secret": DEV_SECRET}).to_string();
         let response = http(self.address, "POST", "/dev/token", &headers, &wanted).await;
         let body: Value = serde_json::from_str(&response.body).unwrap();
         body["token"].as_str().unwrap().to_owned()

@@ -7,7 +7,7 @@ mod settings;
 use anyhow::Context;
 use hyper_util::rt::TokioIo;
 use prometheus_client::registry::Registry;
-use railgun_control::Control;
+use railgun_control::{Control, DevMode};
 use railgun_media::Node;
 use std::io;
 use std::process::ExitCode;
@@ -38,6 +38,11 @@ async fn main() -> ExitCode {
 async fn run() -> anyhow::Result<()> {
     let flags = settings::command().get_matches();
     let (control, media) = settings::load(&flags)?;
+    let dev = match flags.get_flag("dev") {
+        true => Some(DevMode::new(std::env::var("RAILGUN_DEV_SECRET").ok())?),
+        false => None,
+    };
+    Control::check(&control, dev.as_ref())?;
     if flags.get_flag("check-config") {
         println!("the configuration is good");
         return Ok(());
@@ -51,14 +56,16 @@ async fn run() -> anyhow::Result<()> {
     let serving = tokio::spawn(node.serve_rpc(incoming, None));
     let mut scraped = Registry::default();
     node.register_metrics(&mut scraped);
-    let control = match Control::start(control, channel, true, scraped).await {
+    // A fragment never leaves the browser.
+    let fragment = dev.as_ref().map_or("token=YOUR_TOKEN".into(), |dev| format!("secret={}", dev.secret()));
+    let control = match Control::start(control, channel, dev, scraped).await {
         Ok(control) => control,
         Err(error) => {
             node.stop().await;
             return Err(error);
         }
     };
-    println!("Open http://{}/ in Chrome or Chromium", control.local_addr());
+    println!("Open http://{}/#{fragment} in Chrome or Chromium", control.local_addr());
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}

@@ -13,7 +13,7 @@ enum Plane {
 use Plane::{Control, Media};
 
 /// Flag, whose setting it is, its key there, and what it means.
-const FLAGS: [(&str, Plane, &str, &str); 11] = [
+const FLAGS: [(&str, Plane, &str, &str); 12] = [
     ("listen", Control, "listen", "Where the page and the signaling are served [127.0.0.1:8080]"),
     (
         "operators-listen",
@@ -22,6 +22,12 @@ const FLAGS: [(&str, Plane, &str, &str); 11] = [
         "Where /healthz, /readyz and /metrics are served, or off [127.0.0.1:8081]",
     ),
     ("channel-tier", Control, "channels.default_tier", "Tier of channels made by joining: free, pro [pro]"),
+    (
+        "cors-origins",
+        Control,
+        "cors_origins",
+        "Origins of other pages that may talk to us, such as http://localhost:5173",
+    ),
     ("jwks", Control, "auth.jwks", "File of the public keys that users' tokens are signed with"),
     (
         "announced-address",
@@ -44,6 +50,10 @@ pub(crate) fn command() -> Command {
             .long("check-config")
             .action(ArgAction::SetTrue)
             .help("Read the configuration, say what is wrong with it, and end"),
+        Arg::new("dev").long("dev").action(ArgAction::SetTrue).help(
+            "Development mode: whoever has the secret in the printed link gets tokens for any user. On \
+             loopback only, and never with --jwks. RAILGUN_DEV_SECRET sets the secret [random]",
+        ),
     ];
     let settings = FLAGS.map(|(flag, _, _, help)| Arg::new(flag).long(flag).value_name("VALUE").help(help));
     Command::new("railgun")

@@ -5,6 +5,8 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+const SECRET: &str = "the-secret-of-this-test";
+
 /// Ends the process whatever becomes of the test.
 struct Running(Child);
 
@@ -32,14 +34,19 @@ fn http_get(address: &str, path: &str) -> std::io::Result<String> {
 #[test]
 fn one_process_serves_both_planes_and_stops_on_sigterm() {
     let operators = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-    let mut flags = vec!["--listen", "127.0.0.1:0", "--rtc-port-min", "24000", "--rtc-port-max", "24099"];
+    let mut flags =
+        vec!["--dev", "--listen", "127.0.0.1:0", "--rtc-port-min", "24000", "--rtc-port-max", "24099"];
     flags.extend(["--operators-listen", &operators]);
-    let mut server = Running(railgun(&flags).stdout(Stdio::piped()).spawn().unwrap());
+    let mut command = railgun(&flags);
+    command.env("RAILGUN_DEV_SECRET", SECRET).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut server = Running(command.spawn().unwrap());
     let mut line = String::new();
     BufReader::new(server.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let address =
-        line.strip_prefix("Open http://").and_then(|rest| rest.strip_suffix("/ in Chrome or Chromium\n"));
-    let address = address.unwrap_or_else(|| panic!("printed {line:?}"));
+    let link =
+        line.strip_prefix("Open http://").and_then(|rest| rest.strip_suffix(" in Chrome or Chromium\n"));
+    let (address, fragment) =
+        link.and_then(|link| link.split_once("/#")).unwrap_or_else(|| panic!("printed {line:?}"));
+    assert_eq!(fragment, format!("secret={SECRET}"));
 
     // Ready means that the control-plane has reached the media node over the pipe.
     let deadline = Instant::now() + Duration::from_secs(10);
@@ -66,6 +73,28 @@ fn one_process_serves_both_planes_and_stops_on_sigterm() {
         std::thread::sleep(Duration::from_millis(20));
     };
     assert!(status.success(), "{status}");
+    let mut log = String::new();
+    server.0.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    assert!(log.contains("listening") && !log.contains(SECRET), "{log}");
+}
+
+#[test]
+fn development_mode_has_to_be_asked_for_and_stands_alone() {
+    let cases: [(&[&str], &str); 4] = [
+        (&[], "auth.jwks is not set"),
+        (&["--dev", "--listen", "0.0.0.0:0"], "--dev is for one machine: listen = 0.0.0.0:0"),
+        (&["--dev", "--jwks", "keys.json"], "--dev and auth.jwks exclude each other"),
+        (&["--dev", "--check-config"], "RAILGUN_DEV_SECRET is no secret"),
+    ];
+    for (flags, told) in cases {
+        let mut command = railgun(flags);
+        if told.starts_with("RAILGUN_DEV_SECRET") {
+            command.env("RAILGUN_DEV_SECRET", "short");
+        }
+        let output = command.output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && stderr.contains(told), "{flags:?}: {stderr}");
+    }
 }
 
 #[test]

@@ -69,7 +69,7 @@ export class PageUser {
     const settings = JSON.stringify({ microphone: { tone, rhythm, hearsItself }, network, ports });
     const content = script ?? (await listenerScript());
     await page.addInitScript({ content: `window.testSettings = ${settings};\n${content}` });
-    await page.goto(token ? `${url}/#token=${token}` : url);
+    await page.goto(`${url}/#${token ? `token=${token}` : `secret=${call.server.secret}`}`);
     await page.getByLabel("Your name").fill(name);
     return new PageUser(call, page, name, tone);
   }

@@ -1,6 +1,6 @@
 /** Starting the programs under test, each with ports and a folder of its own. */
 import { execFile } from "node:child_process";
-import { createPrivateKey, sign as signBytes } from "node:crypto";
+import { createPrivateKey, randomUUID, sign as signBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
@@ -87,6 +87,15 @@ async function answers(url) {
 export const ANY_JOINS = { RAILGUN_JOINS_PER_MINUTE: "0", RAILGUN_JOINS_COOLDOWN: "0" };
 
 class Standalone extends Server {
+  /** What the server gives tokens for. */
+  secret = randomUUID();
+
+  /** `origins`: of pages that may talk to the server. */
+  constructor({ origins = [] } = {}) {
+    super();
+    this.origins = origins;
+  }
+
   async ready() {
     this.port = await freePort();
     this.url = `http://127.0.0.1:${this.port}`;
@@ -107,8 +116,10 @@ class Standalone extends Server {
   }
 
   #start() {
-    const flags = ["--listen", `127.0.0.1:${this.port}`, "--operators-listen", this.operators];
-    return this.startProgram("railgun", flags, ANY_JOINS, `${this.url}/readyz`);
+    const flags = ["--dev", "--listen", `127.0.0.1:${this.port}`, "--operators-listen", this.operators];
+    if (this.origins.length > 0) flags.push("--cors-origins", this.origins.join(","));
+    const settings = { ...ANY_JOINS, RAILGUN_DEV_SECRET: this.secret };
+    return this.startProgram("railgun", flags, settings, `${this.url}/readyz`);
   }
 
   /** A token from the server's own trial key. */
@@ -116,7 +127,7 @@ class Standalone extends Server {
     const response = await fetch(`${this.url}/dev/token`, {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify({ userId, tier, name: userId }),
+      body: JSON.stringify({ userId, tier, name: userId, secret: this.secret }),
       signal: AbortSignal.timeout(5_000),
     });
     if (!response.ok) throw new Error(`no token: ${response.status} ${await response.text()}`);
@@ -217,5 +228,5 @@ async function sign(key, claims) {
   return `${text}.${signature.toString("base64url")}`;
 }
 
-export const standalone = () => new Standalone();
+export const standalone = (options) => new Standalone(options);
 export const twoProcesses = () => new TwoProcesses();

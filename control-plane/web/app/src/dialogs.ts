@@ -7,7 +7,8 @@ import { describe } from "./sentences";
 import { SHORTCUTS } from "./shortcuts";
 import { toast } from "./toasts";
 
-function dialog(title: string, id: string, ...content: (Node | string)[]): HTMLDialogElement {
+/** A dialog with a heading and a button that closes it. */
+export function dialog(title: string, id: string, ...content: (Node | string)[]): HTMLDialogElement {
   const element = h(
     "dialog",
     { class: "dialog", "aria-labelledby": `${id}-title` },

@@ -1,11 +1,13 @@
 import { VoiceError } from "@railgun/voice";
+import { invitedTo, kept } from "./address";
 import { DevicePickers } from "./device-pickers";
 import { h, icon, setIcon, setText } from "./dom";
+import { InviteDialog } from "./invite-dialog";
 import { initialOf } from "./names";
 import { preferences } from "./preferences";
 import { describe } from "./sentences";
 import { SetupCheck } from "./setup-check";
-import { tokenFor, tokenFromAddress, type Tier } from "./token";
+import { canInvite, tokenFor, type Tier } from "./token";
 import { toast } from "./toasts";
 
 export interface JoinForm {
@@ -27,6 +29,7 @@ export class Lobby {
   #check: SetupCheck;
   #preview: HTMLVideoElement;
   #stage: HTMLElement;
+  #invite = new InviteDialog();
   #micButton: HTMLButtonElement;
   #cameraButton: HTMLButtonElement;
   #muted = false;
@@ -101,7 +104,7 @@ export class Lobby {
         name: "channel",
         required: true,
         maxlength: 40,
-        value: values.channel,
+        value: invitedTo() ?? values.channel,
         pattern: CHANNEL_PATTERN,
         title: "Letters, digits, dots, dashes and underscores",
         autocomplete: "off",
@@ -109,6 +112,12 @@ export class Lobby {
       }),
       tierChoice(),
       this.#button,
+      canInvite() &&
+        h(
+          "button",
+          { type: "button", class: "quiet wide", onclick: () => this.#invite.open(this.#text("channel")) },
+          "Invite somebody",
+        ),
       h(
         "p",
         { class: "hint" },
@@ -143,6 +152,7 @@ export class Lobby {
         ),
         this.#form,
       ),
+      this.#invite.element,
     );
     this.#renderButtons();
   }
@@ -252,7 +262,7 @@ function tierChoice(): HTMLElement {
     );
   return h(
     "fieldset",
-    { class: "tiers", hidden: tokenFromAddress() !== null },
+    { class: "tiers", hidden: kept("token") !== null },
     h("legend", {}, "Try it as"),
     option("pro", "Pro", "Voice and video", true),
     option("free", "Free", "Voice only", false),

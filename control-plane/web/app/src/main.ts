@@ -1,4 +1,5 @@
 import { VoiceError, VoiceService, initVoiceService } from "@railgun/voice";
+import { takeFromAddress } from "./address";
 import { CallView } from "./call-view";
 import { byId, show } from "./dom";
 import { describe, describeEnd } from "./sentences";
@@ -7,6 +8,7 @@ import { applyPreferences, preferences } from "./preferences";
 import { toast } from "./toasts";
 import { tokenFor } from "./token";
 
+takeFromAddress();
 const app = byId("app");
 const lobby = new Lobby({ join });
 show(app, lobby.element);

@@ -1,26 +1,39 @@
 import { VoiceError } from "@railgun/voice";
+import { kept } from "./address";
 
 export type Tier = "free" | "pro";
 
 /** No token to join with; the message is meant for the user. */
 export class NoToken extends Error {}
 
-/** A token handed to the page in its address, as `#token=…`; a fragment never reaches a server. */
-export function tokenFromAddress(): string | null {
-  return new URLSearchParams(location.hash.slice(1)).get("token");
+/** The token that the page was opened with, or one for trials from a server in development mode. */
+export async function tokenFor(name: string, tier: Tier): Promise<string> {
+  return kept("token") ?? (await mint({ userId: ownId(), tier, name }));
 }
 
-/** The given token, or one for trials, which only a server on this machine gives out. */
-export async function tokenFor(name: string, tier: Tier): Promise<string> {
-  const given = tokenFromAddress();
-  if (given) return given;
+/** Whether the page can make tokens for others. */
+export function canInvite(): boolean {
+  return kept("token") === null && kept("secret") !== null;
+}
+
+/**
+ * A link for one other person: a token of a user of its own, good for a day, and never the secret, with
+ * which whoever has it could be anybody.
+ */
+export async function invitation(name: string, channel: string): Promise<string> {
+  const token = await mint({ userId: freshId(), tier: "pro", name });
+  return `${location.origin}/#${new URLSearchParams({ token, channel })}`;
+}
+
+async function mint(wanted: { userId: string; tier: Tier; name: string }): Promise<string> {
   const response = await fetch("/dev/token", {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify({ userId: userId(), tier, name }),
+    body: JSON.stringify({ ...wanted, secret: kept("secret") ?? "" }),
   }).catch(() => {
     throw new VoiceError("UNREACHABLE", "the server cannot be reached");
   });
+  if (response.status === 403) throw new NoToken("Open the link that the server printed when it started.");
   if (!response.ok) {
     throw new NoToken("This server gives out no trial tokens. Open the page with #token= and your token.");
   }
@@ -29,11 +42,15 @@ export async function tokenFor(name: string, tier: Tier): Promise<string> {
 }
 
 /** One identity per tab, so that two tabs are two people. */
-function userId(): string {
+function ownId(): string {
   const stored = sessionStorage.getItem("userId");
   if (stored) return stored;
-  const bytes = crypto.getRandomValues(new Uint8Array(8));
-  const fresh = `trial-${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+  const fresh = freshId();
   sessionStorage.setItem("userId", fresh);
   return fresh;
+}
+
+function freshId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(8));
+  return `trial-${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
 }

@@ -1,0 +1,39 @@
+/**
+ * What the page is opened with: `#token=…` of somebody, or `#secret=…` of a server in development mode; a
+ * fragment never reaches a server. Both are taken out of the address bar at once, where they would be copied,
+ * bookmarked and kept in the history, and stay with the tab.
+ */
+
+const KEPT = ["token", "secret"] as const;
+type Kept = (typeof KEPT)[number];
+
+/** To be called before anything else. */
+export function takeFromAddress(): void {
+  const fragment = new URLSearchParams(location.hash.slice(1));
+  const given = KEPT.filter((name) => fragment.get(name));
+  if (given.length > 0) {
+    // Whoever opens another link is somebody else.
+    for (const name of [...KEPT, "userId", "deviceId"]) sessionStorage.removeItem(name);
+    for (const name of given) {
+      sessionStorage.setItem(name, fragment.get(name) ?? "");
+      fragment.delete(name);
+    }
+    const rest = fragment.toString();
+    history.replaceState(history.state, "", `${location.pathname}${location.search}${rest && `#${rest}`}`);
+  }
+  // A link that is pasted over this one changes the fragment and loads nothing.
+  addEventListener("hashchange", () => {
+    const pasted = new URLSearchParams(location.hash.slice(1));
+    if (KEPT.some((name) => pasted.get(name))) location.reload();
+  });
+}
+
+/** The token or the secret of this tab. */
+export function kept(name: Kept): string | null {
+  return sessionStorage.getItem(name);
+}
+
+/** The channel that an invitation is to. */
+export function invitedTo(): string | null {
+  return new URLSearchParams(location.hash.slice(1)).get("channel");
+}

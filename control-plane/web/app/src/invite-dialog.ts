@@ -1,0 +1,69 @@
+import { dialog } from "./dialogs";
+import { h } from "./dom";
+import { describe } from "./sentences";
+import { toast } from "./toasts";
+import { invitation } from "./token";
+
+/** Makes a link for one other person; there is one while the server is in development mode. */
+export class InviteDialog {
+  readonly element: HTMLDialogElement;
+  #channel = "";
+  #name = h("input", { id: "invited", required: true, maxlength: 40, autocomplete: "off" });
+  #link = h("input", { id: "invitation", readonly: true, "aria-describedby": "invitation-note" });
+  #made = h("div", { hidden: true });
+
+  constructor() {
+    const copy = h(
+      "button",
+      { type: "button", class: "primary wide", onclick: () => void this.#copy() },
+      "Copy link",
+    );
+    this.#made.append(
+      h("label", { for: "invitation" }, "Link"),
+      this.#link,
+      h(
+        "p",
+        { class: "hint", id: "invitation-note" },
+        "Good for one day and for this person: whoever opens it takes part under this name.",
+      ),
+      copy,
+    );
+    this.element = dialog(
+      "Invite somebody",
+      "invite",
+      h(
+        "form",
+        { class: "join", onsubmit: (event: Event) => void this.#make(event) },
+        h("label", { for: "invited" }, "Their name"),
+        this.#name,
+        h("button", { type: "submit", class: "wide" }, "Make a link"),
+        this.#made,
+      ),
+    );
+  }
+
+  open(channel: string): void {
+    this.#channel = channel;
+    this.#name.value = "";
+    this.#made.hidden = true;
+    this.element.showModal();
+  }
+
+  async #make(event: Event): Promise<void> {
+    event.preventDefault();
+    try {
+      this.#link.value = await invitation(this.#name.value.trim(), this.#channel);
+      this.#made.hidden = false;
+    } catch (error) {
+      toast({ text: describe(error), tone: "bad" });
+    }
+  }
+
+  async #copy(): Promise<void> {
+    this.#link.select();
+    await navigator.clipboard.writeText(this.#link.value).then(
+      () => toast({ text: "The link is copied.", tone: "good" }),
+      () => toast({ text: "Copy the marked link by hand: the browser does not let this page.", tone: "plain" }),
+    );
+  }
+}
