@@ -6,7 +6,7 @@ use railgun_tests::{Refused, TurnClient};
 const UNAUTHORIZED: Refused = Refused(401);
 const QUOTA_REACHED: Refused = Refused(486);
 /// As the configuration has it.
-const USER_QUOTA: usize = 12;
+const USER_QUOTA: usize = 60;
 
 type Answer = Result<TurnClient, Refused>;
 

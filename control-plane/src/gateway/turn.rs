@@ -10,8 +10,8 @@ pub(super) fn refresh(session: &Session) -> Answer {
     ServerEvent::Turn { ice_servers, turn_credential_expires_at: expires_at }.into()
 }
 
-/// Servers for this user, with a credential of their own.
+/// Servers for this user, with a credential under the user's name of the day.
 pub(super) fn issue(session: &Session) -> Issued {
-    let issued = session.services.turn.issue(SystemTime::now());
+    let issued = session.services.turn.issue(&session.identity.user, SystemTime::now());
     if session.identity.privacy_mode { issued.relays_only() } else { issued }
 }

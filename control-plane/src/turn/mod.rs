@@ -3,6 +3,10 @@
 //! A credential follows the TURN REST scheme that coturn calls `use-auth-secret`
 //! (draft-uberti-behave-turn-rest-00): the user name says when it ends, and the password is a keyed
 //! hash of the name, so a relay that has the secret needs to ask nobody.
+//!
+//! After the time the name holds a keyed hash of user and day. coturn's `user-quota` counts by that part,
+//! so however many credentials a user asks for, at whichever replica, one quota binds them all; and a log
+//! names nobody, nor tells that two days' names are one user's.
 
 pub mod coturn;
 mod secrets;
@@ -15,10 +19,17 @@ use crate::clock::rfc3339;
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use railgun_shared::ids::UserId;
 use railgun_shared::signal::IceServer;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// How long a user keeps a name at the relays. At its end two quotas count for at most one `turn.ttl`.
+const NAME_PERIOD: Duration = Duration::from_secs(24 * 3600);
+const NAME_BYTES: usize = 16;
+/// Sets this use of the relays' secret apart from the signing of credentials.
+const NAME_CONTEXT: &[u8] = b"railgun turn name\0";
 
 pub const TTL_DEFAULT: Duration = Duration::from_secs(2 * 3600);
 pub const TTL_MIN: Duration = Duration::from_secs(60);
@@ -55,8 +66,35 @@ pub struct Turn {
     stun: Vec<String>,
     /// `rtc.ice_servers`, handed out as they are.
     others: Vec<IceServer>,
-    key: Option<hmac::Key>,
+    keys: Option<Keys>,
     ttl: Duration,
+}
+
+struct Keys {
+    /// What the relays check: HMAC-SHA1, by the scheme.
+    credential: hmac::Key,
+    /// What names are made with: HMAC-SHA256.
+    name: hmac::Key,
+}
+
+impl Keys {
+    fn new(secret: &[u8]) -> Self {
+        Self {
+            credential: hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, secret),
+            name: hmac::Key::new(hmac::HMAC_SHA256, secret),
+        }
+    }
+
+    /// What stands for the user in this period: 32 hexadecimal digits.
+    fn name_of(&self, user: &UserId, now: SystemTime) -> String {
+        let since_epoch = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let period = since_epoch.as_secs() / NAME_PERIOD.as_secs();
+        let mut context = hmac::Context::with_key(&self.name);
+        for part in [NAME_CONTEXT, &period.to_be_bytes(), user.as_str().as_bytes()] {
+            context.update(part);
+        }
+        hex::encode(context.sign().as_ref().get(..NAME_BYTES).unwrap_or_default())
+    }
 }
 
 impl Turn {
@@ -80,26 +118,28 @@ impl Turn {
             relays: texts(TurnUrl::is_relay),
             stun: texts(|url| !url.is_relay()),
             others,
-            key: secrets.map(|secrets| hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, secrets.first())),
+            keys: secrets.map(|secrets| Keys::new(secrets.first())),
             ttl: config.ttl,
         }
     }
 
-    /// Servers with a credential of its own for whoever asks.
+    /// Whether there is a relay to hand out, without which privacy mode has no media.
     #[must_use]
-    pub fn issue(&self, now: SystemTime) -> Issued {
-        self.issue_as(now, rand::random())
+    pub fn has_relay(&self) -> bool {
+        let of_others = self.others.iter().flat_map(|server| &server.urls);
+        (self.keys.is_some() && !self.relays.is_empty()) || of_others.into_iter().any(|url| is_relay(url))
     }
 
-    /// `id` stands for nobody: a relay's log cannot be joined with anything else.
-    fn issue_as(&self, now: SystemTime, id: u128) -> Issued {
+    /// Servers with a credential for this user.
+    #[must_use]
+    pub fn issue(&self, user: &UserId, now: SystemTime) -> Issued {
         let mut ice_servers = Vec::with_capacity(2 + self.others.len());
         let mut expires_at = None;
-        if let Some(key) = self.key.as_ref().filter(|_| !self.relays.is_empty()) {
+        if let Some(keys) = self.keys.as_ref().filter(|_| !self.relays.is_empty()) {
             let ends = now + self.ttl;
             let expiry = ends.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-            let username = format!("{expiry}:{id:032x}");
-            let credential = STANDARD.encode(hmac::sign(key, username.as_bytes()));
+            let username = format!("{expiry}:{}", keys.name_of(user, now));
+            let credential = STANDARD.encode(hmac::sign(&keys.credential, username.as_bytes()));
             ice_servers.push(IceServer {
                 urls: self.relays.clone(),
                 username: Some(username),
@@ -119,13 +159,16 @@ impl Issued {
     /// For a user in privacy mode, who shows no server but a relay where they are.
     #[must_use]
     pub fn relays_only(mut self) -> Self {
-        let is_relay = |url: &String| url.starts_with("turn:") || url.starts_with("turns:");
         for server in &mut self.ice_servers {
-            server.urls.retain(is_relay);
+            server.urls.retain(|url| is_relay(url));
         }
         self.ice_servers.retain(|server| !server.urls.is_empty());
         self
     }
+}
+
+fn is_relay(url: &str) -> bool {
+    url.starts_with("turn:") || url.starts_with("turns:")
 }
 
 impl fmt::Debug for Turn {
@@ -150,30 +193,56 @@ mod tests {
         UNIX_EPOCH + Duration::from_secs(seconds)
     }
 
-    #[test]
-    fn a_credential_is_the_keyed_hash_of_a_name_that_says_when_it_ends() {
-        let turn = turn(&["turn:relay.example.com:3478?transport=udp"], SECRET, Vec::new());
-        let issued = turn.issue_as(at(1_800_000_000), 0xfeed);
-        let server = &issued.ice_servers[0];
-        assert_eq!(server.username.as_deref(), Some("1800007200:0000000000000000000000000000feed"));
-        // printf %s 1800007200:0000000000000000000000000000feed |
-        //     openssl dgst -sha1 -hmac a-secret-of-the-relays -binary | base64
-        assert_eq!(server.credential.as_deref(), Some("yeFx8DK0H38SHdi4SeP3Q6ic7Ho="));
-        assert_eq!(issued.expires_at.as_deref(), Some("2027-01-15T10:00:00Z"));
+    fn user(id: &str) -> UserId {
+        UserId::new(id).unwrap()
+    }
+
+    fn name_of(issued: &Issued) -> (u64, String) {
+        let username = issued.ice_servers[0].username.clone().unwrap();
+        let (expiry, name) = username.split_once(':').unwrap();
+        (expiry.parse().unwrap(), name.to_owned())
     }
 
     #[test]
-    fn everybody_gets_a_credential_of_their_own() {
-        let turn = turn(&["turn:relay.example.com"], SECRET, Vec::new());
-        let names: std::collections::HashSet<_> =
-            (0..100).map(|_| turn.issue(at(1)).ice_servers[0].username.clone()).collect();
-        assert_eq!(names.len(), 100);
+    fn a_credential_is_the_keyed_hash_of_a_name_that_says_when_it_ends() {
+        let turn = turn(&["turn:relay.example.com:3478?transport=udp"], SECRET, Vec::new());
+        let issued = turn.issue(&user("ada"), at(1_800_000_000));
+        let server = &issued.ice_servers[0];
+        // printf 'railgun turn name\0\0\0\0\0\0\0\x51\x61ada' |
+        //     openssl dgst -sha256 -hmac a-secret-of-the-relays   (0x5161 days until then; the first half)
+        assert_eq!(server.username.as_deref(), Some("1800007200:f2655fcdadb661ac77405b82fac41a31"));
+        // printf %s 1800007200:f2655fcdadb661ac77405b82fac41a31 |
+        //     openssl dgst -sha1 -hmac a-secret-of-the-relays -binary | base64
+        assert_eq!(server.credential.as_deref(), Some("3kgIFj7WsS+PljyS+8Gg7UEYPTA="));
+        assert_eq!(issued.expires_at.as_deref(), Some("2027-01-15T10:00:00Z"));
+    }
+
+    /// coturn's `user-quota` counts by what comes after the time.
+    #[test]
+    fn a_user_has_one_name_a_day_however_often_and_wherever_a_credential_is_refreshed() {
+        let replicas = [0, 1].map(|_| turn(&["turn:relay.example.com"], SECRET, Vec::new()));
+        let day = NAME_PERIOD.as_secs();
+        let names: std::collections::HashSet<_> = (0..1000)
+            .map(|n| name_of(&replicas[n % 2].issue(&user("ada"), at(day + n as u64 * day / 1000))).1)
+            .collect();
+        assert_eq!(names.len(), 1, "{names:?}");
+        let of = |id, now| name_of(&replicas[0].issue(&user(id), at(now)));
+        assert_ne!(of("ada", day).1, of("ben", day).1);
+        assert_ne!(of("ada", day).1, of("ada", 2 * day).1, "days cannot be told to be one user's");
+        assert_ne!(of("ada", day).0, of("ada", day + 1).0, "each refresh lasts longer");
+        let other = turn(&["turn:relay.example.com"], "another-secret-of-relays", Vec::new());
+        assert_ne!(
+            name_of(&other.issue(&user("ada"), at(day))).1,
+            of("ada", day).1,
+            "without the key nobody knows it"
+        );
+        assert!(!of("ada", day).1.contains("ada") && of("ada", day).1.len() == 2 * NAME_BYTES);
     }
 
     #[test]
     fn the_first_secret_signs() {
         let url = ["turn:relay.example.com"];
-        let of = |secrets| turn(&url, secrets, Vec::new()).issue_as(at(1), 1);
+        let of = |secrets| turn(&url, secrets, Vec::new()).issue(&user("ada"), at(1));
         let rotated = format!("the-secret-of-next-month\n{SECRET}");
         assert_eq!(of(&rotated), of("the-secret-of-next-month"));
         assert_ne!(of(&rotated), of(SECRET));
@@ -190,7 +259,7 @@ mod tests {
         ];
         let other =
             IceServer { urls: vec!["stun:stun.example.com".into()], username: None, credential: None };
-        let issued = turn(&urls, SECRET, vec![other.clone()]).issue_as(at(1), 1);
+        let issued = turn(&urls, SECRET, vec![other.clone()]).issue(&user("ada"), at(1));
         assert_eq!(issued.ice_servers[0].urls, [urls[3], urls[4], urls[2], urls[1]]);
         assert_eq!(issued.ice_servers[1].urls, [urls[0]]);
         assert_eq!((issued.ice_servers[1].credential.as_ref(), &issued.ice_servers[2]), (None, &other));
@@ -203,16 +272,21 @@ mod tests {
     #[test]
     fn without_relays_nothing_expires() {
         let turn = Turn::new(&TurnConfig::default(), None, Vec::new());
-        assert_eq!(turn.issue(at(1)), Issued { ice_servers: Vec::new(), expires_at: None });
+        assert_eq!(turn.issue(&user("ada"), at(1)), Issued { ice_servers: Vec::new(), expires_at: None });
+        assert!(!turn.has_relay());
+        let other = |url: &str| IceServer { urls: vec![url.into()], username: None, credential: None };
+        let with = |url| Turn::new(&TurnConfig::default(), None, vec![other(url)]).has_relay();
+        assert!(with("turns:relay.example.com") && !with("stun:stun.example.com"));
     }
 
     #[test]
     fn debug_output_shows_no_secret_and_no_credential() {
         let turn = turn(&["turn:relay.example.com"], SECRET, Vec::new());
-        let issued = turn.issue_as(at(1_800_000_000), 0xfeed);
+        let issued = turn.issue(&user("ada"), at(1_800_000_000));
         let shown = format!("{turn:?} {issued:?}");
         assert!(shown.contains("relay.example.com"), "{shown}");
-        for hidden in [SECRET, "feed", issued.ice_servers[0].credential.as_deref().unwrap()] {
+        let (_, name) = name_of(&issued);
+        for hidden in [SECRET, &name, issued.ice_servers[0].credential.as_deref().unwrap()] {
             assert!(!shown.contains(hidden), "{shown}");
         }
     }
