@@ -10,6 +10,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 use reqwest::redirect::Policy;
+use std::error::Error;
 use std::time::{Duration, SystemTime};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
@@ -49,11 +50,11 @@ impl WebhookMetrics {
     }
 }
 
-/// Why a hook was not taken.
+/// Why a hook was not taken. What it says never holds the URL, which may hold credentials.
 #[derive(Debug, thiserror::Error)]
 enum AttemptError {
     #[error(transparent)]
-    Request(#[from] reqwest::Error),
+    Request(reqwest::Error),
     #[error("the answer was {0}")]
     Status(reqwest::StatusCode),
 }
@@ -95,10 +96,11 @@ impl Delivery {
             match self.attempt(&hook).await {
                 Ok(()) => return self.metrics.count("delivered"),
                 Err(error) if attempt == ATTEMPTS_MAX => {
-                    tracing::warn!(id = %hook.id, %error, "a webhook was given up");
+                    let host = self.url.host_str();
+                    tracing::warn!(id = %hook.id, host, error = %chain(&error), "a webhook was given up");
                 }
                 Err(error) => {
-                    tracing::debug!(id = %hook.id, %error, "a webhook is sent again later");
+                    tracing::debug!(id = %hook.id, error = %chain(&error), "a webhook is sent again later");
                     sleep(backoff.mul_f64(rand::random_range(0.75..1.25))).await;
                     backoff *= 2;
                 }
@@ -118,8 +120,42 @@ impl Delivery {
             .header("webhook-signature", signature)
             .body(hook.body.clone());
         // A redirect is an answer like any other that is not of the 200s: not taken.
-        let response = request.send().await?;
+        let response = request.send().await.map_err(|error| AttemptError::Request(error.without_url()))?;
         let status = response.status();
         if status.is_success() { Ok(()) } else { Err(AttemptError::Status(status)) }
+    }
+}
+
+/// An error with its causes: reqwest's own text names none.
+fn chain(error: &dyn Error) -> String {
+    let (mut text, mut cause) = (error.to_string(), error.source());
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_attempt_that_fails_says_why_and_never_the_url() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        drop(listener);
+        let url = format!("http://user:pass-word@127.0.0.1:{port}/hooks/key-in-path?key=in-query");
+        let secret = WebhookSecret::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+        let delivery = Delivery::new(url.parse().unwrap(), secret, WebhookMetrics::default()).unwrap();
+        let hook = Hook { id: "hook".into(), body: "{}".into() };
+        let error = delivery.attempt(&hook).await.unwrap_err();
+        for told in [chain(&error), format!("{error:?}")] {
+            for hidden in ["user", "pass-word", "key-in-path", "in-query"] {
+                assert!(!told.contains(hidden), "{told}");
+            }
+        }
+        assert!(chain(&error).to_lowercase().contains("refused"), "{}", chain(&error));
     }
 }

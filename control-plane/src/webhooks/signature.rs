@@ -34,7 +34,7 @@ impl WebhookSecret {
         Self::parse(text.trim()).ok_or(SecretError::Syntax)
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let secret = STANDARD.decode(text.strip_prefix("whsec_")?).ok()?;
         let is_long = secret.len() >= SECRET_BYTES_MIN;
         is_long.then(|| Self(Arc::new(hmac::Key::new(hmac::HMAC_SHA256, &secret))))
