@@ -4,8 +4,10 @@ use crate::checks::{self, Check, ice};
 use railgun_media_core::packet::stun::{BINDING_SUCCESS_MAX, BindingRequest};
 use railgun_media_core::transport::ice_lite::{IceDrop, IceLite, Relays};
 use railgun_peer::{RELAY, World};
-use railgun_shared::media_rpc::Command;
+use railgun_shared::ids::SessionId;
+use railgun_shared::media_rpc::{Command, Event};
 use railgun_shared::plan::Tier;
+use railgun_shared::signal::GrantReason;
 use railgun_shared::transport_parameters::{IceState, TransportDirection};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -116,4 +118,52 @@ fn a_room_holds_a_session_to_its_grant() {
     let other = world.join(&room, 2, Tier::Free);
     world.connect(&room, other, TransportDirection::Send);
     assert_eq!(world.engine.counters().unrelayed_checks, u64::from(TRIES));
+}
+
+/// What the session was told last of its transport.
+fn state_of(world: &World, session: SessionId) -> Option<IceState> {
+    let ice = |event: &&Event| match event {
+        Event::TransportState { ice, .. } => Some(*ice),
+        _ => None,
+    };
+    world.heard_by(session).iter().rev().find_map(ice)
+}
+
+/// `voice:entitlement:refresh` with a token that says `privacyMode`, in a call that goes past the relays.
+#[test]
+fn a_refresh_into_privacy_mode_ends_what_does_not_come_through_a_relay() {
+    let mut world = World::new(5);
+    let room = World::room("call");
+    let session = world.join(&room, 1, Tier::Free);
+    let peer = world.connect_from(own(1), &room, session, TransportDirection::Recv);
+    let through_relay = world.join(&room, 2, Tier::Free);
+    let other = world.connect_from(SocketAddr::from(RELAY), &room, through_relay, TransportDirection::Recv);
+    let answered = |world: &mut World, peer: usize, address| {
+        let (check, before) = (world.peers[peer].check(), world.bytes_to(address));
+        world.send(address, check);
+        world.bytes_to(address) > before
+    };
+    assert!(answered(&mut world, peer, own(1)));
+
+    for session in [session, through_relay] {
+        let mut grant = World::join_request(1, Tier::Free).grant;
+        grant.relay_only = true;
+        let set = Command::SetGrant { session, grant, reason: GrantReason::Refreshed };
+        world.command(&room, set).unwrap();
+    }
+    assert_eq!(state_of(&world, session), Some(IceState::Disconnected));
+    let before = world.bytes_to(own(1));
+    // Neither checks nor media nor reports reach the address that is to be hidden.
+    for _ in 0..200 {
+        world.advance(Duration::from_millis(50));
+        let check = world.peers[peer].check();
+        world.send(own(1), check);
+    }
+    assert_eq!(world.bytes_to(own(1)), before);
+    // The relay goes on, and is a way back for who was cut off.
+    assert!(answered(&mut world, other, SocketAddr::from(RELAY)));
+    assert_eq!(state_of(&world, through_relay), Some(IceState::Completed));
+    let relayed = relay(50_002);
+    assert!(answered(&mut world, peer, relayed));
+    assert_eq!(state_of(&world, session), Some(IceState::Completed));
 }

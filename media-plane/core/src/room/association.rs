@@ -111,6 +111,15 @@ impl Engine {
         self.set_states(key, ice, dtls);
     }
 
+    /// The session is in privacy mode from now on: an address that is no relay's is sent nothing more.
+    pub(super) fn confine_to_relays(&mut self, key: TransportKey) {
+        let Some(transport) = self.transports.get_mut(key) else { return };
+        transport.ice.accept_only(self.config.relays.clone());
+        self.follow_ice(key);
+        self.forget_lost_addresses(key);
+        self.schedule(key);
+    }
+
     /// Lets a handshake begin in which we are the client, once there is somewhere to send.
     pub(crate) fn start_handshake(&mut self, key: TransportKey, now: Instant) {
         if let Some(transport) = self.transports.get_mut(key)

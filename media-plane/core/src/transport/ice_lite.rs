@@ -104,9 +104,11 @@ impl IceLite {
     }
 
     /// Takes checks from these addresses only, so that the peer's own address is never answered,
-    /// sent to, or learnt. For a session in privacy mode, before its first check.
+    /// sent to, or learnt, and forgets those that are none of them. For a session in privacy mode.
     pub fn accept_only(&mut self, relays: Arc<Relays>) {
+        self.tuples.retain(|address| relays.contains(address.ip()));
         self.relays = Some(relays);
+        self.leave_lost_tuple();
     }
 
     /// What to tell the peer.
@@ -207,6 +209,10 @@ impl IceLite {
             self.renewed = Some(now);
             self.tuples.renew();
         }
+        self.leave_lost_tuple();
+    }
+
+    fn leave_lost_tuple(&mut self) {
         let is_selected_gone = self.selected.is_some_and(|address| self.tuples.get(address).is_none());
         if is_selected_gone {
             self.selected = self.tuples.latest().map(|tuple| tuple.address);

@@ -48,6 +48,11 @@ impl Tuples {
         self.entries.push(tuple);
     }
 
+    /// Forgets every tuple whose address is not one to keep.
+    pub(super) fn retain(&mut self, keep: impl Fn(SocketAddr) -> bool) {
+        self.entries.retain(|tuple| keep(tuple.address));
+    }
+
     /// Forgets every tuple whose last check is `timeout` ago.
     pub(super) fn expire(&mut self, timeout: Duration, now: Instant) {
         self.entries.retain(|tuple| now.saturating_duration_since(tuple.last_check_at) < timeout);
