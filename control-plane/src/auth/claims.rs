@@ -1,5 +1,6 @@
 //! What a token says about its user.
 
+use super::token_keys::LEEWAY_SECONDS;
 use railgun_shared::ids::UserId;
 use railgun_shared::limits;
 use railgun_shared::plan::Tier;
@@ -20,7 +21,7 @@ pub struct Claims {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub iss: Option<String>,
     pub tier: Tier,
-    /// Until when `tier` is `pro`; none: without end.
+    /// Until when `tier` is `pro`; none: as long as the token is good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pro_until: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -38,13 +39,15 @@ pub struct Identity {
     /// Shown to others.
     pub name: Option<String>,
     pub tier: Tier,
-    /// Unix seconds.
+    /// Unix seconds; never later than [`Self::good_until`] in effect.
     pub pro_until: Option<u64>,
     /// Where rooms that this user opens should be.
     pub region: Option<String>,
     pub privacy_mode: bool,
     /// When the token was made, in Unix seconds.
     pub issued_at: u64,
+    /// Until when what it says holds: its `exp` and the leeway, in Unix seconds.
+    pub good_until: u64,
 }
 
 impl fmt::Debug for Claims {
@@ -61,9 +64,10 @@ impl fmt::Debug for Identity {
 
 impl From<VerifiedClaims> for Identity {
     fn from(claims: VerifiedClaims) -> Self {
-        let VerifiedClaims { sub, iat, tier, pro_until, name, region, privacy_mode, .. } = claims;
+        let VerifiedClaims { sub, iat, exp, tier, pro_until, name, region, privacy_mode, .. } = claims;
         let name = name.and_then(|name| displayed(&name));
-        Self { user: sub, name, tier, pro_until, region, privacy_mode, issued_at: iat }
+        let good_until = exp.saturating_add(LEEWAY_SECONDS);
+        Self { user: sub, name, tier, pro_until, region, privacy_mode, issued_at: iat, good_until }
     }
 }
 
@@ -116,6 +120,7 @@ mod tests {
             region: None,
             privacy_mode: false,
             issued_at: 0,
+            good_until: 0,
         };
         assert_eq!(format!("{identity:?}"), "Identity { tier: Pro, .. }");
     }

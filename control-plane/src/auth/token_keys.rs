@@ -1,6 +1,7 @@
 //! Checking tokens: JWT (RFC 7519) with keys from a JWKS (RFC 7517), the algorithm fixed by the key.
 
 use super::claims::{Identity, VerifiedClaims};
+use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use railgun_shared::limits;
@@ -9,7 +10,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 /// How far the issuer's clock and ours may be apart, in seconds.
-const LEEWAY_SECONDS: u64 = 30;
+pub(super) const LEEWAY_SECONDS: u64 = 30;
 const KEYS_MAX: usize = 64;
 
 /// Why a set of keys was not taken.
@@ -62,6 +63,30 @@ impl TokenError {
         match self {
             Self::Expired => "TOKEN_EXPIRED",
             _ => "UNAUTHORIZED",
+        }
+    }
+
+    /// Why, for operators' logs: one of few sentences, with nothing of the token in it.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::TooLong => "it is too long",
+            Self::Header => "it has no kid, or a header that is not understood",
+            Self::UnknownKey => "no key of auth.jwks has its kid",
+            Self::Expired => "it has expired",
+            Self::NotYet => "its iat or nbf is in the future: compare the issuer's clock with ours",
+            Self::Refused(error) => match error.kind() {
+                ErrorKind::InvalidSignature => "its signature is not by the key that its kid names",
+                ErrorKind::InvalidAudience => "its aud is not auth.audience",
+                ErrorKind::InvalidIssuer => "its iss is not auth.issuer",
+                ErrorKind::MissingRequiredClaim(_) => {
+                    "it has no exp, no sub, or no aud or iss that is configured"
+                }
+                ErrorKind::InvalidAlgorithm | ErrorKind::InvalidAlgorithmName => {
+                    "its alg is not the one that the key is for: EdDSA for Ed25519, RS256 for RSA"
+                }
+                ErrorKind::InvalidToken => "it is no JWT",
+                _ => "its header or claims cannot be read: sub, exp, iat and tier (free or pro) are needed",
+            },
         }
     }
 }

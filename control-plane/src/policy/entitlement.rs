@@ -9,7 +9,8 @@ use railgun_shared::signal::{ErrorBody, ErrorCode, GrantReason, Source};
 use std::time::{Duration, SystemTime};
 
 /// The grant the node enforces. A record counts more than any token; a token that was revoked counts
-/// as Free; a Pro whose time is over is a Free.
+/// as Free; a Pro whose time is over is a Free. What a token says holds no longer than the token: a user
+/// whose issuer gives no new one, because there is nothing more to pay for, is Free at its end.
 pub(crate) fn grant(
     identity: &Identity,
     record: Option<EntitlementRecord>,
@@ -19,7 +20,10 @@ pub(crate) fn grant(
     let (tier, until) = match record {
         Some(record) => (record.tier, record.pro_until),
         None if is_revoked => (Tier::Free, None),
-        None => (identity.tier, identity.pro_until),
+        None => (
+            identity.tier,
+            Some(identity.pro_until.map_or(identity.good_until, |until| until.min(identity.good_until))),
+        ),
     };
     // A deadline further off than the clock can tell never comes.
     let until = until.and_then(|seconds| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds)));
@@ -74,7 +78,17 @@ mod tests {
 
     fn user(tier: Tier, pro_until: Option<u64>) -> Identity {
         let user = UserId::new("u").unwrap();
-        Identity { user, name: None, tier, pro_until, region: None, privacy_mode: false, issued_at: 0 }
+        let good_until = u64::MAX;
+        Identity {
+            user,
+            name: None,
+            tier,
+            pro_until,
+            region: None,
+            privacy_mode: false,
+            issued_at: 0,
+            good_until,
+        }
     }
 
     #[test]
@@ -86,6 +100,19 @@ mod tests {
         assert!(may_send(Tier::Pro, None, 100));
         assert!(may_send(Tier::Pro, Some(u64::MAX), 100));
         assert!(!may_send(Tier::Free, Some(200), 100));
+    }
+
+    #[test]
+    fn pro_by_a_token_ends_with_the_token_and_by_a_record_does_not() {
+        let of = |pro_until| Identity { good_until: 130, ..user(Tier::Pro, pro_until) };
+        let until = |pro_until| grant(&of(pro_until), None, false, at(99)).video_until;
+        assert_eq!(until(None), Some(at(130)));
+        assert_eq!(until(Some(200)), Some(at(130)), "a promise is not longer than the token that makes it");
+        assert_eq!(until(Some(110)), Some(at(110)));
+        assert!(!grant(&of(None), None, false, at(130)).permissions.video);
+        let record = EntitlementRecord { tier: Tier::Pro, pro_until: None };
+        let recorded = grant(&of(None), Some(record), false, at(131));
+        assert!(recorded.permissions.video && recorded.video_until.is_none());
     }
 
     #[test]

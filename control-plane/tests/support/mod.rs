@@ -6,14 +6,17 @@ pub(crate) mod operators;
 use client::Client;
 use node::FakeNode;
 use prometheus_client::registry::Registry;
+use railgun_control::auth::{Claims, JwksSource, LocalKey};
 use railgun_control::{Config, Control, DevMode, JoinLimits, MediaNodes};
 use railgun_etcd::Store;
 use railgun_shared::directory::{NodeRecord, NodeState, encode};
-use railgun_shared::ids::{BootId, NodeId};
+use railgun_shared::ids::{BootId, NodeId, UserId};
+use railgun_shared::plan::Tier;
 use railgun_shared::settings::EtcdSettings;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tonic::transport::Endpoint;
@@ -123,6 +126,51 @@ impl Harness {
 
     pub(crate) async fn stop(mut self) {
         self.control.take().unwrap().stop().await;
+    }
+}
+
+/// A key of the users' issuer, and the file that a control-plane reads it from.
+pub(crate) struct Issuer {
+    key: LocalKey,
+    path: PathBuf,
+}
+
+impl Issuer {
+    pub(crate) fn new() -> Self {
+        let path = std::env::temp_dir().join(format!("railgun-issuer-{:x}.json", rand::random::<u64>()));
+        let key = LocalKey::generate().unwrap();
+        std::fs::write(&path, json!({"keys": [key.jwk()]}).to_string()).unwrap();
+        Self { key, path }
+    }
+
+    pub(crate) fn jwks(&self) -> Option<JwksSource> {
+        Some(JwksSource::File(self.path.clone()))
+    }
+
+    /// A Pro token that is good for ten minutes, but for what `change` does to it.
+    pub(crate) fn token(&self, user: &str, change: impl FnOnce(&mut Claims)) -> String {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let mut claims = Claims {
+            sub: UserId::new(user).unwrap(),
+            iat: now,
+            exp: now + 600,
+            nbf: None,
+            aud: None,
+            iss: None,
+            tier: Tier::Pro,
+            pro_until: None,
+            name: None,
+            region: None,
+            privacy_mode: false,
+        };
+        change(&mut claims);
+        self.key.mint(&claims).unwrap()
+    }
+}
+
+impl Drop for Issuer {
+    fn drop(&mut self) {
+        _ = std::fs::remove_file(&self.path);
     }
 }
 
