@@ -4,6 +4,7 @@ use crate::auth::{KeyRing, LocalKey};
 use crate::config::{AuthConfig, Config};
 use crate::dev_mode::{DevMode, DevModeError};
 use crate::gateway;
+use crate::gateway::refused_tokens::RefusedTokens;
 use crate::http;
 use crate::joins::Joins;
 #[cfg(feature = "etcd")]
@@ -42,6 +43,7 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Services {
     pub(crate) keys: KeyRing,
+    pub(crate) refused_tokens: RefusedTokens,
     pub(crate) records: Arc<Records>,
     pub(crate) placement: Placement,
     pub(crate) registry: Registry,
@@ -198,6 +200,7 @@ impl Control {
         tasks.extend(of_backing);
         let services = Arc::new(Services {
             keys,
+            refused_tokens: RefusedTokens::default(),
             records,
             placement: placement.clone(),
             registry: registry.clone(),

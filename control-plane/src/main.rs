@@ -10,6 +10,7 @@ use railgun_control::{Config, Control, MediaNodes, OperatorScope, certs, operato
 use railgun_shared::ids::UserId;
 use railgun_shared::plan::Tier;
 use railgun_shared::settings::Sources;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -140,7 +141,9 @@ struct Certs {
 #[tokio::main]
 async fn main() -> ExitCode {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    // Colours are for a terminal alone: in a file or a journal their escapes are noise.
+    let ansi = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(std::io::stderr).init();
     match obey(Cli::parse().command).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

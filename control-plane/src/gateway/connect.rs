@@ -18,9 +18,12 @@ pub(super) async fn admit(
     ending: Ending,
 ) -> Result<Admitted, &'static str> {
     let field = |name| auth.and_then(|auth| auth.get(name)).filter(|value| !value.is_null());
-    let token = field("token").and_then(Value::as_str).ok_or("UNAUTHORIZED")?;
+    let Some(token) = field("token").and_then(Value::as_str) else {
+        services.refused_tokens.tell("there is none: auth.token is not a text");
+        return Err("UNAUTHORIZED");
+    };
     let identity = services.keys.verify(token, unix_seconds(SystemTime::now())).map_err(|error| {
-        tracing::debug!(%error, "a token was refused");
+        services.refused_tokens.tell(error.reason());
         error.code()
     })?;
     let device = match field("deviceId") {

@@ -16,7 +16,10 @@ pub(super) async fn refresh(session: &mut Session, token: &Token) -> Result<Answ
         ErrorBody::new(code, "the token was refused")
     };
     let now = unix_seconds(SystemTime::now());
-    let identity = session.services.keys.verify(&token.0, now).map_err(|error| refused(error.code()))?;
+    let identity = session.services.keys.verify(&token.0, now).map_err(|error| {
+        session.services.refused_tokens.tell(error.reason());
+        refused(error.code())
+    })?;
     let is_revoked = session.services.records.view().is_revoked(&identity.user, identity.issued_at);
     if identity.user != session.identity.user || is_revoked {
         return Err(refused(ErrorCode::Unauthorized.as_str()));

@@ -10,6 +10,7 @@ mod join;
 mod leave;
 mod pause_resume;
 mod produce;
+pub(crate) mod refused_tokens;
 mod consume;
 mod report;
 mod resume;

@@ -9,7 +9,7 @@ use hyper_util::rt::TokioIo;
 use prometheus_client::registry::Registry;
 use railgun_control::{Control, DevMode};
 use railgun_media::Node;
-use std::io;
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use tokio::io::{DuplexStream, duplex};
 use tokio::signal::unix::{SignalKind, signal};
@@ -48,7 +48,9 @@ async fn run() -> anyhow::Result<()> {
         return Ok(());
     }
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    // Colours are for a terminal alone: in a file or a journal their escapes are noise.
+    let ansi = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(io::stderr).init();
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
 
     let node = Node::start(media)?;

@@ -112,3 +112,52 @@ fn a_wrong_flag_is_told_with_its_key_by_the_plane_that_knows_it() {
         assert!(!output.status.success() && stderr.contains(told), "{flags:?}: {stderr}");
     }
 }
+
+/// By HTTP long-polling, which needs no client: shows a token and gives what the socket is told.
+fn show_token(address: &str, token: &str) -> String {
+    const PATH: &str = "/socket.io/?EIO=4&transport=polling";
+    let opened = http_get(address, PATH).unwrap();
+    let (_, rest) = opened.split_once("\"sid\":\"").unwrap_or_else(|| panic!("{opened}"));
+    let path = format!("{PATH}&sid={}", rest.split('"').next().unwrap());
+    let packet = format!("40{{\"token\":\"{token}\"}}");
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(
+        stream,
+        "POST {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Type: text/plain;charset=UTF-8\r\n\
+         Content-Length: {}\r\n\r\n{packet}",
+        packet.len()
+    )
+    .unwrap();
+    stream.read_to_string(&mut String::new()).unwrap();
+    http_get(address, &path).unwrap()
+}
+
+#[test]
+fn a_refused_token_is_explained_in_a_log_without_escapes_and_without_the_token() {
+    let ports = ["--rtc-port-min", "24100", "--rtc-port-max", "24199"];
+    let flags = ["--dev", "--listen", "127.0.0.1:0", "--operators-listen", "off"];
+    let mut command = railgun(&[&flags[..], &ports].concat());
+    command.env_remove("NO_COLOR").env("RUST_LOG", "info").stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut server = Running(command.spawn().unwrap());
+    let mut line = String::new();
+    BufReader::new(server.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let address = line.strip_prefix("Open http://").unwrap().split('/').next().unwrap();
+    // {"alg":"EdDSA","kid":"somebody-elses"} and {"sub":"a-user-to-hide"}
+    let token =
+        "eyJhbGciOiJFZERTQSIsImtpZCI6InNvbWVib2R5LWVsc2VzIn0.eyJzdWIiOiJhLXVzZXItdG8taGlkZSJ9.c2lnbmF0dXJl";
+    for _ in 0..3 {
+        let told = show_token(address, token);
+        assert!(told.contains("UNAUTHORIZED"), "{told}");
+    }
+    show_token(address, "no-token-at-all");
+    let id = server.0.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    let mut log = String::new();
+    server.0.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    let lines = |text: &str| log.lines().filter(|line| line.contains(text)).count();
+    assert_eq!(lines("no key of auth.jwks has its kid"), 1, "said once in ten seconds: {log}");
+    assert_eq!(lines("it is no JWT"), 1, "{log}");
+    for hidden in ["eyJ", "a-user-to-hide", "somebody-elses", "no-token-at-all", "\u{1b}"] {
+        assert!(!log.contains(hidden), "{hidden:?}: {log}");
+    }
+}
