@@ -189,6 +189,9 @@ impl Control {
         }
 
         let turn = Turn::open(&config.turn, config.rtc.ice_servers.clone()).context("turn.secrets_file")?;
+        if !turn.has_relay() {
+            tracing::info!("turn.urls names no relay: users whose token has privacyMode are refused");
+        }
         let metrics = Metrics::new();
         metrics.register(&mut scraped);
         let hook_metrics = WebhookMetrics::default();

@@ -1,6 +1,7 @@
 //! One program for all of these: each of its own would be linked on its own, which takes longer than running it.
 
 mod a_connection_that_says_nothing_is_closed;
+mod privacy_mode_without_relays_is_refused_with_the_reason;
 mod pro_by_a_token_ends_with_the_token;
 mod a_dev_token_is_given_for_the_secret_on_this_machine_only;
 mod a_flood_of_events_is_refused_and_then_disconnected;

@@ -56,6 +56,9 @@ async fn run(config: Config, tls: Option<tonic::transport::ServerTlsConfig>) -> 
     if config.announced.iter().all(std::net::IpAddr::is_loopback) {
         warn!("only loopback is announced: set announced_address for clients on other machines");
     }
+    if config.rtc.relays.is_empty() {
+        info!("rtc.relays names no relay: sessions in privacy mode get no media");
+    }
     let node = Node::start(config)?;
     info!(rpc = %rpc.local_addr()?, health = %health.local_addr()?, tls = tls.is_some(), "media node started");
     let mut rpc = tokio::spawn(node.serve_rpc(TcpListenerStream::new(rpc), tls));

@@ -110,8 +110,12 @@ impl Node {
         let (stop, stopped) = watch::channel(false);
         let (inputs, input) = mpsc::channel(INPUTS_MAX);
         let boot = BootId::from_bits(rand::random());
-        let identity =
-            Identity { node_id: config.node_id.clone(), boot, media_addresses: media_addresses.clone() };
+        let identity = Identity {
+            node_id: config.node_id.clone(),
+            boot,
+            media_addresses: media_addresses.clone(),
+            lacks_relays: config.rtc.relays.is_empty(),
+        };
         #[cfg(feature = "etcd")]
         let (cluster, gate) =
             Cluster::join(&config, boot, media_addresses.clone(), inputs.clone(), fence.clone())?.unzip();

@@ -1,6 +1,7 @@
 //! `voice:join`. Checks: the channel exists and is open to this user, who is not banned from it; the
 //! user has not joined too often or too lately. The token was checked when the socket connected, and
-//! who may send what follows from it and from the records. Room and seats are the node's to check.
+//! who may send what follows from it and from the records. Whoever is in privacy mode needs relays, here and
+//! at the node, or would wait for media that cannot come. Room and seats are the node's to check.
 //!
 //! Joining the channel one is in answers its present state; joining another leaves the first.
 
@@ -80,7 +81,10 @@ async fn try_join(
     if session.seat.is_none() {
         let region = session.identity.region.as_deref();
         let begin = || session.services.metrics.calls.begin(channel.clone(), region, network_type, true);
-        let call = (!is_diagnostics).then(begin);
+        let mut call = (!is_diagnostics).then(begin);
+        if let Some(call) = call.as_mut().filter(|_| grant.relay_only) {
+            call.goes_through_relays();
+        }
         let possessions = Possessions::default();
         session.seat = Some(Seat {
             node: node.clone(),
@@ -114,6 +118,7 @@ async fn find_seat(
     let mut may_look_again = true;
     loop {
         let (node, address) = services.placement.place(room, session.identity.region.as_deref()).await?;
+        check_privacy(session, &node)?;
         // A seat at another node is one in a room that is gone.
         session.seat.take_if(|seat| !seat.node.is(&node));
         match ask_for_seat(session, &node, &address, request.clone()).await {
@@ -127,6 +132,21 @@ async fn find_seat(
             Err(error) => return Err(error),
         }
     }
+}
+
+fn check_privacy(session: &Session, node: &NodeLink) -> Result<(), ErrorBody> {
+    if !session.identity.privacy_mode {
+        return Ok(());
+    }
+    let missing = if !session.services.turn.has_relay() {
+        "turn.urls of the control-plane"
+    } else if node.state().is_some_and(|node| node.lacks_relays) {
+        "rtc.relays of the media node"
+    } else {
+        return Ok(());
+    };
+    let why = format!("privacy mode needs a TURN relay, and {missing} names none");
+    Err(ErrorBody::new(ErrorCode::TransportFailed, why))
 }
 
 fn admitted(session: &Session, channel: &ChannelId) -> Result<RoomLimits, ErrorBody> {

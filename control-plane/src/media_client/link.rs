@@ -49,6 +49,8 @@ pub(crate) struct NodeState {
     pub(crate) boot_id: String,
     pub(crate) media_address: Option<String>,
     pub(crate) node_id: String,
+    /// Sessions in privacy mode can have no media there.
+    pub(crate) lacks_relays: bool,
 }
 
 /// A node, as sessions hold it.
@@ -390,6 +392,7 @@ async fn open(mut client: MediaNodeClient<Channel>) -> Result<Stream, tonic::Sta
         boot_id: node.boot_id,
         media_address: node.media_addresses.into_iter().next(),
         node_id: node.node_id,
+        lacks_relays: node.lacks_relays,
     };
     Ok(Stream { node: state, out, frames })
 }

@@ -144,6 +144,13 @@ impl Call {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
+    /// Its user is in privacy mode.
+    pub(crate) fn goes_through_relays(&mut self) {
+        if let Some((trace, _)) = &mut self.join {
+            trace.goes_through_relays();
+        }
+    }
+
     pub(crate) fn transport_created(&mut self) {
         if let Some((trace, _)) = &mut self.join {
             trace.transport_created();

@@ -12,6 +12,8 @@ pub(crate) const MEDIA_DEADLINE: u64 = 15_000;
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct JoinTrace {
     has_transport: bool,
+    /// Privacy mode: checks count only if they came through a relay.
+    is_relayed: bool,
     connecting_since: Option<u64>,
     /// A connectivity check with the right password arrived.
     was_checked: bool,
@@ -46,6 +48,10 @@ impl MediaOutcome {
 }
 
 impl JoinTrace {
+    pub(crate) fn goes_through_relays(&mut self) {
+        self.is_relayed = true;
+    }
+
     pub(crate) fn transport_created(&mut self) {
         self.has_transport = true;
     }
@@ -92,6 +98,10 @@ impl JoinTrace {
             MediaOutcome::Connected => {
                 format!("Media connected {} ms after the join.", self.was_secured.unwrap_or(now))
             }
+            MediaOutcome::IceFailed if self.is_relayed => "The user is in privacy mode, and no connectivity \
+                 check came through a relay: the client cannot reach the relays of turn.urls, they cannot reach \
+                 the media node, or rtc.relays does not hold the address that they send from."
+                .into(),
             MediaOutcome::IceFailed => "No connectivity check of the client reached the media node: UDP to \
                  its media ports is blocked on the way, or the node announces an address that the client \
                  cannot reach."
@@ -149,6 +159,10 @@ mod tests {
         let mut failed = checked;
         failed.transport_state(IceState::Connected, DtlsState::Failed, 900);
         assert_eq!(failed.settled(900), Some(MediaOutcome::DtlsFailed));
+        let mut private = silent;
+        private.goes_through_relays();
+        let told = private.explain(private.ended(20_000), 20_000);
+        assert!(told.contains("privacy mode") && !told.contains("UDP"), "{told}");
         let why = [&silent, &checked, &failed].map(|trace| trace.explain(trace.ended(20_000), 20_000));
         assert!(why[0].contains("UDP") && why[1].contains("did not complete") && why[2].contains("failed"));
     }

@@ -41,6 +41,7 @@ pub(crate) struct FakeNode {
 struct State {
     seen: Mutex<Vec<(Address, Command)>>,
     down: AtomicBool,
+    lacks_relays: AtomicBool,
     lose: Notify,
     counter: AtomicU64,
     boot: AtomicU64,
@@ -140,6 +141,12 @@ impl FakeNode {
     pub(crate) async fn say(&self, event: RoomEvent) {
         let out = self.state.out.lock().unwrap().clone().unwrap();
         out.send(Ok(encode_event(event))).await.unwrap();
+    }
+
+    /// Says from now on that it knows no relay, to whoever connects.
+    pub(crate) fn lack_relays(&self) {
+        self.state.lacks_relays.store(true, Ordering::SeqCst);
+        self.lose(false);
     }
 
     /// Ends the control streams, and takes new ones only if `down` is not set.
@@ -439,6 +446,7 @@ impl MediaNode for FakeNode {
             media_addresses: vec!["127.0.0.1:40000".into()],
             rooms: 0,
             sessions: u32::try_from(sessions).unwrap(),
+            lacks_relays: self.state.lacks_relays.load(Ordering::SeqCst),
         }))
     }
 

@@ -27,6 +27,8 @@ pub(crate) struct Identity {
     pub(crate) boot: BootId,
     /// One per worker, as clients are told.
     pub(crate) media_addresses: Vec<SocketAddr>,
+    /// `rtc.relays` is empty, so that sessions in privacy mode can have no media.
+    pub(crate) lacks_relays: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -83,6 +85,7 @@ impl MediaNode for MediaNodeService {
             media_addresses: identity.media_addresses.iter().map(ToString::to_string).collect(),
             rooms: u32::try_from(rooms).unwrap_or(u32::MAX),
             sessions: u32::try_from(sessions).unwrap_or(u32::MAX),
+            lacks_relays: identity.lacks_relays,
         }))
     }
 
