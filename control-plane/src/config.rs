@@ -21,6 +21,8 @@ pub struct Config {
     pub webhooks: WebhooksConfig,
     /// `cors_origins`: origins other than our own whose pages may talk to us.
     pub cors_origins: Vec<String>,
+    /// `page.upgrade_url`: where "Get Pro" on the page leads; unset, nowhere.
+    pub upgrade_url: Option<reqwest::Url>,
     pub auth: AuthConfig,
     pub channels: ChannelsConfig,
     pub joins: JoinLimits,
@@ -96,6 +98,7 @@ impl Default for Config {
             },
             webhooks: WebhooksConfig::default(),
             cors_origins: Vec::new(),
+            upgrade_url: None,
             auth: AuthConfig::default(),
             channels: ChannelsConfig { default_tier: Tier::Pro, ..ChannelsConfig::default() },
             joins: JoinLimits::default(),
@@ -127,6 +130,7 @@ impl Config {
         "webhooks.url",
         "webhooks.secret_file",
         "cors_origins",
+        "page.upgrade_url",
         "auth.jwks",
         "auth.audience",
         "auth.issuer",
@@ -181,6 +185,7 @@ impl Config {
                 secret_file: path("webhooks.secret_file")?.or(self.webhooks.secret_file),
             },
             cors_origins: origins(&settings)?.unwrap_or(self.cors_origins),
+            upgrade_url: upgrade_url(&settings)?.or(self.upgrade_url),
             auth: AuthConfig {
                 jwks: jwks(&settings)?.or(self.auth.jwks),
                 audience: settings.text("auth.audience")?.or(self.auth.audience),
@@ -232,11 +237,22 @@ fn jwks(settings: &Settings) -> Result<Option<JwksSource>, SettingsError> {
 }
 
 fn webhooks_url(settings: &Settings) -> Result<Option<reqwest::Url>, SettingsError> {
-    let allowed = "a URL such as https://app.example.com/hooks";
-    let url: Option<reqwest::Url> = settings.parsed("webhooks.url", allowed)?;
+    http_url(settings, "webhooks.url", "a URL such as https://app.example.com/hooks")
+}
+
+fn upgrade_url(settings: &Settings) -> Result<Option<reqwest::Url>, SettingsError> {
+    http_url(settings, "page.upgrade_url", "a URL such as https://app.example.com/pro")
+}
+
+fn http_url(
+    settings: &Settings,
+    key: &'static str,
+    allowed: &str,
+) -> Result<Option<reqwest::Url>, SettingsError> {
+    let url: Option<reqwest::Url> = settings.parsed(key, allowed)?;
     match url.as_ref().map(reqwest::Url::scheme) {
         None | Some("http" | "https") => Ok(url),
-        Some(_) => Err(settings.wrong("webhooks.url", allowed)),
+        Some(_) => Err(settings.wrong(key, allowed)),
     }
 }
 
@@ -312,6 +328,7 @@ mod tests {
         let file = r#"
             listen = "0.0.0.0:80"
             cors_origins = ["https://app.example.com"]
+            page.upgrade_url = "https://app.example.com/pro"
             [auth]
             jwks = "/etc/jwks.json"
             audience = "a"
@@ -340,6 +357,7 @@ mod tests {
         let config = load(file, &[], &[]).unwrap();
         assert_eq!(config.operators.listen, None);
         assert_eq!(config.cors_origins, ["https://app.example.com"]);
+        assert_eq!(config.upgrade_url.unwrap().as_str(), "https://app.example.com/pro");
         assert_eq!(config.auth.audience.as_deref(), Some("a"));
         assert_eq!(config.channels.preset[&ChannelId::new("lobby").unwrap()], Tier::Pro);
         assert_eq!(config.channels.default_tier, Tier::Free);
@@ -359,6 +377,7 @@ mod tests {
             ("listen = 80", "listen", "127.0.0.1:8080"),
             ("operators.listen = \"on\"", "operators.listen", "127.0.0.1:8081, or off"),
             ("cors_origins = [\"*\"]", "cors_origins", "https://app.example.com"),
+            ("page.upgrade_url = \"javascript:alert(1)\"", "page.upgrade_url", "https://app.example.com/pro"),
             ("channels.default_tier = \"gold\"", "channels.default_tier", "free, pro"),
             ("channels.preset = { a = \"gold\" }", "channels.preset", "\"free\" or \"pro\""),
             ("channels.create_on_join = \"maybe\"", "channels.create_on_join", "true or false"),

@@ -217,7 +217,8 @@ impl Control {
         let (layer, io) = gateway::socket_io(services.clone());
         let dev = dev.zip(dev_key);
         let dev = dev.map(|(mode, key)| http::DevTokens::new(key, &mode, &config, local_addr.port()));
-        let app = http::router(&config.cors_origins, placement.clone(), dev, layer);
+        let upgrade_url = config.upgrade_url.as_ref().map(reqwest::Url::as_str);
+        let app = http::router(&config.cors_origins, upgrade_url, placement.clone(), dev, layer);
 
         let (stop_http, stopped) = watch::channel(false);
         let mut http = vec![http::serve(listener, app, stopped.clone())];

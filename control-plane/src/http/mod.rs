@@ -25,6 +25,7 @@ const BODY_BYTES_MAX: usize = 4096;
 
 pub(crate) fn router(
     cors_origins: &[String],
+    upgrade_url: Option<&str>,
     placement: Placement,
     dev_tokens: Option<DevTokens>,
     socket_io: SocketIoLayer,
@@ -32,6 +33,7 @@ pub(crate) fn router(
     let mut router = Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready).with_state(placement))
+        .route("/page.json", get(page::settings).with_state(upgrade_url.map(Arc::from)))
         .fallback_service(get(page::serve).layer(from_fn(page::security_headers)).with_state(()));
     if let Some(dev_tokens) = dev_tokens {
         router = router.route("/dev/token", post(dev_token::issue).with_state(Arc::new(dev_tokens)));

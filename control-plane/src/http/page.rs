@@ -1,23 +1,33 @@
 //! The web page. A release build carries it; a debug build reads it from the source tree.
 
+use axum::Json;
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use rust_embed::Embed;
+use serde_json::json;
+use std::sync::Arc;
 
 #[derive(Embed)]
 #[folder = "web/app/dist"]
 struct Files;
 
-const NOT_BUILT: &str = "The page has not been built: `make run` builds it and starts the server.\n";
+const NOT_BUILT: &str = "The page has not been built: `make run` builds it and starts the server, `make build` builds \
+     it and every program; a release build carries the page that was there when it was built.\n";
 
 /// Everything from here; the socket, and media that a page plays, besides. WebAssembly is the noise
 /// suppression's.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; \
      connect-src 'self' ws: wss:; media-src 'self' blob: mediastream:; img-src 'self' data: blob:; \
      worker-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// `GET /page.json`: what operators set for the page.
+pub(super) async fn settings(State(upgrade_url): State<Option<Arc<str>>>) -> Response {
+    let settings = json!({ "upgradeUrl": upgrade_url.as_deref() });
+    ([(header::CACHE_CONTROL, "no-cache")], Json(settings)).into_response()
+}
 
 pub(super) async fn serve(uri: Uri) -> Response {
     let path = match uri.path().trim_start_matches('/') {

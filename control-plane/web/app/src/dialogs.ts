@@ -60,8 +60,8 @@ export class UpgradeDialog {
             type: "button",
             class: "primary",
             onclick: () => {
-              voice.reportUpgrade("upgrade_cta_clicked");
               this.element.close();
+              if (voice.openUpgrade()) return;
               toast({ text: "This trial has no shop. Join again as Pro to see video.", tone: "plain" });
             },
           },

@@ -10,6 +10,7 @@ import { tokenFor } from "./token";
 
 takeFromAddress();
 const app = byId("app");
+const settings = pageSettings();
 const lobby = new Lobby({ join });
 show(app, lobby.element);
 lobby.open();
@@ -25,7 +26,7 @@ async function join(form: JoinForm): Promise<void> {
     return asked;
   };
   try {
-    voice = await initVoiceService({ token, deviceId: tabId() });
+    voice = await initVoiceService({ token, deviceId: tabId(), ...(await settings) });
     await applyPreferences(voice);
     await voice.joinChannel(form.channel, { muted: form.muted });
   } catch (error) {
@@ -48,6 +49,16 @@ async function join(form: JoinForm): Promise<void> {
     });
   }
   preferences.save({ name: form.name, channel: form.channel });
+}
+
+/** What the server's operators set for this page. */
+async function pageSettings(): Promise<{ upgradeUrl?: string }> {
+  try {
+    const { upgradeUrl } = (await (await fetch("/page.json")).json()) as { upgradeUrl: string | null };
+    return upgradeUrl ? { upgradeUrl } : {};
+  } catch {
+    return {};
+  }
 }
 
 /** Two tabs are two devices. */

@@ -13,6 +13,8 @@ export interface VoiceOptions {
   token: string | (() => string | Promise<string>);
   /** Names this device among the user's; a second call with the same one replaces the first. */
   deviceId?: string;
+  /** Where a user gets Pro, as an `https:` URL; `openUpgrade` goes there. */
+  upgradeUrl?: string;
 }
 
 export interface VideoState {

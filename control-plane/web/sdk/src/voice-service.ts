@@ -4,6 +4,7 @@ import { Call } from "./runtime/call";
 import { listDevices } from "./runtime/capture";
 import { Emitter } from "./runtime/emitter";
 import { sourceOf } from "./runtime/snapshot";
+import { TokenRenewal } from "./runtime/token-renewal";
 import type { VideoSource } from "./runtime/video-slots";
 import type { VoiceState } from "./state-machine";
 import type { VoiceEvents, VoiceOptions, VoiceSnapshot } from "./types";
@@ -15,9 +16,14 @@ export class VoiceService extends Emitter<VoiceEvents> {
   /** Whether the microphone was off before it was deafened. */
   #mutedBefore = false;
 
-  constructor(options: VoiceOptions) {
+  #renewal: TokenRenewal;
+
+  constructor(private readonly options: VoiceOptions) {
     super();
-    this.#call = new Call(options, (name, event) => this.emit(name, event));
+    this.#renewal = new TokenRenewal(options.token, (token) => this.refreshEntitlement(token));
+    const token = this.#renewal.token ?? options.token;
+    this.#call = new Call({ ...options, token }, (name, event) => this.emit(name, event));
+    this.on("ended", () => this.#renewal.stop());
   }
 
   /** Everything there is to show. A new object each time; `change` says when to look again. */
@@ -35,6 +41,7 @@ export class VoiceService extends Emitter<VoiceEvents> {
     this.#call.prepare(muted);
     try {
       await this.#call.connection.join(channelId);
+      this.#renewal.start();
     } catch (error) {
       this.#call.stopLocally();
       throw error;
@@ -42,6 +49,7 @@ export class VoiceService extends Emitter<VoiceEvents> {
   }
 
   async leaveChannel(): Promise<void> {
+    this.#renewal.stop();
     this.#call.stopLocally();
     await this.#call.connection.leave();
     this.#call.room.leave();
@@ -149,6 +157,15 @@ export class VoiceService extends Emitter<VoiceEvents> {
     this.#call.publisher.setPermissions(change.permissions);
     this.#call.changed();
     return change.permissions;
+  }
+
+  /** Opens the application's `upgradeUrl` in a tab of its own, from a click; false if there is none. */
+  openUpgrade(): boolean {
+    const { upgradeUrl } = this.options;
+    this.reportUpgrade("upgrade_cta_clicked");
+    if (!upgradeUrl) return false;
+    window.open(upgradeUrl, "_blank", "noopener");
+    return true;
   }
 
   /** Tells the server's metrics what became of an offer to upgrade. */
