@@ -23,6 +23,8 @@ scenario(
     await ben.press("Start camera");
     await ada.playsVideos(1);
     await ada.hears(ben);
+    const micBitrate = async () => (await ben.page.evaluate(() => window.encodingsSent("audio")))[0].maxBitrate;
+    assert.equal(await micBitrate(), 64_000);
 
     await until("the camera stops", END_MS, async () =>
       (await ada.page.locator(".tile video").count()) === 0 ? true : null,
@@ -30,6 +32,12 @@ scenario(
     await ben.isTold(/Pro subscription has ended/);
     const late = Date.now() - 1000 * proUntil;
     assert.ok(late < 3_000, `the camera stopped ${late} ms after its time`);
+    // The microphone that runs is not cut off by the server; the client lowers it to what Free may send.
+    await until(
+      async () => `the microphone goes down to 32 kbit/s; ${await micBitrate()}`,
+      2_000,
+      async () => ((await micBitrate()) === 32_000 ? true : null),
+    );
     // Never longer silent than between two bursts.
     for (let look = 0; look < 8; look += 1) {
       const last = await ada.page.evaluate(() => window.lastLoudAt());
