@@ -19,7 +19,7 @@ const ALIASES: [(&str, &str); 1] = [("announced_address", "MEDIASOUP_ANNOUNCED_I
 
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// `node_id`
+    /// `node_id`; unset, the host's name, so that nodes on hosts of their own need none.
     pub node_id: String,
     /// `announced_address`: what clients are told to send to, best first.
     pub announced: Vec<IpAddr>,
@@ -77,7 +77,7 @@ impl Default for Config {
     fn default() -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
-            node_id: "media-1".into(),
+            node_id: host_name().unwrap_or_else(|| "media-1".into()),
             announced: vec![Ipv4Addr::LOCALHOST.into()],
             workers: processors.min(WORKERS_DEFAULT_MAX),
             dtls_version: DtlsVersion::default(),
@@ -108,7 +108,7 @@ const VERSIONS: [(&str, DtlsVersion); 3] =
 impl Config {
     /// Key and meaning; flags are the keys with dashes.
     pub const KEYS: [(&'static str, &'static str); 24] = [
-        ("node_id", "The node's name, unique in the cluster [media-1]"),
+        ("node_id", "The node's name, unique in the cluster [the host's name]"),
         ("announced_address", "IP addresses that clients are told to send to [127.0.0.1]"),
         ("workers", "Media threads, each with its own UDP port [one per processor, at most 4]"),
         ("dtls_version", "1.2, 1.3 or auto [1.2]"),
@@ -227,6 +227,12 @@ fn node_id(settings: &Settings) -> Result<Option<String>, SettingsError> {
     let Some(text) = settings.text("node_id")? else { return Ok(None) };
     let allowed = "1 to 64 printable characters";
     NodeId::new(text.clone()).map(|_| Some(text)).map_err(|_| settings.wrong("node_id", allowed))
+}
+
+/// As the kernel has it (proc(5)); none if it is no name for a node.
+fn host_name() -> Option<String> {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+    NodeId::new(name.trim()).ok().map(|id| id.to_string())
 }
 
 fn tls_files(settings: &Settings) -> Result<Option<TlsFiles>, SettingsError> {

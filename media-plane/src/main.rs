@@ -59,8 +59,10 @@ async fn run(config: Config, tls: Option<tonic::transport::ServerTlsConfig>) -> 
     if config.rtc.relays.is_empty() {
         info!("rtc.relays names no relay: sessions in privacy mode get no media");
     }
-    let node = Node::start(config)?;
-    info!(rpc = %rpc.local_addr()?, health = %health.local_addr()?, tls = tls.is_some(), "media node started");
+    let node_id = config.node_id.clone();
+    let mut node = Node::start(config)?;
+    let refused = node.refused();
+    info!(node = node_id, rpc = %rpc.local_addr()?, health = %health.local_addr()?, tls = tls.is_some(), "media node started");
     let mut rpc = tokio::spawn(node.serve_rpc(TcpListenerStream::new(rpc), tls));
     let health = tokio::spawn(node.serve_health(health));
     let result = tokio::select! {
@@ -74,6 +76,10 @@ async fn run(config: Config, tls: Option<tonic::transport::ServerTlsConfig>) -> 
             Ok(())
         }
         _ = interrupt.recv() => Ok(()),
+        () = refused => Err(anyhow::anyhow!(
+            "node_id = {node_id:?} is taken: a media node that lives is registered under this name in etcd; \
+             give each node one of its own (unset, it is the host's name)"
+        )),
         result = &mut rpc => result?,
     };
     node.stop().await;

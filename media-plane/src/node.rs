@@ -210,6 +210,20 @@ impl Node {
         }
     }
 
+    /// Returns if this node cannot begin, since another one that lives has its `node_id`; never otherwise.
+    pub fn refused(&mut self) -> impl Future<Output = ()> + Send + use<> {
+        #[cfg(feature = "etcd")]
+        let refused = self.cluster.as_mut().map(Cluster::refused);
+        #[cfg(not(feature = "etcd"))]
+        let refused: Option<std::future::Ready<()>> = None;
+        async move {
+            match refused {
+                Some(refused) => refused.await,
+                None => std::future::pending().await,
+            }
+        }
+    }
+
     /// Moves this node's rooms to others, if there are any, before it is stopped; takes up to 20 s.
     pub async fn drain(&self) {
         #[cfg(feature = "etcd")]

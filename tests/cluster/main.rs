@@ -23,3 +23,4 @@ mod a_device_is_in_one_room_whichever_replica_it_came_by;
 mod joins_are_counted_across_replicas;
 mod a_cluster_signs_in_to_etcd;
 mod an_etcd_without_its_leader_loses_no_call;
+mod a_node_that_was_killed_serves_again_under_its_name_and_no_rival_does;

@@ -151,6 +151,24 @@ impl Cluster {
 
     /// Starts a node that was not started yet, or was killed.
     pub async fn start_node(&mut self, index: usize) -> Result<()> {
+        let (mut node, health) = self.spawn_node(index, &format!("media-{index}"))?;
+        node.ready(health).await?;
+        if index == self.nodes.len() {
+            self.nodes.push(None);
+        }
+        let place = self.nodes.get_mut(index).context("no such node")?;
+        *place = Some(node);
+        Ok(())
+    }
+
+    /// Starts another process under the name of a node, which has to end by itself; gives its log.
+    pub async fn start_rival(&self, index: usize) -> Result<String> {
+        let (rival, _) = self.spawn_node(index, &format!("rival-{index}"))?;
+        rival.refused().await
+    }
+
+    /// The process, and where its health is.
+    fn spawn_node(&self, index: usize, label: &str) -> Result<(Process, SocketAddr)> {
         let (rpc, health) = (free_address()?, free_address()?);
         let certificates = self.certificates("media", "RAILGUN_TLS");
         let mut settings: Vec<_> =
@@ -162,15 +180,8 @@ impl Cluster {
             ("RAILGUN_WORKERS", "1".to_owned()),
         ]);
         settings.extend(self.etcd_settings());
-        let label = format!("media-{index}");
-        let mut node = Process::start_as("railgun-media", &label, self.directory.path(), &[], &settings)?;
-        node.ready(health).await?;
-        if index == self.nodes.len() {
-            self.nodes.push(None);
-        }
-        let place = self.nodes.get_mut(index).context("no such node")?;
-        *place = Some(node);
-        Ok(())
+        let node = Process::start_as("railgun-media", label, self.directory.path(), &[], &settings)?;
+        Ok((node, health))
     }
 
     /// Starts a replica that was killed or stopped, where it was.

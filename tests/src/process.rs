@@ -121,6 +121,19 @@ impl Process {
         Ok(())
     }
 
+    /// Waits until it ends by itself, with an error; gives its log.
+    pub(crate) async fn refused(mut self) -> Result<String> {
+        let until = Instant::now() + READY_TIMEOUT;
+        loop {
+            match self.child.try_wait()? {
+                Some(status) if status.success() => bail!("{} ended well:\n{}", self.name, self.log_tail()),
+                Some(_) => return self.log(),
+                None if Instant::now() > until => bail!("{} goes on:\n{}", self.name, self.log_tail()),
+                None => sleep(READY_POLL).await,
+            }
+        }
+    }
+
     /// SIGTERM, and waits for its end.
     pub(crate) async fn stop(mut self) -> Result<()> {
         self.signal("TERM")?;

@@ -40,7 +40,7 @@ const FLAGS: [(&str, Plane, &str, &str); 12] = [
     ("rtc-port-max", Media, "rtc.port_max", "Last UDP port for media [49999]"),
     ("workers", Media, "workers", "Media threads, each with its own port [one per processor, at most 4]"),
     ("dtls-version", Media, "dtls_version", "1.2, 1.3 or auto [1.2]"),
-    ("node-id", Media, "node_id", "The media node's name [media-1]"),
+    ("node-id", Media, "node_id", "The media node's name [the host's name]"),
 ];
 
 pub(crate) fn command() -> Command {

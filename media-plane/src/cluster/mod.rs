@@ -17,7 +17,7 @@ use railgun_shared::ids::{BootId, NodeId};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -52,6 +52,7 @@ pub(crate) struct Cluster {
     store: Store,
     held: watch::Receiver<Held>,
     drain: drain::Drain,
+    refused: Option<oneshot::Receiver<()>>,
     tasks: [JoinHandle<()>; 3],
 }
 
@@ -81,12 +82,14 @@ impl Cluster {
         let (held_out, held) = watch::channel(Held::default());
         let gate = Gate::new(asks, fence.clone());
         let (state_out, state) = watch::channel(NodeState::Serving);
+        let (refuse, refused) = oneshot::channel();
         let registration = registration::Registration::new(
             store.clone(),
             me.clone(),
             fence.clone(),
             (held_out, state_out),
             inputs.clone(),
+            refuse,
         );
         let drain = drain::Drain { store: store.clone(), me: me.id.clone(), switchboard: inputs.clone() };
         let rooms = rooms::Rooms::new(store.clone(), me, fence, inputs, asked, held.clone());
@@ -95,7 +98,18 @@ impl Cluster {
             tokio::spawn(rooms.run()),
             tokio::spawn(drain.clone().run(state)),
         ];
-        Ok(Some((Self { store, held, drain, tasks }, gate)))
+        Ok(Some((Self { store, held, drain, refused: Some(refused), tasks }, gate)))
+    }
+
+    /// Returns if this node cannot begin, since another one that lives has its name.
+    pub(crate) fn refused(&mut self) -> impl Future<Output = ()> + Send + use<> {
+        let refused = self.refused.take();
+        async move {
+            match refused {
+                Some(refused) if refused.await.is_ok() => {}
+                _ => std::future::pending().await,
+            }
+        }
     }
 
     /// Drains this node as an operator would, and returns when its rooms are elsewhere, have nowhere to

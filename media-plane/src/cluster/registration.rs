@@ -16,6 +16,38 @@ use tracing::{info, warn};
 
 /// Nodes that lost their leases together come back within this.
 const SPREAD: Duration = Duration::from_millis(500);
+/// How long a name that another run holds is waited for: that of a process that was killed is free after
+/// one lease, and etcd may take as long again when its leader changed meanwhile.
+const HELD_TIMEOUT: Duration = NODE_LEASE_TTL.saturating_mul(2);
+const HELD_POLL: Duration = Duration::from_millis(250);
+
+/// Why a node has no record of its own.
+enum NotRegistered {
+    Etcd(EtcdError),
+    /// A process that lives has the name.
+    Held,
+}
+
+impl From<EtcdError> for NotRegistered {
+    fn from(error: EtcdError) -> Self {
+        Self::Etcd(error)
+    }
+}
+
+/// What changes under a name while its node lives: it writes its load every two seconds, and a new
+/// registration has another lease. An operator's change of the record does neither.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Signs {
+    lease: LeaseId,
+    load_revision: Option<i64>,
+}
+
+impl Signs {
+    fn shows_life_since(self, before: Self) -> bool {
+        self.lease != before.lease
+            || (self.load_revision.is_some() && self.load_revision != before.load_revision)
+    }
+}
 
 pub(super) struct Registration {
     store: Store,
@@ -26,6 +58,8 @@ pub(super) struct Registration {
     /// As operators want it; kept over a new registration.
     state: watch::Sender<NodeState>,
     is_away: bool,
+    /// Told when this node cannot begin, since another one has its name. Gone once it has begun.
+    refused: Option<oneshot::Sender<()>>,
 }
 
 impl Registration {
@@ -35,29 +69,39 @@ impl Registration {
         fence: Arc<Fence>,
         (held, state): (watch::Sender<Held>, watch::Sender<NodeState>),
         switchboard: mpsc::Sender<Input>,
+        refused: oneshot::Sender<()>,
     ) -> Self {
-        Self { store, me, fence, held, switchboard, state, is_away: false }
+        let refused = Some(refused);
+        Self { store, me, fence, held, switchboard, state, is_away: false, refused }
     }
 
     pub(super) async fn run(mut self) {
         let mut backoff = Backoff::default();
         let mut own_key = self.store.watch_prefix(self.key());
         loop {
-            let asked = Instant::now();
             match self.register().await {
-                Ok(lease) => {
+                Ok((lease, asked)) => {
                     info!(lease, "registered in etcd");
                     backoff.reset();
                     self.is_away = false;
+                    self.refused = None;
                     self.found(lease, asked, true);
                     self.keep(lease, &mut own_key).await;
                     warn!(lease, "the node's lease is gone: registering anew");
                     sleep(SPREAD.mul_f64(rand::random_range(0.0..1.0))).await;
                 }
-                Err(error) => {
+                Err(NotRegistered::Etcd(error)) => {
                     self.complain(&error);
                     sleep(backoff.pause()).await;
                 }
+                Err(NotRegistered::Held) => match self.refused.take() {
+                    Some(refused) => _ = refused.send(()),
+                    // With calls in its rooms a node goes on: losing them helps nobody.
+                    None => {
+                        warn!(node = %self.me.id, "another node registered under this node's name meanwhile");
+                        sleep(HELD_TIMEOUT).await;
+                    }
+                },
             }
         }
     }
@@ -89,22 +133,48 @@ impl Registration {
         self.is_away = true;
     }
 
-    /// A lease with our record under it. A record of another run of this node is that of one that
-    /// ended: its lease goes, and its rooms with it.
-    async fn register(&self) -> Result<LeaseId, EtcdError> {
-        let lease = self.store.grant(NODE_LEASE_TTL).await?;
+    /// A lease with our record under it, and when it was asked for.
+    async fn register(&self) -> Result<(LeaseId, Instant), NotRegistered> {
         loop {
-            match self.publish(lease).await? {
-                None => return Ok(lease),
-                Some(other) => {
-                    let record: Option<NodeRecord> = decode(&other.value);
-                    let ours = record.is_some_and(|record| record.boot_id == self.me.boot);
-                    warn!(ours, "the record of an earlier registration is taken out of the way");
-                    self.store.revoke(other.lease).await?;
-                    self.store.delete_if(&other.key, other.mod_revision).await?;
+            self.until_free().await?;
+            let asked = Instant::now();
+            let lease = self.store.grant(NODE_LEASE_TTL).await?;
+            if self.publish(lease).await?.is_none() {
+                return Ok((lease, asked));
+            }
+            // Another one was quicker: it is looked at like any other that was there first.
+            self.store.revoke(lease).await?;
+        }
+    }
+
+    /// Until nobody has this node's name. A record of this very run, which lost its lease, is taken out of
+    /// the way; that of another run ends with its lease if its process is gone, and keeps the name if it is
+    /// not. Rooms go with the record they are bound to.
+    async fn until_free(&self) -> Result<(), NotRegistered> {
+        let (until, mut first) = (Instant::now() + HELD_TIMEOUT, None);
+        while let Some(there) = self.store.read(&self.key()).await? {
+            let record: Option<NodeRecord> = decode(&there.value);
+            let is_ours = record.as_ref().is_some_and(|record| record.boot_id == self.me.boot);
+            if is_ours || Instant::now() >= until {
+                warn!(is_ours, node = %self.me.id, "the record of an earlier run is taken out of the way");
+                self.store.revoke(there.lease).await?;
+                self.store.delete_if(&there.key, there.mod_revision).await?;
+                return Ok(());
+            }
+            let load = self.store.read(&self.store.keys().load(&self.me.id)).await?;
+            let signs = Signs { lease: there.lease, load_revision: load.map(|load| load.mod_revision) };
+            match first {
+                Some(before) if signs.shows_life_since(before) => return Err(NotRegistered::Held),
+                Some(_) => {}
+                None => {
+                    let address = record.map(|record| record.rpc_address);
+                    info!(node = %self.me.id, address, "another run has this node's name: waiting for its lease");
+                    first = Some(signs);
                 }
             }
+            sleep(HELD_POLL).await;
         }
+        Ok(())
     }
 
     /// Puts our record if there is none; gives what is there instead.
@@ -179,5 +249,21 @@ impl Registration {
         let count = |number| u32::try_from(number).unwrap_or(u32::MAX);
         let record = LoadRecord { rooms: count(rooms), sessions: count(sessions) };
         self.store.put(&self.store.keys().load(&self.me.id), &encode(&record), Some(lease)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Signs;
+
+    #[test]
+    fn a_node_that_was_killed_shows_no_life_and_one_that_lives_does() {
+        let before = Signs { lease: 7, load_revision: Some(100) };
+        let is_alive = |lease, load_revision| Signs { lease, load_revision }.shows_life_since(before);
+        assert!(!is_alive(7, Some(100)));
+        // The load goes with the lease.
+        assert!(!is_alive(7, None));
+        assert!(is_alive(7, Some(101)), "it wrote its load");
+        assert!(is_alive(8, Some(100)), "it registered anew");
     }
 }

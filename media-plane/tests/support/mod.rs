@@ -20,7 +20,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Two workers on loopback, on ports that no default takes.
 pub(crate) fn config() -> Config {
-    let mut config = Config { workers: 2, ..Config::default() };
+    let mut config = Config { workers: 2, node_id: "media-1".into(), ..Config::default() };
     (config.rtc.port_min, config.rtc.port_max) = (23_500, 23_999);
     config
 }
