@@ -89,8 +89,8 @@ The cluster is up; logs are in $directory. Ctrl-C ends it.
   media nodes          ${nodes[0]}  ${nodes[1]}   health: http://${healths[0]}  http://${healths[1]}
   etcd                 http://$etcd
 
-  a Pro token for ada  $ada
-  a Free token for bob $bob
+  ada, Pro             http://$proxy/#token=$ada
+  bob, Free            http://$proxy/#token=$bob
 TEXT
 wait -n "${pids[@]}" || true
 echo "Something ended by itself; the logs' ends:" >&2

@@ -22,3 +22,4 @@ mod a_relay_takes_only_credentials_that_are_ours_and_not_over;
 mod a_user_has_one_quota_at_a_relay_however_often_credentials_are_refreshed;
 mod a_small_load_reaches_everybody_whole;
 mod a_relay_shows_a_renewed_certificate_after_a_reload;
+mod the_readmes_commands_work_as_written;

@@ -11,6 +11,7 @@ mod http;
 mod link;
 mod media;
 mod process;
+mod readme;
 pub mod relay;
 mod system;
 mod turn_client;
@@ -19,6 +20,7 @@ pub use cluster::{Cluster, ClusterOptions};
 pub use link::Link;
 pub use media::{opus_payload, send_parameters, vp8_payload};
 pub use process::{MediaNode, bench};
+pub use readme::Followed;
 pub use system::{FREE_CHANNEL, Member, System};
 pub use turn_client::{Refused, TurnClient};
 

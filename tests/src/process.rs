@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -75,6 +75,27 @@ impl Process {
     /// Starts `command` in `directory`, where its log goes.
     pub(crate) fn spawn(name: &'static str, command: Command, directory: &Path) -> Result<Self> {
         Self::spawn_as(name, name, command, directory)
+    }
+
+    /// The same for one of several, which are told apart by `label`.
+    pub(crate) fn spawn_labelled(
+        name: &'static str,
+        label: &str,
+        command: Command,
+        directory: &Path,
+    ) -> Result<Self> {
+        Self::spawn_as(name, label, command, directory)
+    }
+
+    /// How it ended, if it does so in time.
+    pub(crate) fn ends_within(&mut self, limit: Duration) -> Result<Option<ExitStatus>> {
+        let until = std::time::Instant::now() + limit;
+        loop {
+            match self.child.try_wait()? {
+                None if std::time::Instant::now() < until => std::thread::sleep(READY_POLL),
+                ended => return Ok(ended),
+            }
+        }
     }
 
     fn spawn_as(name: &'static str, label: &str, mut command: Command, directory: &Path) -> Result<Self> {
@@ -164,12 +185,17 @@ impl Drop for Process {
     }
 }
 
-/// A command of one of our binaries, which `cargo build` put beside this test's own executable.
-pub(crate) fn command(name: &str) -> Result<Command> {
+/// Where `cargo build` put our binaries: beside this test's own executable.
+pub(crate) fn binaries() -> Result<PathBuf> {
     let test = std::env::current_exe()?;
     // target/<profile>/deps/<test>
     let profile = test.parent().and_then(Path::parent).context("a test outside a target directory")?;
-    let binary = profile.join(name);
+    Ok(profile.to_owned())
+}
+
+/// A command of one of our binaries.
+pub(crate) fn command(name: &str) -> Result<Command> {
+    let binary = binaries()?.join(name);
     if !binary.is_file() {
         bail!("{} is not built: run `cargo build --workspace` first, as `make test` does", binary.display());
     }
