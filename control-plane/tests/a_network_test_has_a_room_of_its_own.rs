@@ -20,7 +20,7 @@ async fn is_no_call_and_cannot_be_taken_up() {
     assert_eq!(ada.ask("voice:leave", json!({"channelId": "$diagnostics"})).await["ok"], true);
     assert_eq!(ada.ask("voice:join", json!({"channelId": "c"})).await["ok"], true);
     let scraped = http(harness.operators, "GET", "/metrics", &[], "").await.body;
-    assert!(scraped.contains("railgun_control_calls 1\n"), "{scraped}");
+    assert!(scraped.contains("railgun_control_participants 1\n"), "{scraped}");
     bob.reset();
     harness
         .node

@@ -80,7 +80,7 @@ async fn try_join(
     let (node, address, snapshot) = find_seat(session, &room, request).await?;
     if session.seat.is_none() {
         let region = session.identity.region.as_deref();
-        let begin = || session.services.metrics.calls.begin(channel.clone(), region, network_type, true);
+        let begin = || session.services.metrics.calls.begin(region, network_type, true);
         let mut call = (!is_diagnostics).then(begin);
         if let Some(call) = call.as_mut().filter(|_| grant.relay_only) {
             call.goes_through_relays();

@@ -5,6 +5,9 @@ use crate::session::{Answer, Session};
 use railgun_shared::signal::{ErrorBody, ErrorCode, StatsReport, UiEventName};
 use serde_json::Map;
 
+/// Nothing that is called a call takes longer.
+const MILLIS_MAX: f64 = 600_000.0;
+
 pub(super) fn stats(session: &mut Session, report: &StatsReport) -> Result<Answer, ErrorBody> {
     session.seated()?;
     if !can_be(report) {
@@ -17,9 +20,13 @@ pub(super) fn stats(session: &mut Session, report: &StatsReport) -> Result<Answe
 }
 
 fn can_be(report: &StatsReport) -> bool {
-    let StatsReport { rtt, jitter, packet_loss, mos, .. } = report;
-    let is_time = |millis: &f64| (0.0..=600_000.0).contains(millis);
-    is_time(rtt) && is_time(jitter) && (0.0..=1.0).contains(packet_loss) && (1.0..=5.0).contains(mos)
+    let is_within = |number: Option<f64>, least: f64, most: f64| {
+        number.is_none_or(|number| (least..=most).contains(&number))
+    };
+    is_within(report.rtt, 0.0, MILLIS_MAX)
+        && is_within(report.jitter, 0.0, MILLIS_MAX)
+        && is_within(report.packet_loss, 0.0, 100.0)
+        && is_within(report.mos, 1.0, 5.0)
 }
 
 pub(super) fn ui_event(session: &Session, name: UiEventName) -> Answer {
@@ -32,23 +39,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_report_is_of_a_call_that_can_be() {
+    fn a_report_is_of_a_call_that_can_be_and_may_leave_out_what_was_not_measured() {
         let good = StatsReport {
-            transport: "udp".into(),
-            rtt: 40.0,
-            jitter: 0.0,
-            packet_loss: 1.0,
-            mos: 4.4,
+            transport: Some("turn".into()),
+            rtt: Some(40.0),
+            jitter: Some(0.0),
+            packet_loss: Some(100.0),
+            mos: Some(4.4),
             network_type: None,
         };
         assert!(can_be(&good));
+        assert!(can_be(&StatsReport::default()));
         for wrong in [
-            StatsReport { rtt: -1.0, ..good.clone() },
-            StatsReport { rtt: f64::NAN, ..good.clone() },
-            StatsReport { jitter: f64::INFINITY, ..good.clone() },
-            StatsReport { packet_loss: 1.1, ..good.clone() },
-            StatsReport { mos: 0.0, ..good.clone() },
-            StatsReport { mos: 5.1, ..good.clone() },
+            StatsReport { rtt: Some(-1.0), ..good.clone() },
+            StatsReport { rtt: Some(f64::NAN), ..good.clone() },
+            StatsReport { jitter: Some(f64::INFINITY), ..good.clone() },
+            StatsReport { packet_loss: Some(100.1), ..good.clone() },
+            StatsReport { mos: Some(0.0), ..good.clone() },
+            StatsReport { mos: Some(5.1), ..good.clone() },
         ] {
             assert!(!can_be(&wrong), "{wrong:?}");
         }

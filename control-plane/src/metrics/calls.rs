@@ -2,32 +2,34 @@
 
 use super::join_log::{JoinLog, JoinRecord};
 use super::labels::{OfKind, OfMedia, Regions, network};
-use super::set;
 use crate::policy::join_trace::{JoinTrace, MediaOutcome};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
-use railgun_shared::ids::ChannelId;
 use railgun_shared::signal::{ErrorBody, NetworkType, StatsReport, UiEventName};
 use railgun_shared::transport_parameters::{DtlsState, IceState};
-use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 /// Mean opinion scores; 3.0 is where a call is called bad.
 const SCORES: [f64; 7] = [1.0, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5];
 const BAD_SCORE: f64 = 3.0;
+/// Of packets that a report says were lost, in percent.
+const LOSSES: [f64; 8] = [0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 40.0, 100.0];
+/// Of round trips, in seconds.
+const ROUND_TRIPS: [f64; 8] = [0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0];
 
 /// Clones count together.
 #[derive(Clone, Debug)]
 pub(crate) struct CallMetrics {
     seconds: Counter<f64, AtomicU64>,
-    current: Gauge,
-    peak: Gauge,
+    participants: Gauge,
     score: Histogram,
+    reported_score: Histogram,
+    reported_loss: Histogram,
+    reported_round_trip: Histogram,
     bad: Counter,
     paths: Family<OfKind, Counter>,
     media: Family<OfMedia, Counter>,
@@ -35,18 +37,16 @@ pub(crate) struct CallMetrics {
     ui_events: Family<OfKind, Counter>,
     regions: Regions,
     log: JoinLog,
-    /// Participants of this process by channel. There are never more than sessions.
-    by_channel: Arc<Mutex<HashMap<ChannelId, usize>>>,
 }
 
 /// One participant's part in a call. Dropping it ends it.
 #[derive(Debug)]
 pub(crate) struct Call {
     metrics: CallMetrics,
-    channel: ChannelId,
     began: Instant,
     score_sum: f64,
-    reports: u32,
+    /// Reports that had a score.
+    scores: u32,
     path: Option<&'static str>,
     /// None: what became of its media is on record.
     join: Option<(JoinTrace, JoinRecord)>,
@@ -56,9 +56,11 @@ impl CallMetrics {
     pub(super) fn new() -> Self {
         Self {
             seconds: Counter::default(),
-            current: Gauge::default(),
-            peak: Gauge::default(),
+            participants: Gauge::default(),
             score: Histogram::new(SCORES),
+            reported_score: Histogram::new(SCORES),
+            reported_loss: Histogram::new(LOSSES),
+            reported_round_trip: Histogram::new(ROUND_TRIPS),
             bad: Counter::default(),
             paths: Family::default(),
             media: Family::default(),
@@ -66,18 +68,41 @@ impl CallMetrics {
             ui_events: Family::default(),
             regions: Regions::default(),
             log: JoinLog::default(),
-            by_channel: Arc::default(),
         }
     }
 
     pub(super) fn register(&self, registry: &mut Registry) {
         let seconds = self.seconds.clone();
         registry.register_with_unit("call", "Time participants spent in calls", Unit::Seconds, seconds);
-        registry.register("calls", "Calls with participants of this process", self.current.clone());
-        registry.register("calls_peak", "The most of them at once", self.peak.clone());
+        registry.register(
+            "participants",
+            "Participants of calls on this replica; media nodes count calls, each once",
+            self.participants.clone(),
+        );
         registry.register("call_mos", "Mean opinion score of a participant's call", self.score.clone());
+        registry.register(
+            "report_mos",
+            "Mean opinion score of each report, one every ten seconds of a participant",
+            self.reported_score.clone(),
+        );
+        registry.register(
+            "report_loss_percent",
+            "Packets lost by each report, in percent",
+            self.reported_loss.clone(),
+        );
+        let round_trip = self.reported_round_trip.clone();
+        registry.register_with_unit(
+            "report_round_trip",
+            "Round trip by each report",
+            Unit::Seconds,
+            round_trip,
+        );
         registry.register("bad_calls", "Participants' calls with a score below 3", self.bad.clone());
-        registry.register("call_paths", "Participants' calls by how media travelled", self.paths.clone());
+        registry.register(
+            "call_paths",
+            "Participants' calls by how media travelled: udp, tcp, or relay for through TURN",
+            self.paths.clone(),
+        );
         registry.register(
             "join_media",
             "Joins by what became of their media; ice_failed and dtls_failed are ICE failures",
@@ -112,7 +137,6 @@ impl CallMetrics {
     /// A session sits in a room. `joined`: it was not there before, so its media has to connect.
     pub(crate) fn begin(
         &self,
-        channel: ChannelId,
         region: Option<&str>,
         network_type: Option<NetworkType>,
         joined: bool,
@@ -120,22 +144,8 @@ impl CallMetrics {
         let region = self.regions.label(region);
         let record = || JoinRecord::of(SystemTime::now(), &region, network(network_type));
         let join = joined.then(|| (JoinTrace::default(), record()));
-        let mut by_channel = self.by_channel.lock().unwrap_or_else(PoisonError::into_inner);
-        *by_channel.entry(channel.clone()).or_default() += 1;
-        set(&self.current, by_channel.len());
-        if self.current.get() > self.peak.get() {
-            self.peak.set(self.current.get());
-        }
-        drop(by_channel);
-        Call {
-            metrics: self.clone(),
-            channel,
-            began: Instant::now(),
-            score_sum: 0.0,
-            reports: 0,
-            path: None,
-            join,
-        }
+        self.participants.inc();
+        Call { metrics: self.clone(), began: Instant::now(), score_sum: 0.0, scores: 0, path: None, join }
     }
 }
 
@@ -180,16 +190,28 @@ impl Call {
         self.settle();
     }
 
-    /// How the client says it goes; the score has been checked.
+    /// How the client says it goes; the numbers have been checked.
     pub(crate) fn reported(&mut self, report: &StatsReport) {
-        self.score_sum += report.mos;
-        self.reports = self.reports.saturating_add(1);
-        self.path = Some(match report.transport.as_str() {
-            "udp" => "udp",
-            "tcp" => "tcp",
-            "relay" => "relay",
-            _ => "other",
-        });
+        let StatsReport { transport, rtt, packet_loss, mos, .. } = report;
+        if let Some(mos) = mos {
+            self.score_sum += mos;
+            self.scores = self.scores.saturating_add(1);
+            self.metrics.reported_score.observe(*mos);
+        }
+        if let Some(percent) = packet_loss {
+            self.metrics.reported_loss.observe(*percent);
+        }
+        if let Some(millis) = rtt {
+            self.metrics.reported_round_trip.observe(millis / 1000.0);
+        }
+        if let Some(transport) = transport {
+            self.path = Some(match transport.as_str() {
+                "udp" => "udp",
+                "tcp" => "tcp",
+                "turn" => "relay",
+                _ => "other",
+            });
+        }
     }
 
     /// When to call [`Self::settle`] next.
@@ -222,8 +244,8 @@ impl Drop for Call {
             self.record(outcome, age);
         }
         self.metrics.seconds.inc_by(self.began.elapsed().as_secs_f64());
-        if self.reports > 0 {
-            let score = self.score_sum / f64::from(self.reports);
+        if self.scores > 0 {
+            let score = self.score_sum / f64::from(self.scores);
             self.metrics.score.observe(score);
             if score < BAD_SCORE {
                 self.metrics.bad.inc();
@@ -232,13 +254,6 @@ impl Drop for Call {
         if let Some(kind) = self.path {
             self.metrics.paths.get_or_create(&OfKind { kind }).inc();
         }
-        let mut by_channel = self.metrics.by_channel.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(participants) = by_channel.get_mut(&self.channel) {
-            *participants = participants.saturating_sub(1);
-            if *participants == 0 {
-                by_channel.remove(&self.channel);
-            }
-        }
-        set(&self.metrics.current, by_channel.len());
+        self.metrics.participants.dec();
     }
 }

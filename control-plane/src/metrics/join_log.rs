@@ -36,7 +36,7 @@ impl JoinLog {
     /// The oldest gives way.
     pub(crate) fn add(&self, record: JoinRecord) {
         let JoinRecord { region, network, outcome, why, .. } = &record;
-        tracing::info!(target: "railgun_control::joins", region, network, outcome, why, "a join");
+        tracing::debug!(target: "railgun_control::joins", region, network, outcome, why, "a join");
         let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
         if records.len() >= RECORDS_MAX {
             records.pop_front();

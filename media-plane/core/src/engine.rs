@@ -178,6 +178,11 @@ impl Engine {
         self.rooms.len()
     }
 
+    /// Rooms without those of network tests.
+    pub fn call_count(&self) -> usize {
+        self.rooms.iter().filter(|(_, room)| room.ends_at.is_none()).count()
+    }
+
     /// Transports that exist, and DTLS handshakes that are in progress.
     pub fn transport_counts(&self) -> (usize, usize) {
         (self.transports.len(), self.handshakes)

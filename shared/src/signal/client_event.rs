@@ -110,17 +110,25 @@ pub struct StateUpdate {
     pub speaking: Option<bool>,
 }
 
-/// How a client's call is going, in its own measure: times in milliseconds, loss as a fraction.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+/// How a client's call is going, as the client measured it. What was not measured is absent.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StatsReport {
-    /// How its media travels, such as `udp`, `tcp` or `relay`.
-    pub transport: String,
-    pub rtt: f64,
-    pub jitter: f64,
-    pub packet_loss: f64,
+    /// How its media travels: `udp`, `tcp`, or `turn` for through a relay.
+    #[serde(default)]
+    pub transport: Option<String>,
+    /// Milliseconds.
+    #[serde(default)]
+    pub rtt: Option<f64>,
+    /// Milliseconds.
+    #[serde(default)]
+    pub jitter: Option<f64>,
+    /// Percent, 0 to 100.
+    #[serde(default)]
+    pub packet_loss: Option<f64>,
     /// Mean opinion score, 1 to 5.
-    pub mos: f64,
+    #[serde(default)]
+    pub mos: Option<f64>,
     #[serde(default)]
     pub network_type: Option<NetworkType>,
 }
