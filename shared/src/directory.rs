@@ -8,6 +8,7 @@
 //! | `rec/…` | none | what operators wrote |
 //! | `joins/{user}/…` | its own | counts of one user's joins |
 //! | `session/{user}/{0..4}` | its replica's | one of the sessions that a user may have |
+//! | `replica/{boot id}` | the replica's, 10 s | [`ReplicaRecord`]: when its clock said it was what, every 3 s |
 //! | `notice/{replica}/…` | its own | sessions of a replica whose places others have got |
 
 use crate::ids::{BootId, ChannelId, NodeId, UserId};
@@ -87,6 +88,16 @@ impl Keys {
         format!("{}/notice/{replica}/", self.prefix)
     }
 
+    /// Below it, a record of each replica that is up.
+    pub fn replicas(&self) -> String {
+        format!("{}/replica/", self.prefix)
+    }
+
+    /// The record of one run of a replica.
+    pub fn replica(&self, replica: BootId) -> String {
+        format!("{}/replica/{replica}", self.prefix)
+    }
+
     /// The node that a key below [`Self::nodes`] is of.
     pub fn node_of(&self, key: &str) -> Option<NodeId> {
         NodeId::new(key.strip_prefix(&self.nodes())?).ok()
@@ -137,6 +148,18 @@ pub struct NodeRecord {
 pub struct LoadRecord {
     pub rooms: u32,
     pub sessions: u32,
+    /// When it was written by the node's clock, in Unix milliseconds. None: by an older version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<u64>,
+}
+
+/// A replica that is up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplicaRecord {
+    /// When it was written by the replica's clock, in Unix milliseconds.
+    pub at: u64,
+    /// Host and listening address, for logs.
+    pub name: String,
 }
 
 /// Where a room is.
@@ -188,7 +211,7 @@ mod tests {
         };
         assert_eq!(decode(&encode(&record)), Some(record));
         let newer = br#"{"rooms":1,"sessions":2,"cpu":0.5}"#;
-        assert_eq!(decode(newer), Some(LoadRecord { rooms: 1, sessions: 2 }));
+        assert_eq!(decode(newer), Some(LoadRecord { rooms: 1, sessions: 2, at: None }));
         assert_eq!(decode::<RoomRecord>(b"{}"), None);
     }
 }

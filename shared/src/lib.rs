@@ -14,3 +14,4 @@ pub mod signal;
 pub mod media_rpc;
 pub mod settings;
 pub mod directory;
+pub mod each_minute;

@@ -3,7 +3,7 @@
 //!
 //! ```no_run
 //! # async fn example(settings: &railgun_shared::settings::EtcdSettings) -> Result<(), railgun_etcd::EtcdError> {
-//! use railgun_etcd::{Outcome, Store, Update};
+//! use railgun_etcd::{Outcome, SharedLeases, Store, Update};
 //! use std::time::Duration;
 //!
 //! let store = Store::open(settings)?; // nothing is connected yet, and etcd need not be up
@@ -15,8 +15,10 @@
 //!     println!("somebody was faster: {now:?}");
 //! }
 //!
-//! // A record that goes away by itself.
-//! store.put_leased("/rg/v1/joins/ada/1", b"", Duration::from_secs(60)).await?;
+//! // Records that go away by themselves, under leases of which there are few.
+//! let leases = SharedLeases::new(store.clone());
+//! let lease = leases.lasting(Duration::from_secs(60)).await?;
+//! store.put("/rg/v1/joins/ada/calls", b"", Some(lease)).await?;
 //!
 //! // A copy that stays true: fold the updates into a map.
 //! let mut watch = store.watch_prefix(store.keys().records());
@@ -33,8 +35,11 @@
 #![forbid(unsafe_code)]
 
 mod backoff;
+mod health;
+mod metrics;
 mod nodes;
 mod retry;
+mod shared_leases;
 mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -42,6 +47,8 @@ mod watch;
 
 pub use backoff::Backoff;
 pub use etcd_client::{Compare, CompareOp, GetOptions, PutOptions, Txn, TxnOp, TxnOpResponse, TxnResponse};
+pub use health::{Condition, Health};
 pub use nodes::NodeEntry;
+pub use shared_leases::SharedLeases;
 pub use store::{Entry, EtcdError, LeaseId, Outcome, Store};
 pub use watch::{PrefixWatch, Update};

@@ -67,8 +67,8 @@ where
     }
 }
 
-/// Whether another try, or another member, may do better.
-fn may_pass(error: &EtcdError) -> bool {
+/// Whether another try, or another member, may do better: nobody who could be asked said anything.
+pub(crate) fn may_pass(error: &EtcdError) -> bool {
     match error {
         EtcdError::Timeout | EtcdError::Failed(Error::TransportError(_) | Error::IoError(_)) => true,
         EtcdError::Failed(Error::GRpcStatus(status)) => {

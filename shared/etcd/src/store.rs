@@ -1,6 +1,7 @@
 //! The connection, and what can be asked of it. Each request has a second, and meets another member if
 //! the first is gone.
 
+use crate::health::{Health, says_no_space};
 use crate::retry::{REQUEST_TIMEOUT, Repeat, Tried, persist};
 use crate::watch::PrefixWatch;
 use etcd_client::{
@@ -26,6 +27,11 @@ const ENTRIES_MAX: usize = 1_000_000;
 
 pub type LeaseId = i64;
 
+/// Whether a request, once it is answered, shows that etcd takes writes. Deleting and renewing do not:
+/// a full etcd does that too.
+const WRITES: bool = true;
+const READS: bool = false;
+
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum EtcdError {
@@ -35,6 +41,9 @@ pub enum EtcdError {
     /// The lease has ended or was revoked.
     #[error("the lease is gone")]
     LeaseGone,
+    /// Nothing was written, and nothing will be until an operator makes room.
+    #[error("etcd refuses writes: its database is full (alarm NOSPACE)")]
+    Full,
     #[error("etcd: {0}")]
     Failed(#[from] Error),
     #[error("{0} holds more entries than can be right")]
@@ -47,6 +56,7 @@ impl EtcdError {
     fn of(error: Error) -> Self {
         match error {
             Error::GRpcStatus(status) if status.message().contains("lease not found") => Self::LeaseGone,
+            Error::GRpcStatus(status) if says_no_space(&status) => Self::Full,
             error => error.into(),
         }
     }
@@ -107,6 +117,7 @@ struct Inner {
     options: ConnectOptions,
     client: OnceCell<Client>,
     keys: Keys,
+    health: Arc<Health>,
 }
 
 impl std::fmt::Debug for Store {
@@ -145,12 +156,23 @@ impl Store {
                 options,
                 client: OnceCell::new(),
                 keys: Keys::new(settings.prefix.clone()),
+                health: Arc::default(),
             }),
         })
     }
 
     pub fn keys(&self) -> &Keys {
         &self.inner.keys
+    }
+
+    /// How etcd is, by what became of the requests of all clones.
+    pub fn health(&self) -> &Arc<Health> {
+        &self.inner.health
+    }
+
+    /// Says in the log how etcd is, whenever that changes and once a minute while it is not well.
+    pub async fn say_how_it_is(self) {
+        self.inner.health.watch(&self.inner.endpoints.join(",")).await;
     }
 
     /// Signs in if that is needed; connecting itself is the client's business.
@@ -162,7 +184,7 @@ impl Store {
 
     /// What is under the key now (a linearizable read).
     pub async fn read(&self, key: &str) -> Result<Option<Entry>, EtcdError> {
-        let found = self.ask(|mut client| async move { client.get(key, None).await }).await?;
+        let found = self.ask(READS, |mut client| async move { client.get(key, None).await }).await?;
         Ok(found.kvs().first().and_then(Entry::read))
     }
 
@@ -174,7 +196,7 @@ impl Store {
         loop {
             let page = GetOptions::new().with_range(end.clone()).with_limit(PAGE).with_revision(at);
             let page = self
-                .ask(|mut client| {
+                .ask(READS, |mut client| {
                     let (from, page) = (from.clone(), page.clone());
                     async move { client.get(from, Some(page)).await }
                 })
@@ -214,19 +236,20 @@ impl Store {
                     && entry.mod_revision > mod_revision
             })
         };
-        self.change_if(unchanged, key, TxnOp::put(key, value, options), is_ours).await
+        let put = TxnOp::put(key, value, options);
+        self.change_if(unchanged, key, (put, WRITES), is_ours).await
     }
 
     /// Deletes the key if it was last changed at `mod_revision`.
     pub async fn delete_if(&self, key: &str, mod_revision: i64) -> Result<Outcome, EtcdError> {
         let unchanged = Compare::mod_revision(key, CompareOp::Equal, mod_revision);
-        self.change_if(unchanged, key, TxnOp::delete(key, None), |found| found.is_none()).await
+        self.change_if(unchanged, key, (TxnOp::delete(key, None), READS), |found| found.is_none()).await
     }
 
     /// Deletes the key if it is the incarnation that was created at `create_revision`.
     pub async fn delete_created(&self, key: &str, create_revision: i64) -> Result<Outcome, EtcdError> {
         let same = Compare::create_revision(key, CompareOp::Equal, create_revision);
-        self.change_if(same, key, TxnOp::delete(key, None), |found| found.is_none()).await
+        self.change_if(same, key, (TxnOp::delete(key, None), READS), |found| found.is_none()).await
     }
 
     /// `is_ours`: whether that is what the change leaves behind. Nobody but an earlier try of ours can
@@ -235,12 +258,12 @@ impl Store {
         &self,
         condition: Compare,
         key: &str,
-        change: TxnOp,
+        (change, is_write): (TxnOp, bool),
         is_ours: impl Fn(Option<&Entry>) -> bool,
     ) -> Result<Outcome, EtcdError> {
         let look = [TxnOp::get(key, None)];
         let txn = Txn::new().when([condition]).and_then([change]).or_else(look);
-        let Tried { result, is_repeated } = self.tried_txn(Repeat::Always, &txn).await;
+        let Tried { result, is_repeated } = self.tried_txn(Repeat::Always, is_write, &txn).await;
         let response = result?;
         let revision = response.header().map_or(0, |header| header.revision());
         if response.succeeded() {
@@ -257,54 +280,60 @@ impl Store {
     /// A transaction that does no harm when it is made again: it reads, or its conditions do not hold
     /// once it was done, and then it looks.
     pub async fn txn(&self, txn: Txn) -> Result<TxnResponse, EtcdError> {
-        self.tried_txn(Repeat::Always, &txn).await.result
+        self.tried_txn(Repeat::Always, READS, &txn).await.result
     }
 
     /// Any transaction.
     pub async fn txn_once(&self, txn: Txn) -> Result<TxnResponse, EtcdError> {
-        self.tried_txn(Repeat::IfUndone, &txn).await.result
+        self.tried_txn(Repeat::IfUndone, READS, &txn).await.result
     }
 
-    async fn tried_txn(&self, repeat: Repeat, txn: &Txn) -> Tried<TxnResponse> {
+    async fn tried_txn(&self, repeat: Repeat, is_write: bool, txn: &Txn) -> Tried<TxnResponse> {
         let request = |mut client: Client| {
             let txn = txn.clone();
             async move { client.txn(txn).await }
         };
-        self.tried(repeat, request).await
+        self.tried(repeat, is_write, request).await
     }
 
     /// Makes a request that may be made again.
-    async fn ask<T, F>(&self, request: impl Fn(Client) -> F) -> Result<T, EtcdError>
+    async fn ask<T, F>(&self, is_write: bool, request: impl Fn(Client) -> F) -> Result<T, EtcdError>
     where
         F: Future<Output = Result<T, Error>>,
     {
-        self.tried(Repeat::Always, request).await.result
+        self.tried(Repeat::Always, is_write, request).await.result
     }
 
-    async fn tried<T, F>(&self, repeat: Repeat, request: impl Fn(Client) -> F) -> Tried<T>
+    async fn tried<T, F>(&self, repeat: Repeat, is_write: bool, request: impl Fn(Client) -> F) -> Tried<T>
     where
         F: Future<Output = Result<T, Error>>,
     {
         let request = &request;
-        persist(repeat, || async move {
+        let tried = persist(repeat, || async move {
             let client = self.client().await?;
             request(client).await.map_err(EtcdError::of)
         })
-        .await
+        .await;
+        self.inner.health.note(tried.result.as_ref().err(), is_write);
+        tried
     }
 
     /// A new lease; etcd counts in seconds.
     pub async fn grant(&self, ttl: Duration) -> Result<LeaseId, EtcdError> {
         let seconds = i64::try_from(ttl.as_secs()).unwrap_or(i64::MAX);
         // One that an earlier try got has nothing under it, and ends.
-        Ok(self.ask(|mut client| async move { client.lease_grant(seconds, None).await }).await?.id())
+        let grant = |mut client: Client| async move { client.lease_grant(seconds, None).await };
+        Ok(self.ask(WRITES, grant).await?.id())
     }
 
     /// Renews a lease for its whole time. [`EtcdError::LeaseGone`]: there is nothing to renew.
     pub async fn keep_alive(&self, lease: LeaseId) -> Result<(), EtcdError> {
-        match self.ask(|mut client| async move { client.lease_keep_alive(lease).await }).await {
+        match self.ask(READS, |mut client| async move { client.lease_keep_alive(lease).await }).await {
             // The stream serves one renewal: one that hangs would take the next ones with it.
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                self.inner.health.renewed();
+                Ok(())
+            }
             Err(EtcdError::Failed(Error::LeaseKeepAliveError(_))) => Err(EtcdError::LeaseGone),
             Err(error) => Err(error),
         }
@@ -312,17 +341,10 @@ impl Store {
 
     /// Ends a lease and deletes what is under it. One that is gone already is no error.
     pub async fn revoke(&self, lease: LeaseId) -> Result<(), EtcdError> {
-        match self.ask(|mut client| async move { client.lease_revoke(lease).await }).await {
+        match self.ask(READS, |mut client| async move { client.lease_revoke(lease).await }).await {
             Ok(_) | Err(EtcdError::LeaseGone) => Ok(()),
             Err(error) => Err(error),
         }
-    }
-
-    /// Puts the value under a lease of its own, so that it is gone `ttl` from now.
-    pub async fn put_leased(&self, key: &str, value: &[u8], ttl: Duration) -> Result<LeaseId, EtcdError> {
-        let lease = self.grant(ttl).await?;
-        self.put(key, value, Some(lease)).await?;
-        Ok(lease)
     }
 
     /// Puts the value whatever is there.
@@ -332,7 +354,7 @@ impl Store {
             let options = options.clone();
             async move { client.put(key, value, options).await }
         };
-        self.ask(put).await.map(drop)
+        self.ask(WRITES, put).await.map(drop)
     }
 
     /// Follows everything whose key begins with `prefix`, in a task that ends with what is returned.

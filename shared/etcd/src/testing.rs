@@ -1,7 +1,7 @@
 //! A real etcd for tests: processes of the test's own on free ports, in a directory of their own.
 
-use crate::store::{EtcdError, Store};
-use etcd_client::Permission;
+use crate::store::{EtcdError, Store, end_of};
+use etcd_client::{AlarmAction, AlarmType, GetOptions, Permission};
 use railgun_shared::settings::EtcdSettings;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -13,6 +13,9 @@ use tokio::time::{Instant, sleep};
 
 const READY_TIMEOUT: Duration = Duration::from_secs(30);
 const READY_POLL: Duration = Duration::from_millis(50);
+/// Beside what is ours.
+const FILLER: &str = "/filler/";
+const FILLER_BYTES: usize = 64 * 1024;
 
 /// A running etcd; ends, and its data with it, when this is dropped.
 #[derive(Debug)]
@@ -20,6 +23,8 @@ pub struct EtcdServer {
     members: Vec<Member>,
     tls: Option<EtcdTls>,
     user: Option<(String, PathBuf)>,
+    /// Bytes that each member's database may have; none: etcd's own quota.
+    quota: Option<u64>,
     directory: PathBuf,
 }
 
@@ -50,11 +55,23 @@ impl EtcdServer {
         Self::start_with(1, None).await
     }
 
+    /// Starts one member whose database takes so many bytes.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn start_with_quota(bytes: u64) -> io::Result<Self> {
+        Self::start_of(1, None, Some(bytes)).await
+    }
+
     /// Starts so many members.
     ///
     /// # Errors
     /// The same.
     pub async fn start_with(members: usize, tls: Option<EtcdTls>) -> io::Result<Self> {
+        Self::start_of(members, tls, None).await
+    }
+
+    async fn start_of(members: usize, tls: Option<EtcdTls>, quota: Option<u64>) -> io::Result<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let directory = std::env::temp_dir().join(format!("railgun-etcd-{}-{number}", std::process::id()));
@@ -62,7 +79,7 @@ impl EtcdServer {
         let free = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr();
         let member = |_| Ok(Member { child: None, clients: free()?, peers: free()? });
         let members = (0..members).map(member).collect::<io::Result<_>>()?;
-        let mut server = Self { members, tls, user: None, directory };
+        let mut server = Self { members, tls, user: None, quota, directory };
         server.start_again().await?;
         Ok(server)
     }
@@ -107,6 +124,9 @@ impl EtcdServer {
             .args(["--initial-cluster", &all.join(",")])
             // Tests share the machine with it, and none of them is about the disk.
             .args(["--unsafe-no-fsync"]);
+        if let Some(bytes) = self.quota {
+            command.args(["--quota-backend-bytes", &bytes.to_string()]);
+        }
         if let Some(tls) = &self.tls {
             command.arg("--client-cert-auth").arg("--trusted-ca-file").arg(&tls.ca);
             command.arg("--cert-file").arg(&tls.server.0).arg("--key-file").arg(&tls.server.1);
@@ -188,6 +208,47 @@ impl EtcdServer {
     pub async fn compact(&self, revision: i64) -> Result<(), EtcdError> {
         let mut client = self.store().client().await?;
         Ok(client.compact(revision, None).await.map(drop)?)
+    }
+
+    /// Writes what is nobody's until it takes no more: its alarm NOSPACE is raised then.
+    ///
+    /// # Errors
+    /// If it does not answer.
+    pub async fn fill(&self) -> Result<(), EtcdError> {
+        let (store, filler) = (self.store(), vec![0; FILLER_BYTES]);
+        for number in 0_u64.. {
+            match store.put(&format!("{FILLER}{number}"), &filler, None).await {
+                Ok(()) => {}
+                Err(EtcdError::Full) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes away what [`Self::fill`] wrote, and the alarm, as an operator would.
+    ///
+    /// # Errors
+    /// If it does not answer.
+    pub async fn make_room(&self) -> Result<(), EtcdError> {
+        let mut client = self.store().client().await?;
+        let (from, to) = (FILLER, end_of(FILLER));
+        let all = etcd_client::DeleteOptions::new().with_range(to);
+        client.delete(from, Some(all)).await?;
+        let now = client.get(from, Some(GetOptions::new().with_prefix())).await?;
+        client.compact(now.header().map_or(0, |header| header.revision()), None).await?;
+        client.defragment().await?;
+        client.alarm(AlarmAction::Deactivate, AlarmType::Nospace, None).await?;
+        Ok(())
+    }
+
+    /// How many leases it has.
+    ///
+    /// # Errors
+    /// If it does not answer.
+    pub async fn leases(&self) -> Result<usize, EtcdError> {
+        let mut client = self.store().client().await?;
+        Ok(client.leases().await?.leases().len())
     }
 
     fn url_of(&self, number: usize) -> String {

@@ -121,7 +121,8 @@ impl Follower {
                 Ended::Reconcile => continue,
                 why if told_lost => tracing::debug!(prefix = self.prefix, %why, "still nothing from etcd"),
                 why => {
-                    tracing::warn!(prefix = self.prefix, %why, "a watch of etcd ended");
+                    // Whether etcd is away is told by `health`, once for all watches.
+                    tracing::debug!(prefix = self.prefix, %why, "a watch of etcd ended");
                     told_lost = true;
                     if self.out.send(Update::Lost).await.is_err() {
                         return;

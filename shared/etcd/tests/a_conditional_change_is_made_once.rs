@@ -40,7 +40,8 @@ async fn of_fifty_who_create_the_same_key_one_does() {
 async fn what_is_under_a_lease_goes_with_it() {
     let server = EtcdServer::start().await.unwrap();
     let store = server.store();
-    let lease = store.put_leased(KEY, b"x", Duration::from_secs(60)).await.unwrap();
+    let lease = store.grant(Duration::from_secs(60)).await.unwrap();
+    store.put(KEY, b"x", Some(lease)).await.unwrap();
     store.keep_alive(lease).await.unwrap();
     assert_eq!(store.read(KEY).await.unwrap().unwrap().lease, lease);
     store.revoke(lease).await.unwrap();
@@ -49,7 +50,8 @@ async fn what_is_under_a_lease_goes_with_it() {
     assert!(matches!(store.put_if(KEY, 0, b"x", Some(lease)).await, Err(EtcdError::LeaseGone)));
     store.revoke(lease).await.unwrap();
 
-    store.put_leased(KEY, b"x", Duration::from_secs(1)).await.unwrap();
+    let lease = store.grant(Duration::from_secs(1)).await.unwrap();
+    store.put(KEY, b"x", Some(lease)).await.unwrap();
     let until = Instant::now() + Duration::from_secs(20);
     while store.read(KEY).await.unwrap().is_some() {
         assert!(Instant::now() < until, "a lease of a second did not end");

@@ -1,0 +1,42 @@
+//! When what lasts is said in a log: as it begins, and once a minute while it lasts.
+
+use std::time::{Duration, Instant};
+
+const INTERVAL: Duration = Duration::from_secs(60);
+
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EachMinute {
+    /// None: it does not last.
+    said_at: Option<Instant>,
+}
+
+impl EachMinute {
+    /// It lasts at `now`. True: say so.
+    pub fn is_due(&mut self, now: Instant) -> bool {
+        let is_due = self.said_at.is_none_or(|at| now.saturating_duration_since(at) >= INTERVAL);
+        if is_due {
+            self.said_at = Some(now);
+        }
+        is_due
+    }
+
+    /// It is over. True: it had been said that it lasts.
+    pub fn end(&mut self) -> bool {
+        self.said_at.take().is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn at_once_then_each_minute_and_at_once_again_when_it_comes_back() {
+        let (mut pace, start) = (EachMinute::default(), Instant::now());
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let said: Vec<u64> = (0..150).filter(|second| pace.is_due(at(*second))).collect();
+        assert_eq!(said, [0, 60, 120]);
+        assert!(pace.end() && !pace.end());
+        assert!(pace.is_due(at(150)));
+    }
+}
