@@ -9,17 +9,31 @@ use axum::routing::get;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 #[derive(Clone, Debug)]
 pub(crate) struct Health {
-    pub(crate) workers_alive: watch::Receiver<usize>,
+    pub(crate) workers: watch::Receiver<WorkersState>,
     pub(crate) stop: watch::Receiver<bool>,
     pub(crate) fence: Arc<Fence>,
+    /// None: this node knows of no etcd.
+    #[cfg(feature = "etcd")]
+    pub(crate) etcd: Option<Arc<railgun_etcd::Health>>,
 }
+
+/// The workers, as readiness sees them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WorkersState {
+    pub(crate) started: usize,
+    pub(crate) alive: usize,
+    pub(crate) last_death: Option<Instant>,
+}
+
+/// Whoever looks every 15 s or oftener sees each death.
+const DEATH_SHOWN: Duration = Duration::from_secs(30);
 
 pub(crate) fn router(health: Health, registry: Registry) -> Router {
     Router::new()
@@ -28,16 +42,34 @@ pub(crate) fn router(health: Health, registry: Registry) -> Router {
         .route("/metrics", get(metrics).with_state(Arc::new(registry)))
 }
 
-/// 200 while the node takes rooms, else 503.
+impl Health {
+    /// Why the node is not as it should be; None: it is, and takes rooms.
+    fn hindrance(&self, now: Instant) -> Option<String> {
+        if *self.stop.borrow() {
+            return Some("stopping".into());
+        }
+        let WorkersState { started, alive, last_death } = *self.workers.borrow();
+        if alive < started {
+            return Some(format!("{alive} of {started} media workers run"));
+        }
+        #[cfg(feature = "etcd")]
+        if self.etcd.as_ref().is_some_and(|etcd| etcd.is_full()) {
+            return Some("etcd refuses writes, its database is full".into());
+        }
+        if !self.fence.is_valid(now) {
+            return Some("not registered in etcd".into());
+        }
+        let since =
+            last_death.map(|at| now.saturating_duration_since(at)).filter(|since| *since < DEATH_SHOWN)?;
+        Some(format!("a media worker died {} s ago; another one has taken its place", since.as_secs()))
+    }
+}
+
+/// 200 while the node takes rooms and no worker died just now, else 503 and why.
 async fn ready(State(health): State<Health>) -> impl IntoResponse {
-    if *health.stop.borrow() {
-        (StatusCode::SERVICE_UNAVAILABLE, "stopping\n")
-    } else if *health.workers_alive.borrow() == 0 {
-        (StatusCode::SERVICE_UNAVAILABLE, "no media worker is left\n")
-    } else if !health.fence.is_valid(Instant::now()) {
-        (StatusCode::SERVICE_UNAVAILABLE, "not registered in etcd\n")
-    } else {
-        (StatusCode::OK, "ok\n")
+    match health.hindrance(Instant::now()) {
+        None => (StatusCode::OK, "ok\n".into()),
+        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
     }
 }
 

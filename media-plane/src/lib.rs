@@ -3,6 +3,7 @@
 //! A packet's walk starts and ends in `worker`: received by `udp::recv`, through the engine, sent by
 //! `udp::send`. A command's walk is `rpc`.
 
+mod clock;
 #[cfg(feature = "etcd")]
 mod cluster;
 pub mod config;

@@ -1,12 +1,12 @@
 //! What the workers have done so far, for `/metrics`.
 
-use crate::udp::SendCounters;
+use crate::udp::{Lateness, SendCounters};
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Registry, Unit};
 use railgun_media_core::{Counters, Engine};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,21 +18,25 @@ pub struct WorkerGauges(Mutex<Snapshot>);
 #[derive(Clone, Copy, Debug, Default)]
 struct Snapshot {
     rooms: u64,
+    calls: u64,
     sessions: u64,
     engine: Counters,
     sends: SendCounters,
     kernel_drops: u64,
+    lateness: Lateness,
     deaths: u64,
 }
 
 impl WorkerGauges {
-    pub(crate) fn update(&self, engine: &Engine, sends: SendCounters, kernel_drops: u32) {
+    pub(crate) fn update(&self, engine: &Engine, sends: SendCounters, lateness: Lateness, kernel_drops: u32) {
         let snapshot = Snapshot {
             rooms: engine.room_count() as u64,
+            calls: engine.call_count() as u64,
             sessions: engine.session_count() as u64,
             engine: *engine.counters(),
             sends,
             kernel_drops: kernel_drops.into(),
+            lateness,
             deaths: 0,
         };
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = snapshot;
@@ -45,7 +49,7 @@ impl WorkerGauges {
     /// Its worker died: its rooms are gone, and what it did remains.
     pub(crate) fn on_death(&self) {
         let mut snapshot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        (snapshot.rooms, snapshot.sessions, snapshot.deaths) = (0, 0, 1);
+        (snapshot.rooms, snapshot.calls, snapshot.sessions, snapshot.deaths) = (0, 0, 0, 1);
     }
 }
 
@@ -66,8 +70,11 @@ impl Gauges {
 /// Name, help, and where a worker's number is.
 type Metric = (&'static str, &'static str, fn(&Snapshot) -> u64);
 
-const GAUGES: [Metric; 2] =
-    [("rooms", "Rooms", |now| now.rooms), ("sessions", "Sessions in rooms", |now| now.sessions)];
+const GAUGES: [Metric; 3] = [
+    ("rooms", "Rooms, with those of network tests", |now| now.rooms),
+    ("calls", "Rooms of channels: each call once, however many replicas its people are on", |now| now.calls),
+    ("sessions", "Sessions in rooms", |now| now.sessions),
+];
 
 const COUNTERS: &[Metric] = &[
     ("forwarded_packets", "Media packets forwarded", |now| now.engine.forwarded_packets),
@@ -121,7 +128,12 @@ impl Collector for Workers {
             let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
             ConstCounter::new(sum).encode(metric)?;
         }
-        Ok(())
+        let late = snapshots.iter().fold(Lateness::default(), |sum, now| sum.plus(&now.lateness));
+        let (sum, count, buckets) = late.histogram();
+        let help = "From a packet's arrival at the socket to its worker's turn: a worker without CPU is late";
+        let unit = Some(&Unit::Seconds);
+        let mut metric = encoder.encode_descriptor("worker_lateness", help, unit, MetricType::Histogram)?;
+        metric.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)
     }
 }
 

@@ -5,7 +5,7 @@ use crate::cluster::Cluster;
 use crate::config::Config;
 use crate::crew::Crew;
 use crate::fence::Fence;
-use crate::health::{self, Health};
+use crate::health::{self, Health, WorkersState};
 use crate::metrics::{self, Gauges};
 use crate::rpc::{Identity, MediaNodeService, Switchboard};
 use crate::udp::RtcSocket;
@@ -106,7 +106,8 @@ impl Node {
             spawn(index, port..=port).map(|(worker, _)| worker)
         };
 
-        let (workers_alive, alive) = watch::channel(workers.len());
+        let all = WorkersState { started: workers.len(), alive: workers.len(), last_death: None };
+        let (workers_out, workers_state) = watch::channel(all);
         let (stop, stopped) = watch::channel(false);
         let (inputs, input) = mpsc::channel(INPUTS_MAX);
         let boot = BootId::from_bits(rand::random());
@@ -126,12 +127,18 @@ impl Node {
             anyhow::bail!("etcd.endpoints is set, but this program was built without etcd");
         }
         let crew = Crew::new(workers, Box::new(again));
-        let switchboard = Switchboard::new(crew, workers_alive).with_gate(gate);
+        let switchboard = Switchboard::new(crew, workers_out).with_gate(gate);
         let switchboard = switchboard.run(input, notices, stopped.clone());
         Ok(Self {
             service: MediaNodeService::new(identity, inputs),
             media_addresses,
-            health: Health { workers_alive: alive, stop: stopped, fence },
+            health: Health {
+                workers: workers_state,
+                stop: stopped,
+                fence,
+                #[cfg(feature = "etcd")]
+                etcd: cluster.as_ref().map(|cluster| cluster.store().health().clone()),
+            },
             gauges,
             #[cfg(feature = "etcd")]
             cluster,
@@ -201,6 +208,11 @@ impl Node {
         let mut stop = self.health.stop.clone();
         let mut registry = Registry::default();
         self.register_metrics(&mut registry);
+        railgun_process::register(&mut registry);
+        #[cfg(feature = "etcd")]
+        if let Some(cluster) = &self.cluster {
+            cluster.store().register_metrics(registry.sub_registry_with_prefix("railgun_media"));
+        }
         let app = health::router(self.health.clone(), registry);
         async move {
             tokio::select! {

@@ -5,6 +5,7 @@ use crate::fence::PauseGuard;
 use crate::sleep::Waker;
 use crate::udp::{Receiver, RtcSocket, Sender};
 use railgun_media_core::{Datagram, Engine, EngineConfig, Notice};
+use railgun_shared::each_minute::EachMinute;
 use railgun_shared::media_rpc::{Address, Command};
 use railgun_shared::signal::RejoinReason;
 use std::io;
@@ -30,6 +31,8 @@ const COMMANDS_PER_TURN: usize = 64;
 const NOTICE_RETRY: Duration = Duration::from_millis(5);
 /// How often the gauges are brought up to date.
 const GAUGE_INTERVAL: Duration = Duration::from_secs(1);
+/// A packet that waited for so long is heard as a gap.
+const LATE: Duration = Duration::from_millis(100);
 
 /// What a worker tells the switchboard, in the engine's order.
 #[derive(Debug)]
@@ -157,6 +160,7 @@ struct Worker<'a> {
     held: Option<WorkerNotice>,
     gauges: Arc<WorkerGauges>,
     gauges_due: Instant,
+    late: EachMinute,
     pause: PauseGuard<'a>,
     stopping: bool,
 }
@@ -188,6 +192,7 @@ impl<'a> Worker<'a> {
             held: None,
             gauges,
             gauges_due,
+            late: EachMinute::default(),
             pause,
             stopping: false,
         }
@@ -274,7 +279,15 @@ impl<'a> Worker<'a> {
         if now >= self.gauges_due {
             self.gauges_due = now + GAUGE_INTERVAL;
             let drops = self.socket.kernel_drops().unwrap_or_default();
-            self.gauges.update(&self.engine, self.sender.counters(), drops);
+            let worst = self.receiver.lateness.take_worst();
+            self.gauges.update(&self.engine, self.sender.counters(), self.receiver.lateness, drops);
+            if worst >= LATE && self.late.is_due(now) {
+                warn!(
+                    worker = self.index,
+                    ?worst,
+                    "a worker reads packets late: this machine has too little CPU for it"
+                );
+            }
         }
     }
 

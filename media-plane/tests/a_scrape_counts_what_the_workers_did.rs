@@ -22,7 +22,7 @@ async fn get(address: SocketAddr, path: &str) -> String {
 }
 
 /// Every sample by its name. Fails on what is not OpenMetrics text.
-async fn scrape(address: SocketAddr) -> BTreeMap<String, u64> {
+async fn scrape(address: SocketAddr) -> BTreeMap<String, f64> {
     let answer = get(address, "/metrics").await;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
@@ -32,7 +32,7 @@ async fn scrape(address: SocketAddr) -> BTreeMap<String, u64> {
     let samples = samples.lines().filter(|line| !line.starts_with("# "));
     let read = |line: &str| {
         let (name, value) = line.rsplit_once(' ').expect("a sample");
-        assert!(name.starts_with("railgun_media_"), "{line}");
+        assert!(name.starts_with("railgun_media_") || name.starts_with("process_"), "{line}");
         (name.to_owned(), value.parse().unwrap_or_else(|_| panic!("no number: {line}")))
     };
     samples.map(read).collect()
@@ -56,16 +56,21 @@ async fn rooms_sessions_and_datagrams() {
     }
 
     let expected = [
-        ("railgun_media_rooms", 2),
-        ("railgun_media_sessions", 3),
-        ("railgun_media_unknown_datagrams_total", 2),
-        ("railgun_media_forwarded_packets_total", 0),
-        ("railgun_media_dtls_handshakes_total", 0),
-        ("railgun_media_udp_send_refused_total", 0),
+        ("railgun_media_rooms", 2.0),
+        ("railgun_media_calls", 2.0),
+        ("railgun_media_sessions", 3.0),
+        ("railgun_media_unknown_datagrams_total", 2.0),
+        ("railgun_media_forwarded_packets_total", 0.0),
+        ("railgun_media_dtls_handshakes_total", 0.0),
+        ("railgun_media_udp_send_refused_total", 0.0),
+        // One datagram for each worker.
+        ("railgun_media_worker_lateness_seconds_count", 2.0),
+        ("railgun_media_worker_lateness_seconds_bucket{le=\"+Inf\"}", 2.0),
     ];
     let until = Instant::now() + COUNTED_WITHIN;
     loop {
         let now = scrape(address).await;
+        assert!(now["process_resident_memory_bytes"] > 1e6 && now["process_open_fds"] > 3.0);
         if expected.iter().all(|(name, value)| now.get(*name) == Some(value)) {
             break;
         }

@@ -48,6 +48,7 @@ async fn after_a_resume_the_old_stream_commands_nothing() {
     let room = loop {
         match new.next().await.unwrap() {
             FromNode::Event(event) => before.push((event.audience, event.event)),
+            FromNode::WorkerDied(died) => panic!("no worker died: {died:?}"),
             FromNode::Reply { request, reply } => {
                 assert_eq!(request, resumed);
                 let Ok(Reply::Resumed(room, _)) = reply else { panic!("not resumed: {reply:?}") };

@@ -1,21 +1,28 @@
-//! A worker's thread panics: its people are told to join again, and everybody else hears nothing.
+//! A worker's thread panics: its people are told to join again, every control-plane hears that it died so that
+//! operators do, readiness shows it, and everybody else's call goes on.
 
 use crate::support::{Link, channel_to, config, join, mute};
 use railgun_media::Node;
 use railgun_shared::media_rpc::wire::FromNode;
-use railgun_shared::media_rpc::{Audience, Event, Reply};
+use railgun_shared::media_rpc::{Audience, Event, Reply, WorkerDied};
 use railgun_shared::signal::RejoinReason;
+use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 
-/// The value of a metric as a scraper reads it.
-async fn scrape(address: std::net::SocketAddr, name: &str) -> String {
+async fn get(address: SocketAddr, path: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let request = format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+/// The value of a metric as a scraper reads it.
+async fn scrape(address: SocketAddr, name: &str) -> String {
+    let answer = get(address, "/metrics").await;
     let line = answer.lines().find(|line| line.starts_with(name)).expect("the metric");
     line.split_once(' ').unwrap().1.to_owned()
 }
@@ -35,18 +42,33 @@ async fn its_rooms_are_told_to_join_again_and_the_others_go_on() {
     kept.reply(request).await.unwrap();
     assert_eq!(scrape(address, "railgun_media_dead_workers_total").await, "0");
 
+    assert!(get(address, "/readyz").await.starts_with("HTTP/1.1 200"));
+
     node.crash_worker(0).await;
-    let mut told = Vec::new();
+    let died = FromNode::WorkerDied(WorkerDied { worker: 0, rooms: 1, deaths: 1 });
+    let (mut told, mut is_told) = (Vec::new(), false);
     while told.last() != Some(&Event::RoomClosed) {
-        if let FromNode::Event(event) = lost.next().await.expect("the stream goes on") {
-            assert_eq!((event.channel.as_str(), event.audience), ("lost", Audience::Everyone));
-            told.push(event.event);
+        match lost.next().await.expect("the stream goes on") {
+            FromNode::Event(event) => {
+                assert_eq!((event.channel.as_str(), event.audience), ("lost", Audience::Everyone));
+                told.push(event.event);
+            }
+            other => is_told |= other == died,
         }
     }
+    assert!(is_told, "the control-plane of the lost room was not told");
+    let ready = get(address, "/readyz").await;
+    assert!(ready.starts_with("HTTP/1.1 503") && ready.contains("a media worker died"), "{ready}");
     let rejoin = Event::Rejoin { reason: RejoinReason::WorkerDied };
     assert!(told.ends_with(&[rejoin, Event::RoomClosed]), "{told:?}");
     assert_eq!(scrape(address, "railgun_media_dead_workers_total").await, "1");
 
+    // It is told to every control-plane, whoever had the rooms.
+    let mut next = kept.next().await;
+    while !matches!(next, Some(FromNode::WorkerDied(_))) {
+        next = kept.next().await;
+    }
+    assert_eq!(next, Some(died));
     let request = kept.send("kept", mute(2, true)).await;
     let mut next = kept.next().await;
     while !matches!(next, Some(FromNode::Reply { request: answered, .. }) if answered == request) {

@@ -6,6 +6,7 @@ use prost::Message;
 use railgun_shared::media_rpc::wire::proto::{self, control_frame::Command, reply, room_event};
 use railgun_shared::media_rpc::wire::{
     FromNode, WireError, decode_command, decode_node_frame, encode_command, encode_event, encode_reply,
+    encode_worker_died,
 };
 
 fn control_frames() -> Vec<proto::ControlFrame> {
@@ -132,6 +133,7 @@ proptest! {
             let encoded = match read.clone() {
                 FromNode::Reply { request, reply } => encode_reply(request, reply),
                 FromNode::Event(event) => encode_event(event),
+                FromNode::WorkerDied(died) => encode_worker_died(died),
             };
             prop_assert_eq!(decode_node_frame(encoded).unwrap(), read);
         }

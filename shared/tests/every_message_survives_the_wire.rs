@@ -2,8 +2,10 @@
 
 use crate::samples;
 use prost::Message;
+use railgun_shared::media_rpc::WorkerDied;
 use railgun_shared::media_rpc::wire::{
-    FromNode, decode_command, decode_node_frame, encode_command, encode_event, encode_reply, proto,
+    FromNode, decode_command, decode_node_frame, encode_command, encode_event, encode_reply,
+    encode_worker_died, proto,
 };
 use std::collections::BTreeSet;
 
@@ -45,4 +47,7 @@ fn events_read_back() {
         let frame = over_the_wire(&encode_event(event.clone()));
         assert_eq!(decode_node_frame(frame).unwrap(), FromNode::Event(event));
     }
+    let died = WorkerDied { worker: 3, rooms: 17, deaths: 2 };
+    let frame = over_the_wire(&encode_worker_died(died));
+    assert_eq!(decode_node_frame(frame).unwrap(), FromNode::WorkerDied(died));
 }

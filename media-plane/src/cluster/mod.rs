@@ -53,7 +53,7 @@ pub(crate) struct Cluster {
     held: watch::Receiver<Held>,
     drain: drain::Drain,
     refused: Option<oneshot::Receiver<()>>,
-    tasks: [JoinHandle<()>; 3],
+    tasks: [JoinHandle<()>; 4],
 }
 
 impl Cluster {
@@ -97,6 +97,7 @@ impl Cluster {
             tokio::spawn(registration.run()),
             tokio::spawn(rooms.run()),
             tokio::spawn(drain.clone().run(state)),
+            tokio::spawn(store.clone().say_how_it_is()),
         ];
         Ok(Some((Self { store, held, drain, refused: Some(refused), tasks }, gate)))
     }
@@ -110,6 +111,10 @@ impl Cluster {
                 _ => std::future::pending().await,
             }
         }
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
     }
 
     /// Drains this node as an operator would, and returns when its rooms are elsewhere, have nowhere to

@@ -1,6 +1,7 @@
 //! The node's lease, and what is under it but the rooms: its record and its load.
 
 use super::{Held, Me};
+use crate::clock::unix_millis;
 use crate::fence::Fence;
 use crate::rpc::Input;
 use railgun_etcd::{Backoff, Entry, EtcdError, LeaseId, Outcome, PrefixWatch, Store, Update};
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 /// Nodes that lost their leases together come back within this.
 const SPREAD: Duration = Duration::from_millis(500);
@@ -57,7 +58,6 @@ pub(super) struct Registration {
     switchboard: mpsc::Sender<Input>,
     /// As operators want it; kept over a new registration.
     state: watch::Sender<NodeState>,
-    is_away: bool,
     /// Told when this node cannot begin, since another one has its name. Gone once it has begun.
     refused: Option<oneshot::Sender<()>>,
 }
@@ -72,7 +72,7 @@ impl Registration {
         refused: oneshot::Sender<()>,
     ) -> Self {
         let refused = Some(refused);
-        Self { store, me, fence, held, switchboard, state, is_away: false, refused }
+        Self { store, me, fence, held, switchboard, state, refused }
     }
 
     pub(super) async fn run(mut self) {
@@ -83,7 +83,6 @@ impl Registration {
                 Ok((lease, asked)) => {
                     info!(lease, "registered in etcd");
                     backoff.reset();
-                    self.is_away = false;
                     self.refused = None;
                     self.found(lease, asked, true);
                     self.keep(lease, &mut own_key).await;
@@ -91,7 +90,7 @@ impl Registration {
                     sleep(SPREAD.mul_f64(rand::random_range(0.0..1.0))).await;
                 }
                 Err(NotRegistered::Etcd(error)) => {
-                    self.complain(&error);
+                    Self::complain(&error);
                     sleep(backoff.pause()).await;
                 }
                 Err(NotRegistered::Held) => match self.refused.take() {
@@ -126,11 +125,9 @@ impl Registration {
         }
     }
 
-    fn complain(&mut self, error: &EtcdError) {
-        if !self.is_away {
-            warn!(%error, "etcd cannot be reached; calls go on");
-        }
-        self.is_away = true;
+    /// How etcd is, is told by `railgun_etcd::Health`, once for all requests.
+    fn complain(error: &EtcdError) {
+        debug!(%error, "the node's record, lease or load could not be kept");
     }
 
     /// A lease with our record under it, and when it was asked for.
@@ -202,7 +199,7 @@ impl Registration {
             match done {
                 Ok(()) => {}
                 Err(EtcdError::LeaseGone) => return,
-                Err(error) => self.complain(&error),
+                Err(error) => Self::complain(&error),
             }
         }
     }
@@ -210,10 +207,6 @@ impl Registration {
     async fn renew(&mut self, lease: LeaseId) -> Result<(), EtcdError> {
         let asked = Instant::now();
         self.store.keep_alive(lease).await?;
-        if self.is_away {
-            info!("etcd is back");
-        }
-        self.is_away = false;
         self.found(lease, asked, false);
         Ok(())
     }
@@ -240,6 +233,7 @@ impl Registration {
         }
     }
 
+    /// Others compare their clocks with ours by when it was written.
     async fn tell_load(&self, lease: LeaseId) -> Result<(), EtcdError> {
         let (asker, answer) = oneshot::channel();
         if self.switchboard.send(Input::Population(asker)).await.is_err() {
@@ -247,7 +241,7 @@ impl Registration {
         }
         let Ok((rooms, sessions)) = answer.await else { return Ok(()) };
         let count = |number| u32::try_from(number).unwrap_or(u32::MAX);
-        let record = LoadRecord { rooms: count(rooms), sessions: count(sessions) };
+        let record = LoadRecord { rooms: count(rooms), sessions: count(sessions), at: Some(unix_millis()) };
         self.store.put(&self.store.keys().load(&self.me.id), &encode(&record), Some(lease)).await
     }
 }

@@ -63,6 +63,11 @@ impl Gate {
         self.fence.release();
     }
 
+    /// No join more can wait for its room.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.parked_count >= PARKED_MAX || self.asks.capacity() == 0
+    }
+
     /// Keeps a join until its room was looked up. False: that cannot be done now.
     pub(super) fn park(&mut self, address: &Address, join: Parked) -> bool {
         if self.parked_count >= PARKED_MAX || !self.fence.is_valid(Instant::now()) {

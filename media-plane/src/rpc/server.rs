@@ -1,6 +1,7 @@
 //! The gRPC service: reads frames, and hands each stream's to the switchboard in their order.
 
 use super::switchboard::Input;
+use crate::clock::unix_millis;
 use railgun_shared::ids::BootId;
 use railgun_shared::media_rpc::wire::proto::media_node_server::MediaNode;
 use railgun_shared::media_rpc::wire::proto::{
@@ -8,17 +9,22 @@ use railgun_shared::media_rpc::wire::proto::{
     UserOrder, UserOrdered,
 };
 use railgun_shared::media_rpc::wire::{decode_command, decode_user_order, encode_replacement};
+use railgun_shared::media_rpc::{Command, UserAction};
 use railgun_shared::signal::{ErrorBody, ErrorCode};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
-use tracing::debug;
+use tracing::{debug, info};
 
 /// Frames that wait for a stream to be written; one more closes the stream.
 const FRAMES_MAX: usize = 4096;
+
+/// From when a join is asked for to when a node reads it, at most.
+const JOIN_MS_MAX: u64 = 10_000;
 
 /// What does not change while the process runs.
 #[derive(Debug)]
@@ -64,11 +70,18 @@ impl MediaNode for MediaNodeService {
         request: Request<Streaming<ControlFrame>>,
     ) -> Result<Response<Self::ControlStream>, Status> {
         let stream = self.next_stream.fetch_add(1, Ordering::Relaxed);
+        let peer = request.remote_addr().map_or_else(|| "this process".into(), |peer| peer.to_string());
         let (frames, outgoing) = mpsc::channel(FRAMES_MAX);
         let (alive, given_up) = oneshot::channel();
         self.inputs.send(Input::Opened { stream, frames, alive }).await.map_err(|_| stopping())?;
         let boot = self.identity.boot.to_string();
-        tokio::spawn(read(request.into_inner(), stream, boot, self.inputs.clone(), given_up));
+        let (inputs, incoming) = (self.inputs.clone(), request.into_inner());
+        tokio::spawn(async move {
+            info!(stream, peer, "a control-plane opened its control stream");
+            let opened = Instant::now();
+            read(incoming, stream, boot, inputs, given_up).await;
+            info!(stream, peer, lasted = ?opened.elapsed(), "the control stream of a control-plane ended");
+        });
         Ok(Response::new(ReceiverStream::new(outgoing)))
     }
 
@@ -103,7 +116,10 @@ impl MediaNode for MediaNodeService {
 
     async fn order_user(&self, request: Request<UserOrder>) -> Result<Response<UserOrdered>, Status> {
         let order = decode_user_order(request.into_inner());
-        let order = order.map_err(|error| Status::invalid_argument(error.to_string()))?;
+        let mut order = order.map_err(|error| Status::invalid_argument(error.to_string()))?;
+        if let UserAction::Replace(by) = &mut order.action {
+            by.asked_at = believed(by.asked_at, unix_millis());
+        }
         let (asker, answer) = oneshot::channel();
         self.inputs.send(Input::OrderUser(order, asker)).await.map_err(|_| stopping())?;
         let (sessions, later) = answer.await.map_err(|_| stopping())?;
@@ -114,6 +130,12 @@ impl MediaNode for MediaNodeService {
 
 fn stopping() -> Status {
     Status::unavailable("the node is stopping")
+}
+
+/// When a join was asked for that is read now, both in Unix milliseconds: the replica's clock may be off,
+/// and then the older of a device's sessions would put the newer one out.
+fn believed(asked_at: u64, now: u64) -> u64 {
+    asked_at.clamp(now.saturating_sub(JOIN_MS_MAX), now)
 }
 
 /// Reads a stream until it ends or the switchboard gives it up. Sending waits when the switchboard
@@ -149,7 +171,12 @@ async fn read(
                     error: ErrorBody::new(ErrorCode::NodeUnavailable, error),
                 }
             }
-            Ok((request, address, command)) => Input::Command { stream, request, address, command },
+            Ok((request, address, mut command)) => {
+                if let Command::Join(join) = &mut command {
+                    join.asked_at = believed(join.asked_at, unix_millis());
+                }
+                Input::Command { stream, request, address, command }
+            }
             Err(error) => {
                 let error = ErrorBody::new(ErrorCode::InvalidPayload, error.to_string());
                 Input::Unreadable { stream, request, error }
@@ -160,4 +187,24 @@ async fn read(
         }
     }
     let _ = inputs.send(Input::Ended { stream }).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replica_whose_clock_is_five_minutes_off_makes_no_join_older_or_newer_than_it_is() {
+        let now = 1_800_000_000_000;
+        for (asked_at, expected) in [
+            (now - 40, now - 40),
+            (now + 300_000, now),
+            (now - 300_000, now - JOIN_MS_MAX),
+            (0, now - JOIN_MS_MAX),
+            (u64::MAX, now),
+        ] {
+            assert_eq!(believed(asked_at, now), expected);
+        }
+        assert_eq!(believed(7, 5), 5, "a clock that starts at 1970");
+    }
 }

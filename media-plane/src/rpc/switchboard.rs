@@ -8,27 +8,30 @@
 use super::gate::{Gate, Verdict};
 use super::rooms::{RoomSummary, Rooms, StreamId};
 use crate::crew::Crew;
+use crate::health::WorkersState;
 use crate::worker::{Told, WorkerHandle, WorkerNotice};
 use railgun_media_core::Notice;
 use railgun_shared::ids::{ChannelId, SessionId};
 use railgun_shared::limits::RESUME_WINDOW;
 use railgun_shared::media_rpc::wire::proto::NodeFrame;
-use railgun_shared::media_rpc::wire::{encode_event, encode_reply};
+use railgun_shared::media_rpc::wire::{encode_event, encode_reply, encode_worker_died};
 use railgun_shared::media_rpc::{
-    Address, Audience, Command, Event, LeaveReason, Replacement, Reply, RoomEvent, UserOrder,
+    Address, Audience, Command, Event, LeaveReason, Replacement, Reply, RoomEvent, UserOrder, WorkerDied,
 };
 use railgun_shared::signal::{ErrorBody, ErrorCode, RejoinReason};
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::MissedTickBehavior;
 use tonic::Status;
-use tracing::{error, info, warn};
+use tracing::{debug, error, warn};
 
 mod at_gate;
 mod of_users;
 
 const TICK: Duration = Duration::from_secs(1);
+/// When whoever was refused for want of time may come back, in milliseconds.
+const RETRY_AFTER_MS: std::ops::RangeInclusive<u64> = 500..=3000;
 /// Control streams, one per replica of the control-plane.
 const STREAMS_MAX: usize = 256;
 
@@ -93,7 +96,8 @@ pub(crate) struct Switchboard {
     /// Commands that a worker has and has not answered: bounded by the workers' inboxes.
     pending: HashMap<u64, Pending>,
     next_tag: u64,
-    workers_alive: watch::Sender<usize>,
+    workers: watch::Sender<WorkersState>,
+    deaths: u32,
     /// None: there are no other nodes, and every room may be opened here.
     gate: Option<Gate>,
 }
@@ -122,7 +126,7 @@ enum About {
 }
 
 impl Switchboard {
-    pub(crate) fn new(crew: Crew, workers_alive: watch::Sender<usize>) -> Self {
+    pub(crate) fn new(crew: Crew, workers: watch::Sender<WorkersState>) -> Self {
         let rooms = Rooms::new(crew.len());
         Self {
             crew,
@@ -130,7 +134,8 @@ impl Switchboard {
             rooms,
             pending: HashMap::new(),
             next_tag: 0,
-            workers_alive,
+            workers,
+            deaths: 0,
             gate: None,
         }
     }
@@ -171,7 +176,7 @@ impl Switchboard {
                     let _ = frames.try_send(Err(Status::resource_exhausted("too many control streams")));
                     return;
                 }
-                info!(stream, "control stream opened");
+                debug!(stream, "control stream opened");
                 self.streams.insert(stream, Stream { frames, _alive: alive });
             }
             Input::Command { stream, request, address, command } => {
@@ -208,8 +213,7 @@ impl Switchboard {
         };
         let channel = address.channel.clone();
         if !self.order((Some((stream, request)), about), worker, address, command) {
-            let busy = ErrorBody::new(ErrorCode::NodeUnavailable, "the media worker is overloaded");
-            let busy = Err(busy);
+            let busy = Err(overloaded("the media worker is overloaded"));
             self.decide(about, &channel, &busy);
             self.answer(stream, request, busy);
         }
@@ -327,8 +331,17 @@ impl Switchboard {
 
     fn worker_died(&mut self, worker: usize) {
         let lost = self.rooms.worker_died(worker);
-        error!(worker, rooms = lost.len(), "a media worker died; its rooms are lost");
-        self.workers_alive.send_modify(|alive| *alive = alive.saturating_sub(1));
+        self.deaths = self.deaths.saturating_add(1);
+        error!(worker, rooms = lost.len(), deaths = self.deaths, "a media worker died; its rooms are lost");
+        self.workers.send_modify(|workers| {
+            workers.alive = workers.alive.saturating_sub(1);
+            workers.last_death = Some(Instant::now());
+        });
+        let count = |number| u32::try_from(number).unwrap_or(u32::MAX);
+        let died = WorkerDied { worker: count(worker), rooms: count(lost.len()), deaths: self.deaths };
+        for stream in self.streams.keys().copied().collect::<Vec<_>>() {
+            self.send(stream, encode_worker_died(died));
+        }
         let unanswered: Vec<_> = self.pending.extract_if(|_, pending| pending.worker == worker).collect();
         for (stream, request) in unanswered.into_iter().filter_map(|(_, pending)| pending.asker) {
             let gone = ErrorBody::new(ErrorCode::NodeUnavailable, "the media worker died");
@@ -350,7 +363,7 @@ impl Switchboard {
         }
         if self.crew.replace(worker) {
             self.rooms.worker_started(worker);
-            self.workers_alive.send_modify(|alive| *alive = alive.saturating_add(1));
+            self.workers.send_modify(|workers| workers.alive = workers.alive.saturating_add(1));
         }
     }
 
@@ -385,10 +398,16 @@ impl Switchboard {
 
     fn end(&mut self, stream: StreamId) {
         if self.streams.remove(&stream).is_some() {
-            info!(stream, "control stream ended");
+            debug!(stream, "control stream ended");
             self.rooms.stream_ended(stream);
         }
     }
+}
+
+/// The refusal of what is too much at this moment, with when to try again: everybody at another time.
+fn overloaded(why: &str) -> ErrorBody {
+    let wait: u64 = rand::random_range(RETRY_AFTER_MS);
+    ErrorBody::new(ErrorCode::NodeUnavailable, why).with("retryAfterMs", wait)
 }
 
 #[cfg(test)]

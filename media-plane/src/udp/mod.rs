@@ -2,10 +2,12 @@
 //!
 //! All unsafe code of the media node is in this folder.
 
+mod lateness;
 mod recv;
 mod send;
 mod socket;
 
+pub(crate) use lateness::Lateness;
 pub use recv::Receiver;
 pub use send::{SendCounters, Sender};
 pub use socket::{BindError, RtcSocket};

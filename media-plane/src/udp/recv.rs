@@ -1,10 +1,11 @@
 //! Step 1 of the packet path: a burst from the kernel, split into datagrams where it lies.
 
-use super::RtcSocket;
+use super::{Lateness, RtcSocket};
 use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSockRef};
 use railgun_media_core::Datagram;
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
+use std::time::SystemTime;
 
 /// The longest message: GRO joins datagrams of one sender up to a 16-bit length.
 const MESSAGE_BYTES: usize = 64 * 1024;
@@ -16,6 +17,7 @@ pub struct Receiver {
     metas: [RecvMeta; BATCH_SIZE],
     /// Always empty between bursts; keeps the allocation of the list of datagrams.
     spare: Vec<Datagram<'static>>,
+    pub(crate) lateness: Lateness,
 }
 
 impl Default for Receiver {
@@ -24,6 +26,7 @@ impl Default for Receiver {
             bytes: vec![0; MESSAGE_BYTES * BATCH_SIZE],
             metas: [RecvMeta::default(); BATCH_SIZE],
             spare: Vec::with_capacity(256),
+            lateness: Lateness::default(),
         }
     }
 }
@@ -44,6 +47,11 @@ impl Receiver {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
             result => result?,
         };
+        // The kernel's stamps are of the wall clock; none, where it gives none.
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        for arrived in self.metas.iter().take(messages).filter_map(|meta| meta.timestamp) {
+            self.lateness.note(arrived, now);
+        }
         let mut datagrams = recycle(std::mem::take(&mut self.spare));
         let filled = self.bytes.chunks_exact_mut(MESSAGE_BYTES).zip(&self.metas).take(messages);
         for (buffer, meta) in filled {
@@ -70,6 +78,7 @@ fn recycle<'b>(mut datagrams: Vec<Datagram<'_>>) -> Vec<Datagram<'b>> {
 mod tests {
     use super::*;
     use std::net::{IpAddr, UdpSocket};
+    use std::time::Duration;
 
     fn collect(receiver: &mut Receiver, socket: &RtcSocket) -> Vec<(SocketAddr, Vec<u8>)> {
         let mut got = Vec::new();
@@ -101,6 +110,20 @@ mod tests {
         sender.send_to(b"hello", ("127.0.0.1", socket.address().port())).unwrap();
         let got = collect(&mut Receiver::default(), &socket);
         assert_eq!(got, [(sender.local_addr().unwrap(), b"hello".to_vec())]);
+    }
+
+    #[test]
+    fn the_time_from_a_packets_arrival_by_the_kernels_timestamp_to_its_turn_is_lateness() {
+        let socket = RtcSocket::bind(IpAddr::from([127, 0, 0, 1]), 0..=0).unwrap();
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let mut receiver = Receiver::default();
+        sender.send_to(b"late", socket.address()).unwrap();
+        std::thread::sleep(Duration::from_millis(60));
+        collect(&mut receiver, &socket);
+        let worst = receiver.lateness.take_worst();
+        assert!(worst >= Duration::from_millis(60), "{worst:?}");
+        let (sum, count, _) = receiver.lateness.histogram();
+        assert!(count == 1 && sum >= 0.06, "{count} in {sum}");
     }
 
     #[test]

@@ -120,10 +120,9 @@ fn size_buffers(socket: &Socket) {
     }
 }
 
-/// quinn-udp asks for each packet's arrival time, destination and ECN bits. Nobody here reads
-/// them, and each costs on every packet.
+/// quinn-udp asks for each packet's arrival time, destination and ECN bits. The time is read by
+/// `lateness`; nobody here reads the others, and each costs on every packet.
 fn switch_off_unread_options(socket: &UdpSocket, address: SocketAddr) -> io::Result<()> {
-    set_option(socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 0)?;
     if address.is_ipv4() {
         set_option(socket, libc::IPPROTO_IP, libc::IP_PKTINFO, 0)?;
         SockRef::from(socket).set_recv_tos_v4(false)

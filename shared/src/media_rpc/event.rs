@@ -135,3 +135,15 @@ pub enum Event {
     /// The last one left; the room is gone.
     RoomClosed,
 }
+
+/// A worker's thread ended by itself, and its rooms with it. It is no room's event, and told on every
+/// stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WorkerDied {
+    /// From 0.
+    pub worker: u32,
+    /// Rooms that it had.
+    pub rooms: u32,
+    /// Deaths of workers in this run of the node, with this one.
+    pub deaths: u32,
+}

@@ -5,6 +5,7 @@ use prost::Message;
 use railgun_shared::limits;
 use railgun_shared::media_rpc::wire::{
     FromNode, decode_command, decode_node_frame, encode_command, encode_event, encode_reply,
+    encode_worker_died,
     proto::{ControlFrame, NodeFrame},
 };
 use railgun_shared::signal::{ClientEvent, ClientRequest, RequestError};
@@ -62,6 +63,7 @@ pub fn media_rpc(data: &[u8]) {
         let encoded = match read.clone() {
             FromNode::Reply { request, reply } => encode_reply(request, reply),
             FromNode::Event(event) => encode_event(event),
+            FromNode::WorkerDied(died) => encode_worker_died(died),
         };
         let again = NodeFrame::decode(encoded.encode_to_vec().as_slice()).expect("what was encoded");
         assert_eq!(decode_node_frame(again).expect("what was encoded"), read);

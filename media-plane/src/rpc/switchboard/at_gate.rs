@@ -2,7 +2,7 @@
 
 use super::super::gate::{Parked, Verdict};
 use super::super::rooms::StreamId;
-use super::Switchboard;
+use super::{Switchboard, overloaded};
 use railgun_shared::media_rpc::{Address, Command, Reply, room_moved};
 use railgun_shared::signal::{ErrorBody, ErrorCode, RejoinReason};
 use tracing::{info, warn};
@@ -34,8 +34,13 @@ impl Switchboard {
             Some(epoch) if epoch == address.epoch => return Some(command),
             Some(epoch) if epoch > address.epoch => self.answer(stream, request, Err(room_moved())),
             _ => {
+                let is_crowded = gate.is_crowded();
                 if !gate.park(address, Parked { stream, request, command }) {
-                    self.answer(stream, request, Err(unavailable("this node opens no rooms now")));
+                    let refused = match is_crowded {
+                        true => overloaded("this node is overloaded: too many joins wait for etcd"),
+                        false => unavailable("this node opens no rooms now"),
+                    };
+                    self.answer(stream, request, Err(refused));
                 }
             }
         }

@@ -35,6 +35,10 @@ fn crew(workers: Vec<WorkerHandle>) -> Crew {
     Crew::new(workers, Box::new(|_| anyhow::bail!("no more")))
 }
 
+fn all(workers: usize) -> WorkersState {
+    WorkersState { started: workers, alive: workers, last_death: None }
+}
+
 fn join(request: u64, channel: &str) -> Input {
     let command = Command::Join(Box::new(World::join_request(request.into(), Tier::Pro)));
     let address = Address { channel: ChannelId::new(channel).unwrap(), epoch: 1 };
@@ -55,8 +59,8 @@ fn drain(frames: &mut mpsc::Receiver<Result<NodeFrame, Status>>) -> Vec<FromNode
 async fn the_rooms_of_a_dead_worker_are_closed_and_new_ones_go_elsewhere() {
     let (outbox, mut notices) = mpsc::channel(64);
     let workers = vec![spawn_worker(0, &outbox), spawn_worker(1, &outbox)];
-    let (alive, workers_alive) = watch::channel(2);
-    let mut switchboard = Switchboard::new(crew(workers), alive);
+    let (workers_out, workers_state) = watch::channel(all(2));
+    let mut switchboard = Switchboard::new(crew(workers), workers_out);
     let (frames, mut told) = mpsc::channel(64);
     switchboard.input(Input::Opened { stream: STREAM, frames, alive: oneshot::channel().0 });
 
@@ -65,13 +69,13 @@ async fn the_rooms_of_a_dead_worker_are_closed_and_new_ones_go_elsewhere() {
         step(&mut switchboard, &mut notices).await;
     }
     switchboard.crew.crash(0);
-    while *workers_alive.borrow() == 2 {
+    while workers_state.borrow().alive == 2 {
         step(&mut switchboard, &mut notices).await;
     }
     let closed = drain(&mut told);
     let event = |it: &FromNode| match it {
         FromNode::Event(event) => Some(event.event.clone()),
-        FromNode::Reply { .. } => None,
+        FromNode::Reply { .. } | FromNode::WorkerDied(_) => None,
     };
     let closed: Vec<Event> = closed.iter().filter_map(event).collect();
     let rejoin = Event::Rejoin { reason: RejoinReason::WorkerDied };
@@ -90,7 +94,7 @@ async fn the_rooms_of_a_dead_worker_are_closed_and_new_ones_go_elsewhere() {
 
 #[tokio::test]
 async fn a_stream_that_does_not_read_is_closed() {
-    let mut switchboard = Switchboard::new(crew(Vec::new()), watch::channel(0).0);
+    let mut switchboard = Switchboard::new(crew(Vec::new()), watch::channel(all(0)).0);
     let (frames, mut told) = mpsc::channel(2);
     let (alive, mut given_up) = oneshot::channel();
     switchboard.input(Input::Opened { stream: STREAM, frames, alive });
@@ -133,7 +137,7 @@ mod at_the_gate {
         let (asks_out, asks) = mpsc::channel(8);
         let gate = Gate::new(asks_out, fence.clone());
         let workers = vec![spawn_worker(0, &outbox)];
-        let mut switchboard = Switchboard::new(crew(workers), watch::channel(1).0).with_gate(Some(gate));
+        let mut switchboard = Switchboard::new(crew(workers), watch::channel(all(1)).0).with_gate(Some(gate));
         let (frames, told) = mpsc::channel(64);
         switchboard.input(Input::Opened { stream: STREAM, frames, alive: oneshot::channel().0 });
         Bench { switchboard, asks, told, notices, fence }
@@ -201,6 +205,25 @@ mod at_the_gate {
     }
 
     #[tokio::test]
+    async fn more_joins_than_can_be_looked_up_are_refused_as_overload_with_a_retry_after() {
+        let mut bench = bench();
+        for number in 0..8 {
+            bench.switchboard.input(join(number, &format!("room-{number}")));
+        }
+        let mut waits = Vec::new();
+        for number in 8..16 {
+            bench.switchboard.input(join(number, &format!("room-{number}")));
+            let refused = bench.answer().await.unwrap_err();
+            assert_eq!(refused.code, ErrorCode::NodeUnavailable);
+            assert!(refused.message.contains("overloaded"), "{refused}");
+            waits.push(refused.details["retryAfterMs"].as_u64().unwrap());
+        }
+        assert!(waits.iter().all(|wait| RETRY_AFTER_MS.contains(wait)), "{waits:?}");
+        assert!(waits.iter().any(|wait| *wait != waits[0]), "all at the same moment: {waits:?}");
+        bench.end();
+    }
+
+    #[tokio::test]
     async fn a_room_that_is_bound_elsewhere_ends_here_and_its_people_are_told() {
         let mut bench = bench();
         bench.switchboard.input(join(1, "lobby"));
@@ -223,7 +246,7 @@ mod at_the_gate {
             let frames = drain(&mut bench.told).into_iter();
             events.extend(frames.filter_map(|frame| match frame {
                 FromNode::Event(event) => Some(event.event),
-                FromNode::Reply { .. } => None,
+                FromNode::Reply { .. } | FromNode::WorkerDied(_) => None,
             }));
         }
         let rejoin = Event::Rejoin { reason: RejoinReason::NodeLost };

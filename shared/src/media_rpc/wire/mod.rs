@@ -15,7 +15,7 @@ pub use event::encode_event;
 pub use reply::encode_reply;
 pub use user_order::{decode_replacement, decode_user_order, encode_replacement, encode_user_order};
 
-use super::{Reply, RoomEvent};
+use super::{Reply, RoomEvent, WorkerDied};
 use crate::ids::IdError;
 use crate::signal::ErrorBody;
 
@@ -58,6 +58,7 @@ pub enum WireError {
 pub enum FromNode {
     Reply { request: u64, reply: Result<Reply, ErrorBody> },
     Event(RoomEvent),
+    WorkerDied(WorkerDied),
 }
 
 /// Reads a frame of the node's stream.
@@ -68,5 +69,16 @@ pub fn decode_node_frame(frame: proto::NodeFrame) -> Result<FromNode, WireError>
             Ok(FromNode::Reply { request, reply })
         }
         proto::node_frame::Frame::Event(event) => Ok(FromNode::Event(event::decode(event)?)),
+        proto::node_frame::Frame::WorkerDied(died) => {
+            let proto::WorkerDied { worker, rooms, deaths } = died;
+            Ok(FromNode::WorkerDied(WorkerDied { worker, rooms, deaths }))
+        }
     }
+}
+
+/// What a node tells on every stream when a worker died.
+pub fn encode_worker_died(died: WorkerDied) -> proto::NodeFrame {
+    let WorkerDied { worker, rooms, deaths } = died;
+    let died = proto::WorkerDied { worker, rooms, deaths };
+    proto::NodeFrame { frame: Some(proto::node_frame::Frame::WorkerDied(died)) }
 }
