@@ -1,6 +1,8 @@
 //! Starting and stopping one control-plane.
 
 use crate::auth::{KeyRing, LocalKey};
+#[cfg(feature = "etcd")]
+use crate::clock_watch::{self, Replica};
 use crate::config::{AuthConfig, Config};
 use crate::dev_mode::{DevMode, DevModeError};
 use crate::gateway;
@@ -9,7 +11,7 @@ use crate::http;
 use crate::joins::Joins;
 #[cfg(feature = "etcd")]
 use crate::media_client::node_channel;
-use crate::media_client::{NodeLink, media_channel};
+use crate::media_client::{NodeLink, Peer, media_channel};
 use crate::metrics::Metrics;
 #[cfg(feature = "etcd")]
 use crate::placement::Cluster;
@@ -38,6 +40,9 @@ use tonic::transport::Channel;
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long open HTTP connections have to end after that.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long webhooks that wait have to be delivered, beside that.
+const WEBHOOKS_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What every session works with.
 #[derive(Debug)]
@@ -69,11 +74,21 @@ struct Backing {
 }
 
 impl Backing {
-    fn of(config: &Config, media: MediaNodes, metrics: &Metrics, webhooks: Webhooks) -> anyhow::Result<Self> {
+    /// `listening` is this replica's public address; `scraped` is shown what etcd is like.
+    #[cfg_attr(not(feature = "etcd"), expect(unused_variables, reason = "nobody else hears of this replica"))]
+    fn of(
+        config: &Config,
+        media: MediaNodes,
+        listening: SocketAddr,
+        metrics: &Metrics,
+        scraped: &mut MetricsRegistry,
+        webhooks: Webhooks,
+    ) -> anyhow::Result<Self> {
         let link = metrics.link.clone();
         match media {
-            MediaNodes::One(channel) => {
-                let (node, task) = NodeLink::start(channel, link, webhooks);
+            MediaNodes::One { channel, address } => {
+                let peer = Peer { node: None, address };
+                let (node, task) = NodeLink::start(channel, peer, link, webhooks);
                 let records = Arc::new(Records::in_memory(&config.channels));
                 Ok(Self {
                     placement: Placement::Single(node),
@@ -87,16 +102,23 @@ impl Backing {
             #[cfg(feature = "etcd")]
             MediaNodes::OfEtcd(settings) => {
                 let store = railgun_etcd::Store::open(&settings)?;
+                let of_control = scraped.sub_registry_with_prefix("railgun_control");
+                store.register_metrics(of_control);
+                metrics.clock.register(of_control);
                 let (records, following) = Records::in_etcd(&config.channels, store.clone());
-                let (registry, counting) = Registry::shared(store.clone());
+                let leases = railgun_etcd::SharedLeases::new(store.clone());
+                let replica = Replica::listening_at(listening);
+                let clocks = clock_watch::watch(store.clone(), replica.clone(), metrics.clock.clone());
+                let telling = store.clone().say_how_it_is();
+                let (registry, counting) = Registry::shared(store.clone(), leases.clone(), replica);
                 let (cluster, task) = Cluster::start(store.clone(), config.media.clone(), link, webhooks);
                 Ok(Self {
                     placement: Placement::Cluster(cluster),
                     records,
-                    joins: Joins::shared(config.joins, "calls", store.clone()),
-                    diagnostics: Joins::shared(gateway::diagnostics::RATE, "tests", store),
+                    joins: Joins::shared(config.joins, "calls", store.clone(), leases.clone()),
+                    diagnostics: Joins::shared(gateway::diagnostics::RATE, "tests", store, leases),
                     registry,
-                    tasks: vec![following, counting, task],
+                    tasks: vec![following, counting, task, tokio::spawn(clocks), tokio::spawn(telling)],
                 })
             }
         }
@@ -106,8 +128,8 @@ impl Backing {
 /// Where the media nodes are.
 #[derive(Debug)]
 pub enum MediaNodes {
-    /// The only one is at the other end of this.
-    One(Channel),
+    /// The only one is at the other end of this channel; its address is for logs.
+    One { channel: Channel, address: String },
     /// Those that etcd knows.
     #[cfg(feature = "etcd")]
     OfEtcd(EtcdSettings),
@@ -115,7 +137,7 @@ pub enum MediaNodes {
 
 impl From<Channel> for MediaNodes {
     fn from(channel: Channel) -> Self {
-        Self::One(channel)
+        Self::One { channel, address: "this process".into() }
     }
 }
 
@@ -126,7 +148,9 @@ impl MediaNodes {
     /// If a setting is missing, or the files it names cannot be read.
     pub fn of(config: &Config) -> anyhow::Result<Self> {
         match &config.etcd {
-            None => Ok(Self::One(media_channel(&config.media)?)),
+            None => {
+                Ok(Self::One { channel: media_channel(&config.media)?, address: config.media.url.clone() })
+            }
             #[cfg(feature = "etcd")]
             Some(settings) => {
                 // So that a mistake is told now, and not when the first node is there.
@@ -146,6 +170,7 @@ pub struct Control {
     operators_addr: Option<SocketAddr>,
     io: socketioxide::SocketIo,
     registry: Registry,
+    webhooks: Webhooks,
     stop_http: watch::Sender<bool>,
     http: Vec<JoinHandle<()>>,
     /// They have nothing to finish.
@@ -196,10 +221,10 @@ impl Control {
         metrics.register(&mut scraped);
         let hook_metrics = WebhookMetrics::default();
         hook_metrics.register(&mut scraped);
-        let (webhooks, delivery) = Webhooks::start(&config.webhooks, hook_metrics)?;
-        tasks.extend(delivery);
+        let webhooks = Webhooks::start(&config.webhooks, hook_metrics)?;
+        railgun_process::register(&mut scraped);
         let Backing { placement, records, joins, diagnostics, registry, tasks: of_backing } =
-            Backing::of(&config, media.into(), &metrics, webhooks)?;
+            Backing::of(&config, media.into(), local_addr, &metrics, &mut scraped, webhooks.clone())?;
         tasks.extend(of_backing);
         let services = Arc::new(Services {
             keys,
@@ -237,7 +262,7 @@ impl Control {
             http.push(http::serve(listener, router, stopped));
         }
         tracing::info!(address = %local_addr, operators = ?operators_addr, "listening");
-        Ok(Self { local_addr, operators_addr, io, registry, stop_http, http, tasks })
+        Ok(Self { local_addr, operators_addr, io, registry, webhooks, stop_http, http, tasks })
     }
 
     /// Where it listens; tells the port when the configured one was 0.
@@ -258,10 +283,13 @@ impl Control {
         }
         // A client that does not answer the closing of its socket is not waited for.
         let aborts: Vec<_> = self.http.iter().map(JoinHandle::abort_handle).collect();
-        let drained = async { tokio::join!(self.io.close(), futures::future::join_all(self.http)) };
-        if timeout(DRAIN_TIMEOUT, drained).await.is_err() {
-            aborts.iter().for_each(AbortHandle::abort);
-        }
+        let drained = async {
+            let drained = async { tokio::join!(self.io.close(), futures::future::join_all(self.http)) };
+            if timeout(DRAIN_TIMEOUT, drained).await.is_err() {
+                aborts.iter().for_each(AbortHandle::abort);
+            }
+        };
+        tokio::join!(drained, self.webhooks.finish(WEBHOOKS_TIMEOUT));
         self.tasks.iter().for_each(JoinHandle::abort);
         tracing::info!("stopped");
     }

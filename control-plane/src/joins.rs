@@ -35,8 +35,13 @@ impl Joins {
     /// Counted together with all replicas that have the same etcd. `kind` tells apart what is
     /// counted apart.
     #[cfg(feature = "etcd")]
-    pub(crate) fn shared(limits: JoinLimits, kind: &'static str, store: railgun_etcd::Store) -> Self {
-        Self { shared: Some(in_etcd::Shared::new(store, kind)), ..Self::new(limits) }
+    pub(crate) fn shared(
+        limits: JoinLimits,
+        kind: &'static str,
+        store: railgun_etcd::Store,
+        leases: railgun_etcd::SharedLeases,
+    ) -> Self {
+        Self { shared: Some(in_etcd::Shared::new(store, leases, kind)), ..Self::new(limits) }
     }
 
     /// Counts a join that is asked for at `now` (Unix milliseconds), or refuses it.
@@ -68,17 +73,21 @@ impl Joins {
         now: u64,
         change: impl Fn(&mut JoinHistory) -> T + Sync,
     ) -> Option<T> {
+        let change = |history: &mut JoinHistory| {
+            history.clamp(now);
+            change(history)
+        };
         #[cfg(feature = "etcd")]
         if let Some(shared) = &self.shared
             && let Some((changed, history)) = shared.change(user, self.limits, now, &change).await
         {
-            self.change_here(user, now, |known| known.clone_from(&history));
+            self.change_here(user, now, &|known: &mut JoinHistory| known.clone_from(&history));
             return Some(changed);
         }
-        self.change_here(user, now, change)
+        self.change_here(user, now, &change)
     }
 
-    fn change_here<T>(&self, user: &UserId, now: u64, change: impl Fn(&mut JoinHistory) -> T) -> Option<T> {
+    fn change_here<T>(&self, user: &UserId, now: u64, change: &impl Fn(&mut JoinHistory) -> T) -> Option<T> {
         let mut histories = self.histories.lock().unwrap_or_else(PoisonError::into_inner);
         if histories.len() >= USERS_MAX && !histories.contains_key(user) {
             histories.retain(|_, history| !history.is_over(self.limits, now));

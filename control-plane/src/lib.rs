@@ -8,6 +8,8 @@
 pub mod auth;
 pub mod certs;
 mod clock;
+#[cfg(feature = "etcd")]
+mod clock_watch;
 pub mod config;
 mod control;
 mod dev_mode;

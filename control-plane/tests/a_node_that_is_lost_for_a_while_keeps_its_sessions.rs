@@ -82,3 +82,23 @@ async fn a_seat_that_nobody_was_told_of_is_given_back() {
         .await;
     harness.stop().await;
 }
+
+#[tokio::test]
+async fn and_the_few_of_one_that_is_gone_join_again_within_moments_spread_by_their_number() {
+    let harness = Harness::start().await;
+    let mut people = Vec::new();
+    for number in 0..24 {
+        let mut client = harness.client(&format!("user-{number}"), "pro").await;
+        client.ask("voice:join", json!({"channelId": format!("c{}", number / 8)})).await;
+        people.push(client);
+    }
+    harness.node.restart();
+    let mut waits = Vec::new();
+    for client in &mut people {
+        waits.push(client.event("voice:rejoin").await["retryAfterMs"].as_u64().unwrap());
+    }
+    // 200 a second.
+    assert!(waits.iter().all(|wait| *wait <= 120), "{waits:?}");
+    assert!(waits.iter().any(|wait| *wait != waits[0]), "all at the same moment: {waits:?}");
+    harness.stop().await;
+}

@@ -17,7 +17,7 @@ async fn scrape(harness: &Harness) -> BTreeMap<String, f64> {
             continue;
         }
         let (name, value) = line.rsplit_once(' ').expect("a sample");
-        assert!(name.starts_with("railgun_control_"), "{line}");
+        assert!(name.starts_with("railgun_control_") || name.starts_with("process_"), "{line}");
         let value = value.parse().unwrap_or_else(|_| panic!("no number: {line}"));
         assert_eq!(found.insert(name.to_owned(), value), None, "twice: {line}");
     }
@@ -34,6 +34,8 @@ async fn sockets_sessions_rooms_requests_and_latencies() {
     let before = scrape(&harness).await;
     assert_eq!(before["railgun_control_sockets"], 0.0);
     assert_eq!(before["railgun_control_node_up"], 1.0);
+    assert_eq!(before["railgun_control_node_link_up{node=\"fake\"}"], 1.0);
+    assert!(before["process_resident_memory_bytes"] > 1e6 && before["process_cpu_seconds_total"] >= 0.0);
 
     let mut ada = harness.client("ada-lovelace", "pro").await;
     let mut bob = harness.client("bob-builder", "free").await;
@@ -82,6 +84,7 @@ async fn what_is_gone_is_not_counted_any_more() {
     harness.until_ready(false).await;
     let lost = scrape(&harness).await;
     assert_eq!((lost["railgun_control_node_up"], lost["railgun_control_rooms"]), (0.0, 0.0));
+    assert_eq!(lost["railgun_control_node_link_up{node=\"fake\"}"], 0.0);
     assert_eq!(http(harness.operators, "GET", "/readyz", &[], "").await.status, 503);
     assert_eq!(http(harness.operators, "GET", "/healthz", &[], "").await.status, 200);
 

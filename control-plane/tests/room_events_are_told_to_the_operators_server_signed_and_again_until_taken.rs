@@ -1,9 +1,10 @@
 //! Webhooks, to a server that takes the second attempt.
 
-use crate::support::Harness;
-use railgun_shared::ids::{SessionId, UserId};
-use railgun_shared::media_rpc::{Audience, Event, RoomEvent};
+use crate::support::{Harness, http};
+use railgun_shared::ids::{ChannelId, SessionId, UserId};
+use railgun_shared::media_rpc::{Audience, Event, RoomEvent, WorkerDied};
 use serde_json::{Value, json};
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -49,9 +50,8 @@ async fn answer(listener: &TcpListener, status: &str) -> Request {
     request
 }
 
-#[tokio::test]
-async fn a_hook_that_was_not_taken_comes_again_with_its_id_and_a_redirect_is_not_followed() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+/// A control-plane whose hooks go to `listener`. The file of its secret is to be removed at the end.
+async fn with_hooks(listener: &TcpListener) -> (Harness, PathBuf) {
     let url = format!("http://{}/hooks", listener.local_addr().unwrap());
     let secret = std::env::temp_dir().join(format!("railgun-hooks-{}", rand::random::<u64>()));
     std::fs::write(&secret, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n").unwrap();
@@ -61,13 +61,34 @@ async fn a_hook_that_was_not_taken_comes_again_with_its_id_and_a_redirect_is_not
         config.webhooks.secret_file = Some(secret_file);
     })
     .await;
+    (harness, secret)
+}
+
+fn left(number: u64) -> RoomEvent {
+    RoomEvent {
+        channel: ChannelId::new("lobby").unwrap(),
+        epoch: 1,
+        room_seq: number,
+        audience: Audience::Everyone,
+        event: Event::ParticipantLeft { user: UserId::new("bob").unwrap(), session: SessionId::from_bits(9) },
+    }
+}
+
+async fn waiting(harness: &Harness) -> String {
+    let scraped = http(harness.operators, "GET", "/metrics", &[], "").await.body;
+    let line = scraped.lines().find_map(|line| line.strip_prefix("railgun_control_webhooks_waiting "));
+    line.unwrap_or_else(|| panic!("not in {scraped}")).to_owned()
+}
+
+#[tokio::test]
+async fn a_hook_that_was_not_taken_comes_again_with_its_id_and_a_redirect_is_not_followed() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (harness, secret) = with_hooks(&listener).await;
     let mut ada = harness.client("ada", "free").await;
     assert_eq!(ada.ask("voice:join", json!({"channelId": "lobby"})).await["ok"], true);
     let (address, _) = harness.node.joins().remove(0);
-    let event =
-        Event::ParticipantLeft { user: UserId::new("bob").unwrap(), session: SessionId::from_bits(9) };
-    let (channel, epoch) = (address.channel, address.epoch);
-    harness.node.say(RoomEvent { channel, epoch, room_seq: 9, audience: Audience::Everyone, event }).await;
+    assert_eq!((address.channel.as_str(), address.epoch), ("lobby", 1));
+    harness.node.say(left(9)).await;
 
     let first = answer(&listener, "307 Temporary Redirect").await;
     let second = answer(&listener, "204 No Content").await;
@@ -82,5 +103,50 @@ async fn a_hook_that_was_not_taken_comes_again_with_its_id_and_a_redirect_is_not
     assert_eq!(first.header("webhook-id"), second.header("webhook-id"));
     assert_eq!(first.body, second.body);
     harness.stop().await;
+    std::fs::remove_file(secret).unwrap();
+}
+
+#[tokio::test]
+async fn a_worker_that_died_is_told_with_its_node_so_that_operators_are_alerted() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (harness, secret) = with_hooks(&listener).await;
+    harness.node.say_worker_died(WorkerDied { worker: 3, rooms: 17, deaths: 2 }).await;
+    let told = answer(&listener, "204 No Content").await;
+    let body: Value = serde_json::from_str(&told.body).unwrap();
+    assert_eq!(body["type"], "node.worker_died");
+    let data = json!({"node": "fake", "bootId": "0".repeat(32), "worker": 3, "rooms": 17, "deaths": 2});
+    assert_eq!(body["data"], data);
+    assert!(told.header("webhook-signature").starts_with("v1,"));
+    harness.stop().await;
+    std::fs::remove_file(secret).unwrap();
+}
+
+/// Of a replica that is told to stop: what waits in the queue, and what waits to be sent again.
+#[tokio::test]
+async fn hooks_that_wait_when_the_control_plane_stops_are_sent_before_it_ends() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (harness, secret) = with_hooks(&listener).await;
+    // Refused twice, it is sent again only after two seconds.
+    harness.node.say(left(1)).await;
+    let first = answer(&listener, "503 Service Unavailable").await;
+    let second = answer(&listener, "503 Service Unavailable").await;
+    assert_eq!(first.header("webhook-id"), second.header("webhook-id"));
+    for number in 2..=5 {
+        harness.node.say(left(number)).await;
+    }
+    // Their requests stand in the listener's queue: nobody answers them yet.
+    while waiting(&harness).await != "5" {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let taking = tokio::spawn(async move {
+        let mut ids = std::collections::BTreeSet::new();
+        while ids.len() < 5 {
+            ids.insert(answer(&listener, "204 No Content").await.header("webhook-id").to_owned());
+        }
+        ids
+    });
+    harness.stop().await;
+    assert!(taking.is_finished(), "it ended before its hooks were taken");
+    assert!(taking.await.unwrap().contains(first.header("webhook-id")), "the one that had been refused");
     std::fs::remove_file(secret).unwrap();
 }

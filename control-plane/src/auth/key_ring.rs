@@ -5,8 +5,9 @@ use super::claims::Identity;
 use super::jwks::{JwksSource, Reader};
 use super::token_keys::{KeyError, TokenError, TokenKeys};
 use jsonwebtoken::jwk::{Jwk, JwkSet};
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use railgun_shared::each_minute::EachMinute;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
@@ -20,8 +21,12 @@ const READ_PAUSE: Duration = Duration::from_secs(1);
 pub(crate) struct KeyRing {
     keys: Arc<RwLock<Arc<TokenKeys>>>,
     unknown: Arc<Notify>,
+    skewed: Arc<Mutex<EachMinute>>,
     fixed: Fixed,
 }
+
+/// Clocks that are apart by more are told of, though tokens are taken with more.
+const SKEW_MAX_SECONDS: u64 = 2;
 
 /// What every set is put together with.
 #[derive(Clone, Debug)]
@@ -40,7 +45,7 @@ impl KeyRing {
     ) -> Result<Self, KeyError> {
         let fixed = Fixed { audience, issuer, own };
         let keys = Arc::new(RwLock::new(Arc::new(fixed.with(None)?)));
-        Ok(Self { keys, unknown: Arc::default(), fixed })
+        Ok(Self { keys, unknown: Arc::default(), skewed: Arc::default(), fixed })
     }
 
     /// Whose token this is, if it is good at `now` (Unix seconds).
@@ -50,7 +55,25 @@ impl KeyRing {
         if let Err(TokenError::UnknownKey) = &verified {
             self.unknown.notify_one();
         }
+        let (seconds, refused) = match &verified {
+            Err(TokenError::NotYet { seconds }) => (*seconds, true),
+            Ok(identity) => (identity.issued_at.saturating_sub(now), false),
+            Err(_) => (0, false),
+        };
+        if seconds > SKEW_MAX_SECONDS && self.is_due() {
+            tracing::warn!(
+                seconds,
+                refused,
+                "a token says that it was made that many seconds from now: the issuer's clock or this machine's \
+                 is off; more than 30 s are refused"
+            );
+        }
         verified
+    }
+
+    /// Whether it is time to say again that clocks are apart.
+    fn is_due(&self) -> bool {
+        self.skewed.lock().unwrap_or_else(PoisonError::into_inner).is_due(Instant::now())
     }
 
     /// Takes the keys from `source`, and goes on taking them in a task. A file has to be good at

@@ -51,8 +51,8 @@ pub enum TokenError {
     UnknownKey,
     #[error("expired")]
     Expired,
-    #[error("not valid yet")]
-    NotYet,
+    #[error("not valid before {seconds} s from now: the issuer's clock or this machine's is off")]
+    NotYet { seconds: u64 },
     #[error("{0}")]
     Refused(#[from] jsonwebtoken::errors::Error),
 }
@@ -154,9 +154,9 @@ impl TokenKeys {
         if now > claims.exp.saturating_add(LEEWAY_SECONDS) {
             return Err(TokenError::Expired);
         }
-        let latest = now.saturating_add(LEEWAY_SECONDS);
-        if claims.iat > latest || claims.nbf.is_some_and(|nbf| nbf > latest) {
-            return Err(TokenError::NotYet);
+        let seconds = claims.nbf.map_or(claims.iat, |nbf| nbf.max(claims.iat)).saturating_sub(now);
+        if seconds > LEEWAY_SECONDS {
+            return Err(TokenError::NotYet { seconds });
         }
         Ok(Identity::from(claims))
     }

@@ -72,7 +72,7 @@ async fn take_up(
         }
     };
     let region = session.identity.region.as_deref();
-    let call = session.services.metrics.calls.begin(shown.channel().clone(), region, None, false);
+    let call = session.services.metrics.calls.begin(region, None, false);
     session.seat = Some(Seat {
         node,
         address,
@@ -94,7 +94,9 @@ async fn take_up(
 /// client how everything stands, since nobody knows what it missed.
 pub(crate) async fn reclaim(session: &mut Session) {
     let Some(seat) = session.seat.as_ref().filter(|seat| seat.is_silent) else { return };
-    let Some(token) = seat.token.clone() else { return session.tell_to_rejoin().await };
+    // All who sat at that node ask now, and nobody counts who of them has lost its seat.
+    let people = session.services.registry.count();
+    let Some(token) = seat.token.clone() else { return session.tell_to_rejoin(people).await };
     let (node, address) = (seat.node.clone(), seat.address.clone());
     let rights = (session.grant(), seat.limits);
     match ask(session, &node, &address, (&token, &token), rights).await {
@@ -112,7 +114,7 @@ pub(crate) async fn reclaim(session: &mut Session) {
         Err(error) if error.code == ErrorCode::NodeUnavailable && node.state().is_none() => {}
         Err(error) => {
             tracing::info!(code = %error.code, "a node no longer has a session");
-            session.tell_to_rejoin().await;
+            session.tell_to_rejoin(people).await;
         }
     }
 }

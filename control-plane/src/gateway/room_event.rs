@@ -1,7 +1,7 @@
 //! What a room says unasked, as the client hears it.
 
 use crate::clock::rfc3339;
-use crate::session::REJOIN_SPREAD_MS;
+use crate::session::rejoin_after;
 use railgun_shared::media_rpc::{Event, RoomEvent};
 use railgun_shared::signal::{AppData, ClosedStamp, RejoinReason, RoomStamp, ServerEvent};
 use std::time::SystemTime;
@@ -9,8 +9,9 @@ use std::time::SystemTime;
 /// A drained node's rooms go one after the other, so that the people of one need not wait long.
 const MOVED_SPREAD_MS: u64 = 250;
 
-/// None: it is nothing to a client.
-pub(crate) fn room_event(event: RoomEvent, now: SystemTime) -> Option<ServerEvent> {
+/// None: it is nothing to a client. `people`: sessions of this replica, any of whom may have lost its room
+/// at the same time.
+pub(crate) fn room_event(event: RoomEvent, people: usize, now: SystemTime) -> Option<ServerEvent> {
     let RoomEvent { room_seq, event, .. } = event;
     Some(match event {
         Event::ParticipantJoined(participant) => {
@@ -86,11 +87,11 @@ pub(crate) fn room_event(event: RoomEvent, now: SystemTime) -> Option<ServerEven
         Event::ActiveSpeaker(speaker) => ServerEvent::ActiveSpeaker(speaker),
         Event::AudioLevels(levels) => ServerEvent::AudioLevels(levels),
         Event::Rejoin { reason } => {
-            let spread = match reason {
-                RejoinReason::NodeDraining => MOVED_SPREAD_MS,
-                RejoinReason::NodeLost | RejoinReason::WorkerDied => REJOIN_SPREAD_MS,
+            let retry_after_ms = match reason {
+                RejoinReason::NodeDraining => rand::random_range(0..=MOVED_SPREAD_MS),
+                RejoinReason::NodeLost | RejoinReason::WorkerDied => rejoin_after(people),
             };
-            ServerEvent::Rejoin { reason, retry_after_ms: rand::random_range(0..=spread) }
+            ServerEvent::Rejoin { reason, retry_after_ms }
         }
         Event::Superseded | Event::RoomClosed => return None,
     })

@@ -47,10 +47,10 @@ pub(crate) fn router(
 
 /// Ready while rooms can be opened. Who is not goes on with those that are open: this is no reason
 /// to restart anything.
-async fn ready(State(placement): State<Placement>) -> (StatusCode, &'static str) {
-    match placement.is_ready() {
-        true => (StatusCode::OK, "ready\n"),
-        false => (StatusCode::SERVICE_UNAVAILABLE, "no media node can be reached\n"),
+async fn ready(State(placement): State<Placement>) -> (StatusCode, String) {
+    match placement.hindrance() {
+        None => (StatusCode::OK, "ready\n".into()),
+        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
     }
 }
 

@@ -6,11 +6,12 @@ use super::room_table::{Delivery, RoomTable, Route};
 use crate::metrics::LinkMetrics;
 use crate::webhooks::Webhooks;
 use futures::StreamExt;
+use railgun_shared::each_minute::EachMinute;
 use railgun_shared::ids::SessionId;
 use railgun_shared::media_rpc::wire::proto::media_node_client::MediaNodeClient;
 use railgun_shared::media_rpc::wire::proto::{ControlFrame, DescribeRequest, NodeFrame};
 use railgun_shared::media_rpc::wire::{FromNode, decode_node_frame, encode_command};
-use railgun_shared::media_rpc::{Address, Command, LeaveReason, Reply};
+use railgun_shared::media_rpc::{Address, Command, LeaveReason, Reply, WorkerDied};
 use railgun_shared::signal::{ErrorBody, ErrorCode};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -27,11 +28,21 @@ const CALLS_QUEUED_MAX: usize = 1024;
 const PENDING_MAX: usize = 16_384;
 const BACKOFF_FIRST: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(2);
+/// When whoever was refused for want of time may come back, in milliseconds.
+const RETRY_AFTER_MS: std::ops::RangeInclusive<u64> = 500..=3000;
 /// How long a node may take to accept the control stream.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long sessions wait for a node that fell silent. One whose machine refuses the connection has
 /// ended, and is not waited for.
 const SILENCE_MAX: Duration = Duration::from_secs(15);
+
+/// The other end of a link, as logs name it.
+#[derive(Clone, Debug)]
+pub(crate) struct Peer {
+    /// None: the node says its name when it is reached.
+    pub(crate) node: Option<String>,
+    pub(crate) address: String,
+}
 
 /// A command for the node, and where its reply goes.
 #[derive(Debug)]
@@ -69,6 +80,7 @@ impl NodeLink {
     /// or the last handle is dropped.
     pub(crate) fn start(
         channel: Channel,
+        peer: Peer,
         metrics: LinkMetrics,
         webhooks: Webhooks,
     ) -> (Self, JoinHandle<()>) {
@@ -76,8 +88,13 @@ impl NodeLink {
         let (state_out, state) = watch::channel(None);
         let lost = Arc::<Notify>::default();
         let client = MediaNodeClient::new(channel);
+        if let Some(node) = &peer.node {
+            metrics.expect(node);
+        }
         let link = Link {
             client: client.clone(),
+            node: peer.node.unwrap_or_default(),
+            address: peer.address,
             queue,
             state: state_out,
             rooms: RoomTable::default(),
@@ -132,8 +149,23 @@ pub(crate) fn unavailable() -> ErrorBody {
     ErrorBody::new(ErrorCode::NodeUnavailable, "no media node can be reached right now")
 }
 
+/// There are nodes, and more is asked of them at this moment than they can answer in time.
+pub(crate) fn overloaded() -> ErrorBody {
+    later("too much is asked of the media nodes at this moment")
+}
+
+/// What cannot be done now, and when to try again: everybody at another time.
+pub(crate) fn later(why: &str) -> ErrorBody {
+    let wait: u64 = rand::random_range(RETRY_AFTER_MS);
+    ErrorBody::new(ErrorCode::NodeUnavailable, why).with("retryAfterMs", wait)
+}
+
 struct Link {
     client: MediaNodeClient<Channel>,
+    /// Its name; empty while it is not known.
+    node: String,
+    /// Of its control link.
+    address: String,
     queue: mpsc::Receiver<NodeCall>,
     state: watch::Sender<Option<NodeState>>,
     rooms: RoomTable,
@@ -187,7 +219,7 @@ impl Link {
     async fn run(mut self) {
         let mut backoff = BACKOFF_FIRST;
         let mut last_boot = String::new();
-        let mut told = false;
+        let mut still = EachMinute::default();
         let mut silent_since = Instant::now();
         loop {
             let opening = tokio::time::timeout(OPEN_TIMEOUT, open(self.client.clone()));
@@ -201,14 +233,17 @@ impl Link {
             };
             match opened {
                 Ok(Ok(stream)) => {
-                    tracing::info!(node = %stream.node.node_id, "the media node is reached");
+                    self.node.clone_from(&stream.node.node_id);
                     let is_same = stream.node.boot_id == last_boot;
+                    let Self { node, address, .. } = &self;
+                    let after = silent_since.elapsed();
+                    tracing::info!(node, address, ?after, is_same, "the media node is reached");
                     if !is_same {
                         self.left_behind.clear();
                         last_boot.clone_from(&stream.node.boot_id);
                     }
                     backoff = BACKOFF_FIRST;
-                    told = false;
+                    still.end();
                     let ended = self.serve(stream, is_same).await;
                     silent_since = Instant::now();
                     if let Ended::Stopped = ended {
@@ -216,21 +251,37 @@ impl Link {
                     }
                 }
                 Ok(Err(status)) if !self.silent.is_empty() && was_refused(&status) => {
-                    tracing::warn!("the media node has ended");
+                    let Self { node, address, silent, .. } = &self;
+                    let sessions = silent.len();
+                    tracing::warn!(
+                        node,
+                        address,
+                        sessions,
+                        "the media node's process has ended: its host refuses connections; its sessions join again"
+                    );
                     self.give_up();
                 }
                 _ if !self.silent.is_empty() && silent_since.elapsed() >= SILENCE_MAX => {
-                    tracing::warn!("the media node stays silent");
+                    let Self { node, address, silent, .. } = &self;
+                    let (sessions, silent_for) = (silent.len(), silent_since.elapsed());
+                    tracing::warn!(
+                        node,
+                        address,
+                        sessions,
+                        ?silent_for,
+                        "the media node stays silent: its sessions join again"
+                    );
                     self.give_up();
                 }
-                failed if told => tracing::debug!(reached = failed.is_ok(), "still no media node"),
-                Ok(Err(status)) => {
-                    told = true;
-                    tracing::warn!(code = ?status.code(), error = %status.message(), "no media node");
-                }
-                Err(_) => {
-                    told = true;
-                    tracing::warn!("the media node did not answer in time");
+                failed => {
+                    let Self { node, address, .. } = &self;
+                    let (silent_for, error) =
+                        (silent_since.elapsed(), why(failed.ok().and_then(Result::err)));
+                    if still.is_due(Instant::now()) {
+                        tracing::warn!(node, address, ?silent_for, error, "the media node cannot be reached");
+                    } else {
+                        tracing::debug!(node, address, ?silent_for, error, "still no media node");
+                    }
                 }
             }
             let pause = tokio::time::sleep(backoff.mul_f64(rand::random_range(0.5..1.0)));
@@ -247,7 +298,7 @@ impl Link {
         let Stream { node, out, mut frames } = stream;
         self.boot_id.clone_from(&node.boot_id);
         self.state.send_replace(Some(node));
-        self.metrics.set_up(true);
+        self.metrics.set_up(&self.node, true);
         if is_same {
             self.silent.drain(..).for_each(|route| route.deliver(Delivery::NodeBack));
         } else {
@@ -263,11 +314,16 @@ impl Link {
                 frame = frames.next() => match frame {
                     Some(Ok(frame)) => self.receive(frame),
                     Some(Err(status)) => {
-                        tracing::warn!(code = ?status.code(), "the media node is lost");
+                        let Self { node, address, .. } = &self;
+                        tracing::warn!(
+                            node, address, code = ?status.code(), error = %status.message(),
+                            "the control stream to the media node is lost; its calls go on"
+                        );
                         break Ended::Lost;
                     }
                     None => {
-                        tracing::warn!("the media node closed its stream");
+                        let Self { node, address, .. } = &self;
+                        tracing::warn!(node, address, "the media node closed its control stream");
                         break Ended::Lost;
                     }
                 },
@@ -283,7 +339,7 @@ impl Link {
             }
         };
         self.state.send_replace(None);
-        self.metrics.set_up(false);
+        self.metrics.set_up(&self.node, false);
         self.lose();
         ended
     }
@@ -330,6 +386,12 @@ impl Link {
                 self.rooms.spread(event);
             }
             Ok(FromNode::Reply { request, reply }) => self.complete(request, reply),
+            Ok(FromNode::WorkerDied(died)) => {
+                let Self { node, address, boot_id, .. } = &self;
+                let WorkerDied { worker, rooms, deaths } = died;
+                tracing::error!(node, address, worker, rooms, deaths, "a worker of a media node died");
+                self.webhooks.worker_died(node, boot_id, died);
+            }
             Err(error) => tracing::error!(%error, "the media node said what cannot be read"),
         }
         self.count_rooms();
@@ -378,7 +440,8 @@ impl Link {
 
     /// The rooms are gone.
     fn give_up(&mut self) {
-        self.silent.drain(..).for_each(|route| route.deliver(Delivery::NodeLost));
+        let people = self.silent.len();
+        self.silent.drain(..).for_each(|route| route.deliver(Delivery::NodeLost { people }));
     }
 }
 
@@ -395,6 +458,20 @@ async fn open(mut client: MediaNodeClient<Channel>) -> Result<Stream, tonic::Sta
         lacks_relays: node.lacks_relays,
     };
     Ok(Stream { node: state, out, frames })
+}
+
+/// Why a control stream was not opened.
+fn why(failed: Option<tonic::Status>) -> String {
+    failed.map_or_else(
+        || format!("no answer within {OPEN_TIMEOUT:?}"),
+        |status| format!("{:?}: {}", status.code(), status.message()),
+    )
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.metrics.forget(&self.node);
+    }
 }
 
 /// Whether the machine is there and nobody listens any more.

@@ -9,6 +9,7 @@ pub use connect::media_channel;
 #[cfg(feature = "etcd")]
 pub(crate) use connect::node_channel;
 pub use link::NodeLink;
-pub(crate) use link::unavailable;
-pub(crate) use link::{NodeCall, NodeState};
+#[cfg(feature = "etcd")]
+pub(crate) use link::later;
+pub(crate) use link::{NodeCall, NodeState, Peer, overloaded, unavailable};
 pub(crate) use room_table::{Delivery, Route};

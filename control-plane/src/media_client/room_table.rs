@@ -19,8 +19,10 @@ pub(crate) enum Delivery {
     NodeSilent,
     /// There is a new stream to the same run of the node, which has to hear of this session again.
     NodeBack,
-    /// The room is gone.
-    NodeLost,
+    /// The room is gone, as are those of so many sessions of this replica.
+    NodeLost {
+        people: usize,
+    },
 }
 
 /// The way to one session. A session that does not keep up is told to end, since one that missed

@@ -64,6 +64,12 @@ pub(super) struct OfRequest {
     pub(super) outcome: Outcome,
 }
 
+/// A media node, as its operators named it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct OfNode {
+    pub(super) node: String,
+}
+
 /// A single word.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct OfKind {

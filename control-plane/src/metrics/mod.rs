@@ -1,5 +1,5 @@
 //! What the control-plane does, for `/metrics`. Labels are words of the contract, so their number is
-//! known; no user, channel or address is ever one.
+//! known, or media nodes, which operators name; no user, channel or address is ever one.
 
 mod calls;
 mod join_log;
@@ -9,7 +9,7 @@ pub(crate) use calls::{Call, CallMetrics};
 pub(crate) use join_log::{JoinLog, JoinRecord};
 pub(crate) use labels::Outcome;
 
-use labels::{EventName, OfEvent, OfOutcome, OfRequest};
+use labels::{EventName, OfEvent, OfNode, OfOutcome, OfRequest};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -30,6 +30,8 @@ fn histogram() -> Histogram {
 pub(crate) struct Metrics {
     pub(crate) link: LinkMetrics,
     pub(crate) calls: CallMetrics,
+    #[cfg(feature = "etcd")]
+    pub(crate) clock: crate::clock_watch::ClockMetrics,
     sockets: Gauge,
     sessions: Gauge,
     connections: Family<OfOutcome, Counter>,
@@ -43,6 +45,7 @@ pub(crate) struct Metrics {
 #[derive(Clone, Debug)]
 pub(crate) struct LinkMetrics {
     up: Gauge,
+    by_node: Family<OfNode, Gauge>,
     rooms: Gauge,
     command_duration: Histogram,
 }
@@ -52,10 +55,13 @@ impl Metrics {
         Self {
             link: LinkMetrics {
                 up: Gauge::default(),
+                by_node: Family::default(),
                 rooms: Gauge::default(),
                 command_duration: histogram(),
             },
             calls: CallMetrics::new(),
+            #[cfg(feature = "etcd")]
+            clock: Default::default(),
             resumes: Family::default(),
             sockets: Gauge::default(),
             sessions: Gauge::default(),
@@ -76,6 +82,11 @@ impl Metrics {
         );
         registry.register("rooms", "Rooms with sessions of this process", self.link.rooms.clone());
         registry.register("node_up", "Control streams to media nodes that are up", self.link.up.clone());
+        registry.register(
+            "node_link_up",
+            "Whether the control stream to this media node is up",
+            self.link.by_node.clone(),
+        );
         registry.register("connections", "Sockets that asked to connect", self.connections.clone());
         registry.register("joins", "Requests to join", self.joins.clone());
         registry.register("resumes", "Sockets that took up a session", self.resumes.clone());
@@ -126,13 +137,29 @@ impl Metrics {
 }
 
 impl LinkMetrics {
-    /// One link more is up, or one less.
-    pub(crate) fn set_up(&self, up: bool) {
-        if up {
-            self.up.inc()
-        } else {
-            self.up.dec()
-        };
+    /// There is to be a link to this node.
+    pub(crate) fn expect(&self, node: &str) {
+        drop(self.by_node.get_or_create(&OfNode { node: node.into() }));
+    }
+
+    /// The link to this node is up, or is no more.
+    pub(crate) fn set_up(&self, node: &str, up: bool) {
+        let of_node = self.by_node.get_or_create(&OfNode { node: node.into() });
+        for gauge in [&self.up, &*of_node] {
+            if up {
+                gauge.inc()
+            } else {
+                gauge.dec()
+            };
+        }
+    }
+
+    /// This link is given up. Another one to the same node, at another address, may be up.
+    pub(crate) fn forget(&self, node: &str) {
+        let of_node = OfNode { node: node.into() };
+        if self.by_node.get(&of_node).is_some_and(|gauge| gauge.get() == 0) {
+            self.by_node.remove(&of_node);
+        }
     }
 
     /// One link has so many rooms more or less.

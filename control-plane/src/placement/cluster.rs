@@ -4,11 +4,11 @@
 use super::state::State;
 use super::{Found, follow};
 use crate::config::MediaConfig;
-use crate::media_client::{NodeLink, unavailable};
+use crate::media_client::{NodeLink, later, overloaded};
 use crate::metrics::LinkMetrics;
 use crate::policy::placement::choose;
 use crate::webhooks::Webhooks;
-use railgun_etcd::{Compare, CompareOp, Entry, EtcdError, PutOptions, Store, Txn, TxnOp};
+use railgun_etcd::{Compare, CompareOp, Condition, Entry, EtcdError, PutOptions, Store, Txn, TxnOp};
 use railgun_shared::directory::{NodeRecord, RoomRecord, decode, encode};
 use railgun_shared::ids::{ChannelId, NodeId};
 use railgun_shared::media_rpc::Address;
@@ -73,8 +73,23 @@ impl Cluster {
         self.changes.send_replace(());
     }
 
-    pub(crate) fn is_ready(&self) -> bool {
-        self.is_true.load(Ordering::Relaxed) && !self.state().candidates().is_empty()
+    /// Why no room can be opened now; None: one can.
+    pub(crate) fn hindrance(&self) -> Option<&'static str> {
+        let health = self.store.health();
+        if health.is_full() {
+            Some("no room can be opened: etcd refuses writes, its database is full")
+        } else if !self.is_true.load(Ordering::Relaxed) || matches!(health.condition(), Condition::Away(_)) {
+            Some("no room can be opened: etcd does not answer")
+        } else if self.state().candidates().is_empty() {
+            Some("no media node can be reached")
+        } else {
+            None
+        }
+    }
+
+    /// The refusal of whoever needs a room that could not be found or bound in time.
+    fn refusal(&self) -> ErrorBody {
+        self.hindrance().map_or_else(overloaded, later)
     }
 
     /// Where the room is, if there is one.
@@ -96,7 +111,7 @@ impl Cluster {
         region: Option<&str>,
     ) -> Result<(NodeLink, Address), ErrorBody> {
         let placed = timeout(PLACE_TIMEOUT, self.find_or_bind(channel, region)).await;
-        placed.unwrap_or_else(|_| Err(unavailable()))
+        placed.unwrap_or_else(|_| Err(self.refusal()))
     }
 
     async fn find_or_bind(
@@ -116,7 +131,7 @@ impl Cluster {
                     Ok(false) => {}
                     Err(error) => {
                         tracing::debug!(%error, "a room could not be bound");
-                        return Err(unavailable());
+                        return Err(self.refusal());
                     }
                 },
             }

@@ -2,7 +2,7 @@
 //! whose process is seen to be gone, so that nobody has to wait for its lease to end.
 
 use super::cluster::Cluster;
-use crate::media_client::{NodeLink, NodeState, node_channel};
+use crate::media_client::{NodeLink, NodeState, Peer, node_channel};
 use railgun_etcd::{Outcome, PrefixWatch, Update};
 use railgun_shared::directory::{NodeRecord, decode};
 use railgun_shared::ids::NodeId;
@@ -104,9 +104,12 @@ impl Cluster {
         let Some(address) = self.state().put_node(id, record, mod_revision) else { return };
         let channel = match node_channel(&self.media, &address) {
             Ok(channel) => channel,
-            Err(error) => return tracing::error!(node = %id, %error, "a media node cannot be reached"),
+            Err(error) => {
+                return tracing::error!(node = %id, address, %error, "a media node cannot be reached");
+            }
         };
-        let (link, task) = NodeLink::start(channel, self.metrics.clone(), self.webhooks.clone());
+        let peer = Peer { node: Some(id.to_string()), address: address.clone() };
+        let (link, task) = NodeLink::start(channel, peer, self.metrics.clone(), self.webhooks.clone());
         minders.spawn(mind(self.clone(), id.clone(), address.clone(), link.watch()));
         // It ends when the last handle on the link is gone.
         drop(task);
@@ -118,7 +121,8 @@ impl Cluster {
     async fn bury(&self, id: &NodeId, boot_id: &str) {
         let node = self.state().node(id).cloned();
         let Some(node) = node.filter(|node| node.record.boot_id.to_string() == boot_id) else { return };
-        tracing::warn!(node = %id, "a media node's process is gone");
+        let address = &node.record.rpc_address;
+        tracing::warn!(node = %id, address, "a media node's process is gone: its rooms are free to be bound");
         let deleted = self.store.delete_if(&self.store.keys().node(id), node.mod_revision).await;
         let done = match deleted {
             Ok(Outcome::Done(_)) => self.store.revoke(node.record.lease).await,

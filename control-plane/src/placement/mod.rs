@@ -82,12 +82,12 @@ impl Placement {
         }
     }
 
-    /// Whether rooms can be opened now.
-    pub(crate) fn is_ready(&self) -> bool {
+    /// Why no room can be opened now; None: one can.
+    pub(crate) fn hindrance(&self) -> Option<&'static str> {
         match self {
-            Self::Single(node) => node.state().is_some(),
+            Self::Single(node) => node.state().is_none().then_some("no media node can be reached"),
             #[cfg(feature = "etcd")]
-            Self::Cluster(cluster) => cluster.is_ready(),
+            Self::Cluster(cluster) => cluster.hindrance(),
         }
     }
 }

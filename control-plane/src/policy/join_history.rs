@@ -42,11 +42,16 @@ pub(crate) enum Wait {
 }
 
 impl JoinHistory {
+    /// Stamps that lie ahead were made by a clock that is ahead: whatever they are of was now at the
+    /// latest. They stay so, or each look would find them ahead again until that time has come.
+    pub(crate) fn clamp(&mut self, now: u64) {
+        self.recent.iter_mut().chain(&mut self.last_success).for_each(|at| *at = now.min(*at));
+    }
+
     /// A join is asked for. Counts it if it may go on.
     pub(crate) fn ask(&mut self, limits: JoinLimits, now: u64) -> Result<(), Wait> {
         self.barred(now)?;
         self.recent.retain(|at| now.saturating_sub(*at) < WINDOW);
-        // A join that another replica's clock puts ahead of now makes nobody wait longer for that.
         let again = |from: u64, after: u64| after.saturating_sub(now.saturating_sub(from));
         if limits.per_minute == 0 {
             self.recent.clear();
@@ -125,11 +130,16 @@ mod tests {
     }
 
     #[test]
-    fn a_replica_whose_clock_is_behind_makes_nobody_wait_longer() {
+    fn a_stamp_from_the_future_counts_from_now_and_no_longer() {
         let mut history = JoinHistory::default();
-        history.succeeded(201);
+        history.ask(NO_COOLDOWN, 300_000).unwrap();
+        history.succeeded(300_000);
+        history.clamp(200);
         assert_eq!(history.clone().ask(NO_COOLDOWN, 200), Ok(()));
         assert_eq!(history.ask(JoinLimits::default(), 200), Err(Wait::TooSoon(5000)));
+        history.clamp(5200);
+        assert_eq!(history.ask(JoinLimits::default(), 5200), Ok(()));
+        assert_eq!(history.counts_until(NO_COOLDOWN), 65_200);
     }
 
     #[test]

@@ -76,7 +76,7 @@ async fn follow(records: Arc<Records>, mut watch: PrefixWatch, prefix: String) {
                 }
             }
             Update::Synced => _ = records.complete.send_replace(true),
-            Update::Lost => tracing::warn!("etcd does not answer: records stay as they were"),
+            Update::Lost => tracing::debug!("records stay as they were until etcd was read again"),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::control::Services;
 use crate::gateway;
 use crate::media_client::{Delivery, Route};
 use crate::metrics::Outcome;
-use crate::policy::entitlement;
+use crate::policy::{entitlement, rejoin_spread};
 use railgun_shared::ids::{ConsumerId, DeviceId, ProducerId, SessionId, TransportId};
 use railgun_shared::media_rpc::{Command, Event, Grant};
 use railgun_shared::plan::Permissions;
@@ -22,8 +22,6 @@ use tokio::time::{Instant, sleep_until};
 /// What the node says and the session has not yet looked at. It only falls behind while the runtime
 /// is overloaded.
 const DELIVERIES_MAX: usize = 1024;
-/// Everybody whose node was lost comes back within this, spread evenly.
-pub(crate) const REJOIN_SPREAD_MS: u64 = 1500;
 
 /// A request as it left the socket.
 pub(crate) struct Incoming {
@@ -221,10 +219,11 @@ impl Session {
     }
 
     /// The seat is gone through no fault of the client's.
-    pub(crate) async fn tell_to_rejoin(&mut self) {
+    /// `people`: who has to join again at the same time.
+    pub(crate) async fn tell_to_rejoin(&mut self, people: usize) {
         self.seat = None;
         self.may_rejoin = true;
-        let retry_after_ms = rand::random_range(0..=REJOIN_SPREAD_MS);
+        let retry_after_ms = rejoin_after(people);
         let rejoin = ServerEvent::Rejoin { reason: RejoinReason::NodeLost, retry_after_ms };
         self.outbox.tell(&rejoin).await;
     }
@@ -234,7 +233,8 @@ impl Session {
             Delivery::Event(room_event) => {
                 self.note(&room_event.event).await;
                 let is_reply = self.is_refreshing && matches!(room_event.event, Event::Permissions { .. });
-                if let Some(event) = gateway::room_event(room_event, SystemTime::now())
+                let people = self.services.registry.count();
+                if let Some(event) = gateway::room_event(room_event, people, SystemTime::now())
                     && !is_reply
                 {
                     self.outbox.tell(&event).await;
@@ -246,9 +246,9 @@ impl Session {
                 }
             }
             Delivery::NodeBack => self.node_is_back = true,
-            Delivery::NodeLost => {
+            Delivery::NodeLost { people } => {
                 if self.seat.is_some() {
-                    self.tell_to_rejoin().await;
+                    self.tell_to_rejoin(people).await;
                 }
             }
             Delivery::Reply { .. } => tracing::debug!("a reply came after its time"),
@@ -281,6 +281,12 @@ impl Session {
             _ => {}
         }
     }
+}
+
+/// How long one of so many waits before it joins again, in milliseconds.
+pub(crate) fn rejoin_after(people: usize) -> u64 {
+    let spread = u64::try_from(rejoin_spread::spread(people).as_millis()).unwrap_or(u64::MAX);
+    rand::random_range(0..=spread)
 }
 
 /// Returns when the session has to end, and why. An error means that nobody is left who could say

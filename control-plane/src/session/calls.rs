@@ -3,7 +3,7 @@
 use super::Session;
 use super::actor::over;
 use super::seat::Seat;
-use crate::media_client::{Delivery, NodeCall, NodeLink, unavailable};
+use crate::media_client::{Delivery, NodeCall, NodeLink, overloaded, unavailable};
 use railgun_shared::media_rpc::{Address, Command, LeaveReason, Reply};
 use railgun_shared::signal::{ErrorBody, ErrorCode};
 use std::time::Duration;
@@ -66,7 +66,7 @@ impl Session {
                 },
                 Ok(None) | Err(_) => {
                     tracing::warn!("a media node did not reply in time");
-                    return Err(unavailable());
+                    return Err(overloaded());
                 }
             }
         }
@@ -81,7 +81,7 @@ impl Session {
     ) -> Result<u64, ErrorBody> {
         self.last_ticket += 1;
         let call = NodeCall { address, command, route: self.route.clone(), ticket: self.last_ticket };
-        timeout_at(deadline, node.call(call)).await.map_err(|_| unavailable())??;
+        timeout_at(deadline, node.call(call)).await.map_err(|_| overloaded())??;
         Ok(self.last_ticket)
     }
 

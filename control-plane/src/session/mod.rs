@@ -10,7 +10,7 @@ mod registry;
 mod resume_token;
 mod seat;
 
-pub(crate) use actor::{Admitted, Incoming, REJOIN_SPREAD_MS, Session};
+pub(crate) use actor::{Admitted, Incoming, Session, rejoin_after};
 pub(crate) use capabilities::{CapabilitiesDigest, ReceiverCapabilities};
 pub(crate) use end::{End, Ending};
 pub(crate) use outbox::{Ack, Answer, Asked, Outbox};

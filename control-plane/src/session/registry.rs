@@ -76,8 +76,13 @@ impl Registered {
 impl Registry {
     /// Counted together with all replicas that have the same etcd, by a task of its own.
     #[cfg(feature = "etcd")]
-    pub(crate) fn shared(store: railgun_etcd::Store) -> (Self, JoinHandle<()>) {
-        let inner = Arc::new(Inner { shared: Some(in_etcd::Slots::new(store)), ..Inner::default() });
+    pub(crate) fn shared(
+        store: railgun_etcd::Store,
+        leases: railgun_etcd::SharedLeases,
+        replica: crate::clock_watch::Replica,
+    ) -> (Self, JoinHandle<()>) {
+        let slots = in_etcd::Slots::new(store, leases, replica);
+        let inner = Arc::new(Inner { shared: Some(slots), ..Inner::default() });
         let task = tokio::spawn(in_etcd::keep(inner.clone()));
         (Self { inner }, task)
     }

@@ -8,11 +8,12 @@ use futures::stream::FuturesUnordered;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use reqwest::redirect::Policy;
 use std::error::Error;
 use std::time::{Duration, SystemTime};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
 /// Hooks on their way at once; each has its own retries, so that one does not hold up the others.
@@ -30,6 +31,7 @@ struct OutcomeLabel {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct WebhookMetrics {
     hooks: Family<OutcomeLabel, Counter>,
+    waiting: Gauge,
 }
 
 impl WebhookMetrics {
@@ -39,14 +41,24 @@ impl WebhookMetrics {
             "Webhooks by what became of them: delivered, given_up after all attempts, or dropped for want of room",
             self.hooks.clone(),
         );
+        registry.register(
+            "railgun_control_webhooks_waiting",
+            "Webhooks that wait to be sent, or to be sent again",
+            self.waiting.clone(),
+        );
     }
 
-    fn count(&self, outcome: &'static str) {
+    pub(super) fn waits(&self) {
+        self.waiting.inc();
+    }
+
+    pub(super) fn is_over(&self, outcome: &'static str) {
+        self.waiting.dec();
         self.hooks.get_or_create(&OutcomeLabel { outcome }).inc();
     }
 
-    pub(super) fn dropped(&self) {
-        self.count("dropped");
+    pub(super) fn waiting(&self) -> i64 {
+        self.waiting.get()
     }
 }
 
@@ -76,37 +88,51 @@ impl Delivery {
         Ok(Self { client, url, secret, metrics })
     }
 
-    pub(super) async fn run(self, mut hooks: mpsc::Receiver<Hook>) {
+    /// Until `finishing` is true, and then until nothing waits any more.
+    pub(super) async fn run(self, mut hooks: mpsc::Receiver<Hook>, finishing: watch::Receiver<bool>) {
         let mut in_flight = FuturesUnordered::new();
+        let mut ending = finishing.clone();
+        let mut is_open = true;
         loop {
             tokio::select! {
-                hook = hooks.recv(), if in_flight.len() < IN_FLIGHT_MAX => match hook {
-                    Some(hook) => in_flight.push(self.deliver(hook)),
-                    None => break,
+                hook = hooks.recv(), if is_open && in_flight.len() < IN_FLIGHT_MAX => match hook {
+                    Some(hook) => in_flight.push(self.deliver(hook, finishing.clone())),
+                    None => is_open = false,
                 },
                 Some(()) = in_flight.next() => {}
+                _ = ending.wait_for(|finishing| *finishing), if !hooks.is_closed() => {
+                    // What is in the queue is still received.
+                    hooks.close();
+                }
+                else => break,
             }
         }
-        while in_flight.next().await.is_some() {}
     }
 
-    async fn deliver(&self, hook: Hook) {
+    async fn deliver(&self, hook: Hook, mut finishing: watch::Receiver<bool>) {
         let mut backoff = BACKOFF_FIRST;
         for attempt in 1..=ATTEMPTS_MAX {
+            // Begun when the process was to end already: there is no time for another.
+            let is_last = attempt == ATTEMPTS_MAX || *finishing.borrow();
             match self.attempt(&hook).await {
-                Ok(()) => return self.metrics.count("delivered"),
-                Err(error) if attempt == ATTEMPTS_MAX => {
+                Ok(()) => return self.metrics.is_over("delivered"),
+                Err(error) if is_last => {
                     let host = self.url.host_str();
                     tracing::warn!(id = %hook.id, host, error = %chain(&error), "a webhook was given up");
+                    break;
                 }
                 Err(error) => {
                     tracing::debug!(id = %hook.id, error = %chain(&error), "a webhook is sent again later");
-                    sleep(backoff.mul_f64(rand::random_range(0.75..1.25))).await;
+                    let pause = sleep(backoff.mul_f64(rand::random_range(0.75..1.25)));
+                    tokio::select! {
+                        () = pause => {}
+                        _ = finishing.wait_for(|finishing| *finishing) => {}
+                    }
                     backoff *= 2;
                 }
             }
         }
-        self.metrics.count("given_up");
+        self.metrics.is_over("given_up");
     }
 
     async fn attempt(&self, hook: &Hook) -> Result<(), AttemptError> {

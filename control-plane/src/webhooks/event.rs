@@ -1,10 +1,12 @@
 //! Which room events are told, and how they look.
 
 use crate::clock::rfc3339;
-use railgun_shared::media_rpc::{Event, RoomEvent};
+use railgun_shared::media_rpc::{Event, RoomEvent, WorkerDied};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::time::SystemTime;
+
+const WORKER_DIED: &str = "node.worker_died";
 
 /// One message to the operator's server.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,14 +53,25 @@ pub(super) fn hooks(event: &RoomEvent, now: SystemTime) -> Vec<Hook> {
     told.into_iter().map(hook).collect()
 }
 
+/// The hook that calls operators: a worker of a node died, and its rooms with it.
+pub(super) fn worker_died(node: &str, boot_id: &str, died: WorkerDied, now: SystemTime) -> Hook {
+    let WorkerDied { worker, rooms, deaths } = died;
+    let data = json!({"node": node, "bootId": boot_id, "worker": worker, "rooms": rooms, "deaths": deaths});
+    Hook {
+        id: digest(&[boot_id.as_bytes(), &deaths.to_be_bytes(), WORKER_DIED.as_bytes()]),
+        body: json!({"type": WORKER_DIED, "timestamp": rfc3339(now), "data": data}).to_string(),
+    }
+}
+
 /// What is told moves the room's sequence, so that channel, epoch, sequence and kind name it.
 fn id(event: &RoomEvent, kind: &str) -> String {
+    let (epoch, room_seq) = (event.epoch.to_be_bytes(), event.room_seq.to_be_bytes());
+    digest(&[&epoch, &room_seq, kind.as_bytes(), &[0], event.channel.as_str().as_bytes()])
+}
+
+fn digest(parts: &[&[u8]]) -> String {
     let mut hash = Sha256::new();
-    hash.update(event.epoch.to_be_bytes());
-    hash.update(event.room_seq.to_be_bytes());
-    hash.update(kind.as_bytes());
-    hash.update([0]);
-    hash.update(event.channel.as_str().as_bytes());
+    parts.iter().for_each(|part| hash.update(part));
     hash.finalize().iter().take(16).fold(String::from("evt_"), |id, byte| format!("{id}{byte:02x}"))
 }
 

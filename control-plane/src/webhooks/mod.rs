@@ -15,11 +15,11 @@ use crate::config::WebhooksConfig;
 use anyhow::Context;
 use delivery::Delivery;
 use event::Hook;
-use railgun_shared::media_rpc::RoomEvent;
+use railgun_shared::media_rpc::{RoomEvent, WorkerDied};
 use signature::WebhookSecret;
-use std::time::SystemTime;
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use std::time::{Duration, SystemTime};
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
 
 /// Hooks that wait to be sent, beside those that wait to be sent again.
 const QUEUED_MAX: usize = 1024;
@@ -29,30 +29,51 @@ const QUEUED_MAX: usize = 1024;
 pub(crate) struct Webhooks {
     queue: Option<mpsc::Sender<Hook>>,
     metrics: WebhookMetrics,
+    /// True: what waits is sent now, once more at the most, and nothing new is taken.
+    finishing: watch::Sender<bool>,
 }
 
 impl Webhooks {
     /// Starts the task that delivers, if there is a URL.
-    pub(crate) fn start(
-        config: &WebhooksConfig,
-        metrics: WebhookMetrics,
-    ) -> anyhow::Result<(Self, Option<JoinHandle<()>>)> {
-        let Some(url) = &config.url else { return Ok((Self::default(), None)) };
+    pub(crate) fn start(config: &WebhooksConfig, metrics: WebhookMetrics) -> anyhow::Result<Self> {
+        let Some(url) = &config.url else { return Ok(Self::default()) };
         let secret_file = config.secret_file.as_ref().context("webhooks.url needs webhooks.secret_file")?;
         let secret = WebhookSecret::from_file(secret_file)?;
         let (queue, hooks) = mpsc::channel(QUEUED_MAX);
         let delivery = Delivery::new(url.clone(), secret, metrics.clone())?;
-        let task = tokio::spawn(delivery.run(hooks));
-        Ok((Self { queue: Some(queue), metrics }, Some(task)))
+        let finishing = watch::Sender::new(false);
+        tokio::spawn(delivery.run(hooks, finishing.subscribe()));
+        Ok(Self { queue: Some(queue), metrics, finishing })
     }
 
     /// Tells of a room event, if it is one that is told.
     pub(crate) fn observe(&self, event: &RoomEvent) {
         let Some(queue) = &self.queue else { return };
         for hook in event::hooks(event, SystemTime::now()) {
-            if queue.try_send(hook).is_err() {
-                self.metrics.dropped();
-            }
+            self.put(queue, hook);
+        }
+    }
+
+    /// Tells that a worker of this run of a node died.
+    pub(crate) fn worker_died(&self, node: &str, boot_id: &str, died: WorkerDied) {
+        if let Some(queue) = &self.queue {
+            self.put(queue, event::worker_died(node, boot_id, died, SystemTime::now()));
+        }
+    }
+
+    fn put(&self, queue: &mpsc::Sender<Hook>, hook: Hook) {
+        self.metrics.waits();
+        if queue.try_send(hook).is_err() {
+            self.metrics.is_over("dropped");
+        }
+    }
+
+    /// The process ends: what waits is sent now, for so long, and what is left then is told.
+    pub(crate) async fn finish(&self, within: Duration) {
+        self.finishing.send_replace(true);
+        // Whoever delivers looks at it until nothing waits.
+        if timeout(within, self.finishing.closed()).await.is_err() {
+            tracing::warn!(webhooks = self.metrics.waiting(), "webhooks were not delivered before the end");
         }
     }
 }

@@ -7,10 +7,12 @@ use railgun_shared::media_rpc::wire::proto::{
     ControlFrame, DescribeRequest, ListRoomsRequest, NodeDescription, NodeFrame, RoomList, RoomSummary,
 };
 use railgun_shared::media_rpc::wire::proto::{UserOrder as WireOrder, UserOrdered};
-use railgun_shared::media_rpc::wire::{decode_command, decode_user_order, encode_event, encode_reply};
+use railgun_shared::media_rpc::wire::{
+    decode_command, decode_user_order, encode_event, encode_reply, encode_worker_died,
+};
 use railgun_shared::media_rpc::{
     Address, Audience, Command, ConsumerDescription, Event, JoinRequest, OwnState, Reply, ResumeRequest,
-    RoomEvent, RoomSnapshot, Slot, SlotState, TokenDigest, UserAction, UserOrder,
+    RoomEvent, RoomSnapshot, Slot, SlotState, TokenDigest, UserAction, UserOrder, WorkerDied,
 };
 use railgun_shared::rtp_parameters::{MediaKind, RtpParameters, StreamType};
 use railgun_shared::signal::{
@@ -147,6 +149,12 @@ impl FakeNode {
     pub(crate) fn lack_relays(&self) {
         self.state.lacks_relays.store(true, Ordering::SeqCst);
         self.lose(false);
+    }
+
+    /// Says that a worker died, as a node does on every stream.
+    pub(crate) async fn say_worker_died(&self, died: WorkerDied) {
+        let out = self.state.out.lock().unwrap().clone().unwrap();
+        out.send(Ok(encode_worker_died(died))).await.unwrap();
     }
 
     /// Ends the control streams, and takes new ones only if `down` is not set.

@@ -7,10 +7,12 @@
 
 use super::{Held, Inner, SESSIONS_MAX, instead_of};
 use crate::clock::unix_millis;
+use crate::clock_watch::Replica;
 use crate::session::End;
 use futures::future::join_all;
 use railgun_etcd::{
-    Compare, CompareOp, Entry, EtcdError, LeaseId, Outcome, PutOptions, Store, Txn, TxnOp, Update,
+    Compare, CompareOp, Entry, EtcdError, LeaseId, Outcome, PutOptions, SharedLeases, Store, Txn, TxnOp,
+    Update,
 };
 use railgun_shared::directory::{decode, encode};
 use railgun_shared::ids::{BootId, SessionId, UserId};
@@ -69,8 +71,10 @@ struct Notice {
 #[derive(Debug)]
 pub(super) struct Slots {
     store: Store,
+    /// Of notices.
+    leases: SharedLeases,
     /// This run of this replica.
-    replica: BootId,
+    replica: Replica,
     lease: tokio::sync::Mutex<Lease>,
     /// Unix milliseconds.
     rests_until: AtomicU64,
@@ -87,10 +91,11 @@ struct Lease {
 }
 
 impl Slots {
-    pub(super) fn new(store: Store) -> Self {
+    pub(super) fn new(store: Store, leases: SharedLeases, replica: Replica) -> Self {
         Self {
             store,
-            replica: BootId::from_bits(rand::random()),
+            leases,
+            replica,
             lease: tokio::sync::Mutex::new(Lease { id: 0, renewed: Instant::now() }),
             rests_until: AtomicU64::new(0),
             over: Mutex::default(),
@@ -123,7 +128,7 @@ impl Slots {
         let lease = self.lease().await?;
         let (id, session) = (Mark::of(&held.id), Mark::of(&held.session));
         let device = held.device.as_ref().map(Mark::of);
-        let own = Slot { replica: self.replica, id, session, device };
+        let own = Slot { replica: self.replica.id, id, session, device };
         let slot = encode(&own);
         for _ in 0..TRIES {
             let places = self.read(user).await?;
@@ -163,12 +168,17 @@ impl Slots {
         let notice = Notice { user: user.clone(), id: victim.id.clone(), is_taken_up: end == End::Lost };
         let told = format!("{}{}", self.store.keys().notices(victim.replica), victim.id.0);
         let under = |lease| Some(PutOptions::new().with_lease(lease));
+        let of_notice = self.leases.lasting(NOTICE_TTL).await?;
         let change = [
             TxnOp::put(key.as_str(), slot, under(lease)),
-            TxnOp::put(told, encode(&notice), under(self.store.grant(NOTICE_TTL).await?)),
+            TxnOp::put(told, encode(&notice), under(of_notice)),
         ];
         let unchanged = [Compare::mod_revision(key.as_str(), CompareOp::Equal, revision)];
-        Ok(self.store.txn(Txn::new().when(unchanged).and_then(change)).await?.succeeded())
+        let taken = self.store.txn(Txn::new().when(unchanged).and_then(change)).await;
+        if let Err(EtcdError::LeaseGone) = &taken {
+            self.leases.forget(of_notice).await;
+        }
+        Ok(taken?.succeeded())
     }
 
     /// The places of a user, in one read.
@@ -312,7 +322,7 @@ impl Inner {
 /// Keeps the places of this replica's sessions, until it is aborted.
 pub(super) async fn keep(inner: Arc<Inner>) {
     let Some(slots) = &inner.shared else { return };
-    let mut notices = slots.store.watch_prefix(slots.store.keys().notices(slots.replica));
+    let mut notices = slots.store.watch_prefix(slots.store.keys().notices(slots.replica.id));
     let mut renewal = interval(RENEWAL);
     renewal.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -327,6 +337,9 @@ pub(super) async fn keep(inner: Arc<Inner>) {
             () = slots.wake.notified() => slots.release_over().await,
             _ = renewal.tick() => match slots.renew().await {
                 Ok(lease) => {
+                    if let Err(error) = slots.replica.stamp(&slots.store, lease).await {
+                        tracing::debug!(%error, "this replica's record was not written");
+                    }
                     slots.release_over().await;
                     inner.enter(slots, lease).await;
                 }

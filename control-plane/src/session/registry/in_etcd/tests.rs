@@ -20,7 +20,8 @@ fn newcomer(device: Option<&str>) -> Newcomer {
 }
 
 fn replica(etcd: &EtcdServer) -> (Registry, JoinHandle<()>) {
-    Registry::shared(etcd.store())
+    let replica = Replica::listening_at("127.0.0.1:8080".parse().unwrap());
+    Registry::shared(etcd.store(), SharedLeases::new(etcd.store()), replica)
 }
 
 /// Five over both.
