@@ -1,11 +1,10 @@
 //! etcd is gone for 20 s, four times a lease: speech goes on, people join rooms that are open, new
 //! rooms are refused at once, and ten seconds after etcd is back everything is as before.
 
-use crate::people::{join, talk};
+use crate::people::{join, two_talk};
 use railgun_client::ErrorCode;
-use railgun_tests::{Cluster, within};
+use railgun_tests::Cluster;
 use std::time::Duration;
-use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 const OUTAGE: Duration = Duration::from_secs(20);
@@ -16,17 +15,7 @@ const REFUSED_WITHIN: Duration = Duration::from_secs(2);
 #[tokio::test]
 async fn calls_go_on_while_etcd_is_down() {
     let mut cluster = Cluster::start(2, 2).await.unwrap();
-    let mut calls = Vec::new();
-    let mut hearing = Vec::new();
-    for (replica, name) in ["ada", "bob"].into_iter().enumerate() {
-        let client = cluster.client(name, replica).await.unwrap();
-        let (heard, at) = watch::channel(None);
-        hearing.push(at);
-        calls.push(tokio::spawn(talk(client, name.into(), "call".into(), heard)));
-    }
-    for heard in &mut hearing {
-        within(Duration::from_secs(15), "speech", heard.wait_for(Option::is_some)).await.unwrap();
-    }
+    let (calls, hearing) = two_talk(&cluster, "call").await;
     let bound = cluster.room("call").await.unwrap().unwrap();
     let late = cluster.client("late", 1).await.unwrap();
     let other = cluster.client("other", 0).await.unwrap();

@@ -3,15 +3,17 @@
 use anyhow::{Context, Result};
 use railgun_client::{Client, ClientError, Consumer, ErrorCode, EventStream, MediaKind, Producer, Source};
 use railgun_shared::ids::ProducerId;
-use railgun_tests::{Cluster, Member, opus_payload};
+use railgun_tests::{Cluster, Member, opus_payload, within};
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 /// The contract's waits between tries to join.
 const RETRIES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 /// A node that does not answer is given up after this.
 const CALLED_WITHIN: Duration = Duration::from_secs(15);
+const HEARD_WITHIN: Duration = Duration::from_secs(15);
 pub(crate) const PACKET_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Joins as the contract has it: again after a while if no node can be had.
@@ -66,6 +68,25 @@ pub(crate) async fn talk(
             },
         }
     }
+}
+
+/// Two, each on a replica of their own, who hear each other when this returns: their calls, and when each last
+/// heard the other.
+pub(crate) async fn two_talk(
+    cluster: &Cluster,
+    channel: &str,
+) -> (Vec<JoinHandle<Result<()>>>, Vec<watch::Receiver<Option<Instant>>>) {
+    let (mut calls, mut hearing) = (Vec::new(), Vec::new());
+    for (replica, name) in ["ada", "bob"].into_iter().enumerate() {
+        let client = cluster.client(name, replica).await.unwrap();
+        let (heard, at) = watch::channel(None);
+        hearing.push(at);
+        calls.push(tokio::spawn(talk(client, name.into(), channel.into(), heard)));
+    }
+    for heard in &mut hearing {
+        drop(within(HEARD_WITHIN, "speech", heard.wait_for(Option::is_some)).await.unwrap());
+    }
+    (calls, hearing)
 }
 
 async fn converse(

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what `make test` needs from Debian: two browsers, `ip` for tests across network namespaces,
-# coturn for tests of relays, etcd and HAProxy for tests of a whole cluster, protoc, which the etcd
-# client is built with, and venv of Python, in which the tester of the operators' API is installed.
+# coturn for tests of relays, etcd and HAProxy for tests of a whole cluster, faketime for a machine whose
+# clock is off, protoc, which the etcd client is built with, and venv of Python, in which the tester of the operators' API is installed.
 # What is there already is left alone. Without root and sudo it says what to run.
 set -euo pipefail
 
@@ -21,6 +21,7 @@ command -v turnserver >/dev/null || packages+=(coturn)
 command -v etcd >/dev/null || packages+=(etcd-server)
 PATH="$PATH:/usr/sbin" command -v haproxy >/dev/null || packages+=(haproxy)
 "$(dirname "$0")/check-tools.sh" protoc 2>/dev/null || packages+=(protobuf-compiler libprotobuf-dev)
+command -v faketime >/dev/null || packages+=(faketime)
 python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3 python3-venv)
 [ "${#packages[@]}" -gt 0 ] || exit 0
 

@@ -35,11 +35,23 @@ pub struct ClusterOptions {
     pub is_secured: bool,
     /// Joins are limited as the contract says, and not left to the tests.
     pub limits_joins: bool,
+    /// Bytes that etcd's database may have; none: etcd's own quota. With one member alone.
+    pub etcd_quota: Option<u64>,
+    /// By how many seconds each replica's clock is ahead; those without a number are right.
+    pub clocks_ahead: &'static [i64],
 }
 
 impl Default for ClusterOptions {
     fn default() -> Self {
-        Self { replicas: 1, nodes: 1, etcd_members: 1, is_secured: false, limits_joins: false }
+        Self {
+            replicas: 1,
+            nodes: 1,
+            etcd_members: 1,
+            is_secured: false,
+            limits_joins: false,
+            etcd_quota: None,
+            clocks_ahead: &[],
+        }
     }
 }
 
@@ -49,9 +61,12 @@ pub struct Cluster {
     proxy: Option<Proxy>,
     replicas: Vec<Replica>,
     nodes: Vec<Option<Process>>,
+    /// Where each node says how it is.
+    health: Vec<SocketAddr>,
     /// Ask it anything; kill it and start it again.
     pub etcd: EtcdServer,
     limits_joins: bool,
+    clocks_ahead: &'static [i64],
     key: PathBuf,
     tokens: Mutex<HashMap<String, String>>,
     /// One key pair for all clients: making one takes longer than joining.
@@ -101,7 +116,11 @@ impl Cluster {
             };
             EtcdTls { ca: path.join("certs/ca.pem"), server: pair("media"), client: pair("control") }
         });
-        let mut etcd = EtcdServer::start_with(options.etcd_members, tls).await.context("etcd")?;
+        let mut etcd = match options.etcd_quota {
+            Some(bytes) => EtcdServer::start_with_quota(bytes).await,
+            None => EtcdServer::start_with(options.etcd_members, tls).await,
+        }
+        .context("etcd")?;
         if options.is_secured {
             etcd.require_password("railgun", "no secret").await?;
         }
@@ -109,8 +128,10 @@ impl Cluster {
             proxy: None,
             replicas: Vec::new(),
             nodes: Vec::new(),
+            health: Vec::new(),
             etcd,
             limits_joins: options.limits_joins,
+            clocks_ahead: options.clocks_ahead,
             key,
             tokens: Mutex::default(),
             identity: Arc::new(Identity::generate()?),
@@ -155,7 +176,9 @@ impl Cluster {
         node.ready(health).await?;
         if index == self.nodes.len() {
             self.nodes.push(None);
+            self.health.push(health);
         }
+        *self.health.get_mut(index).context("no such node")? = health;
         let place = self.nodes.get_mut(index).context("no such node")?;
         *place = Some(node);
         Ok(())
@@ -204,6 +227,9 @@ impl Cluster {
         settings.extend(etcd);
         if !self.limits_joins {
             settings.extend(any_number_of_joins());
+        }
+        if let Some(seconds) = self.clocks_ahead.get(index).filter(|seconds| **seconds != 0) {
+            settings.extend(clock_ahead(*seconds)?);
         }
         let label = format!("control-{index}");
         let mut process = Process::start_as("railgun-control", &label, path, &["serve"], &settings)?;
@@ -320,6 +346,37 @@ impl Cluster {
         Ok(http::request(address, "GET", "/readyz", "").await?.0)
     }
 
+    /// Status and words of a node's `/readyz`.
+    pub async fn node_readiness(&self, node: usize) -> Result<(u16, String)> {
+        let health = *self.health.get(node).context("no such node")?;
+        http::request(health, "GET", "/readyz", "").await
+    }
+
+    /// Status and words of a replica's `/readyz`.
+    pub async fn readiness_words(&self, replica: usize) -> Result<(u16, String)> {
+        let address = self.replicas.get(replica).context("no such replica")?.address;
+        http::request(address, "GET", "/readyz", "").await
+    }
+
+    /// A sample that a replica shows to a scrape, by its name with its labels.
+    pub async fn sample(&self, replica: usize, name: &str) -> Result<f64> {
+        let operators = self.replicas.get(replica).context("no such replica")?.operators;
+        let scraped = http::request(operators, "GET", "/metrics", "").await?.1;
+        let line = scraped.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        Ok(line.with_context(|| format!("no {name} in {scraped}"))?.parse()?)
+    }
+
+    /// What a replica has logged.
+    pub fn replica_log(&self, replica: usize) -> Result<String> {
+        let replica = self.replicas.get(replica).context("no such replica")?;
+        replica.process.as_ref().context("it does not run")?.log()
+    }
+
+    /// What a node has logged.
+    pub fn node_log(&self, node: usize) -> Result<String> {
+        self.node(node)?.log()
+    }
+
     pub fn url(&self, replica: usize) -> String {
         self.replicas.get(replica).map_or_else(String::new, |replica| format!("http://{}", replica.address))
     }
@@ -367,6 +424,19 @@ impl Cluster {
     pub async fn client_at(&self, user: &str, url: &str) -> Result<Client> {
         Ok(Client::connect_with(self.config(), url, &self.token(user)?, None).await?)
     }
+}
+
+/// Environment of a process whose wall clock is ahead by so many seconds; its monotonic one is right.
+fn clock_ahead(seconds: i64) -> Result<[(&'static str, String); 3]> {
+    let folders = fs::read_dir("/usr/lib")?.filter_map(|folder| Some(folder.ok()?.path()));
+    let library =
+        folders.map(|folder| folder.join("faketime/libfaketimeMT.so.1")).find(|path| path.is_file());
+    let library = library.context("faketime is not installed: tests/setup/install-test-tools.sh does it")?;
+    Ok([
+        ("LD_PRELOAD", library.to_string_lossy().into_owned()),
+        ("FAKETIME", format!("{seconds:+}s")),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1".into()),
+    ])
 }
 
 /// One operator, who may write every record.
