@@ -6,10 +6,12 @@ import { FEEDBACK_READING_MS, hearsItself } from "./dsp/feedback-detector";
 import type { InputLevels } from "./dsp/input-chain";
 import { VoiceError } from "./errors";
 import { Connection } from "./runtime/connection";
+import { deviceIdOfProfile } from "./runtime/device-id";
 import type { Media } from "./runtime/media";
 import { Microphone } from "./runtime/microphone";
 import { StatsReader } from "./runtime/stats";
 import { relayReachable, testPicture } from "./runtime/trial-media";
+import { measureUpload } from "./runtime/upload";
 import { sleep } from "./runtime/wait";
 import { StateMachine } from "./state-machine";
 import type { VoiceOptions } from "./types";
@@ -58,7 +60,7 @@ export class Diagnostics {
     this.#connection = new Connection(
       {
         url: options.url,
-        deviceId: `${options.deviceId ?? "web"}-diagnostics`,
+        deviceId: `${options.deviceId ?? deviceIdOfProfile()}-diagnostics`,
         token: async () => (typeof token === "function" ? token() : token),
       },
       new StateMachine(),
@@ -69,6 +71,9 @@ export class Diagnostics {
         opened: async () => undefined,
         resumed: async () => undefined,
         interrupted: () => undefined,
+        renewing: () => undefined,
+        renewed: () => undefined,
+        mediaState: () => undefined,
         event: ({ name }) => {
           // A room for tests is open for a minute; the next test opens another one.
           if (name === "voice:kicked") this.#connection.end(new VoiceError("CANCELLED", "the minute is over"));
@@ -105,8 +110,12 @@ export class Diagnostics {
   async networkTest(): Promise<NetworkResult> {
     const joined = await this.#join();
     const rtt = await this.#ping();
+    const upload = await measureUpload(this.#connection.request, rtt);
     const [trial, turn] = await Promise.all([this.#tryMedia(), relayReachable(joined.rtcConfig.iceServers)]);
-    const reading: NetworkReading = { rtt, ...trial, turn };
+    const { packetLoss, udp } = trial;
+    // What the browser finds by sending video is nearer to a call; most browsers and all Free users lack it.
+    const bandwidth = trial.bandwidth ?? upload;
+    const reading: NetworkReading = { rtt, packetLoss, bandwidth, udp, turn };
     return { ...reading, verdict: verdictOf(reading) };
   }
 
@@ -161,6 +170,7 @@ export class Diagnostics {
     }
   }
 
+  /** `bandwidth`: as Chromium estimates it from the video that Pro may send. */
   async #tryMedia(): Promise<Pick<NetworkReading, "packetLoss" | "bandwidth" | "udp">> {
     const pro = this.#joined?.permissions.video ?? false;
     const picture = testPicture(pro);
@@ -171,7 +181,7 @@ export class Diagnostics {
       await sleep(BANDWIDTH_TEST_MS);
       const { packetLoss, available, transport } = await reader.read(own.media);
       own.close();
-      return { packetLoss, bandwidth: pro ? available : null, udp: transport === "udp" };
+      return { packetLoss, bandwidth: pro ? available : null, udp: transport === null ? null : transport === "udp" };
     } catch (thrown) {
       // A server that has no room for tests still tells whether it can be reached.
       const isPath = VoiceError.from(thrown).code === "TRANSPORT_FAILED";

@@ -2,17 +2,19 @@
  * What to do about a bad network, and when to undo it: the contract's table as data. It only decides; the
  * caller applies the plan to encoders and microphone.
  */
+import { LEVEL_TARGET_DB } from "./dsp/leveller";
 
+/** Null is what was not measured: it is neither bad nor good. */
 export interface Observation {
   /** Milliseconds. */
-  rtt: number;
+  rtt: number | null;
   /** Percent. */
-  packetLoss: number;
-  /** Level of one's own speech before any gain, in dBFS; null while nobody speaks. */
+  packetLoss: number | null;
+  /** Level of one's own speech after levelling and before the boost, in dBFS; null while nobody speaks. */
   inputLevel: number | null;
 }
 
-export type Measure = "reduceBitrate" | "moreFec" | "pauseVideo" | "boostMicrophone";
+export type Measure = "reduceBitrate" | "keepFec" | "pauseVideo" | "boostMicrophone";
 
 interface Rule {
   measure: Measure;
@@ -29,29 +31,32 @@ interface Rule {
 export const RULES: readonly Rule[] = [
   {
     measure: "reduceBitrate",
-    isBad: ({ rtt }) => rtt > 300,
-    isGood: ({ rtt }) => rtt < 200,
+    isBad: ({ rtt }) => rtt !== null && rtt > 300,
+    isGood: ({ rtt }) => rtt !== null && rtt < 200,
     stepsMax: 3,
     badLooks: 1,
   },
   {
-    measure: "moreFec",
-    isBad: ({ packetLoss }) => packetLoss > 5,
-    isGood: ({ packetLoss }) => packetLoss < 2,
+    // How much of the bitrate becomes FEC is the encoder's decision, by the loss that reports tell it; a page
+    // cannot set it. Below about 20 kbit/s Chromium's puts in none, so the bitrate is what we can keep.
+    measure: "keepFec",
+    isBad: ({ packetLoss }) => packetLoss !== null && packetLoss > 5,
+    isGood: ({ packetLoss }) => packetLoss !== null && packetLoss < 2,
     stepsMax: 1,
     badLooks: 1,
   },
   {
     measure: "pauseVideo",
-    isBad: ({ rtt, packetLoss }) => rtt > 800 || packetLoss > 20,
-    isGood: ({ rtt, packetLoss }) => rtt < 400 && packetLoss < 8,
+    isBad: ({ rtt, packetLoss }) => (rtt ?? 0) > 800 || (packetLoss ?? 0) > 20,
+    isGood: ({ rtt, packetLoss }) => rtt !== null && rtt < 400 && packetLoss !== null && packetLoss < 8,
     stepsMax: 1,
     badLooks: 2,
   },
   {
     measure: "boostMicrophone",
-    isBad: ({ inputLevel }) => inputLevel !== null && inputLevel < -40,
-    isGood: ({ inputLevel }) => inputLevel !== null && inputLevel > -26,
+    // Levelling reaches its target from -42 dBFS on; what it leaves below needs more.
+    isBad: ({ inputLevel }) => inputLevel !== null && inputLevel < LEVEL_TARGET_DB - 4,
+    isGood: ({ inputLevel }) => inputLevel !== null && inputLevel > LEVEL_TARGET_DB - 2,
     stepsMax: 2,
     badLooks: 3,
   },
@@ -62,7 +67,7 @@ export const RECOVERY_LOOKS = 4;
 
 /** Of the bitrates, for each step of `reduceBitrate`. */
 const BITRATE_FACTORS = [1, 0.7, 0.5, 0.35] as const;
-/** What sound yields to its own error correction is taken from video, which shares the path. */
+/** What sound needs for its error correction is taken from video, which shares the path. */
 const FEC_VIDEO_FACTOR = 0.8;
 const BOOST_DB = 6;
 
@@ -71,10 +76,10 @@ export interface Plan {
   videoFactor: number;
   /** Factor for the microphone's bitrate. */
   audioFactor: number;
-  /** Sound before everything else on the way out, and room for its error correction. */
+  /** Sound before everything else on the way out, and enough bitrate for its error correction. */
   protectAudio: boolean;
   pauseVideo: boolean;
-  /** Decibels to add to the microphone. */
+  /** Decibels to add to the microphone, after levelling. */
   micBoost: number;
 }
 
@@ -98,7 +103,7 @@ export class Optimizer {
 
   get plan(): Plan {
     const reduction = BITRATE_FACTORS[this.step("reduceBitrate")] ?? 1;
-    const protectAudio = this.step("moreFec") > 0;
+    const protectAudio = this.step("keepFec") > 0;
     return {
       videoFactor: reduction * (protectAudio ? FEC_VIDEO_FACTOR : 1),
       // Error correction lives inside the microphone's bitrate, so that is not cut while it is needed.

@@ -1,17 +1,19 @@
 /** How good a call is, in the contract's words and numbers. */
 
-/** One look at the network of a call. */
+/** One look at the network of a call. Null is what was not measured since the last look. */
 export interface Sample {
-  transport: "udp" | "tcp" | "turn";
+  /** Null before there is a path. */
+  transport: "udp" | "tcp" | "turn" | null;
   /** Round-trip time in milliseconds. */
-  rtt: number;
+  rtt: number | null;
   /** Of the arrival of packets, in milliseconds. */
-  jitter: number;
+  jitter: number | null;
   /** Percent. */
-  packetLoss: number;
+  packetLoss: number | null;
 }
 
-export type Grade = "excellent" | "good" | "fair" | "poor";
+/** `unknown`: nothing was measured. */
+export type Grade = "excellent" | "good" | "fair" | "poor" | "unknown";
 
 /** Mean opinion score, 1 to 4.5, from milliseconds and percent: the contract's simplified ITU-T G.107. */
 export function calculateMOS(rtt: number, packetLoss: number): number {
@@ -22,14 +24,15 @@ export function calculateMOS(rtt: number, packetLoss: number): number {
 }
 
 /** The lower bound of each grade; a bound belongs to the better one. */
-export const GRADES: readonly { grade: Grade; from: number }[] = [
+export const GRADES: readonly { grade: Exclude<Grade, "unknown">; from: number }[] = [
   { grade: "excellent", from: 4 },
   { grade: "good", from: 3.5 },
   { grade: "fair", from: 2.5 },
   { grade: "poor", from: 1 },
 ];
 
-export function gradeOf(mos: number): Grade {
+export function gradeOf(mos: number | null): Grade {
+  if (mos === null) return "unknown";
   return GRADES.find(({ from }) => mos >= from)?.grade ?? "poor";
 }
 

@@ -1,6 +1,7 @@
 /** What the service takes and gives. */
 import type { VoiceError } from "./errors";
 import type { InputLevels } from "./dsp/input-chain";
+import type { MediaState } from "./runtime/path-watch";
 import type { CallStats } from "./runtime/stats";
 import type { VideoSource } from "./runtime/video-slots";
 import type { VoiceState } from "./state-machine";
@@ -11,7 +12,11 @@ export interface VoiceOptions {
   url?: string;
   /** Who the user is: a signed token, or how to get a fresh one. */
   token: string | (() => string | Promise<string>);
-  /** Names this device among the user's; a second call with the same one replaces the first. */
+  /**
+   * Names this device among the user's; a second call with the same one replaces the first. Absent: a random
+   * one that is kept in `localStorage`, so one for each browser profile. `deviceIdOfTab()` gives each tab its
+   * own.
+   */
   deviceId?: string;
   /** Where a user gets Pro, as an `https:` URL; `openUpgrade` goes there. */
   upgradeUrl?: string;
@@ -32,6 +37,7 @@ export interface Participant {
   sessionId: string;
   userId: string;
   name: string;
+  /** They turned it off, or it was turned off for them. */
   muted: boolean;
   deafened: boolean;
   speaking: boolean;
@@ -40,11 +46,13 @@ export interface Participant {
   camera: MediaStreamTrack | null;
   screen: MediaStreamTrack | null;
   /** What is sent, whether it is received already or not. */
-  sends: { camera: boolean; screen: boolean };
+  sends: { mic: boolean; camera: boolean; screen: boolean };
 }
 
 export interface VoiceSnapshot {
   state: VoiceState;
+  /** Whether sound and video get through; `state` is about signaling. */
+  media: MediaState;
   channelId: string | null;
   sessionId: string | null;
   permissions: Permissions | null;
@@ -76,7 +84,11 @@ export interface VoiceEvents {
   /** Anything of the snapshot but levels. */
   change: VoiceSnapshot;
   state: { state: VoiceState; before: VoiceState };
+  /** Sound and video get through, do not yet, or do not any more. */
+  media: MediaState;
   notice: Notice;
+  /** The server refused something that nobody waits for: worth a line in the application's log. */
+  requestRefused: { event: string; error: VoiceError };
   /** Every two seconds of a call. */
   stats: CallStats;
   /** Twenty times a second, of one's own microphone. */

@@ -5,7 +5,7 @@ export interface NetworkReading {
   rtt: number;
   /** Of a short call with oneself, in percent; null when there was none. */
   packetLoss: number | null;
-  /** What could be sent, in bits per second; null when it was not tried, which needs Pro. */
+  /** What can be sent, in bits per second: by video that was sent, or else by signaling; null: neither. */
   bandwidth: number | null;
   /** Media reached the server directly; null when that was not tried. */
   udp: boolean | null;

@@ -104,15 +104,16 @@ export interface SlotReply {
   max: number;
 }
 
+/** What was not measured is left out. */
 export interface StatsReport {
   transport: "udp" | "tcp" | "turn";
   /** Milliseconds. */
-  rtt: number;
+  rtt?: number;
   /** Milliseconds. */
-  jitter: number;
-  /** Percent. */
-  packetLoss: number;
-  mos: number;
+  jitter?: number;
+  /** Percent, 0 to 100. */
+  packetLoss?: number;
+  mos?: number;
   networkType?: NetworkType;
 }
 
@@ -191,7 +192,7 @@ export interface Requests {
     payload: { name: "upgrade_cta_shown" | "upgrade_cta_clicked" | "upgraded" };
     reply: Nothing;
   };
-  "voice:ping": { payload: { sentAt: number }; reply: { sentAt: number; serverTime: number } };
+  "voice:ping": { payload: { sentAt: number; padding?: string }; reply: { sentAt: number; serverTime: number } };
 }
 
 /** Fails to compile when the server knows a request that stands nowhere above. */

@@ -57,6 +57,9 @@ function begin() {
     opened: vi.fn(() => Promise.resolve()),
     resumed: vi.fn(() => Promise.resolve()),
     interrupted: vi.fn(),
+    renewing: vi.fn(),
+    renewed: vi.fn(),
+    mediaState: vi.fn(),
     event: vi.fn(),
     ended: vi.fn(),
     sent: () => "mic" as const,
@@ -147,6 +150,67 @@ describe("joining", () => {
     await vi.runAllTimersAsync();
     await failed;
     expect(machine.state).toBe("DISCONNECTED");
+  });
+});
+
+describe("a fatal refusal", () => {
+  const fatal = new VoiceError("UNAUTHORIZED", "no", {}, true);
+
+  it("of whatever is asked in a call ends it", async () => {
+    let answer: unknown = joined;
+    sockets = [new FakeSocket(() => answer)];
+    const { connection, machine, handlers } = await inCall();
+    answer = fatal;
+    await expect(connection.request("voice:entitlement:refresh", { token: "" })).rejects.toBe(fatal);
+    expect(machine.state).toBe("DISCONNECTED");
+    expect(handlers.ended).toHaveBeenCalledWith(fatal);
+  });
+
+  it("of a join is not tried again, though its code may be temporary", async () => {
+    sockets = [new FakeSocket(() => new VoiceError("NODE_UNAVAILABLE", "no", {}, true))];
+    const { connection, machine } = begin();
+    await expect(connection.join("lobby")).rejects.toMatchObject({ fatal: true });
+    expect(connects.length).toBe(1);
+    expect(machine.state).toBe("DISCONNECTED");
+  });
+
+  it("is one that says so: others leave the call alone", async () => {
+    let answer: unknown = joined;
+    sockets = [new FakeSocket(() => answer)];
+    const { connection, machine } = await inCall();
+    answer = new VoiceError("PERMISSION_DENIED", "no");
+    await expect(connection.request("voice:ping", { sentAt: 0 })).rejects.toMatchObject({ fatal: false });
+    expect(machine.state).toBe("PRODUCING_AUDIO");
+  });
+});
+
+describe("media that does not connect", () => {
+  it("gets two new transports in the same session, and then the call is over", async () => {
+    let wired: Parameters<typeof Media.open>[3] | undefined;
+    const renewed: string[] = [];
+    vi.mocked(Media.open).mockImplementation((_request, _config, _device, steps) => {
+      wired = steps;
+      steps.capabilities();
+      const renew = async (direction: string) => {
+        renewed.push(`${direction} at ${Date.now() - begun}`);
+        // What was sent is sent again.
+        queueMicrotask(() => steps.connecting("send"));
+      };
+      return Promise.resolve({ close: () => undefined, renew } as never as Media);
+    });
+    const socket = good();
+    sockets = [socket];
+    const { machine, handlers } = await inCall();
+    const begun = Date.now();
+    wired?.connecting("send");
+    expect(handlers.mediaState).toHaveBeenLastCalledWith("connecting");
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(renewed).toEqual(["send at 11000", "send at 22000"]);
+    expect(handlers.renewing.mock.calls).toEqual([["send"], ["send"]]);
+    expect(handlers.renewed).toHaveBeenCalledTimes(2);
+    expect(handlers.ended).toHaveBeenCalledWith(expect.objectContaining({ code: "TRANSPORT_FAILED", fatal: true }));
+    expect(machine.state).toBe("DISCONNECTED");
+    expect(socket.requests).toEqual(["voice:join"]);
   });
 });
 

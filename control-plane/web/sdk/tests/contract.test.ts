@@ -3,12 +3,15 @@ import document from "../docs/state-machine.md?raw";
 import { RETRIES, TIMEOUTS, waitBefore } from "../src/contract";
 import {
   next,
+  type Sent,
   STATE_OF_SENT,
   STATES,
   StateMachine,
   TRANSITIONS,
   type VoiceState,
+  type VoiceStateEvent,
 } from "../src/state-machine";
+import { SECONDS, STEPS, WAITS } from "./contract-table";
 
 /** The rows of the table under a heading, without its first two lines. */
 function table(heading: string): string[][] {
@@ -21,6 +24,67 @@ function table(heading: string): string[][] {
       .map((cell) => cell.trim()),
   );
 }
+
+/** What the code calls the contract's events, and what is sent after them. */
+const EVENTS: Record<string, [VoiceStateEvent, Sent?]> = {
+  "the user joins": ["join"],
+  "voice:joined comes": ["joined"],
+  "the join fails or is not answered": ["failed"],
+  "the capabilities come": ["capabilities"],
+  "they do not": ["failed"],
+  "both transports exist": ["transportsCreated"],
+  "a microphone is produced": ["sourcesChanged", "mic"],
+  "a camera is produced": ["sourcesChanged", "camera"],
+  "a screen is produced": ["sourcesChanged", "screen"],
+  "the socket is lost": ["socketLost", "mic"],
+  "voice:resumed comes, and nothing is sent": ["resumed", "nothing"],
+  "voice:resumed comes, and a microphone is sent": ["resumed", "mic"],
+  "RESUME_FAILED comes": ["resumeFailed"],
+  "the last try fails": ["failed"],
+  "voice:rejoin comes": ["rejoin", "mic"],
+  "its delay is over": ["join"],
+  "the user leaves": ["leave"],
+  "a fatal refusal comes": ["ended"],
+  "everything is cleaned up": ["left"],
+};
+const LEFT_AFTER_CLOSING: Record<string, Sent> = {
+  READY: "nothing",
+  PRODUCING_AUDIO: "mic",
+  PRODUCING_AUDIO_VIDEO: "camera",
+};
+
+describe("the client is the contract's, section 6", () => {
+  it.each(STEPS)("%s: %s → %s", (from, what, to) => {
+    const [event, sent = "nothing"] =
+      what === "it is closed" ? (["sourcesChanged", LEFT_AFTER_CLOSING[to]] as const) : (EVENTS[what] ?? []);
+    if (!event) throw new Error(`nothing is called "${what}"`);
+    const inCall = STATES.filter((it) => it !== "DISCONNECTED" && it !== "LEAVING");
+    const states: Record<string, readonly VoiceState[]> = {
+      any: inCall,
+      producing: inCall.filter((it) => it.startsWith("PRODUCING")),
+    };
+    for (const state of states[from] ?? [from as VoiceState]) {
+      expect(next(state, event, sent), state).toBe(to);
+    }
+  });
+
+  it("has every state of it, and no other", () => {
+    const named = new Set(STEPS.flatMap(([from, , to]) => [from, to]));
+    named.delete("any");
+    named.delete("producing");
+    expect([...named].sort()).toEqual([...STATES].sort());
+  });
+
+  it("waits as long as it says", () => {
+    const code = Object.values(TIMEOUTS).map((ms) => ms / 1000);
+    expect(code).toEqual(Object.values(SECONDS));
+  });
+
+  it("tries again as often and after as long as it says", () => {
+    const code = Object.values(RETRIES).map((waits) => waits.map((ms) => ms / 1000));
+    expect(code).toEqual(Object.values(WAITS));
+  });
+});
 
 describe("the data is the document's, row by row", () => {
   it("transitions", () => {

@@ -52,7 +52,7 @@ describe("the auto-optimisation", () => {
     expect(looks(optimizer, {}, 2 * RECOVERY_LOOKS)).toEqual(nothing);
   });
 
-  it("makes room for error correction above 5 % loss", () => {
+  it("protects the voice above 5 % loss", () => {
     const optimizer = new Optimizer();
     expect(looks(optimizer, { packetLoss: 5 }, 5)).toEqual(nothing);
     expect(looks(optimizer, { packetLoss: 5.1 }, 1)).toMatchObject({ protectAudio: true, videoFactor: 0.8 });
@@ -73,7 +73,22 @@ describe("the auto-optimisation", () => {
     expect(looks(optimizer, { inputLevel: null }, 20).micBoost).toBe(0);
     expect(looks(optimizer, { inputLevel: -45 }, 3).micBoost).toBe(6);
     expect(looks(optimizer, { inputLevel: -45 }, 30).micBoost).toBe(12);
-    expect(looks(optimizer, { inputLevel: -20 }, 2 * RECOVERY_LOOKS).micBoost).toBe(0);
+    expect(looks(optimizer, { inputLevel: -18 }, 2 * RECOVERY_LOOKS).micBoost).toBe(0);
+  });
+
+  it("takes what was not measured for neither bad nor good", () => {
+    const optimizer = new Optimizer();
+    const bad = looks(optimizer, { rtt: 900, packetLoss: 30 }, 2);
+    expect(bad).toMatchObject({ pauseVideo: true, protectAudio: true });
+    const later = looks(optimizer, { rtt: null, packetLoss: null }, 50);
+    expect(later).toEqual(bad);
+    expect(looks(new Optimizer(), { rtt: null, packetLoss: null, inputLevel: null }, 50)).toEqual(nothing);
+  });
+
+  it("keeps the bitrate that FEC needs when a long way and loss come together", () => {
+    const optimizer = new Optimizer();
+    expect(looks(optimizer, { rtt: 400 }, 5).audioFactor).toBe(0.5);
+    expect(looks(optimizer, { rtt: 400, packetLoss: 6 }, 1).audioFactor).toBe(1);
   });
 
   it("does not swing between two bounds", () => {

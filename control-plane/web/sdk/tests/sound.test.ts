@@ -87,6 +87,16 @@ describe("the whole input", () => {
     expect(chain.takeLevels().speaking).toBe(false);
   });
 
+  it("is louder by the boost, which levelling does not undo", () => {
+    const [plain, boosted] = [new InputChain(RATE), new InputChain(RATE)];
+    boosted.settings = { ...boosted.settings, boostDb: 6 };
+    const level = (chain: InputChain) =>
+      activeLevel(inBlocks(speech(-30, 8), (block) => chain.process(block)).subarray(5 * RATE));
+    expect(level(boosted) - level(plain)).toBeCloseTo(6, 0);
+    // What the boost is decided by does not contain it.
+    expect(boosted.takeLevels().levelled).toBeCloseTo(plain.takeLevels().levelled, 3);
+  });
+
   it("at half the input volume sends half as much", () => {
     const [full, half] = [new InputChain(RATE), new InputChain(RATE)];
     half.settings = { ...half.settings, gain: 0.5 };

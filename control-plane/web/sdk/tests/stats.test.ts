@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { calculateMOS } from "../src/quality";
+import { reportOf } from "../src/runtime/monitor";
 import type { Media } from "../src/runtime/media";
 import { StatsReader } from "../src/runtime/stats";
 
@@ -64,7 +66,45 @@ describe("a look at the call", () => {
   it("is not misled by a stream that ended", async () => {
     const before = [received("audio", { packetsReceived: 900, packetsLost: 90, bytesReceived: 90_000 })];
     const stats = await look([[], []], [before, []]);
-    expect(stats).toMatchObject({ packetLoss: 0, receiving: 0, grade: "excellent" });
+    expect(stats).toMatchObject({ packetLoss: null, receiving: 0, grade: "unknown" });
+  });
+
+  it("without a measurement is unknown, neither 0 ms nor excellent", async () => {
+    const stats = await look([[], []], [[], []]);
+    const nothing = { transport: null, rtt: null, jitter: null, packetLoss: null, mos: null };
+    expect(stats).toMatchObject({ ...nothing, grade: "unknown", networkType: null });
+    expect(reportOf(stats)).toBeNull();
+  });
+
+  it("reports in percent, and leaves out what was not measured", async () => {
+    const far = { id: "r", type: "remote-inbound-rtp", fractionLost: 0.2 };
+    const stats = await look([[far], [...path("relay", "udp"), far]], [[], []]);
+    const mos = calculateMOS(80, 20);
+    expect(reportOf(stats)).toEqual({ transport: "turn", rtt: 80, packetLoss: 20, mos });
+    expect(reportOf({ ...stats, rtt: null, mos: null })).toEqual({ transport: "turn", packetLoss: 20 });
+  });
+
+  it("knows nothing any more when a server that is frozen answers neither checks nor reports", async () => {
+    const pair = (responsesReceived: number) =>
+      path("host", "udp").map((entry) => (entry.id === "p" ? { ...entry, responsesReceived } : entry));
+    const far = (timestamp: number) => ({ id: "r", type: "remote-inbound-rtp", fractionLost: 0, timestamp });
+    let sending: Entry[] = [];
+    const media = {
+      send: { getStats: async () => report(...sending) },
+      recv: { getStats: async () => report() },
+    } as never as Media;
+    const reader = new StatsReader();
+    const grades: string[] = [];
+    for (let turn = 0; turn < 10; turn += 1) {
+      // The browser still shows the last values, with new times of its own.
+      const measured = Math.min(turn, 4);
+      sending = [...pair(measured), far(measured)];
+      grades.push((await reader.read(media)).grade);
+      vi.advanceTimersByTime(2_000);
+    }
+    // Within 6 s of the last answer.
+    expect(grades.slice(0, 7)).toEqual(Array(7).fill("excellent"));
+    expect(grades.slice(7)).toEqual(Array(3).fill("unknown"));
   });
 
   it.each([

@@ -7,6 +7,8 @@ import { Gate, VoiceActivity } from "./voice-activity";
 export interface InputLevels {
   /** Before any gain, in dBFS. */
   input: number;
+  /** After levelling and before boost and user's gain, in dBFS. */
+  levelled: number;
   /** Of what is sent, in dBFS. */
   output: number;
   /** Greatest sample that was sent, 0 to 1. */
@@ -17,7 +19,7 @@ export interface InputLevels {
 export interface InputSettings {
   /** Factor of the user, 0 to 2. */
   gain: number;
-  /** Added by the auto-optimisation, in decibels. */
+  /** Added by the auto-optimisation after levelling, in decibels. */
   boostDb: number;
   /** Levelling to -18 dBFS. */
   level: boolean;
@@ -27,7 +29,7 @@ export interface InputSettings {
 
 export const INPUT_DEFAULTS: InputSettings = { gain: 1, boostDb: 0, level: true, gate: true };
 
-/** What a microphone goes through: gain, levelling, limiter, and a gate that a voice opens. */
+/** What a microphone goes through: levelling, gain, limiter, and a gate that a voice opens. */
 export class InputChain {
   settings: InputSettings = INPUT_DEFAULTS;
   readonly #leveller: Leveller;
@@ -35,6 +37,7 @@ export class InputChain {
   readonly #voice: VoiceActivity;
   readonly #gate: Gate;
   #inputSum = 0;
+  #levelledSum = 0;
   #outputSum = 0;
   #peak = 0;
   #count = 0;
@@ -51,11 +54,11 @@ export class InputChain {
     const { gain, boostDb, level, gate } = this.settings;
     this.#voice.process(samples);
     for (const sample of samples) this.#inputSum += sample * sample;
-    const factor = toGain(boostDb);
-    for (let i = 0; i < samples.length; i += 1) samples[i] = (samples[i] ?? 0) * factor;
     if (level) this.#leveller.process(samples);
-    // After the levelling, which would take back what the user asks for.
-    for (let i = 0; i < samples.length; i += 1) samples[i] = (samples[i] ?? 0) * gain;
+    for (const sample of samples) this.#levelledSum += sample * sample;
+    // After the levelling, which would take back both.
+    const factor = gain * toGain(boostDb);
+    for (let i = 0; i < samples.length; i += 1) samples[i] = (samples[i] ?? 0) * factor;
     this.#limiter.process(samples);
     this.#gate.process(samples, !gate || this.#voice.active);
     for (const sample of samples) {
@@ -70,11 +73,12 @@ export class InputChain {
     const count = Math.max(1, this.#count);
     const levels = {
       input: fromPower(this.#inputSum / count),
+      levelled: fromPower(this.#levelledSum / count),
       output: fromPower(this.#outputSum / count),
       peak: this.#peak,
       speaking: this.#voice.active,
     };
-    this.#inputSum = this.#outputSum = this.#peak = this.#count = 0;
+    this.#inputSum = this.#levelledSum = this.#outputSum = this.#peak = this.#count = 0;
     return levels;
   }
 }

@@ -5,12 +5,13 @@ import { StateMachine, type VoiceState } from "../state-machine";
 import type { Notice, VoiceEvents, VoiceOptions, VoiceSnapshot } from "../types";
 import type { Permissions, Resumed, Source } from "../wire";
 import { Connection } from "./connection";
-import type { Media } from "./media";
+import { deviceIdOfProfile } from "./device-id";
+import type { Direction, Media } from "./media";
 import { Microphone } from "./microphone";
 import { Monitor } from "./monitor";
 import { Publisher } from "./publisher";
 import { Receiver } from "./receiver";
-import { Room } from "./room";
+import { type RemoteParticipant, Room } from "./room";
 import type { ServerEvent } from "./signaling";
 import { describeParticipant, describeVideo, isLoud } from "./snapshot";
 import { Speakers } from "./speakers";
@@ -46,7 +47,7 @@ export class Call {
   #changeQueued = false;
 
   constructor(
-    { url, token, deviceId = "web" }: VoiceOptions,
+    { url, token, deviceId = deviceIdOfProfile() }: VoiceOptions,
     private readonly emit: Emit,
   ) {
     this.#state = new StateMachine((state, before) => {
@@ -69,6 +70,12 @@ export class Call {
       opened: (media) => this.#onOpened(media),
       resumed: (resumed) => this.#onResumed(resumed),
       interrupted: () => this.#onInterrupted(),
+      renewing: (direction) => this.#onRenewing(direction),
+      renewed: (media, direction) => this.#onRenewed(media, direction),
+      mediaState: (media) => {
+        emit("media", media);
+        this.changed();
+      },
       event: (event) => this.#onEvent(event),
       ended: (error) => this.#onEnded(error),
       sent: () => this.publisher.sent,
@@ -87,15 +94,20 @@ export class Call {
       plan: (plan) => void this.publisher.apply(plan),
       levels: (levels) => this.#onRemoteLevels(levels),
       feedback: () => this.#onFeedback(),
+      refused: (event, error) => this.#refused(event, error),
     });
   }
 
   get snapshot(): VoiceSnapshot {
     const { channelId, sessionId, permissions, limits, participants, activeSpeaker } = this.room;
+    // What the server last said of who speaks is old while neither it nor their sound is heard.
+    const isCurrent = this.state !== "RESUMING" && this.connection.mediaState !== "interrupted";
+    const now = (remote: RemoteParticipant) => (isCurrent ? remote : { ...remote, speaking: false });
     const video = (source: VideoSource) =>
       describeVideo(source, this.publisher, this.slots, this.#starting.has(source), this.isAllowed(source));
     return {
       state: this.state,
+      media: this.connection.mediaState,
       channelId,
       sessionId,
       permissions,
@@ -105,7 +117,7 @@ export class Call {
       camera: video("camera"),
       screen: video("screen"),
       participants: [...participants.values()].map((remote) =>
-        describeParticipant(remote, this.receiver, this.speakers, this.#levels.get(remote.sessionId)),
+        describeParticipant(now(remote), this.receiver, this.speakers, this.#levels.get(remote.sessionId)),
       ),
       activeSpeaker,
       stats: this.#stats,
@@ -195,24 +207,42 @@ export class Call {
   }
 
   reportUpgrade(name: "upgrade_cta_shown" | "upgrade_cta_clicked" | "upgraded"): void {
-    this.connection.request("voice:ui:event", { name }).catch(() => undefined);
+    this.connection
+      .request("voice:ui:event", { name })
+      .catch((error: unknown) => this.#refused("voice:ui:event", error));
   }
 
   tellState(): void {
     const { muted } = this.publisher;
-    this.connection.request("voice:state:update", { muted, deafened: this.#deafened }).catch(() => undefined);
+    this.connection
+      .request("voice:state:update", { muted, deafened: this.#deafened })
+      .catch((error: unknown) => this.#refused("voice:state:update", error));
+  }
+
+  /** Nobody waits for the answer, so that a refusal would be lost. */
+  #refused(event: string, thrown: unknown): void {
+    const error = VoiceError.from(thrown);
+    if (!error.isTemporary && error.code !== "CANCELLED") this.emit("requestRefused", { event, error });
   }
 
   async #onOpened(media: Media): Promise<void> {
     const { permissions } = this.room;
     if (!permissions) return;
+    this.#receive(media);
+    this.#monitor.start(media);
+    this.#send(media, permissions);
+  }
+
+  #receive(media: Media): void {
     this.receiver = new Receiver(media, this.connection.request, this.room, this.speakers, {
       changed: () => this.changed(),
       failed: (source, error) => this.#notice({ kind: "receiveFailed", sessionId: source.sessionId, error }),
     });
     if (this.#deafened) this.receiver.deafened = true;
     this.receiver.sync();
-    this.#monitor.start(media);
+  }
+
+  #send(media: Media, permissions: Permissions): void {
     // The user may still be asked for the microphone; the others are heard meanwhile.
     this.#micBusy = this.publisher
       .attach(media, permissions, this.#opening)
@@ -221,6 +251,23 @@ export class Call {
         if (this.publisher.muted || this.#deafened) this.tellState();
         this.changed();
       });
+  }
+
+  /** The server closes what went over the old transport; it must not take that for the user's devices. */
+  #onRenewing(direction: Direction): void {
+    if (direction === "send") {
+      this.publisher.detach();
+    } else {
+      this.receiver?.close();
+      this.receiver = null;
+    }
+  }
+
+  #onRenewed(media: Media, direction: Direction): void {
+    const { permissions } = this.room;
+    if (direction === "recv") this.#receive(media);
+    else if (permissions) this.#send(media, permissions);
+    this.changed();
   }
 
   async #onResumed(resumed: Resumed): Promise<void> {
@@ -335,7 +382,7 @@ export class Call {
 
   #onLevels(levels: InputLevels): void {
     this.emit("inputLevel", levels);
-    this.#monitor.microphone(levels.input, levels.speaking);
+    this.#monitor.microphone(levels);
     const speaking = levels.speaking && !this.publisher.muted;
     if (speaking === this.#spoke.said || Date.now() - this.#spoke.at < SPEAKING_INTERVAL) return;
     if (!this.connection.media) return;

@@ -5,6 +5,7 @@ import { isInCall } from "../state-machine";
 import type { Joined, Resumed, RtcConfig } from "../wire";
 import { type Direction, Media, prepareDevice } from "./media";
 import { networkType } from "./network-type";
+import { type MediaState, PathWatch, worseOf } from "./path-watch";
 import { type Request, type ServerEvent, Signaling } from "./signaling";
 import { sleep } from "./wait";
 
@@ -24,16 +25,18 @@ export interface ConnectionHandlers {
   resumed(resumed: Resumed): Promise<void>;
   /** The room is gone; another one is on its way. */
   interrupted(): void;
+  /** A transport that does not connect is given up: what went over it is gone. */
+  renewing(direction: Direction): void;
+  /** Another one took its place. */
+  renewed(media: Media, direction: Direction): void;
+  /** How the media gets through. */
+  mediaState(state: MediaState): void;
   event(event: ServerEvent): void;
   /** The call is over, though nobody left. */
   ended(error: VoiceError): void;
   sent(): Sent;
 }
 
-/** A transport that does not find a path again by itself gets new ICE credentials after this long. */
-const DISCONNECTED_MS = 3_000;
-/** And a new session when those do not help either. */
-const RESTART_MS = 8_000;
 /** Who has to wait longer than this before the next try is told so instead. */
 const PATIENCE_MS = 10_000;
 const HOUR_MS = 3_600_000;
@@ -46,8 +49,8 @@ export class Connection {
   #resumeToken: string | null = null;
   /** Moves with every stay; what was begun for an older one gives up. */
   #stay = 0;
-  #dtlsFailures = 0;
-  #helpers = new Set<Direction>();
+  readonly #paths: Record<Direction, PathWatch> = { send: this.#watch("send"), recv: this.#watch("recv") };
+  #mediaState: MediaState = "idle";
   #turnTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
@@ -58,9 +61,21 @@ export class Connection {
 
   /** Asks over the socket there is. */
   readonly request: Request = (name, payload) => {
-    if (this.#signaling) return this.#signaling.request(name, payload);
+    const signaling = this.#signaling;
+    if (signaling) return signaling.request(name, payload).catch((error: unknown) => this.#refused(signaling, error));
     return Promise.reject(new VoiceError("UNREACHABLE", `${name}: there is no connection`));
   };
+
+  /** A fatal refusal ends the call, whatever was asked; while joining that is the join's own end. */
+  #refused(signaling: Signaling, error: unknown): never {
+    if (error instanceof VoiceError && error.fatal && this.#signaling === signaling && isInCall(this.state.state))
+      this.end(error);
+    throw error;
+  }
+
+  get mediaState(): MediaState {
+    return this.#mediaState;
+  }
 
   get media(): Media | null {
     return this.#media;
@@ -69,7 +84,7 @@ export class Connection {
   async join(channelId: string): Promise<void> {
     if (!this.state.apply("join")) throw new VoiceError("INVALID_STATE", "already in a call");
     this.#channelId = channelId;
-    this.#dtlsFailures = 0;
+    for (const path of Object.values(this.#paths)) path.forgive();
     await this.#enterWithRetries(++this.#stay);
   }
 
@@ -141,9 +156,10 @@ export class Connection {
       return value;
     };
     const device = prepareDevice();
+    const network = networkType();
     if (!this.#signaling?.connected) this.#adopt(mine(await this.#connect()));
     const channelId = this.#channelId ?? "";
-    const joined = mine(await this.request("voice:join", { channelId, networkType: networkType() }));
+    const joined = mine(await this.request("voice:join", { channelId, networkType: await network }));
     this.#resumeToken = joined.resumeToken ?? null;
     this.state.apply("joined");
     this.handlers.joined(joined);
@@ -159,7 +175,8 @@ export class Connection {
   ): Promise<void> {
     const media = await Media.open(this.request, rtcConfig, device, {
       capabilities: () => this.state.apply("capabilities"),
-      connection: (direction, state) => void this.#onConnection(stay, direction, state),
+      connecting: (direction) => this.#stay === stay && this.#paths[direction].begins(),
+      connection: (direction, state) => this.#stay === stay && this.#paths[direction].moved(state),
     });
     if (this.#stay !== stay) {
       media.close();
@@ -183,12 +200,18 @@ export class Connection {
 
   #onEvent(event: ServerEvent): void {
     if (event.name === "voice:rejoin") {
+      for (const path of Object.values(this.#paths)) path.forgive();
       void this.rejoin(event.payload.retryAfterMs);
     } else if (event.name === "voice:resumed") {
       // The server itself lost sight of the room for a while, and tells how everything stands.
       this.#resumeToken = event.payload.resumeToken ?? null;
       void this.handlers.resumed(event.payload);
     } else {
+      if (event.name === "voice:rtc:transportState" && event.payload.dtls === "failed") {
+        const { transportId } = event.payload;
+        const direction = (["send", "recv"] as const).find((it) => this.#media?.[it].id === transportId);
+        if (direction) this.#paths[direction].failedAtServer();
+      }
       this.handlers.event(event);
     }
   }
@@ -247,34 +270,41 @@ export class Connection {
     signaling.listen((event) => this.#onEvent(event));
     await taken;
     this.state.apply("resumed", this.handlers.sent());
-    // What broke meanwhile could not be helped without a socket.
-    for (const direction of ["send", "recv"] as const) {
-      const now = this.#media?.[direction]?.connectionState;
-      if (now) void this.#onConnection(stay, direction, now);
-    }
+    for (const path of Object.values(this.#paths)) path.socketIsBack();
   }
 
-  /** The path of the media: first new ICE credentials, then a new session. */
-  async #onConnection(stay: number, direction: Direction, state: string): Promise<void> {
-    if (state === "connected") this.#dtlsFailures = 0;
-    const isBad = () => {
-      const now = this.#media?.[direction].connectionState;
-      return this.#stay === stay && (now === "disconnected" || now === "failed");
-    };
-    if ((state !== "disconnected" && state !== "failed") || this.#helpers.has(direction)) return;
-    this.#helpers.add(direction);
-    try {
-      if (state === "disconnected") await sleep(DISCONNECTED_MS);
-      if (!isBad()) return;
-      await this.#media?.restartIce(direction).catch(() => undefined);
-      await sleep(RESTART_MS);
-      if (!isBad()) return;
-      const wait = waitBefore("dtls", (this.#dtlsFailures += 1));
-      if (wait === null) this.end(new VoiceError("TRANSPORT_FAILED", "sound and video cannot get through"));
-      else if (this.#signaling) await this.rejoin(wait);
-    } finally {
-      this.#helpers.delete(direction);
-    }
+  /** First new ICE credentials, then new transports, then a new session. */
+  #watch(direction: Direction): PathWatch {
+    return new PathWatch({
+      restartIce: async () => this.#media?.restartIce(direction),
+      renew: () => this.#renew(direction),
+      rejoin: () => void this.#joinAnew(),
+      changed: () => this.#onPath(),
+      failed: (error) => this.end(error),
+    });
+  }
+
+  /** A join of the channel one is in gives the same session again, with the same transports. */
+  async #joinAnew(): Promise<void> {
+    const stay = this.#stay;
+    await this.request("voice:leave", {}).catch(() => undefined);
+    if (this.#stay === stay) await this.rejoin(0);
+  }
+
+  async #renew(direction: Direction): Promise<void> {
+    const media = this.#media;
+    if (!media) throw new VoiceError("CANCELLED", "the call was left meanwhile");
+    if (!this.#signaling) throw new VoiceError("UNREACHABLE", "there is no connection");
+    this.handlers.renewing(direction);
+    await media.renew(direction);
+    if (this.#media === media) this.handlers.renewed(media, direction);
+  }
+
+  #onPath(): void {
+    const state = worseOf([this.#paths.send.state, this.#paths.recv.state]);
+    if (state === this.#mediaState) return;
+    this.#mediaState = state;
+    this.handlers.mediaState(state);
   }
 
   /** Relay credentials live a day at most. */
@@ -305,8 +335,10 @@ export class Connection {
 
   #closeMedia(): void {
     clearTimeout(this.#turnTimer);
+    for (const path of Object.values(this.#paths)) path.stop();
     this.#media?.close();
     this.#media = null;
+    this.#onPath();
   }
 
   #closeSignaling(): void {

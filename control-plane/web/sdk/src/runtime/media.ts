@@ -10,18 +10,35 @@ export type Direction = "send" | "recv";
 export interface MediaHandlers {
   /** The server's codecs are known. */
   capabilities(): void;
-  /** A transport's connection changed; `failed` and `disconnected` need help. */
+  /** A transport's parameters are on their way to the server: ICE and DTLS follow. */
+  connecting(direction: Direction): void;
+  /** A transport's connection changed. */
   connection(direction: Direction, state: RTCPeerConnectionState | string): void;
 }
 
 /** The WebRTC side of one stay in a room: a device and a transport each way. */
 export class Media {
+  #send: types.Transport;
+  #recv: types.Transport;
+
   private constructor(
     private readonly request: Request,
     readonly device: Device,
-    readonly send: types.Transport,
-    readonly recv: types.Transport,
-  ) {}
+    private readonly handlers: MediaHandlers,
+    private rtcConfig: RtcConfig,
+    { send, recv }: Record<Direction, TransportOptions>,
+  ) {
+    this.#send = this.#make("send", send);
+    this.#recv = this.#make("recv", recv);
+  }
+
+  get send(): types.Transport {
+    return this.#send;
+  }
+
+  get recv(): types.Transport {
+    return this.#recv;
+  }
 
   /** `preparing`: from `prepareDevice`. */
   static async open(
@@ -33,7 +50,7 @@ export class Media {
     const { rtpCapabilities } = await request("voice:rtc:getRouterRtpCapabilities", {});
     handlers.capabilities();
     // The browser looks its codecs up while the server answers.
-    const [sendOptions, recvOptions, device] = await Promise.all([
+    const [send, recv, device] = await Promise.all([
       createTransport(request, "send"),
       createTransport(request, "recv"),
       preparing.then(async (prepared) => {
@@ -41,46 +58,54 @@ export class Media {
         return prepared;
       }),
     ]);
-    const media = new Media(
-      request,
-      device,
-      device.createSendTransport({ ...sendOptions, ...rtcConfig }),
-      device.createRecvTransport({ ...recvOptions, ...rtcConfig }),
-    );
-    media.#wire(handlers);
-    return media;
+    return new Media(request, device, handlers, rtcConfig, { send, recv });
   }
 
-  #wire(handlers: MediaHandlers): void {
-    for (const transport of [this.send, this.recv]) {
-      transport.on("connect", ({ dtlsParameters }, done, failed) => {
-        this.request("voice:rtc:connectTransport", { transportId: transport.id, dtlsParameters }).then(
-          () => done(),
-          failed,
-        );
-      });
-      transport.on("connectionstatechange", (state) => handlers.connection(transport.direction, state));
-    }
-    this.send.on("produce", ({ kind, rtpParameters, appData }, done, failed) => {
+  #make(direction: Direction, options: TransportOptions): types.Transport {
+    const both = { ...options, ...this.rtcConfig };
+    const { device, handlers, request } = this;
+    const transport = direction === "send" ? device.createSendTransport(both) : device.createRecvTransport(both);
+    transport.on("connect", ({ dtlsParameters }, done, failed) => {
+      handlers.connecting(direction);
+      request("voice:rtc:connectTransport", { transportId: transport.id, dtlsParameters }).then(
+        () => done(),
+        failed,
+      );
+    });
+    transport.on("connectionstatechange", (state) => handlers.connection(direction, state));
+    transport.on("produce", ({ kind, rtpParameters, appData }, done, failed) => {
       const source = appData["source"] as Source;
-      this.request("voice:rtc:produce", {
-        transportId: this.send.id,
+      request("voice:rtc:produce", {
+        transportId: transport.id,
         kind,
         rtpParameters,
         appData: { source },
       }).then(done, failed);
     });
+    return transport;
+  }
+
+  /** Another transport in place of one that does not connect; whatever went over the old one is gone. */
+  async renew(direction: Direction): Promise<void> {
+    const before = this[direction];
+    const options = await createTransport(this.request, direction);
+    if (before.closed) throw new VoiceError("CANCELLED", "the call was left meanwhile");
+    before.close();
+    const transport = this.#make(direction, options);
+    if (direction === "send") this.#send = transport;
+    else this.#recv = transport;
   }
 
   async consume(producerId: string): Promise<types.Consumer> {
+    const { recv } = this;
     const reply = await this.request("voice:rtc:consume", {
-      transportId: this.recv.id,
+      transportId: recv.id,
       producerId,
       rtpCapabilities: this.device.recvRtpCapabilities,
     });
-    if (this.recv.closed) throw new VoiceError("CANCELLED", "the call was left meanwhile");
+    if (recv.closed) throw new VoiceError("CANCELLED", "the call was left meanwhile");
     const { id, kind, rtpParameters } = reply;
-    return this.recv.consume({ id, producerId, kind, rtpParameters });
+    return recv.consume({ id, producerId, kind, rtpParameters });
   }
 
   /** New ICE credentials for a transport that lost its path; DTLS and SRTP go on. */
@@ -92,6 +117,7 @@ export class Media {
 
   /** Relay credentials that were renewed; they count from the next ICE restart on. */
   async updateIceServers(iceServers: RTCIceServer[]): Promise<void> {
+    this.rtcConfig = { ...this.rtcConfig, iceServers };
     await Promise.all([this.send, this.recv].map((transport) => transport.updateIceServers({ iceServers })));
   }
 
@@ -111,6 +137,8 @@ export function prepareDevice(): Promise<Device> {
   return device;
 }
 
+type TransportOptions = Awaited<ReturnType<typeof createTransport>>;
+
 async function createTransport(request: Request, direction: Direction) {
   for (let tried = 1; ; tried += 1) {
     try {
@@ -118,7 +146,9 @@ async function createTransport(request: Request, direction: Direction) {
     } catch (error) {
       const { retryAfterMs, fatal, code } = VoiceError.from(error);
       const wait = waitBefore("createTransport", tried, retryAfterMs);
-      if (wait === null || fatal || code === "UNREACHABLE") throw error;
+      // What the server refuses for good, it refuses a second later as well.
+      const isFinal = fatal || code === "UNREACHABLE" || code === "INVALID_STATE" || code === "INVALID_PAYLOAD";
+      if (wait === null || isFinal) throw error;
       await sleep(wait);
     }
   }

@@ -1,8 +1,9 @@
 import { FEEDBACK_READING_MS, FeedbackDetector } from "../dsp/feedback-detector";
 import { fromPower, SILENCE_DB, toGain } from "../dsp/decibel";
 import { Optimizer, type Plan } from "../optimizer";
+import type { StatsReport } from "../wire";
+import type { InputLevels } from "../dsp/input-chain";
 import type { Media } from "./media";
-import { networkType } from "./network-type";
 import type { Request } from "./signaling";
 import type { Speakers } from "./speakers";
 import { type CallStats, StatsReader } from "./stats";
@@ -21,6 +22,8 @@ export interface MonitorHandlers {
   /** By session: how loud each of the others is, in dBFS. */
   levels(levels: Map<string, number>): void;
   feedback(): void;
+  /** A report that the server did not take. */
+  refused(event: "voice:stats:report", error: unknown): void;
 }
 
 /** Watches a call: its network, how loud everybody is, and whether the microphone hears the speakers. */
@@ -55,11 +58,11 @@ export class Monitor {
     this.#speech = null;
   }
 
-  /** The microphone's level before any gain, in dBFS, and whether that is speech. */
-  microphone(level: number, speaking: boolean): void {
-    this.#micLevel = level;
-    if (!speaking || level < SPEAKS_DB - 10) return;
-    this.#speech = this.#speech === null ? level : this.#speech + (level - this.#speech) * 0.02;
+  /** What the microphone gives. */
+  microphone({ input, levelled, speaking }: InputLevels): void {
+    this.#micLevel = input;
+    if (!speaking || input < SPEAKS_DB - 10) return;
+    this.#speech = this.#speech === null ? levelled : this.#speech + (levelled - this.#speech) * 0.02;
   }
 
   async #look(media: Media, reader: StatsReader): Promise<void> {
@@ -69,9 +72,11 @@ export class Monitor {
     this.handlers.plan(this.#optimizer.look({ ...stats, inputLevel: this.#speech }));
     this.#looks += 1;
     if (this.#looks % LOOKS_PER_REPORT !== 1) return;
-    const { transport, rtt, jitter, packetLoss, mos } = stats;
-    const report = { transport, rtt, jitter, packetLoss, mos, networkType: networkType() };
-    this.request("voice:stats:report", report).catch(() => undefined);
+    const report = reportOf(stats);
+    if (!report) return;
+    this.request("voice:stats:report", report).catch((error: unknown) =>
+      this.handlers.refused("voice:stats:report", error),
+    );
   }
 
   #listen(): void {
@@ -84,4 +89,18 @@ export class Monitor {
     this.#feedbackAt = Date.now();
     this.handlers.feedback();
   }
+}
+
+/** What was not measured is left out; null when that is everything. */
+export function reportOf(stats: CallStats): StatsReport | null {
+  const { transport, rtt, jitter, packetLoss, mos, networkType } = stats;
+  if (transport === null || (rtt === null && jitter === null && packetLoss === null)) return null;
+  return {
+    transport,
+    ...(rtt !== null && { rtt }),
+    ...(jitter !== null && { jitter }),
+    ...(packetLoss !== null && { packetLoss }),
+    ...(mos !== null && { mos }),
+    ...(networkType && { networkType }),
+  };
 }

@@ -261,11 +261,17 @@ export class Publisher {
   async #produce(source: Source, track: MediaStreamTrack): Promise<void> {
     const media = this.#media;
     if (!media) throw new VoiceError("CANCELLED", "the call was left meanwhile");
+    const { send } = media;
     const shape = this.#shape();
-    const producer = await media.send.produce({ track, ...produceOptions(source, shape.audioBitrate) });
-    if (this.#media !== media) {
+    const isOver = () => this.#media !== media || media.send !== send;
+    const over = () => new VoiceError("CANCELLED", "the transport was given up meanwhile");
+    const options = { track, ...produceOptions(source, shape.audioBitrate) };
+    const producer = await send.produce(options).catch((error: unknown) => {
+      throw isOver() ? over() : error;
+    });
+    if (isOver()) {
       producer.close();
-      throw new VoiceError("CANCELLED", "the call was left meanwhile");
+      throw over();
     }
     this.#producers.set(source, producer);
     // The server may have said already that nobody receives it.

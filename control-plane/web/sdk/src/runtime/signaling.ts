@@ -69,7 +69,7 @@ export class Signaling {
         const refused = ERROR_CODES.find((code) => code === message);
         reject(
           refused
-            ? new VoiceError(refused, "the server refused the connection")
+            ? new VoiceError(refused, "the server refused the connection", {}, isFatal(refused))
             : new VoiceError("UNREACHABLE", message),
         );
       });
@@ -138,6 +138,11 @@ export class Signaling {
     for (const reject of this.#inFlight) reject(new VoiceError("UNREACHABLE", "the connection was lost"));
     this.#inFlight.clear();
   }
+}
+
+/** Refusals of a connection that only another token can help; they come as a word alone. */
+function isFatal(code: string): boolean {
+  return code === "UNAUTHORIZED" || code === "TOKEN_EXPIRED";
 }
 
 /** How a part of the client asks the server, whichever socket there is. */

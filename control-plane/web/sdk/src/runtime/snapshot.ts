@@ -31,7 +31,8 @@ export function describeParticipant(
     return found && !found.paused ? (receiver?.track(found.producerId) ?? null) : null;
   };
   const mic = sourceOf(remote, "mic");
-  const isMuted = muted || !mic || mic.paused;
+  // Who sends no sound may just be reconnecting; those who joined muted said so.
+  const isMuted = muted || (mic?.paused ?? false);
   return {
     sessionId,
     userId,
@@ -42,7 +43,7 @@ export function describeParticipant(
     volume: speakers.userVolume(userId),
     camera: video("camera"),
     screen: video("screen"),
-    sends: { camera: !!sourceOf(remote, "camera"), screen: !!sourceOf(remote, "screen") },
+    sends: { mic: !!mic, camera: !!sourceOf(remote, "camera"), screen: !!sourceOf(remote, "screen") },
   };
 }
 

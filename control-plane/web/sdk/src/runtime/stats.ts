@@ -1,19 +1,26 @@
 import { calculateMOS, type Grade, gradeOf, type Sample } from "../quality";
+import type { NetworkType } from "../wire";
 import type { Media } from "./media";
+import { networkTypeOf } from "./network-type";
 
 /** One look at the call, for the overlay and the server. */
 export interface CallStats extends Sample {
-  /** 1 to 4.5. */
-  mos: number;
+  /** 1 to 4.5; null unless round trip and loss were both measured. */
+  mos: number | null;
   grade: Grade;
   /** Bits per second, sound and video together. */
   sending: number;
   receiving: number;
   /** What the browser thinks it could send, in bits per second; null while it has no idea. */
   available: number | null;
+  /** What the browser says of the interface that is used; null when it says nothing. */
+  networkType: NetworkType | null;
   /** Milliseconds since 1970. */
   at: number;
 }
+
+/** Checks and reports come every one to three seconds; what is older than this is no measurement any more. */
+export const FRESH_MS = 6_000;
 
 interface Counters {
   at: number;
@@ -28,17 +35,17 @@ type Entry = Record<string, unknown> & { type: string; id: string };
 /** Reads both connections and says how the call is since the last look. */
 export class StatsReader {
   #before: Counters | null = null;
+  /** By source: its last sign of being measured anew, and when that was seen. */
+  #measured = new Map<string, { mark: number; at: number }>();
 
   async read(media: Media): Promise<CallStats> {
     const [sending, receiving] = await Promise.all([media.send.getStats(), media.recv.getStats()]);
     const sent = [...sending.values()] as Entry[];
     const received = [...receiving.values()] as Entry[];
-    const pair = selectedPair(sending) ?? selectedPair(receiving);
     const inbound = received.filter(({ type }) => type === "inbound-rtp");
-    const remote = sent.filter(({ type }) => type === "remote-inbound-rtp");
-
+    const at = Date.now();
     const now: Counters = {
-      at: Date.now(),
+      at,
       bytesSent: sum(
         sent.filter(({ type }) => type === "outbound-rtp"),
         "bytesSent",
@@ -52,22 +59,33 @@ export class StatsReader {
     const seconds = Math.max(0.001, (now.at - before.at) / 1000);
     // A consumer that closed takes its counters along.
     const since = (name: keyof Counters) => Math.max(0, now[name] - before[name]);
-    const lost = since("packetsLost");
-    const lossIn = lost > 0 ? (100 * lost) / (lost + since("packetsReceived")) : 0;
-    const lossOut = 100 * Math.max(0, ...remote.map((entry) => number(entry, "fractionLost") ?? 0));
 
-    const roundTrips = [
-      number(pair, "currentRoundTripTime"),
-      ...remote.map((it) => number(it, "roundTripTime")),
+    const ways = [
+      { pair: selectedPair(sending), report: sending },
+      { pair: selectedPair(receiving), report: receiving },
     ];
-    const rtt = 1000 * (roundTrips.find((value) => value !== null) ?? 0);
-    const packetLoss = Math.min(100, Math.max(lossIn, lossOut));
-    const voices = inbound.filter(({ kind }) => kind === "audio");
-    const jitter = 1000 * Math.max(0, ...voices.map((entry) => number(entry, "jitter") ?? 0));
-    const mos = calculateMOS(rtt, packetLoss);
+    const way = ways.find(({ pair }) => pair !== undefined);
+    // Browsers keep showing the last value of what is measured no longer.
+    const checked = ways.filter(({ pair }) => pair && this.#isFresh(`pair ${pair.id}`, marks(pair), at));
+    const reports = sent.filter(
+      (it) => it.type === "remote-inbound-rtp" && this.#isFresh(`report ${it.id}`, marks(it), at),
+    );
+    const roundTrips = [
+      ...checked.map(({ pair }) => number(pair, "currentRoundTripTime")),
+      ...reports.map((report) => number(report, "roundTripTime")),
+    ];
+    const rtt = scaled(roundTrips.find((value) => value !== null) ?? null, 1000);
+
+    const [lost, came] = [since("packetsLost"), since("packetsReceived")];
+    const lossIn = lost + came > 0 ? (100 * lost) / (lost + came) : null;
+    const losses = [lossIn, ...reports.map((report) => scaled(number(report, "fractionLost"), 100))];
+    const packetLoss = greatest(losses, 100);
+    const voices = came > 0 ? inbound.filter(({ kind }) => kind === "audio") : [];
+    const jitter = scaled(greatest(voices.map((voice) => number(voice, "jitter"))), 1000);
+    const mos = rtt === null || packetLoss === null ? null : calculateMOS(rtt, packetLoss);
     return {
-      at: now.at,
-      transport: transportOf(pair, sending),
+      at,
+      transport: way ? transportOf(way.pair, way.report) : null,
       rtt,
       jitter,
       packetLoss,
@@ -75,9 +93,30 @@ export class StatsReader {
       grade: gradeOf(mos),
       sending: (8 * since("bytesSent")) / seconds,
       receiving: (8 * since("bytesReceived")) / seconds,
-      available: number(pair, "availableOutgoingBitrate"),
+      available: number(selectedPair(sending), "availableOutgoingBitrate"),
+      networkType: way ? networkTypeOf(localOf(way.pair, way.report)) : null,
     };
   }
+
+  /** Whether `mark`, which moves with each measurement, moved lately. */
+  #isFresh(source: string, mark: number, now: number): boolean {
+    const known = this.#measured.get(source);
+    if (known?.mark !== mark) {
+      this.#measured.set(source, { mark, at: now });
+      return true;
+    }
+    return now - known.at < FRESH_MS;
+  }
+}
+
+/**
+ * Grows with each measurement of an entry: a pair counts the answers to its checks; the time of a remote entry
+ * is that of the report it came with.
+ */
+function marks(entry: Entry): number {
+  const names =
+    entry.type === "candidate-pair" ? ["responsesReceived", "lastPacketReceivedTimestamp"] : ["timestamp"];
+  return names.map((name) => number(entry, name)).find((value) => value !== null) ?? 0;
 }
 
 function selectedPair(report: RTCStatsReport): Entry | undefined {
@@ -90,8 +129,12 @@ function selectedPair(report: RTCStatsReport): Entry | undefined {
   );
 }
 
+function localOf(pair: Entry | undefined, report: RTCStatsReport): Entry | undefined {
+  return pair && (report.get(String(pair["localCandidateId"])) as Entry | undefined);
+}
+
 function transportOf(pair: Entry | undefined, report: RTCStatsReport): Sample["transport"] {
-  const local = pair && (report.get(String(pair["localCandidateId"])) as Entry | undefined);
+  const local = localOf(pair, report);
   if (local?.["candidateType"] === "relay") return "turn";
   return local?.["protocol"] === "tcp" ? "tcp" : "udp";
 }
@@ -99,6 +142,16 @@ function transportOf(pair: Entry | undefined, report: RTCStatsReport): Sample["t
 function number(entry: Entry | undefined, name: string): number | null {
   const value = entry?.[name];
   return typeof value === "number" && Number.isFinite(value) ? value : null;
+}
+
+function scaled(value: number | null, factor: number): number | null {
+  return value === null ? null : factor * value;
+}
+
+/** Null when there is none. */
+function greatest(values: (number | null)[], ceiling = Infinity): number | null {
+  const known = values.filter((value) => value !== null);
+  return known.length > 0 ? Math.min(ceiling, Math.max(0, ...known)) : null;
 }
 
 function sum(entries: Entry[], name: string): number {

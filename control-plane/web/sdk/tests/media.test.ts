@@ -1,0 +1,105 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { VoiceError } from "../src/errors";
+import { Media } from "../src/runtime/media";
+
+/** What stands in for mediasoup-client's device: transports that remember who listens. */
+class FakeTransport {
+  closed = false;
+  handlers = new Map<string, (...args: never[]) => void>();
+  constructor(readonly id: string) {}
+  on(name: string, handler: (...args: never[]) => void) {
+    this.handlers.set(name, handler);
+  }
+  close() {
+    this.closed = true;
+  }
+}
+const device = {
+  load: async () => undefined,
+  createSendTransport: ({ id }: { id: string }) => new FakeTransport(id),
+  createRecvTransport: ({ id }: { id: string }) => new FakeTransport(id),
+};
+
+let created: { at: number; direction: string }[];
+/** The answers to `createTransport`, in order; afterwards all are good. */
+let failures: VoiceError[];
+const start = () => {
+  const handlers = { capabilities: vi.fn(), connecting: vi.fn(), connection: vi.fn() };
+  const request = vi.fn(async (name: string, payload: { direction: string }) => {
+    if (name !== "voice:rtc:createTransport") return {};
+    created.push({ at: Date.now(), direction: payload.direction });
+    const failure = failures.shift();
+    if (failure) throw failure;
+    return { id: `${payload.direction}-${created.length}` };
+  });
+  const config = { iceServers: [], iceTransportPolicy: "all" as const };
+  const opening = Media.open(request as never, config, Promise.resolve(device as never), handlers);
+  return { opening, handlers, request };
+};
+const refusal = (code: "TIMEOUT" | "NODE_UNAVAILABLE" | "INVALID_STATE" | "UNAUTHORIZED", fatal = false) =>
+  new VoiceError(code, code, {}, fatal);
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  [created, failures] = [[], []];
+});
+afterEach(() => void vi.useRealTimers());
+
+describe("creating transports", () => {
+  it("is tried again twice, 1 s apart: createTransport", async () => {
+    failures = [0, 1].map(() => refusal("NODE_UNAVAILABLE"));
+    const at = Date.now();
+    const { opening } = start();
+    await vi.runAllTimersAsync();
+    await opening;
+    expect(created.map((it) => it.at - at)).toEqual([0, 0, 1_000, 1_000]);
+  });
+
+  it("is given up when the third try fails as well", async () => {
+    failures = Array.from({ length: 6 }, () => refusal("TIMEOUT"));
+    const { opening } = start();
+    const failed = expect(opening).rejects.toMatchObject({ code: "TIMEOUT" });
+    await vi.runAllTimersAsync();
+    await failed;
+    expect(created.length).toBe(6);
+  });
+
+  it.each([refusal("INVALID_STATE"), refusal("UNAUTHORIZED", true)])(
+    "is not tried again after $code",
+    async (error) => {
+      failures = [error, error];
+      const { opening } = start();
+      const failed = expect(opening).rejects.toBe(error);
+      await vi.runAllTimersAsync();
+      await failed;
+      expect(created.length).toBe(2);
+    },
+  );
+});
+
+describe("a transport that is renewed", () => {
+  it("is another one, in its direction alone, and the old one is closed", async () => {
+    const { opening, handlers, request } = start();
+    const media = await opening;
+    const [send, recv] = [media.send, media.recv] as never as [FakeTransport, FakeTransport];
+    await media.renew("send");
+    expect([send.closed, recv.closed]).toEqual([true, false]);
+    expect([media.send.id, media.recv.id]).toEqual(["send-3", recv.id]);
+    // The new one is wired as the old one was.
+    const { handlers: wired } = media.send as never as FakeTransport;
+    const done = vi.fn();
+    wired.get("connect")?.(...([{ dtlsParameters: {} }, done, vi.fn()] as never[]));
+    await vi.runAllTimersAsync();
+    expect(handlers.connecting).toHaveBeenCalledWith("send");
+    expect(request).toHaveBeenCalledWith("voice:rtc:connectTransport", { transportId: "send-3", dtlsParameters: {} });
+    expect(done).toHaveBeenCalledOnce();
+  });
+
+  it("stays closed when the call was left meanwhile", async () => {
+    const { opening } = start();
+    const media = await opening;
+    const renewing = expect(media.renew("recv")).rejects.toMatchObject({ code: "CANCELLED" });
+    media.close();
+    await renewing;
+  });
+});
