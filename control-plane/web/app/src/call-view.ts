@@ -1,5 +1,6 @@
 import {
   type CallStats,
+  type MediaState,
   queueText,
   VoiceError,
   type VoiceService,
@@ -13,7 +14,7 @@ import { People } from "./people";
 import { describe, describeNotice } from "./sentences";
 import { type Command, listenForShortcuts } from "./shortcuts";
 import { Stage } from "./stage";
-import { StatsPanel } from "./stats-panel";
+import { GRADE_WORDS, StatsPanel } from "./stats-panel";
 import { toast } from "./toasts";
 import { Toolbar } from "./toolbar";
 
@@ -24,6 +25,16 @@ const RECONNECTING: Partial<Record<VoiceState, string>> = {
   FETCHING_RTP_CAPS: "Joining again…",
   CREATING_TRANSPORTS: "Joining again…",
 };
+
+/** What is said when `state` is fine and the media is not. */
+const MEDIA: Record<MediaState, string> = {
+  idle: "",
+  connecting: "Sound and video are not getting through yet…",
+  connected: "",
+  interrupted: "Sound and video are interrupted. Trying again…",
+};
+/** A transport connects in less than this on any usable network, in milliseconds. */
+const MEDIA_PATIENCE_MS = 2_000;
 
 const HELD_BACK = "Your video is paused: the network is too weak. Your voice goes on.";
 
@@ -48,6 +59,8 @@ export class CallView {
   #speaking = false;
   #clock = h("time", { class: "clock", title: "Time in this call" }, "0:00");
   #since = Date.now();
+  #mediaTimer: ReturnType<typeof setTimeout> | undefined;
+  #mediaText = "";
   #unlisten: (() => void)[] = [];
 
   constructor(
@@ -87,6 +100,12 @@ export class CallView {
     const ticks = setInterval(() => setText(this.#clock, elapsed(Date.now() - this.#since)), 1_000);
     this.#unlisten = [
       () => clearInterval(ticks),
+      () => clearTimeout(this.#mediaTimer),
+      voice.on("media", (media) => this.#onMedia(media)),
+      // For whoever looks into the browser's console: a figure that is missing in the server's metrics.
+      voice.on("requestRefused", ({ event, error }) =>
+        console.warn(`${event} was refused: ${error.code} ${error.message}`),
+      ),
       voice.on("change", (snapshot) => this.#render(snapshot)),
       voice.on("stats", (stats) => this.#onStats(stats)),
       voice.on("notice", (notice) => this.#onNotice(notice)),
@@ -105,8 +124,19 @@ export class CallView {
       ),
       listenForShortcuts((command) => this.#run(command)),
     ];
+    this.#onMedia(voice.snapshot.media);
     this.#render(voice.snapshot);
     this.#toolbar.focus();
+  }
+
+  #onMedia(media: MediaState): void {
+    clearTimeout(this.#mediaTimer);
+    const say = () => {
+      this.#mediaText = MEDIA[media];
+      this.#render(this.voice.snapshot);
+    };
+    if (media === "connecting" && !this.#mediaText) this.#mediaTimer = setTimeout(say, MEDIA_PATIENCE_MS);
+    else say();
   }
 
   #run(command: Command): void {
@@ -152,7 +182,7 @@ export class CallView {
     this.element.classList.toggle("with-people", this.#open.people);
     this.#people.element.hidden = !this.#open.people;
     this.#stats.element.hidden = !this.#open.stats;
-    setText(this.#banner, RECONNECTING[snapshot.state] ?? "");
+    setText(this.#banner, RECONNECTING[snapshot.state] ?? this.#mediaText);
     this.#renderQueue(snapshot);
     this.#toolbar.render(snapshot, this.#open);
     this.#people.render(snapshot);
@@ -169,7 +199,7 @@ export class CallView {
   #onStats(stats: CallStats): void {
     this.#stats.add(stats);
     this.#quality.dataset["grade"] = stats.grade;
-    const word = { excellent: "Excellent", good: "Good", fair: "Fair", poor: "Poor" }[stats.grade];
+    const word = GRADE_WORDS[stats.grade];
     setText(this.#quality.querySelector("span") ?? this.#quality, word);
     this.#quality.setAttribute("aria-label", `Call quality: ${word}`);
   }

@@ -1,4 +1,4 @@
-import { VoiceError, VoiceService, initVoiceService } from "@railgun/voice";
+import { deviceIdOfTab, VoiceError, VoiceService, initVoiceService } from "@railgun/voice";
 import { takeFromAddress } from "./address";
 import { CallView } from "./call-view";
 import { byId, show } from "./dom";
@@ -26,7 +26,8 @@ async function join(form: JoinForm): Promise<void> {
     return asked;
   };
   try {
-    voice = await initVoiceService({ token, deviceId: tabId(), ...(await settings) });
+    // Two tabs of this page are two people, so they are two devices as well.
+    voice = await initVoiceService({ token, deviceId: deviceIdOfTab(), ...(await settings) });
     await applyPreferences(voice);
     await voice.joinChannel(form.channel, { muted: form.muted });
   } catch (error) {
@@ -59,13 +60,4 @@ async function pageSettings(): Promise<{ upgradeUrl?: string }> {
   } catch {
     return {};
   }
-}
-
-/** Two tabs are two devices. */
-function tabId(): string {
-  const stored = sessionStorage.getItem("deviceId");
-  if (stored) return stored;
-  const fresh = `web-${crypto.getRandomValues(new Uint32Array(1))[0]?.toString(36) ?? "0"}`;
-  sessionStorage.setItem("deviceId", fresh);
-  return fresh;
 }

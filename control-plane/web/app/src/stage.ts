@@ -63,7 +63,8 @@ export class Stage {
     };
     people.set("own", { ...own, muted, source: "camera", video: camera.track });
     if (screen.track) {
-      screens.set("own-screen", {
+      // As a tile beside the others: at full size a shared screen would show itself in itself without end.
+      people.set("own-screen", {
         ...own,
         muted: false,
         deafened: false,
@@ -100,7 +101,7 @@ export class Stage {
     this.#tiles.render(people);
     this.#screens.render(screens);
     this.element.classList.toggle("focused", screens.size > 0);
-    this.element.classList.toggle("duo", screens.size === 0 && people.size === 2);
+    this.element.classList.toggle("duo", screens.size === 0 && people.size === 2 && !screen.track);
     // The strip scrolls, so it must be within the keyboard's reach.
     if (screens.size > 0) this.#grid.tabIndex = 0;
     else this.#grid.removeAttribute("tabindex");

@@ -1,16 +1,23 @@
-import type { CallStats } from "@railgun/voice";
+import type { CallStats, Grade } from "@railgun/voice";
 import { h, icon, setText } from "./dom";
 
 const SAMPLES = 60;
 const PLOT = { width: 240, height: 56 };
-const GRADE_WORDS = { excellent: "Excellent", good: "Good", fair: "Fair", poor: "Poor" } as const;
+export const GRADE_WORDS: Record<Grade, string> = {
+  excellent: "Excellent",
+  good: "Good",
+  fair: "Fair",
+  poor: "Poor",
+  unknown: "Unknown",
+};
 const PATHS = { udp: "Direct (UDP)", tcp: "Direct (TCP)", turn: "Relay (TURN)" } as const;
 const SVG = "http://www.w3.org/2000/svg";
 
 /** The network of the call, with its last two minutes. */
 export class StatsPanel {
   readonly element: HTMLElement;
-  #history: number[] = [];
+  /** The last looks; null where nothing was measured. */
+  #history: (number | null)[] = [];
   #mos = h("strong", { class: "mos" }, "–");
   #grade = h("span", { class: "grade" }, "Measuring…");
   #values = new Map<string, HTMLElement>();
@@ -64,13 +71,13 @@ export class StatsPanel {
   add(stats: CallStats): void {
     this.#history.push(stats.mos);
     if (this.#history.length > SAMPLES) this.#history.shift();
-    setText(this.#mos, stats.mos.toFixed(1));
+    setText(this.#mos, stats.mos?.toFixed(1) ?? "–");
     setText(this.#grade, GRADE_WORDS[stats.grade]);
     this.element.dataset["grade"] = stats.grade;
-    this.#set("Path", PATHS[stats.transport]);
-    this.#set("Round trip", `${Math.round(stats.rtt)} ms`);
-    this.#set("Jitter", `${stats.jitter.toFixed(1)} ms`);
-    this.#set("Loss", `${stats.packetLoss.toFixed(1)} %`);
+    this.#set("Path", stats.transport ? PATHS[stats.transport] : "–");
+    this.#set("Round trip", stats.rtt === null ? "–" : `${Math.round(stats.rtt)} ms`);
+    this.#set("Jitter", stats.jitter === null ? "–" : `${stats.jitter.toFixed(1)} ms`);
+    this.#set("Loss", stats.packetLoss === null ? "–" : `${stats.packetLoss.toFixed(1)} %`);
     this.#set("Sending", rate(stats.sending));
     this.#set("Receiving", rate(stats.receiving));
     this.#draw();
@@ -84,19 +91,23 @@ export class StatsPanel {
   #draw(): void {
     const step = PLOT.width / (SAMPLES - 1);
     const start = PLOT.width - (this.#history.length - 1) * step;
-    const points = this.#history.map(
-      (mos, index) => `${(start + index * step).toFixed(1)},${yOf(mos).toFixed(1)}`,
+    const measured = this.#history.flatMap((mos, index) =>
+      mos === null ? [] : [{ mos, x: (start + index * step).toFixed(1) }],
     );
+    const points = measured.map(({ mos, x }) => `${x},${yOf(mos).toFixed(1)}`);
     this.#line.setAttribute("points", points.join(" "));
-    this.#area.setAttribute(
-      "points",
-      [`${start},${PLOT.height}`, ...points, `${PLOT.width},${PLOT.height}`].join(" "),
-    );
-    const [least, most] = [Math.min(...this.#history), Math.max(...this.#history)];
+    const [first, last] = [measured[0]?.x, measured.at(-1)?.x];
+    const area = [`${first},${PLOT.height}`, ...points, `${last},${PLOT.height}`];
+    this.#area.setAttribute("points", measured.length > 0 ? area.join(" ") : "");
+    const scores = measured.map(({ mos }) => mos);
     const minutes = (this.#history.length * 2) / 60;
+    const range =
+      scores.length > 0
+        ? `between ${Math.min(...scores).toFixed(1)} and ${Math.max(...scores).toFixed(1)}`
+        : "not measured";
     this.#plot.setAttribute(
       "aria-label",
-      `Score over the last ${minutes < 1 ? "minute" : "two minutes"}: between ${least.toFixed(1)} and ${most.toFixed(1)}`,
+      `Score over the last ${minutes < 1 ? "minute" : "two minutes"}: ${range}`,
     );
   }
 }
