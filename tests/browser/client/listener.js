@@ -74,9 +74,11 @@ window.lastLoudAt = () => Math.max(0, ...[...meters.values()].map(({ lastLoudAt 
 /** The streams behind the voices that have come. */
 window.voicesReceived = () => [...meters.keys()].map(({ id }) => id).join();
 
-/** The kinds of candidates of our own, of every connection. */
+/** The kinds of candidates of our own, of every connection there is. */
 window.candidatesGathered = () => {
-  const lines = connections.flatMap(({ localDescription }) => localDescription?.sdp.split("\n") ?? []);
+  // One that is closed was to ask the browser for its kind of network; nothing of it left the page.
+  const open = connections.filter(({ signalingState }) => signalingState !== "closed");
+  const lines = open.flatMap(({ localDescription }) => localDescription?.sdp.split("\n") ?? []);
   const kinds = lines.map((line) => /^a=candidate:.* typ (\w+)/.exec(line)?.[1]).filter(Boolean);
   return [...new Set(kinds)].sort();
 };
@@ -100,6 +102,17 @@ window.encodingsSent = (kind) =>
     .filter(({ track }) => track?.kind === kind)
     .flatMap((sender) => sender.getParameters().encodings)
     .map(({ active, maxBitrate, priority }) => ({ active, maxBitrate, priority }));
+
+/** Packets with error correction that came with voices so far (Opus in-band FEC, RFC 6716). */
+window.fecReceived = async () => {
+  let packets = 0;
+  for (const connection of connections) {
+    for (const entry of (await connection.getStats()).values()) {
+      if (entry.type === "inbound-rtp" && entry.kind === "audio") packets += entry.fecPacketsReceived ?? 0;
+    }
+  }
+  return packets;
+};
 
 /** The devices behind the videos that are sent. */
 window.camerasInUse = () =>

@@ -23,6 +23,9 @@ scenario(
     await ada.hears(LECTURE);
     await ada.hears(ben);
     await ada.page.locator(".tile.screen video").waitFor();
+    // Large for who is shown it, and a tile among others for who shares it: it would show itself in itself.
+    assert.ok((await partOfStage(ada)) > 0.6, `Ada sees it on ${await partOfStage(ada)} of the stage`);
+    assert.ok((await partOfStage(ben)) < 0.4, `Ben sees it on ${await partOfStage(ben)} of the stage`);
     await until("the picture is the tab's", CONNECT_MS, async () =>
       isAlike(await middle(ada)) ? true : null,
     );
@@ -66,6 +69,14 @@ async function giveLecture(call, context) {
     },
     [TITLE, COLOUR, LECTURE.tone],
   );
+}
+
+/** Of the stage's area, what the shared screen takes. */
+function partOfStage({ page }) {
+  return page.evaluate(() => {
+    const [screen, stage] = [".tile.screen", ".stage"].map((it) => document.querySelector(it).getBoundingClientRect());
+    return (screen.width * screen.height) / (stage.width * stage.height);
+  });
 }
 
 /** The colour in the middle of the screen that Ada is shown. */
