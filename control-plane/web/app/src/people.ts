@@ -50,7 +50,7 @@ export class People {
   render({ participants, muted, deafened, limits }: VoiceSnapshot): void {
     const present = participants.length + 1;
     setText(this.#count, limits ? `${present} of ${limits.participants}` : String(present));
-    showState(this.#own, muted, deafened);
+    showState(this.#own, { muted, deafened, reconnecting: false });
     this.#rows.render(new Map(participants.map((person) => [person.sessionId, person])));
   }
 
@@ -68,7 +68,7 @@ export class People {
       h("span", { class: "volume" }, icon("speaker"), slider),
     );
     const update = (person: Participant) => {
-      showState(state, person.muted, person.deafened);
+      showState(state, person);
       element.classList.toggle("speaking", person.speaking);
       setRange(slider, Math.round(person.volume * 100));
     };
@@ -82,9 +82,12 @@ function dot(name: string): HTMLElement {
   return element;
 }
 
-function showState(element: HTMLElement, muted: boolean, deafened: boolean): void {
-  const text = deafened ? "deafened" : muted ? "muted" : "";
+type PersonState = Pick<Participant, "muted" | "deafened" | "reconnecting">;
+
+function showState(element: HTMLElement, { muted, deafened, reconnecting }: PersonState): void {
+  const text = reconnecting ? "reconnecting" : deafened ? "deafened" : muted ? "muted" : "";
   if (element.dataset["text"] === text) return;
   element.dataset["text"] = text;
-  element.replaceChildren(...(text ? [icon(deafened ? "deafen-off" : "mic-off"), text] : []));
+  const shown = reconnecting ? [text] : text ? [icon(deafened ? "deafen-off" : "mic-off"), text] : [];
+  element.replaceChildren(...shown);
 }

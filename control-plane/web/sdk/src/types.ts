@@ -41,6 +41,8 @@ export interface Participant {
   muted: boolean;
   deafened: boolean;
   speaking: boolean;
+  /** Its connection to the server is lost, and its sound may go on. */
+  reconnecting: boolean;
   /** As set by `setPerUserVolume`, 0 to 1. */
   volume: number;
   camera: MediaStreamTrack | null;

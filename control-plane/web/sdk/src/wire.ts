@@ -23,6 +23,8 @@ export interface ParticipantInfo {
   muted: boolean;
   deafened: boolean;
   speaking: boolean;
+  /** It lost its socket longer than 15 s ago and its media goes on; absent: no. */
+  reconnecting?: boolean;
   producers: ProducerInfo[];
 }
 
@@ -213,7 +215,12 @@ export interface ServerEvents {
   "voice:error": Refusal & { event?: string };
   "voice:participant:joined": ParticipantInfo & OfRoom;
   "voice:participant:left": OfMember;
-  "voice:participant:state": OfMember & { muted: boolean; deafened: boolean; speaking: boolean };
+  "voice:participant:state": OfMember & {
+    muted: boolean;
+    deafened: boolean;
+    speaking: boolean;
+    reconnecting?: boolean;
+  };
   "voice:newProducer": ProducerInfo & OfMember;
   "voice:producerPaused": OfProducer & OfRoom;
   "voice:producerResumed": OfProducer & OfRoom;

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { VoiceError } from "../src/errors";
+import { resumeDue, spreadWaitBefore } from "../src/runtime/backoff";
 import { Connection, type ConnectionHandlers } from "../src/runtime/connection";
 import { Media } from "../src/runtime/media";
 import { type ServerEvent, Signaling } from "../src/runtime/signaling";
@@ -78,6 +79,8 @@ const inCall = async () => {
 
 beforeEach(() => {
   vi.useFakeTimers();
+  // In the middle: no wait is longer or shorter than planned.
+  vi.spyOn(Math, "random").mockReturnValue(0.5);
   vi.stubGlobal("navigator", {});
   [sockets, connects, mediaOpened, mediaClosed] = [[], [], 0, 0];
   vi.spyOn(Signaling, "connect").mockImplementation(({ resume }) => {
@@ -121,6 +124,19 @@ describe("joining", () => {
     await done;
     expect(Date.now() - start).toBe(4_200);
     expect(connects.length).toBe(1);
+    expect(machine.state).toBe("READY");
+  });
+
+  it("is tried over another socket after the second NODE_UNAVAILABLE", async () => {
+    const [first, second] = [new FakeSocket(() => refusal("NODE_UNAVAILABLE")), good()];
+    sockets = [first, second];
+    const { connection, machine } = begin();
+    const done = connection.join("lobby");
+    await vi.runAllTimersAsync();
+    await done;
+    expect(first.requests).toEqual(["voice:join", "voice:join"]);
+    expect(first.connected).toBe(false);
+    expect(second.requests).toEqual(["voice:join"]);
     expect(machine.state).toBe("READY");
   });
 
@@ -259,6 +275,22 @@ describe("a lost socket", () => {
     expect(Date.now() - lostAt).toBeLessThanOrEqual(35_000);
     expect(machine.state).toBe("DISCONNECTED");
     expect(handlers.ended).toHaveBeenCalledOnce();
+  });
+});
+
+describe("the waits of many", () => {
+  it("are spread by half of each, no sooner than the server asks and within the 35 seconds", () => {
+    for (const [random, due] of [
+      [0, [500, 2_000, 5_000, 11_000, 23_000]],
+      [0.999_999, [1_500, 4_000, 9_000, 19_000, 35_000]],
+    ] as const) {
+      vi.mocked(Math.random).mockReturnValue(random);
+      expect([0, 1, 2, 3, 4].map((tried) => Math.round(resumeDue(tried) ?? 0))).toEqual(due);
+      expect(resumeDue(5)).toBeNull();
+      expect(Math.round(spreadWaitBefore("join", 1) ?? 0)).toBe(due[0]);
+      expect(spreadWaitBefore("join", 1, 4_200)).toBe(4_200);
+      expect(spreadWaitBefore("join", 4)).toBeNull();
+    }
   });
 });
 

@@ -54,7 +54,10 @@ describe("a room", () => {
       name: "voice:participant:state",
       payload: { ...of, muted: true, deafened: false, speaking: false },
     });
-    expect(room.participants.get("a")?.muted).toBe(true);
+    expect(room.participants.get("a")).toMatchObject({ muted: true, reconnecting: false });
+    const lost = { ...of, muted: true, deafened: false, speaking: false, reconnecting: true };
+    room.apply({ name: "voice:participant:state", payload: lost });
+    expect(room.participants.get("a")?.reconnecting).toBe(true);
     room.apply({ name: "voice:activeSpeaker", payload: of });
     expect(room.activeSpeaker).toBe("a");
     room.apply({ name: "voice:producerClosed", payload: { producerId: "m1" } });

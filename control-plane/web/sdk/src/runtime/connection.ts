@@ -1,8 +1,9 @@
-import { RETRIES, TIMEOUTS, waitBefore } from "../contract";
+import { waitBefore } from "../contract";
 import { VoiceError } from "../errors";
 import type { Sent, StateMachine } from "../state-machine";
 import { isInCall } from "../state-machine";
 import type { Joined, Resumed, RtcConfig } from "../wire";
+import { resumeDue, spreadWaitBefore } from "./backoff";
 import { type Direction, Media, prepareDevice } from "./media";
 import { networkType } from "./network-type";
 import { type MediaState, PathWatch, worseOf } from "./path-watch";
@@ -39,6 +40,8 @@ export interface ConnectionHandlers {
 
 /** Who has to wait longer than this before the next try is told so instead. */
 const PATIENCE_MS = 10_000;
+/** Another replica may have the way to the media node that this socket's replica has not. */
+const UNAVAILABLE_MAX = 2;
 const HOUR_MS = 3_600_000;
 
 /** Gets into a room and stays there: joins, resumes, joins again, with the contract's waits. */
@@ -122,6 +125,7 @@ export class Connection {
   }
 
   async #enterWithRetries(stay: number, failure: "join" | "socket" = "join"): Promise<void> {
+    let unavailable = 0;
     for (let tried = 1; ; tried += 1) {
       try {
         await this.#enter(stay);
@@ -131,14 +135,16 @@ export class Connection {
         if (this.#stay !== stay) throw new VoiceError("CANCELLED", "the call was left meanwhile");
         this.#closeMedia();
         const mayTry = error.isTemporary && !error.fatal && error.retryAfterMs <= PATIENCE_MS;
-        const wait = mayTry ? waitBefore(failure, tried, error.retryAfterMs) : null;
+        const wait = mayTry ? spreadWaitBefore(failure, tried, error.retryAfterMs) : null;
         if (wait === null) {
           this.#closeSignaling();
           this.state.apply("failed");
           throw error;
         }
         // Whatever half of a session there is must not be in the way of the next try.
-        if (error.code !== "RATE_LIMITED" && error.code !== "NODE_UNAVAILABLE") this.#closeSignaling();
+        if (error.code === "NODE_UNAVAILABLE") unavailable += 1;
+        const keepsSocket = error.code === "RATE_LIMITED" || error.code === "NODE_UNAVAILABLE";
+        if (!keepsSocket || unavailable >= UNAVAILABLE_MAX) this.#closeSignaling();
         await sleep(wait);
         if (this.#stay !== stay) throw new VoiceError("CANCELLED", "the call was left meanwhile");
         if (this.state.state !== "JOINING") {
@@ -227,12 +233,11 @@ export class Connection {
 
   /** Gets a socket again, and the session with it where the server still has it. */
   async #resume(stay: number): Promise<void> {
-    const end = Date.now() + TIMEOUTS.socket;
-    for (let tried = 1; ; tried += 1) {
-      const wait = waitBefore("socket", tried);
-      if (wait === null || Date.now() + wait > end)
-        throw new VoiceError("UNREACHABLE", "the connection was lost");
-      await sleep(wait);
+    const lostAt = Date.now();
+    for (let tried = 0; ; tried += 1) {
+      const due = resumeDue(tried);
+      if (due === null) throw new VoiceError("UNREACHABLE", "the connection was lost");
+      await sleep(Math.max(0, lostAt + due - Date.now()));
       if (this.#stay !== stay) return;
       try {
         await this.#resumeOnce(stay);
@@ -241,7 +246,7 @@ export class Connection {
         const error = VoiceError.from(thrown);
         if (this.#stay !== stay) return;
         this.#closeSignaling();
-        if (!error.isTemporary || tried >= RETRIES.socket.length) throw error;
+        if (!error.isTemporary || resumeDue(tried + 1) === null) throw error;
       }
     }
   }

@@ -26,6 +26,7 @@ export interface RemoteParticipant {
   muted: boolean;
   deafened: boolean;
   speaking: boolean;
+  reconnecting: boolean;
   readonly sources: Map<string, RemoteSource>;
 }
 
@@ -67,9 +68,9 @@ export class Room {
         if (this.activeSpeaker === event.payload.sessionId) this.activeSpeaker = null;
         return true;
       case "voice:participant:state": {
-        const { sessionId, muted, deafened, speaking } = event.payload;
+        const { sessionId, muted, deafened, speaking, reconnecting = false } = event.payload;
         const participant = this.participants.get(sessionId);
-        if (participant) Object.assign(participant, { muted, deafened, speaking });
+        if (participant) Object.assign(participant, { muted, deafened, speaking, reconnecting });
         return true;
       }
       case "voice:newProducer": {
@@ -107,7 +108,7 @@ export class Room {
 
   #add(info: ParticipantInfo): void {
     if (info.sessionId === this.sessionId) return;
-    const { sessionId, userId, muted, deafened, speaking } = info;
+    const { sessionId, userId, muted, deafened, speaking, reconnecting = false } = info;
     const participant: RemoteParticipant = {
       sessionId,
       userId,
@@ -115,6 +116,7 @@ export class Room {
       muted,
       deafened,
       speaking,
+      reconnecting,
       sources: new Map(),
     };
     for (const producer of info.producers) addSource(participant, producer);

@@ -25,7 +25,7 @@ export function describeParticipant(
   speakers: Speakers,
   level: number | undefined,
 ): Participant {
-  const { sessionId, userId, name, muted, deafened, speaking } = remote;
+  const { sessionId, userId, name, muted, deafened, speaking, reconnecting } = remote;
   const video = (source: VideoSource) => {
     const found = sourceOf(remote, source);
     return found && !found.paused ? (receiver?.track(found.producerId) ?? null) : null;
@@ -40,6 +40,7 @@ export function describeParticipant(
     muted: isMuted,
     deafened,
     speaking: !isMuted && (isLoud(level) || speaking),
+    reconnecting,
     volume: speakers.userVolume(userId),
     camera: video("camera"),
     screen: video("screen"),
