@@ -106,9 +106,12 @@ impl Cluster {
     pub(crate) fn refused(&mut self) -> impl Future<Output = ()> + Send + use<> {
         let refused = self.refused.take();
         async move {
-            match refused {
-                Some(refused) if refused.await.is_ok() => {}
-                _ => std::future::pending().await,
+            let is_refused = match refused {
+                Some(refused) => refused.await.is_ok(),
+                None => false,
+            };
+            if !is_refused {
+                std::future::pending().await
             }
         }
     }
