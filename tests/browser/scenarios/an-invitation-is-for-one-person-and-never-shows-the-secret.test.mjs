@@ -12,6 +12,7 @@ scenario("an invitation is for one person and never shows the secret", async (ca
   await ada.press("Invite somebody");
   await ada.page.getByLabel("Their name").fill("Ben");
   await ada.press("Make a link");
+  await ada.button("Copy link").waitFor();
   const link = await ada.page.getByLabel("Link", { exact: true }).inputValue();
   assert.ok(!link.includes(secret), link);
   const invited = new URLSearchParams(new URL(link).hash.slice(1));

@@ -18,10 +18,16 @@ lobby.open();
 async function join(form: JoinForm): Promise<void> {
   let voice: VoiceService;
   // On its way while everything else is made ready; later ones are asked for when they are needed.
-  let first: Promise<string> | null = tokenFor(form.name, form.tier);
+  let noToken: unknown = null;
+  const ask = () =>
+    tokenFor(form.name, form.tier).catch((error: unknown) => {
+      noToken = error;
+      throw error;
+    });
+  let first: Promise<string> | null = ask();
   first.catch(() => undefined);
   const token = () => {
-    const asked = first ?? tokenFor(form.name, form.tier);
+    const asked = first ?? ask();
     first = null;
     return asked;
   };
@@ -31,7 +37,8 @@ async function join(form: JoinForm): Promise<void> {
     await applyPreferences(voice);
     await voice.joinChannel(form.channel, { muted: form.muted });
   } catch (error) {
-    toast({ text: describe(error), tone: "bad" });
+    // The service knows nothing of where tokens come from.
+    toast({ text: describe(noToken ?? error), tone: "bad" });
     return;
   }
   const call = new CallView(voice, form, (error) => {
