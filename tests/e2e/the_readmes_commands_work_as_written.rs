@@ -3,8 +3,11 @@
 use railgun_client::{Client, MediaKind, Source, TransportDirection};
 use railgun_tests::{Followed, opus_payload, within};
 use std::time::Duration;
+use tokio::time::sleep;
 
-const MEDIA_WITHIN: Duration = Duration::from_secs(10);
+const MEDIA_WITHIN: Duration = Duration::from_secs(20);
+/// As the contract has it, and a little more.
+const COOLDOWN: Duration = Duration::from_millis(5_100);
 const SERVER: &str = "http://127.0.0.1:8080";
 
 /// Follows the passage, and then talks to oneself in two tabs with the token that it printed.
@@ -21,6 +24,8 @@ fn follow(heading: &str, servers: usize) {
             speaker.join("lobby").await.unwrap();
             let sending = speaker.create_transport(TransportDirection::Send).await.unwrap();
             let microphone = sending.produce(MediaKind::Audio, Source::Mic).await.unwrap();
+            // One user, who may join again so long after the last time.
+            sleep(COOLDOWN).await;
             let listener = Client::connect(SERVER, &token, Some("two")).await.unwrap();
             listener.join("lobby").await.unwrap();
             let receiving = listener.create_transport(TransportDirection::Recv).await.unwrap();
