@@ -13,7 +13,7 @@ export function takeFromAddress(): void {
   const given = KEPT.filter((name) => fragment.get(name));
   if (given.length > 0) {
     // Whoever opens another link is somebody else.
-    for (const name of [...KEPT, "userId", "deviceId"]) sessionStorage.removeItem(name);
+    for (const name of [...KEPT, "userId"]) sessionStorage.removeItem(name);
     for (const name of given) {
       sessionStorage.setItem(name, fragment.get(name) ?? "");
       fragment.delete(name);
