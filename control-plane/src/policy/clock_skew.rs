@@ -39,9 +39,9 @@ impl ClockSkew {
         (stamps.len() >= STAMPS_MIN).then(|| stamps.iter().min().copied())?
     }
 
-    /// How many milliseconds we are ahead of the median of the others. Of two in the middle the one that
-    /// is nearer to us: who disagrees with one of two machines need not be the one that is wrong. None:
-    /// there is nobody to compare with.
+    /// How many milliseconds we are ahead of the median of the others; where two are in the middle, of the
+    /// median of all with us: who disagrees with one of two machines need not be the one that is wrong.
+    /// None: there is nobody to compare with.
     pub(crate) fn own(&self) -> Option<i64> {
         let mut ahead: Vec<i64> = self.peers.values().filter_map(Self::ahead_of).collect();
         ahead.sort_unstable();
@@ -51,7 +51,7 @@ impl ClockSkew {
             return Some(upper);
         }
         let lower = ahead.get(middle.checked_sub(1)?).copied()?;
-        Some(if lower.abs() < upper.abs() { lower } else { upper })
+        Some(0.clamp(lower, upper))
     }
 
     /// Whose clock is apart from the median, and by how many milliseconds it is ahead of it.
@@ -91,9 +91,12 @@ mod tests {
         assert_eq!((we_are_behind.own(), we_are_behind.others().len()), (Some(-299_997), 0));
         let c_is_ahead = skew(&[("a", 0), ("b", 0), ("c", 300_000)], 5);
         assert_eq!((c_is_ahead.own(), c_is_ahead.others()), (Some(3), vec![("c", 300_000)]));
+        // Of two, one is ahead of us and one behind.
+        let between = skew(&[("a", -300_000), ("b", 300_000)], 5);
+        assert_eq!((between.own(), between.others().len()), (Some(0), 2));
         // Of two, one agrees with us.
         let b_is_ahead = skew(&[("a", 0), ("b", 300_000)], 5);
-        assert_eq!((b_is_ahead.own(), b_is_ahead.others()), (Some(3), vec![("b", 300_000)]));
+        assert_eq!((b_is_ahead.own(), b_is_ahead.others()), (Some(0), vec![("b", 299_997)]));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A real etcd for tests: processes of the test's own on free ports, in a directory of their own.
 
 use crate::store::{EtcdError, Store, end_of};
-use etcd_client::{AlarmAction, AlarmType, GetOptions, Permission};
+use etcd_client::{AlarmAction, AlarmOptions, AlarmType, GetOptions, Permission};
 use railgun_shared::settings::EtcdSettings;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -238,7 +238,13 @@ impl EtcdServer {
         let now = client.get(from, Some(GetOptions::new().with_prefix())).await?;
         client.compact(now.header().map_or(0, |header| header.revision()), None).await?;
         client.defragment().await?;
-        client.alarm(AlarmAction::Deactivate, AlarmType::Nospace, None).await?;
+        // It takes an alarm away only with the member that raised it.
+        let raised = client.alarm(AlarmAction::Get, AlarmType::Nospace, None).await?;
+        for alarm in raised.alarms() {
+            let mut of_member = AlarmOptions::new();
+            of_member.with_member(alarm.member_id());
+            client.alarm(AlarmAction::Deactivate, AlarmType::Nospace, Some(of_member)).await?;
+        }
         Ok(())
     }
 
