@@ -47,12 +47,13 @@ afterEach(() => void vi.useRealTimers());
 
 describe("creating transports", () => {
   it("is tried again twice, 1 s apart: createTransport", async () => {
-    failures = [0, 1].map(() => refusal("NODE_UNAVAILABLE"));
+    // Two for each direction.
+    failures = Array.from({ length: 4 }, () => refusal("NODE_UNAVAILABLE"));
     const at = Date.now();
     const { opening } = start();
     await vi.runAllTimersAsync();
     await opening;
-    expect(created.map((it) => it.at - at)).toEqual([0, 0, 1_000, 1_000]);
+    expect(created.map((it) => it.at - at)).toEqual([0, 0, 1_000, 1_000, 2_000, 2_000]);
   });
 
   it("is given up when the third try fails as well", async () => {
