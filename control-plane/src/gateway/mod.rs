@@ -103,8 +103,8 @@ pub(crate) async fn handle(session: &mut Session, event: ClientEvent) -> Result<
     }
 }
 
-/// The node answered one thing with another.
+/// The node answered one thing with another, so nobody knows how the session stands.
 fn unexpected(reply: &Reply) -> ErrorBody {
     tracing::error!(?reply, "a reply of the wrong kind");
-    ErrorBody::new(ErrorCode::Internal, "the media node answered something else")
+    ErrorBody::new(ErrorCode::Internal, "the media node answered something else").fatal()
 }

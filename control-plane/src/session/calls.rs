@@ -41,7 +41,7 @@ impl Session {
         let mut end = self.end();
         tokio::select! {
             reply = self.reply(ticket, deadline) => reply,
-            _ = over(&mut end) => Err(ErrorBody::new(ErrorCode::Internal, "the session ended")),
+            _ = over(&mut end) => Err(ErrorBody::new(ErrorCode::Internal, "the session ended").fatal()),
         }
     }
 

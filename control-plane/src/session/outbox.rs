@@ -165,6 +165,7 @@ impl Asked {
             Ok(Answer::Reply(event)) => (Some(event.name()), fields(&event), true),
             Ok(Answer::AckOnly(payload)) => (None, payload, true),
             Err(error) => {
+                let error = error.of_request(&self.event);
                 let event = match self.event.as_str() {
                     "voice:join" => ServerEvent::Error(error),
                     _ => ServerEvent::RtcError(error),

@@ -103,11 +103,37 @@ impl ErrorBody {
         self.fatal = true;
         self
     }
+
+    /// This refusal as the answer to `event`: fatal if asking again cannot help without another token,
+    /// another channel or a person.
+    pub fn of_request(mut self, event: &str) -> Self {
+        self.fatal |= match self.code {
+            ErrorCode::Unauthorized | ErrorCode::TokenExpired => true,
+            ErrorCode::ChannelNotFound | ErrorCode::PermissionDenied | ErrorCode::CapabilityRequired => {
+                event == "voice:join"
+            }
+            _ => false,
+        };
+        self
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refusal_is_fatal_where_asking_again_cannot_help() {
+        use ErrorCode::*;
+        let always = [Unauthorized, TokenExpired];
+        let at_a_join = [ChannelNotFound, PermissionDenied, CapabilityRequired];
+        for code in ErrorCode::ALL {
+            let is_fatal = |event| ErrorBody::new(code, "").of_request(event).fatal;
+            assert_eq!(is_fatal("voice:join"), always.contains(&code) || at_a_join.contains(&code), "{code}");
+            assert_eq!(is_fatal("voice:rtc:produce"), always.contains(&code), "{code}");
+        }
+        assert!(ErrorBody::new(Internal, "").fatal().of_request("voice:ping").fatal);
+    }
 
     #[test]
     fn the_names_are_those_on_the_wire() {
