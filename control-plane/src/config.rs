@@ -34,6 +34,8 @@ pub struct Config {
     /// `rtc.sfu_endpoint`: what clients are told; unset, the node's first media address.
     pub sfu_endpoint: Option<String>,
     pub turn: TurnConfig,
+    /// `networks`: the file of networks whose region and kind are known.
+    pub networks: Option<PathBuf>,
 }
 
 /// Where room events are told to; unset, nowhere.
@@ -107,6 +109,7 @@ impl Default for Config {
             rtc: RtcConfig { ice_servers: Vec::new(), ice_transport_policy: IceTransportPolicy::All },
             sfu_endpoint: None,
             turn: TurnConfig::default(),
+            networks: None,
         }
     }
 }
@@ -150,6 +153,7 @@ impl Config {
         "turn.urls",
         "turn.secrets_file",
         "turn.ttl",
+        "networks",
         EtcdSettings::KEYS[0].0,
         EtcdSettings::KEYS[1].0,
         EtcdSettings::KEYS[2].0,
@@ -226,6 +230,7 @@ impl Config {
             },
             sfu_endpoint: settings.text("rtc.sfu_endpoint")?.or(self.sfu_endpoint),
             turn: turn(&settings, self.turn)?,
+            networks: path("networks")?.or(self.networks),
         })
     }
 }
@@ -327,6 +332,7 @@ mod tests {
     fn every_setting_is_read_from_the_file() {
         let file = r#"
             listen = "0.0.0.0:80"
+            networks = "networks.txt"
             cors_origins = ["https://app.example.com"]
             page.upgrade_url = "https://app.example.com/pro"
             [auth]
@@ -356,6 +362,7 @@ mod tests {
         "#;
         let config = load(file, &[], &[]).unwrap();
         assert_eq!(config.operators.listen, None);
+        assert_eq!(config.networks, Some("networks.txt".into()));
         assert_eq!(config.cors_origins, ["https://app.example.com"]);
         assert_eq!(config.upgrade_url.unwrap().as_str(), "https://app.example.com/pro");
         assert_eq!(config.auth.audience.as_deref(), Some("a"));

@@ -13,6 +13,7 @@ use crate::joins::Joins;
 use crate::media_client::node_channel;
 use crate::media_client::{NodeLink, Peer, media_channel};
 use crate::metrics::Metrics;
+use crate::networks::Networks;
 #[cfg(feature = "etcd")]
 use crate::placement::Cluster;
 use crate::placement::Placement;
@@ -57,6 +58,7 @@ pub(crate) struct Services {
     pub(crate) diagnostics: Joins,
     pub(crate) metrics: Metrics,
     pub(crate) turn: Turn,
+    pub(crate) networks: Networks,
     /// For who is not in privacy mode.
     pub(crate) ice_transport_policy: IceTransportPolicy,
     pub(crate) sfu_endpoint: Option<String>,
@@ -214,6 +216,10 @@ impl Control {
         }
 
         let turn = Turn::open(&config.turn, config.rtc.ice_servers.clone()).context("turn.secrets_file")?;
+        let networks = match &config.networks {
+            Some(path) => Networks::from_file(path).context("networks")?,
+            None => Networks::default(),
+        };
         if !turn.has_relay() {
             tracing::info!("turn.urls names no relay: users whose token has privacyMode are refused");
         }
@@ -236,6 +242,7 @@ impl Control {
             diagnostics,
             metrics: metrics.clone(),
             turn,
+            networks,
             ice_transport_policy: config.rtc.ice_transport_policy,
             sfu_endpoint: config.sfu_endpoint.clone(),
         });

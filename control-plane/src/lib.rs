@@ -18,6 +18,7 @@ mod http;
 mod joins;
 pub mod media_client;
 mod metrics;
+mod networks;
 mod placement;
 mod policy;
 mod records;

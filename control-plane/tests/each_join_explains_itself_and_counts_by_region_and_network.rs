@@ -88,3 +88,24 @@ async fn and_names_nobody() {
     assert!(scraped.contains("railgun_control_transport_failures_total{kind=\"dtls\"} 1\n"));
     harness.stop().await;
 }
+
+#[tokio::test]
+async fn a_network_that_the_operator_listed_says_what_token_and_browser_do_not() {
+    let table = std::env::temp_dir().join(format!("railgun-networks-{}", std::process::id()));
+    std::fs::write(&table, "127.0.0.0/8 lab ethernet\n").unwrap();
+    let harness = Harness::start_with(|config| {
+        config.joins = railgun_control::JoinLimits { per_minute: 10_000, cooldown: 0 };
+        config.networks = Some(table.clone());
+    })
+    .await;
+    std::fs::remove_file(&table).unwrap();
+    for (user, told) in [("ada", json!("unknown")), ("ben", Value::Null), ("cleo", json!("vpn"))] {
+        let mut client = harness.client(user, "pro").await;
+        client.ask("voice:join", json!({"channelId": "c", "networkType": told})).await;
+        client.ask("voice:leave", json!({})).await;
+    }
+    let records = until_recorded(&harness, 3).await;
+    let origins: Vec<_> = records.iter().map(|it| (it["region"].clone(), it["network"].clone())).collect();
+    let [cleo, ben, ada] = [("lab", "vpn"), ("lab", "ethernet"), ("lab", "ethernet")];
+    assert_eq!(origins, [cleo, ben, ada].map(|(region, network)| (json!(region), json!(network))));
+}

@@ -8,13 +8,15 @@ use crate::control::Services;
 use crate::session::{Admitted, Ending, Newcomer, ResumeToken};
 use railgun_shared::ids::DeviceId;
 use serde_json::Value;
+use std::net::IpAddr;
 use std::time::SystemTime;
 
 /// `auth` is what the client gave `io()`. The error is the `connect_error`'s message.
-/// `ending` is the socket's.
+/// `ending` is the socket's, `address` the other end of its connection.
 pub(super) async fn admit(
     services: &Services,
     auth: Option<&Value>,
+    address: Option<IpAddr>,
     ending: Ending,
 ) -> Result<Admitted, &'static str> {
     let field = |name| auth.and_then(|auth| auth.get(name)).filter(|value| !value.is_null());
@@ -39,5 +41,6 @@ pub(super) async fn admit(
         ending,
     };
     let registered = services.registry.register(newcomer).await.ok_or("RATE_LIMITED")?;
-    Ok(Admitted { identity, device, resume, registered })
+    let origin = address.map(|address| services.networks.origin(address)).unwrap_or_default();
+    Ok(Admitted { identity, device, origin, resume, registered })
 }

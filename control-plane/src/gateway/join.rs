@@ -29,9 +29,10 @@ pub(super) async fn join(
     rtp_capabilities: Option<RtpCapabilities>,
     network_type: Option<NetworkType>,
 ) -> Result<Answer, ErrorBody> {
+    let network_type = session.network(network_type);
     let joined = try_join(session, channel, rtp_capabilities, network_type).await;
     if let Err(error) = &joined {
-        let region = session.identity.region.as_deref();
+        let region = session.region();
         session.services.metrics.calls.refused(region, network_type, error);
     }
     joined
@@ -79,7 +80,7 @@ async fn try_join(
     let asked_at = request.asked_at;
     let (node, address, snapshot) = find_seat(session, &room, request).await?;
     if session.seat.is_none() {
-        let region = session.identity.region.as_deref();
+        let region = session.region();
         let begin = || session.services.metrics.calls.begin(region, network_type, true);
         let mut call = (!is_diagnostics).then(begin);
         if let Some(call) = call.as_mut().filter(|_| grant.relay_only) {
@@ -117,7 +118,7 @@ async fn find_seat(
     let services = session.services.clone();
     let mut may_look_again = true;
     loop {
-        let (node, address) = services.placement.place(room, session.identity.region.as_deref()).await?;
+        let (node, address) = services.placement.place(room, session.region()).await?;
         check_privacy(session, &node)?;
         // A seat at another node is one in a room that is gone.
         session.seat.take_if(|seat| !seat.node.is(&node));

@@ -71,7 +71,7 @@ async fn take_up(
             Err(error) => return Err(error),
         }
     };
-    let region = session.identity.region.as_deref();
+    let region = session.region();
     let call = session.services.metrics.calls.begin(region, None, false);
     session.seat = Some(Seat {
         node,

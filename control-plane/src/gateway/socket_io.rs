@@ -4,6 +4,7 @@ use super::anonymous::Permit;
 use super::connect::admit;
 use super::intake::{Intake, Requests};
 use crate::control::Services;
+use crate::http::Peer;
 use crate::session::{Admitted, Ending, Outbox, Session};
 use railgun_shared::limits;
 use serde_json::Value;
@@ -46,7 +47,8 @@ pub(crate) fn socket_io(services: Arc<Services>) -> (SocketIoLayer, SocketIo) {
     let of_sessions = services.clone();
     let middleware = async move |socket: SocketRef, TryData(auth): TryData<Value>| {
         let ending = Ending::new();
-        let admitted = admit(&services, auth.as_ref().ok(), ending.clone()).await;
+        let address = socket.req_parts().extensions.get::<Peer>().map(|Peer(address)| *address);
+        let admitted = admit(&services, auth.as_ref().ok(), address, ending.clone()).await;
         services.metrics.connected(admitted.as_ref().map(|_| ()).map_err(|message| *message));
         prepare(&socket, admitted?, ending, services.clone());
         // Who is known does not take the place of a stranger.

@@ -8,7 +8,7 @@ mod serve;
 pub(crate) use dev_token::DevTokens;
 pub(crate) use operators::{Api, AuditLog, Scraped, Tokens, api, health};
 pub use operators::{Scope, entry};
-pub(crate) use serve::serve;
+pub(crate) use serve::{Peer, serve};
 
 use crate::gateway::anonymous::{Anonymous, bound};
 use crate::placement::Placement;

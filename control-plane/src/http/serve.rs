@@ -2,10 +2,14 @@
 //! say what it wants.
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::io;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -18,6 +22,10 @@ const CONNECTIONS_MAX: usize = 24_000;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// After an error that is not one connection's, such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// The other end of a request's connection, among its extensions.
+#[derive(Clone, Copy)]
+pub(crate) struct Peer(pub(crate) IpAddr);
 
 /// Serves until `stopped` is true, and then until what was begun is done.
 pub(crate) fn serve(
@@ -34,8 +42,9 @@ pub(crate) fn serve(
                 accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => accepted,
             };
             match accepted {
-                Ok((connection, _)) => {
-                    _ = connections.spawn(answer(connection, app.clone(), stopped.clone()))
+                Ok((connection, from)) => {
+                    let peer = Peer(from.ip());
+                    _ = connections.spawn(answer(connection, peer, app.clone(), stopped.clone()))
                 }
                 Err(error) => rest(&error).await,
             }
@@ -46,16 +55,21 @@ pub(crate) fn serve(
 }
 
 /// Until it is closed, or has become a WebSocket.
-async fn answer(connection: TcpStream, app: Router, mut stopped: watch::Receiver<bool>) {
+async fn answer(connection: TcpStream, peer: Peer, app: Router, mut stopped: watch::Receiver<bool>) {
     // A reply and the events after it are small; held back for an acknowledgement they are 40 ms late.
     if let Err(error) = connection.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY");
     }
+    let service = TowerToHyperService::new(app);
+    let with_peer = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        service.call(request)
+    });
     let mut answering = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIMEOUT)
-            .serve_connection(TokioIo::new(connection), TowerToHyperService::new(app))
+            .serve_connection(TokioIo::new(connection), with_peer)
             .with_upgrades()
     );
     let until_stopped = async move { _ = stopped.wait_for(|stopped| *stopped).await };

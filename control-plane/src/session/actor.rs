@@ -9,11 +9,14 @@ use crate::control::Services;
 use crate::gateway;
 use crate::media_client::{Delivery, Route};
 use crate::metrics::Outcome;
+use crate::networks::Origin;
 use crate::policy::{entitlement, rejoin_spread};
 use railgun_shared::ids::{ConsumerId, DeviceId, ProducerId, SessionId, TransportId};
 use railgun_shared::media_rpc::{Command, Event, Grant};
 use railgun_shared::plan::Permissions;
-use railgun_shared::signal::{ClientEvent, ErrorBody, ErrorCode, RejoinReason, ServerEvent};
+use railgun_shared::signal::{
+    ClientEvent, ErrorBody, ErrorCode, NetworkType, RejoinReason, ServerEvent,
+};
 use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::sync::{mpsc, watch};
@@ -35,6 +38,7 @@ pub(crate) struct Incoming {
 pub(crate) struct Admitted {
     pub(crate) identity: Identity,
     pub(crate) device: Option<DeviceId>,
+    pub(crate) origin: Origin,
     /// The session it wants to take up. None inside: what it showed is no token.
     pub(crate) resume: Option<Option<ResumeToken>>,
     pub(crate) registered: Registered,
@@ -44,6 +48,8 @@ pub(crate) struct Session {
     pub(crate) id: SessionId,
     pub(crate) identity: Identity,
     pub(crate) device: Option<DeviceId>,
+    /// By its address.
+    origin: Origin,
     pub(crate) services: Arc<Services>,
     pub(crate) seat: Option<Seat>,
     /// It was told to join again, so its next join is not counted.
@@ -74,7 +80,7 @@ enum Next {
 impl Session {
     /// `ending` is said when the socket is gone or has to go.
     pub(crate) fn new(admitted: Admitted, services: Arc<Services>, outbox: Outbox, ending: Ending) -> Self {
-        let Admitted { identity, device, registered, .. } = admitted;
+        let Admitted { identity, device, origin, registered, .. } = admitted;
         let id = registered.id();
         let (to, deliveries) = mpsc::channel(DELIVERIES_MAX);
         let ended = ending.subscribe();
@@ -84,6 +90,7 @@ impl Session {
             id,
             identity,
             device,
+            origin,
             services,
             seat: None,
             may_rejoin: false,
@@ -184,6 +191,16 @@ impl Session {
         let user = &self.identity.user;
         let is_revoked = view.is_revoked(user, self.identity.issued_at);
         entitlement::grant(&self.identity, view.entitlement(user), is_revoked, SystemTime::now())
+    }
+
+    /// Where its user is: by the token, or else by the operator's table of networks.
+    pub(crate) fn region(&self) -> Option<&str> {
+        self.identity.region.as_deref().or(self.origin.region.as_deref())
+    }
+
+    /// The kind of its network: as the client told it, or else by the operator's table.
+    pub(crate) fn network(&self, told: Option<NetworkType>) -> Option<NetworkType> {
+        told.filter(|told| *told != NetworkType::Unknown).or(self.origin.network)
     }
 
     /// What it may send now.
