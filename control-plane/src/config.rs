@@ -4,12 +4,14 @@
 use crate::auth::JwksSource;
 use crate::policy::join_history::JoinLimits;
 use crate::turn::{TTL_MAX, TTL_MIN, TurnConfig, TurnUrl};
+use ipnet::IpNet;
 use railgun_shared::ids::ChannelId;
 use railgun_shared::plan::Tier;
 use railgun_shared::settings::{EtcdSettings, Settings, SettingsError, Sources};
 use railgun_shared::signal::{IceServer, IceTransportPolicy, RtcConfig};
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -19,6 +21,12 @@ pub struct Config {
     pub listen: SocketAddr,
     pub operators: OperatorsConfig,
     pub webhooks: WebhooksConfig,
+    /// `trusted_proxies`: load balancers before us, as addresses or networks. What they say of a client's
+    /// address (`X-Forwarded-For`, or the PROXY protocol) is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// `sockets_per_address`: connections and sockets of one address (IPv6: /64) that have not shown a
+    /// good token.
+    pub sockets_per_address: usize,
     /// `cors_origins`: origins other than our own whose pages may talk to us.
     pub cors_origins: Vec<String>,
     /// `page.upgrade_url`: where "Get Pro" on the page leads; unset, nowhere.
@@ -51,6 +59,9 @@ pub struct WebhooksConfig {
 pub struct OperatorsConfig {
     /// `operators.listen`: where `/healthz`, `/readyz`, `/metrics` and the API are served; none: nowhere.
     pub listen: Option<SocketAddr>,
+    /// `operators.hosts`: names at which `/metrics` and `/joins` are asked for, besides addresses and
+    /// names that only a private network resolves.
+    pub hosts: Vec<String>,
     /// `operators.tokens`: the file of tokens for the API; unset, there is no API.
     pub tokens: Option<PathBuf>,
     /// `operators.audit`: the file that says who changed what, a line of JSON for each.
@@ -95,10 +106,13 @@ impl Default for Config {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             operators: OperatorsConfig {
                 listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 8081))),
+                hosts: Vec::new(),
                 tokens: None,
                 audit: None,
             },
             webhooks: WebhooksConfig::default(),
+            trusted_proxies: Vec::new(),
+            sockets_per_address: 200,
             cors_origins: Vec::new(),
             upgrade_url: None,
             auth: AuthConfig::default(),
@@ -128,10 +142,13 @@ impl Config {
     pub const KEYS: &'static [&'static str] = &[
         "listen",
         "operators.listen",
+        "operators.hosts",
         "operators.tokens",
         "operators.audit",
         "webhooks.url",
         "webhooks.secret_file",
+        "trusted_proxies",
+        "sockets_per_address",
         "cors_origins",
         "page.upgrade_url",
         "auth.jwks",
@@ -181,6 +198,9 @@ impl Config {
                 listen: settings
                     .parsed_or_off("operators.listen", "an address and port such as 127.0.0.1:8081, or off")?
                     .unwrap_or(self.operators.listen),
+                hosts: settings
+                    .parsed_list("operators.hosts", "a list of names such as metrics.example.com")?
+                    .unwrap_or(self.operators.hosts),
                 tokens: path("operators.tokens")?.or(self.operators.tokens),
                 audit: path("operators.audit")?.or(self.operators.audit),
             },
@@ -188,6 +208,10 @@ impl Config {
                 url: webhooks_url(&settings)?.or(self.webhooks.url),
                 secret_file: path("webhooks.secret_file")?.or(self.webhooks.secret_file),
             },
+            trusted_proxies: proxies(&settings)?.unwrap_or(self.trusted_proxies),
+            sockets_per_address: settings
+                .parsed::<NonZero<usize>>("sockets_per_address", "a number of sockets, at least 1")?
+                .map_or(self.sockets_per_address, NonZero::get),
             cors_origins: origins(&settings)?.unwrap_or(self.cors_origins),
             upgrade_url: upgrade_url(&settings)?.or(self.upgrade_url),
             auth: AuthConfig {
@@ -291,6 +315,14 @@ fn turn(settings: &Settings, before: TurnConfig) -> Result<TurnConfig, SettingsE
     }
 }
 
+fn proxies(settings: &Settings) -> Result<Option<Vec<IpNet>>, SettingsError> {
+    let allowed = "a list of addresses and networks such as 10.0.0.7 and 10.1.0.0/16";
+    let Some(listed) = settings.parsed_list::<String>("trusted_proxies", allowed)? else { return Ok(None) };
+    let read = |text: &String| text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
+    let read: Option<Vec<IpNet>> = listed.iter().map(read).collect();
+    read.map(Some).ok_or_else(|| settings.wrong("trusted_proxies", allowed))
+}
+
 fn origins(settings: &Settings) -> Result<Option<Vec<String>>, SettingsError> {
     let allowed = "a list of origins such as https://app.example.com";
     let Some(origins) = settings.parsed_list("cors_origins", allowed)? else { return Ok(None) };
@@ -335,6 +367,8 @@ mod tests {
             networks = "networks.txt"
             cors_origins = ["https://app.example.com"]
             page.upgrade_url = "https://app.example.com/pro"
+            trusted_proxies = ["10.0.0.7", "2001:db8::/32"]
+            sockets_per_address = 50
             [auth]
             jwks = "/etc/jwks.json"
             audience = "a"
@@ -365,6 +399,12 @@ mod tests {
         assert_eq!(config.networks, Some("networks.txt".into()));
         assert_eq!(config.cors_origins, ["https://app.example.com"]);
         assert_eq!(config.upgrade_url.unwrap().as_str(), "https://app.example.com/pro");
+        assert!(config.trusted_proxies[0].contains(&IpAddr::from([10, 0, 0, 7])));
+        assert_eq!(
+            (config.trusted_proxies[0].prefix_len(), config.trusted_proxies[1].prefix_len()),
+            (32, 32)
+        );
+        assert_eq!(config.sockets_per_address, 50);
         assert_eq!(config.auth.audience.as_deref(), Some("a"));
         assert_eq!(config.channels.preset[&ChannelId::new("lobby").unwrap()], Tier::Pro);
         assert_eq!(config.channels.default_tier, Tier::Free);
@@ -397,6 +437,8 @@ mod tests {
             ("turn.ttl = 0", "turn.ttl", "60 to 86400"),
             ("auth.jwks = 3", "auth.jwks", "a text"),
             ("auth.jwks = \"http://issuer.example.com/keys\"", "auth.jwks", "https://"),
+            ("trusted_proxies = [\"lb\"]", "trusted_proxies", "10.1.0.0/16"),
+            ("sockets_per_address = 0", "sockets_per_address", "at least 1"),
             ("joins.cooldown = \"soon\"", "joins.cooldown", "milliseconds"),
         ];
         for (file, key, allowed) in cases {

@@ -17,6 +17,7 @@ use crate::networks::Networks;
 #[cfg(feature = "etcd")]
 use crate::placement::Cluster;
 use crate::placement::Placement;
+use crate::policy::strangers::Limits;
 use crate::records::Records;
 use crate::session::Registry;
 use crate::turn::Turn;
@@ -44,6 +45,10 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long webhooks that wait have to be delivered, beside that.
 const WEBHOOKS_TIMEOUT: Duration = Duration::from_secs(2);
+/// TCP connections of clients at once, WebSockets among them, if there are descriptors for as many.
+const CONNECTIONS_MAX: usize = 24_000;
+/// The same at the operators' listener.
+const OPERATORS: Limits = Limits { per_address: 128, total: 128 };
 
 /// What every session works with.
 #[derive(Debug)]
@@ -246,18 +251,23 @@ impl Control {
             ice_transport_policy: config.rtc.ice_transport_policy,
             sfu_endpoint: config.sfu_endpoint.clone(),
         });
-        let (layer, io) = gateway::socket_io(services.clone());
+        let proxies = http::Proxies::new(&config.trusted_proxies);
+        let (io, sockets) = gateway::socket_io(services.clone(), config.sockets_per_address, proxies.clone());
         let dev = dev.zip(dev_key);
         let dev = dev.map(|(mode, key)| http::DevTokens::new(key, &mode, &config, local_addr.port()));
         let upgrade_url = config.upgrade_url.as_ref().map(reqwest::Url::as_str);
-        let app = http::router(&config.cors_origins, upgrade_url, placement.clone(), dev, layer);
+        let app = http::router(&config.cors_origins, upgrade_url, placement.clone(), dev, sockets);
 
+        let descriptors = http::descriptors::raise();
+        let total = http::descriptors::connections(descriptors, CONNECTIONS_MAX);
+        let limits = Limits { per_address: config.sockets_per_address, total };
+        let connections = http::Connections::new(limits, proxies);
         let (stop_http, stopped) = watch::channel(false);
-        let mut http = vec![http::serve(listener, app, stopped.clone())];
+        let mut http = vec![http::serve(listener, app, connections.clone(), stopped.clone())];
         if let Some(listener) = for_operators {
             let sessions = registry.clone();
-            let scraped = http::Scraped { registry: scraped, metrics, sessions, io: io.clone() };
-            let mut router = http::health(placement, scraped);
+            let scraped = http::Scraped { registry: scraped, metrics, sessions, io: io.clone(), connections };
+            let mut router = http::health(placement, scraped, config.operators.hosts.clone().into());
             if let Some(path) = &config.operators.tokens {
                 let audit = config.operators.audit.as_deref();
                 router = router.merge(http::api(Arc::new(http::Api {
@@ -266,9 +276,10 @@ impl Control {
                     audit: http::AuditLog::open(audit).context("operators.audit")?,
                 })));
             }
-            http.push(http::serve(listener, router, stopped));
+            let of_operators = http::Connections::new(OPERATORS, http::Proxies::default());
+            http.push(http::serve(listener, router, of_operators, stopped));
         }
-        tracing::info!(address = %local_addr, operators = ?operators_addr, "listening");
+        tracing::info!(address = %local_addr, operators = ?operators_addr, descriptors, connections = total, "listening");
         Ok(Self { local_addr, operators_addr, io, registry, webhooks, stop_http, http, tasks })
     }
 

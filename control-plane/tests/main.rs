@@ -1,5 +1,6 @@
 //! One program for all of these: each of its own would be linked on its own, which takes longer than running it.
 
+mod a_body_that_drips_ends_at_its_deadline;
 mod a_connection_that_says_nothing_is_closed;
 mod privacy_mode_without_relays_is_refused_with_the_reason;
 mod pro_by_a_token_ends_with_the_token;
@@ -18,13 +19,17 @@ mod a_session_hears_what_is_for_it_and_nothing_after_it_was_kicked;
 mod a_session_whose_room_moved_meanwhile_joins_afresh_at_once;
 mod a_socket_that_does_not_read_is_disconnected;
 mod a_user_has_five_sessions_over_all_replicas;
+mod a_user_keeps_no_connection_without_a_session;
+mod another_namespace_ends_its_connection_unanswered;
 mod certificates_for_trials_make_mutual_tls;
 mod each_join_explains_itself_and_counts_by_region_and_network;
 mod fifty_replicas_bind_a_new_room_once;
+mod forged_tokens_cost_their_connection;
 mod how_a_socket_ends_decides_what_becomes_of_its_seat;
 mod joins_are_limited_by_user_and_not_by_device_or_socket;
 mod keys_change_while_tokens_are_checked;
 mod levels_come_as_a_list_and_silence_as_null;
+mod names_pointed_at_the_operators_listener_are_refused;
 mod only_pages_of_allowed_origins_read_what_we_answer;
 mod operators_drain_nodes_of_a_cluster;
 mod operators_see_rooms_and_mute_or_kick_who_is_in_them;
@@ -33,8 +38,11 @@ mod reports_of_a_call_sum_over_replicas_mos_loss_and_turn;
 mod requests_run_in_order_and_each_is_answered_by_event_and_ack;
 mod room_events_are_told_to_the_operators_server_signed_and_again_until_taken;
 mod rtp_capabilities_are_checked_here_and_reach_the_node_narrowed;
+mod sockets_that_come_and_go_keep_nobody_out;
+mod sockets_without_a_token_are_limited_by_address;
 mod support;
 mod the_handshake_names_transports_heartbeat_and_bounds;
+mod the_program_itself_keeps_its_promises;
 mod video_slots_are_asked_for_before_capture;
 mod what_is_not_ones_own_does_not_exist;
 mod what_is_too_large_or_binary_closes_its_socket_and_no_other;

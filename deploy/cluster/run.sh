@@ -67,7 +67,7 @@ for index in 0 1; do
     "$binaries/railgun-media"
   start "control-$((index + 1))" env RAILGUN_LISTEN="${replicas[index]}" \
     RAILGUN_OPERATORS_LISTEN="${operators[index]}" RAILGUN_AUTH_JWKS=token.jwks.json \
-    RAILGUN_CHANNELS_CREATE_ON_JOIN=true \
+    RAILGUN_CHANNELS_CREATE_ON_JOIN=true RAILGUN_TRUSTED_PROXIES="${proxy%:*}" \
     RAILGUN_MEDIA_CA=certs/ca.pem RAILGUN_MEDIA_CERT=certs/control.pem RAILGUN_MEDIA_KEY=certs/control.key \
     "$binaries/railgun-control" serve
 done

@@ -37,6 +37,9 @@ pub struct Config {
     pub capacity: u32,
     /// `health.listen`: where `/healthz`, `/readyz` and `/metrics` are served.
     pub health_listen: SocketAddr,
+    /// `health.hosts`: names at which `/metrics` is asked for, besides addresses and names that only a
+    /// private network resolves.
+    pub health_hosts: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -97,6 +100,7 @@ impl Default for Config {
             region: None,
             capacity: CAPACITY_DEFAULT,
             health_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 50_052)),
+            health_hosts: Vec::new(),
         }
     }
 }
@@ -107,7 +111,7 @@ const VERSIONS: [(&str, DtlsVersion); 3] =
 
 impl Config {
     /// Key and meaning; flags are the keys with dashes.
-    pub const KEYS: [(&'static str, &'static str); 24] = [
+    pub const KEYS: [(&'static str, &'static str); 25] = [
         ("node_id", "The node's name, unique in the cluster [the host's name]"),
         ("announced_address", "IP addresses that clients are told to send to [127.0.0.1]"),
         ("workers", "Media threads, each with its own UDP port [one per processor, at most 4]"),
@@ -123,6 +127,7 @@ impl Config {
         ("tls.cert", "PEM file of this node's certificate"),
         ("tls.key", "PEM file of this node's key"),
         ("health.listen", "Where /healthz, /readyz and /metrics are served [127.0.0.1:50052]"),
+        ("health.hosts", "Names at which /metrics is asked for, besides addresses and private names [none]"),
         ("region", "Where this node is; channels of people there come to it first"),
         ("capacity", "Sessions after which other nodes are preferred [2000]"),
         EtcdSettings::KEYS[0],
@@ -159,6 +164,9 @@ impl Config {
             etcd: EtcdSettings::read(&settings)?.or(self.etcd),
             region: settings.text("region")?.or(self.region),
             capacity: settings.parsed("capacity", "a number of sessions")?.unwrap_or(self.capacity),
+            health_hosts: settings
+                .parsed_list("health.hosts", "a list of names such as metrics.example.com")?
+                .unwrap_or(self.health_hosts),
             health_listen: settings.parsed("health.listen", ADDRESS)?.unwrap_or(self.health_listen),
         };
         config.check(&settings)?;

@@ -2,12 +2,14 @@
 
 use crate::fence::Fence;
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
+use railgun_shared::host::is_private_host;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -22,6 +24,8 @@ pub(crate) struct Health {
     /// None: this node knows of no etcd.
     #[cfg(feature = "etcd")]
     pub(crate) etcd: Option<Arc<railgun_etcd::Health>>,
+    /// Names that a request may give as its `Host`, besides addresses and private ones.
+    pub(crate) hosts: Arc<[String]>,
 }
 
 /// The workers, as readiness sees them.
@@ -36,10 +40,23 @@ pub(crate) struct WorkersState {
 const DEATH_SHOWN: Duration = Duration::from_secs(30);
 
 pub(crate) fn router(health: Health, registry: Registry) -> Router {
+    let hosts = health.hosts.clone();
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready).with_state(health))
-        .route("/metrics", get(metrics).with_state(Arc::new(registry)))
+        .route(
+            "/metrics",
+            get(metrics).with_state(Arc::new(registry)).layer(from_fn_with_state(hosts, by_host)),
+        )
+}
+
+/// Refuses a name that a stranger may have pointed here.
+async fn by_host(State(hosts): State<Arc<[String]>>, request: Request, next: Next) -> Response {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    match host.is_some_and(|host| is_private_host(host, &hosts)) {
+        true => next.run(request).await,
+        false => (StatusCode::FORBIDDEN, "the Host is not in health.hosts\n").into_response(),
+    }
 }
 
 impl Health {

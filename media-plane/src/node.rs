@@ -108,6 +108,7 @@ impl Node {
 
         let all = WorkersState { started: workers.len(), alive: workers.len(), last_death: None };
         let (workers_out, workers_state) = watch::channel(all);
+        let hosts = config.health_hosts.clone().into();
         let (stop, stopped) = watch::channel(false);
         let (inputs, input) = mpsc::channel(INPUTS_MAX);
         let boot = BootId::from_bits(rand::random());
@@ -136,6 +137,7 @@ impl Node {
                 workers: workers_state,
                 stop: stopped,
                 fence,
+                hosts,
                 #[cfg(feature = "etcd")]
                 etcd: cluster.as_ref().map(|cluster| cluster.store().health().clone()),
             },

@@ -22,6 +22,8 @@ pub const HANDSHAKES_PER_NODE: usize = 500;
 
 /// Sessions one user may hold at once, over all rooms of a replica.
 pub const SESSIONS_PER_USER: usize = 5;
+/// TCP connections one user may hold at a replica: a browser opens six at most to one origin.
+pub const CONNECTIONS_PER_USER: usize = 6 * SESSIONS_PER_USER;
 
 /// Sources of a session: mic, camera, screen, screenAudio. One producer each.
 pub const PRODUCERS_PER_SESSION: usize = 4;

@@ -1,22 +1,24 @@
 //! A socket that connects. Checks: the token's length, signature, key, time, audience and issuer; a
 //! device id is a short name if there is one; the user holds fewer sessions than one may, or one that is
 //! over with this one. A token to resume with is only read here: whether it is any good is the room's
-//! node to say.
+//! node to say. A socket in the places kept for those who resume has to show such a token; an address that
+//! shows bad tokens without end waits for its turn.
 
+use super::engine_io::{Opened, Sockets};
 use crate::clock::unix_seconds;
 use crate::control::Services;
 use crate::session::{Admitted, Ending, Newcomer, ResumeToken};
 use railgun_shared::ids::DeviceId;
 use serde_json::Value;
-use std::net::IpAddr;
 use std::time::SystemTime;
 
 /// `auth` is what the client gave `io()`. The error is the `connect_error`'s message.
-/// `ending` is the socket's, `address` the other end of its connection.
+/// `ending` is the socket's.
 pub(super) async fn admit(
     services: &Services,
+    sockets: &Sockets,
+    opened: &Opened,
     auth: Option<&Value>,
-    address: Option<IpAddr>,
     ending: Ending,
 ) -> Result<Admitted, &'static str> {
     let field = |name| auth.and_then(|auth| auth.get(name)).filter(|value| !value.is_null());
@@ -24,6 +26,9 @@ pub(super) async fn admit(
         services.refused_tokens.tell("there is none: auth.token is not a text");
         return Err("UNAUTHORIZED");
     };
+    if opened.place.is_reserve() && field("resume").is_none() || !sockets.turn(opened).await {
+        return Err("RATE_LIMITED");
+    }
     let identity = services.keys.verify(token, unix_seconds(SystemTime::now())).map_err(|error| {
         services.refused_tokens.tell(error.reason());
         error.code()
@@ -41,6 +46,6 @@ pub(super) async fn admit(
         ending,
     };
     let registered = services.registry.register(newcomer).await.ok_or("RATE_LIMITED")?;
-    let origin = address.map(|address| services.networks.origin(address)).unwrap_or_default();
+    let origin = services.networks.origin(opened.place.address());
     Ok(Admitted { identity, device, origin, resume, registered })
 }

@@ -2,6 +2,8 @@
 //! the server checks before it does anything.
 
 pub(crate) mod anonymous;
+pub(crate) mod engine_io;
+mod websocket;
 mod connect;
 pub(crate) mod diagnostics;
 mod entitlement;

@@ -1,16 +1,16 @@
 //! The socket.io server: its bounds, and what becomes of a socket.
 
-use super::anonymous::Permit;
+use super::anonymous::Anonymous;
 use super::connect::admit;
+use super::engine_io::{EngineSocket, Opened, Owner, Sockets};
 use super::intake::{Intake, Requests};
 use crate::control::Services;
-use crate::http::Peer;
+use crate::http::Proxies;
 use crate::session::{Admitted, Ending, Outbox, Session};
 use railgun_shared::limits;
 use serde_json::Value;
 use socketioxide::extract::{SocketRef, TryData};
 use socketioxide::handler::ConnectHandler;
-use socketioxide::layer::SocketIoLayer;
 use socketioxide::socket::DisconnectReason;
 use socketioxide::{ParserConfig, SocketIo};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,13 +25,18 @@ struct Waiting {
     admitted: Admitted,
     requests: Requests,
     ending: Ending,
+    engine: EngineSocket,
 }
 
 /// How it waits on its socket, whose extensions have to be `Clone`.
 #[derive(Clone)]
 struct Place(Arc<Mutex<Option<Waiting>>>);
 
-pub(crate) fn socket_io(services: Arc<Services>) -> (SocketIoLayer, SocketIo) {
+pub(crate) fn socket_io(
+    services: Arc<Services>,
+    sockets_per_address: usize,
+    proxies: Proxies,
+) -> (SocketIo, Sockets) {
     let (layer, io) = SocketIo::builder()
         .max_payload(limits::MESSAGE_BYTES_MAX as u64)
         // `max_payload` bounds polling only.
@@ -45,37 +50,56 @@ pub(crate) fn socket_io(services: Arc<Services>) -> (SocketIoLayer, SocketIo) {
         .with_parser(ParserConfig::common().max_incoming_binaries(0).max_incoming_binary_buf_size(0))
         .build_layer();
     let of_sessions = services.clone();
+    let sockets = Sockets::new(io.clone(), &layer, Anonymous::new(sockets_per_address), proxies);
+    let of_middleware = sockets.clone();
     let middleware = async move |socket: SocketRef, TryData(auth): TryData<Value>| {
+        let Some(opened) = socket.req_parts().extensions.get::<Opened>().cloned() else {
+            return Err("INTERNAL");
+        };
         let ending = Ending::new();
-        let address = socket.req_parts().extensions.get::<Peer>().map(|Peer(address)| *address);
-        let admitted = admit(&services, auth.as_ref().ok(), address, ending.clone()).await;
+        let admitted = admit(&services, &of_middleware, &opened, auth.as_ref().ok(), ending.clone()).await;
         services.metrics.connected(admitted.as_ref().map(|_| ()).map_err(|message| *message));
-        prepare(&socket, admitted?, ending, services.clone());
-        // Who is known does not take the place of a stranger.
-        if let Some(permit) = socket.req_parts().extensions.get::<Permit>() {
-            permit.give_back();
-        }
+        let admitted = match admitted {
+            Ok(admitted) => admitted,
+            Err(refusal) => {
+                of_middleware.failed(&socket, &opened).await;
+                return Err(refusal);
+            }
+        };
+        let engine = of_middleware.of(&socket);
+        engine.belongs_to(&admitted.identity.user);
+        opened.place.give_back();
+        prepare(&socket, admitted, ending, engine, services.clone());
         Ok::<(), &'static str>(())
     };
     let connected = async move |socket: SocketRef| start(socket, of_sessions).await;
     io.ns("/", connected.with(middleware));
-    (layer, io)
+    (io, sockets)
 }
 
 /// The handlers have to stand before the client hears that it is connected: it may ask at once.
-fn prepare(socket: &SocketRef, admitted: Admitted, ending: Ending, services: Arc<Services>) {
+fn prepare(
+    socket: &SocketRef,
+    admitted: Admitted,
+    ending: Ending,
+    engine: EngineSocket,
+    services: Arc<Services>,
+) {
     let (intake, requests) = Intake::new(ending.clone(), services);
     socket.on_fallback(intake);
     let gone = ending.clone();
     socket.on_disconnect(async move |reason: DisconnectReason| gone.say(reason.into()));
-    socket.extensions.insert(Place(Arc::new(Mutex::new(Some(Waiting { admitted, requests, ending })))));
+    socket.extensions.insert(Owner(admitted.identity.user.clone()));
+    socket.extensions.insert(ending.clone());
+    let waiting = Waiting { admitted, requests, ending, engine };
+    socket.extensions.insert(Place(Arc::new(Mutex::new(Some(waiting)))));
 }
 
 async fn start(socket: SocketRef, services: Arc<Services>) {
     let Some(Place(place)) = socket.extensions.remove::<Place>() else { return };
     let waiting = place.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let Some(Waiting { mut admitted, requests, ending }) = waiting else { return };
+    let Some(Waiting { mut admitted, requests, ending, engine }) = waiting else { return };
     let outbox = Outbox::new(socket, ending.clone());
     let resume = admitted.resume.take();
-    Session::new(admitted, services, outbox, ending).run(resume, requests).await;
+    Session::new(admitted, services, outbox, ending).run(resume, requests, engine).await;
 }

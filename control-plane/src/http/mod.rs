@@ -1,23 +1,31 @@
 //! The public listener: the page, the signaling beside it, and whether we are well. And the operators'.
 
+mod body;
+mod connection;
+mod connections;
+pub(crate) mod descriptors;
 mod dev_token;
 mod operators;
 mod page;
+mod proxies;
 mod serve;
 
+pub(crate) use body::TooLarge;
+pub(crate) use connection::Connection;
+pub(crate) use connections::Connections;
 pub(crate) use dev_token::DevTokens;
 pub(crate) use operators::{Api, AuditLog, Scraped, Tokens, api, health};
 pub use operators::{Scope, entry};
-pub(crate) use serve::{Peer, serve};
+pub(crate) use proxies::{Proxies, says_forwarded};
+pub(crate) use serve::serve;
 
-use crate::gateway::anonymous::{Anonymous, bound};
+use crate::gateway::engine_io::{self, Sockets};
 use crate::placement::Placement;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
-use socketioxide::layer::SocketIoLayer;
 use std::sync::Arc;
 use tower_http::cors::CorsLayer;
 
@@ -28,7 +36,7 @@ pub(crate) fn router(
     upgrade_url: Option<&str>,
     placement: Placement,
     dev_tokens: Option<DevTokens>,
-    socket_io: SocketIoLayer,
+    sockets: Sockets,
 ) -> Router {
     let mut router = Router::new()
         .route("/healthz", get(async || "ok\n"))
@@ -40,8 +48,7 @@ pub(crate) fn router(
     }
     router
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(socket_io)
-        .layer(from_fn_with_state(Anonymous::new(), bound))
+        .layer(from_fn_with_state(sockets, engine_io::pass))
         .layer(cors(cors_origins))
 }
 

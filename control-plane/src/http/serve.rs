@@ -1,13 +1,17 @@
-//! HTTP/1.1 on a listener, with bounds: how many connections there are, and how long one may take to
-//! say what it wants.
+//! HTTP/1.1 on a listener, with bounds: how many connections there are, how long one may take to say what
+//! it wants, and how long to take what it is answered.
 
+use super::body;
+use super::connection::Connection;
+use super::connections::Connections;
+use super::proxies::says_forwarded;
 use axum::Router;
-use hyper::Request;
+use axum::body::Body;
+use axum::http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper::service::{Service, service_fn};
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use std::io;
 use std::net::IpAddr;
 use std::pin::pin;
@@ -15,64 +19,70 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
+use tower::Service;
 
-/// Connections at once; one that became a WebSocket counts no longer.
-const CONNECTIONS_MAX: usize = 24_000;
 /// From a connection's start, or its last answer, to the end of a request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Of a request's head, and of what is read ahead.
+const BUFFER_BYTES_MAX: usize = 64 * 1024;
 /// After an error that is not one connection's, such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// The other end of a request's connection, among its extensions.
-#[derive(Clone, Copy)]
-pub(crate) struct Peer(pub(crate) IpAddr);
 
 /// Serves until `stopped` is true, and then until what was begun is done.
 pub(crate) fn serve(
     listener: TcpListener,
     app: Router,
+    connections: Connections,
     mut stopped: watch::Receiver<bool>,
 ) -> JoinHandle<()> {
     tokio::spawn(async move {
-        let mut connections = JoinSet::new();
+        let mut answering = JoinSet::new();
         loop {
             let accepted = tokio::select! {
                 _ = stopped.wait_for(|stopped| *stopped) => break,
-                Some(_) = connections.join_next() => continue,
-                accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => accepted,
+                Some(_) = answering.join_next() => continue,
+                accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok((connection, from)) => {
-                    let peer = Peer(from.ip());
-                    _ = connections.spawn(answer(connection, peer, app.clone(), stopped.clone()))
+                Ok((tcp, peer)) => {
+                    let (app, connections) = (app.clone(), connections.clone());
+                    _ = answering.spawn(answer(tcp, peer.ip(), app, connections, stopped.clone()));
                 }
                 Err(error) => rest(&error).await,
             }
         }
         drop(listener);
-        while connections.join_next().await.is_some() {}
+        while answering.join_next().await.is_some() {}
     })
 }
 
 /// Until it is closed, or has become a WebSocket.
-async fn answer(connection: TcpStream, peer: Peer, app: Router, mut stopped: watch::Receiver<bool>) {
-    // A reply and the events after it are small; held back for an acknowledgement they are 40 ms late.
-    if let Err(error) = connection.set_nodelay(true) {
-        tracing::debug!(%error, "TCP_NODELAY");
-    }
-    let service = TowerToHyperService::new(app);
-    let with_peer = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(peer);
-        service.call(request)
-    });
+async fn answer(
+    tcp: TcpStream,
+    peer: IpAddr,
+    app: Router,
+    connections: Connections,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let until_stopped = async move { _ = stopped.wait_for(|stopped| *stopped).await };
+    let mut until_stopped = pin!(until_stopped);
+    let admitted = tokio::select! {
+        admitted = connections.admit(tcp, peer) => admitted,
+        () = &mut until_stopped => return,
+    };
+    let Some((stream, connection)) = admitted else {
+        tracing::debug!("a connection found no place");
+        return;
+    };
+    let service = service_fn(move |request| pass(request, connection.clone(), app.clone()));
     let mut answering = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIMEOUT)
-            .serve_connection(TokioIo::new(connection), with_peer)
+            .max_buf_size(BUFFER_BYTES_MAX)
+            .serve_connection(TokioIo::new(stream), service)
             .with_upgrades()
     );
-    let until_stopped = async move { _ = stopped.wait_for(|stopped| *stopped).await };
     let ended = tokio::select! {
         ended = answering.as_mut() => ended,
         () = until_stopped => {
@@ -83,6 +93,24 @@ async fn answer(connection: TcpStream, peer: Peer, app: Router, mut stopped: wat
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended");
     }
+}
+
+/// The request comes to `app` with its whole body, and with the [`Connection`] in its extensions.
+async fn pass(
+    request: Request<Incoming>,
+    connection: Connection,
+    mut app: Router,
+) -> Result<axum::response::Response, std::convert::Infallible> {
+    let _answering = connection.request();
+    let mut request = match body::whole(request.map(Body::new)).await {
+        Ok(request) => request,
+        Err(refusal) => return Ok(refusal),
+    };
+    if says_forwarded(request.headers()) {
+        connection.forwards();
+    }
+    request.extensions_mut().insert(connection);
+    app.call(request).await
 }
 
 async fn rest(error: &io::Error) {

@@ -32,6 +32,7 @@ pub(crate) struct Metrics {
     pub(crate) calls: CallMetrics,
     #[cfg(feature = "etcd")]
     pub(crate) clock: crate::clock_watch::ClockMetrics,
+    tcp_connections: Gauge,
     sockets: Gauge,
     sessions: Gauge,
     connections: Family<OfOutcome, Counter>,
@@ -63,6 +64,7 @@ impl Metrics {
             #[cfg(feature = "etcd")]
             clock: Default::default(),
             resumes: Family::default(),
+            tcp_connections: Gauge::default(),
             sockets: Gauge::default(),
             sessions: Gauge::default(),
             connections: Family::default(),
@@ -74,6 +76,12 @@ impl Metrics {
 
     pub(crate) fn register(&self, registry: &mut Registry) {
         let registry = registry.sub_registry_with_prefix("railgun_control");
+        let connections = self.tcp_connections.clone();
+        registry.register(
+            "tcp_connections",
+            "Open connections of clients, WebSockets among them",
+            connections,
+        );
         registry.register("sockets", "Connected sockets", self.sockets.clone());
         registry.register(
             "sessions",
@@ -127,6 +135,10 @@ impl Metrics {
         if event.0 == "voice:join" {
             self.joins.get_or_create(&OfOutcome { outcome }).inc();
         }
+    }
+
+    pub(crate) fn set_connections(&self, connections: usize) {
+        set(&self.tcp_connections, connections);
     }
 
     /// What is not counted as it happens.

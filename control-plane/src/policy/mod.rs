@@ -3,6 +3,7 @@
 pub(crate) mod admission;
 #[cfg(feature = "etcd")]
 pub(crate) mod clock_skew;
+pub(crate) mod connect_failures;
 pub(crate) mod entitlement;
 pub(crate) mod event_budget;
 pub(crate) mod join_history;
@@ -10,3 +11,4 @@ pub(crate) mod join_trace;
 #[cfg(feature = "etcd")]
 pub(crate) mod placement;
 pub(crate) mod rejoin_spread;
+pub(crate) mod strangers;

@@ -7,6 +7,7 @@ use crate::auth::Identity;
 use crate::clock::unix_millis;
 use crate::control::Services;
 use crate::gateway;
+use crate::gateway::engine_io::EngineSocket;
 use crate::media_client::{Delivery, Route};
 use crate::metrics::Outcome;
 use crate::networks::Origin;
@@ -114,6 +115,7 @@ impl Session {
         mut self,
         resume: Option<Option<ResumeToken>>,
         mut requests: mpsc::Receiver<Box<Incoming>>,
+        engine: EngineSocket,
     ) {
         if let Some(shown) = resume {
             let resumed = Box::pin(gateway::resume(&mut self, shown)).await;
@@ -147,7 +149,9 @@ impl Session {
         // A socket that is told to go does not come back by itself, and one whose server stops
         // should: that one just loses its connection.
         if !*self.stopping.borrow() {
-            self.outbox.close().await;
+            let is_told = self.outbox.close().await;
+            // The place among the user's sessions is taken until the connection is gone.
+            Box::pin(engine.close(end, is_told)).await;
         }
     }
 
@@ -322,7 +326,7 @@ pub(super) async fn over(
 mod tests {
     use super::*;
 
-    type Run<F> = fn(Session, Option<Option<ResumeToken>>, mpsc::Receiver<Box<Incoming>>) -> F;
+    type Run<F> = fn(Session, Option<Option<ResumeToken>>, mpsc::Receiver<Box<Incoming>>, EngineSocket) -> F;
 
     fn size_of_future<F: Future>(_: Run<F>) -> usize {
         size_of::<F>()

@@ -12,8 +12,8 @@ use socketioxide::{SendError, SocketError};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A socket that does not read is given up by its heartbeat after this at the latest.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(15);
+/// A socket that takes nothing in this time is not told why it goes.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 const CLOSE_RETRY: Duration = Duration::from_millis(50);
 /// A socket whose packets pile up has a second to read some of them.
 const FULL_RETRY: Duration = Duration::from_millis(5);
@@ -111,16 +111,18 @@ impl Outbox {
         }
     }
 
-    /// Disconnects the socket, however full it is.
-    pub(crate) async fn close(self) {
+    /// Tells the socket to go; its connection is another's to end. False: there was nobody to tell.
+    pub(crate) async fn close(self) -> bool {
         let closing = async {
-            while self.socket.connected() && self.socket.clone().disconnect().is_err() {
-                tokio::time::sleep(CLOSE_RETRY).await;
+            loop {
+                match self.socket.connected() {
+                    true if self.socket.clone().disconnect().is_ok() => return true,
+                    true => tokio::time::sleep(CLOSE_RETRY).await,
+                    false => return false,
+                }
             }
         };
-        if tokio::time::timeout(CLOSE_TIMEOUT, closing).await.is_err() {
-            tracing::warn!("a socket could not be closed");
-        }
+        tokio::time::timeout(CLOSE_TIMEOUT, closing).await.unwrap_or_default()
     }
 
     /// Sends, and gives a full socket a moment to be read. One that stays full has to go: whoever

@@ -18,6 +18,8 @@ use tokio::task::JoinHandle;
 
 /// Sessions one replica takes; at about 42 KB each, less than a gigabyte.
 const SESSIONS_MAX: usize = 20_000;
+/// Of these, for sockets that take a session up.
+const SESSIONS_RESERVE: usize = 1000;
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Registry {
@@ -102,7 +104,8 @@ impl Registry {
 
     fn register_here(&self, Newcomer { user, device, resumes, ending }: Newcomer) -> Option<Registered> {
         let mut by_user = self.inner.by_user();
-        if *self.inner.total.borrow() >= SESSIONS_MAX {
+        let reserve = if resumes.is_some() { 0 } else { SESSIONS_RESERVE };
+        if *self.inner.total.borrow() >= SESSIONS_MAX - reserve {
             return None;
         }
         let id = SessionId::from_bits(rand::random());

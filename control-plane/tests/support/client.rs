@@ -67,15 +67,28 @@ impl Client {
         }
     }
 
-    /// Whether it is told to go, or closed, before anything is asked of it.
+    /// Whether its TCP connection ends before anything is asked of it. That it was told to go is not
+    /// enough.
     pub(crate) async fn is_gone(&mut self) -> bool {
         loop {
             match self.next().await {
-                Packet::Closed | Packet::Dismissed => return true,
+                Packet::Closed => return self.connection_ends().await,
                 Packet::Ack(..) => return false,
                 _ => {}
             }
         }
+    }
+
+    /// Whether the TCP connection ends, whatever comes before.
+    pub(crate) async fn connection_ends(&mut self) -> bool {
+        let ended = async {
+            while let Some(Ok(message)) = self.socket.next().await {
+                if message == Message::text("2") {
+                    _ = self.socket.send(Message::text("3")).await;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, ended).await.is_ok()
     }
 
     /// Without a callback.

@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tonic::transport::Endpoint;
 
 /// Of every control-plane here in development mode.
@@ -198,6 +198,80 @@ pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) head: String,
     pub(crate) body: String,
+}
+
+/// A number that is scraped from the operators' listener.
+pub(crate) async fn scraped(harness: &Harness, line: &str) -> usize {
+    let text = http(harness.operators, "GET", "/metrics", &[], "").await.body;
+    let value = text.lines().find_map(|of| of.strip_prefix(line)?.strip_prefix(' '));
+    value.map_or(0, |value| value.parse().unwrap())
+}
+
+/// Until so few connections are open.
+pub(crate) async fn until_connections(harness: &Harness, most: usize, within: Duration) -> bool {
+    let until = tokio::time::Instant::now() + within;
+    while scraped(harness, "railgun_control_tcp_connections").await > most {
+        if tokio::time::Instant::now() > until {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    true
+}
+
+/// A connection from this address of loopback, on which that was sent.
+pub(crate) async fn raw(from: [u8; 4], to: SocketAddr, sent: &str) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((from, 0).into()).unwrap();
+    let mut stream = socket.connect(to).await.unwrap();
+    stream.write_all(sent.as_bytes()).await.unwrap();
+    stream
+}
+
+/// The request that opens a WebSocket, with this header.
+pub(crate) fn opening(header: &str) -> String {
+    format!(
+        "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n\
+         Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\
+         {header}\r\n"
+    )
+}
+
+/// As a client sends it: masked, here by zeroes.
+pub(crate) fn frame(text: &str) -> Vec<u8> {
+    let mut frame = vec![0x81];
+    match u16::try_from(text.len()).unwrap() {
+        length @ 0..126 => frame.push(0x80 | u8::try_from(length).unwrap()),
+        length => {
+            frame.push(0x80 | 126);
+            frame.extend(length.to_be_bytes());
+        }
+    }
+    frame.extend([0; 4]);
+    frame.extend(text.as_bytes());
+    frame
+}
+
+/// What comes until this is in it; None: the end came first.
+pub(crate) async fn read_until(stream: &mut TcpStream, wanted: &str) -> Option<String> {
+    let mut read = Vec::new();
+    loop {
+        match stream.read_buf(&mut read).await {
+            Ok(0) | Err(_) => return None,
+            Ok(_) => {}
+        }
+        let text = String::from_utf8_lossy(&read);
+        if text.contains(wanted) {
+            return Some(text.into());
+        }
+    }
+}
+
+/// Whether the connection ends in that time.
+pub(crate) async fn ends(stream: &mut TcpStream, within: Duration) -> bool {
+    let mut read = [0; 4096];
+    let ended = async { while stream.read(&mut read).await.is_ok_and(|read| read > 0) {} };
+    tokio::time::timeout(within, ended).await.is_ok()
 }
 
 /// One HTTP/1.1 request with exactly these headers, besides those of its framing.

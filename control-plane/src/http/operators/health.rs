@@ -1,16 +1,18 @@
 //! Whether we are well, and what we do. It shows nothing of any user.
 
-use super::super::ready;
+use super::super::{Connections, ready};
 use crate::metrics::{JoinLog, JoinRecord, Metrics};
 use crate::placement::Placement;
 use crate::session;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
+use railgun_shared::host::is_private_host;
 use socketioxide::SocketIo;
 use std::sync::Arc;
 
@@ -23,14 +25,29 @@ pub(crate) struct Scraped {
     pub(crate) metrics: Metrics,
     pub(crate) sessions: session::Registry,
     pub(crate) io: SocketIo,
+    pub(crate) connections: Connections,
 }
 
-pub(crate) fn health(placement: Placement, scraped: Scraped) -> Router {
+/// `hosts`: names that a request may give as its `Host`, besides addresses and private ones.
+pub(crate) fn health(placement: Placement, scraped: Scraped, hosts: Arc<[String]>) -> Router {
     Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready).with_state(placement))
-        .route("/joins", get(joins).with_state(scraped.metrics.calls.log().clone()))
-        .route("/metrics", get(metrics).with_state(Arc::new(scraped)))
+        .merge(
+            Router::new()
+                .route("/joins", get(joins).with_state(scraped.metrics.calls.log().clone()))
+                .route("/metrics", get(metrics).with_state(Arc::new(scraped)))
+                .layer(from_fn_with_state(hosts, by_host)),
+        )
+}
+
+/// Refuses a name that a stranger may have pointed here.
+async fn by_host(State(hosts): State<Arc<[String]>>, request: Request, next: Next) -> Response {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    match host.is_some_and(|host| is_private_host(host, &hosts)) {
+        true => next.run(request).await,
+        false => (StatusCode::FORBIDDEN, "the Host is not in operators.hosts\n").into_response(),
+    }
 }
 
 /// The last joins, newest first: what became of each, and why.
@@ -40,6 +57,7 @@ async fn joins(State(log): State<JoinLog>) -> Json<Vec<JoinRecord>> {
 
 async fn metrics(State(scraped): State<Arc<Scraped>>) -> Response {
     scraped.metrics.set_population(scraped.io.sockets().len(), scraped.sessions.count());
+    scraped.metrics.set_connections(scraped.connections.count());
     let mut text = String::new();
     match encode(&mut text, &scraped.registry) {
         Ok(()) => ([(header::CONTENT_TYPE, OPENMETRICS)], text).into_response(),

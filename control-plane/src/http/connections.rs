@@ -1,0 +1,241 @@
+//! The connections of a listener: how many there are, for whom each counts, and which has to go.
+
+use super::connection::{Connection, Stream};
+use super::proxies::{Proxies, read_proxy_header};
+use crate::policy::strangers::{Limits, Strangers, Verdict, network};
+use railgun_shared::ids::UserId;
+use railgun_shared::limits::CONNECTIONS_PER_USER;
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep};
+
+/// For so long a connection waits for its turn.
+const WAIT: Duration = Duration::from_secs(5);
+const WAIT_RETRY: Duration = Duration::from_millis(20);
+/// Of all descriptors for connections, the part of those that wait.
+const WAITING_PART: usize = 8;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Connections(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    state: Mutex<State>,
+    proxies: Proxies,
+    waiting: AtomicUsize,
+    waiting_max: usize,
+    since: Instant,
+    forwarder_told: AtomicBool,
+}
+
+#[derive(Debug)]
+struct State {
+    strangers: Strangers,
+    open: HashMap<u64, Open>,
+    of_user: HashMap<UserId, VecDeque<u64>>,
+}
+
+#[derive(Debug)]
+struct Open {
+    connection: Connection,
+    standing: Standing,
+}
+
+#[derive(Debug)]
+enum Standing {
+    Stranger(IpAddr),
+    /// Of a listed proxy, which counts for nobody.
+    Proxy,
+    Known {
+        user: UserId,
+        is_over: bool,
+    },
+}
+
+impl Connections {
+    /// `limits.total` is what descriptors are there for; a part of them is for those that wait.
+    pub(crate) fn new(limits: Limits, proxies: Proxies) -> Self {
+        let waiting_max = limits.total / WAITING_PART;
+        let limits = Limits { total: limits.total - waiting_max, ..limits };
+        let state =
+            State { strangers: Strangers::new(limits), open: HashMap::new(), of_user: HashMap::new() };
+        Self(Arc::new(Inner {
+            state: Mutex::new(state),
+            proxies,
+            waiting: AtomicUsize::new(0),
+            waiting_max,
+            since: Instant::now(),
+            forwarder_told: AtomicBool::new(false),
+        }))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Open ones, WebSockets with them.
+    pub(crate) fn count(&self) -> usize {
+        self.state().open.len()
+    }
+
+    /// None: there is no place for it.
+    pub(super) async fn admit(&self, tcp: TcpStream, peer: IpAddr) -> Option<(Stream, Connection)> {
+        let mut from = (peer.to_canonical(), !self.0.proxies.is_listed(peer));
+        if !from.1 {
+            match read_proxy_header(&tcp).await {
+                Ok(Some(client)) => from = (client, !self.0.proxies.is_listed(client)),
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::debug!(%error, "a header of the PROXY protocol");
+                    return None;
+                }
+            }
+        }
+        let (peer, counts) = from;
+        let tcp = Arc::new(tcp);
+        if let Some(connection) = self.enter(&tcp, peer, counts) {
+            return Some((Stream::new(tcp, connection.clone()), connection));
+        }
+        let _waiting = self.wait()?;
+        let until = Instant::now() + WAIT;
+        loop {
+            sleep(WAIT_RETRY).await;
+            if let Some(connection) = self.enter(&tcp, peer, counts) {
+                return Some((Stream::new(tcp, connection.clone()), connection));
+            }
+            if Instant::now() >= until {
+                return None;
+            }
+        }
+    }
+
+    fn wait(&self) -> Option<Waiting> {
+        let waiting = Waiting(self.clone());
+        let before = self.0.waiting.fetch_add(1, Ordering::Relaxed);
+        (before < self.0.waiting_max).then_some(waiting)
+    }
+
+    fn enter(&self, tcp: &Arc<TcpStream>, peer: IpAddr, counts: bool) -> Option<Connection> {
+        let mut state = self.state();
+        let (number, of, standing) = if counts {
+            let of = network(peer);
+            let now = u64::try_from(self.0.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+            let number = match state.strangers.arrive(of, now) {
+                Verdict::Admitted(number) => number,
+                Verdict::InsteadOf(number, gone) => {
+                    if let Some(gone) = state.open.get(&gone) {
+                        gone.connection.reset();
+                    }
+                    number
+                }
+                Verdict::TooMany | Verdict::Full => return None,
+            };
+            (number, Some(of), Standing::Stranger(of))
+        } else {
+            (state.strangers.arrive_known()?, None, Standing::Proxy)
+        };
+        let is_found = state.strangers.has_forwarder();
+        let connection = Connection::new(tcp, number, of, peer, self.clone());
+        state.open.insert(number, Open { connection: connection.clone(), standing });
+        drop(state);
+        if is_found && !self.0.forwarder_told.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "most connections come from one address that forwards them for others and is not in \
+                 trusted_proxies: list it there, so that limits count by client"
+            );
+            tracing::debug!(address = %peer, "it may be this one");
+        }
+        Some(connection)
+    }
+
+    /// It is closed. An evicted one counts no more since then, but is in the table until now.
+    pub(super) fn leave(&self, connection: &Connection) {
+        let mut state = self.state();
+        let Some(open) = state.open.remove(&connection.number()) else { return };
+        match open.standing {
+            Standing::Stranger(of) => {
+                state.strangers.leave(of, connection.number());
+            }
+            Standing::Proxy => state.strangers.leave_known(),
+            Standing::Known { user, .. } => {
+                state.strangers.leave_known();
+                state.forget(&user, connection.number());
+            }
+        }
+    }
+
+    pub(super) fn belongs_to(&self, connection: &Connection, user: &UserId) {
+        let mut state = self.state();
+        let number = connection.number();
+        let Some(open) = state.open.get_mut(&number) else { return };
+        let known = Standing::Known { user: user.clone(), is_over: false };
+        match std::mem::replace(&mut open.standing, known) {
+            Standing::Stranger(of) => state.strangers.become_known(of, number),
+            Standing::Proxy => {}
+            Standing::Known { user: before, .. } if before == *user => return,
+            Standing::Known { user: before, .. } => state.forget(&before, number),
+        }
+        let of_user = state.of_user.entry(user.clone()).or_default();
+        of_user.push_back(number);
+        if of_user.len() > CONNECTIONS_PER_USER
+            && let Some(gone) = state.to_go(user)
+        {
+            gone.reset();
+        }
+    }
+
+    pub(super) fn is_over(&self, connection: &Connection) {
+        if let Some(Open { standing: Standing::Known { is_over, .. }, .. }) =
+            self.state().open.get_mut(&connection.number())
+        {
+            *is_over = true;
+        }
+    }
+
+    pub(super) fn forwards(&self, connection: &Connection) {
+        if let Some(of) = connection.network() {
+            self.state().strangers.forwards(of);
+        }
+    }
+
+    pub(super) fn set_idle(&self, connection: &Connection, is_idle: bool) {
+        if let Some(of) = connection.network() {
+            self.state().strangers.set_idle(of, connection.number(), is_idle);
+        }
+    }
+}
+
+impl State {
+    fn forget(&mut self, user: &UserId, number: u64) {
+        if let Some(of_user) = self.of_user.get_mut(user) {
+            of_user.retain(|of| *of != number);
+            if of_user.is_empty() {
+                self.of_user.remove(user);
+            }
+        }
+    }
+
+    /// Of a user's connections, the oldest whose session is over, else the oldest.
+    fn to_go(&mut self, user: &UserId) -> Option<Connection> {
+        let of_user = self.of_user.get_mut(user)?;
+        let is_over = |number: &u64| {
+            let open = self.open.get(number).map(|open| &open.standing);
+            matches!(open, Some(Standing::Known { is_over: true, .. }))
+        };
+        let place = of_user.iter().position(is_over).unwrap_or(0);
+        let number = of_user.remove(place)?;
+        self.open.get(&number).map(|open| open.connection.clone())
+    }
+}
+
+struct Waiting(Connections);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
