@@ -8,6 +8,7 @@ use railgun_control::auth::{Claims, LocalKey};
 use railgun_control::turn::{Turn, coturn};
 use railgun_control::{Config, Control, MediaNodes, OperatorScope, certs, operator_token_entry};
 use railgun_shared::ids::UserId;
+use railgun_shared::logging::may_be_logged;
 use railgun_shared::plan::Tier;
 use railgun_shared::settings::Sources;
 use std::io::IsTerminal;
@@ -15,7 +16,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::signal::unix::{SignalKind, signal};
+use tracing::Level;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::prelude::*;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -143,7 +147,9 @@ async fn main() -> ExitCode {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     // Colours are for a terminal alone: in a file or a journal their escapes are noise.
     let ansi = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(std::io::stderr).init();
+    let discreet = filter_fn(|line| may_be_logged(line.target(), *line.level() > Level::INFO));
+    let written = tracing_subscriber::fmt::layer().with_ansi(ansi).with_writer(std::io::stderr);
+    tracing_subscriber::registry().with(filter).with(discreet).with(written).init();
     match obey(Cli::parse().command).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

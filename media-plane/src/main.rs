@@ -3,13 +3,16 @@
 use anyhow::{Context, bail};
 use clap::{Arg, ArgMatches, Command};
 use railgun_media::{Config, Node, tls};
+use railgun_shared::logging::may_be_logged;
 use railgun_shared::settings::Sources;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_stream::wrappers::TcpListenerStream;
-use tracing::{info, warn};
+use tracing::{Level, info, warn};
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::prelude::*;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -43,7 +46,9 @@ fn start() -> anyhow::Result<()> {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
     // Colours are for a terminal alone: in a file or a journal their escapes are noise.
     let ansi = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(std::io::stderr).init();
+    let discreet = filter_fn(|line| may_be_logged(line.target(), *line.level() > Level::INFO));
+    let written = tracing_subscriber::fmt::layer().with_ansi(ansi).with_writer(std::io::stderr);
+    tracing_subscriber::registry().with(filter).with(discreet).with(written).init();
     // The media threads are the workers' own; these two carry the control link.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(run(config, tls))

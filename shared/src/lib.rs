@@ -4,8 +4,10 @@
 //! media-plane depend on this crate and never on each other.
 #![forbid(unsafe_code)]
 
+pub mod host;
 pub mod ids;
 pub mod limits;
+pub mod logging;
 pub mod plan;
 pub mod rtp_parameters;
 pub mod transport_parameters;

@@ -9,6 +9,7 @@ use hyper_util::rt::TokioIo;
 use prometheus_client::registry::Registry;
 use railgun_control::{Control, DevMode};
 use railgun_media::Node;
+use railgun_shared::logging::may_be_logged;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use tokio::io::{DuplexStream, duplex};
@@ -16,7 +17,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Channel, Endpoint};
+use tracing::Level;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::prelude::*;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -50,7 +54,9 @@ async fn run() -> anyhow::Result<()> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     // Colours are for a terminal alone: in a file or a journal their escapes are noise.
     let ansi = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(io::stderr).init();
+    let discreet = filter_fn(|line| may_be_logged(line.target(), *line.level() > Level::INFO));
+    let written = tracing_subscriber::fmt::layer().with_ansi(ansi).with_writer(io::stderr);
+    tracing_subscriber::registry().with(filter).with(discreet).with(written).init();
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
 
     let node = Node::start(media)?;
