@@ -17,8 +17,19 @@ pub const SCREEN_BITRATE: u32 = 1_500_000;
 pub const VIDEO_TOTAL_BITRATE: u32 = 4_000_000;
 /// What passes of a ceiling, in percent: room for FEC, RTP and a moment of more.
 pub const BITRATE_HEADROOM_PERCENT: u32 = 150;
+/// The same of [`VIDEO_TOTAL_BITRATE`]: less, or camera and screen with their own headroom would never
+/// meet it.
+pub const VIDEO_TOTAL_HEADROOM_PERCENT: u32 = 110;
 /// DTLS handshakes that one node has in progress.
 pub const HANDSHAKES_PER_NODE: usize = 500;
+/// The same of one user, over all of that user's transports on a worker, and of one room.
+pub const HANDSHAKES_PER_USER: usize = 2;
+pub const HANDSHAKES_PER_ROOM: usize = 50;
+/// So long nobody else's handshake takes the place of one that is in progress.
+pub const HANDSHAKE_UNDISTURBED: Duration = Duration::from_secs(5);
+/// Transports that one user may have made on a worker: at once, and one more after each interval.
+pub const TRANSPORTS_BURST: u32 = 20;
+pub const TRANSPORT_INTERVAL: Duration = Duration::from_secs(3);
 
 /// Sessions one user may hold at once, over all rooms of a replica.
 pub const SESSIONS_PER_USER: usize = 5;
@@ -44,6 +55,22 @@ pub const REQUEST_ID_CHARS_MAX: usize = 64;
 pub const NAME_CHARS_MAX: usize = 64;
 /// Requests of one session that wait for their turn; one more is refused with `RATE_LIMITED`.
 pub const REQUESTS_QUEUED_MAX: usize = 128;
+/// Requests of one socket: at once after a while of silence, and each second from then on.
+pub const REQUESTS_BURST: u32 = 200;
+pub const REQUESTS_PER_SECOND: u32 = 50;
+
+/// What one user's changes in a room cost, in requests that they make each other member's client ask:
+/// a new producer is followed by consume, resumeConsumer, setPreferredLayers and, once it is paused,
+/// pauseConsumer; a resumed one by resumeConsumer and pauseConsumer. Closing and pausing are free.
+pub const FOLLOW_UPS_PER_PRODUCER: u32 = 4;
+pub const FOLLOW_UPS_PER_RESUME: u32 = 2;
+/// What one user's changes in a room may cost so: at once, and each second.
+pub const FOLLOW_UPS_BURST: u32 = 40;
+pub const FOLLOW_UPS_PER_SECOND: u32 = 2;
+/// Updates of one user's state that a room is told of, and places in its queue for video that one user
+/// takes: at once, and each second.
+pub const STATES_BURST: u32 = 20;
+pub const STATES_PER_SECOND: u32 = 4;
 
 /// Lists inside RTP parameters and capabilities. Chromium offers about 40 codecs.
 pub const CODECS_MAX: usize = 96;
@@ -92,6 +119,21 @@ const _: () = {
     assert!(VIDEO_PUBLISHERS_PRO <= PARTICIPANTS_PRO);
     assert!(AUDIO_BITRATE_FREE < AUDIO_BITRATE_PRO);
     assert!(VIDEO_BITRATE + SCREEN_BITRATE == VIDEO_TOTAL_BITRATE);
+    assert!(VIDEO_TOTAL_HEADROOM_PERCENT < BITRATE_HEADROOM_PERCENT);
+    // REMB tells a sender of both one limit, in which its microphone is counted as well.
+    assert!(
+        VIDEO_TOTAL_BITRATE + AUDIO_BITRATE_PRO < VIDEO_TOTAL_BITRATE / 100 * VIDEO_TOTAL_HEADROOM_PERCENT
+    );
+    // Everybody in the largest room can follow what all the others do.
+    assert!((PARTICIPANTS_PRO as u32 - 1) * FOLLOW_UPS_PER_SECOND <= REQUESTS_PER_SECOND);
+    // Everything a session may send, begun twice.
+    assert!(2 * PRODUCERS_PER_SESSION as u32 * FOLLOW_UPS_PER_PRODUCER <= FOLLOW_UPS_BURST);
+    // A full room's people do not keep each other from connecting, nor one room those of others.
+    assert!(HANDSHAKES_PER_USER * PARTICIPANTS_PRO as usize <= HANDSHAKES_PER_ROOM);
+    assert!(HANDSHAKES_PER_ROOM * 10 <= HANDSHAKES_PER_NODE);
+    assert!(HANDSHAKE_UNDISTURBED.as_secs() < DTLS_HANDSHAKE_TIMEOUT.as_secs());
+    // Both transports of every session, and again.
+    assert!(TRANSPORTS_BURST as usize >= 2 * 2 * SESSIONS_PER_USER);
     assert!(TOKEN_BYTES_MAX < MESSAGE_BYTES_MAX);
     assert!(RTC_PORT_MIN < RTC_PORT_MAX);
     assert!(DTLS_HANDSHAKE_TIMEOUT.as_secs() < CONSENT_TIMEOUT.as_secs());

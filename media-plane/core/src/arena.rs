@@ -28,7 +28,7 @@ macro_rules! keys {
     )+};
 }
 
-keys!(RoomKey, TransportKey, ProducerKey, ConsumerKey);
+keys!(RoomKey, AccountKey, UserKey, TransportKey, ProducerKey, ConsumerKey);
 
 /// Places that are kept however few are in use.
 pub(crate) const SPARE_MIN: usize = 128;

@@ -1,10 +1,12 @@
 //! The engine: what goes in, what comes out, and who is asked in which order.
 
-use crate::arena::{Arena, ConsumerKey, ProducerKey, RoomKey, SPARE_MIN, TransportKey};
+use crate::arena::{AccountKey, Arena, ConsumerKey, ProducerKey, RoomKey, SPARE_MIN, TransportKey};
 use crate::packet_path::ingest::Opened;
 use crate::room::Room;
+use crate::room::accounts::Account;
 use crate::room::allocation::Wish;
 use crate::room::consumer::Consumer;
+use crate::room::handshakes::Users;
 use crate::room::producer::Producer;
 use crate::send_batch::SendBatch;
 use crate::transport::dtls::{Certificate, DtlsVersion};
@@ -105,6 +107,8 @@ pub struct Counters {
     pub key_frame_requests: u64,
     /// DTLS from clients that would have begun a handshake too many.
     pub refused_handshakes: u64,
+    /// Handshakes that were in progress for long and lost their place to another one.
+    pub evicted_handshakes: u64,
     /// Packets of producers that sent more than they may.
     pub policed_packets: u64,
     pub handshakes_done: u64,
@@ -117,6 +121,8 @@ pub struct Engine {
     pub(crate) rng: ChaCha12Rng,
     pub(crate) rooms: Arena<RoomKey, Room>,
     pub(crate) by_channel: HashMap<ChannelId, RoomKey>,
+    pub(crate) accounts: Arena<AccountKey, Account>,
+    pub(crate) users: Users,
     pub(crate) transports: Arena<TransportKey, WebRtcTransport>,
     /// By the local ICE username fragment, old ones included while they are valid.
     pub(crate) by_ufrag: HashMap<String, TransportKey>,
@@ -130,8 +136,8 @@ pub struct Engine {
     pub(crate) sends: SendBatch,
     pub(crate) notices: VecDeque<Notice>,
     pub(crate) counters: Counters,
-    /// DTLS handshakes in progress.
-    pub(crate) handshakes: usize,
+    /// DTLS handshakes in progress, in the order in which they began last.
+    pub(crate) handshakes: Vec<TransportKey>,
     /// When a transport wants a look; entries that its `wake` does not confirm are stale.
     timers: BinaryHeap<Reverse<(Instant, TransportKey)>>,
     /// The same of rooms.
@@ -145,6 +151,8 @@ impl Engine {
             config,
             rooms: Arena::new(),
             by_channel: HashMap::new(),
+            accounts: Arena::new(),
+            users: Users::new(),
             transports: Arena::new(),
             by_ufrag: HashMap::new(),
             by_address: HashMap::new(),
@@ -155,7 +163,7 @@ impl Engine {
             sends: SendBatch::with_capacity(SEND_BATCH_BYTES),
             notices: VecDeque::new(),
             counters: Counters::default(),
-            handshakes: 0,
+            handshakes: Vec::new(),
             timers: BinaryHeap::new(),
             room_timers: BinaryHeap::new(),
         }
@@ -185,7 +193,7 @@ impl Engine {
 
     /// Transports that exist, and DTLS handshakes that are in progress.
     pub fn transport_counts(&self) -> (usize, usize) {
-        (self.transports.len(), self.handshakes)
+        (self.transports.len(), self.handshakes.len())
     }
 
     pub fn session_count(&self) -> usize {
@@ -203,6 +211,7 @@ impl Engine {
     /// rooms the ends of grants, slots, levels.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.handle_room_timeouts(now);
+        self.users.forget(now);
         while let Some(Reverse((at, key))) = self.timers.peek().copied() {
             if at > now {
                 break;

@@ -17,6 +17,7 @@ pub mod packet;
 pub mod srtp;
 pub mod transport;
 pub mod send_batch;
+mod allowance;
 mod arena;
 mod codec;
 mod engine;

@@ -1,9 +1,12 @@
 //! What is asked of a transport whose handshake failed is `TRANSPORT_FAILED`, to its owner alone; asking
-//! for a transport of that direction gives another, with which everything works.
+//! for a transport of that direction gives another, with which everything works. One that was connected by
+//! signaling and never reached by ICE is replaced as well, once a handshake's time has passed; and none is
+//! replaced without end.
 
-use railgun_peer::{Call, Offer, Peer};
-use railgun_shared::ids::{SessionId, TransportId};
-use railgun_shared::media_rpc::{Command, Event, Reply};
+use railgun_peer::{Call, Offer, Peer, World};
+use railgun_shared::ids::{SessionId, TransportId, UserId};
+use railgun_shared::limits::{DTLS_HANDSHAKE_TIMEOUT, TRANSPORTS_BURST};
+use railgun_shared::media_rpc::{Command, Event, JoinRequest, LeaveReason, Reply};
 use railgun_shared::plan::Tier;
 use railgun_shared::signal::{ErrorCode, Source};
 use railgun_shared::transport_parameters::TransportDirection::{self, Recv, Send};
@@ -73,4 +76,84 @@ fn everything_that_needs_it_is_refused_and_another_one_works() {
     let gone = Command::RestartIce { session, transport: sending };
     assert_eq!(refusal(&mut call, gone), ErrorCode::NotFound);
     call.assert_goes_on();
+}
+
+#[test]
+fn one_that_ice_never_reached_is_replaced_after_ten_seconds_and_not_before() {
+    let mut call = Call::new(32);
+    let room = call.room.clone();
+    let session = call.world.join(&room, 3, Tier::Pro);
+    for direction in [Send, Recv] {
+        let before = call.world.open(&room, session, direction);
+        let create = Command::CreateTransport { session, direction };
+        assert_eq!(refusal(&mut call, create.clone()), ErrorCode::InvalidState);
+        call.world.advance(DTLS_HANDSHAKE_TIMEOUT - Duration::from_millis(1));
+        assert_eq!(refusal(&mut call, create.clone()), ErrorCode::InvalidState);
+        call.world.advance(Duration::from_millis(1));
+        let reply = call.world.command(&room, create).unwrap();
+        let Reply::TransportCreated { transport, .. } = reply else { panic!("{reply:?}") };
+        assert_ne!(transport, before);
+        let restart = Command::RestartIce { session, transport: before };
+        assert_eq!(refusal(&mut call, restart), ErrorCode::NotFound);
+    }
+    let sends = call.world.connect(&room, session, Send);
+    call.world.connect(&room, session, Recv);
+    call.world.produce(&room, session, sends, &Offer::new(Source::Mic, 9)).unwrap();
+    call.world.consume(&room, session, call.mic.producer).unwrap();
+}
+
+#[test]
+fn a_client_whose_network_took_its_time_connects_all_the_same() {
+    let mut call = Call::new(33);
+    let room = call.room.clone();
+    let session = call.world.join(&room, 3, Tier::Pro);
+    let reply = call.world.command(&room, Command::CreateTransport { session, direction: Send });
+    let Ok(Reply::TransportCreated { transport, parameters, .. }) = reply else { panic!("{reply:?}") };
+    let now = call.world.now;
+    let peer = Peer::new(transport, SocketAddr::from(([10, 66, 1, 1], 5000)), &parameters, 90, now);
+    let dtls = peer.dtls_parameters();
+    let place = call.world.peers.len();
+    call.world.peers.push(peer);
+    call.world.command(&room, Command::ConnectTransport { session, transport, dtls }).unwrap();
+    call.world.advance(Duration::from_secs(12));
+    call.world.peers[place].start(call.world.now);
+    for _ in 0..100 {
+        call.world.advance(Duration::from_millis(10));
+    }
+    assert!(call.world.peers[place].is_connected());
+}
+
+#[test]
+fn transports_are_not_made_without_end_by_whatever_session_of_a_user() {
+    let mut call = Call::new(34);
+    let room = call.room.clone();
+    let user = UserId::new("eve").unwrap();
+    let (mut made, mut refused) = (0, 0);
+    for session in 0..60 {
+        let request = JoinRequest { user: user.clone(), ..World::join_request(100 + session, Tier::Pro) };
+        let session = call.world.join_with(&room, request);
+        for direction in [Send, Recv] {
+            match call.world.command(&room, Command::CreateTransport { session, direction }) {
+                Ok(_) => made += 1,
+                Err(error) => {
+                    assert_eq!(error.code, ErrorCode::RateLimited);
+                    let wait = error.details["retryAfterMs"].as_u64().unwrap();
+                    assert!((1..=3_001).contains(&wait), "{wait}");
+                    refused += 1;
+                }
+            }
+        }
+        let leave = Command::Leave { session, reason: LeaveReason::Left, attachment: None };
+        call.world.command(&room, leave).unwrap();
+        call.world.advance(Duration::from_millis(500));
+    }
+    assert_eq!(made + refused, 120);
+    assert!((TRANSPORTS_BURST + 9..=TRANSPORTS_BURST + 10).contains(&made), "{made} in 30 s");
+    // Others make theirs.
+    let session = call.world.join(&room, 3, Tier::Pro);
+    call.world.command(&room, Command::CreateTransport { session, direction: Send }).unwrap();
+    // And one that was made is given again for nothing.
+    for _ in 0..100 {
+        call.world.command(&room, Command::CreateTransport { session, direction: Send }).unwrap();
+    }
 }

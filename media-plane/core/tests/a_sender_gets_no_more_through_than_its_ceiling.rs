@@ -1,13 +1,14 @@
 //! Who sends more than its grant allows is told its limit, loses what is above it with some headroom,
-//! and after a while the producer. A member beside it notices nothing.
+//! and after a while the producer. The limit is the user's: producing again, joining again and another
+//! device find it as it was left. A member beside it notices nothing.
 
 use railgun_media_core::packet::rtcp::{RtcpPacket, parse_compound};
 use railgun_media_core::packet::rtp::HeaderWriter;
 use railgun_peer::{Arrival, Call, KEY_FRAME, MID_ID, Offer};
-use railgun_shared::ids::{ProducerId, SessionId};
-use railgun_shared::media_rpc::{Audience, Event};
-use railgun_shared::plan::Tier;
-use railgun_shared::signal::Source;
+use railgun_shared::ids::{ProducerId, SessionId, UserId};
+use railgun_shared::media_rpc::{Audience, Command, Event, Grant, JoinRequest, LeaveReason};
+use railgun_shared::plan::{Permissions, Tier};
+use railgun_shared::signal::{GrantReason, Source};
 use railgun_shared::transport_parameters::TransportDirection::Send;
 use std::time::Duration;
 
@@ -83,6 +84,33 @@ impl Abuse {
             _ => None,
         });
         bytes.sum::<usize>() as u64
+    }
+
+    /// Closes the producer and makes another; false if there may be none now.
+    fn renew(&mut self) -> bool {
+        let (room, session, producer) = (self.call.room.clone(), self.member, self.producer);
+        // It may be closed already.
+        _ = self.call.world.command(&room, Command::CloseProducer { session, producer });
+        self.offer = Offer::new(self.offer.source, self.offer.ssrc / 2 % 1_000 + 1);
+        let Ok(producer) = self.call.world.produce(&room, session, self.peer, &self.offer) else {
+            return false;
+        };
+        let consumer = self.call.world.consume(&room, self.call.listener, producer).unwrap();
+        (self.producer, self.next) = (producer, 100);
+        self.ssrc = consumer.rtp_parameters.encodings[0].ssrc.unwrap();
+        true
+    }
+
+    /// Leaves, and comes back by another session of the same user.
+    fn join_again(&mut self, session: u128, tier: Tier) {
+        let room = self.call.room.clone();
+        let leave = Command::Leave { session: self.member, reason: LeaveReason::Left, attachment: None };
+        self.call.world.command(&room, leave).unwrap();
+        let user = UserId::new("user-3").unwrap();
+        let request = JoinRequest { user, ..railgun_peer::World::join_request(session, tier) };
+        self.member = self.call.world.join_with(&room, request);
+        self.peer = self.call.world.connect(&room, self.member, Send);
+        assert!(self.renew());
     }
 
     /// Reasons with which the producer was said to be closed.
@@ -165,4 +193,132 @@ fn a_camera_is_told_its_limit_and_keeps_to_it_or_loses_the_rest() {
     assert!(abuse.closed().is_empty());
     assert!(abuse.call.world.events.iter().all(|event| event.audience != Audience::Only(abuse.member)
         || !matches!(event.event, Event::ConsumerClosed { .. })));
+}
+
+/// Bits that one second lets through of a Free microphone, and of a camera and a screen together.
+const MIC: u64 = 48_000;
+const VIDEOS: u64 = 4_400_000;
+
+#[test]
+fn closing_and_producing_again_gives_nothing_new() {
+    let mut abuse = Abuse::new(25, Tier::Free, Source::Mic);
+    let (mut passed, mut made) = (0, 0);
+    // As often as a room lets it, with every bucket used up at once.
+    for _ in 0..8 {
+        made += u32::from(abuse.renew());
+        passed += abuse.send(1, 50, &[1; 1_000]) * 8;
+    }
+    assert!(made >= 8, "{made}");
+    assert!(passed <= 9 * MIC, "{passed} bits in eight seconds and a burst of one");
+    assert!(passed >= 7 * MIC, "{passed}");
+    // Nor does what it was warned of begin anew.
+    abuse.send(3, 50, &[1; 1_000]);
+    assert_eq!(abuse.closed(), [Some("bitrate".to_owned())]);
+    assert!(abuse.renew());
+    abuse.send(2, 50, &[1; 1_000]);
+    assert_eq!(abuse.closed(), [Some("bitrate".to_owned())], "at its first second over the limit");
+}
+
+#[test]
+fn joining_again_gives_nothing_new() {
+    let mut abuse = Abuse::new(26, Tier::Free, Source::Mic);
+    let start = abuse.call.world.now;
+    let mut passed = 0;
+    for join in 0..6 {
+        passed += abuse.send(1, 50, &[1; 1_000]) * 8;
+        abuse.join_again(100 + join, Tier::Free);
+    }
+    let seconds = u64::try_from((abuse.call.world.now - start).as_millis()).unwrap().div_ceil(1_000);
+    assert!(passed <= (seconds + 1) * MIC, "{passed} bits in {seconds} seconds and a burst of one");
+    assert!(passed >= 5 * MIC, "{passed}");
+}
+
+#[test]
+fn two_devices_speak_without_taking_from_each_other() {
+    let mut abuse = Abuse::new(27, Tier::Free, Source::Mic);
+    let room = abuse.call.room.clone();
+    let user = UserId::new("user-3").unwrap();
+    let request = JoinRequest { user, ..railgun_peer::World::join_request(9, Tier::Free) };
+    let laptop = abuse.call.world.join_with(&room, request);
+    let peer = abuse.call.world.connect(&room, laptop, Send);
+    let offer = Offer::new(Source::Mic, 41);
+    abuse.call.world.produce(&room, laptop, peer, &offer).unwrap();
+    for index in 0..500 {
+        let header = offer.header(index, 0, true);
+        let packet = abuse.call.world.peers[peer].seal_rtp(header, index, &[(MID_ID, b"41")], &[1; 80]);
+        abuse.call.world.send(abuse.call.world.peers[peer].address, packet);
+        abuse.packet(&[1; 80]);
+        let talkers = (abuse.call.talker_send, abuse.call.listener_recv);
+        abuse.call.tick(&[talkers.0, talkers.1]);
+    }
+    assert_eq!(abuse.call.world.engine.counters().policed_packets, 0, "64 kbit/s of two microphones");
+}
+
+#[test]
+fn camera_and_screen_have_a_total_as_well() {
+    let mut abuse = Abuse::new(28, Tier::Pro, Source::Camera);
+    let room = abuse.call.room.clone();
+    let screen = Offer::new(Source::Screen, 42);
+    let producer = abuse.call.world.produce(&room, abuse.member, abuse.peer, &screen).unwrap();
+    let consumer = abuse.call.world.consume(&room, abuse.call.listener, producer).unwrap();
+    let screen_ssrc = consumer.rtp_parameters.encodings[0].ssrc.unwrap();
+    let camera = (abuse.offer.clone(), abuse.ssrc);
+    let mut nexts = [100, 100];
+    // So many packets each of camera and screen in each 20 ms; the bits of both that pass.
+    let mut send = |abuse: &mut Abuse, seconds: u32, packets: [u32; 2]| {
+        let picture = [&KEY_FRAME[..], &[7; 1_198]].concat();
+        let mut passed = 0;
+        for _ in 0..seconds * 50 {
+            abuse.ticks += 1;
+            if abuse.ticks % 125 == 1 {
+                let check = abuse.call.world.peers[abuse.peer].check();
+                abuse.call.world.send(abuse.call.world.peers[abuse.peer].address, check);
+            }
+            abuse.call.world.peers[abuse.call.listener_recv].arrivals.clear();
+            for ((offer, next), packets) in [&camera.0, &screen].into_iter().zip(&mut nexts).zip(packets) {
+                abuse.offer = offer.clone();
+                abuse.next = *next;
+                (0..packets).for_each(|_| abuse.packet(&picture));
+                *next = abuse.next;
+            }
+            let (talker, listener) = (abuse.call.talker_send, abuse.call.listener_recv);
+            abuse.call.tick(&[talker, listener]);
+            for ssrc in [camera.1, screen_ssrc] {
+                abuse.ssrc = ssrc;
+                passed += abuse.heard() * 8;
+            }
+        }
+        passed
+    };
+    // 2.4 and 1.44 Mbit/s pass whole.
+    assert_eq!(send(&mut abuse, 5, [5, 3]), 5 * 50 * 8 * 1_200 * 8);
+    assert_eq!(abuse.call.world.engine.counters().policed_packets, 0);
+    // 3.36 and 1.92, each within its own ceiling and headroom.
+    let passed = send(&mut abuse, 8, [7, 4]);
+    assert!(passed <= 9 * VIDEOS, "{passed}");
+    assert!(passed >= 7 * VIDEOS, "{passed}");
+    assert!(abuse.closed().is_empty());
+    // In the end one of them is closed, and the other is enough. The first five seconds were a burst.
+    send(&mut abuse, 8, [7, 4]);
+    let closed = |event: &&Event| matches!(event, Event::ProducerClosed { reason, .. } if reason.as_deref() == Some("bitrate"));
+    let count = |abuse: &Abuse| abuse.call.world.heard_by(abuse.member).into_iter().filter(closed).count();
+    assert_eq!(count(&abuse), 1);
+    send(&mut abuse, 10, [7, 4]);
+    assert_eq!(count(&abuse), 1);
+}
+
+#[test]
+fn a_microphone_that_is_on_keeps_its_allowance_and_the_next_has_less() {
+    let mut abuse = Abuse::new(29, Tier::Pro, Source::Mic);
+    // 64 kbit/s of Opus.
+    assert_eq!(abuse.send(2, 1, &[1; 160]), 2 * 50 * 160);
+    let grant = Grant { permissions: Permissions::of(Tier::Free), video_until: None, relay_only: false };
+    let set = Command::SetGrant { session: abuse.member, grant, reason: GrantReason::Expired };
+    abuse.call.world.command(&abuse.call.room.clone(), set).unwrap();
+    assert_eq!(abuse.send(15, 1, &[1; 160]), 15 * 50 * 160);
+    assert_eq!(abuse.call.world.engine.counters().policed_packets, 0);
+    assert!(abuse.renew());
+    let passed = abuse.send(5, 1, &[1; 160]) * 8;
+    assert!(passed <= 6 * MIC, "{passed}");
+    assert!(abuse.call.world.engine.counters().policed_packets > 0);
 }

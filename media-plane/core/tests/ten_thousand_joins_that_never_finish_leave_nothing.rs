@@ -1,5 +1,6 @@
 //! Members who begin a handshake with every transport and never go on: no more handshakes than allowed
-//! are in progress, a call beside them goes on, and 15 s later there is nothing left of them.
+//! are in progress, a call beside them goes on, newcomers connect, and 15 s later there is nothing left of
+//! them.
 #![allow(unsafe_code, reason = "an allocator that counts")]
 
 use railgun_media_core::Datagram;
@@ -84,6 +85,22 @@ fn begin(call: &mut Call, number: u32, direction: TransportDirection, hello: &[u
     while world.engine.poll_notice().is_some() {}
 }
 
+/// Somebody who comes, connects both ways, and leaves.
+fn newcomer(call: &mut Call) {
+    let room = World::room("calm");
+    let session = call.world.join(&room, 100_000, Tier::Free);
+    let peers = call.world.peers.len();
+    for direction in [Send, Recv] {
+        let start = call.world.now;
+        call.world.connect(&room, session, direction);
+        let took = call.world.now - start;
+        assert!(took < Duration::from_secs(1), "a newcomer was connected after {took:?}");
+    }
+    let leave = Command::Leave { session, reason: LeaveReason::Left, attachment: None };
+    call.world.command(&room, leave).unwrap();
+    call.world.peers.truncate(peers);
+}
+
 #[test]
 fn and_no_more_than_allowed_are_in_progress() {
     let mut call = Call::new(27);
@@ -113,6 +130,15 @@ fn and_no_more_than_allowed_are_in_progress() {
     }
     assert_eq!(most, HANDSHAKES_MAX);
     assert!(call.world.engine.counters().refused_handshakes > u64::from(JOINS));
+    // When those who hold every place have had their five seconds, a newcomer gets one.
+    (0..25).for_each(|_| call.tick(&[talker, listener]));
+    assert_eq!(call.world.engine.transport_counts().1, HANDSHAKES_MAX);
+    newcomer(&mut call);
+    assert_eq!(
+        call.world.engine.transport_counts().1,
+        HANDSHAKES_MAX - 1,
+        "it had two, and one was free then"
+    );
     // A second transport of a direction would be a third handshake of the same participant.
     let (room, session) = seat(JOINS - 1);
     let again = call.world.command(&room, Command::CreateTransport { session, direction: Send });

@@ -177,7 +177,7 @@ impl Engine {
         self.follow_layers(key, now);
         self.tell_producer_scores(key, now);
         self.follow_demands(key, now);
-        self.police_producers(key);
+        self.police_producers(key, now);
         self.measure_traffic(key, now);
         self.follow_link(key, now);
     }

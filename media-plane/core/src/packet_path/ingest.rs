@@ -2,13 +2,14 @@
 //! codec says of it.
 
 use super::header::PassedElements;
-use crate::arena::{Arena, ProducerKey};
+use crate::arena::{AccountKey, Arena, ProducerKey};
 use crate::codec::{FrameInfo, av1, dependency_descriptor, h264, vp8, vp9};
 use crate::engine::{Counters, Datagram, Engine};
 use crate::feedback::nack_generator::Answer;
 use crate::feedback::rtx_cache::Plain;
 use crate::feedback::rtx_payload;
 use crate::packet::rtp::RtpHeader;
+use crate::room::accounts::Account;
 use crate::room::producer::{Codec, MappedCodec, Producer};
 use crate::srtp::{InboundStream, rollover};
 use crate::transport::webrtc_transport::{Place, Stream, WebRtcTransport};
@@ -46,8 +47,9 @@ impl Engine {
             self.counters.unknown_addresses += 1;
             return;
         };
-        let Some(transport) = self.transports.get_mut(key) else { return };
-        let opened = open(transport, &mut self.producers, &mut self.counters, datagram.bytes, now);
+        let Self { transports, producers, accounts, counters, .. } = self;
+        let Some(transport) = transports.get_mut(key) else { return };
+        let opened = open(transport, producers, accounts, counters, datagram.bytes, now);
         let (wants_key_frame, due) =
             (opened.as_ref().is_some_and(|it| it.is_overwhelmed), transport.feedback_due());
         let (wake, room) = (transport.wake, transport.room);
@@ -101,6 +103,7 @@ struct Ingested {
 fn open(
     transport: &mut WebRtcTransport,
     producers: &mut Arena<ProducerKey, Producer>,
+    accounts: &mut Arena<AccountKey, Account>,
     counters: &mut Counters,
     bytes: &mut [u8],
     now: Instant,
@@ -146,7 +149,9 @@ fn open(
         let overwhelmed = stream.nacks.as_mut().is_some_and(|nacks| nacks.on_packet(index, now).is_err());
         (index, payload, overwhelmed)
     };
-    if !producer.paused && !producer.police.admit(payload.len(), now) {
+    let account = accounts.get_mut(producer.account)?;
+    if !producer.paused && !account.police.admit(producer.source, payload.len(), now) {
+        producer.policed_packets += 1;
         counters.policed_packets += 1;
         return None;
     }

@@ -1,144 +1,319 @@
-//! How much a producer may send: its owner's ceiling with headroom, as a token bucket.
+//! How much a user may send into a room: the ceiling of each source with its headroom, and that of camera
+//! and screen together, as token buckets.
 //!
-//! A sender that keeps to what it is told never meets it: Opus by `maxaveragebitrate`, video by REMB.
-//! Only packets that are authentic are counted, or whoever spoofs an address could use up its budget.
+//! They are the user's, not a producer's: closing and producing again, or leaving and joining again,
+//! finds them as they were left. A sender that keeps to what it is told never meets them: Opus by
+//! `maxaveragebitrate`, video by REMB. Only packets that are authentic are counted, or whoever spoofs an
+//! address could use up its budget.
 
-use std::time::Instant;
+use railgun_shared::rtp_parameters::MediaKind;
+use railgun_shared::signal::Source;
+use std::time::{Duration, Instant};
 
 /// Bytes of an RTP header, counted with each payload: a flood of tiny packets costs what it costs us.
 const HEADER: u64 = 12;
 /// What a packet of video counts for at least. Real ones are larger, but for a few.
 const VIDEO_PACKET_MIN: u64 = 200;
-/// A producer that went over its limit in so many more seconds than it kept to it is closed.
+/// A source that went over its limit in so many more seconds than it kept to it loses its producer.
 const STRIKES_MAX: u8 = 10;
+/// Looks that come closer together are one.
+const LOOK_INTERVAL: Duration = Duration::from_millis(900);
 
 /// Millionths of a bit: what flows in a microsecond at one bit a second.
 const PER_BIT: u64 = 1_000_000;
 
+/// What one user may send into one room.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Police {
-    is_video: bool,
+    sources: [Watch; Source::ALL.len()],
+    /// Camera and screen together.
+    videos: Bucket,
+}
+
+/// One source, whichever of the user's producers send it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Watch {
+    bucket: Bucket,
+    dropped: u64,
+    dropped_before: u64,
+    looked_at: Option<Instant>,
+    strikes: u8,
+}
+
+/// Holds what flows into it in a second; full when it is new.
+#[derive(Clone, Copy, Debug, Default)]
+struct Bucket {
     /// Bits a second.
     rate: u64,
     /// In millionths of a bit.
     level: u64,
     filled: Option<Instant>,
-    dropped: u64,
-    dropped_before: u64,
-    strikes: u8,
 }
 
 impl Police {
-    /// `rate`: bits a second, headroom included. The bucket holds what flows in a second.
-    pub(crate) fn new(is_video: bool, rate: u64) -> Self {
-        let level = rate.saturating_mul(PER_BIT);
-        Self { is_video, rate, level, filled: None, dropped: 0, dropped_before: 0, strikes: 0 }
+    /// `videos`: what camera and screen may take together, in bits a second, headroom included.
+    pub(crate) fn new(videos: u64, now: Instant) -> Self {
+        let mut police = Self { sources: Default::default(), videos: Bucket::default() };
+        police.videos.set_rate(videos, now);
+        police
+    }
+
+    /// What this source may take, in bits a second, headroom included.
+    pub(crate) fn set_rate(&mut self, source: Source, rate: u64, now: Instant) {
+        let watch = self.watch(source);
+        watch.bucket.set_rate(rate, now);
+        watch.looked_at.get_or_insert(now);
     }
 
     /// Whether a packet with so much payload may pass.
     #[inline]
-    pub(crate) fn admit(&mut self, payload: usize, now: Instant) -> bool {
-        self.fill(now);
+    pub(crate) fn admit(&mut self, source: Source, payload: usize, now: Instant) -> bool {
         let bytes = (payload as u64).saturating_add(HEADER);
-        let bytes = if self.is_video { bytes.max(VIDEO_PACKET_MIN) } else { bytes };
-        let cost = bytes.saturating_mul(8 * PER_BIT);
-        let left = self.level.checked_sub(cost);
-        self.level = left.unwrap_or(self.level);
-        self.dropped += u64::from(left.is_none());
-        left.is_some()
+        if source.kind() == MediaKind::Audio {
+            let cost = bytes.saturating_mul(8 * PER_BIT);
+            let watch = self.watch(source);
+            let passes = watch.bucket.take(cost, now);
+            return watch.count(passes);
+        }
+        let cost = bytes.max(VIDEO_PACKET_MIN).saturating_mul(8 * PER_BIT);
+        // What the total does not let pass takes nothing from the source.
+        self.videos.fill(now);
+        let may = self.videos.level >= cost;
+        let watch = self.watch(source);
+        let passes = may && watch.bucket.take(cost, now);
+        watch.count(passes);
+        if passes {
+            self.videos.level -= cost;
+        }
+        passes
     }
 
+    /// To be called about each second in which there is a producer of this source; whether it has gone
+    /// over its limit for too long.
+    pub(crate) fn is_incorrigible(&mut self, source: Source, now: Instant) -> bool {
+        let watch = self.watch(source);
+        watch.look(now);
+        watch.strikes >= STRIKES_MAX
+    }
+
+    /// Forgetting it gives its user nothing.
+    pub(crate) fn is_as_new(&self, now: Instant) -> bool {
+        self.videos.is_full(now) && self.sources.iter().all(|watch| watch.is_as_new(now))
+    }
+
+    #[inline]
+    fn watch(&mut self, source: Source) -> &mut Watch {
+        let [mic, camera, screen, screen_audio] = &mut self.sources;
+        match source {
+            Source::Mic => mic,
+            Source::Camera => camera,
+            Source::Screen => screen,
+            Source::ScreenAudio => screen_audio,
+        }
+    }
+}
+
+impl Watch {
+    #[inline]
+    fn count(&mut self, passes: bool) -> bool {
+        self.dropped += u64::from(!passes);
+        passes
+    }
+
+    /// A second in which packets were dropped is a strike; every other one since the last look takes one
+    /// away.
+    fn look(&mut self, now: Instant) {
+        let since = *self.looked_at.get_or_insert(now);
+        let elapsed = now.saturating_duration_since(since);
+        if elapsed < LOOK_INTERVAL {
+            return;
+        }
+        self.looked_at = Some(now);
+        let is_over = self.dropped > std::mem::replace(&mut self.dropped_before, self.dropped);
+        let good = seconds(elapsed).saturating_sub(u8::from(is_over));
+        self.strikes = self.strikes.saturating_sub(good).saturating_add(u8::from(is_over)).min(STRIKES_MAX);
+    }
+
+    fn is_as_new(&self, now: Instant) -> bool {
+        let elapsed = self.looked_at.map_or(Duration::MAX, |at| now.saturating_duration_since(at));
+        let are_over = self.dropped == self.dropped_before && seconds(elapsed) >= self.strikes;
+        are_over && self.bucket.is_full(now)
+    }
+}
+
+/// Rounded; 255 at most.
+fn seconds(elapsed: Duration) -> u8 {
+    u8::try_from(elapsed.saturating_add(Duration::from_millis(500)).as_secs()).unwrap_or(u8::MAX)
+}
+
+impl Bucket {
+    fn capacity(&self) -> u64 {
+        self.rate.saturating_mul(PER_BIT)
+    }
+
+    fn set_rate(&mut self, rate: u64, now: Instant) {
+        let is_new = self.filled.is_none();
+        self.fill(now);
+        self.rate = rate;
+        self.level = if is_new { self.capacity() } else { self.level.min(self.capacity()) };
+    }
+
+    #[inline]
     fn fill(&mut self, now: Instant) {
+        self.level = self.level_at(now);
+        self.filled = Some(now);
+    }
+
+    #[inline]
+    fn level_at(&self, now: Instant) -> u64 {
         let elapsed = self
             .filled
             .map_or(0, |at| u64::try_from(now.saturating_duration_since(at).as_micros()).unwrap_or(u64::MAX));
-        self.filled = Some(now);
-        let full = self.rate.saturating_mul(PER_BIT);
-        self.level = self.level.saturating_add(self.rate.saturating_mul(elapsed)).min(full);
+        self.level.saturating_add(self.rate.saturating_mul(elapsed)).min(self.capacity())
     }
 
-    /// The grant changed. A microphone that is on keeps what it began with: losing Pro ends video, and
-    /// leaves no gap in a voice.
-    pub(crate) fn set_rate(&mut self, rate: u64) {
-        self.rate = if self.is_video { rate } else { rate.max(self.rate) };
+    fn is_full(&self, now: Instant) -> bool {
+        self.level_at(now) == self.capacity()
     }
 
-    /// Packets that were not let through so far.
-    pub(crate) fn dropped(&self) -> u64 {
-        self.dropped
-    }
-
-    /// To be called each second; whether the producer has gone over its limit for too long.
-    pub(crate) fn is_incorrigible(&mut self) -> bool {
-        let is_over = self.dropped > std::mem::replace(&mut self.dropped_before, self.dropped);
-        self.strikes = if is_over { self.strikes + 1 } else { self.strikes.saturating_sub(1) };
-        self.strikes >= STRIKES_MAX
+    #[inline]
+    fn take(&mut self, cost: u64, now: Instant) -> bool {
+        self.fill(now);
+        let left = self.level.checked_sub(cost);
+        self.level = left.unwrap_or(self.level);
+        left.is_some()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
+    use Source::{Camera, Mic, Screen};
 
-    /// Bits of payload that pass in ten seconds, `packet` bytes being sent so many times a second.
-    fn passed(police: &mut Police, packet: usize, per_second: u64) -> u64 {
+    const FREE_MIC: u64 = 48_000;
+    const CAMERA: u64 = 3_750_000;
+    const SCREEN: u64 = 2_250_000;
+    const VIDEOS: u64 = 4_400_000;
+
+    fn police(start: Instant) -> Police {
+        let mut police = Police::new(VIDEOS, start);
+        for (source, rate) in [(Mic, FREE_MIC), (Camera, CAMERA), (Screen, SCREEN)] {
+            police.set_rate(source, rate, start);
+        }
+        police
+    }
+
+    /// Bits of payload that pass of each source in ten seconds, `packet` bytes being sent so many times a
+    /// second.
+    fn passed<const N: usize>(sources: [Source; N], packet: usize, per_second: u64) -> [u64; N] {
         let start = Instant::now();
+        let mut police = police(start);
         let every = Duration::from_secs(1) / u32::try_from(per_second).unwrap();
-        let passed =
-            (0..10 * per_second).filter(|n| police.admit(packet, start + every * u32::try_from(*n).unwrap()));
-        passed.count() as u64 * packet as u64 * 8
+        let mut passed = [0; N];
+        for n in 0..10 * per_second {
+            let now = start + every * u32::try_from(n).unwrap();
+            for (source, passed) in sources.iter().zip(&mut passed) {
+                *passed += u64::from(police.admit(*source, packet, now)) * packet as u64 * 8;
+            }
+        }
+        passed
     }
 
     #[test]
     fn speech_at_its_ceiling_passes_whole() {
         // 32 kbit/s in packets of 20 ms, and of 10 ms.
         for (packet, per_second) in [(80, 50), (40, 100)] {
-            let mut police = Police::new(false, 48_000);
-            assert_eq!(passed(&mut police, packet, per_second), 320_000);
-            assert_eq!(police.dropped(), 0);
+            assert_eq!(passed([Mic], packet, per_second), [320_000]);
         }
     }
 
     #[test]
     fn a_flood_gets_the_rate_and_one_second_of_burst() {
-        let mut police = Police::new(false, 48_000);
-        let bits = passed(&mut police, 1_000, 2_500);
-        assert!((480_000..=11 * 48_000).contains(&bits), "{bits}");
-        let mut police = Police::new(true, 3_750_000);
-        let bits = passed(&mut police, 1_000, 2_500);
-        assert!((37_000_000..=11 * 3_750_000).contains(&bits), "{bits}");
+        let [bits] = passed([Mic], 1_000, 2_500);
+        assert!((10 * FREE_MIC..=11 * FREE_MIC).contains(&bits), "{bits}");
+        let [bits] = passed([Camera], 1_000, 2_500);
+        assert!((10 * CAMERA - 500_000..=11 * CAMERA).contains(&bits), "{bits}");
     }
 
     #[test]
-    fn tiny_packets_pass_by_the_hundred_not_by_the_hundred_thousand() {
-        for (mut police, most) in [(Police::new(false, 48_000), 463), (Police::new(true, 3_750_000), 2_344)] {
-            let packets = passed(&mut police, 1, 100_000) / 8;
-            assert!(packets <= 11 * most, "{packets}");
+    fn camera_and_screen_get_the_total_though_each_keeps_to_its_own() {
+        // 3.6 and 2.2 Mbit/s.
+        let start = Instant::now();
+        let mut police = police(start);
+        let mut bits = 0;
+        for millisecond in 0..10_000 {
+            let now = start + Duration::from_millis(millisecond);
+            for (source, bytes) in [(Camera, 437), (Screen, 260)] {
+                bits += u64::from(police.admit(source, bytes, now)) * bytes as u64 * 8;
+            }
+        }
+        assert!((10 * VIDEOS - 2_500_000..=11 * VIDEOS).contains(&bits), "{bits}");
+        // Each at its ceiling: 4,000 kbit/s pass whole.
+        let start = start + Duration::from_secs(20);
+        for millisecond in 0..10_000 {
+            let now = start + Duration::from_millis(millisecond);
+            assert!(police.admit(Camera, 300, now) && police.admit(Screen, 176, now), "{millisecond}");
         }
     }
 
     #[test]
+    fn tiny_packets_pass_by_the_hundred_not_by_the_hundred_thousand() {
+        for (source, most) in [(Mic, 463), (Camera, 2_344)] {
+            let [bits] = passed([source], 1, 100_000);
+            assert!(bits / 8 <= 11 * most, "{bits}");
+        }
+    }
+
+    #[test]
+    fn who_comes_back_finds_the_bucket_as_it_was_left() {
+        let start = Instant::now();
+        let mut police = police(start);
+        while police.admit(Mic, 1_000, start) {}
+        police.set_rate(Mic, FREE_MIC, start);
+        assert!(!police.admit(Mic, 1_000, start));
+        // A second device's microphone: room for both, and no burst for it.
+        police.set_rate(Mic, 2 * FREE_MIC, start);
+        assert!(!police.admit(Mic, 1_000, start));
+        assert!(!police.is_as_new(start + Duration::from_millis(900)));
+        let after = start + Duration::from_secs(1);
+        let burst = (0..1_000).filter(|_| police.admit(Mic, 988, after)).count();
+        assert_eq!(burst, 12, "96,000 bits");
+        // What was dropped is looked at first.
+        let later = after + Duration::from_secs(2);
+        assert!(!police.is_as_new(later));
+        assert!(!police.is_incorrigible(Mic, later));
+        assert!(police.is_as_new(later + Duration::from_secs(1)));
+    }
+
+    #[test]
     fn ten_seconds_over_the_limit_are_too_many_and_good_ones_make_up() {
-        let mut police = Police::new(false, 48_000);
         let mut now = Instant::now();
+        let mut police = police(now);
         let mut second = |police: &mut Police, packets: u32| {
             now += Duration::from_secs(1);
-            (0..packets).for_each(|_| _ = police.admit(100, now));
-            police.is_incorrigible()
+            (0..packets).for_each(|_| _ = police.admit(Mic, 100, now));
+            // Two transports of one user may ask.
+            police.is_incorrigible(Mic, now) | police.is_incorrigible(Mic, now + Duration::from_millis(500))
         };
         assert!((0..9).all(|_| !second(&mut police, 200)));
         assert!((0..9).all(|_| !second(&mut police, 10)));
         assert!((0..9).all(|_| !second(&mut police, 200)));
         assert!(second(&mut police, 200));
+        // Producing again changes nothing, waiting does.
+        police.set_rate(Mic, FREE_MIC, now);
+        assert!(police.is_incorrigible(Mic, now));
+        assert!(!police.is_incorrigible(Mic, now + Duration::from_secs(1)));
+        assert!(!police.is_as_new(now + Duration::from_secs(9)));
+        assert!(police.is_as_new(now + Duration::from_secs(10)));
     }
 
     #[test]
     fn no_rate_is_too_high_to_reckon_with() {
-        let mut police = Police::new(true, u64::MAX);
         let start = Instant::now();
-        assert!((0..1_000).all(|_| police.admit(1_500, start)));
-        police.admit(usize::MAX, start);
-        assert!(police.admit(1_500, start + Duration::from_secs(1)));
+        let mut police = Police::new(u64::MAX, start);
+        police.set_rate(Camera, u64::MAX, start);
+        assert!((0..1_000).all(|_| police.admit(Camera, 1_500, start)));
+        police.admit(Camera, usize::MAX, start);
+        assert!(police.admit(Camera, 1_500, start + Duration::from_secs(1)));
     }
 }

@@ -15,6 +15,7 @@ use crate::feedback::transport_cc::TransportCcRecorder;
 use crate::packet::rtp::HeaderWriter;
 use crate::packet::sequence_of;
 use crate::room::consumer::BurstSent;
+use railgun_shared::signal::Source;
 use std::time::Instant;
 
 /// How many of the burst's packets are to be forwarded.
@@ -171,11 +172,14 @@ pub struct Policed(Police);
 
 impl Policed {
     pub fn new() -> Self {
-        Self(Police::new(true, u64::from(u32::MAX)))
+        let (rate, now) = (u64::from(u32::MAX), Instant::now());
+        let mut police = Police::new(rate, now);
+        police.set_rate(Source::Camera, rate, now);
+        Self(police)
     }
 
     pub fn admit(&mut self, payload: usize, now: Instant) -> bool {
-        self.0.admit(payload, now)
+        self.0.admit(Source::Camera, payload, now)
     }
 }
 

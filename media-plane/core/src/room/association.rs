@@ -6,9 +6,9 @@ use crate::engine::{Datagram, Engine};
 use crate::feedback::report::REPORT_INTERVAL;
 use crate::packet::stun::{BINDING_SUCCESS_MAX, BindingRequest};
 use crate::srtp::{InboundControl, InboundSession, OutboundControl, OutboundSession, SrtpError};
-use crate::transport::dtls::{DtlsOutput, POLL_BUFFER_LEN, SrtpKeyMaterial, SrtpKeys};
+use crate::transport::dtls::{DtlsOutput, DtlsTransport, POLL_BUFFER_LEN, SrtpKeyMaterial, SrtpKeys};
 use crate::transport::ice_lite::IceDrop;
-use crate::transport::webrtc_transport::Keys;
+use crate::transport::webrtc_transport::{Keys, WebRtcTransport};
 use railgun_shared::media_rpc::{Audience, Event};
 use railgun_shared::transport_parameters::{DtlsState, IceState};
 use std::net::SocketAddr;
@@ -122,10 +122,15 @@ impl Engine {
 
     /// Lets a handshake begin in which we are the client, once there is somewhere to send.
     pub(crate) fn start_handshake(&mut self, key: TransportKey, now: Instant) {
-        if let Some(transport) = self.transports.get_mut(key)
+        let is_to_begin = |transport: &WebRtcTransport| {
+            let dtls = transport.connect.as_ref().map(|(_, dtls)| dtls);
+            transport.selected.is_some() && dtls.is_some_and(DtlsTransport::begins_at_start)
+        };
+        let begins = self.transports.get(key).is_some_and(is_to_begin);
+        if (!begins || self.admit_handshake(key, now))
+            && let Some(transport) = self.transports.get_mut(key)
             && transport.selected.is_some()
             && let Some((_, dtls)) = &mut transport.connect
-            && (self.handshakes < self.config.handshakes_max || !dtls.may_begin())
         {
             dtls.start(now);
         }
@@ -139,13 +144,13 @@ impl Engine {
             self.counters.unknown_addresses += 1;
             return;
         };
-        let Some(transport) = self.transports.get_mut(key) else { return };
-        let Some((_, dtls)) = &mut transport.connect else { return };
+        let Some((_, dtls)) = self.transports.get(key).and_then(|it| it.connect.as_ref()) else { return };
         // The client will send its first flight again.
-        if dtls.may_begin() && self.handshakes >= self.config.handshakes_max {
-            self.counters.refused_handshakes += 1;
+        if dtls.begins_with(datagram.bytes, now) && !self.admit_handshake(key, now) {
             return;
         }
+        let Some(transport) = self.transports.get_mut(key) else { return };
+        let Some((_, dtls)) = &mut transport.connect else { return };
         dtls.handle(datagram.bytes, now);
         // Once there are keys, what is not sealed with them buys a forger nothing.
         if transport.keys.is_none()
@@ -160,13 +165,7 @@ impl Engine {
     /// Does what DTLS wants done.
     pub(crate) fn poll_handshake(&mut self, key: TransportKey, now: Instant) {
         self.poll_dtls(key, now);
-        let Some(transport) = self.transports.get_mut(key) else { return };
-        let is = transport.connect.as_ref().is_some_and(|(_, dtls)| dtls.is_handshaking());
-        match (std::mem::replace(&mut transport.is_handshaking, is), is) {
-            (false, true) => self.handshakes += 1,
-            (true, false) => self.handshakes -= 1,
-            _ => {}
-        }
+        self.note_handshake(key, now);
     }
 
     fn poll_dtls(&mut self, key: TransportKey, now: Instant) {
@@ -238,8 +237,14 @@ impl Engine {
 
     /// What a transport's timer is for.
     pub(crate) fn on_transport_due(&mut self, key: TransportKey, now: Instant) {
+        let dtls = self.transports.get(key).and_then(|transport| transport.connect.as_ref());
+        let begins = dtls.is_some_and(|(_, dtls)| dtls.begins_again_by(now));
+        let may_begin = !begins || self.admit_handshake(key, now);
         let Some(transport) = self.transports.get_mut(key) else { return };
         if let Some((_, dtls)) = &mut transport.connect {
+            if !may_begin {
+                dtls.put_off(now);
+            }
             dtls.handle_timeout(now);
         }
         transport.ice.handle_timeout(now);

@@ -10,6 +10,7 @@ use railgun_shared::limits::PRODUCERS_PER_SESSION;
 use railgun_shared::media_rpc::Audience;
 use railgun_shared::rtp_parameters::MediaKind;
 use railgun_shared::signal::Source;
+use std::time::Instant;
 
 /// Why a producer was closed that kept sending more than it may.
 const BITRATE: &str = "bitrate";
@@ -27,7 +28,7 @@ impl Engine {
 
     /// Each second: a client hears how much it may send; whoever does not listen loses packets, and in
     /// the end the producer.
-    pub(crate) fn police_producers(&mut self, key: TransportKey) {
+    pub(crate) fn police_producers(&mut self, key: TransportKey, now: Instant) {
         let Some(transport) = self.transports.get(key) else { return };
         let room = transport.room;
         let mut producers = [None; PRODUCERS_PER_SESSION];
@@ -37,14 +38,17 @@ impl Engine {
         let mut total = 0;
         let mut video = [0; STREAMS_MAX];
         let mut videos = 0;
+        let mut is_closed = false;
         for producer in producers.into_iter().flatten() {
-            let Some(&Producer { session, source, kind, .. }) = self.producers.get(producer) else {
+            let Some(&Producer { session, source, kind, account, .. }) = self.producers.get(producer) else {
                 continue;
             };
             let allowed = self.allowed_bitrate(room, session, source);
             total += u64::from(self.bitrate_ceiling(room, session, source));
             let Some(it) = self.producers.get_mut(producer) else { continue };
-            it.police.set_rate(allowed);
+            // A microphone that is on keeps what it began with: losing Pro ends video, and leaves no gap in a
+            // voice.
+            it.allowed = if kind == MediaKind::Video { allowed } else { allowed.max(it.allowed) };
             if kind == MediaKind::Video && !it.paused {
                 let ssrcs = it.encodings.iter().filter_map(|encoding| encoding.ssrc);
                 for (ssrc, place) in ssrcs.zip(video.iter_mut().skip(videos)) {
@@ -52,7 +56,11 @@ impl Engine {
                     videos += 1;
                 }
             }
-            if it.police.is_incorrigible() {
+            self.set_allowed_bitrate(room, account, source, now);
+            let account = self.accounts.get_mut(account);
+            let is_incorrigible = account.is_some_and(|it| it.police.is_incorrigible(source, now));
+            // One of two that are too much together may be enough.
+            if is_incorrigible && !std::mem::replace(&mut is_closed, true) {
                 tracing::info!(?source, "a producer that kept sending more than it may is closed");
                 self.remove_producer_because(room, producer, Audience::Everyone, Some(BITRATE));
             }

@@ -153,31 +153,19 @@ impl Engine {
         Ok(())
     }
 
-    /// Names that nothing on the transport has: MIDs count up and are never used again.
+    /// Names that nothing on the transport ever had.
     fn new_stream(
         &mut self,
         transport: TransportKey,
         producer: ProducerKey,
     ) -> Result<ConsumerStream, ErrorBody> {
-        let Some(entry) = self.transports.get(transport) else { return Err(refusal::not_found()) };
+        let Some(entry) = self.transports.get_mut(transport) else { return Err(refusal::not_found()) };
         let mid = entry.next_mid.to_string();
-        let taken: Vec<u32> = entry
-            .consumers
-            .iter()
-            .filter_map(|key| self.consumers.get(*key))
-            .flat_map(|consumer| [consumer.ssrc, consumer.ssrc.wrapping_add(1)])
-            .collect();
         let cname = self.producers.get(producer).map(|producer| producer.cname.clone());
         let cname = cname.ok_or_else(refusal::not_found)?;
-        loop {
-            let [a, b, c, d, ..] = self.random_bits().to_be_bytes();
-            let ssrc = u32::from_be_bytes([a, b, c, d]) & 0x7fff_fffe;
-            let rtx_ssrc = ssrc + 1;
-            // 1234 carries bandwidth probes in every mediasoup-client.
-            if ssrc > 1235 && !taken.contains(&ssrc) && !taken.contains(&rtx_ssrc) {
-                return Ok(ConsumerStream { mid, ssrc, rtx_ssrc, cname });
-            }
-        }
+        // Only a new transport, with a new key, can have more.
+        let ssrc = entry.next_consumer_ssrc().ok_or_else(refusal::transport_failed)?;
+        Ok(ConsumerStream { mid, ssrc, rtx_ssrc: ssrc + 1, cname })
     }
 
     pub(super) fn pause_consumer(

@@ -14,6 +14,7 @@ use railgun_shared::media_rpc::{Address, Audience, Event, JoinRequest, LeaveReas
 use railgun_shared::ortc;
 use railgun_shared::signal::{ErrorBody, StateUpdate, VideoSource};
 use std::sync::Arc;
+use std::time::Instant;
 
 /// Why a consumer was closed without its owner asking.
 pub(crate) const PRODUCER_CLOSED: &str = "producer_closed";
@@ -50,9 +51,11 @@ impl Engine {
             return Err(refusal::channel_full(request.limits));
         }
         let id = request.session;
+        let account = self.open_account(key, &request.user, now.at);
         let session = Session {
             id,
             user: request.user,
+            account,
             device: request.device,
             name: request.name,
             grant: request.grant,
@@ -116,6 +119,8 @@ impl Engine {
             limits: request.limits,
             seq: 0,
             sessions: Vec::new(),
+            accounts: Vec::new(),
+            handshakes: 0,
             slots: VideoSlots::new(request.limits.video_publishers),
             speakers: Speakers::default(),
             ends_at: request.diagnostics.then(|| now.at + limits::DIAGNOSTICS_DURATION),
@@ -158,7 +163,7 @@ impl Engine {
     pub(crate) fn remove_session(&mut self, room: RoomKey, id: SessionId) {
         let Ok(session) = self.session(room, id) else { return };
         let (producers, consumers) = (session.producers.clone(), session.consumers.clone());
-        let (transports, user) = (session.transports(), session.user.clone());
+        let (transports, user, account) = (session.transports(), session.user.clone(), session.account);
         for producer in producers {
             self.remove_producer(room, producer, Audience::Except(id));
         }
@@ -170,6 +175,7 @@ impl Engine {
         }
         let Some(entry) = self.rooms.get_mut(room) else { return };
         entry.sessions.retain(|session| session.id != id);
+        self.leave_account(account);
         for source in VideoSource::ALL {
             self.forget_slot(room, id, source);
         }
@@ -193,6 +199,7 @@ impl Engine {
         self.tell(key, Audience::Everyone, Event::RoomClosed);
         if let Some(room) = self.rooms.remove(key) {
             self.by_channel.remove(&room.address.channel);
+            room.accounts.into_iter().for_each(|account| _ = self.accounts.remove(account));
         }
     }
 
@@ -201,15 +208,18 @@ impl Engine {
         room: RoomKey,
         id: SessionId,
         update: StateUpdate,
+        now: Instant,
     ) -> Result<Reply, ErrorBody> {
-        let session = self.session_mut(room, id)?;
+        let session = self.session(room, id)?;
         let before = (session.muted, session.deafened, session.speaking);
-        session.muted = update.muted.unwrap_or(session.muted);
-        session.deafened = update.deafened.unwrap_or(session.deafened);
-        session.speaking = update.speaking.unwrap_or(session.speaking);
-        let (muted, deafened, speaking) = (session.muted, session.deafened, session.speaking);
-        let user = session.user.clone();
+        let muted = update.muted.unwrap_or(session.muted);
+        let deafened = update.deafened.unwrap_or(session.deafened);
+        let speaking = update.speaking.unwrap_or(session.speaking);
         if before != (muted, deafened, speaking) {
+            self.charge_state(room, id, now)?;
+            let session = self.session_mut(room, id)?;
+            (session.muted, session.deafened, session.speaking) = (muted, deafened, speaking);
+            let user = session.user.clone();
             let event = Event::ParticipantState { user, session: id, muted, deafened, speaking };
             self.tell(room, Audience::Except(id), event);
         }

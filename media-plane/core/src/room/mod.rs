@@ -5,12 +5,14 @@
 //! a command is looked up in the asking session's own tables, so that an id which is absent,
 //! closed or somebody else's has one answer.
 
+pub(crate) mod accounts;
 pub(crate) mod producer;
 pub(crate) mod consumer;
 pub(crate) mod incarnation;
 pub(crate) mod membership;
 pub(crate) mod transports;
 pub(crate) mod association;
+pub(crate) mod handshakes;
 pub(crate) mod producing;
 pub(crate) mod consuming;
 pub(crate) mod demand;
@@ -27,7 +29,7 @@ pub(crate) mod loudness;
 mod levels;
 mod due;
 
-use crate::arena::{ConsumerKey, ProducerKey, RoomKey, TransportKey};
+use crate::arena::{AccountKey, ConsumerKey, ProducerKey, RoomKey, TransportKey};
 use crate::engine::{Engine, Notice};
 use grants::Now;
 use loudness::Speakers;
@@ -53,6 +55,10 @@ pub(crate) struct Room {
     pub(crate) seq: u64,
     /// Oldest first.
     pub(crate) sessions: Vec<Session>,
+    /// Of everybody who has a seat, and of some who had one. Oldest first.
+    pub(crate) accounts: Vec<AccountKey>,
+    /// DTLS handshakes of its transports that are in progress.
+    pub(crate) handshakes: usize,
     pub(crate) slots: VideoSlots,
     pub(crate) speakers: Speakers,
     /// A diagnostics room's end.
@@ -66,6 +72,8 @@ pub(crate) struct Room {
 pub(crate) struct Session {
     pub(crate) id: SessionId,
     pub(crate) user: UserId,
+    /// The user's in this room.
+    pub(crate) account: AccountKey,
     pub(crate) device: Option<DeviceId>,
     pub(crate) name: Option<String>,
     /// Its deadline is `video_until`, which no step of the wall clock moves.
@@ -191,7 +199,7 @@ impl Engine {
             }
             Command::GetStats { transport, .. } => self.get_stats(room, session, transport, now),
             Command::RequestKeyFrame { consumer, .. } => self.request_key_frame(room, session, consumer, now),
-            Command::UpdateState { update, .. } => self.update_state(room, session, update),
+            Command::UpdateState { update, .. } => self.update_state(room, session, update, now),
         }
     }
 

@@ -1,13 +1,12 @@
 //! A media source of a session, as the packet path needs it.
 
-use crate::arena::{ConsumerKey, ProducerKey, TransportKey};
+use crate::arena::{AccountKey, ConsumerKey, ProducerKey, TransportKey};
 use crate::codec::FrameInfo;
 use crate::codec::dependency_descriptor::StructureCache;
 use crate::codec::vp9::SpatialPrediction;
 use crate::feedback::key_frame_request::KeyFrameRequests;
 use crate::feedback::rtx_cache::RtxCache;
 use crate::feedback::traffic::Traffic;
-use crate::packet_path::police::Police;
 use crate::room::demand::Demand;
 use crate::room::loudness::LevelMeter;
 use crate::transport::webrtc_transport::Place;
@@ -33,7 +32,12 @@ pub(crate) struct Producer {
     /// The score that its session was last told of.
     pub(crate) told_score: Option<u8>,
     pub(crate) demand: Demand,
-    pub(crate) police: Police,
+    /// Its user's, which has what it may send.
+    pub(crate) account: AccountKey,
+    /// What it adds to that, in bits a second.
+    pub(crate) allowed: u64,
+    /// Packets that were not let through so far.
+    pub(crate) policed_packets: u64,
     pub(crate) stream_type: StreamType,
     /// What any consumer's parameters are made from.
     pub(crate) consumable: RtpParameters,

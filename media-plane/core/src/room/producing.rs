@@ -6,8 +6,8 @@ use super::producer::{Encoding, ExtensionIds, PayloadTypes, Producer};
 use super::{membership, refusal};
 use crate::arena::{ProducerKey, RoomKey, TransportKey};
 use crate::engine::Engine;
-use crate::packet_path::police::Police;
 use railgun_shared::ids::{ProducerId, SessionId, TransportId};
+use railgun_shared::limits;
 use railgun_shared::media_rpc::{Audience, Event, Reply};
 use railgun_shared::ortc;
 use railgun_shared::rtp_parameters::{MediaKind, RtpParameters};
@@ -37,6 +37,7 @@ impl Engine {
             ErrorBody::new(ErrorCode::UnsupportedCodec, "this node does not forward that codec")
         })?;
         let encodings: Vec<Encoding> = mapping.encodings.iter().map(Encoding::new).collect();
+        self.charge_follow_ups(room, session, limits::FOLLOW_UPS_PER_PRODUCER, now)?;
         self.claim_streams(transport, parameters.mid.as_deref(), &encodings)?;
         let id = ProducerId::from_bits(self.random_bits());
         let cname = self.cname_of(transport, parameters);
@@ -49,7 +50,9 @@ impl Engine {
             paused: false,
             told_score: None,
             demand: Demand::all(0),
-            police: Police::new(kind == MediaKind::Video, self.allowed_bitrate(room, session, source)),
+            account: self.session(room, session)?.account,
+            allowed: self.allowed_bitrate(room, session, source),
+            policed_packets: 0,
             stream_type: mapping.stream_type,
             consumable: ortc::consumable_parameters(kind, parameters, &router, &mapping),
             cname,
@@ -72,7 +75,8 @@ impl Engine {
         self.use_slot(room, session, source);
         let seat = self.session_mut(room, session)?;
         seat.producers.push(key);
-        let user = seat.user.clone();
+        let (user, account) = (seat.user.clone(), seat.account);
+        self.set_allowed_bitrate(room, account, source, now);
         let event = Event::NewProducer { producer: id, user, session, kind, source, paused: false };
         self.tell(room, Audience::Except(session), event);
         Ok(Reply::Produced { producer: id, kind, source })
@@ -176,10 +180,13 @@ impl Engine {
         id: ProducerId,
         now: Instant,
     ) -> Result<Reply, ErrorBody> {
+        let key = self.owned_producer(room, session, id)?;
+        if self.producers.get(key).is_some_and(|producer| producer.paused) {
+            self.charge_follow_ups(room, session, limits::FOLLOW_UPS_PER_RESUME, now)?;
+        }
         if let Some(user) = self.set_producer_paused(room, session, id, false)? {
             let event = Event::ProducerResumed { producer: id, user, session };
             self.tell(room, Audience::Except(session), event);
-            let key = self.owned_producer(room, session, id)?;
             self.want_key_frames_of_all(key, now);
         }
         Ok(Reply::ProducerResumed { producer: id })

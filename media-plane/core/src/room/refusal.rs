@@ -2,6 +2,7 @@
 
 use railgun_shared::plan::RoomLimits;
 use railgun_shared::signal::{ErrorBody, ErrorCode, Source};
+use std::time::Duration;
 
 /// Absent, closed, or somebody else's: nobody learns which.
 pub(crate) fn not_found() -> ErrorBody {
@@ -49,6 +50,12 @@ pub(crate) fn video_limit_reached(current: u16, max: u16) -> ErrorBody {
 /// Whatever was wrong with it: the client joins afresh.
 pub(crate) fn resume_failed() -> ErrorBody {
     ErrorBody::new(ErrorCode::ResumeFailed, "this session cannot be resumed")
+}
+
+/// The user did it too often; once more is allowed after so long.
+pub(crate) fn rate_limited(wait: Duration) -> ErrorBody {
+    let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).saturating_add(1);
+    ErrorBody::new(ErrorCode::RateLimited, "too often").with("retryAfterMs", millis)
 }
 
 pub(crate) fn node_full() -> ErrorBody {

@@ -54,7 +54,7 @@ impl Engine {
             paused: producer.paused,
             score: streams.iter().map(|stream| stream.score).max().unwrap_or(0),
             max_spatial_layer: self.wanted_layer(key),
-            policed_packets: producer.police.dropped(),
+            policed_packets: producer.policed_packets,
             streams,
         })
     }

@@ -8,13 +8,16 @@ use crate::transport::ice_lite::IceLite;
 use crate::transport::webrtc_transport::{Birth, WebRtcTransport};
 use railgun_shared::ids::{SessionId, TransportId};
 use railgun_shared::limits;
-use railgun_shared::media_rpc::{Audience, Reply};
+use railgun_shared::media_rpc::{Audience, Event, Reply};
 use railgun_shared::signal::ErrorBody;
 use railgun_shared::transport_parameters::{
     DtlsFingerprint, DtlsParameters, DtlsRole, IceParameters, TransportDirection, TransportParameters,
 };
 use rand::RngExt;
 use std::time::Instant;
+
+/// Why a consumer was closed whose transport another one replaced.
+const TRANSPORT_CLOSED: &str = "transport_closed";
 
 fn ice_parameters(ice: &IceLite) -> IceParameters {
     let credentials = ice.credentials();
@@ -26,7 +29,7 @@ fn ice_parameters(ice: &IceLite) -> IceParameters {
 }
 
 impl Engine {
-    /// One transport each way: an unconnected one is given again, a failed one replaced.
+    /// One transport each way: an unconnected one is given again, one of no use replaced.
     pub(super) fn create_transport(
         &mut self,
         room: RoomKey,
@@ -35,17 +38,18 @@ impl Engine {
         now: Instant,
     ) -> Result<Reply, ErrorBody> {
         let seat = self.session(room, session)?;
-        let relay_only = seat.grant.relay_only;
-        if let Some(key) = seat.transport(direction)
-            && let Some(transport) = self.transports.get(key)
-        {
+        let (relay_only, user, older) = (seat.grant.relay_only, seat.user.clone(), seat.transport(direction));
+        if let Some(transport) = older.and_then(|key| self.transports.get(key)) {
             if transport.connect.is_none() {
                 return Ok(self.describe(transport));
             }
-            if !transport.is_failed() {
+            if !transport.is_replaceable(now) {
                 return Err(refusal::invalid_state("there is one already"));
             }
-            self.remove_transport(key);
+        }
+        let user = self.charge_transport(&user, now)?;
+        if let Some(older) = older {
+            self.remove_transport(older);
         }
         let id = TransportId::from_bits(self.random_bits());
         let mut ice = IceLite::new(self.rng());
@@ -56,6 +60,7 @@ impl Engine {
             id,
             room,
             session,
+            user,
             direction,
             ice,
             local_ssrc: self.rng().random(),
@@ -121,6 +126,7 @@ impl Engine {
         let dtls = DtlsTransport::new(certificate, version, role, &parameters.fingerprints, now)
             .map_err(|error| refusal::invalid_payload(error.to_string()))?;
         transport.connect = Some((parameters.clone(), dtls));
+        transport.connected_at = Some(now);
         self.start_handshake(key, now);
         Ok(Reply::TransportConnected { transport: id })
     }
@@ -164,7 +170,7 @@ impl Engine {
         let Some(transport) = self.transports.get_mut(key) else { return };
         transport.say_goodbye(&mut self.sends);
         let Some(transport) = self.transports.remove(key) else { return };
-        self.handshakes -= usize::from(transport.is_handshaking);
+        self.release_transport(key, &transport);
         self.by_ufrag.remove(&transport.ice.credentials().ufrag);
         if let Some(previous) = transport.ice.previous_ufrag() {
             self.by_ufrag.remove(previous);
@@ -177,8 +183,13 @@ impl Engine {
         for producer in transport.producers {
             self.remove_producer(transport.room, producer, Audience::Everyone);
         }
-        for consumer in transport.consumers {
-            self.remove_consumer(consumer);
+        for key in transport.consumers {
+            if let Some(consumer) = self.consumers.get(key).map(|consumer| consumer.id) {
+                let reason = TRANSPORT_CLOSED.into();
+                let event = Event::ConsumerClosed { consumer, reason };
+                self.tell(transport.room, Audience::Only(transport.session), event);
+            }
+            self.remove_consumer(key);
         }
         if let Ok(seat) = self.session_mut(transport.room, transport.session) {
             match transport.direction {

@@ -19,6 +19,11 @@ impl Engine {
     ) -> Result<Reply, ErrorBody> {
         self.may_send(room, session, source.into(), now)?;
         self.no_other_device_sends(room, session, source)?;
+        let entry = self.rooms.get(room).ok_or_else(refusal::not_found)?;
+        // A place that comes and goes moves those behind it.
+        if !entry.slots.has(Claimant { session, source }) {
+            self.charge_state(room, session, now)?;
+        }
         let entry = self.rooms.get_mut(room).ok_or_else(refusal::not_found)?;
         Ok(Reply::Slot(entry.slots.request(Claimant { session, source }, now)))
     }

@@ -139,8 +139,39 @@ impl DtlsTransport {
     pub fn start(&mut self, now: Instant) {
         self.now = now;
         self.arm_deadline();
-        if !self.is_server && self.phase == Phase::Handshaking && self.attempts == 0 {
+        if self.begins_at_start() {
             self.begin(None);
+        }
+    }
+
+    /// [`Self::start`] would begin a handshake.
+    pub(crate) fn begins_at_start(&self) -> bool {
+        !self.is_server && self.may_begin() && self.next_attempt_at.is_none()
+    }
+
+    /// [`Self::handle`] would begin a handshake where none is in progress.
+    pub(crate) fn begins_with(&self, datagram: &[u8], now: Instant) -> bool {
+        self.is_server
+            && self.may_begin()
+            && self.next_attempt_at.is_none_or(|at| now >= at)
+            && first_client_hello(datagram).is_some()
+    }
+
+    /// [`Self::handle_timeout`] would begin one.
+    pub(crate) fn begins_again_by(&self, now: Instant) -> bool {
+        self.client_restart_at().is_some_and(|at| now >= at)
+    }
+
+    /// Does not begin again yet.
+    pub(crate) fn put_off(&mut self, now: Instant) {
+        self.next_attempt_at = Some(now + ATTEMPT_INTERVAL);
+    }
+
+    /// Discards the handshake in progress, and begins no other before this.
+    pub(crate) fn abandon(&mut self, until: Instant) {
+        if self.is_handshaking() {
+            self.attempt = None;
+            self.next_attempt_at = Some(until);
         }
     }
 
@@ -187,8 +218,8 @@ impl DtlsTransport {
         self.phase == Phase::Handshaking && self.attempt.is_some()
     }
 
-    /// None is in progress, and the next datagram, or [`Self::start`], may begin one.
-    pub(crate) fn may_begin(&self) -> bool {
+    /// None is in progress, and one may be.
+    fn may_begin(&self) -> bool {
         self.phase == Phase::Handshaking && self.attempt.is_none()
     }
 

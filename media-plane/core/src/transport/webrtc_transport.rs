@@ -3,7 +3,7 @@
 
 use super::dtls::{DtlsOutput, DtlsTransport, POLL_BUFFER_LEN};
 use super::ice_lite::IceLite;
-use crate::arena::{ConsumerKey, ProducerKey, RoomKey};
+use crate::arena::{ConsumerKey, ProducerKey, RoomKey, UserKey};
 use crate::feedback::link_estimate::LinkEstimate;
 use crate::feedback::nack_generator::NackGenerator;
 use crate::feedback::reception::Reception;
@@ -18,6 +18,7 @@ use crate::srtp::{
     InboundControl, InboundSession, InboundStream, MAX_RTCP_OVERHEAD, OutboundControl, OutboundSession,
 };
 use railgun_shared::ids::{SessionId, TransportId};
+use railgun_shared::limits::DTLS_HANDSHAKE_TIMEOUT;
 use railgun_shared::rtp_parameters::MediaKind;
 use railgun_shared::transport_parameters::{DtlsParameters, DtlsState, IceState, TransportDirection};
 use std::net::SocketAddr;
@@ -35,14 +36,21 @@ pub(crate) struct WebRtcTransport {
     pub(crate) id: TransportId,
     pub(crate) room: RoomKey,
     pub(crate) session: SessionId,
+    pub(crate) user: UserKey,
     pub(crate) direction: TransportDirection,
     pub(crate) ice: IceLite,
     /// What `connectTransport` brought, and the association made from it.
     pub(crate) connect: Option<(DtlsParameters, DtlsTransport)>,
+    /// When it came.
+    pub(crate) connected_at: Option<Instant>,
     pub(crate) dtls_state: DtlsState,
     pub(crate) ice_state: IceState,
     /// It is one of the engine's handshakes in progress.
     pub(crate) is_handshaking: bool,
+    /// When it was that for the first time.
+    pub(crate) handshaking_since: Option<Instant>,
+    /// Before this, no place among them is sought for it.
+    pub(crate) seek_place_at: Option<Instant>,
     pub(crate) keys: Option<Keys>,
     /// Where everything is sent to, as `ice` selected it.
     pub(crate) selected: Option<SocketAddr>,
@@ -69,6 +77,8 @@ pub(crate) struct WebRtcTransport {
     pub(crate) cname: Option<String>,
     used_mids: Vec<String>,
     pub(crate) next_mid: u32,
+    /// SSRCs given to consumers so far.
+    consumer_ssrcs: u32,
     pub(crate) next_transport_cc: u16,
     /// Who reports on the client's streams.
     pub(crate) local_ssrc: u32,
@@ -173,6 +183,7 @@ pub(crate) struct Birth {
     pub(crate) id: TransportId,
     pub(crate) room: RoomKey,
     pub(crate) session: SessionId,
+    pub(crate) user: UserKey,
     pub(crate) direction: TransportDirection,
     pub(crate) ice: IceLite,
     pub(crate) local_ssrc: u32,
@@ -186,12 +197,16 @@ impl WebRtcTransport {
             id: birth.id,
             room: birth.room,
             session: birth.session,
+            user: birth.user,
             direction: birth.direction,
             ice: birth.ice,
             connect: None,
+            connected_at: None,
             dtls_state: DtlsState::New,
             ice_state: IceState::New,
             is_handshaking: false,
+            handshaking_since: None,
+            seek_place_at: None,
             keys: None,
             selected: None,
             is_proved: false,
@@ -209,6 +224,7 @@ impl WebRtcTransport {
             cname: None,
             used_mids: Vec::new(),
             next_mid: 0,
+            consumer_ssrcs: 0,
             next_transport_cc: 0,
             local_ssrc: birth.local_ssrc,
             local_cname: birth.local_cname,
@@ -225,6 +241,13 @@ impl WebRtcTransport {
     /// Nothing gets through, but after an ICE restart it may.
     pub(crate) fn is_failed(&self) -> bool {
         self.is_over() || self.ice_state == IceState::Disconnected
+    }
+
+    /// Its client may have another in its place: nothing gets through, or nothing ever did in the time
+    /// that a handshake has. Until it asks, what comes late is still welcome.
+    pub(crate) fn is_replaceable(&self, now: Instant) -> bool {
+        let is_late = |at: Instant| now.saturating_duration_since(at) >= DTLS_HANDSHAKE_TIMEOUT;
+        self.is_failed() || (self.keys.is_none() && self.connected_at.is_some_and(is_late))
     }
 
     #[inline]
@@ -268,6 +291,32 @@ impl WebRtcTransport {
     pub(crate) fn forget_producer(&mut self, producer: ProducerKey) {
         self.streams.retain(|stream| stream.producer != producer);
         self.producers.retain(|other| *other != producer);
+    }
+
+    /// An SSRC for a consumer, the one after it being that of its retransmissions. None is given twice in
+    /// the transport's life, whichever consumers are closed: under one key, a packet with the SSRC and the
+    /// index of an earlier one would have its nonce (RFC 3711 section 9.1, RFC 7714 section 8.4). None if
+    /// all were given.
+    pub(crate) fn next_consumer_ssrc(&mut self) -> Option<u32> {
+        /// Pairs of SSRCs below 2^31.
+        const PAIRS: u32 = 1 << 30;
+        /// Odd, so that its multiples meet every pair once.
+        const STRIDE: u32 = 0x1e37_79b1;
+        /// Carries bandwidth probes in every mediasoup-client; 1235 would be their retransmissions.
+        const PROBATOR: u32 = 1234;
+        loop {
+            let number = self.consumer_ssrcs + 1;
+            if number == PAIRS {
+                return None;
+            }
+            self.consumer_ssrcs = number;
+            // Ours is where they start, and the one that would come last.
+            let pair = (self.local_ssrc >> 1).wrapping_add(number.wrapping_mul(STRIDE)) % PAIRS;
+            let ssrc = pair << 1;
+            if ssrc > PROBATOR {
+                return Some(ssrc);
+            }
+        }
     }
 
     /// Whether `len` bytes may go to the selected address, which then count as sent.
@@ -339,5 +388,39 @@ impl WebRtcTransport {
             }
             len
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arena::Key;
+    use rand::SeedableRng;
+    use std::collections::HashSet;
+
+    #[test]
+    fn no_consumer_gets_an_ssrc_that_another_had() {
+        for local_ssrc in [0, 7, 1 << 31, u32::MAX] {
+            let mut transport = WebRtcTransport::new(Birth {
+                id: TransportId::from_bits(1),
+                room: RoomKey::new(0),
+                session: SessionId::from_bits(1),
+                user: UserKey::new(0),
+                direction: TransportDirection::Recv,
+                ice: IceLite::new(&mut rand_chacha::ChaCha12Rng::seed_from_u64(1)),
+                local_ssrc,
+                local_cname: String::new(),
+                at: Instant::now(),
+            });
+            // As many that are random would meet: 300,000 of 2^30 are 41 too many.
+            let given: Vec<u32> = (0..300_000).filter_map(|_| transport.next_consumer_ssrc()).collect();
+            let all: HashSet<u32> = given.iter().flat_map(|ssrc| [*ssrc, ssrc + 1]).collect();
+            assert_eq!(all.len(), 600_000);
+            assert!(!all.contains(&local_ssrc) && all.iter().all(|ssrc| (1236..1 << 31).contains(ssrc)));
+            // They end, and do not begin anew.
+            transport.consumer_ssrcs = (1 << 30) - 2;
+            assert!(transport.next_consumer_ssrc().is_some());
+            assert_eq!(transport.next_consumer_ssrc(), None);
+        }
     }
 }
