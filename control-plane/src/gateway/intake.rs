@@ -5,8 +5,8 @@
 
 use crate::control::Services;
 use crate::metrics::Outcome;
-use crate::policy::event_budget::{EventBudget, Verdict};
-use crate::session::{Ack, Asked, End, Ending, Incoming, Outbox};
+use crate::policy::event_budget::Verdict;
+use crate::session::{Ack, Asked, Budget, End, Ending, Incoming, Outbox};
 use railgun_shared::limits;
 use railgun_shared::signal::{ClientRequest, ErrorBody, ErrorCode};
 use serde_json::Value;
@@ -14,7 +14,7 @@ use socketioxide::adapter::LocalAdapter;
 use socketioxide::extract::SocketRef;
 use socketioxide::handler::{self, MessageHandler};
 use socketioxide::socket::Socket;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -26,8 +26,7 @@ pub(super) struct Intake {
     requests: mpsc::Sender<Box<Incoming>>,
     ending: Ending,
     services: Arc<Services>,
-    budget: Mutex<EventBudget>,
-    since: Instant,
+    budget: Budget,
 }
 
 /// The other side of an [`Intake`]'s queue.
@@ -37,21 +36,15 @@ pub(super) type Requests = mpsc::Receiver<Box<Incoming>>;
 pub(super) struct InOrder;
 
 impl Intake {
-    pub(super) fn new(ending: Ending, services: Arc<Services>) -> (Self, Requests) {
+    pub(super) fn new(ending: Ending, services: Arc<Services>, budget: Budget) -> (Self, Requests) {
         let (requests, queue) = mpsc::channel(limits::REQUESTS_QUEUED_MAX);
-        let budget = Mutex::new(EventBudget::new());
-        (Self { requests, ending, services, budget, since: Instant::now() }, queue)
-    }
-
-    fn spend(&self) -> Verdict {
-        let now = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.budget.lock().unwrap_or_else(PoisonError::into_inner).spend(now)
+        (Self { requests, ending, services, budget }, queue)
     }
 
     fn refuse(&self, socket: Arc<Socket<LocalAdapter>>, refused: &Incoming, error: ErrorBody) {
         let waited = refused.arrived_at.elapsed();
         self.services.metrics.answered(&refused.asked.event, Outcome::Refused(error.code), waited);
-        let outbox = Outbox::new(SocketRef::from(socket), self.ending.clone());
+        let outbox = Outbox::new(SocketRef::from(socket), self.ending.clone(), self.budget.clone());
         outbox.refuse_at_once(&refused.asked, &refused.ack, error);
     }
 }
@@ -61,13 +54,14 @@ impl MessageHandler<LocalAdapter, InOrder> for Intake {
         if self.ending.is_said() {
             return;
         }
-        let verdict = self.spend();
+        let text = message.as_str().map_or("", |text| text.as_str());
+        let verdict = self.budget.spend(name_of(text));
         if verdict == Verdict::Exhausted {
             tracing::info!("a socket that sends without end is disconnected");
             self.ending.say(End::Left);
             return;
         }
-        let incoming = read(&message, Ack::new(socket.clone(), ack_id));
+        let incoming = read(text, Ack::new(socket.clone(), ack_id));
         if let Verdict::Refused(wait) = verdict {
             let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
             let error = ErrorBody::new(ErrorCode::RateLimited, "too many events");
@@ -80,9 +74,15 @@ impl MessageHandler<LocalAdapter, InOrder> for Intake {
     }
 }
 
+/// The name in `["name", …` before anything is parsed; any other writing of it is none.
+fn name_of(text: &str) -> &str {
+    let name =
+        text.trim_start().strip_prefix('[').map(str::trim_start).and_then(|rest| rest.strip_prefix('"'));
+    name.and_then(|rest| rest.split_once('"')).map_or("", |(name, _)| name)
+}
+
 /// A message is `[name, payload, …]`.
-fn read(message: &handler::Value, ack: Ack) -> Incoming {
-    let text = message.as_str().map_or("", |text| text.as_str());
+fn read(text: &str, ack: Ack) -> Incoming {
     let mut parts = serde_json::from_str::<Vec<Value>>(text).unwrap_or_default().into_iter();
     let name = parts.next().and_then(|name| name.as_str().map(String::from)).unwrap_or_default();
     let payload = parts.next().unwrap_or(Value::Null);

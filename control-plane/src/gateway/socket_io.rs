@@ -6,7 +6,7 @@ use super::engine_io::{EngineSocket, Opened, Owner, Sockets};
 use super::intake::{Intake, Requests};
 use crate::control::Services;
 use crate::http::Proxies;
-use crate::session::{Admitted, Ending, Outbox, Session};
+use crate::session::{Admitted, Budget, Ending, Outbox, Session};
 use railgun_shared::limits;
 use serde_json::Value;
 use socketioxide::extract::{SocketRef, TryData};
@@ -26,6 +26,7 @@ struct Waiting {
     requests: Requests,
     ending: Ending,
     engine: EngineSocket,
+    budget: Budget,
 }
 
 /// How it waits on its socket, whose extensions have to be `Clone`.
@@ -85,21 +86,22 @@ fn prepare(
     engine: EngineSocket,
     services: Arc<Services>,
 ) {
-    let (intake, requests) = Intake::new(ending.clone(), services);
+    let budget = Budget::new();
+    let (intake, requests) = Intake::new(ending.clone(), services, budget.clone());
     socket.on_fallback(intake);
     let gone = ending.clone();
     socket.on_disconnect(async move |reason: DisconnectReason| gone.say(reason.into()));
     socket.extensions.insert(Owner(admitted.identity.user.clone()));
     socket.extensions.insert(ending.clone());
-    let waiting = Waiting { admitted, requests, ending, engine };
+    let waiting = Waiting { admitted, requests, ending, engine, budget };
     socket.extensions.insert(Place(Arc::new(Mutex::new(Some(waiting)))));
 }
 
 async fn start(socket: SocketRef, services: Arc<Services>) {
     let Some(Place(place)) = socket.extensions.remove::<Place>() else { return };
     let waiting = place.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let Some(Waiting { mut admitted, requests, ending, engine }) = waiting else { return };
-    let outbox = Outbox::new(socket, ending.clone());
+    let Some(Waiting { mut admitted, requests, ending, engine, budget }) = waiting else { return };
+    let outbox = Outbox::new(socket, ending.clone(), budget);
     let resume = admitted.resume.take();
     Session::new(admitted, services, outbox, ending).run(resume, requests, engine).await;
 }

@@ -1,11 +1,16 @@
 //! How many events a socket may send.
+//!
+//! What the server tells it of others has its client ask for more: a new producer is consumed. That much
+//! is given with the news, and paid with before the budget is: what others do costs nobody anything. How
+//! much others can do is the media node's to bound.
 
+use railgun_shared::limits::{FOLLOW_UPS_BURST, PARTICIPANTS_PRO, REQUESTS_BURST, REQUESTS_PER_SECOND};
 use std::time::Duration;
 
-/// At once, after a while of silence.
-pub(crate) const BURST: u32 = 200;
-/// And from then on, each second.
-pub(crate) const SUSTAINED: u32 = 50;
+const BURST: u32 = REQUESTS_BURST;
+const SUSTAINED: u32 = REQUESTS_PER_SECOND;
+/// Follow-ups not asked for yet: as many as everybody else in the largest room can cause at once.
+const FOLLOW_UPS_MAX: u32 = (PARTICIPANTS_PRO as u32 - 1) * FOLLOW_UPS_BURST;
 /// Events refused beyond what flows back in; the next one ends the socket.
 const DEBT_MAX: u32 = BURST;
 
@@ -16,6 +21,7 @@ pub(crate) struct EventBudget {
     credit: i64,
     /// Milliseconds of a monotonic clock.
     at: u64,
+    follow_ups: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,11 +37,21 @@ const EVENT: i64 = 1000;
 
 impl EventBudget {
     pub(crate) fn new() -> Self {
-        Self { credit: i64::from(BURST) * EVENT, at: 0 }
+        Self { credit: i64::from(BURST) * EVENT, at: 0, follow_ups: 0 }
     }
 
-    /// An event came at `now`, in milliseconds since this budget was made.
-    pub(crate) fn spend(&mut self, now: u64) -> Verdict {
+    /// The client is told something that it answers with so many requests.
+    pub(crate) fn provoke(&mut self, requests: u32) {
+        self.follow_ups = self.follow_ups.saturating_add(requests).min(FOLLOW_UPS_MAX);
+    }
+
+    /// An event came at `now`, in milliseconds since this budget was made; `may_follow_up`: it is one of
+    /// those that are asked because of others.
+    pub(crate) fn spend(&mut self, now: u64, may_follow_up: bool) -> Verdict {
+        if may_follow_up && let Some(left) = self.follow_ups.checked_sub(1) {
+            self.follow_ups = left;
+            return Verdict::Taken;
+        }
         let passed = i64::try_from(now.saturating_sub(self.at)).unwrap_or(i64::MAX);
         self.at = self.at.max(now);
         let flowed = passed.saturating_mul(i64::from(SUSTAINED));
@@ -59,17 +75,17 @@ mod tests {
     #[test]
     fn a_burst_and_then_a_steady_rate_are_taken() {
         let mut budget = EventBudget::new();
-        assert!((0..BURST).all(|_| budget.spend(0) == Verdict::Taken));
-        assert!(matches!(budget.spend(0), Verdict::Refused(_)));
+        assert!((0..BURST).all(|_| budget.spend(0, false) == Verdict::Taken));
+        assert!(matches!(budget.spend(0, false), Verdict::Refused(_)));
         let mut budget = EventBudget::new();
         let each = u64::from(1000 / SUSTAINED);
-        assert!((0..100_000).all(|event| budget.spend(event * each) == Verdict::Taken));
+        assert!((0..100_000).all(|event| budget.spend(event * each, false) == Verdict::Taken));
     }
 
     #[test]
     fn who_does_not_stop_is_refused_for_a_while_and_then_ended() {
         let mut budget = EventBudget::new();
-        let verdicts: Vec<_> = (0..1000).map(|_| budget.spend(5)).collect();
+        let verdicts: Vec<_> = (0..1000).map(|_| budget.spend(5, false)).collect();
         let count = |of: fn(&Verdict) -> bool| verdicts.iter().filter(|verdict| of(verdict)).count();
         assert_eq!(count(|verdict| *verdict == Verdict::Taken), 200);
         assert_eq!(count(|verdict| matches!(verdict, Verdict::Refused(_))), 200);
@@ -79,12 +95,29 @@ mod tests {
     #[test]
     fn after_the_time_it_names_an_event_is_taken_again() {
         let mut budget = EventBudget::new();
-        (0..BURST).for_each(|_| assert_eq!(budget.spend(0), Verdict::Taken));
-        let Verdict::Refused(wait) = budget.spend(0) else { panic!("it was not refused") };
+        (0..BURST).for_each(|_| assert_eq!(budget.spend(0, false), Verdict::Taken));
+        let Verdict::Refused(wait) = budget.spend(0, false) else { panic!("it was not refused") };
         let wait = u64::try_from(wait.as_millis()).unwrap();
         // The refused one counts as well.
-        assert_eq!(budget.spend(wait + u64::from(1000 / SUSTAINED)), Verdict::Taken);
+        assert_eq!(budget.spend(wait + u64::from(1000 / SUSTAINED), false), Verdict::Taken);
         // A clock that goes back gives nothing.
-        assert!(matches!(budget.spend(0), Verdict::Refused(_)));
+        assert!(matches!(budget.spend(0, false), Verdict::Refused(_)));
+    }
+
+    #[test]
+    fn what_others_cause_costs_nothing_and_nothing_else_is_had_for_it() {
+        let mut budget = EventBudget::new();
+        (0..300).for_each(|_| budget.provoke(2));
+        assert!((0..600).all(|_| budget.spend(0, true) == Verdict::Taken));
+        // The budget itself is whole, for these and for others.
+        assert!((0..BURST).all(|event| budget.spend(0, event % 2 == 0) == Verdict::Taken));
+        assert!(matches!(budget.spend(0, true), Verdict::Refused(_)));
+        budget.provoke(1);
+        assert!(matches!(budget.spend(0, false), Verdict::Refused(_)));
+        assert_eq!(budget.spend(0, true), Verdict::Taken);
+        // However much is told, there is an end to it.
+        (0..10_000).for_each(|_| budget.provoke(100));
+        let taken = (0..100_000).filter(|_| budget.spend(0, true) == Verdict::Taken).count();
+        assert_eq!(taken, 960);
     }
 }

@@ -1,6 +1,7 @@
 //! One socket is one session: whose it is, where it sits, and what it owns there.
 
 mod actor;
+mod budget;
 mod calls;
 mod capabilities;
 mod end;
@@ -11,6 +12,7 @@ mod resume_token;
 mod seat;
 
 pub(crate) use actor::{Admitted, Incoming, Session, rejoin_after};
+pub(crate) use budget::Budget;
 pub(crate) use capabilities::{CapabilitiesDigest, ReceiverCapabilities};
 pub(crate) use end::{End, Ending};
 pub(crate) use outbox::{Ack, Answer, Asked, Outbox};

@@ -1,5 +1,6 @@
 //! The only place that writes to a session's socket: replies, acks and room events in one order.
 
+use super::budget::Budget;
 use super::end::{End, Ending};
 use axum::body::Bytes;
 use railgun_shared::signal::{ErrorBody, ServerEvent};
@@ -61,16 +62,18 @@ impl Ack {
 pub(crate) struct Outbox {
     socket: SocketRef,
     ending: Ending,
+    budget: Budget,
 }
 
 impl Outbox {
     /// `ending` is said when the socket cannot take any more.
-    pub(crate) fn new(socket: SocketRef, ending: Ending) -> Self {
-        Self { socket, ending }
+    pub(crate) fn new(socket: SocketRef, ending: Ending, budget: Budget) -> Self {
+        Self { socket, ending, budget }
     }
 
     /// A room event.
     pub(crate) async fn tell(&self, event: &ServerEvent) {
+        self.budget.tell(event);
         // In a tuple, for a list by itself would be taken for one argument each.
         self.put(|| self.socket.emit(event.name(), &(event,))).await;
     }
@@ -90,6 +93,9 @@ impl Outbox {
 
     /// The reply event, and then the ack.
     pub(crate) async fn answer(&self, asked: &Asked, ack: &Ack, result: Result<Answer, ErrorBody>) {
+        if let Ok(Answer::Reply(event)) = &result {
+            self.budget.tell(event);
+        }
         let Answered { name, mut payload, ok } = asked.answered(result);
         if let Some(name) = name {
             self.put(|| self.socket.emit(name, &payload)).await;
