@@ -73,7 +73,7 @@ impl TokenError {
             Self::Header => "it has no kid, or a header that is not understood",
             Self::UnknownKey => "no key of auth.jwks has its kid",
             Self::Expired => "it has expired",
-            Self::NotYet => "its iat or nbf is in the future: compare the issuer's clock with ours",
+            Self::NotYet { .. } => "its iat or nbf is in the future: compare the issuer's clock with ours",
             Self::Refused(error) => match error.kind() {
                 ErrorKind::InvalidSignature => "its signature is not by the key that its kid names",
                 ErrorKind::InvalidAudience => "its aud is not auth.audience",

@@ -85,7 +85,7 @@ impl Attack {
         let fingerprints = peer.dtls_parameters().fingerprints;
         let (version, role) = (DtlsVersion::Dtls12, DtlsRole::Server);
         let mut client =
-            DtlsTransport::new(certificate, version, role, &fingerprints, 77, world.now).unwrap();
+            DtlsTransport::new(certificate, version, role, &fingerprints, world.now).unwrap();
         client.start(world.now);
         let mut buffer = [0; POLL_BUFFER_LEN];
         let DtlsOutput::Packet(len) = client.poll(&mut buffer) else { panic!("no ClientHello") };
