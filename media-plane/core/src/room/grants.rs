@@ -57,7 +57,8 @@ impl Engine {
     ) -> Result<(), ErrorBody> {
         let seat = self.session_mut(room, session)?;
         seat.video_until = now.end_of(&grant);
-        let is_confined = grant.relay_only && !std::mem::replace(&mut seat.grant, grant).relay_only;
+        let before = std::mem::replace(&mut seat.grant, grant);
+        let is_confined = grant.relay_only && !before.relay_only;
         let transports = [seat.send, seat.recv];
         if is_confined {
             transports.into_iter().flatten().for_each(|key| self.confine_to_relays(key));
