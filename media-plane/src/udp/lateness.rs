@@ -44,7 +44,7 @@ impl Lateness {
 
     /// Seconds in all, messages, and how many kept each bound (in seconds) and no smaller one.
     pub(crate) fn histogram(&self) -> (f64, u64, Vec<(f64, u64)>) {
-        let bounds = BOUNDS.iter().map(|bound| seconds(*bound)).chain([f64::MAX]);
+        let bounds = BOUNDS.iter().map(|bound| seconds(*bound)).chain([f64::INFINITY]);
         let buckets: Vec<(f64, u64)> = bounds.zip(self.counts).collect();
         (seconds(self.micros), self.counts.iter().sum(), buckets)
     }
@@ -71,7 +71,7 @@ mod tests {
         let (sum, count, buckets) = late.plus(&Lateness::default()).histogram();
         assert_eq!((count, (sum * 1e6).round()), (6, 2_800_201.0));
         let of = |bound: f64| buckets.iter().find(|(of, _)| *of == bound).unwrap().1;
-        assert_eq!((of(0.0001), of(0.000_25), of(1.0), of(f64::MAX)), (3, 1, 1, 1));
+        assert_eq!((of(0.0001), of(0.000_25), of(1.0), of(f64::INFINITY)), (3, 1, 1, 1));
         assert_eq!(late.take_worst(), Duration::from_secs(2));
         assert_eq!(late.take_worst(), Duration::ZERO);
     }
