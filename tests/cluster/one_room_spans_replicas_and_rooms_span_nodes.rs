@@ -47,7 +47,7 @@ async fn etcd_holds_nodes_bindings_records_and_counts_and_nobody_who_is_in_a_roo
     let voice = ada.sending.produce(MediaKind::Audio, Source::Mic).await.unwrap();
     let store = cluster.store();
     let (entries, _) = store.list("/rg/v1/").await.unwrap();
-    let kinds = ["node", "load", "room", "rec", "joins", "session"];
+    let kinds = ["node", "load", "room", "rec", "joins", "session", "replica"];
     let mut found = BTreeSet::new();
     for entry in &entries {
         let kind = entry.key.split('/').nth(3).unwrap_or_default().to_owned();

@@ -21,7 +21,7 @@ pub use link::Link;
 pub use media::{opus_payload, send_parameters, vp8_payload};
 pub use process::{MediaNode, bench};
 pub use readme::Followed;
-pub use system::{FREE_CHANNEL, Member, System};
+pub use system::{DEV_SECRET, FREE_CHANNEL, Member, System};
 pub use turn_client::{Refused, TurnClient};
 
 use std::time::Duration;

@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 /// A channel of the Free tier; every other name is made on first join with the Pro tier.
 pub const FREE_CHANNEL: &str = "free-channel";
 /// Of standalone servers in development mode.
-const DEV_SECRET: &str = "the-secret-of-these-tests";
+/// What development tokens are given for by the servers of [`System`].
+pub const DEV_SECRET: &str = "the-secret-of-these-tests";
 
 /// Both planes, in one process or in two.
 #[derive(Debug)]
