@@ -26,7 +26,7 @@ async fn hear(link: &mut Link, stream: usize) -> Vec<RoomEvent> {
     let mut sent = 0;
     while heard.len() < 2 * CHANGES {
         if sent < CHANGES {
-            link.send("lobby", mute(own[sent % PEOPLE], sent / PEOPLE % 2 == 0)).await;
+            link.send("lobby", mute(own[sent % PEOPLE], (sent / PEOPLE).is_multiple_of(2))).await;
             sent += 1;
         }
         if let FromNode::Event(event) = link.next().await.unwrap() {

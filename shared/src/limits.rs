@@ -127,7 +127,7 @@ const _: () = {
     // Everybody in the largest room can follow what all the others do.
     assert!((PARTICIPANTS_PRO as u32 - 1) * FOLLOW_UPS_PER_SECOND <= REQUESTS_PER_SECOND);
     // Everything a session may send, begun twice.
-    assert!(2 * PRODUCERS_PER_SESSION as u32 * FOLLOW_UPS_PER_PRODUCER <= FOLLOW_UPS_BURST);
+    assert!(2 * PRODUCERS_PER_SESSION * FOLLOW_UPS_PER_PRODUCER as usize <= FOLLOW_UPS_BURST as usize);
     // A full room's people do not keep each other from connecting, nor one room those of others.
     assert!(HANDSHAKES_PER_USER * PARTICIPANTS_PRO as usize <= HANDSHAKES_PER_ROOM);
     assert!(HANDSHAKES_PER_ROOM * 10 <= HANDSHAKES_PER_NODE);

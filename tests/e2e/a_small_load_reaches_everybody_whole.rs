@@ -9,7 +9,8 @@ const LOAD: &str = "load --participants 3 --talking 2 --turns --video 1 --second
 async fn of_speech_and_of_pictures() {
     let system = System::standalone().await.unwrap();
     let url = system.url();
-    let load = move || bench(&LOAD.split(' ').chain([url.as_str(), "--dev-secret", DEV_SECRET]).collect::<Vec<_>>());
+    let load =
+        move || bench(&LOAD.split(' ').chain([url.as_str(), "--dev-secret", DEV_SECRET]).collect::<Vec<_>>());
     let figures = tokio::task::spawn_blocking(load).await.unwrap().unwrap();
     let load = &figures["load"];
     assert_eq!((&load["joined"], &load["failures"]), (&json!(3), &json!({})), "{load:#}");

@@ -182,7 +182,7 @@ impl Connections {
         let of_user = state.of_user.entry(user.clone()).or_default();
         of_user.push_back(number);
         if of_user.len() > CONNECTIONS_PER_USER
-            && let Some(gone) = state.to_go(user)
+            && let Some(gone) = state.longest_held_of(user)
         {
             gone.reset();
         }
@@ -220,7 +220,7 @@ impl State {
     }
 
     /// Of a user's connections, the oldest whose session is over, else the oldest.
-    fn to_go(&mut self, user: &UserId) -> Option<Connection> {
+    fn longest_held_of(&mut self, user: &UserId) -> Option<Connection> {
         let of_user = self.of_user.get_mut(user)?;
         let is_over = |number: &u64| {
             let open = self.open.get(number).map(|open| &open.standing);

@@ -78,9 +78,10 @@ impl ConnectFailures {
         let has_room = self.by_address.len() < ADDRESSES_MAX;
         let of_address = match self.by_address.get_mut(&address) {
             Some(of_address) => of_address,
-            None if has_room => {
-                self.by_address.entry(address).or_insert(OfAddress { at: now, ..OfAddress::default() })
-            }
+            None if has_room => self
+                .by_address
+                .entry(address)
+                .or_insert_with(|| OfAddress { at: now, ..OfAddress::default() }),
             None => &mut self.others,
         };
         of_address.flow(now);

@@ -74,7 +74,7 @@ impl OfAddress {
         self.strangers.binary_search_by_key(&number, |stranger| stranger.number).ok()
     }
 
-    fn to_go(&self, now: u64) -> Option<u64> {
+    fn evictable(&self, now: u64) -> Option<u64> {
         let is_old = |stranger: &&Stranger| now.saturating_sub(stranger.since) >= GRACE_MS;
         let idle = self.strangers.iter().find(|stranger| stranger.is_idle);
         idle.or_else(|| self.strangers.first().filter(is_old)).map(|stranger| stranger.number)
@@ -92,14 +92,14 @@ impl Strangers {
         let of_address = self.by_address.get(&address);
         let own = of_address.map_or(0, |of| of.strangers.len());
         let gone = if own >= self.share(of_address, own) {
-            match of_address.and_then(|of| of.to_go(now)) {
+            match of_address.and_then(|of| of.evictable(now)) {
                 Some(gone) => Some((address, gone)),
                 None => return Verdict::TooMany,
             }
         } else if self.strangers + self.known >= self.limits.total {
             let crowd = self.by_address.iter().max_by_key(|(_, of)| of.strangers.len());
             let crowd = crowd.filter(|(_, of)| of.strangers.len() > own);
-            match crowd.and_then(|(address, of)| Some((*address, of.to_go(now)?))) {
+            match crowd.and_then(|(address, of)| Some((*address, of.evictable(now)?))) {
                 Some(gone) => Some(gone),
                 None => return Verdict::Full,
             }

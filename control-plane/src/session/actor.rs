@@ -15,9 +15,7 @@ use crate::policy::{entitlement, rejoin_spread};
 use railgun_shared::ids::{ConsumerId, DeviceId, ProducerId, SessionId, TransportId};
 use railgun_shared::media_rpc::{Command, Event, Grant};
 use railgun_shared::plan::Permissions;
-use railgun_shared::signal::{
-    ClientEvent, ErrorBody, ErrorCode, NetworkType, RejoinReason, ServerEvent,
-};
+use railgun_shared::signal::{ClientEvent, ErrorBody, ErrorCode, NetworkType, RejoinReason, ServerEvent};
 use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::sync::{mpsc, watch};

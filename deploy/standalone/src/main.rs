@@ -65,7 +65,8 @@ async fn run() -> anyhow::Result<()> {
     let mut scraped = Registry::default();
     node.register_metrics(&mut scraped);
     // A fragment never leaves the browser.
-    let fragment = dev.as_ref().map_or("token=YOUR_TOKEN".into(), |dev| format!("secret={}", dev.secret()));
+    let fragment =
+        dev.as_ref().map_or_else(|| "token=YOUR_TOKEN".into(), |dev| format!("secret={}", dev.secret()));
     let control = match Control::start(control, channel, dev, scraped).await {
         Ok(control) => control,
         Err(error) => {

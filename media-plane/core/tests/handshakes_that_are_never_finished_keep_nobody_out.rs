@@ -84,8 +84,7 @@ impl Attack {
         let peer = created(&mut world, &room, session, Send).unwrap();
         let fingerprints = peer.dtls_parameters().fingerprints;
         let (version, role) = (DtlsVersion::Dtls12, DtlsRole::Server);
-        let mut client =
-            DtlsTransport::new(certificate, version, role, &fingerprints, world.now).unwrap();
+        let mut client = DtlsTransport::new(certificate, version, role, &fingerprints, world.now).unwrap();
         client.start(world.now);
         let mut buffer = [0; POLL_BUFFER_LEN];
         let DtlsOutput::Packet(len) = client.poll(&mut buffer) else { panic!("no ClientHello") };
@@ -117,7 +116,8 @@ impl Attack {
         for direction in [Send, Recv] {
             let mut peer = created(&mut self.world, &room, session, direction).unwrap();
             let place = self.world.peers.len();
-            peer.address = SocketAddr::from(([10, 1, (place >> 8) as u8, (place & 0xff) as u8], 5_000));
+            let [.., high, low] = place.to_be_bytes();
+            peer.address = SocketAddr::from(([10, 1, high, low], 5_000));
             connect(&mut self.world, &room, session, peer.id, peer.dtls_parameters());
             peer.start(self.world.now);
             self.world.peers.push(peer);

@@ -44,8 +44,12 @@ pub struct HmacSha1(Keyed);
 
 #[derive(Clone)]
 enum Keyed {
-    Extensions { inner: Sha1, outer: Sha1 },
-    Assembler(Key),
+    Extensions {
+        inner: Sha1,
+        outer: Sha1,
+    },
+    /// 1,232 bytes, which would be those of every key.
+    Assembler(Box<Key>),
 }
 
 impl HmacSha1 {
@@ -66,7 +70,9 @@ impl HmacSha1 {
         };
         Self(match implementation {
             Sha1Implementation::Extensions => Keyed::Extensions { inner: after(0x36), outer: after(0x5c) },
-            Sha1Implementation::Assembler => Keyed::Assembler(Key::new(HMAC_SHA1_FOR_LEGACY_USE_ONLY, key)),
+            Sha1Implementation::Assembler => {
+                Keyed::Assembler(Box::new(Key::new(HMAC_SHA1_FOR_LEGACY_USE_ONLY, key)))
+            }
         })
     }
 
