@@ -1,4 +1,3 @@
-import { waitBefore } from "../contract";
 import { VoiceError } from "../errors";
 import type { Sent, StateMachine } from "../state-machine";
 import { isInCall } from "../state-machine";
