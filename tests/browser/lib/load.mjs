@@ -4,7 +4,8 @@ import { binary } from "./server.mjs";
 
 /** Joins them until the program is stopped, or the call ends. */
 export function invitePeople(call, participants, { video, channel = "lobby" }) {
-  const options = { url: call.server.url, channel, participants, video, talking: 1, seconds: 1 };
+  const { url, secret } = call.server;
+  const options = { url, "dev-secret": secret, channel, participants, video, talking: 1, seconds: 1 };
   const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
   const program = new Program("load", binary("railgun-bench"), ["load", ...args, "--turns", "--linger"]);
   call.server.programs.push(program);
