@@ -15,7 +15,7 @@ scenario("Firefox joins by the page, hears and sees", async (call) => {
     const context = await firefox.newContext();
     const page = await context.newPage();
     await page.evaluateOnNewDocument(`window.withoutSpeakers = true;\n${await listenerScript()}`);
-    await page.goto(call.server.url);
+    await page.goto(`${call.server.url}/#secret=${call.server.secret}`);
     await page.type("#name", "Ada");
     await page.click("button[type=submit]");
     await page.waitForSelector(".tool-leave", { timeout: CONNECT_MS });

@@ -48,8 +48,6 @@ scenario("the tests before a call say it when the server is out of reach for med
     await ada.press("Test network");
     await says(result("Network"), /^Sound and video cannot reach the server from this network/, NETWORK_MS);
     await says(result("Network"), /Mbit\/s up · UDP blocked/, 0);
-    await ada.press("Record 3 s");
-    await says(result("Echo test"), /The server could not take part|headphones/, NETWORK_MS);
   } finally {
     way.close();
   }
@@ -67,7 +65,7 @@ scenario("who uses Firefox is told a bandwidth as well", async (call) => {
   const firefox = await launchFirefox(500);
   try {
     const page = await (await firefox.newContext()).newPage();
-    await page.goto(call.server.url);
+    await page.goto(`${call.server.url}/#secret=${call.server.secret}`);
     await page.waitForSelector(".checks li:last-child button");
     await page.click(".checks li:last-child button");
     await page.waitForFunction(
