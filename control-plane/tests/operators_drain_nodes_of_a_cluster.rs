@@ -29,7 +29,7 @@ async fn register(store: &Store, name: &str, address: String) {
     };
     let id = NodeId::new(name).unwrap();
     store.put(&store.keys().node(&id), &encode(&record), Some(lease)).await.unwrap();
-    let load = LoadRecord { rooms: 2, sessions: 7, at: None };
+    let load = LoadRecord { rooms: 2, sessions: 7, ..LoadRecord::default() };
     store.put(&store.keys().load(&id), &encode(&load), Some(lease)).await.unwrap();
 }
 

@@ -2,6 +2,7 @@
 //! one that died.
 
 use crate::worker::WorkerHandle;
+use railgun_media_core::Silence;
 use railgun_shared::media_rpc::{Address, Command};
 use railgun_shared::signal::RejoinReason;
 use std::fmt;
@@ -44,6 +45,13 @@ impl Crew {
     pub(crate) fn close(&self, worker: usize, before: Address, reason: RejoinReason) {
         if let Some(worker) = self.workers.get(worker) {
             worker.close(before, reason);
+        }
+    }
+
+    /// Tells a worker for how long nobody has spoken for a session of its.
+    pub(crate) fn silence(&self, worker: usize, room: Address, silence: Silence) {
+        if let Some(worker) = self.workers.get(worker) {
+            worker.silence(room, silence);
         }
     }
 

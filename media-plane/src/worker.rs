@@ -4,7 +4,7 @@
 use crate::fence::PauseGuard;
 use crate::sleep::Waker;
 use crate::udp::{Receiver, RtcSocket, Sender};
-use railgun_media_core::{Datagram, Engine, EngineConfig, Notice};
+use railgun_media_core::{Datagram, Engine, EngineConfig, Notice, Silence};
 use railgun_shared::each_minute::EachMinute;
 use railgun_shared::media_rpc::{Address, Command};
 use railgun_shared::signal::RejoinReason;
@@ -58,6 +58,8 @@ enum Order {
     Rebind(Address),
     /// The room of this channel, if its epoch is an older one, is somewhere else now.
     Close(Address, RejoinReason),
+    /// Nobody speaks for a session of this room.
+    Silence(Address, Silence),
     /// Whose the rooms are is known.
     Release,
     Crash,
@@ -86,6 +88,11 @@ impl WorkerHandle {
     /// Closes a room whose epoch is older than this one.
     pub(crate) fn close(&self, before: Address, reason: RejoinReason) -> bool {
         self.order(Order::Close(before, reason))
+    }
+
+    /// Tells for how long nobody has spoken for a session.
+    pub(crate) fn silence(&self, room: Address, silence: Silence) -> bool {
+        self.order(Order::Silence(room, silence))
     }
 
     /// Lets a worker that held its packets back go on.
@@ -257,6 +264,10 @@ impl<'a> Worker<'a> {
                 Ok(Order::Rebind(address)) => self.engine.rebind_room(&address),
                 Ok(Order::Close(address, reason)) => {
                     self.engine.close_older_room(&address, reason);
+                    self.flush();
+                }
+                Ok(Order::Silence(room, silence)) => {
+                    self.engine.on_silence(&room, silence, Instant::now());
                     self.flush();
                 }
                 Ok(Order::Release) => self.pause.release(),

@@ -23,6 +23,8 @@ pub const NODE_LEASE_TTL: Duration = Duration::from_secs(5);
 pub const NODE_LEASE_RENEWAL: Duration = Duration::from_millis(1500);
 /// A node holds its lease for ended so much earlier than etcd does.
 pub const NODE_LEASE_MARGIN: Duration = Duration::from_millis(500);
+/// Replicas that a node's load names.
+pub const REPLICAS_TOLD_MAX: usize = 16;
 /// Between two writes of a node's load.
 pub const LOAD_INTERVAL: Duration = Duration::from_secs(2);
 
@@ -144,13 +146,17 @@ pub struct NodeRecord {
 }
 
 /// What a node has to do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoadRecord {
     pub rooms: u32,
     pub sessions: u32,
     /// When it was written by the node's clock, in Unix milliseconds. None: by an older version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<u64>,
+    /// The replicas whose control streams it has, by what they call themselves; at most
+    /// [`REPLICAS_TOLD_MAX`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replicas: Vec<String>,
 }
 
 /// A replica that is up.
@@ -211,7 +217,7 @@ mod tests {
         };
         assert_eq!(decode(&encode(&record)), Some(record));
         let newer = br#"{"rooms":1,"sessions":2,"cpu":0.5}"#;
-        assert_eq!(decode(newer), Some(LoadRecord { rooms: 1, sessions: 2, at: None }));
+        assert_eq!(decode(newer), Some(LoadRecord { rooms: 1, sessions: 2, ..LoadRecord::default() }));
         assert_eq!(decode::<RoomRecord>(b"{}"), None);
     }
 }

@@ -92,8 +92,10 @@ pub const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(5);
 pub const DTLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// RFC 7675: without a valid check for this long, nothing more is sent.
 pub const CONSENT_TIMEOUT: Duration = Duration::from_secs(30);
-/// From the loss of a session's socket to the end of its seat, unless another socket resumes it.
+/// From the loss of a session's socket to the end of its seat, at least, unless another socket resumes it.
 pub const RESUME_WINDOW: Duration = Duration::from_secs(15);
+/// The same at most: beyond [`RESUME_WINDOW`] the seat is kept while ICE consent is fresh (RFC 7675).
+pub const RESUME_WINDOW_MAX: Duration = Duration::from_secs(60);
 /// How long a video slot that was granted waits for its producer.
 pub const VIDEO_SLOT_HOLD: Duration = Duration::from_secs(30);
 /// How long a diagnostics room lasts.
@@ -137,4 +139,7 @@ const _: () = {
     assert!(TOKEN_BYTES_MAX < MESSAGE_BYTES_MAX);
     assert!(RTC_PORT_MIN < RTC_PORT_MAX);
     assert!(DTLS_HANDSHAKE_TIMEOUT.as_secs() < CONSENT_TIMEOUT.as_secs());
+    assert!(RESUME_WINDOW.as_secs() < RESUME_WINDOW_MAX.as_secs());
+    // Somebody whose machine is gone has no consent long before the window is over.
+    assert!(CONSENT_TIMEOUT.as_secs() < RESUME_WINDOW_MAX.as_secs());
 };

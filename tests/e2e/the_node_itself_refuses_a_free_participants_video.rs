@@ -69,6 +69,7 @@ fn join(tier: Tier) -> Command {
         resume: None,
         diagnostics: false,
         asked_at: 0,
+        anew: false,
     }))
 }
 

@@ -6,7 +6,7 @@ use railgun_media_core::send_batch::SendBatch;
 use railgun_media_core::srtp::{MasterKey, Suite};
 use railgun_media_core::transport::dtls::{Certificate, DtlsVersion, SrtpKeys};
 use railgun_media_core::transport::ice_lite::Relays;
-use railgun_media_core::{Datagram, Engine, EngineConfig, Notice};
+use railgun_media_core::{Datagram, Engine, EngineConfig, Notice, Silence};
 use railgun_shared::ids::{ChannelId, ProducerId, SessionId, TransportId, UserId};
 use railgun_shared::limits::{BITRATE_HEADROOM_PERCENT, HANDSHAKES_PER_NODE};
 use railgun_shared::media_rpc::{
@@ -96,6 +96,13 @@ impl World {
         reply.expect("every command has a reply")
     }
 
+    /// Tells the engine for how long nobody has spoken for that socket of a session.
+    pub fn silence(&mut self, room: &Address, session: SessionId, attachment: u32, lasted: Duration) {
+        self.engine.on_silence(room, Silence { session, attachment, lasted }, self.now);
+        self.drain_notices(0);
+        self.deliver();
+    }
+
     fn drain_notices(&mut self, wanted: u64) -> Option<Result<Reply, ErrorBody>> {
         let mut found = None;
         while let Some(notice) = self.engine.poll_notice() {
@@ -120,6 +127,7 @@ impl World {
             resume: None,
             diagnostics: false,
             asked_at: 0,
+            anew: false,
         }
     }
 

@@ -76,6 +76,7 @@ async fn try_join(
         resume: token.as_ref().map(ResumeToken::digest),
         diagnostics: is_diagnostics,
         asked_at: unix_millis(SystemTime::now()),
+        anew: false,
     };
     let asked_at = request.asked_at;
     let (node, address, snapshot) = find_seat(session, &room, request).await?;
@@ -199,6 +200,8 @@ async fn ask_for_seat(
     address: &Address,
     request: JoinRequest,
 ) -> Result<RoomSnapshot, ErrorBody> {
+    // What the node may still have of a seat that was given up is of no use to anybody.
+    let request = JoinRequest { anew: session.seat.is_none(), ..request };
     match session.call(node, address.clone(), Command::Join(Box::new(request))).await {
         Ok(Reply::Joined(snapshot)) => Ok(snapshot),
         Ok(other) => Err(unexpected(&other)),

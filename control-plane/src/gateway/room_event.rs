@@ -20,13 +20,14 @@ pub(crate) fn room_event(event: RoomEvent, people: usize, now: SystemTime) -> Op
         Event::ParticipantLeft { user, session } => {
             ServerEvent::ParticipantLeft { user_id: user, session_id: session, room_seq }
         }
-        Event::ParticipantState { user, session, muted, deafened, speaking } => {
+        Event::ParticipantState { user, session, muted, deafened, speaking, reconnecting } => {
             ServerEvent::ParticipantState {
                 user_id: user,
                 session_id: session,
                 muted,
                 deafened,
                 speaking,
+                reconnecting,
                 room_seq,
             }
         }

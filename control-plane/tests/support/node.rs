@@ -309,6 +309,7 @@ impl FakeNode {
             muted: false,
             deafened: false,
             speaking: false,
+            reconnecting: false,
             producers: held.own.producers.clone(),
         };
         people.map(participant).collect()

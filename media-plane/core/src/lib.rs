@@ -32,3 +32,4 @@ pub mod fuzzing;
 pub use packet_path::steps;
 
 pub use engine::{Counters, Datagram, Engine, EngineConfig, Notice};
+pub use room::reconnecting::Silence;

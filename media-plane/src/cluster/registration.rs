@@ -7,7 +7,7 @@ use crate::rpc::Input;
 use railgun_etcd::{Backoff, Entry, EtcdError, LeaseId, Outcome, PrefixWatch, Store, Update};
 use railgun_shared::directory::{
     LOAD_INTERVAL, LoadRecord, NODE_LEASE_MARGIN, NODE_LEASE_RENEWAL, NODE_LEASE_TTL, NodeRecord, NodeState,
-    decode, encode,
+    REPLICAS_TOLD_MAX, decode, encode,
 };
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -241,7 +241,14 @@ impl Registration {
         }
         let Ok((rooms, sessions)) = answer.await else { return Ok(()) };
         let count = |number| u32::try_from(number).unwrap_or(u32::MAX);
-        let record = LoadRecord { rooms: count(rooms), sessions: count(sessions), at: Some(unix_millis()) };
+        let (asker, replicas) = oneshot::channel();
+        if self.switchboard.send(Input::Replicas(asker)).await.is_err() {
+            return Ok(());
+        }
+        let mut replicas = replicas.await.unwrap_or_default();
+        replicas.truncate(REPLICAS_TOLD_MAX);
+        let at = Some(unix_millis());
+        let record = LoadRecord { rooms: count(rooms), sessions: count(sessions), at, replicas };
         self.store.put(&self.store.keys().load(&self.me.id), &encode(&record), Some(lease)).await
     }
 }

@@ -8,7 +8,9 @@
 //! on its way stops it, and only an accepted one closes it.
 
 use super::users::{Sitting, Users};
+use railgun_media_core::Silence;
 use railgun_shared::ids::{ChannelId, SessionId, UserId};
+use railgun_shared::limits::{RESUME_WINDOW_MAX, SESSIONS_PER_USER};
 use railgun_shared::media_rpc::{Address, Event, Grant, JoinRequest, Replacement};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -77,13 +79,12 @@ pub(super) struct LostRoom {
     pub(super) subscribers: Vec<StreamId>,
 }
 
-/// A session that nobody took over, and the socket that it lost.
+/// A session for which nobody speaks.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Abandoned {
-    pub(super) address: Address,
-    pub(super) session: SessionId,
-    pub(super) attachment: u32,
+pub(super) struct Silent {
     pub(super) worker: usize,
+    pub(super) address: Address,
+    pub(super) silence: Silence,
 }
 
 impl Rooms {
@@ -358,10 +359,10 @@ impl Rooms {
         }
     }
 
-    /// `elapsed` went by with a stream open. Returns the sessions without one for longer than
-    /// `window`, and counts anew for them, so that a lost order to leave is repeated.
-    pub(super) fn age(&mut self, elapsed: Duration, window: Duration) -> Vec<Abandoned> {
-        let mut abandoned = Vec::new();
+    /// `elapsed` went by with a stream open. Returns the sessions without one for longer than `window`;
+    /// each time anew, so that an order that was lost is repeated.
+    pub(super) fn age(&mut self, elapsed: Duration, window: Duration) -> Vec<Silent> {
+        let mut silent = Vec::new();
         for (channel, room) in &mut self.rooms {
             for (session, seat) in &mut room.seats {
                 let Owner::Nobody(since) = &mut seat.owner else { continue };
@@ -371,14 +372,31 @@ impl Rooms {
                 }
                 *since = since.saturating_add(elapsed);
                 if *since > window {
-                    *since = Duration::ZERO;
                     let address = Address { channel: channel.clone(), epoch: room.epoch };
-                    let (session, attachment) = (*session, seat.attachment);
-                    abandoned.push(Abandoned { address, session, attachment, worker: room.worker });
+                    let silence = Silence { session: *session, attachment: seat.attachment, lasted: *since };
+                    silent.push(Silent { worker: room.worker, address, silence });
                 }
             }
         }
-        abandoned
+        silent
+    }
+
+    /// A user has more seats on this node than sessions at once: of those for which nobody speaks, the
+    /// one for which that is so the longest has to go.
+    pub(super) fn one_too_many(&self, user: &UserId) -> Option<Silent> {
+        let sitting = self.users.of(user);
+        if sitting.len() <= SESSIONS_PER_USER {
+            return None;
+        }
+        let lasted = |at: &&Sitting| match self.seat(&at.channel, at.session).map(|seat| &seat.owner) {
+            Some(Owner::Nobody(since)) => Some(*since),
+            _ => None,
+        };
+        let longest = sitting.iter().filter(|at| lasted(at).is_some()).max_by_key(lasted)?;
+        let (worker, address) = self.place_of(&longest.channel)?;
+        let attachment = self.seat(&longest.channel, longest.session)?.attachment;
+        let silence = Silence { session: longest.session, attachment, lasted: RESUME_WINDOW_MAX };
+        Some(Silent { worker, address, silence })
     }
 
     /// A worker without rooms is there in place of one that died.

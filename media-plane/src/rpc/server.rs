@@ -9,7 +9,7 @@ use railgun_shared::media_rpc::wire::proto::{
     UserOrder, UserOrdered,
 };
 use railgun_shared::media_rpc::wire::{decode_command, decode_user_order, encode_replacement};
-use railgun_shared::media_rpc::{Command, UserAction};
+use railgun_shared::media_rpc::{Command, REPLICA_HEADER, REPLICA_NAME_MAX, UserAction};
 use railgun_shared::signal::{ErrorBody, ErrorCode};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -71,9 +71,10 @@ impl MediaNode for MediaNodeService {
     ) -> Result<Response<Self::ControlStream>, Status> {
         let stream = self.next_stream.fetch_add(1, Ordering::Relaxed);
         let peer = request.remote_addr().map_or_else(|| "this process".into(), |peer| peer.to_string());
+        let replica = replica_of(&request);
         let (frames, outgoing) = mpsc::channel(FRAMES_MAX);
         let (alive, given_up) = oneshot::channel();
-        self.inputs.send(Input::Opened { stream, frames, alive }).await.map_err(|_| stopping())?;
+        self.inputs.send(Input::Opened { stream, replica, frames, alive }).await.map_err(|_| stopping())?;
         let boot = self.identity.boot.to_string();
         let (inputs, incoming) = (self.inputs.clone(), request.into_inner());
         tokio::spawn(async move {
@@ -126,6 +127,13 @@ impl MediaNode for MediaNodeService {
         let sessions = u32::try_from(sessions).unwrap_or(u32::MAX);
         Ok(Response::new(UserOrdered { sessions, later: later.as_ref().map(encode_replacement) }))
     }
+}
+
+/// What the replica at the other end calls itself; none: nothing that can be passed on.
+fn replica_of<T>(request: &Request<T>) -> Option<String> {
+    let name = request.metadata().get(REPLICA_HEADER)?.to_str().ok()?;
+    let is_name = name.len() <= REPLICA_NAME_MAX && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    is_name.then(|| name.to_owned())
 }
 
 fn stopping() -> Status {

@@ -1,12 +1,12 @@
 //! One task between the control streams and the workers. It alone knows who asked what, so replies
 //! and events of a room reach each stream in the engine's order; it never waits for either side.
 //!
-//! A stream's end, or word of a lost socket, leaves sessions where they are. One that no stream takes
-//! up within [`RESUME_WINDOW`] leaves its room. Time without any stream does not count: a node that
-//! lost its control-plane carries its calls on.
+//! A stream's end, or word of a lost socket, leaves sessions where they are. Of one that no stream takes
+//! up within [`RESUME_WINDOW`] the engine hears each second, and ends it when its ICE consent does.
+//! Time without any stream does not count: a node that lost its control-plane carries its calls on.
 
 use super::gate::{Gate, Verdict};
-use super::rooms::{RoomSummary, Rooms, StreamId};
+use super::rooms::{RoomSummary, Rooms, Silent, StreamId};
 use crate::crew::Crew;
 use crate::health::WorkersState;
 use crate::worker::{Told, WorkerHandle, WorkerNotice};
@@ -16,7 +16,7 @@ use railgun_shared::limits::RESUME_WINDOW;
 use railgun_shared::media_rpc::wire::proto::NodeFrame;
 use railgun_shared::media_rpc::wire::{encode_event, encode_reply, encode_worker_died};
 use railgun_shared::media_rpc::{
-    Address, Audience, Command, Event, LeaveReason, Replacement, Reply, RoomEvent, UserOrder, WorkerDied,
+    Address, Audience, Command, Event, Replacement, Reply, RoomEvent, UserOrder, WorkerDied,
 };
 use railgun_shared::signal::{ErrorBody, ErrorCode, RejoinReason};
 use std::collections::HashMap;
@@ -43,6 +43,8 @@ pub(crate) enum Input {
     /// `alive` is dropped when the switchboard gives the stream up.
     Opened {
         stream: StreamId,
+        /// What its replica calls itself.
+        replica: Option<String>,
         frames: FrameSender,
         alive: oneshot::Sender<()>,
     },
@@ -63,6 +65,8 @@ pub(crate) enum Input {
     },
     /// Answered with the numbers of rooms and sessions.
     Population(oneshot::Sender<(usize, usize)>),
+    /// Answered with the names of the replicas that have streams.
+    Replicas(oneshot::Sender<Vec<String>>),
     /// Answered with every room.
     Rooms(oneshot::Sender<Vec<RoomSummary>>),
     /// For tests of what happens then: that worker's thread panics. No frame says this.
@@ -104,6 +108,7 @@ pub(crate) struct Switchboard {
 
 #[derive(Debug)]
 struct Stream {
+    replica: Option<String>,
     frames: FrameSender,
     _alive: oneshot::Sender<()>,
 }
@@ -170,14 +175,14 @@ impl Switchboard {
 
     fn input(&mut self, input: Input) {
         match input {
-            Input::Opened { stream, frames, alive } => {
+            Input::Opened { stream, replica, frames, alive } => {
                 if self.streams.len() >= STREAMS_MAX {
                     warn!("too many control streams, one is refused");
                     let _ = frames.try_send(Err(Status::resource_exhausted("too many control streams")));
                     return;
                 }
                 debug!(stream, "control stream opened");
-                self.streams.insert(stream, Stream { frames, _alive: alive });
+                self.streams.insert(stream, Stream { replica, frames, _alive: alive });
             }
             Input::Command { stream, request, address, command } => {
                 // What comes after the end of its stream has nobody to be answered.
@@ -190,6 +195,7 @@ impl Switchboard {
             Input::Unreadable { stream, request, error } => self.answer(stream, request, Err(error)),
             Input::Ended { stream } => self.end(stream),
             Input::Population(asker) => _ = asker.send(self.rooms.population()),
+            Input::Replicas(asker) => _ = asker.send(self.replicas()),
             Input::Rooms(asker) => _ = asker.send(self.rooms.list()),
             Input::Crash { worker } => self.crew.crash(worker),
             Input::Verified { address, verdict } => self.verified(&address, verdict),
@@ -200,6 +206,14 @@ impl Switchboard {
             Input::Addresses(asker) => _ = asker.send(self.rooms.addresses()),
             Input::Release => self.release(),
         }
+    }
+
+    fn replicas(&self) -> Vec<String> {
+        let mut names: Vec<String> =
+            self.streams.values().filter_map(|stream| stream.replica.clone()).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
     }
 
     fn command(&mut self, stream: StreamId, request: u64, address: Address, command: Command) {
@@ -231,6 +245,9 @@ impl Switchboard {
         let (worker, about) = match command {
             Command::Join(join) => {
                 let worker = self.rooms.join(address, join, stream);
+                if let Some(Silent { worker, address, silence }) = self.rooms.one_too_many(&join.user) {
+                    self.crew.silence(worker, address, silence);
+                }
                 let full = refuse(ErrorCode::NodeUnavailable, "this node takes no more rooms");
                 return worker.map(|worker| (worker, About::Join(join.session))).ok_or_else(full);
             }
@@ -371,11 +388,9 @@ impl Switchboard {
         if self.streams.is_empty() {
             return;
         }
-        for abandoned in self.rooms.age(TICK, RESUME_WINDOW) {
-            let attachment = Some(abandoned.attachment);
-            let leave = Command::Leave { session: abandoned.session, reason: LeaveReason::Lost, attachment };
-            // Not taken: it comes up again after another window.
-            self.order((None, About::Nothing), abandoned.worker, abandoned.address, leave);
+        for Silent { worker, address, silence } in self.rooms.age(TICK, RESUME_WINDOW) {
+            // Not taken: it comes up again in a second.
+            self.crew.silence(worker, address, silence);
         }
     }
 

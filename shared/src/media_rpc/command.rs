@@ -52,6 +52,9 @@ pub struct JoinRequest {
     pub diagnostics: bool,
     /// Unix milliseconds by the replica's clock: of two joins of one device the later one stays.
     pub asked_at: u64,
+    /// The replica has no seat for this session: transports, producers and consumers that the node
+    /// still has of an earlier join are closed first. False: the present state is asked for.
+    pub anew: bool,
 }
 
 /// A new socket takes up a session whose old one was lost, or is about to be.

@@ -41,6 +41,8 @@ pub enum Event {
         muted: bool,
         deafened: bool,
         speaking: bool,
+        /// It lost its socket longer than [`crate::limits::RESUME_WINDOW`] ago; its media goes on.
+        reconnecting: bool,
     },
     NewProducer {
         producer: ProducerId,

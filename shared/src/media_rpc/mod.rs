@@ -15,6 +15,11 @@ pub use event::{Audience, Event, RoomEvent, WorkerDied};
 pub use reply::{ConsumerDescription, OwnState, Reply, RoomSnapshot, Slot, SlotState};
 pub use user_order::{Replacement, UserAction, UserOrder};
 
+/// The gRPC header of a control stream that tells the node what its replica is called: up to
+/// [`REPLICA_NAME_MAX`] letters and digits.
+pub const REPLICA_HEADER: &str = "railgun-replica";
+pub const REPLICA_NAME_MAX: usize = 16;
+
 /// The refusal of a command whose epoch is not its room's: where the channel's room is has to be
 /// looked up again.
 pub fn room_moved() -> ErrorBody {

@@ -37,6 +37,9 @@ pub struct Participant {
     pub muted: bool,
     pub deafened: bool,
     pub speaking: bool,
+    /// It lost its socket longer than 15 s ago and its media goes on. Written only if so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reconnecting: bool,
     pub producers: Vec<ProducerInfo>,
 }
 
@@ -286,6 +289,9 @@ pub enum ServerEvent {
         muted: bool,
         deafened: bool,
         speaking: bool,
+        /// As in [`Participant`]; a client that does not know it loses nothing.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        reconnecting: bool,
         room_seq: u64,
     },
     NewProducer {

@@ -94,6 +94,7 @@ fn participant() -> Participant {
         muted: true,
         deafened: false,
         speaking: true,
+        reconnecting: true,
         producers: vec![info],
     }
 }
@@ -124,6 +125,7 @@ pub(crate) fn commands() -> Vec<Command> {
         resume: Some(TokenDigest([7; 32])),
         diagnostics: false,
         asked_at: 1_700_000_000_000,
+        anew: true,
     };
     let grant = Grant { permissions: Permissions::of(Tier::Free), video_until: None, relay_only: false };
     let bare = JoinRequest {
@@ -134,6 +136,7 @@ pub(crate) fn commands() -> Vec<Command> {
         resume: None,
         diagnostics: true,
         asked_at: 0,
+        anew: false,
         ..full.clone()
     };
     let resume = ResumeRequest {
@@ -327,7 +330,14 @@ pub(crate) fn events() -> Vec<Event> {
     vec![
         Event::ParticipantJoined(Box::new(participant())),
         Event::ParticipantLeft { user: user.clone(), session },
-        Event::ParticipantState { user: user.clone(), session, muted: true, deafened: false, speaking: true },
+        Event::ParticipantState {
+            user: user.clone(),
+            session,
+            muted: true,
+            deafened: false,
+            speaking: true,
+            reconnecting: true,
+        },
         Event::NewProducer {
             producer,
             user: user.clone(),

@@ -67,6 +67,7 @@ pub(crate) fn join_request(session: SessionId, user: u8, participants: u16) -> J
         resume: None,
         diagnostics: false,
         asked_at: 0,
+        anew: false,
     }
 }
 

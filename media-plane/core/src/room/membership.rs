@@ -46,7 +46,9 @@ impl Engine {
         });
         let older = older.map(|session| session.id);
         let taken = room.sessions.len() - usize::from(older.is_some());
-        if taken >= seats {
+        // Whoever is here and speaks goes before one who may come back.
+        let lost = (taken >= seats).then(|| room.longest_silent(older)).flatten();
+        if taken >= seats && lost.is_none() {
             self.forget_if_empty(key);
             return Err(refusal::channel_full(request.limits));
         }
@@ -62,6 +64,7 @@ impl Engine {
             video_until: now.end_of(&request.grant),
             tokens: ResumeTokens::new(request.resume),
             attachment: 1,
+            silent_since: None,
             strikes: 0,
             rtp_capabilities: request.rtp_capabilities.map(Arc::new),
             muted: false,
@@ -81,12 +84,20 @@ impl Engine {
         if let Some(older) = older {
             self.kick(key, older, REPLACED, None);
         }
+        if let Some(lost) = lost {
+            self.remove_session(key, lost);
+        }
         Ok(Reply::Joined(self.snapshot(key, Some(id))))
     }
 
     /// A session that has its seat asks for it again.
     fn join_again(&mut self, key: RoomKey, request: JoinRequest, now: Now) -> Result<Reply, ErrorBody> {
         let id = request.session;
+        if request.anew {
+            self.empty_seat(key, id);
+            self.session_mut(key, id)?.attachment += 1;
+        }
+        self.speaks_again(key, id);
         self.set_grant(key, id, request.grant, now)?;
         let session = self.session_mut(key, id)?;
         if request.rtp_capabilities.is_some() {
@@ -162,8 +173,20 @@ impl Engine {
     /// empty then.
     pub(crate) fn remove_session(&mut self, room: RoomKey, id: SessionId) {
         let Ok(session) = self.session(room, id) else { return };
+        let (user, account) = (session.user.clone(), session.account);
+        self.empty_seat(room, id);
+        let Some(entry) = self.rooms.get_mut(room) else { return };
+        entry.sessions.retain(|session| session.id != id);
+        self.leave_account(account);
+        self.tell(room, Audience::Except(id), Event::ParticipantLeft { user, session: id });
+        self.forget_if_empty(room);
+    }
+
+    /// Closes what a session has, and leaves it its seat.
+    fn empty_seat(&mut self, room: RoomKey, id: SessionId) {
+        let Ok(session) = self.session(room, id) else { return };
         let (producers, consumers) = (session.producers.clone(), session.consumers.clone());
-        let (transports, user, account) = (session.transports(), session.user.clone(), session.account);
+        let transports = session.transports();
         for producer in producers {
             self.remove_producer(room, producer, Audience::Except(id));
         }
@@ -173,14 +196,9 @@ impl Engine {
         for transport in transports {
             self.remove_transport(transport);
         }
-        let Some(entry) = self.rooms.get_mut(room) else { return };
-        entry.sessions.retain(|session| session.id != id);
-        self.leave_account(account);
         for source in VideoSource::ALL {
             self.forget_slot(room, id, source);
         }
-        self.tell(room, Audience::Except(id), Event::ParticipantLeft { user, session: id });
-        self.forget_if_empty(room);
     }
 
     /// Ends an incarnation of a room that another has replaced.
@@ -219,9 +237,7 @@ impl Engine {
             self.charge_state(room, id, now)?;
             let session = self.session_mut(room, id)?;
             (session.muted, session.deafened, session.speaking) = (muted, deafened, speaking);
-            let user = session.user.clone();
-            let event = Event::ParticipantState { user, session: id, muted, deafened, speaking };
-            self.tell(room, Audience::Except(id), event);
+            self.tell_state(room, id);
         }
         Ok(Reply::StateUpdated(StateUpdate {
             muted: Some(muted),

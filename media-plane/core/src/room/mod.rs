@@ -24,6 +24,7 @@ mod slots;
 mod video_slots;
 mod grants;
 mod resume;
+pub(crate) mod reconnecting;
 mod moderation;
 pub(crate) mod loudness;
 mod levels;
@@ -82,6 +83,8 @@ pub(crate) struct Session {
     pub(crate) tokens: ResumeTokens,
     /// Which of its sockets has it: one more with each resume.
     pub(crate) attachment: u32,
+    /// Since when nobody speaks for it, once that is longer than the least window.
+    pub(crate) silent_since: Option<Instant>,
     /// Noise loops so far.
     pub(crate) strikes: u8,
     /// Shared, so that a consume need not copy them.
@@ -249,6 +252,7 @@ impl Engine {
             muted: session.muted,
             deafened: session.deafened,
             speaking: session.speaking,
+            reconnecting: session.silent_since.is_some(),
             producers: self.producers_of(session),
         }
     }

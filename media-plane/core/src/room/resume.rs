@@ -77,6 +77,7 @@ impl Engine {
             return Err(refusal::resume_failed());
         }
         seat.attachment = seat.attachment.saturating_add(1);
+        self.speaks_again(room, id);
         self.set_limits(room, request.limits)?;
         self.set_grant(room, id, request.grant, now)?;
         self.settle_slots(room, now.at);

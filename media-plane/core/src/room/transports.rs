@@ -236,6 +236,7 @@ mod tests {
             resume: None,
             diagnostics: false,
             asked_at: 0,
+            anew: false,
         };
         engine.handle_command(1, &room, Command::Join(Box::new(join)), now, UNIX_EPOCH);
         let direction = TransportDirection::Send;

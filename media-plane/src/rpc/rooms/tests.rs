@@ -174,7 +174,7 @@ fn a_window_runs_while_nobody_has_the_session_and_no_resume_is_on_its_way() {
                 Answer(stream, accepted) => rooms.resume_answered(&channel, who, stream, accepted),
                 Seconds(seconds) => (0..seconds).for_each(|_| {
                     let second = Duration::from_secs(1);
-                    left.extend(rooms.age(second, second * 15).into_iter().map(|it| it.attachment));
+                    left.extend(rooms.age(second, second * 15).into_iter().map(|it| it.silence.attachment));
                 }),
             }
         }
@@ -261,4 +261,23 @@ fn the_seats_of_a_user_are_those_that_there_are() {
     assert_eq!(seats(&rooms), [3]);
     rooms.worker_died(1);
     assert_eq!((seats(&rooms), rooms.seats_of(&user).len()), (Vec::new(), 0));
+}
+
+#[test]
+fn of_a_user_with_too_many_seats_the_longest_lost_one_has_to_go() {
+    let mut rooms = Rooms::new(1);
+    let user = UserId::new("u").unwrap();
+    for who in 0..5 {
+        seated(&mut rooms, &at("a"), who, 1);
+    }
+    rooms.detach(&at("a").channel, session(3), 1);
+    rooms.age(Duration::from_secs(4), Duration::from_secs(15));
+    rooms.detach(&at("a").channel, session(1), 1);
+    assert_eq!(rooms.one_too_many(&user), None, "five are allowed");
+    seated(&mut rooms, &at("b"), 9, 1);
+    let goes = rooms.one_too_many(&user).unwrap();
+    let silence = Silence { session: session(3), attachment: 1, lasted: RESUME_WINDOW_MAX };
+    assert_eq!((goes.address, goes.silence), (at("a"), silence));
+    rooms.left(&at("a").channel, session(3));
+    assert_eq!(rooms.one_too_many(&user), None);
 }

@@ -62,7 +62,7 @@ async fn the_rooms_of_a_dead_worker_are_closed_and_new_ones_go_elsewhere() {
     let (workers_out, workers_state) = watch::channel(all(2));
     let mut switchboard = Switchboard::new(crew(workers), workers_out);
     let (frames, mut told) = mpsc::channel(64);
-    switchboard.input(Input::Opened { stream: STREAM, frames, alive: oneshot::channel().0 });
+    switchboard.input(Input::Opened { stream: STREAM, replica: None, frames, alive: oneshot::channel().0 });
 
     switchboard.input(join(1, "lobby"));
     while drain(&mut told).is_empty() || switchboard.rooms.population() != (1, 1) {
@@ -97,7 +97,7 @@ async fn a_stream_that_does_not_read_is_closed() {
     let mut switchboard = Switchboard::new(crew(Vec::new()), watch::channel(all(0)).0);
     let (frames, mut told) = mpsc::channel(2);
     let (alive, mut given_up) = oneshot::channel();
-    switchboard.input(Input::Opened { stream: STREAM, frames, alive });
+    switchboard.input(Input::Opened { stream: STREAM, replica: None, frames, alive });
     for request in 1..=2 {
         switchboard.input(join(request, "lobby"));
     }
@@ -114,7 +114,7 @@ async fn a_stream_that_does_not_read_is_closed() {
 mod at_the_gate {
     use super::super::super::gate::Ask;
     use super::*;
-    use railgun_shared::media_rpc::is_room_moved;
+    use railgun_shared::media_rpc::{LeaveReason, is_room_moved};
 
     fn lobby(epoch: u64) -> Address {
         Address { channel: ChannelId::new("lobby").unwrap(), epoch }
@@ -139,7 +139,12 @@ mod at_the_gate {
         let workers = vec![spawn_worker(0, &outbox)];
         let mut switchboard = Switchboard::new(crew(workers), watch::channel(all(1)).0).with_gate(Some(gate));
         let (frames, told) = mpsc::channel(64);
-        switchboard.input(Input::Opened { stream: STREAM, frames, alive: oneshot::channel().0 });
+        switchboard.input(Input::Opened {
+            stream: STREAM,
+            replica: None,
+            frames,
+            alive: oneshot::channel().0,
+        });
         Bench { switchboard, asks, told, notices, fence }
     }
 

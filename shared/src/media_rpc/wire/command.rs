@@ -102,6 +102,7 @@ fn encode_join(join: &JoinRequest) -> proto::Join {
         resume: join.resume.map(|digest| digest.0.to_vec()),
         diagnostics: join.diagnostics,
         asked_at_ms: join.asked_at,
+        anew: join.anew,
     }
 }
 
@@ -273,6 +274,7 @@ fn decode_join(session: SessionId, join: proto::Join) -> Result<JoinRequest, Wir
         resume: join.resume.map(|digest| decode_digest("resume", &digest)).transpose()?,
         diagnostics: join.diagnostics,
         asked_at: join.asked_at_ms,
+        anew: join.anew,
     })
 }
 

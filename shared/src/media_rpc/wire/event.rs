@@ -33,13 +33,14 @@ fn encode(event: Event) -> Message {
             user: user.to_string(),
             session: session.to_string(),
         }),
-        Event::ParticipantState { user, session, muted, deafened, speaking } => {
+        Event::ParticipantState { user, session, muted, deafened, speaking, reconnecting } => {
             Message::ParticipantState(proto::ParticipantState {
                 user: user.to_string(),
                 session: session.to_string(),
                 muted,
                 deafened,
                 speaking,
+                reconnecting,
             })
         }
         Event::NewProducer { producer, user, session, kind, source, paused } => {
@@ -157,6 +158,7 @@ fn decode_event(message: Message) -> Result<Event, WireError> {
             muted: state.muted,
             deafened: state.deafened,
             speaking: state.speaking,
+            reconnecting: state.reconnecting,
         },
         Message::NewProducer(new) => Event::NewProducer {
             producer: id("producer", &new.producer)?,
