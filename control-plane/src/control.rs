@@ -17,6 +17,7 @@ use crate::networks::Networks;
 #[cfg(feature = "etcd")]
 use crate::placement::Cluster;
 use crate::placement::Placement;
+use crate::policy::resume_tries::ResumeTries;
 use crate::policy::strangers::Limits;
 use crate::records::Records;
 use crate::session::Registry;
@@ -30,8 +31,8 @@ use prometheus_client::registry::Registry as MetricsRegistry;
 use railgun_shared::settings::EtcdSettings;
 use railgun_shared::signal::IceTransportPolicy;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinHandle};
@@ -62,6 +63,8 @@ pub(crate) struct Services {
     /// The same for network tests.
     pub(crate) diagnostics: Joins,
     pub(crate) metrics: Metrics,
+    pub(crate) started: Instant,
+    pub(crate) resume_tries: Mutex<ResumeTries>,
     pub(crate) turn: Turn,
     pub(crate) networks: Networks,
     /// For who is not in privacy mode.
@@ -95,7 +98,7 @@ impl Backing {
         match media {
             MediaNodes::One { channel, address } => {
                 let peer = Peer { node: None, address };
-                let (node, task) = NodeLink::start(channel, peer, link, webhooks);
+                let (node, task) = NodeLink::start(channel, peer, "", link, webhooks);
                 let records = Arc::new(Records::in_memory(&config.channels));
                 Ok(Self {
                     placement: Placement::Single(node),
@@ -246,6 +249,8 @@ impl Control {
             joins,
             diagnostics,
             metrics: metrics.clone(),
+            started: Instant::now(),
+            resume_tries: Mutex::default(),
             turn,
             networks,
             ice_transport_policy: config.rtc.ice_transport_policy,
@@ -256,7 +261,8 @@ impl Control {
         let dev = dev.zip(dev_key);
         let dev = dev.map(|(mode, key)| http::DevTokens::new(key, &mode, &config, local_addr.port()));
         let upgrade_url = config.upgrade_url.as_ref().map(reqwest::Url::as_str);
-        let app = http::router(&config.cors_origins, upgrade_url, placement.clone(), dev, sockets);
+        let known = (placement.clone(), services.records.clone());
+        let app = http::router(&config.cors_origins, upgrade_url, known, dev, sockets);
 
         let descriptors = http::descriptors::raise();
         let total = http::descriptors::connections(descriptors, CONNECTIONS_MAX);

@@ -25,7 +25,7 @@ mod turn;
 mod video_slot;
 
 pub(crate) use entitlement::records_changed;
-pub(crate) use resume::{reclaim, resume};
+pub(crate) use resume::{NotResumed, reclaim, resume};
 pub(crate) use room_event::room_event;
 pub(crate) use socket_io::socket_io;
 

@@ -1,72 +1,104 @@
 //! A socket that takes up a session whose old one was lost. Checks: the token is one of ours; its
 //! channel is still open to this user. Whether it is this session's present token, this user's and
-//! this device's, and in time, is the room's node to say. Every refusal is the same `RESUME_FAILED`,
-//! after which the socket is like any other that has not joined.
+//! this device's, and in time, is the room's node to say.
+//!
+//! Every refusal is the same `RESUME_FAILED`, after which the socket is like any other that has not
+//! joined: and it is said only by who knows. A replica that cannot ask the node ends the transport instead,
+//! so that the client, whose media goes on, tries another.
 
 use super::unexpected;
 use crate::clock::{rfc3339, unix_seconds};
 use crate::media_client::{NodeLink, unavailable};
+use crate::metrics::Outcome;
 use crate::placement::Found;
 use crate::policy::admission;
-use crate::session::{Possessions, ResumeToken, Seat, Session};
+use crate::session::{Possessions, ResumeToken, Seat, Session, over};
 use railgun_shared::ids::ChannelId;
 use railgun_shared::media_rpc::{
     Address, Command, Grant, OwnState, Reply, ResumeRequest, RoomSnapshot, Slot, SlotState, is_room_moved,
 };
 use railgun_shared::plan::RoomLimits;
 use railgun_shared::signal::{ErrorBody, ErrorCode, QueuePlace, ServerEvent, VideoSource};
+use std::sync::PoisonError;
 use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 /// For how long a node that cannot be reached is asked again: this replica may just have started.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// Why a session was not taken up.
+pub(crate) enum NotResumed {
+    /// There is no such session, or not for this socket.
+    Over(ErrorBody),
+    /// Nobody could be asked.
+    Unreachable,
+}
+
+impl NotResumed {
+    pub(crate) fn outcome<T>(resumed: &Result<T, Self>) -> Outcome {
+        match resumed {
+            Ok(_) => Outcome::Ok,
+            Err(Self::Over(error)) => Outcome::Refused(error.code),
+            Err(Self::Unreachable) => Outcome::Refused(ErrorCode::NodeUnavailable),
+        }
+    }
+
+    fn over() -> Self {
+        Self::Over(failed())
+    }
+}
+
+impl From<ErrorBody> for NotResumed {
+    fn from(error: ErrorBody) -> Self {
+        tracing::debug!(%error, "a session could not be taken up");
+        match error.code {
+            ErrorCode::NodeUnavailable => Self::Unreachable,
+            _ => Self::over(),
+        }
+    }
+}
 
 /// Answers what the socket's client is told first.
 pub(crate) async fn resume(
     session: &mut Session,
     shown: Option<ResumeToken>,
-) -> Result<ServerEvent, ErrorBody> {
-    let shown = shown.ok_or_else(failed)?;
-    let limits = still_admitted(session, shown.channel()).ok_or_else(failed)?;
+) -> Result<ServerEvent, NotResumed> {
+    let shown = shown.ok_or_else(NotResumed::over)?;
     let fresh = session.id;
     session.become_session(shown.session());
-    let resumed = take_up(session, &shown, limits).await;
-    if let Err(error) = &resumed {
-        tracing::debug!(%error, "a session could not be taken up");
+    let resumed = take_up(session, &shown).await;
+    if resumed.is_err() {
         session.become_session(fresh);
     }
-    resumed.map_err(|_| failed())
+    let (user, now) = (&session.identity.user, session.services.started.elapsed());
+    let now = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+    let mut tries = session.services.resume_tries.lock().unwrap_or_else(PoisonError::into_inner);
+    match resumed {
+        Err(NotResumed::Unreachable) if tries.may_try_again(user, shown.session(), now) => {
+            Err(NotResumed::Unreachable)
+        }
+        Err(NotResumed::Unreachable) => Err(NotResumed::over()),
+        resumed => {
+            tries.done(user, shown.session());
+            resumed
+        }
+    }
 }
 
-async fn take_up(
-    session: &mut Session,
-    shown: &ResumeToken,
-    limits: RoomLimits,
-) -> Result<ServerEvent, ErrorBody> {
-    let grant = session.grant();
+async fn take_up(session: &mut Session, shown: &ResumeToken) -> Result<ServerEvent, NotResumed> {
     let next = ResumeToken::new(session.id, shown.channel().clone());
     let deadline = Instant::now() + PATIENCE;
-    let (node, address, room, own) = loop {
-        let services = session.services.clone();
-        let asked = match services.placement.find(shown.channel()) {
-            Found::Here(node, address) => {
-                let asked = ask(session, &node, &address, (shown, &next), (grant, limits)).await;
-                asked
-                    .inspect_err(|error| {
-                        if is_room_moved(error) {
-                            services.placement.forget(&address);
-                        }
-                    })
-                    .map(|(room, own)| (node, address, room, own))
-            }
-            Found::Waiting => Err(unavailable()),
-            Found::Unbound => Err(failed()),
-        };
-        match asked {
+    let (node, address, room, own, grant, limits) = loop {
+        match try_take_up(session, shown, &next).await {
             Ok(taken_up) => break taken_up,
-            Err(error) if error.code == ErrorCode::NodeUnavailable && Instant::now() < deadline => {
-                tokio::time::sleep(PAUSE).await;
+            Err(NotResumed::Unreachable) if Instant::now() < deadline => {
+                let mut end = session.end();
+                tokio::select! {
+                    () = tokio::time::sleep(PAUSE) => {}
+                    // Nobody waits for it any more.
+                    _ = over(&mut end) => return Err(NotResumed::Unreachable),
+                }
             }
             Err(error) => return Err(error),
         }
@@ -87,7 +119,42 @@ async fn take_up(
         is_silent: false,
         call: Some(call),
     });
-    resumed(session, room, own)
+    resumed(session, room, own).map_err(NotResumed::from)
+}
+
+/// One try, with what is known now.
+async fn try_take_up(
+    session: &mut Session,
+    shown: &ResumeToken,
+    next: &ResumeToken,
+) -> Result<(NodeLink, Address, RoomSnapshot, OwnState, Grant, RoomLimits), NotResumed> {
+    // Who may do what is not known before that.
+    if !session.services.records.is_complete() {
+        return Err(NotResumed::Unreachable);
+    }
+    let limits = still_admitted(session, shown.channel()).ok_or_else(NotResumed::over)?;
+    let grant = session.grant();
+    let services = session.services.clone();
+    let (node, address) = match services.placement.find(shown.channel()) {
+        Found::Here(node, address) => (node, address),
+        Found::Waiting => return Err(NotResumed::Unreachable),
+        // What a watch tells may be late, and so may be the news that it ended.
+        Found::Unbound | Found::Ended => match services.placement.is_over(shown.channel()).await {
+            Some(true) => return Err(NotResumed::over()),
+            Some(false) | None => return Err(NotResumed::Unreachable),
+        },
+    };
+    match ask(session, &node, &address, (shown, next), (grant, limits)).await {
+        Ok((room, own)) => Ok((node, address, room, own, grant, limits)),
+        Err(error) if is_room_moved(&error) => {
+            services.placement.forget(&address);
+            Err(NotResumed::Unreachable)
+        }
+        Err(_) if node.is_gone() && services.placement.is_over(shown.channel()).await == Some(true) => {
+            Err(NotResumed::over())
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The node of a seat was lost for a while and is the same: tells it of the session anew, and the

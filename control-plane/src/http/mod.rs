@@ -21,6 +21,7 @@ pub(crate) use serve::serve;
 
 use crate::gateway::engine_io::{self, Sockets};
 use crate::placement::Placement;
+use crate::records::Records;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
@@ -34,12 +35,12 @@ const BODY_BYTES_MAX: usize = 4096;
 pub(crate) fn router(
     cors_origins: &[String],
     upgrade_url: Option<&str>,
-    placement: Placement,
+    (placement, records): (Placement, Arc<Records>),
     dev_tokens: Option<DevTokens>,
     sockets: Sockets,
 ) -> Router {
     let mut router = Router::new()
-        .route("/healthz", get(async || "ok\n"))
+        .route("/healthz", get(started).with_state((placement.clone(), records)))
         .route("/readyz", get(ready).with_state(placement))
         .route("/page.json", get(page::settings).with_state(upgrade_url.map(Arc::from)))
         .fallback_service(get(page::serve).layer(from_fn(page::security_headers)).with_state(()));
@@ -52,10 +53,24 @@ pub(crate) fn router(
         .layer(cors(cors_origins))
 }
 
+/// What a load balancer asks on the public listener: fails until everything in etcd was read once, for a
+/// replica that knows no room can take nobody's session up; and never again, since one that has read
+/// goes on without etcd. On the operators' listener `/healthz` says that the process runs.
+async fn started(
+    State((placement, records)): State<(Placement, Arc<Records>)>,
+) -> (StatusCode, &'static str) {
+    match placement.was_read() && records.is_complete() {
+        true => (StatusCode::OK, "ok\n"),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "etcd was not read yet\n"),
+    }
+}
+
 /// Ready while rooms can be opened. Who is not goes on with those that are open: this is no reason
 /// to restart anything.
 async fn ready(State(placement): State<Placement>) -> (StatusCode, String) {
-    match placement.hindrance() {
+    let cut_off =
+        || placement.is_cut_off().then_some("a media node that others reach cannot be reached from here");
+    match placement.hindrance().or_else(cut_off) {
         None => (StatusCode::OK, "ready\n".into()),
         Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
     }

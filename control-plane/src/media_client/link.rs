@@ -4,17 +4,19 @@
 
 use super::room_table::{Delivery, RoomTable, Route};
 use crate::metrics::LinkMetrics;
+use crate::session::End;
 use crate::webhooks::Webhooks;
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use railgun_shared::each_minute::EachMinute;
 use railgun_shared::ids::SessionId;
 use railgun_shared::media_rpc::wire::proto::media_node_client::MediaNodeClient;
 use railgun_shared::media_rpc::wire::proto::{ControlFrame, DescribeRequest, NodeFrame};
 use railgun_shared::media_rpc::wire::{FromNode, decode_node_frame, encode_command};
-use railgun_shared::media_rpc::{Address, Command, LeaveReason, Reply, WorkerDied};
+use railgun_shared::media_rpc::{Address, Command, LeaveReason, REPLICA_HEADER, Reply, WorkerDied};
 use railgun_shared::signal::{ErrorBody, ErrorCode};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
@@ -32,9 +34,8 @@ const BACKOFF_MAX: Duration = Duration::from_secs(2);
 const RETRY_AFTER_MS: std::ops::RangeInclusive<u64> = 500..=3000;
 /// How long a node may take to accept the control stream.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long sessions wait for a node that fell silent. One whose machine refuses the connection has
-/// ended, and is not waited for.
-const SILENCE_MAX: Duration = Duration::from_secs(15);
+/// An order to send people elsewhere that comes sooner after the loss was meant for an earlier one.
+const SILENT_AT_LEAST: Duration = Duration::from_secs(1);
 
 /// The other end of a link, as logs name it.
 #[derive(Clone, Debug)]
@@ -73,20 +74,25 @@ pub struct NodeLink {
     state: watch::Receiver<Option<NodeState>>,
     #[cfg_attr(not(feature = "etcd"), expect(dead_code, reason = "nobody else knows of the node"))]
     lost: Arc<Notify>,
+    #[cfg_attr(not(feature = "etcd"), expect(dead_code, reason = "there is no other replica"))]
+    elsewhere: Arc<Notify>,
+    is_gone: Arc<AtomicBool>,
 }
 
 impl NodeLink {
     /// Keeps a control stream to the node at the other end of `channel` until the task is aborted
-    /// or the last handle is dropped.
+    /// or the last handle is dropped. `replica` is what the node calls us; empty: nothing.
     pub(crate) fn start(
         channel: Channel,
         peer: Peer,
+        replica: &str,
         metrics: LinkMetrics,
         webhooks: Webhooks,
     ) -> (Self, JoinHandle<()>) {
         let (calls, queue) = mpsc::channel(CALLS_QUEUED_MAX);
         let (state_out, state) = watch::channel(None);
-        let lost = Arc::<Notify>::default();
+        let (lost, elsewhere) = (Arc::<Notify>::default(), Arc::<Notify>::default());
+        let is_gone = Arc::<AtomicBool>::default();
         let client = MediaNodeClient::new(channel);
         if let Some(node) = &peer.node {
             metrics.expect(node);
@@ -95,6 +101,7 @@ impl NodeLink {
             client: client.clone(),
             node: peer.node.unwrap_or_default(),
             address: peer.address,
+            replica: replica.to_owned(),
             queue,
             state: state_out,
             rooms: RoomTable::default(),
@@ -107,8 +114,11 @@ impl NodeLink {
             webhooks,
             rooms_counted: 0,
             lost: lost.clone(),
+            elsewhere: elsewhere.clone(),
+            is_gone: is_gone.clone(),
         };
-        (Self { client: Arc::new(client), calls, state, lost }, tokio::spawn(link.run()))
+        let task = tokio::spawn(link.run());
+        (Self { client: Arc::new(client), calls, state, lost, elsewhere, is_gone }, task)
     }
 
     /// Hands a command over; its reply comes by the call's route, also when there is no node.
@@ -133,10 +143,21 @@ impl NodeLink {
         self.lost.notify_one();
     }
 
+    /// Others reach the node: whoever waits for it here goes to them.
+    #[cfg(feature = "etcd")]
+    pub(crate) fn send_elsewhere(&self) {
+        self.elsewhere.notify_one();
+    }
+
     /// The node's description as it comes and goes.
     #[cfg(feature = "etcd")]
     pub(crate) fn watch(&self) -> watch::Receiver<Option<NodeState>> {
         self.state.clone()
+    }
+
+    /// Whether the node's host says that the process is gone.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.is_gone.load(Ordering::Relaxed)
     }
 
     /// The node's description while the control stream is up.
@@ -166,6 +187,8 @@ struct Link {
     node: String,
     /// Of its control link.
     address: String,
+    /// What the node calls us; empty: nothing.
+    replica: String,
     queue: mpsc::Receiver<NodeCall>,
     state: watch::Sender<Option<NodeState>>,
     rooms: RoomTable,
@@ -183,6 +206,9 @@ struct Link {
     rooms_counted: usize,
     /// Somebody knows that the node is lost.
     lost: Arc<Notify>,
+    elsewhere: Arc<Notify>,
+    /// The last that was heard is that nobody listens where the node was.
+    is_gone: Arc<AtomicBool>,
 }
 
 struct Pending {
@@ -222,15 +248,21 @@ impl Link {
         let mut still = EachMinute::default();
         let mut silent_since = Instant::now();
         loop {
-            let opening = tokio::time::timeout(OPEN_TIMEOUT, open(self.client.clone()));
+            let opening = tokio::time::timeout(OPEN_TIMEOUT, open(self.client.clone(), &self.replica));
             let opened = tokio::select! {
                 opened = opening => opened,
                 () = self.lost.notified() => {
                     self.give_up();
                     continue;
                 }
+                () = self.elsewhere.notified() => {
+                    self.send_elsewhere(silent_since);
+                    continue;
+                }
                 () = refuse_all(&mut self.queue) => return,
             };
+            let is_gone = matches!(&opened, Ok(Err(status)) if was_refused(status));
+            self.is_gone.store(is_gone, Ordering::Relaxed);
             match opened {
                 Ok(Ok(stream)) => {
                     self.node.clone_from(&stream.node.node_id);
@@ -250,7 +282,7 @@ impl Link {
                         return;
                     }
                 }
-                Ok(Err(status)) if !self.silent.is_empty() && was_refused(&status) => {
+                Ok(Err(_)) if !self.silent.is_empty() && is_gone => {
                     let Self { node, address, silent, .. } = &self;
                     let sessions = silent.len();
                     tracing::warn!(
@@ -258,18 +290,6 @@ impl Link {
                         address,
                         sessions,
                         "the media node's process has ended: its host refuses connections; its sessions join again"
-                    );
-                    self.give_up();
-                }
-                _ if !self.silent.is_empty() && silent_since.elapsed() >= SILENCE_MAX => {
-                    let Self { node, address, silent, .. } = &self;
-                    let (sessions, silent_for) = (silent.len(), silent_since.elapsed());
-                    tracing::warn!(
-                        node,
-                        address,
-                        sessions,
-                        ?silent_for,
-                        "the media node stays silent: its sessions join again"
                     );
                     self.give_up();
                 }
@@ -289,6 +309,7 @@ impl Link {
             tokio::select! {
                 () = pause => {}
                 () = self.lost.notified() => self.give_up(),
+                () = self.elsewhere.notified() => self.send_elsewhere(silent_since),
                 () = refuse_all(&mut self.queue) => return,
             }
         }
@@ -296,6 +317,8 @@ impl Link {
 
     async fn serve(&mut self, stream: Stream, is_same: bool) -> Ended {
         let Stream { node, out, mut frames } = stream;
+        // Said while it was lost, and heard too late.
+        _ = self.lost.notified().now_or_never();
         self.boot_id.clone_from(&node.boot_id);
         self.state.send_replace(Some(node));
         self.metrics.set_up(&self.node, true);
@@ -438,6 +461,13 @@ impl Link {
         self.silent.push(route);
     }
 
+    /// The node may still be reached by others, who then take the sessions up.
+    fn send_elsewhere(&mut self, silent_since: Instant) {
+        if silent_since.elapsed() >= SILENT_AT_LEAST {
+            self.silent.drain(..).for_each(|route| route.ending.say(End::Elsewhere));
+        }
+    }
+
     /// The rooms are gone.
     fn give_up(&mut self) {
         let people = self.silent.len();
@@ -447,10 +477,14 @@ impl Link {
 
 /// Opens the control stream. `Describe` comes first: a client whose certificate is refused learns
 /// it at its first call, not when it connects.
-async fn open(mut client: MediaNodeClient<Channel>) -> Result<Stream, tonic::Status> {
+async fn open(mut client: MediaNodeClient<Channel>, replica: &str) -> Result<Stream, tonic::Status> {
     let node = client.describe(DescribeRequest {}).await?.into_inner();
     let (out, commands) = mpsc::channel(CALLS_QUEUED_MAX);
-    let frames = client.control(ReceiverStream::new(commands)).await?.into_inner();
+    let mut request = tonic::Request::new(ReceiverStream::new(commands));
+    if let Ok(name) = replica.parse() {
+        request.metadata_mut().insert(REPLICA_HEADER, name);
+    }
+    let frames = client.control(request).await?.into_inner();
     let state = NodeState {
         boot_id: node.boot_id,
         media_address: node.media_addresses.into_iter().next(),

@@ -36,6 +36,10 @@ pub(crate) struct Cluster {
     changes: watch::Sender<()>,
     /// Everything was read, and etcd answers.
     pub(super) is_true: AtomicBool,
+    /// Everything was read once.
+    pub(super) was_read: AtomicBool,
+    /// What nodes call this replica: eight hexadecimal digits.
+    pub(super) name: String,
 }
 
 impl std::fmt::Debug for Cluster {
@@ -60,6 +64,8 @@ impl Cluster {
             state: Mutex::default(),
             changes: watch::Sender::new(()),
             is_true: AtomicBool::new(false),
+            was_read: AtomicBool::new(false),
+            name: format!("{:08x}", rand::random::<u32>()),
         });
         let task = tokio::spawn(follow::run(cluster.clone()));
         (cluster, task)
@@ -92,10 +98,36 @@ impl Cluster {
         self.hindrance().map_or_else(overloaded, later)
     }
 
+    pub(crate) fn was_read(&self) -> bool {
+        self.was_read.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.state().is_cut_off()
+    }
+
+    /// Asks etcd itself, not what was heard from it.
+    pub(crate) async fn is_over(&self, channel: &ChannelId) -> Option<bool> {
+        timeout(PLACE_TIMEOUT, self.read_whether_over(channel)).await.ok()?.ok()
+    }
+
+    async fn read_whether_over(&self, channel: &ChannelId) -> Result<bool, EtcdError> {
+        let keys = self.store.keys();
+        let Some(room) = self.store.read(&keys.room(channel)).await? else { return Ok(true) };
+        let Some(record) = decode::<RoomRecord>(&room.value) else { return Ok(false) };
+        let node = self.store.read(&keys.node(&record.node)).await?;
+        let node = node.and_then(|node| decode::<NodeRecord>(&node.value));
+        let is_over = node.is_none_or(|node| node.boot_id != record.boot_id);
+        if !is_over {
+            self.state().found_room(channel.clone(), room.epoch(), record, Instant::now());
+        }
+        Ok(is_over)
+    }
+
     /// Where the room is, if there is one.
     pub(crate) fn find(&self, channel: &ChannelId) -> Found {
         match self.state().find(channel, Instant::now()) {
-            Found::Unbound if !self.is_true.load(Ordering::Relaxed) => Found::Waiting,
+            Found::Unbound | Found::Ended if !self.is_true.load(Ordering::Relaxed) => Found::Waiting,
             found => found,
         }
     }
@@ -125,7 +157,7 @@ impl Cluster {
             let found = self.state().find(channel, Instant::now());
             match found {
                 Found::Here(node, address) => return Ok((node, address)),
-                Found::Waiting => {}
+                Found::Waiting | Found::Ended => {}
                 Found::Unbound => match self.bind(channel, region).await {
                     Ok(true) => continue,
                     Ok(false) => {}

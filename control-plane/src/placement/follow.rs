@@ -40,7 +40,8 @@ pub(super) async fn run(cluster: Arc<Cluster>) {
             update = next(&mut loads) => (LOADS, update),
             update = next(&mut rooms) => (ROOMS, update),
             _ = tidy.tick() => {
-                cluster.state().tidy(Instant::now());
+                let is_true = cluster.is_true.load(Ordering::Relaxed);
+                cluster.state().tidy(&cluster.name, is_true, Instant::now());
                 while minders.try_join_next().is_some() {}
                 continue;
             }
@@ -54,7 +55,7 @@ pub(super) async fn run(cluster: Arc<Cluster>) {
                 }
                 LOADS => {
                     if let (Some(id), Some(load)) = (keys.load_of(&entry.key), decode(&entry.value)) {
-                        cluster.state().put_load(&id, load);
+                        cluster.state().put_load(&id, load, Instant::now());
                     }
                 }
                 _ => {
@@ -79,6 +80,7 @@ pub(super) async fn run(cluster: Arc<Cluster>) {
             Update::Lost => is_true[prefix] = false,
         }
         cluster.is_true.store(is_true == [true; 3], Ordering::Relaxed);
+        cluster.was_read.fetch_or(is_true == [true; 3], Ordering::Relaxed);
         cluster.changed();
     }
 }
@@ -109,7 +111,8 @@ impl Cluster {
             }
         };
         let peer = Peer { node: Some(id.to_string()), address: address.clone() };
-        let (link, task) = NodeLink::start(channel, peer, self.metrics.clone(), self.webhooks.clone());
+        let (metrics, webhooks) = (self.metrics.clone(), self.webhooks.clone());
+        let (link, task) = NodeLink::start(channel, peer, &self.name, metrics, webhooks);
         minders.spawn(mind(self.clone(), id.clone(), address.clone(), link.watch()));
         // It ends when the last handle on the link is gone.
         drop(task);

@@ -34,6 +34,9 @@ pub(crate) enum Found {
     Waiting,
     #[cfg_attr(not(feature = "etcd"), expect(dead_code, reason = "a single node's rooms are there"))]
     Unbound,
+    /// Its node is gone by the records, or runs anew: the key goes with the lease of the run that had it.
+    #[cfg_attr(not(feature = "etcd"), expect(dead_code, reason = "a single node's rooms are there"))]
+    Ended,
 }
 
 #[derive(Clone, Debug)]
@@ -72,6 +75,20 @@ impl Placement {
         }
     }
 
+    /// Whether the run of the node that had the channel's room is over, by what etcd says now. None: it
+    /// does not say.
+    #[cfg_attr(
+        not(feature = "etcd"),
+        expect(clippy::unused_async, unused_variables, reason = "etcd has to be asked")
+    )]
+    pub(crate) async fn is_over(&self, channel: &ChannelId) -> Option<bool> {
+        match self {
+            Self::Single(node) => Some(node.is_gone()),
+            #[cfg(feature = "etcd")]
+            Self::Cluster(cluster) => cluster.is_over(channel).await,
+        }
+    }
+
     /// A node said that the room is not there under this epoch.
     #[cfg_attr(not(feature = "etcd"), expect(unused_variables, reason = "a single node's rooms do not move"))]
     pub(crate) fn forget(&self, address: &Address) {
@@ -79,6 +96,24 @@ impl Placement {
             Self::Single(_) => {}
             #[cfg(feature = "etcd")]
             Self::Cluster(cluster) => cluster.forget(address),
+        }
+    }
+
+    /// Whether all that etcd has of nodes and rooms was read once.
+    pub(crate) fn was_read(&self) -> bool {
+        match self {
+            Self::Single(_) => true,
+            #[cfg(feature = "etcd")]
+            Self::Cluster(cluster) => cluster.was_read(),
+        }
+    }
+
+    /// Whether there is a node that other replicas reach, and this one does not.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        match self {
+            Self::Single(_) => false,
+            #[cfg(feature = "etcd")]
+            Self::Cluster(cluster) => cluster.is_cut_off(),
         }
     }
 

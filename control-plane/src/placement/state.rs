@@ -4,7 +4,7 @@ use super::Found;
 use crate::media_client::NodeLink;
 use crate::policy::placement::Candidate;
 use railgun_shared::directory::{LoadRecord, NodeRecord, NodeState, RoomRecord};
-use railgun_shared::ids::{ChannelId, NodeId};
+use railgun_shared::ids::{BootId, ChannelId, NodeId};
 use railgun_shared::media_rpc::Address;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -15,16 +15,33 @@ const PEOPLE_EXPECTED: u32 = 4;
 const KEPT_FOR_OWNER: Duration = Duration::from_secs(2);
 /// How long etcd may take to tell us of a room that we bound ourselves.
 const CONFIRMED_WITHIN: Duration = Duration::from_secs(5);
+/// A node sees, within this, which replicas' streams are as lost as ours, and tells its load: both have
+/// heartbeats of 2 s that wait for 3 s, and the load is told every 2 s.
+const OTHERS_NOTICE: Duration = Duration::from_secs(4);
 /// Vanished rooms that are remembered.
 const DEPARTED_MAX: usize = 10_000;
 
 #[derive(Debug, Default)]
 pub(super) struct State {
     nodes: HashMap<NodeId, Node>,
-    links: HashMap<NodeId, (String, NodeLink)>,
+    links: HashMap<NodeId, Linked>,
     rooms: HashMap<ChannelId, Bound>,
     /// Rooms whose keys vanished, and whose they were.
     departed: HashMap<ChannelId, (RoomRecord, Instant)>,
+}
+
+/// The way to a node.
+#[derive(Debug)]
+struct Linked {
+    /// Host and port.
+    address: String,
+    link: NodeLink,
+    /// Of the run that it last led to.
+    boot_id: Option<BootId>,
+    /// None: it is up, or never was.
+    down_since: Option<Instant>,
+    /// Others reach the run to which it led.
+    is_cut_off: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -32,6 +49,7 @@ pub(super) struct Node {
     pub(super) record: NodeRecord,
     pub(super) mod_revision: i64,
     load: LoadRecord,
+    load_told_at: Option<Instant>,
     /// Rooms bound here since the load was told.
     bound_since: u32,
 }
@@ -50,14 +68,19 @@ impl State {
     pub(super) fn put_node(&mut self, id: &NodeId, record: NodeRecord, mod_revision: i64) -> Option<String> {
         let address = record.rpc_address.clone();
         let before = self.nodes.remove(id).filter(|before| before.record.boot_id == record.boot_id);
-        let (load, bound_since) = before.map(|before| (before.load, before.bound_since)).unwrap_or_default();
-        self.nodes.insert(id.clone(), Node { record, mod_revision, load, bound_since });
-        let linked = self.links.get(id).is_some_and(|(to, _)| *to == address);
+        let before = before.map(|before| (before.load, before.load_told_at, before.bound_since));
+        let (load, load_told_at, bound_since) = before.unwrap_or_default();
+        self.nodes.insert(id.clone(), Node { record, mod_revision, load, load_told_at, bound_since });
+        let linked = self.links.get(id).is_some_and(|linked| linked.address == address);
         (!linked).then_some(address)
     }
 
     pub(super) fn put_link(&mut self, id: NodeId, address: String, link: NodeLink) {
-        self.links.insert(id, (address, link));
+        let linked = Linked { address, link, boot_id: None, down_since: None, is_cut_off: false };
+        // Nobody finds the one before any more: whoever waits for it is told.
+        if let Some(before) = self.links.insert(id, linked) {
+            before.link.give_up();
+        }
     }
 
     /// The link stays while it is up: a node that lost its record may well have its rooms.
@@ -69,9 +92,9 @@ impl State {
         self.nodes.get(id)
     }
 
-    pub(super) fn put_load(&mut self, id: &NodeId, load: LoadRecord) {
+    pub(super) fn put_load(&mut self, id: &NodeId, load: LoadRecord, now: Instant) {
         if let Some(node) = self.nodes.get_mut(id) {
-            (node.load, node.bound_since) = (load, 0);
+            (node.load, node.load_told_at, node.bound_since) = (load, Some(now), 0);
         }
     }
 
@@ -116,22 +139,33 @@ impl State {
         self.rooms.retain(|_, bound| bound.is_confirmed || !is_due(bound));
     }
 
-    /// Forgets what is over. A node that is silent and has no record either is not waited for.
-    pub(super) fn tidy(&mut self, now: Instant) {
+    /// Forgets what is over. A node that is silent and has no record either, or runs anew by its record, is
+    /// not waited for. The people of one that only this replica, called `name`, does not reach are sent to
+    /// another, if what etcd told `is_true`.
+    pub(super) fn tidy(&mut self, name: &str, is_true: bool, now: Instant) {
         self.departed.retain(|_, (_, since)| now.saturating_duration_since(*since) < KEPT_FOR_OWNER);
-        self.links.retain(|id, (_, link)| {
-            let is_kept = self.nodes.contains_key(id) || link.state().is_some();
-            if !is_kept {
-                link.give_up();
-            }
-            is_kept
+        self.links.retain(|id, linked| {
+            let Some(node) = self.nodes.get(id) else {
+                let is_kept = linked.link.state().is_some();
+                if !is_kept {
+                    linked.link.give_up();
+                }
+                return is_kept;
+            };
+            linked.look(node, name, is_true, now);
+            true
         });
+    }
+
+    /// Whether there is a node that others reach and we do not.
+    pub(super) fn is_cut_off(&self) -> bool {
+        self.links.values().any(|linked| linked.is_cut_off)
     }
 
     /// Every node that has a record, or still answers; and the link to it while it is up.
     pub(super) fn links(&self) -> Vec<(String, Option<NodeLink>)> {
         let up = |id: &NodeId| {
-            let link = self.links.get(id).map(|(_, link)| link);
+            let link = self.links.get(id).map(|linked| &linked.link);
             link.filter(|link| link.state().is_some()).cloned()
         };
         let unlinked = self.nodes.keys().filter(|id| !self.links.contains_key(*id));
@@ -140,16 +174,20 @@ impl State {
 
     /// The link to this run of the node, while it is up.
     fn link_to(&self, record: &RoomRecord) -> Option<&NodeLink> {
-        let (_, link) = self.links.get(&record.node)?;
+        let link = &self.links.get(&record.node)?.link;
         link.is_to(record.boot_id).then_some(link)
     }
 
     pub(super) fn find(&self, channel: &ChannelId, now: Instant) -> Found {
         if let Some(bound) = self.rooms.get(channel) {
             let address = || Address { channel: channel.clone(), epoch: bound.epoch };
-            return self
-                .link_to(&bound.record)
-                .map_or(Found::Waiting, |link| Found::Here(link.clone(), address()));
+            let node = self.nodes.get(&bound.record.node);
+            let is_running = node.is_some_and(|node| node.record.boot_id == bound.record.boot_id);
+            return match self.link_to(&bound.record) {
+                Some(link) => Found::Here(link.clone(), address()),
+                None if is_running => Found::Waiting,
+                None => Found::Ended,
+            };
         }
         match self.departed.get(channel) {
             // A node that answers, but is not registered, is about to be, and then binds its rooms.
@@ -180,10 +218,36 @@ impl State {
     }
 }
 
+impl Linked {
+    fn look(&mut self, node: &Node, name: &str, is_true: bool, now: Instant) {
+        if let Some(up) = self.link.state() {
+            self.boot_id = up.boot_id.parse().ok();
+            (self.down_since, self.is_cut_off) = (None, false);
+            return;
+        }
+        let Some(boot_id) = self.boot_id else { return };
+        if boot_id != node.record.boot_id {
+            self.boot_id = None;
+            return self.link.give_up();
+        }
+        let down_since = *self.down_since.get_or_insert(now);
+        let is_late = |at: Instant| at.saturating_duration_since(down_since) >= OTHERS_NOTICE;
+        let others = node.load.replicas.iter().any(|replica| replica != name);
+        let is_cut_off = is_true && others && node.load_told_at.is_some_and(is_late);
+        if is_cut_off && !self.is_cut_off {
+            tracing::warn!(
+                node = %node.record.rpc_address,
+                "other replicas reach this media node and this one does not: its people are sent to them"
+            );
+            self.link.send_elsewhere();
+        }
+        self.is_cut_off = is_cut_off;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use railgun_shared::ids::BootId;
 
     fn channel() -> ChannelId {
         ChannelId::new("c").unwrap()
@@ -191,6 +255,19 @@ mod tests {
 
     fn at(node: &str) -> RoomRecord {
         RoomRecord { node: NodeId::new(node).unwrap(), boot_id: BootId::from_bits(1) }
+    }
+
+    fn node(boot: u128) -> NodeRecord {
+        NodeRecord {
+            boot_id: BootId::from_bits(boot),
+            lease: 1,
+            rpc_address: "127.0.0.1:1".into(),
+            media_addresses: Vec::new(),
+            region: None,
+            state: NodeState::Serving,
+            version: String::new(),
+            capacity: 10,
+        }
     }
 
     fn epoch(state: &State) -> Option<u64> {
@@ -228,7 +305,11 @@ mod tests {
         let (mut state, now) = (State::default(), Instant::now());
         assert!(matches!(state.find(&channel(), now), Found::Unbound));
         state.put_room(channel(), 5, at("a"), now);
+        assert!(matches!(state.find(&channel(), now), Found::Ended), "there is no record of its node");
+        state.put_node(&NodeId::new("a").unwrap(), node(1), 1);
         assert!(matches!(state.find(&channel(), now), Found::Waiting));
+        state.put_node(&NodeId::new("a").unwrap(), node(2), 2);
+        assert!(matches!(state.find(&channel(), now), Found::Ended), "it runs anew");
         state.remove_room(&channel(), now);
         assert!(matches!(state.find(&channel(), now), Found::Unbound));
         assert!(state.candidates().is_empty());

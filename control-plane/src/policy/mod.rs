@@ -11,4 +11,5 @@ pub(crate) mod join_trace;
 #[cfg(feature = "etcd")]
 pub(crate) mod placement;
 pub(crate) mod rejoin_spread;
+pub(crate) mod resume_tries;
 pub(crate) mod strangers;

@@ -117,10 +117,11 @@ impl Session {
     ) {
         if let Some(shown) = resume {
             let resumed = Box::pin(gateway::resume(&mut self, shown)).await;
-            self.services.metrics.resumed(Outcome::of(&resumed));
+            self.services.metrics.resumed(gateway::NotResumed::outcome(&resumed));
             match resumed {
                 Ok(resumed) => self.outbox.tell(&resumed).await,
-                Err(error) => self.outbox.refuse_to_resume(error).await,
+                Err(gateway::NotResumed::Over(error)) => self.outbox.refuse_to_resume(error).await,
+                Err(gateway::NotResumed::Unreachable) => self.route.ending.say(End::Elsewhere),
             }
         }
         let end = loop {
@@ -140,13 +141,16 @@ impl Session {
             }
         };
         drop(requests);
-        Box::pin(self.say_goodbye(end == End::Lost)).await;
+        Box::pin(self.say_goodbye(matches!(end, End::Lost | End::Elsewhere))).await;
         if end == End::Replaced {
             self.outbox.tell_at_last(&ServerEvent::Kicked { reason: "replaced".into(), until: None });
         }
-        // A socket that is told to go does not come back by itself, and one whose server stops
-        // should: that one just loses its connection.
-        if !*self.stopping.borrow() {
+        // A socket that is told to go does not come back by itself. One whose server stops should, and
+        // one that another replica may serve: those just lose their connection.
+        if end == End::Elsewhere {
+            // Without a DISCONNECT, after which a client never comes back.
+            Box::pin(engine.close(end, false)).await;
+        } else if !*self.stopping.borrow() {
             let is_told = self.outbox.close().await;
             // The place among the user's sessions is taken until the connection is gone.
             Box::pin(engine.close(end, is_told)).await;
@@ -168,7 +172,7 @@ impl Session {
         }
     }
 
-    pub(super) fn end(&self) -> (watch::Receiver<Option<End>>, watch::Receiver<bool>) {
+    pub(crate) fn end(&self) -> (watch::Receiver<Option<End>>, watch::Receiver<bool>) {
         (self.ended.clone(), self.stopping.clone())
     }
 
@@ -310,7 +314,7 @@ pub(crate) fn rejoin_after(people: usize) -> u64 {
 
 /// Returns when the session has to end, and why. An error means that nobody is left who could say
 /// so, which is the end as well. A replica that stops gives its sessions to another.
-pub(super) async fn over(
+pub(crate) async fn over(
     (ended, stopping): &mut (watch::Receiver<Option<End>>, watch::Receiver<bool>),
 ) -> End {
     tokio::select! {

@@ -9,6 +9,8 @@ pub(crate) enum End {
     Left,
     /// The connection was lost: another socket may take the session up.
     Lost,
+    /// The same, and its client should try another replica: this one has no way to the session's node.
+    Elsewhere,
     /// Another socket did.
     Superseded,
     /// Its user has as many sessions as one may, and another socket of its device got its place.

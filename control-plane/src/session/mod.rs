@@ -11,7 +11,7 @@ mod registry;
 mod resume_token;
 mod seat;
 
-pub(crate) use actor::{Admitted, Incoming, Session, rejoin_after};
+pub(crate) use actor::{Admitted, Incoming, Session, over, rejoin_after};
 pub(crate) use budget::Budget;
 pub(crate) use capabilities::{CapabilitiesDigest, ReceiverCapabilities};
 pub(crate) use end::{End, Ending};

@@ -223,7 +223,7 @@ fn find(api: &Api, channel: &ChannelId) -> Result<(NodeLink, Address), ApiError>
     match api.services.placement.find(channel) {
         Found::Here(link, address) => Ok((link, address)),
         Found::Waiting => Err(ApiError::unavailable("the room's media node does not answer right now")),
-        Found::Unbound => Err(ApiError::not_found("room")),
+        Found::Unbound | Found::Ended => Err(ApiError::not_found("room")),
     }
 }
 
