@@ -1,5 +1,6 @@
 //! A whole cluster under test: etcd, replicas of the control-plane, media nodes, and HAProxy.
 
+use crate::cut::Cut;
 use crate::http;
 use crate::process::{Directory, Process, free_address, run};
 use crate::system::{any_number_of_joins, mint};
@@ -15,6 +16,7 @@ use serde_json::Value;
 use std::collections::HashMap;
 use std::fs;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -39,6 +41,8 @@ pub struct ClusterOptions {
     pub etcd_quota: Option<u64>,
     /// By how many seconds each replica's clock is ahead; those without a number are right.
     pub clocks_ahead: &'static [i64],
+    /// The control links of nodes can be cut.
+    pub has_cuts: bool,
 }
 
 impl Default for ClusterOptions {
@@ -51,6 +55,7 @@ impl Default for ClusterOptions {
             limits_joins: false,
             etcd_quota: None,
             clocks_ahead: &[],
+            has_cuts: false,
         }
     }
 }
@@ -63,6 +68,8 @@ pub struct Cluster {
     nodes: Vec<Option<Process>>,
     /// Where each node says how it is.
     health: Vec<SocketAddr>,
+    /// The ways to the nodes, if they can be cut.
+    cuts: Vec<Cut>,
     /// Ask it anything; kill it and start it again.
     pub etcd: EtcdServer,
     limits_joins: bool,
@@ -80,6 +87,8 @@ struct Replica {
     operators: SocketAddr,
     /// None: killed or stopped.
     process: Option<Process>,
+    /// Which connections to each node it made at its start, where these can be cut.
+    connections: Vec<Range<usize>>,
 }
 
 #[derive(Debug)]
@@ -129,6 +138,7 @@ impl Cluster {
             replicas: Vec::new(),
             nodes: Vec::new(),
             health: Vec::new(),
+            cuts: Vec::new(),
             etcd,
             limits_joins: options.limits_joins,
             clocks_ahead: options.clocks_ahead,
@@ -138,12 +148,17 @@ impl Cluster {
             directory,
         };
         for index in 0..options.nodes {
+            if options.has_cuts {
+                cluster.cuts.push(Cut::start(free_address()?).await?);
+            }
             cluster.start_node(index).await?;
         }
         for index in 0..options.replicas {
             let (address, operators) = (free_address()?, free_address()?);
-            cluster.replicas.push(Replica { address, operators, process: None });
+            cluster.replicas.push(Replica { address, operators, process: None, connections: Vec::new() });
+            let before: Vec<usize> = cluster.cuts.iter().map(Cut::made).collect();
             cluster.start_replica(index).await?;
+            cluster.reaches_all_nodes(index, before).await?;
         }
         Ok(cluster)
     }
@@ -192,13 +207,16 @@ impl Cluster {
 
     /// The process, and where its health is.
     fn spawn_node(&self, index: usize, label: &str) -> Result<(Process, SocketAddr)> {
-        let (rpc, health) = (free_address()?, free_address()?);
+        let cut = self.cuts.get(index);
+        let rpc = cut.map_or_else(free_address, |cut| Ok(cut.target()))?;
+        let (health, known) = (free_address()?, cut.map_or(rpc, Cut::address));
         let certificates = self.certificates("media", "RAILGUN_TLS");
         let mut settings: Vec<_> =
             certificates.iter().map(|(key, file)| (key.as_str(), file.clone())).collect();
         settings.extend([
             ("RAILGUN_NODE_ID", Self::node_id(index).to_string()),
             ("RAILGUN_RPC_LISTEN", rpc.to_string()),
+            ("RAILGUN_RPC_ADDRESS", known.to_string()),
             ("RAILGUN_HEALTH_LISTEN", health.to_string()),
             ("RAILGUN_WORKERS", "1".to_owned()),
         ]);
@@ -207,8 +225,49 @@ impl Cluster {
         Ok((node, health))
     }
 
+    /// Waits until a replica that was just started has a link to every node, and notes which
+    /// connections those are.
+    async fn reaches_all_nodes(&mut self, index: usize, before: Vec<usize>) -> Result<()> {
+        let until = Instant::now() + PROXY_TIMEOUT;
+        while self.cuts.iter().zip(&before).any(|(cut, before)| cut.made() == *before) {
+            if Instant::now() > until {
+                bail!("a replica does not connect to every node");
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        let replica = self.replicas.get_mut(index).context("no such replica")?;
+        replica.connections = self.cuts.iter().zip(before).map(|(cut, before)| before..cut.made()).collect();
+        Ok(())
+    }
+
+    /// Cuts the way to a node for every replica, or for all but one. Its media goes on.
+    ///
+    /// # Errors
+    /// If the cluster was not started with [`ClusterOptions::has_cuts`].
+    pub fn cut(&self, node: usize, except: Option<usize>) -> Result<()> {
+        let replica =
+            except.map(|replica| self.replicas.get(replica).context("no such replica")).transpose()?;
+        let spared = replica.map(|replica| replica.connections.get(node).cloned().context("no such node"));
+        self.cuts.get(node).context("no such cut")?.spare(Some(spared.transpose()?.unwrap_or(0..0)));
+        Ok(())
+    }
+
+    /// Ends [`Self::cut`].
+    pub fn heal(&self, node: usize) -> Result<()> {
+        self.cuts.get(node).context("no such cut")?.spare(None);
+        Ok(())
+    }
+
     /// Starts a replica that was killed or stopped, where it was.
     pub async fn start_replica(&mut self, index: usize) -> Result<()> {
+        self.launch_replica(index)?;
+        let replica = self.replicas.get_mut(index).context("no such replica")?;
+        let process = replica.process.as_mut().context("no such replica")?;
+        process.ready(replica.address).await
+    }
+
+    /// The same, whether it becomes ready or not.
+    pub fn launch_replica(&mut self, index: usize) -> Result<()> {
         let path = self.directory.path();
         let in_directory = |name: &str| path.join(name).to_string_lossy().into_owned();
         let certificates = self.certificates("control", "RAILGUN_MEDIA");
@@ -232,9 +291,7 @@ impl Cluster {
             settings.extend(clock_ahead(*seconds)?);
         }
         let label = format!("control-{index}");
-        let mut process = Process::start_as("railgun-control", &label, path, &["serve"], &settings)?;
-        process.ready(replica.address).await?;
-        replica.process = Some(process);
+        replica.process = Some(Process::start_as("railgun-control", &label, path, &["serve"], &settings)?);
         Ok(())
     }
 
@@ -263,9 +320,17 @@ impl Cluster {
         Ok(())
     }
 
+    /// Kills HAProxy; [`Self::start_proxy`] starts it again where it was.
+    pub fn kill_proxy(&mut self) {
+        if let Some(proxy) = &mut self.proxy {
+            _ = proxy.child.kill();
+            _ = proxy.child.wait();
+        }
+    }
+
     /// Puts HAProxy, with the configuration that the project ships, before the replicas.
     pub async fn start_proxy(&mut self) -> Result<()> {
-        let address = free_address()?;
+        let address = self.proxy.as_ref().map_or_else(free_address, |proxy| Ok(proxy.address))?;
         let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/cluster/haproxy.cfg");
         let mut command = Command::new("haproxy");
         command.arg("-f").arg(template).env("RAILGUN_PROXY", address.to_string());
@@ -342,8 +407,17 @@ impl Cluster {
 
     /// Status of a replica's `/readyz`.
     pub async fn readiness(&self, replica: usize) -> Result<u16> {
+        self.status(replica, "/readyz").await
+    }
+
+    /// Status of a replica's `/healthz`, as a load balancer asks for it.
+    pub async fn health(&self, replica: usize) -> Result<u16> {
+        self.status(replica, "/healthz").await
+    }
+
+    async fn status(&self, replica: usize, path: &str) -> Result<u16> {
         let address = self.replicas.get(replica).context("no such replica")?.address;
-        Ok(http::request(address, "GET", "/readyz", "").await?.0)
+        Ok(http::request(address, "GET", path, "").await?.0)
     }
 
     /// Status and words of a node's `/readyz`.

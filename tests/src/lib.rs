@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod cluster;
+mod cut;
 mod http;
 mod link;
 mod media;
