@@ -40,6 +40,8 @@ struct Linked {
     boot_id: Option<BootId>,
     /// None: it is up, or never was.
     down_since: Option<Instant>,
+    /// While it is down: since when the node's load names others without a break.
+    others_since: Option<Instant>,
     /// Others reach the run to which it led.
     is_cut_off: bool,
 }
@@ -76,7 +78,8 @@ impl State {
     }
 
     pub(super) fn put_link(&mut self, id: NodeId, address: String, link: NodeLink) {
-        let linked = Linked { address, link, boot_id: None, down_since: None, is_cut_off: false };
+        let linked =
+            Linked { address, link, boot_id: None, down_since: None, others_since: None, is_cut_off: false };
         // Nobody finds the one before any more: whoever waits for it is told.
         if let Some(before) = self.links.insert(id, linked) {
             before.link.give_up();
@@ -222,7 +225,7 @@ impl Linked {
     fn look(&mut self, node: &Node, name: &str, is_true: bool, now: Instant) {
         if let Some(up) = self.link.state() {
             self.boot_id = up.boot_id.parse().ok();
-            (self.down_since, self.is_cut_off) = (None, false);
+            (self.down_since, self.others_since, self.is_cut_off) = (None, None, false);
             return;
         }
         let Some(boot_id) = self.boot_id else { return };
@@ -231,9 +234,13 @@ impl Linked {
             return self.link.give_up();
         }
         let down_since = *self.down_since.get_or_insert(now);
-        let is_late = |at: Instant| at.saturating_duration_since(down_since) >= OTHERS_NOTICE;
         let others = node.load.replicas.iter().any(|replica| replica != name);
-        let is_cut_off = is_true && others && node.load_told_at.is_some_and(is_late);
+        // Who was cut off together with us may be back a moment sooner.
+        self.others_since = others.then(|| self.others_since.unwrap_or(now));
+        let is_long =
+            |since: Instant, until: Instant| until.saturating_duration_since(since) >= OTHERS_NOTICE;
+        let is_told = node.load_told_at.is_some_and(|at| is_long(down_since, at));
+        let is_cut_off = is_true && is_told && self.others_since.is_some_and(|since| is_long(since, now));
         if is_cut_off && !self.is_cut_off {
             tracing::warn!(
                 node = %node.record.rpc_address,
