@@ -95,6 +95,12 @@ const COUNTERS: &[Metric] = &[
     ("unrelayed_ice_checks", "ICE checks for sessions in privacy mode, not from a relay", |now| {
         now.engine.unrelayed_checks
     }),
+    ("address_changes", "Addresses nominated by connected clients before they were proved", |now| {
+        now.engine.address_changes
+    }),
+    ("proved_addresses", "Of those, the ones that were proved then", |now| now.engine.proved_addresses),
+    ("wrong_guesses", "Echoes of what was never sent to an address", |now| now.engine.wrong_guesses),
+    ("refused_addresses", "Addresses given up for wrong guesses", |now| now.engine.refused_addresses),
     ("key_frame_requests", "Key frames asked of senders", |now| now.engine.key_frame_requests),
     ("policed_packets", "Packets of senders above their ceiling", |now| now.engine.policed_packets),
     ("dtls_handshakes_refused", "DTLS that would have begun a handshake too many", |now| {

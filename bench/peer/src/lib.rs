@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod call;
+mod heard;
 mod parameters;
 mod peer;
 mod world;

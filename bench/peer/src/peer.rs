@@ -1,5 +1,6 @@
 //! One transport of a client: ICE checks, DTLS as the client, SRTP both ways.
 
+use crate::heard::Heard;
 use railgun_media_core::packet::kind::{Kind, classify};
 use railgun_media_core::packet::rtp::{HeaderWriter, RtpHeader};
 use railgun_media_core::srtp::{
@@ -42,6 +43,9 @@ pub struct Peer {
     dtls: DtlsTransport,
     keys: Option<PeerKeys>,
     streams: HashMap<u32, InboundStream>,
+    /// Where else it receives, as a client with several interfaces does.
+    pub others: Vec<SocketAddr>,
+    pub(crate) heard: Heard,
     outgoing: Vec<Vec<u8>>,
     checks: u128,
 }
@@ -76,6 +80,8 @@ impl Peer {
             dtls: dtls.expect("the node's fingerprint"),
             keys: None,
             streams: HashMap::new(),
+            others: Vec::new(),
+            heard: Heard::default(),
             outgoing: Vec::new(),
             checks: u128::from(seed) << 64,
         }
@@ -180,6 +186,7 @@ impl Peer {
         let arrival = match opened {
             Some(len) => {
                 packet.truncate(len);
+                self.heard.rtp(&packet);
                 Arrival::Rtp(packet)
             }
             None => Arrival::Unopened(datagram.to_vec()),
@@ -193,6 +200,7 @@ impl Peer {
         let arrival = match opened {
             Some(len) => {
                 packet.truncate(len);
+                self.heard.rtcp(&packet);
                 Arrival::Rtcp(packet)
             }
             None => Arrival::Unopened(datagram.to_vec()),

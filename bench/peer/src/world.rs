@@ -323,7 +323,11 @@ fn deliver(sends: &SendBatch, sent: &mut HashMap<SocketAddr, Sent>, peers: &mut 
     for run in sends.runs() {
         let sent = sent.entry(run.to).or_insert(Sent { bytes: 0, last_at: now });
         *sent = Sent { bytes: sent.bytes + run.len as u64, last_at: now };
-        let Some(peer) = peers.iter_mut().find(|peer| peer.address == run.to) else { continue };
+        let Some(peer) =
+            peers.iter_mut().find(|peer| peer.address == run.to || peer.others.contains(&run.to))
+        else {
+            continue;
+        };
         for datagram in sends.bytes(run).chunks(run.segment) {
             peer.receive(datagram, now);
         }

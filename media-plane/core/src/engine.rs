@@ -8,6 +8,7 @@ use crate::room::allocation::Wish;
 use crate::room::consumer::Consumer;
 use crate::room::handshakes::Users;
 use crate::room::producer::Producer;
+use crate::room::unproved_budget::UnprovedBudgets;
 use crate::send_batch::SendBatch;
 use crate::transport::dtls::{Certificate, DtlsVersion};
 use crate::transport::ice_lite::Relays;
@@ -102,6 +103,13 @@ pub struct Counters {
     pub asked_packets: u64,
     /// ICE checks dropped without an answer.
     pub refused_checks: u64,
+    /// Addresses that connected clients nominated before they were proved, and those that then were.
+    pub address_changes: u64,
+    pub proved_addresses: u64,
+    /// Echoes from addresses not yet proved that name what was never sent there.
+    pub wrong_guesses: u64,
+    /// Addresses given up for such.
+    pub refused_addresses: u64,
     /// Those of them that came for a session in privacy mode, past the relays.
     pub unrelayed_checks: u64,
     pub key_frame_requests: u64,
@@ -135,6 +143,8 @@ pub struct Engine {
     pub(crate) wishes: Vec<Wish>,
     pub(crate) sends: SendBatch,
     pub(crate) notices: VecDeque<Notice>,
+    /// What users' addresses may get before they are proved.
+    pub(crate) unproved: UnprovedBudgets,
     pub(crate) counters: Counters,
     /// DTLS handshakes in progress, in the order in which they began last.
     pub(crate) handshakes: Vec<TransportKey>,
@@ -162,6 +172,7 @@ impl Engine {
             wishes: Vec::new(),
             sends: SendBatch::with_capacity(SEND_BATCH_BYTES),
             notices: VecDeque::new(),
+            unproved: UnprovedBudgets::default(),
             counters: Counters::default(),
             handshakes: Vec::new(),
             timers: BinaryHeap::new(),

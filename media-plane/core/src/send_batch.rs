@@ -88,6 +88,23 @@ impl SendBatch {
         if len == 0 {
             return 0;
         }
+        self.push(to, len);
+        len
+    }
+
+    /// Sends the last `len` bytes that were written to another address, too.
+    pub(crate) fn repeat(&mut self, len: usize, to: SocketAddr) {
+        let Some(from) = self.used.checked_sub(len).filter(|_| len <= self.room()) else {
+            self.dropped += 1;
+            return;
+        };
+        self.bytes.copy_within(from..self.used, self.used);
+        self.push(to, len);
+    }
+
+    /// The next `len` bytes, of one datagram, are for `to`.
+    #[inline]
+    fn push(&mut self, to: SocketAddr, len: usize) {
         let start = self.used;
         self.used += len;
         if self.joinable > 0
@@ -97,11 +114,10 @@ impl SendBatch {
             run.len += len;
             let is_whole = len == run.segment && self.joinable + 1 < SEGMENTS_MAX;
             self.joinable = if is_whole { self.joinable + 1 } else { 0 };
-            return len;
+            return;
         }
         self.joinable = 1;
         self.runs.push(Run { to, start, len, segment: len });
-        len
     }
 }
 

@@ -81,8 +81,8 @@ fn a_check_after_the_loss_brings_everything_back() {
         let check = call.world.peers[listener].check();
         call.world.send(call.world.peers[listener].address, check);
         tick_for(&mut call, Duration::from_millis(100), &[talker]);
-        let report = call.report(Source::Mic);
-        call.world.send(call.world.peers[listener].address, report);
+        let feedback = call.world.peers[listener].feedback().expect("something arrived");
+        call.world.send(call.world.peers[listener].address, feedback);
     }
     call.world.peers[listener].arrivals.clear();
     tick_for(&mut call, Duration::from_secs(1), &[talker, listener]);

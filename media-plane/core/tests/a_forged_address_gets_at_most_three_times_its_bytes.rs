@@ -1,12 +1,16 @@
-//! Checks whose source is somebody else's address: a member who nominates a victim, a recorded
-//! check that is sent again, a member who claims another's address. None of them aims media.
+//! Checks whose source is somebody else's address: a member who nominates a victim and guesses at the
+//! proof, a recorded check that is sent again, a member who claims another's address. None of them aims
+//! media.
 
-use railgun_peer::{Call, Offer};
+use railgun_media_core::packet::rtcp::ReportBlock;
+use railgun_peer::{Call, Offer, Peer, TICK, World};
+use railgun_shared::ids::UserId;
+use railgun_shared::media_rpc::{Command, JoinRequest, LeaveReason, Reply};
 use railgun_shared::plan::Tier;
 use railgun_shared::signal::Source;
-use railgun_shared::transport_parameters::TransportDirection::Send;
+use railgun_shared::transport_parameters::TransportDirection::{Recv, Send};
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 fn victim() -> SocketAddr {
     SocketAddr::from(([203, 0, 113, 7], 53))
@@ -17,64 +21,242 @@ fn in_call(seed: u8) -> Call {
     let mut call = Call::new(seed);
     let (talker, listener) = (call.talker_send, call.listener_recv);
     (0..100).for_each(|_| call.tick(&[talker, listener]));
+    call.world.peers[listener].arrivals.clear();
     call
 }
 
+/// Sends as the victim; how many bytes that was.
+fn forge(call: &mut Call, datagram: Vec<u8>) -> u64 {
+    let len = datagram.len() as u64;
+    call.world.send(victim(), datagram);
+    len
+}
+
+fn forge_check(call: &mut Call) -> u64 {
+    let check = call.world.peers[call.listener_recv].check();
+    forge(call, check)
+}
+
+fn ssrcs(call: &Call) -> [u32; 2] {
+    [&call.mic, &call.camera].map(|it| it.consumer.rtp_parameters.encodings[0].ssrc.unwrap())
+}
+
+/// A minute in which the member forges a check each second, and after each tick what `lie` gives; the
+/// bytes that the victim got.
+fn minute(call: &mut Call, checking: &[usize], mut lie: impl FnMut(&mut Call) -> Option<Vec<u8>>) -> u64 {
+    let before = call.world.bytes_to(victim());
+    for step in 0..3_000 {
+        if step % 50 == 0 {
+            forge_check(call);
+        }
+        call.tick(checking);
+        if let Some(lie) = lie(call) {
+            forge(call, lie);
+        }
+    }
+    call.world.bytes_to(victim()) - before
+}
+
+/// Of 4 Mbit/s and more that the member receives; what he may get of it for another is in the contract.
+const A_MINUTE_MAX: u64 = 90_000;
+
 #[test]
-fn a_nominated_victim_gets_little_and_the_member_has_his_media_back_with_a_check() {
+fn while_the_member_is_heard_at_his_own_address_a_victim_gets_little_and_he_loses_nothing() {
     let mut call = in_call(61);
     let (talker, listener) = (call.talker_send, call.listener_recv);
-    let forged = call.world.peers[listener].check();
-    let received = forged.len() as u64;
-    call.world.send(victim(), forged);
-    (0..500).for_each(|_| call.tick(&[talker]));
-    let bytes = call.world.bytes_to(victim());
-    assert!(bytes <= 3 * received && bytes <= 600, "{bytes} for {received}");
-
-    let own = call.world.peers[listener].check();
-    call.world.send(call.world.peers[listener].address, own);
-    call.world.peers[listener].arrivals.clear();
+    // His checks at his own address are 2.5 s apart.
     (0..50).for_each(|_| call.tick(&[talker, listener]));
-    assert_eq!(call.heard(Source::Mic).len(), 50, "his own address was proved before");
+    let own = call.world.peers[listener].address;
+    let mut received = forge_check(&mut call);
+    let asked = call.world.bytes_to(victim());
+    assert!(asked > 0 && asked <= 3 * received && asked <= 600, "{asked} for {received}");
+    call.world.peers[listener].arrivals.clear();
+    for step in 0..500 {
+        if step % 100 == 15 {
+            let check = call.world.peers[listener].check();
+            call.world.send(own, check);
+        }
+        call.tick(&[talker]);
+    }
+    assert_eq!(call.heard(Source::Mic).len(), 500);
+    assert_eq!(call.heard(Source::Camera).len(), 500);
+    let bytes = call.world.bytes_to(victim());
+    // What went there before he was heard at his own address again: 0.3 s of speech.
+    assert!(bytes <= 600 + 3_000, "{bytes}");
+    let before = bytes;
+    received += (0..10).map(|_| forge_check(&mut call)).sum::<u64>();
+    let bytes = call.world.bytes_to(victim()) - before;
+    assert!(bytes <= 3 * received && bytes <= 600 + 10 * 72, "{bytes} for {received}");
+}
+
+#[test]
+fn a_victim_gets_at_most_90_kilobytes_a_minute_for_as_many_minutes_as_the_member_likes() {
+    let mut call = in_call(62);
+    let talker = call.talker_send;
+    for _ in 0..5 {
+        let bytes = minute(&mut call, &[talker], |_| None);
+        assert!(bytes <= A_MINUTE_MAX, "{bytes}");
+        // Checks and reports of his own keep his own path alive, which is where the rest goes.
+        let listener = call.listener_recv;
+        let check = call.world.peers[listener].check();
+        call.world.send(call.world.peers[listener].address, check);
+    }
+}
+
+/// He knows what he was sent last, at his own address, and so what comes next.
+#[test]
+fn feedback_on_the_number_after_the_last_proves_nothing() {
+    let mut call = in_call(63);
+    let (talker, listener) = (call.talker_send, call.listener_recv);
+    let own = call.world.peers[listener].address;
+    let mut last_minute = 0;
+    for _ in 0..3 {
+        last_minute = minute(&mut call, &[talker, listener], |call| {
+            let next = call.world.peers[listener].newest_number().unwrap().wrapping_add(1);
+            Some(call.world.peers[listener].acknowledge(&[next.wrapping_sub(1), next]))
+        });
+        assert!(last_minute <= A_MINUTE_MAX, "{last_minute}");
+    }
+    assert_eq!(call.world.engine.counters().wrong_guesses, 8, "and then the address was given up");
+    assert_eq!(last_minute, 0, "not even an answer");
+    call.world.peers[listener].arrivals.clear();
+    (0..50).for_each(|_| call.tick(&[talker]));
+    assert_eq!(call.heard(Source::Camera).len(), 50, "his own path is kept");
+    assert!(call.world.now - call.world.sent[&own].last_at <= TICK);
+}
+
+#[test]
+fn feedback_on_all_numbers_that_fit_into_it_proves_nothing() {
+    let mut call = in_call(64);
+    let (talker, listener) = (call.talker_send, call.listener_recv);
+    let mut from = call.world.peers[listener].newest_number().unwrap().wrapping_add(4_000);
+    let bytes = minute(&mut call, &[talker, listener], |call| {
+        let window: Vec<u16> = (0..1_200).map(|n| from.wrapping_add(n)).collect();
+        from = from.wrapping_add(1_200);
+        Some(call.world.peers[listener].acknowledge(&window))
+    });
+    assert!(bytes <= A_MINUTE_MAX / 9, "{bytes}");
+    assert_eq!(call.world.engine.counters().wrong_guesses, 8);
+}
+
+#[test]
+fn reports_that_guess_the_time_prove_nothing_and_count_block_by_block() {
+    let mut call = in_call(65);
+    let (talker, listener) = (call.talker_send, call.listener_recv);
+    let [mic, _] = ssrcs(&call);
+    forge_check(&mut call);
+    call.tick(&[talker]);
+    // 65536ths of a second since 1900; a true report's time would be ahead of it by 14 random bits.
+    let unix = call.world.wall.duration_since(UNIX_EPOCH).unwrap();
+    let now = ((unix.as_secs() + 2_208_988_800) << 16) + unix.subsec_nanos() as u64 * 65_536 / 1_000_000_000;
+    let guesses: Vec<ReportBlock> = (1..32)
+        .map(|n| ReportBlock { ssrc: mic, last_sr: now as u32 + n * 500, ..ReportBlock::default() })
+        .collect();
+    let report = call.world.peers[listener].report_blocks(&guesses, None);
+    forge(&mut call, report);
+    assert_eq!(call.world.engine.counters().wrong_guesses, 8);
+    let bytes = call.world.bytes_to(victim());
+    (0..500).for_each(|_| call.tick(&[talker]));
     assert_eq!(call.world.bytes_to(victim()), bytes);
 }
 
 #[test]
-fn more_forged_checks_buy_three_times_their_bytes_and_other_datagrams_no_more() {
-    let mut call = in_call(62);
+fn reports_on_times_and_packets_from_before_the_move_are_neither_proof_nor_guess() {
+    let mut call = in_call(66);
     let (talker, listener) = (call.talker_send, call.listener_recv);
-    let mut received = 0;
-    for _ in 0..200 {
-        let forged = call.world.peers[listener].check();
-        let report = call.report(Source::Camera);
-        for datagram in [forged, report, vec![0x80; 400]] {
-            received += datagram.len() as u64;
-            call.world.send(victim(), datagram);
-        }
-        call.tick(&[talker]);
-    }
-    let bytes = call.world.bytes_to(victim());
-    assert!(bytes > 0 && bytes <= 3 * received, "{bytes} for {received}");
+    let ssrcs = ssrcs(&call);
+    forge_check(&mut call);
+    let bytes = minute(&mut call, &[talker, listener], |call| {
+        let peer = &mut call.world.peers[listener];
+        let numbers = peer.feedback();
+        numbers.or_else(|| Some(peer.report_times(&ssrcs)))
+    });
+    assert!(bytes <= A_MINUTE_MAX, "{bytes}");
+    let counters = call.world.engine.counters();
+    assert_eq!((counters.wrong_guesses, counters.refused_addresses), (0, 0));
 }
 
+/// What was sent to the new address, told from the old one.
 #[test]
-fn reports_on_packets_that_were_never_sent_prove_nothing() {
-    let mut call = in_call(63);
+fn an_echo_from_another_address_proves_nothing() {
+    let mut call = in_call(67);
     let (talker, listener) = (call.talker_send, call.listener_recv);
-    let forged = call.world.peers[listener].check();
-    let mut received = forged.len() as u64;
-    call.world.send(victim(), forged);
+    let own = call.world.peers[listener].address;
+    call.world.peers[listener].others = vec![victim()];
+    forge_check(&mut call);
     call.tick(&[talker]);
-    assert!(call.world.bytes_to(victim()) > 100, "some speech went there");
-    let ssrc = call.mic.consumer.rtp_parameters.encodings[0].ssrc.unwrap();
-    for highest in [u32::MAX, 0xffff_0000, 0x7fff_ffff] {
-        let report = call.report_of(ssrc, highest);
-        received += report.len() as u64;
-        call.world.send(victim(), report);
+    let feedback = call.world.peers[listener].feedback().unwrap();
+    call.world.send(own, feedback);
+    let ssrcs = ssrcs(&call);
+    let report = call.world.peers[listener].report_times(&ssrcs);
+    call.world.send(own, report);
+    let bytes = minute(&mut call, &[talker], |_| None);
+    assert!(bytes <= A_MINUTE_MAX, "{bytes}");
+}
+
+/// Seats and transports are made anew; the minute is the user's.
+#[test]
+fn a_member_who_joins_again_and_again_gets_no_more_for_his_victim() {
+    let mut call = in_call(68);
+    let (talker, room) = (call.talker_send, call.room.clone());
+    let before = call.world.bytes_to(victim());
+    for session in 10..16 {
+        for step in 0..500 {
+            if step % 50 == 0 {
+                forge_check(&mut call);
+            }
+            call.tick(&[talker]);
+        }
+        let leave = Command::Leave { session: call.listener, reason: LeaveReason::Left, attachment: None };
+        call.world.command(&room, leave).unwrap();
+        let user = UserId::new("user-2").unwrap();
+        call.listener =
+            call.world.join_with(&room, JoinRequest { user, ..World::join_request(session, Tier::Free) });
+        call.listener_recv = call.world.connect(&room, call.listener, Recv);
+        call.mic.consumer = call.world.consume(&room, call.listener, call.mic.producer).unwrap();
+        call.camera.consumer = call.world.consume(&room, call.listener, call.camera.producer).unwrap();
     }
-    (0..100).for_each(|_| call.tick(&[talker]));
-    let bytes = call.world.bytes_to(victim());
-    assert!(bytes <= 3 * received, "{bytes} for {received}");
+    let bytes = call.world.bytes_to(victim()) - before;
+    assert!(bytes > 20_000 && bytes <= A_MINUTE_MAX, "{bytes}");
+}
+
+/// The member shakes hands at his own address, and nominates the victim before his last flight.
+#[test]
+fn a_handshake_at_one_address_proves_no_other() {
+    let mut call = in_call(69);
+    let (room, own) = (call.room.clone(), SocketAddr::from(([10, 9, 9, 9], 5000)));
+    let session = call.world.join(&room, 3, Tier::Free);
+    let created = Command::CreateTransport { session, direction: Recv };
+    let Ok(Reply::TransportCreated { transport, parameters, .. }) = call.world.command(&room, created) else {
+        panic!("no transport")
+    };
+    let mut peer = Peer::new(transport, own, &parameters, 900, call.world.now);
+    let dtls = peer.dtls_parameters();
+    peer.start(call.world.now);
+    call.world.peers.push(peer);
+    let place = call.world.peers.len() - 1;
+    call.world.command(&room, Command::ConnectTransport { session, transport, dtls }).unwrap();
+    let mut flights = 0;
+    while !call.world.peers[place].is_connected() {
+        let flight = call.world.peers[place].take_outgoing();
+        assert!(!flight.is_empty(), "after {flights} flights");
+        flights += 1;
+        // Check and hello; hello with the cookie; certificate to Finished.
+        if flights == 3 {
+            let check = call.world.peers[place].check();
+            call.world.send(victim(), check);
+            // Where the node's last flight goes.
+            call.world.peers[place].others = vec![victim()];
+        }
+        flight.into_iter().for_each(|datagram| call.world.send(own, datagram));
+    }
+    call.world.peers[place].others.clear();
+    (call.listener, call.listener_recv) = (session, place);
+    call.mic.consumer = call.world.consume(&room, session, call.mic.producer).unwrap();
+    call.camera.consumer = call.world.consume(&room, session, call.camera.producer).unwrap();
+    let talker = call.talker_send;
+    let bytes = minute(&mut call, &[talker], |_| None);
+    assert!(bytes <= A_MINUTE_MAX, "{bytes}");
 }
 
 #[test]

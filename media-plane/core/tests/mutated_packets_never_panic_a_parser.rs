@@ -3,8 +3,9 @@
 
 use railgun_media_core::packet::kind::classify;
 use railgun_media_core::packet::rtcp::{
-    FirEntry, Pli, ReportBlock, RtcpPacket, SenderInfo, parse_compound, write_bye, write_fir, write_nack,
-    write_pli, write_receiver_report, write_sdes_cname, write_sender_report,
+    FirEntry, LastReference, Pli, ReportBlock, RtcpPacket, SenderInfo, parse_compound, write_bye, write_fir,
+    write_last_references, write_nack, write_pli, write_receiver_report, write_reference_time,
+    write_sdes_cname, write_sender_report,
 };
 use railgun_media_core::packet::rtp::{HeaderWriter, RtpHeader};
 use railgun_media_core::packet::stun::{BindingRequest, IntegrityKey};
@@ -83,6 +84,7 @@ fn rtcp_seeds() -> Vec<Vec<u8>> {
     let block = ReportBlock { ssrc: 5, ..ReportBlock::default() };
     let pli = Pli { sender_ssrc: 1, media_ssrc: 2 };
     let fir = [FirEntry { ssrc: 1, sequence: 2 }];
+    let echo = LastReference { ssrc: 1, time: 2, delay: 3 };
     let mut compound = vec![0; 500];
     let mut len = write_sender_report(&mut compound, &SenderInfo::default(), &[block; 2]).unwrap();
     len += write_sdes_cname(&mut compound[len..], 1, b"cname").unwrap();
@@ -93,6 +95,8 @@ fn rtcp_seeds() -> Vec<Vec<u8>> {
     let mut len = write_receiver_report(&mut requests, 1, &[block]).unwrap();
     len += write_pli(&mut requests[len..], pli).unwrap();
     len += write_fir(&mut requests[len..], 1, &fir).unwrap();
+    len += write_reference_time(&mut requests[len..], 1, 1 << 40).unwrap();
+    len += write_last_references(&mut requests[len..], 1, &[echo; 2]).unwrap();
     requests.truncate(len);
     let remb = b"\x8f\xce\0\x05\0\0\0\x01\0\0\0\0REMB\x01\x0e\xb7\x3b\0\0\0\x07".to_vec();
     let transport_cc = b"\x8f\xcd\0\x07\0\0\0\x01\0\0\0\x02\xff\xfe\0\x1c\0\0\x05\x07\
@@ -113,6 +117,9 @@ fn read_all(packet: RtcpPacket<'_>) -> usize {
         RtcpPacket::Fir(fir) => fir.entries().count(),
         RtcpPacket::Remb(remb) => remb.ssrcs().count(),
         RtcpPacket::TransportCc(feedback) => feedback.received().count(),
+        RtcpPacket::Extended(report) => {
+            report.last_references().count() + usize::from(report.reference_time().is_some())
+        }
     }
 }
 

@@ -3,8 +3,9 @@
 
 use crate::arena::{ConsumerKey, TransportKey};
 use crate::engine::{Datagram, Engine};
-use crate::packet::rtcp::{ReportBlock, RtcpPacket, SenderInfo, parse_compound};
-use crate::packet::{index_up_to, sequence_of};
+use crate::packet::middle_of_ntp;
+use crate::packet::rtcp::{LastReference, ReportBlock, RtcpPacket, SenderInfo, parse_compound};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// Ten seconds; what is longer is a report about nothing that was sent.
@@ -22,11 +23,9 @@ impl Engine {
             self.counters.unauthentic_packets += 1;
             return;
         };
-        if let Some(tuple) = transport.ice.tuple_mut(datagram.source) {
-            tuple.proof.on_received(len);
-        }
+        let source = datagram.source;
+        transport.on_heard(source, datagram.bytes.len(), now);
         transport.received.count(datagram.bytes.len());
-        let from_selected = transport.selected == Some(datagram.source);
         let Ok(compound) = parse_compound(datagram.bytes.get(..len).unwrap_or_default()) else {
             self.counters.malformed_packets += 1;
             return;
@@ -35,14 +34,10 @@ impl Engine {
             match packet {
                 RtcpPacket::SenderReport(report) => {
                     self.on_sender_report(key, report.info, now);
-                    report
-                        .report_blocks()
-                        .for_each(|block| self.on_report_block(key, &block, from_selected, now));
+                    report.report_blocks().for_each(|block| self.on_report_block(key, &block, source, now));
                 }
                 RtcpPacket::ReceiverReport(report) => {
-                    report
-                        .report_blocks()
-                        .for_each(|block| self.on_report_block(key, &block, from_selected, now));
+                    report.report_blocks().for_each(|block| self.on_report_block(key, &block, source, now));
                 }
                 RtcpPacket::Remb(remb) => self.on_estimate(key, remb.bitrate, now),
                 RtcpPacket::Pli(pli) => self.on_key_frame_request(key, pli.media_ssrc, now),
@@ -53,6 +48,10 @@ impl Engine {
                 }
                 RtcpPacket::Fir(fir) => {
                     fir.entries().for_each(|entry| self.on_key_frame_request(key, entry.ssrc, now));
+                }
+                RtcpPacket::TransportCc(feedback) => self.on_arrivals(key, &feedback, source, now),
+                RtcpPacket::Extended(report) => {
+                    report.last_references().for_each(|echo| self.on_last_reference(key, &echo, source, now));
                 }
                 _ => {}
             }
@@ -70,27 +69,37 @@ impl Engine {
         }
     }
 
-    fn on_report_block(&mut self, key: TransportKey, block: &ReportBlock, from_selected: bool, now: Instant) {
-        let now_middle = middle(self.ntp(now));
+    fn on_last_reference(
+        &mut self,
+        key: TransportKey,
+        echo: &LastReference,
+        source: SocketAddr,
+        now: Instant,
+    ) {
+        if self.transports.get(key).is_some_and(|transport| transport.local_ssrc == echo.ssrc) {
+            self.on_time_echo(key, echo.time, source, now);
+        }
+    }
+
+    fn on_report_block(&mut self, key: TransportKey, block: &ReportBlock, source: SocketAddr, now: Instant) {
+        let now_middle = middle_of_ntp(self.ntp(now));
         let Some(consumer) = self.consumer_by_ssrc(key, block.ssrc) else { return };
         let Some(consumer) = self.consumers.get_mut(consumer) else { return };
         let Some(transport) = self.transports.get_mut(key) else { return };
         consumer.score.on_report(block, consumer.clock_rate);
         consumer.last_report = Some(*block);
         consumer.delivery.on_report(block, now);
-        // Feedback about packets that went to the present address proves that address.
-        let highest = latest_with(block.highest_sequence, consumer.sequence.next());
-        if from_selected && highest.is_some_and(|highest| highest >= consumer.unproved_from) {
-            transport.prove();
+        if block.last_sr == 0 {
+            return;
         }
         // RFC 3550 section 6.4.1: in 65536ths of a second.
-        if block.last_sr != 0 {
-            let round_trip = now_middle.wrapping_sub(block.last_sr).wrapping_sub(block.delay_since_last_sr);
-            if round_trip < ROUND_TRIP_MAX {
-                let round_trip = Duration::from_micros(u64::from(round_trip) * 1_000_000 / 65_536);
-                transport.round_trip.measured(round_trip, now);
-            }
+        let sent = block.last_sr.wrapping_sub(transport.sent_times.shift_of(block.last_sr).into());
+        let round_trip = now_middle.wrapping_sub(sent).wrapping_sub(block.delay_since_last_sr);
+        if round_trip < ROUND_TRIP_MAX {
+            let round_trip = Duration::from_micros(u64::from(round_trip) * 1_000_000 / 65_536);
+            transport.round_trip.measured(round_trip, now);
         }
+        self.on_time_echo(key, block.last_sr, source, now);
     }
 
     fn on_estimate(&mut self, key: TransportKey, bitrate: u64, now: Instant) {
@@ -113,17 +122,4 @@ impl Engine {
         let is_it = |key: &&ConsumerKey| self.consumers.get(**key).is_some_and(|it| it.ssrc == ssrc);
         transport.consumers.iter().find(is_it).copied()
     }
-}
-
-/// The latest packet sent that has this sequence number, `next` being the first that was not. The
-/// receiver's cycle count is its own: it began with the first packet that it got.
-fn latest_with(sequence: u32, next: u64) -> Option<u64> {
-    // What seems to lie ahead was never sent.
-    index_up_to(next.checked_sub(1)?, sequence_of(sequence.into()), 1 << 15)
-}
-
-/// The middle 32 of an NTP time's 64 bits.
-fn middle(ntp: u64) -> u32 {
-    let [_, _, a, b, c, d, _, _] = ntp.to_be_bytes();
-    u32::from_be_bytes([a, b, c, d])
 }

@@ -1,5 +1,6 @@
 //! What came of one stream: loss and jitter as RFC 3550 defines them (section 6.4.1, appendix A).
 
+use crate::packet::middle_of_ntp;
 use crate::packet::rtcp::ReportBlock;
 use std::time::Instant;
 
@@ -38,7 +39,7 @@ impl Reception {
     }
 
     pub(crate) fn on_sender_report(&mut self, ntp: u64, now: Instant) {
-        let middle = u32::try_from(ntp >> 16 & 0xffff_ffff).unwrap_or_default();
+        let middle = middle_of_ntp(ntp);
         self.sender_report = Some((middle, now));
     }
 

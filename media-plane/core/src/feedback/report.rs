@@ -224,6 +224,10 @@ impl Engine {
     fn send_sender_reports(&mut self, key: TransportKey, now: Instant) {
         let ntp = self.ntp(now);
         let Some(transport) = self.transports.get_mut(key) else { return };
+        // An address that is not proved gets its own, of which the client is to echo the latest.
+        if transport.change.is_some() {
+            return;
+        }
         let keys = std::mem::take(&mut transport.consumers);
         for part in keys.chunks(SENDER_PARTS_MAX) {
             let consumers = || part.iter().filter_map(|key| self.consumers.get(*key));
@@ -247,7 +251,7 @@ impl Engine {
 
 /// None before the first packet.
 #[allow(clippy::cast_possible_truncation, reason = "masked")]
-fn sender_info(consumer: &Consumer, ntp: u64, now: Instant) -> Option<SenderInfo> {
+pub(crate) fn sender_info(consumer: &Consumer, ntp: u64, now: Instant) -> Option<SenderInfo> {
     let (timestamp, at) = consumer.sent.last?;
     let since = now.saturating_duration_since(at).as_micros() * u128::from(consumer.clock_rate) / 1_000_000;
     let since = u32::try_from(since & 0xffff_ffff).unwrap_or_default();

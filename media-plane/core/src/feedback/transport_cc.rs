@@ -1,7 +1,7 @@
 //! Feedback to a client on when its packets arrived, for its congestion control
 //! (draft-holmer-rmcat-transport-wide-cc-extensions-01).
 
-use crate::packet::rtcp::{ChunkPacker, MAX_STATUSES, TransportCcInfo, write_transport_cc};
+use crate::packet::rtcp::{ChunkPacker, TransportCcInfo, write_transport_cc};
 use crate::packet::{WriteError, sequence_of};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 const INTERVAL: Duration = Duration::from_millis(100);
 /// So many arrivals are reported at once: they fill a message.
 const ARRIVALS_MAX: u16 = 400;
+/// Packets, arrived or not, of which is remembered whether they did.
+const STATUSES_MAX: u16 = 8192;
 /// Bytes of a message, below any path's MTU with SRTCP and IPv6 around it.
 pub(crate) const MESSAGE_MAX: usize = 1200;
 /// A packet that is later than this is given up.
@@ -29,7 +31,7 @@ const LOST: u64 = u64::MAX;
 const FIXED_BYTES: usize = 20;
 const CHUNK_BYTES: usize = 2;
 
-/// Arrivals of one transport's packets, at most [`MAX_STATUSES`] and half a second of them.
+/// Arrivals of one transport's packets, at most [`STATUSES_MAX`] and half a second of them.
 #[derive(Debug, Default)]
 pub(crate) struct TransportCcRecorder {
     epoch: Option<Instant>,
@@ -123,11 +125,11 @@ impl TransportCcRecorder {
     }
 
     fn advance(&mut self, index: u64, tick: u64) {
-        if index - self.unreported >= u64::from(MAX_STATUSES) {
+        if index - self.unreported >= u64::from(STATUSES_MAX) {
             self.restart(sequence_of(index), tick);
             return;
         }
-        while index - self.first >= u64::from(MAX_STATUSES) && self.arrivals.pop_front().is_some() {
+        while index - self.first >= u64::from(STATUSES_MAX) && self.arrivals.pop_front().is_some() {
             self.first += 1;
         }
         let len = usize::try_from(index - self.first).unwrap_or_default();
@@ -160,7 +162,7 @@ impl TransportCcRecorder {
         let mut reference = None;
         let mut previous = 0;
         let mut end = None;
-        for (offset, arrival) in self.arrivals.range(start..).take(usize::from(MAX_STATUSES)).enumerate() {
+        for (offset, arrival) in self.arrivals.range(start..).take(usize::from(STATUSES_MAX)).enumerate() {
             let mut delta = None;
             if *arrival != LOST {
                 if reference.is_none() {

@@ -26,6 +26,12 @@ pub(crate) fn index_up_to(last: u64, sequence: u16, within: u16) -> Option<u64> 
     last.checked_sub(u64::from(back)).filter(|_| back < within)
 }
 
+/// The middle 32 of an NTP time's 64 bits, in 65536ths of a second: what reports echo.
+pub(crate) fn middle_of_ntp(ntp: u64) -> u32 {
+    let [_, _, a, b, c, d, _, _] = ntp.to_be_bytes();
+    u32::from_be_bytes([a, b, c, d])
+}
+
 /// Why a packet could not be written.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum WriteError {

@@ -5,6 +5,7 @@
 //! or not at all.
 
 mod report;
+mod extended;
 mod feedback;
 mod transport_cc;
 mod transport_cc_write;
@@ -14,6 +15,7 @@ use thiserror::Error;
 
 use super::{MAX_DATAGRAM, u32_at};
 
+pub use extended::{ExtendedReport, LastReference, write_last_references, write_reference_time};
 pub use feedback::{Fir, FirEntry, Nack, NackEntry, Pli, Remb};
 pub use report::{Bye, ReceiverReport, ReportBlock, Sdes, SenderInfo, SenderReport};
 pub use transport_cc::{MAX_STATUSES, TransportCc};
@@ -33,6 +35,7 @@ const SDES: u8 = 202;
 const BYE: u8 = 203;
 const TRANSPORT_FEEDBACK: u8 = 205;
 const PAYLOAD_FEEDBACK: u8 = 206;
+const EXTENDED_REPORT: u8 = 207;
 
 const FORMAT_NACK: u8 = 1;
 const FORMAT_TRANSPORT_CC: u8 = 15;
@@ -103,7 +106,8 @@ pub enum RtcpPacket<'a> {
     Fir(Fir<'a>),
     Remb(Remb<'a>),
     TransportCc(TransportCc<'a>),
-    /// Well-framed but of no type that is read here (APP, XR and others).
+    Extended(ExtendedReport<'a>),
+    /// Well-framed but of no type that is read here (APP and others).
     Unknown {
         packet_type: u8,
         /// The count or format field, 0-31.
@@ -124,6 +128,10 @@ impl<'a> RtcpPacket<'a> {
             (PAYLOAD_FEEDBACK, FORMAT_PLI) => Self::Pli(Pli::parse(body)?),
             (PAYLOAD_FEEDBACK, FORMAT_FIR) => Self::Fir(Fir::parse(body)?),
             (PAYLOAD_FEEDBACK, FORMAT_APPLICATION) if Remb::is_remb(body) => Self::Remb(Remb::parse(body)?),
+            (EXTENDED_REPORT, _) => match ExtendedReport::parse(body) {
+                Some(report) => Self::Extended(report),
+                None => Self::Unknown { packet_type, format },
+            },
             _ => Self::Unknown { packet_type, format },
         })
     }

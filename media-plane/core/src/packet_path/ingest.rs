@@ -50,6 +50,9 @@ impl Engine {
         let Self { transports, producers, accounts, counters, .. } = self;
         let Some(transport) = transports.get_mut(key) else { return };
         let opened = open(transport, producers, accounts, counters, datagram.bytes, now);
+        if opened.is_some() {
+            transport.on_heard(datagram.source, datagram.bytes.len(), now);
+        }
         let (wants_key_frame, due) =
             (opened.as_ref().is_some_and(|it| it.is_overwhelmed), transport.feedback_due());
         let (wake, room) = (transport.wake, transport.room);
@@ -263,14 +266,14 @@ fn decrypt(
             Some((index_of(&stream.srtp, header)?, len))
         }
         Found::Named(place) => {
-            let mut srtp = InboundStream::default();
+            let mut srtp = transport.resume_stream(header.ssrc);
             let len = session.open_rtp(&mut srtp, header, packet).ok()?;
             let index = index_of(&srtp, header)?;
             let encoding = producer.encoding_mut(place.encoding)?;
             let bound = if place.is_rtx { &mut encoding.rtx_ssrc } else { &mut encoding.ssrc };
-            // A sender that restarts a layer gives it a new SSRC; the old one is forgotten.
+            // A sender that restarts a layer gives it a new SSRC.
             if let Some(old) = bound.replace(header.ssrc) {
-                transport.streams.retain(|stream| stream.ssrc != old);
+                transport.forget_streams(|stream| stream.ssrc == old);
             }
             transport.streams.push(Stream::new(header.ssrc, place, srtp));
             Some((index, len))

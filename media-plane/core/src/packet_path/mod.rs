@@ -23,6 +23,7 @@ pub(crate) mod rewrite;
 pub(crate) mod sequence;
 pub(crate) mod header;
 pub(crate) mod outlet;
+pub(crate) mod probe;
 pub(crate) mod resend;
 #[cfg(feature = "steps")]
 pub mod steps;

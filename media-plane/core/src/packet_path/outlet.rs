@@ -7,7 +7,7 @@ use crate::packet::rtp::HeaderWriter;
 use crate::room::consumer::ConsumerExtensions;
 use crate::send_batch::SendBatch;
 use crate::srtp::{MAX_RTP_OVERHEAD, OutboundSession};
-use crate::transport::address_proof::AddressProof;
+use crate::transport::address_change::AddressChange;
 use crate::transport::webrtc_transport::WebRtcTransport;
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -31,6 +31,10 @@ impl Stamp {
         let [.., a, b, c] = (ntp >> 14).to_be_bytes();
         Self { at, abs_send_time: u32::from_be_bytes([0, a, b, c]) }
     }
+
+    pub(super) fn abs_send_time(self) -> u32 {
+        self.abs_send_time
+    }
 }
 
 /// One outgoing packet, but for its header extensions.
@@ -45,12 +49,20 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) descriptor: Option<&'a [u8]>,
 }
 
+impl Outgoing<'_> {
+    /// More it cannot be, sealed.
+    #[inline]
+    fn len_max(&self) -> usize {
+        self.header_len + OWN_EXTENSIONS_MAX + self.payload.len() + MAX_RTP_OVERHEAD
+    }
+}
+
 /// What is the same for all of a burst's packets to one consumer.
 pub(crate) struct Outlet<'a> {
     to: SocketAddr,
     keys: &'a OutboundSession,
-    /// Bounds what is sent to an address that has not shown that it receives it.
-    unproved: Option<&'a mut AddressProof>,
+    /// To an address that has not shown that it receives anything; hardly ever there.
+    change: Option<&'a mut AddressChange>,
     /// Its next transport-wide sequence number.
     next_transport_cc: &'a mut u16,
     own: OwnElements,
@@ -71,14 +83,11 @@ impl<'a> Outlet<'a> {
     ) -> Option<Self> {
         let to = transport.selected?;
         let keys = &transport.keys.as_ref()?.outbound;
-        let unproved = match transport.is_proved {
-            true => None,
-            false => Some(&mut transport.ice.tuple_mut(to)?.proof),
-        };
+        let change = transport.change.as_deref_mut();
         let own = extensions.own.at(stamp.abs_send_time);
         let next_transport_cc = &mut transport.next_transport_cc;
         let sent = &mut transport.sent;
-        Some(Self { to, keys, unproved, next_transport_cc, own, sends, sent, stamp })
+        Some(Self { to, keys, change, next_transport_cc, own, sends, sent, stamp })
     }
 
     /// Puts the packet into the batch; its bytes there, 0 if it may not be sent or found no room.
@@ -91,11 +100,53 @@ impl<'a> Outlet<'a> {
         passed: &PassedElements,
         elements: impl FnOnce() -> I,
     ) -> usize {
-        let Outgoing { header: fields, index, header_len, payload, descriptor } = outgoing;
-        let max = header_len + OWN_EXTENSIONS_MAX + payload.len() + MAX_RTP_OVERHEAD;
-        if self.unproved.as_mut().is_some_and(|proof| !proof.try_send(max, true)) {
-            return 0;
+        if self.change.is_some() {
+            return self.put_unproved(outgoing, extensions, passed, elements);
         }
+        self.write(outgoing, extensions, passed, elements)
+    }
+
+    /// Puts what is speech for the new address as well, if it may be, or for it alone.
+    #[cold]
+    #[inline(never)]
+    fn put_unproved<'e, I: Iterator<Item = (u8, &'e [u8])>>(
+        &mut self,
+        outgoing: &Outgoing<'_>,
+        extensions: &ConsumerExtensions,
+        passed: &PassedElements,
+        elements: impl FnOnce() -> I,
+    ) -> usize {
+        if self.change.as_ref().is_some_and(|change| change.is_alone) {
+            return match self.may_pass(extensions, outgoing.len_max()) {
+                Some(_) => self.write(outgoing, extensions, passed, elements),
+                None => 0,
+            };
+        }
+        let written = self.write(outgoing, extensions, passed, elements);
+        if written > 0
+            && let Some(to) = self.may_pass(extensions, written)
+        {
+            self.sends.repeat(written, to);
+        }
+        written
+    }
+
+    /// The new address, if so many bytes of this consumer's may go there.
+    fn may_pass(&mut self, extensions: &ConsumerExtensions, len: usize) -> Option<SocketAddr> {
+        let change = self.change.as_deref_mut()?;
+        (extensions.is_audio && change.try_speech(len, self.stamp.at)).then_some(change.to)
+    }
+
+    #[inline]
+    fn write<'e, I: Iterator<Item = (u8, &'e [u8])>>(
+        &mut self,
+        outgoing: &Outgoing<'_>,
+        extensions: &ConsumerExtensions,
+        passed: &PassedElements,
+        elements: impl FnOnce() -> I,
+    ) -> usize {
+        let Outgoing { header: fields, index, payload, descriptor, .. } = outgoing;
+        let max = outgoing.len_max();
         let (keys, own, stamp, number) = (self.keys, &self.own, self.stamp, *self.next_transport_cc);
         let written = self.sends.write(self.to, max, |out| {
             let laid_out = match descriptor {

@@ -42,11 +42,6 @@ impl SequenceMap {
         self.stretch = None;
     }
 
-    /// One above the highest index given out.
-    pub(crate) fn next(&self) -> u64 {
-        self.next
-    }
-
     /// The consumer's index for the source's; none for a packet from before the resumption, one
     /// that was left out, or one that comes too late for its place to be known.
     #[inline]
@@ -191,7 +186,7 @@ mod tests {
             }
             prop_assert!(used.values().is_sorted());
             let Some((last, _)) = used.last_key_value() else { return Ok(()) };
-            prop_assert_eq!(last + 1, map.next());
+            prop_assert_eq!(last + 1, map.next);
             if is_clean {
                 prop_assert_eq!(used.len() as u64, last + 1 - u64::from(first));
             }

@@ -40,7 +40,8 @@ impl Engine {
         if result == Err(IceDrop::NotRelayed) {
             self.counters.unrelayed_checks += 1;
         }
-        let len = result.ok()?.len;
+        let answer_of = result.ok()?;
+        let len = answer_of.len;
         // The first check with a restart's credentials ends those before it.
         if transport.ice.previous_ufrag().is_none()
             && let Some(ufrag) = before
@@ -53,7 +54,13 @@ impl Engine {
             len
         });
         self.learn_address(key, source, now);
-        self.follow_ice(key);
+        if answer_of.is_fresh
+            && let Some(transport) = self.transports.get_mut(key)
+        {
+            // Its bytes were counted with it.
+            transport.on_heard(source, 0, now);
+        }
+        self.follow_ice(key, now);
         self.start_handshake(key, now);
         Some(())
     }
@@ -81,7 +88,7 @@ impl Engine {
     }
 
     /// Addresses that ICE has given up, for room or for lack of consent.
-    fn forget_lost_addresses(&mut self, key: TransportKey) {
+    pub(super) fn forget_lost_addresses(&mut self, key: TransportKey) {
         let Some(transport) = self.transports.get_mut(key) else { return };
         let (ice, by_address) = (&transport.ice, &mut self.by_address);
         transport.addresses.retain(|(address, _)| {
@@ -93,29 +100,11 @@ impl Engine {
         });
     }
 
-    /// Sends where ICE says, and tells the session what changed.
-    fn follow_ice(&mut self, key: TransportKey) {
-        let Some(transport) = self.transports.get_mut(key) else { return };
-        let selected = transport.ice.selected();
-        if selected != transport.selected {
-            transport.selected = selected;
-            let tuple = selected.and_then(|selected| transport.ice.tuple(selected));
-            transport.is_proved = tuple.is_some_and(|tuple| tuple.proof.is_proved());
-            for consumer in &transport.consumers {
-                if let Some(consumer) = self.consumers.get_mut(*consumer) {
-                    consumer.unproved_from = consumer.sequence.next();
-                }
-            }
-        }
-        let (ice, dtls) = (transport.ice.state(), transport.dtls_state);
-        self.set_states(key, ice, dtls);
-    }
-
     /// The session is in privacy mode from now on: an address that is no relay's is sent nothing more.
-    pub(super) fn confine_to_relays(&mut self, key: TransportKey) {
+    pub(super) fn confine_to_relays(&mut self, key: TransportKey, now: Instant) {
         let Some(transport) = self.transports.get_mut(key) else { return };
         transport.ice.accept_only(self.config.relays.clone());
-        self.follow_ice(key);
+        self.follow_ice(key, now);
         self.forget_lost_addresses(key);
         self.schedule(key);
     }
@@ -203,9 +192,13 @@ impl Engine {
         match material.split().and_then(|master| keys(&master)) {
             Ok(keys) => {
                 transport.keys = Some(keys);
-                transport.prove();
+                let proved = transport.handshake_path.proved();
+                if let Some(tuple) = proved.and_then(|address| transport.ice.tuple_mut(address)) {
+                    tuple.proof.proved();
+                }
                 self.counters.handshakes_done += 1;
                 self.set_states(key, ice, DtlsState::Connected);
+                self.follow_ice(key, now);
                 self.on_connected(key, now);
             }
             Err(error) => {
@@ -225,7 +218,7 @@ impl Engine {
         }
     }
 
-    fn set_states(&mut self, key: TransportKey, ice: IceState, dtls: DtlsState) {
+    pub(super) fn set_states(&mut self, key: TransportKey, ice: IceState, dtls: DtlsState) {
         let Some(transport) = self.transports.get_mut(key) else { return };
         if (transport.ice_state, transport.dtls_state) == (ice, dtls) {
             return;
@@ -253,8 +246,9 @@ impl Engine {
             transport.reports_at = Some(now + REPORT_INTERVAL);
         }
         self.poll_handshake(key, now);
-        self.follow_ice(key);
+        self.follow_ice(key, now);
         self.forget_lost_addresses(key);
+        self.ask_for_proof(key, now);
         if is_report_due {
             self.send_reports(key, now);
         }

@@ -48,8 +48,6 @@ pub(crate) struct Consumer {
     /// None if the receiver takes no retransmissions.
     pub(crate) rtx: Option<RtxStream>,
     pub(crate) sent: Sent,
-    /// First index sent to the transport's present address; what feedback must reach to prove it.
-    pub(crate) unproved_from: u64,
 }
 
 impl Consumer {
@@ -165,6 +163,8 @@ pub(crate) struct ConsumerExtensions {
     pub(crate) transport_cc: Option<u8>,
     /// For a receiver that asked for it; what it says of layers is made this consumer's own.
     pub(crate) dependency_descriptor: Option<u8>,
+    /// What passes to an address that is not proved yet.
+    pub(crate) is_audio: bool,
 }
 
 /// At most eight characters.
@@ -214,6 +214,9 @@ impl ConsumerExtensions {
         let transport_cc = id_of(extension_uri::TRANSPORT_WIDE_CC);
         let own = OwnElements::new(mid, abs_send_time, transport_cc);
         let dependency_descriptor = id_of(extension_uri::DEPENDENCY_DESCRIPTOR);
-        Self { passed, own, mid, abs_send_time, transport_cc, dependency_descriptor }
+        let is_audio =
+            |mime_type: &str| mime_type.get(..6).is_some_and(|it| it.eq_ignore_ascii_case("audio/"));
+        let is_audio = parameters.codecs.first().is_some_and(|codec| is_audio(&codec.mime_type));
+        Self { passed, own, mid, abs_send_time, transport_cc, dependency_descriptor, is_audio }
     }
 }

@@ -84,7 +84,6 @@ impl Engine {
             vp8: Vp8Rewriter::default(),
             rtx,
             sent: Sent::default(),
-            unproved_from: 0,
         });
         if let Some(transport) = self.transports.get_mut(transport) {
             transport.next_mid += 1;

@@ -61,7 +61,7 @@ impl Engine {
         let is_confined = grant.relay_only && !before.relay_only;
         let transports = [seat.send, seat.recv];
         if is_confined {
-            transports.into_iter().flatten().for_each(|key| self.confine_to_relays(key));
+            transports.into_iter().flatten().for_each(|key| self.confine_to_relays(key, now.at));
         }
         self.enforce_grant(room, session);
         Ok(())

@@ -13,6 +13,8 @@ pub(crate) mod membership;
 pub(crate) mod transports;
 pub(crate) mod association;
 pub(crate) mod handshakes;
+mod address_changes;
+pub(crate) mod unproved_budget;
 pub(crate) mod producing;
 pub(crate) mod consuming;
 pub(crate) mod demand;

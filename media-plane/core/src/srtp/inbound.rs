@@ -19,6 +19,11 @@ pub struct InboundStream {
 }
 
 impl InboundStream {
+    /// One that was let go and comes again: nothing up to this index is taken.
+    pub(crate) fn after(highest: u64) -> Self {
+        Self { replay: ReplayWindow::after(highest) }
+    }
+
     /// The highest authentic packet index: roll-over counter and sequence number.
     pub fn highest_index(&self) -> Option<u64> {
         self.replay.highest()

@@ -18,6 +18,11 @@ pub struct ReplayWindow {
 }
 
 impl ReplayWindow {
+    /// One that takes nothing up to this index.
+    pub fn after(highest: u64) -> Self {
+        Self { highest: Some(highest), seen: [u64::MAX; WORDS] }
+    }
+
     /// The highest index committed.
     pub fn highest(&self) -> Option<u64> {
         self.highest
@@ -103,6 +108,16 @@ mod tests {
             window.commit(index);
             assert_eq!(window.check(index), Err(SrtpError::Replayed));
         }
+    }
+
+    #[test]
+    fn a_window_that_goes_on_takes_nothing_again() {
+        let mut window = ReplayWindow::after(70_000);
+        assert!((70_000 - WINDOW..=70_000).all(|index| window.check(index).is_err()));
+        assert_eq!(window.check(70_010), Ok(()));
+        window.commit(70_010);
+        assert_eq!(window.check(70_000), Err(SrtpError::Replayed));
+        assert_eq!(window.check(70_009), Ok(()));
     }
 
     proptest! {

@@ -1,6 +1,7 @@
 //! The amplification bound: an address that has not shown that it receives what is sent to it gets
-//! at most three times the bytes it sent (RFC 9000 section 8.1 sets the same factor for QUIC), and of
-//! media no more than a trickle: a member who forges check after check aims no stream.
+//! at most three times the bytes it sent (RFC 9000 section 8.1 sets the same factor for QUIC), and once
+//! there are keys no more than what asks it for a proof: a member who forges check after check aims no
+//! stream. What speech may pass besides is `address_change`'s.
 //!
 //! Pure accounting: one [`AddressProof`] per tuple of a transport. An ICE check proves that its
 //! sender knows the password, not that it is at its source address.
@@ -9,18 +10,18 @@ use std::time::Duration;
 
 /// How many bytes may be sent to an unproved address for each byte received from it.
 pub const AMPLIFICATION_FACTOR: u64 = 3;
-/// Bytes of media that go to an unproved address in one [`UNPROVED_MEDIA_PERIOD`], however much came
-/// from it: enough for the one packet of any size that a report has to be about.
-pub const UNPROVED_MEDIA_MAX: u64 = 1_500;
-pub const UNPROVED_MEDIA_PERIOD: Duration = Duration::from_secs(10);
+/// Bytes under SRTP's keys that go to an unproved address in one [`UNPROVED_SEALED_PERIOD`], however
+/// much came from it: what asks for a proof, several times, since each may be lost.
+pub const UNPROVED_SEALED_MAX: u64 = 600;
+pub const UNPROVED_SEALED_PERIOD: Duration = Duration::from_secs(10);
 
 /// What one tuple has sent, been sent, and proved.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AddressProof {
     received: u64,
     sent: u64,
-    /// Of it, media in this period.
-    media: u64,
+    /// Of it, RTP and RTCP in this period.
+    sealed: u64,
     proved: bool,
 }
 
@@ -32,24 +33,24 @@ impl AddressProof {
     }
 
     /// Asks to send `len` bytes and counts them when they may go.
-    /// `is_media`: it can wait, and is also bounded by [`UNPROVED_MEDIA_MAX`].
+    /// `is_sealed`: RTP or RTCP, which is also bounded by [`UNPROVED_SEALED_MAX`].
     #[must_use]
-    pub fn try_send(&mut self, len: usize, is_media: bool) -> bool {
+    pub fn try_send(&mut self, len: usize, is_sealed: bool) -> bool {
         if self.proved {
             return true;
         }
-        let media = if is_media { self.media.saturating_add(len as u64) } else { 0 };
-        let is_within = len as u64 <= self.remaining() && media <= UNPROVED_MEDIA_MAX;
+        let sealed = if is_sealed { self.sealed.saturating_add(len as u64) } else { 0 };
+        let is_within = len as u64 <= self.remaining() && sealed <= UNPROVED_SEALED_MAX;
         if is_within {
             self.on_sent(len);
-            self.media = self.media.max(media);
+            self.sealed = self.sealed.max(sealed);
         }
         is_within
     }
 
-    /// The next [`UNPROVED_MEDIA_PERIOD`] begins.
+    /// The next [`UNPROVED_SEALED_PERIOD`] begins.
     pub fn renew(&mut self) {
-        self.media = 0;
+        self.sealed = 0;
     }
 
     /// Counts what is sent whatever the bound: the answer to a check, which is shorter than it.
@@ -66,8 +67,8 @@ impl AddressProof {
         self.received.saturating_mul(AMPLIFICATION_FACTOR).saturating_sub(self.sent)
     }
 
-    /// Lifts the bound. Called when DTLS completed with the tuple, or when RTCP feedback from it
-    /// acknowledged packets that were sent to it.
+    /// Lifts the bound. Called when DTLS completed with the tuple alone, or when RTCP from it echoed
+    /// what could only be known there.
     pub fn proved(&mut self) {
         self.proved = true;
     }
@@ -97,15 +98,15 @@ mod tests {
     }
 
     #[test]
-    fn media_is_bounded_however_much_came() {
+    fn what_is_sealed_is_bounded_however_much_came() {
         let mut proof = AddressProof::default();
         proof.on_received(1_000_000);
-        assert!(proof.try_send(1_400, true));
+        assert!(proof.try_send(500, true));
         assert!(!proof.try_send(101, true));
         assert!(proof.try_send(100, true));
-        assert!(proof.try_send(2_000, false), "a handshake is not media");
+        assert!(proof.try_send(2_000, false), "a handshake is not sealed");
         proof.renew();
-        assert!(proof.try_send(1_500, true));
+        assert!(proof.try_send(600, true));
         assert!(!proof.try_send(1, true));
     }
 

@@ -12,7 +12,7 @@ pub use credentials::{CREDENTIAL_LEN, IceCredentials};
 pub use relays::{Network, NotANetwork, RELAYS_MAX, Relays};
 pub use tuples::{TUPLES_MAX, Tuple};
 
-use super::address_proof::UNPROVED_MEDIA_PERIOD;
+use super::address_proof::UNPROVED_SEALED_PERIOD;
 use crate::packet::stun::{BINDING_SUCCESS_MAX, BindingRequest, write_binding_success};
 use railgun_shared::limits::CONSENT_TIMEOUT;
 use railgun_shared::transport_parameters::IceState;
@@ -21,7 +21,7 @@ use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use thiserror::Error;
 use tuples::Tuples;
 
@@ -29,6 +29,10 @@ use tuples::Tuples;
 /// of one that is looking for a path. An older one that was recorded could move media, for as long as
 /// its credentials are in use and within what an unproved address gets.
 const TRANSACTIONS_MAX: usize = 4_096;
+/// Addresses that a transport remembers as barred.
+const BARRED_MAX: usize = 8;
+/// For how long checks from a barred address get no answer.
+const BARRED_FOR: Duration = Duration::from_secs(600);
 
 /// Why a well-formed check was dropped; only ever counted.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq, Hash)]
@@ -44,6 +48,8 @@ pub enum IceDrop {
     Replayed,
     #[error("a session in privacy mode, and not from a relay")]
     NotRelayed,
+    #[error("from an address whose proof was guessed at")]
+    Barred,
 }
 
 /// The answer to a valid check and what the check changed.
@@ -51,6 +57,8 @@ pub enum IceDrop {
 pub struct IceAnswer {
     /// The first so many bytes of the buffer are to be sent to the check's source.
     pub len: usize,
+    /// Not one that came before: a sign of life.
+    pub is_fresh: bool,
     pub is_selected_changed: bool,
     pub is_state_changed: bool,
 }
@@ -68,6 +76,8 @@ pub struct IceLite {
     is_nominated: bool,
     is_lost: bool,
     transactions: VecDeque<Transaction>,
+    /// With the end of it.
+    barred: VecDeque<(SocketAddr, Instant)>,
     renewed: Option<Instant>,
 }
 
@@ -99,6 +109,7 @@ impl IceLite {
             is_nominated: false,
             is_lost: false,
             transactions: VecDeque::new(),
+            barred: VecDeque::new(),
             renewed: None,
         }
     }
@@ -108,7 +119,7 @@ impl IceLite {
     pub fn accept_only(&mut self, relays: Arc<Relays>) {
         self.tuples.retain(|address| relays.contains(address.ip()));
         self.relays = Some(relays);
-        self.leave_lost_tuple();
+        self.leave_lost(|ice| ice.tuples.latest());
     }
 
     /// What to tell the peer.
@@ -142,6 +153,9 @@ impl IceLite {
         if self.relays.as_ref().is_some_and(|relays| !relays.contains(source.ip())) {
             return Err(IceDrop::NotRelayed);
         }
+        if self.barred.iter().any(|(address, until)| *address == source && now < *until) {
+            return Err(IceDrop::Barred);
+        }
         let credentials = self.credentials_of(request.local_ufrag()).ok_or(IceDrop::WrongUfrag)?;
         if !request.verify_integrity(datagram, &credentials.key) {
             return Err(IceDrop::WrongIntegrity);
@@ -166,6 +180,7 @@ impl IceLite {
         tuple.proof.on_sent(len);
         Ok(IceAnswer {
             len,
+            is_fresh: !is_repeated,
             is_selected_changed: before.0 != self.selected,
             is_state_changed: before.1 != self.state(),
         })
@@ -200,22 +215,34 @@ impl IceLite {
         self.is_nominated |= is_nomination;
     }
 
+    /// Forgets an address and takes no check from it for [`BARRED_FOR`]. If it was the selected one,
+    /// another proved one is.
+    pub fn bar(&mut self, address: SocketAddr, now: Instant) {
+        if self.barred.len() == BARRED_MAX {
+            self.barred.pop_front();
+        }
+        self.barred.push_back((address, now + BARRED_FOR));
+        self.tuples.forget(address);
+        self.leave_lost(|ice| ice.tuples.latest_proved());
+    }
+
     /// Forgets tuples without consent (RFC 7675). Without the selected one, the tuple of the
-    /// latest check is selected; without any, the state is `disconnected`.
+    /// latest check is selected, a proved one first; without any, the state is `disconnected`.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.tuples.expire(CONSENT_TIMEOUT, now);
-        let is_over = |since: Instant| now.saturating_duration_since(since) >= UNPROVED_MEDIA_PERIOD;
+        let is_over = |since: Instant| now.saturating_duration_since(since) >= UNPROVED_SEALED_PERIOD;
         if self.renewed.is_none_or(is_over) {
             self.renewed = Some(now);
             self.tuples.renew();
         }
-        self.leave_lost_tuple();
+        self.leave_lost(|ice| ice.tuples.latest());
     }
 
-    fn leave_lost_tuple(&mut self) {
+    /// If the selected tuple is gone, goes on with that of `other`.
+    fn leave_lost(&mut self, other: impl Fn(&Self) -> Option<&Tuple>) {
         let is_selected_gone = self.selected.is_some_and(|address| self.tuples.get(address).is_none());
         if is_selected_gone {
-            self.selected = self.tuples.latest().map(|tuple| tuple.address);
+            self.selected = other(self).map(|tuple| tuple.address);
             self.is_nominated = false;
             self.is_lost = self.selected.is_none();
         }
@@ -237,10 +264,21 @@ impl IceLite {
         }
     }
 
-    /// Where media goes.
+    /// Where the peer wants media: it goes there once the address is proved.
     #[must_use]
     pub fn selected(&self) -> Option<SocketAddr> {
         self.selected
+    }
+
+    /// The proved tuple of the latest check.
+    #[must_use]
+    pub fn proved(&self) -> Option<SocketAddr> {
+        self.tuples.latest_proved().map(|tuple| tuple.address)
+    }
+
+    #[must_use]
+    pub fn is_proved(&self, address: SocketAddr) -> bool {
+        self.tuples.get(address).is_some_and(|tuple| tuple.proof.is_proved())
     }
 
     /// The tuple of `address`, if a check from there was valid and its consent has not expired.

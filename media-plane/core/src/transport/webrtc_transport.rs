@@ -1,8 +1,10 @@
 //! One client's association with the node in one direction: ICE, DTLS, SRTP keys, and what runs
 //! over them.
 
+use super::address_change::{AddressChange, SentTimes};
 use super::dtls::{DtlsOutput, DtlsTransport, POLL_BUFFER_LEN};
 use super::ice_lite::IceLite;
+use super::past_streams::{PastStreams, SSRCS_MAX};
 use crate::arena::{ConsumerKey, ProducerKey, RoomKey, UserKey};
 use crate::feedback::link_estimate::LinkEstimate;
 use crate::feedback::nack_generator::NackGenerator;
@@ -52,13 +54,17 @@ pub(crate) struct WebRtcTransport {
     /// Before this, no place among them is sought for it.
     pub(crate) seek_place_at: Option<Instant>,
     pub(crate) keys: Option<Keys>,
-    /// Where everything is sent to, as `ice` selected it.
+    /// Where everything is sent to: as `ice` selected it, and once there are keys, the last address
+    /// that was proved.
     pub(crate) selected: Option<SocketAddr>,
-    /// The selected address has shown that it receives.
-    pub(crate) is_proved: bool,
+    /// The client wants to be sent to an address that is not proved.
+    pub(crate) change: Option<Box<AddressChange>>,
+    pub(crate) sent_times: SentTimes,
+    pub(crate) handshake_path: HandshakePath,
     /// Addresses that lead here, each with its last valid check.
     pub(crate) addresses: Vec<(SocketAddr, Instant)>,
     pub(crate) streams: Vec<Stream>,
+    past_streams: PastStreams,
     /// When the client's packets arrived, for its congestion control.
     pub(crate) arrivals: TransportCcRecorder,
     /// RTP and RTCP, whole datagrams.
@@ -86,6 +92,30 @@ pub(crate) struct WebRtcTransport {
     pub(crate) reports_at: Option<Instant>,
     /// The entry of the timer queue that is valid.
     pub(crate) wake: Option<Instant>,
+}
+
+/// The address that our part of a handshake went to. Once the handshake is complete, that address is
+/// proved, since nobody can answer what he was not sent; unless it went to two, of which one will do.
+#[derive(Debug, Default)]
+pub(crate) struct HandshakePath {
+    sent_to: Option<SocketAddr>,
+    is_split: bool,
+}
+
+impl HandshakePath {
+    fn on_sent(&mut self, to: SocketAddr, datagram: &[u8]) {
+        // Handshake messages of epoch 0 (RFC 6347 section 4.1), but for the request of a cookie, of
+        // which nothing enters the Finished.
+        let is_of_it =
+            matches!(datagram, [22, _, _, 0, 0, _, _, _, _, _, _, _, _, message, ..] if *message != 3);
+        if is_of_it {
+            self.is_split |= self.sent_to.replace(to).is_some_and(|before| before != to);
+        }
+    }
+
+    pub(crate) fn proved(&self) -> Option<SocketAddr> {
+        self.sent_to.filter(|_| !self.is_split)
+    }
 }
 
 /// The four sessions that the handshake keyed.
@@ -209,9 +239,12 @@ impl WebRtcTransport {
             seek_place_at: None,
             keys: None,
             selected: None,
-            is_proved: false,
+            change: None,
+            sent_times: SentTimes::default(),
+            handshake_path: HandshakePath::default(),
             addresses: Vec::new(),
             streams: Vec::new(),
+            past_streams: PastStreams::default(),
             arrivals: TransportCcRecorder::default(),
             received: Traffic::default(),
             sent: Traffic::default(),
@@ -266,6 +299,24 @@ impl WebRtcTransport {
 
     pub(crate) fn has_room_for(&self, streams: usize) -> bool {
         self.streams.len() + streams <= STREAMS_MAX
+            && self.streams.len() + self.past_streams.len() + streams <= SSRCS_MAX
+    }
+
+    /// Where an SSRC goes on that may have been here before.
+    pub(crate) fn resume_stream(&self, ssrc: u32) -> InboundStream {
+        self.past_streams.resume(ssrc)
+    }
+
+    /// Lets go of the streams that this says, but not of where they ended.
+    pub(crate) fn forget_streams(&mut self, is_over: impl Fn(&Stream) -> bool) {
+        let past = &mut self.past_streams;
+        self.streams.retain(|stream| {
+            let is_over = is_over(stream);
+            if is_over {
+                past.put(stream.ssrc, &stream.srtp);
+            }
+            !is_over
+        });
     }
 
     /// Marks a MID as used for the transport's life; false if it already was, or there is no room.
@@ -283,13 +334,14 @@ impl WebRtcTransport {
             for (ssrc, is_rtx) in [(it.ssrc, false), (it.rtx_ssrc, true)] {
                 let Some(ssrc) = ssrc else { continue };
                 let place = producer.place(key, encoding, is_rtx);
-                self.streams.push(Stream::new(ssrc, place, InboundStream::default()));
+                let srtp = self.resume_stream(ssrc);
+                self.streams.push(Stream::new(ssrc, place, srtp));
             }
         }
     }
 
     pub(crate) fn forget_producer(&mut self, producer: ProducerKey) {
-        self.streams.retain(|stream| stream.producer != producer);
+        self.forget_streams(|stream| stream.producer == producer);
         self.producers.retain(|other| *other != producer);
     }
 
@@ -320,23 +372,35 @@ impl WebRtcTransport {
     }
 
     /// Whether `len` bytes may go to the selected address, which then count as sent.
+    fn may_send(&mut self, len: usize) -> bool {
+        self.selected.is_some_and(|selected| self.may_send_to(selected, len))
+    }
+
+    /// The same of any address that passed a check.
+    pub(crate) fn may_send_to(&mut self, address: SocketAddr, len: usize) -> bool {
+        // A handshake needs what it needs; what is sealed can wait for the proof.
+        let is_sealed = self.keys.is_some();
+        self.ice.tuple_mut(address).is_some_and(|tuple| tuple.proof.try_send(len, is_sealed))
+    }
+
+    /// An authentic packet of `len` bytes came from `source`.
     #[inline]
-    pub(crate) fn may_send(&mut self, len: usize) -> bool {
-        self.is_proved || self.may_send_unproved(len)
+    pub(crate) fn on_heard(&mut self, source: SocketAddr, len: usize, now: Instant) {
+        if self.change.is_some() {
+            self.on_heard_unproved(source, len, now);
+        }
     }
 
-    fn may_send_unproved(&mut self, len: usize) -> bool {
-        let tuple = self.selected.and_then(|selected| self.ice.tuple_mut(selected));
-        // A handshake needs what it needs; media can wait for the proof.
-        let is_media = self.keys.is_some();
-        tuple.is_some_and(|tuple| tuple.proof.try_send(len, is_media))
-    }
-
-    /// The selected address receives what is sent to it.
-    pub(crate) fn prove(&mut self) {
-        if let Some(tuple) = self.selected.and_then(|selected| self.ice.tuple_mut(selected)) {
-            tuple.proof.proved();
-            self.is_proved = true;
+    #[cold]
+    fn on_heard_unproved(&mut self, source: SocketAddr, len: usize, now: Instant) {
+        if let Some(tuple) = self.ice.tuple_mut(source) {
+            tuple.proof.on_received(len);
+        }
+        if self.selected == Some(source)
+            && let Some(change) = &mut self.change
+            && !change.is_alone
+        {
+            change.on_old_heard(now);
         }
     }
 
@@ -344,13 +408,15 @@ impl WebRtcTransport {
     pub(crate) fn due(&self) -> Option<Instant> {
         let handshake = self.connect.as_ref().and_then(|(_, dtls)| dtls.next_timeout());
         let nacks = self.streams.iter().filter_map(|stream| stream.nacks.as_ref()?.due());
-        let others = [handshake, self.ice.next_timeout(), self.reports_at, self.arrivals.due()];
+        let round = self.change.as_ref().map(|change| change.next_round_at);
+        let others = [handshake, self.ice.next_timeout(), self.reports_at, self.arrivals.due(), round];
         others.into_iter().flatten().chain(nacks).min()
     }
 
     /// Sends a datagram that needs no SRTP, if there is somewhere it may go.
     pub(crate) fn send_plain(&mut self, sends: &mut SendBatch, datagram: &[u8]) {
         let Some(to) = self.selected.filter(|_| self.may_send(datagram.len())) else { return };
+        self.handshake_path.on_sent(to, datagram);
         sends.write(to, datagram.len(), |out| {
             out.copy_from_slice(datagram);
             datagram.len()
@@ -374,11 +440,25 @@ impl WebRtcTransport {
         sends: &mut SendBatch,
         write: impl FnOnce(&mut [u8]) -> Option<usize>,
     ) {
-        let (Some(to), true) = (self.selected, self.keys.is_some()) else { return };
+        if let Some(to) = self.selected {
+            self.send_control_to(to, sends, write);
+        }
+    }
+
+    /// [`Self::send_control`] to any address that passed a check.
+    pub(crate) fn send_control_to(
+        &mut self,
+        to: SocketAddr,
+        sends: &mut SendBatch,
+        write: impl FnOnce(&mut [u8]) -> Option<usize>,
+    ) {
+        if self.keys.is_none() {
+            return;
+        }
         let max = CONTROL_BYTES_MAX + MAX_RTCP_OVERHEAD;
         sends.write(to, max, |out| {
             let Some(len) = out.get_mut(..CONTROL_BYTES_MAX).and_then(write) else { return 0 };
-            if !self.may_send(len + MAX_RTCP_OVERHEAD) {
+            if !self.may_send_to(to, len + MAX_RTCP_OVERHEAD) {
                 return 0;
             }
             let Some(keys) = &mut self.keys else { return 0 };
@@ -422,5 +502,28 @@ mod tests {
             assert!(transport.next_consumer_ssrc().is_some());
             assert_eq!(transport.next_consumer_ssrc(), None);
         }
+    }
+
+    #[test]
+    fn a_handshake_proves_the_address_that_all_of_our_part_went_to() {
+        let address = |port| SocketAddr::from(([192, 0, 2, 1], port));
+        let record = |content, message| {
+            [&[content, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, message][..], &[0; 40]].concat()
+        };
+        let (cookie_request, server_hello, last) = (record(22, 3), record(22, 2), record(20, 1));
+        let mut path = HandshakePath::default();
+        assert_eq!(path.proved(), None);
+        path.on_sent(address(1), &cookie_request);
+        assert_eq!(path.proved(), None);
+        path.on_sent(address(2), &server_hello);
+        path.on_sent(address(3), &last);
+        path.on_sent(address(3), &[]);
+        assert_eq!(path.proved(), Some(address(2)));
+        path.on_sent(address(2), &server_hello);
+        assert_eq!(path.proved(), Some(address(2)));
+        path.on_sent(address(3), &server_hello);
+        assert_eq!(path.proved(), None);
+        path.on_sent(address(2), &server_hello);
+        assert_eq!(path.proved(), None, "whoever was sent it before knows it");
     }
 }

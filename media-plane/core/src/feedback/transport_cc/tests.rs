@@ -171,14 +171,14 @@ fn a_leap_starts_anew_and_memory_stays_bounded() {
     for step in 0..1_000_u32 {
         let sequence = u16::try_from((step * 8_191) & 0xffff).unwrap();
         recorder.on_packet(sequence, start);
-        assert!(recorder.arrivals.len() <= usize::from(MAX_STATUSES));
+        assert!(recorder.arrivals.len() <= usize::from(STATUSES_MAX));
     }
     let mut recorder = TransportCcRecorder::default();
     recorder.on_packet(5, start);
-    recorder.on_packet(5 + MAX_STATUSES, start);
+    recorder.on_packet(5 + STATUSES_MAX, start);
     let messages = take(&mut recorder, start + INTERVAL);
-    let received = vec![(5 + MAX_STATUSES, 0)];
-    assert_eq!(messages, [Read { base: 5 + MAX_STATUSES, count: 1, feedback_count: 0, received }]);
+    let received = vec![(5 + STATUSES_MAX, 0)];
+    assert_eq!(messages, [Read { base: 5 + STATUSES_MAX, count: 1, feedback_count: 0, received }]);
 }
 
 #[test]

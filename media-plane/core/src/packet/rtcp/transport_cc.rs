@@ -3,8 +3,10 @@
 use super::super::{u16_at, u32_at};
 use super::{RtcpError, feedback_sources};
 
-/// Most packets one feedback message may speak of: the whole walk over a datagram stays short.
-pub const MAX_STATUSES: u16 = 8192;
+/// Most packets one feedback message may speak of: half of the numbers, beyond which nobody can tell
+/// ahead from behind. Losses are passed over in runs, and what arrived has a delta in the datagram, so
+/// that the walk over a datagram stays short.
+pub const MAX_STATUSES: u16 = 1 << 15;
 
 pub(super) const NOT_RECEIVED: u8 = 0;
 pub(super) const SMALL_DELTA: u8 = 1;
@@ -90,9 +92,9 @@ fn split_chunks(bytes: &[u8], status_count: u16) -> Result<(&[u8], &[u8]), RtcpE
             LARGE_DELTA => 2,
             _ => return Err(RtcpError::TransportCcReservedStatus),
         };
-    }
-    if deltas.len() < needed {
-        return Err(RtcpError::TransportCcDeltasPastEnd);
+        if deltas.len() < needed {
+            return Err(RtcpError::TransportCcDeltasPastEnd);
+        }
     }
     Ok((chunks, deltas))
 }

@@ -31,7 +31,7 @@ impl Tuples {
     }
 
     /// Notes a valid check from `address`. A new one takes the place of that whose last check
-    /// is the longest ago, but never of `selected`.
+    /// is the longest ago, of an unproved one first, and never of `selected`.
     pub(super) fn checked(&mut self, address: SocketAddr, selected: Option<SocketAddr>, now: Instant) {
         let known = self.entries.iter().position(|tuple| tuple.address == address);
         let mut tuple = match known {
@@ -41,7 +41,8 @@ impl Tuples {
         tuple.last_check_at = now;
         if self.entries.len() == TUPLES_MAX {
             let oldest = self.entries.iter().enumerate().filter(|(_, tuple)| Some(tuple.address) != selected);
-            if let Some((index, _)) = oldest.min_by_key(|(_, tuple)| tuple.last_check_at) {
+            let key = |tuple: &Tuple| (tuple.proof.is_proved(), tuple.last_check_at);
+            if let Some((index, _)) = oldest.min_by_key(|(_, tuple)| key(tuple)) {
                 self.entries.swap_remove(index);
             }
         }
@@ -58,13 +59,22 @@ impl Tuples {
         self.entries.retain(|tuple| now.saturating_duration_since(tuple.last_check_at) < timeout);
     }
 
-    /// Unproved addresses may be sent a little media again.
+    /// Unproved addresses may be asked for a proof again.
     pub(super) fn renew(&mut self) {
         self.entries.iter_mut().for_each(|tuple| tuple.proof.renew());
     }
 
+    /// The one of the latest check, of a proved one first.
     pub(super) fn latest(&self) -> Option<&Tuple> {
-        self.entries.iter().max_by_key(|tuple| tuple.last_check_at)
+        self.entries.iter().max_by_key(|tuple| (tuple.proof.is_proved(), tuple.last_check_at))
+    }
+
+    pub(super) fn latest_proved(&self) -> Option<&Tuple> {
+        self.latest().filter(|tuple| tuple.proof.is_proved())
+    }
+
+    pub(super) fn forget(&mut self, address: SocketAddr) {
+        self.entries.retain(|tuple| tuple.address != address);
     }
 
     pub(super) fn oldest_check_at(&self) -> Option<Instant> {
