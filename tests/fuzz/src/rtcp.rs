@@ -2,8 +2,9 @@
 
 use railgun_media_core::packet::MAX_DATAGRAM;
 use railgun_media_core::packet::rtcp::{
-    FirEntry, MAX_SUB_PACKETS, Pli, ReportBlock, RtcpPacket, parse_compound, write_bye, write_fir,
-    write_nack, write_pli, write_receiver_report, write_sdes_cname, write_sender_report,
+    FirEntry, LastReference, MAX_SUB_PACKETS, Pli, ReportBlock, RtcpPacket, parse_compound, write_bye, write_fir,
+    write_last_references, write_nack, write_pli, write_receiver_report, write_reference_time,
+    write_sdes_cname, write_sender_report,
 };
 
 /// A datagram is taken whole or not at all, what is read of it is bounded by its length, and a cut
@@ -100,6 +101,18 @@ fn check(packet: &RtcpPacket<'_>) -> usize {
         }
         RtcpPacket::Remb(remb) => remb.ssrcs().count(),
         RtcpPacket::TransportCc(feedback) => feedback.received().count(),
+        RtcpPacket::Extended(report) => {
+            if let Some(time) = report.reference_time() {
+                let len = write_reference_time(&mut out, report.ssrc, time).expect("room");
+                let RtcpPacket::Extended(again) = only(&out[..len]) else { panic!("another type") };
+                assert_eq!((again.ssrc, again.reference_time()), (report.ssrc, Some(time)));
+            }
+            let echoes: Vec<LastReference> = report.last_references().collect();
+            let len = write_last_references(&mut out, report.ssrc, &echoes).expect("room");
+            let RtcpPacket::Extended(again) = only(&out[..len]) else { panic!("another type") };
+            assert!(again.ssrc == report.ssrc && again.last_references().eq(echoes.iter().copied()));
+            echoes.len()
+        }
         RtcpPacket::Unknown { format, .. } => {
             assert!(*format < 32);
             0
