@@ -91,8 +91,7 @@ async fn copy(
     mut state: watch::Receiver<Spared>,
 ) {
     let mut buffer = vec![0; 16 * 1024];
-    loop {
-        let Ok(length) = from.read(&mut buffer).await else { break };
+    while let Ok(length) = from.read(&mut buffer).await {
         // What was on its way when the path was cut waits as well.
         if !passes(number, &mut state).await || length == 0 {
             break;

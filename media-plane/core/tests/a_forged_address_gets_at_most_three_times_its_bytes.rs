@@ -148,9 +148,11 @@ fn reports_that_guess_the_time_prove_nothing_and_count_block_by_block() {
     call.tick(&[talker]);
     // 65536ths of a second since 1900; a true report's time would be ahead of it by 14 random bits.
     let unix = call.world.wall.duration_since(UNIX_EPOCH).unwrap();
-    let now = ((unix.as_secs() + 2_208_988_800) << 16) + unix.subsec_nanos() as u64 * 65_536 / 1_000_000_000;
+    let now =
+        ((unix.as_secs() + 2_208_988_800) << 16) + u64::from(unix.subsec_nanos()) * 65_536 / 1_000_000_000;
+    let now = u32::try_from(now & 0xffff_ffff).unwrap();
     let guesses: Vec<ReportBlock> = (1..32)
-        .map(|n| ReportBlock { ssrc: mic, last_sr: now as u32 + n * 500, ..ReportBlock::default() })
+        .map(|n| ReportBlock { ssrc: mic, last_sr: now + n * 500, ..ReportBlock::default() })
         .collect();
     let report = call.world.peers[listener].report_blocks(&guesses, None);
     forge(&mut call, report);

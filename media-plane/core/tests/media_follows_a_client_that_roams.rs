@@ -236,13 +236,14 @@ fn a_report_that_asks_for_a_proof_keeps_sound_and_picture_together() {
     let check = call.world.peers[listener].check();
     speak(&mut call, check);
     let unix = call.world.wall.duration_since(std::time::UNIX_EPOCH).unwrap();
-    let now = (unix.as_secs() + 2_208_988_800 & 0xffff_ffff) << 32
-        | (u64::from(unix.subsec_nanos()) << 32) / 1_000_000_000;
+    let now = (((unix.as_secs() + 2_208_988_800) & 0xffff_ffff) << 32)
+        | ((u64::from(unix.subsec_nanos()) << 32) / 1_000_000_000);
     for ((ssrc, rate), timestamp) in streams.into_iter().zip(timestamps) {
         let (ntp, rtp) = call.world.peers[listener].last_report(ssrc).unwrap();
         let ahead = ntp - now;
         assert!(ahead < 1 << 30, "less than a quarter of a second");
-        let since = (ahead + (TICK.as_millis() as u64 * (1 << 32)) / 1_000) * rate >> 32;
+        let tick = u64::try_from(TICK.as_millis()).unwrap();
+        let since = ((ahead + (tick * (1 << 32)) / 1_000) * rate) >> 32;
         let told = u64::from(rtp.wrapping_sub(timestamp));
         assert!(told.abs_diff(since) <= 1, "{told} for {since}");
     }

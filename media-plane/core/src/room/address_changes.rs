@@ -34,7 +34,7 @@ impl WebRtcTransport {
             let is_there = wanted == self.selected && self.change.is_none();
             return if is_there { Step::Nothing } else { Step::Take(wanted) };
         };
-        let before = self.selected.filter(|it| self.ice.is_proved(*it)).or(self.ice.proved());
+        let before = self.selected.filter(|it| self.ice.is_proved(*it)).or_else(|| self.ice.proved());
         match &self.change {
             Some(it)
                 if it.to == to

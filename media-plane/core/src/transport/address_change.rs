@@ -169,7 +169,7 @@ impl AddressChange {
             self.follow(next);
         }
         let jump = JUMP_MIN + (rng.random::<u16>() & JUMP_BITS);
-        let (first, sent) = self.numbers.get_or_insert((next.wrapping_add(jump), 0));
+        let (first, sent) = self.numbers.get_or_insert_with(|| (next.wrapping_add(jump), 0));
         *sent += 1;
         first.wrapping_add(*sent - 1)
     }
