@@ -4,9 +4,9 @@ import { callOfTwo } from "../lib/page.mjs";
 import { sleep } from "../lib/wait.mjs";
 
 /** Longer than the heartbeat takes (10 s), and shorter than a session lives without its socket. */
-const FROZEN_MS = 13_000;
-/** By then no check and no report was answered for 6 s. */
-const KNOWN_MS = 9_000;
+const FROZEN_MS = 14_000;
+/** By then the heartbeat of 5 s has missed its answer for 5 s more, however busy the machine is. */
+const KNOWN_MS = 11_000;
 const BACK_MS = 30_000;
 
 scenario("a frozen server is not an excellent call", async (call) => {
