@@ -42,6 +42,12 @@ impl SequenceMap {
         self.stretch = None;
     }
 
+    /// One above the highest index given out.
+    #[cfg(feature = "steps")]
+    pub(crate) fn next(&self) -> u64 {
+        self.next
+    }
+
     /// The consumer's index for the source's; none for a packet from before the resumption, one
     /// that was left out, or one that comes too late for its place to be known.
     #[inline]
