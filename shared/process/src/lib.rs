@@ -43,7 +43,7 @@ impl Stat {
     }
 }
 
-/// Files that it may open, by `/proc/self/limits`.
+/// Soft limit of open files of this process (`/proc/self/limits`).
 fn files_max(text: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix("Max open files"))?;
     line.split_ascii_whitespace().next()?.parse().ok()

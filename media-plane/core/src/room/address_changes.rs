@@ -189,7 +189,7 @@ impl Engine {
         });
     }
 
-    /// A client's feedback on what arrived, which counts here alone: as proof of its address.
+    /// Transport-wide feedback of a receiver; it serves only to prove the receiver's address.
     pub(crate) fn on_arrivals(
         &mut self,
         key: TransportKey,

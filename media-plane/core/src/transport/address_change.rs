@@ -68,7 +68,7 @@ pub(crate) struct AddressChange {
     /// There is no proved address: nothing goes anywhere else.
     pub(crate) is_alone: bool,
     pub(crate) since: Instant,
-    /// Since then, something valid from the address before.
+    /// The previous address has sent a valid packet or check since the change began.
     old_heard_at: Option<Instant>,
     /// Speech at this address, and since when it counts.
     slice: Option<(Instant, u32)>,

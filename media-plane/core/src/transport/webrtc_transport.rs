@@ -307,7 +307,7 @@ impl WebRtcTransport {
         self.past_streams.resume(ssrc)
     }
 
-    /// Lets go of the streams that this says, but not of where they ended.
+    /// Removes the streams that match, and keeps the highest packet index of each against replays.
     pub(crate) fn forget_streams(&mut self, is_over: impl Fn(&Stream) -> bool) {
         let past = &mut self.past_streams;
         self.streams.retain(|stream| {
