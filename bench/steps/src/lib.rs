@@ -10,14 +10,14 @@ mod demux;
 mod rtp;
 mod inbound;
 mod ingest;
-mod police;
+mod policer;
 mod transport_cc;
 mod rtx_cache;
 mod fan_out;
 mod select;
 mod rewrite;
 mod sequence;
-mod outlet;
+mod packet_writer;
 mod header;
 mod outbound;
 mod sent_packets;
@@ -47,7 +47,7 @@ pub const STEPS: &[(&str, Make)] = &[
     ("inbound/gcm256", || inbound::new(Suite::AeadAes256Gcm)),
     ("inbound/gcm128", || inbound::new(Suite::AeadAes128Gcm)),
     ("inbound/cm", || inbound::new(Suite::AesCm128HmacSha1_80)),
-    ("police", police::new),
+    ("policer", policer::new),
     ("transport_cc/arrival", transport_cc::arrival),
     ("transport_cc/report", transport_cc::report),
     ("ingest/video", || ingest::new(Room::video())),
@@ -62,7 +62,7 @@ pub const STEPS: &[(&str, Make)] = &[
     ("outbound/cm", || outbound::new(Suite::AesCm128HmacSha1_80)),
     ("send_batch", send_batch::new),
     ("sent_packets", sent_packets::new),
-    ("outlet", || outlet::new(Room::video())),
+    ("packet_writer", || packet_writer::new(Room::video())),
     ("rewrite/video", || rewrite::new(Room::video())),
     ("rewrite/audio", || rewrite::new(Room::audio())),
     ("fan_out/video", || fan_out::new(Room::video())),

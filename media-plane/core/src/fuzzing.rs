@@ -9,6 +9,9 @@ use crate::feedback::rtx_budget::RtxBudget;
 use crate::feedback::rtx_cache::{Plain, RtxCache};
 use crate::feedback::sent_packets::{Sent, SentPackets};
 use crate::feedback::transport_cc::TransportCcRecorder;
+use crate::feedback_path::key_frames;
+use crate::packet_path::tables::MediaTables;
+use crate::transport::association;
 use crate::transport::dtls::SrtpKeyMaterial;
 use railgun_shared::ids::TransportId;
 use std::time::{Duration, Instant};
@@ -22,20 +25,22 @@ pub fn skip_handshake(
     material: &SrtpKeyMaterial,
     now: Instant,
 ) -> bool {
-    let found = engine.transports.iter().find(|(_, transport)| transport.id == id).map(|(key, _)| key);
+    let MediaTables { transports, output, .. } = &mut engine.media;
+    let found = transports.iter().find(|(_, transport)| transport.id == id).map(|(key, _)| key);
     let Some(key) = found else { return false };
-    let Some((_, dtls)) = engine.transports.get_mut(key).and_then(|it| it.connect.as_mut()) else {
-        return false;
-    };
+    let Some((_, dtls)) = transports.get_mut(key).and_then(|it| it.connect.as_mut()) else { return false };
     dtls.skip(now);
-    engine.take_keys(key, material, now);
+    if association::take_keys(transports, output, key, material, now) {
+        key_frames::want_for_transport(&mut engine.media, key, now);
+    }
     true
 }
 
 /// Entries of the engine's tables: transports, producers, consumers, user fragments, addresses.
 pub fn table_sizes(engine: &Engine) -> [usize; 5] {
-    let Engine { transports, producers, consumers, by_ufrag, by_address, .. } = engine;
-    [transports.len(), producers.len(), consumers.len(), by_ufrag.len(), by_address.len()]
+    let MediaTables { transports, producers, consumers, .. } = &engine.media;
+    let (ufrags, addresses) = transports.index_sizes();
+    [transports.len(), producers.len(), consumers.len(), ufrags, addresses]
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -19,11 +19,18 @@ pub mod transport;
 pub mod send_batch;
 mod allowance;
 mod arena;
+mod audio;
+mod clock;
 mod codec;
+mod config;
 mod engine;
 mod feedback;
+mod feedback_path;
+mod output;
 mod packet_path;
+mod random;
 mod room;
+mod timers;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -31,5 +38,7 @@ pub mod fuzzing;
 #[doc(hidden)]
 pub use packet_path::steps;
 
-pub use engine::{Counters, Datagram, Engine, EngineConfig, Notice};
+pub use config::{Datagram, EngineConfig};
+pub use engine::Engine;
+pub use output::{Counters, Notice};
 pub use room::reconnecting::Silence;

@@ -253,7 +253,9 @@ impl Model {
         let is_own = is_here && things(self).alive.get(&id) == Some(&actor);
         let reply = self.command(room, make(id));
         if is_own {
-            assert!(!must_work || reply.is_ok(), "its own: {reply:?}");
+            // Resumed too often within a minute, which is another test's subject.
+            let is_too_often = reply.as_ref().is_err_and(|error| error.code == ErrorCode::RateLimited);
+            assert!(!must_work || is_too_often || reply.is_ok(), "its own: {reply:?}");
             self.count("own");
         } else {
             let twin = absent(self.rng.random());

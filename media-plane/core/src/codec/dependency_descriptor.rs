@@ -4,6 +4,8 @@
 //! A descriptor is short because it points into a structure, which comes with the first packet of
 //! each coded video sequence: [`StructureCache`] keeps it, one cache a source stream.
 
+mod error;
+mod indications;
 mod bits;
 mod structure;
 mod rewrite;
@@ -12,58 +14,15 @@ mod tests;
 
 use super::{FrameInfo, TemporalSwitch};
 use bits::BitReader;
-use thiserror::Error;
+use indications::{Indications, MAX_CHAINS, MAX_REFERENCES};
 
+pub(crate) use bits::MAX_LEN;
+pub(crate) use error::DescriptorError;
+pub(crate) use indications::Indication;
 pub(crate) use structure::Structure;
 
-/// Longest descriptor, in bytes: the length of a two-byte header extension element (RFC 8285
-/// section 4.3).
-pub(crate) const MAX_LEN: usize = 255;
-/// dt_cnt_minus_one has five bits.
-const MAX_DECODE_TARGETS: usize = 32;
-/// There are no more chains than decode targets.
-const MAX_CHAINS: usize = MAX_DECODE_TARGETS;
-/// Referred frames of one frame. AV1 has seven references.
-const MAX_REFERENCES: usize = 16;
-/// How many frames late a packet may be; a frame number further back is one of the next round, or
 /// of a source that began to count anew.
 const REORDERED_FRAMES_MAX: u16 = 512;
-
-/// Why a descriptor cannot be read.
-#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-pub(crate) enum DescriptorError {
-    #[error("descriptor ends within a field")]
-    CutShort,
-    #[error("longer than an extension element")]
-    TooLong,
-    #[error("more than 64 templates")]
-    TooManyTemplates,
-    /// AV1 has spatial layers 0-3 and temporal layers 0-7.
-    #[error("layer id out of range")]
-    LayerOutOfRange,
-    #[error("more referred frames than any codec has")]
-    TooManyReferences,
-    /// The packet with the structure was lost, is late, or was of another stream.
-    #[error("no structure yet")]
-    NoStructure,
-    /// Likewise.
-    #[error("template id outside the structure")]
-    UnknownTemplate,
-    /// A late packet of the coded video sequence before.
-    #[error("frame from before the structure")]
-    OlderThanStructure,
-}
-
-/// Relation of a frame to a decode target (table A.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Indication {
-    NotPresent,
-    /// No frame of the target depends on it.
-    Discardable,
-    /// If it can be decoded, so can all that follows of the target: a receiver may begin here.
-    Switch,
-    Required,
-}
 
 /// One packet's descriptor, with what its template says filled in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,33 +55,6 @@ struct Layout {
     definition: u16,
     /// Where zero padding begins.
     end: u16,
-}
-
-/// Two bits a decode target, the first target lowest.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Indications(u64);
-
-impl Indications {
-    fn parse(reader: &mut BitReader<'_>, decode_targets: u8) -> Result<Self, DescriptorError> {
-        let mut packed = 0;
-        for target in 0..decode_targets {
-            packed |= u64::from(reader.take(2)?) << (2 * target);
-        }
-        Ok(Self(packed))
-    }
-
-    fn get(self, target: u8) -> Indication {
-        match self.0.checked_shr(2 * u32::from(target)).unwrap_or(0) & 3 {
-            1 => Indication::Discardable,
-            2 => Indication::Switch,
-            3 => Indication::Required,
-            _ => Indication::NotPresent,
-        }
-    }
-
-    fn any_switch(self) -> bool {
-        self.0 >> 1 & !self.0 & 0x5555_5555_5555_5555 != 0
-    }
 }
 
 impl Descriptor {

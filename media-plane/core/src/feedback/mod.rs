@@ -1,12 +1,12 @@
-//! RTCP, both ways (RFC 3550 section 6, RFC 4585).
+//! The mechanisms behind RTCP (RFC 3550 section 6, RFC 4585): each a state machine of its own that knows no
+//! table.
 
 pub(crate) mod delivery;
 pub(crate) mod key_frame_request;
+pub(crate) mod layer_request;
 pub(crate) mod link_estimate;
 pub(crate) mod nack_generator;
 pub(crate) mod reception;
-pub(crate) mod receive;
-pub(crate) mod report;
 pub(crate) mod round_trip;
 pub(crate) mod rtx_budget;
 pub(crate) mod rtx_cache;

@@ -4,6 +4,7 @@
 //! [`parse_compound`] checks every sub-packet to its last entry first, so a datagram is taken whole
 //! or not at all.
 
+mod wire;
 mod report;
 mod extended;
 mod feedback;
@@ -11,9 +12,9 @@ mod transport_cc;
 mod transport_cc_write;
 mod write;
 
-use thiserror::Error;
 
-use super::{MAX_DATAGRAM, u32_at};
+use super::MAX_DATAGRAM;
+use wire::*;
 
 pub use extended::{ExtendedReport, LastReference, write_last_references, write_reference_time};
 pub use feedback::{Fir, FirEntry, Nack, NackEntry, Pli, Remb};
@@ -21,6 +22,7 @@ pub use report::{Bye, ReceiverReport, ReportBlock, Sdes, SenderInfo, SenderRepor
 pub use transport_cc::{MAX_STATUSES, TransportCc};
 pub(crate) use transport_cc_write::ChunkPacker;
 pub use transport_cc_write::{TransportCcInfo, write_transport_cc};
+pub use wire::RtcpError;
 pub use write::{
     write_bye, write_fir, write_nack, write_pli, write_receiver_report, write_remb, write_sdes_cname,
     write_sender_report,
@@ -28,71 +30,6 @@ pub use write::{
 
 /// Most sub-packets of one compound packet.
 pub const MAX_SUB_PACKETS: usize = 64;
-
-const SENDER_REPORT: u8 = 200;
-const RECEIVER_REPORT: u8 = 201;
-const SDES: u8 = 202;
-const BYE: u8 = 203;
-const TRANSPORT_FEEDBACK: u8 = 205;
-const PAYLOAD_FEEDBACK: u8 = 206;
-const EXTENDED_REPORT: u8 = 207;
-
-const FORMAT_NACK: u8 = 1;
-const FORMAT_TRANSPORT_CC: u8 = 15;
-const FORMAT_PLI: u8 = 1;
-const FORMAT_FIR: u8 = 4;
-const FORMAT_APPLICATION: u8 = 15;
-
-/// Why a datagram is no well-formed RTCP.
-#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-pub enum RtcpError {
-    #[error("no packet in it")]
-    Empty,
-    #[error("longer than a datagram may be")]
-    TooLong,
-    #[error("more sub-packets than allowed")]
-    TooManySubPackets,
-    #[error("sub-packet shorter than its header")]
-    HeaderPastEnd,
-    #[error("version is not 2")]
-    BadVersion,
-    #[error("sub-packet past the end")]
-    LengthPastEnd,
-    #[error("padding before the last sub-packet")]
-    PaddingNotLast,
-    #[error("padding is zero or longer than the sub-packet")]
-    BadPadding,
-    #[error("sender report shorter than its report blocks")]
-    SenderReportTooShort,
-    #[error("receiver report shorter than its report blocks")]
-    ReceiverReportTooShort,
-    #[error("source description past the end")]
-    SdesPastEnd,
-    #[error("BYE shorter than its sources or its reason")]
-    ByeTooShort,
-    #[error("feedback without sender and media source")]
-    FeedbackTooShort,
-    #[error("NACK without entries or with a part of one")]
-    BadNackLength,
-    #[error("PLI with a body")]
-    BadPliLength,
-    #[error("FIR without entries or with a part of one")]
-    BadFirLength,
-    #[error("REMB length is not that of its sources")]
-    BadRembLength,
-    #[error("REMB bitrate above 64 bits")]
-    RembOverflow,
-    #[error("transport-cc feedback shorter than its header")]
-    TransportCcTooShort,
-    #[error("transport-cc status count is zero or above the cap")]
-    BadTransportCcCount,
-    #[error("transport-cc chunks past the end")]
-    TransportCcChunksPastEnd,
-    #[error("transport-cc reserved status")]
-    TransportCcReservedStatus,
-    #[error("transport-cc deltas past the end")]
-    TransportCcDeltasPastEnd,
-}
 
 /// One sub-packet.
 #[derive(Clone, Copy, Debug)]
@@ -207,18 +144,6 @@ fn without_padding(body: &[u8]) -> Option<&[u8]> {
     let padding = usize::from(*body.last()?);
     let kept = body.len().checked_sub(padding).filter(|_| padding > 0)?;
     body.get(..kept)
-}
-
-/// 32-bit words of `bytes`, a part of one at the end ignored.
-fn words(bytes: &[u8]) -> impl Iterator<Item = u32> + '_ {
-    bytes.as_chunks().0.iter().map(|word| u32::from_be_bytes(*word))
-}
-
-/// The sender's and the media source's SSRC in front of every feedback message (RFC 4585 6.1).
-fn feedback_sources(body: &[u8]) -> Result<(u32, u32, &[u8]), RtcpError> {
-    let sender = u32_at(body, 0).ok_or(RtcpError::FeedbackTooShort)?;
-    let media = u32_at(body, 4).ok_or(RtcpError::FeedbackTooShort)?;
-    Ok((sender, media, body.get(8..).unwrap_or_default()))
 }
 
 #[cfg(test)]

@@ -1,29 +1,30 @@
-//! Step 1: what a datagram is, by its first bytes (RFC 7983), and who takes it.
+//! Step 1: which protocol a datagram belongs to, by its first bytes (RFC 7983), and whose it is, by the
+//! address that it comes from.
 
-use crate::engine::{Datagram, Engine};
+use crate::arena::TransportKey;
+use crate::config::Datagram;
+use crate::output::DropReason;
 use crate::packet::kind::{Kind, classify};
-use crate::send_batch::SendBatch;
-use std::time::Instant;
+use crate::transport::table::TransportTable;
 
-impl Engine {
-    /// Takes what the socket had, oldest first. What it fans out to may be more than is good for one
-    /// batch: `send` is then called in between, with batches that are to be sent at once. The last
-    /// one is left in [`Self::sends`].
-    pub fn handle_datagrams(
-        &mut self,
-        datagrams: &mut [Datagram<'_>],
-        now: Instant,
-        mut send: impl FnMut(&SendBatch),
-    ) {
-        for (order, datagram) in datagrams.iter_mut().enumerate() {
-            match classify(datagram.bytes) {
-                Some(Kind::Rtp) => self.ingest(order, datagram, now),
-                Some(Kind::Rtcp) => self.receive_feedback(datagram, now),
-                Some(Kind::Stun) => self.receive_binding(datagram, now),
-                Some(Kind::Dtls) => self.receive_handshake(datagram, now),
-                None => self.counters.unknown_datagrams += 1,
-            }
-        }
-        self.fan_out(datagrams, now, &mut send);
+/// Who takes a datagram.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Demuxed {
+    Rtp(TransportKey),
+    Rtcp(TransportKey),
+    Dtls(TransportKey),
+    /// An ICE check names its transport itself, and is what makes an address known.
+    Stun,
+}
+
+#[inline]
+pub(crate) fn demux(transports: &TransportTable, datagram: &Datagram<'_>) -> Result<Demuxed, DropReason> {
+    let sender = || transports.by_address(datagram.source).ok_or(DropReason::UnknownAddress);
+    match classify(datagram.bytes) {
+        Some(Kind::Rtp) => sender().map(Demuxed::Rtp),
+        Some(Kind::Rtcp) => sender().map(Demuxed::Rtcp),
+        Some(Kind::Dtls) => sender().map(Demuxed::Dtls),
+        Some(Kind::Stun) => Ok(Demuxed::Stun),
+        None => Err(DropReason::UnknownProtocol),
     }
 }

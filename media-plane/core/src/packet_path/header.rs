@@ -1,8 +1,8 @@
 //! Step 5, in part: the header that a consumer gets. What all consumers of a packet share, and what
 //! all packets of a consumer share, is laid out once; what remains for each is its numbers.
 
+use super::mid::Mid;
 use crate::packet::rtp::{FIXED_HEADER, HeaderWriter, MAX_ELEMENTS, ONE_BYTE_PROFILE};
-use crate::room::consumer::Mid;
 
 /// Bytes of passed elements that are laid out; more are written one by one.
 const PASSED_MAX: usize = 48;
@@ -22,7 +22,7 @@ pub(crate) struct OwnElements {
     len: usize,
     /// How far to the left the time is to be shifted; none without that element.
     send_time: Option<u32>,
-    /// All bits, or none without that element, which is the first.
+    /// AND-mask for the transport-wide number: 0xffff if that element is present (it is always first), else 0.
     transport_cc: u16,
     /// An id is above those of the one-byte form.
     is_long: bool,

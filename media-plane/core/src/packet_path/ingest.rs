@@ -1,131 +1,120 @@
-//! Steps 2 and 3: whose packet it is, the checks from cheap to dear, the plaintext, and what its
-//! codec says of it.
+//! Steps 2 and 3: which stream and producer a packet belongs to, the checks from cheap to dear, SRTP
+//! opened in place, and what the codec says of the frame.
 
 use super::header::PassedElements;
-use crate::arena::{AccountKey, Arena, ProducerKey};
-use crate::codec::{FrameInfo, av1, dependency_descriptor, h264, vp8, vp9};
-use crate::engine::{Counters, Datagram, Engine};
+use super::packet::RtpPacket;
+use super::payload_types::{Codec, MappedCodec};
+use super::policer::Policer;
+use super::producer::Producer;
+use super::tables::MediaTables;
+use crate::arena::{Arena, PolicerKey, ProducerKey, RoomKey, TransportKey};
+use crate::codec::{FrameInfo, av1, h264, vp8, vp9};
+use crate::config::Datagram;
 use crate::feedback::nack_generator::Answer;
 use crate::feedback::rtx_cache::Plain;
 use crate::feedback::rtx_payload;
+use crate::output::DropReason;
 use crate::packet::rtp::RtpHeader;
-use crate::room::accounts::Account;
-use crate::room::producer::{Codec, MappedCodec, Producer};
 use crate::srtp::{InboundStream, rollover};
-use crate::transport::webrtc_transport::{Place, Stream, WebRtcTransport};
+use crate::transport::stream::{Stream, StreamBinding};
+use crate::transport::webrtc_transport::WebRtcTransport;
 use railgun_shared::rtp_parameters::MediaKind;
 use std::ops::Range;
 use std::time::Instant;
 
-/// A packet that is authentic, plain, and to be forwarded. Its bytes stay where they arrived.
-#[derive(Clone, Debug)]
-pub(crate) struct Opened {
-    pub(crate) is_video: bool,
-    pub(crate) producer: ProducerKey,
-    pub(crate) encoding: u8,
-    /// Its place in the burst.
-    pub(crate) order: usize,
-    /// As it arrived; of a retransmission, the original's sequence is in `index` alone.
-    pub(crate) header: RtpHeader,
-    pub(crate) payload: Range<usize>,
-    /// The sender's roll-over counter and sequence number.
-    pub(crate) index: u64,
-    /// The router's payload type.
-    pub(crate) payload_type: u8,
-    pub(crate) clock_rate: u32,
-    pub(crate) frame: FrameInfo,
-    pub(crate) vp8: Option<vp8::Descriptor>,
-    /// The AV1 dependency descriptor, which says more than the payload.
-    pub(crate) descriptor: Option<dependency_descriptor::Descriptor>,
-    /// For the consumer that it was last sent to, and all who pass the same.
-    pub(crate) passed: PassedElements,
+/// What the engine is to do about a packet besides forwarding it.
+#[derive(Clone, Copy, Debug, Default)]
+#[must_use]
+pub(crate) struct Ingested {
+    /// So much of this encoding is missing that only a key frame helps.
+    pub(crate) wants_key_frame: Option<(ProducerKey, u8)>,
+    /// This room is to look at its audio levels: the first loud packet since it did.
+    pub(crate) newly_heard_in: Option<RoomKey>,
+    /// Feedback on what arrived is due then, earlier than the transport would be looked at.
+    pub(crate) feedback_due: Option<Instant>,
 }
 
-impl Engine {
-    pub(super) fn ingest(&mut self, order: usize, datagram: &mut Datagram<'_>, now: Instant) {
-        let Some(key) = self.by_address.get(&datagram.source).copied() else {
-            self.counters.unknown_addresses += 1;
-            return;
-        };
-        let Self { transports, producers, accounts, counters, .. } = self;
-        let Some(transport) = transports.get_mut(key) else { return };
-        let opened = open(transport, producers, accounts, counters, datagram.bytes, now);
-        if opened.is_some() {
-            transport.on_heard(datagram.source, datagram.bytes.len(), now);
-        }
-        let (wants_key_frame, due) =
-            (opened.as_ref().is_some_and(|it| it.is_overwhelmed), transport.feedback_due());
-        let (wake, room) = (transport.wake, transport.room);
-        let is_newly_heard = opened.as_ref().is_some_and(|it| it.is_newly_heard);
-        if let Some(Ingested { packet: Some(mut packet), .. }) = opened {
+/// Takes an RTP packet from a transport's client; if it is to be forwarded, it joins the burst.
+pub(crate) fn ingest(
+    media: &mut MediaTables,
+    key: TransportKey,
+    order: usize,
+    datagram: &mut Datagram<'_>,
+    now: Instant,
+) -> Ingested {
+    let MediaTables { transports, producers, policers, output, burst, .. } = media;
+    let Some(transport) = transports.live_mut(key) else { return Ingested::default() };
+    let mut ingested = Ingested::default();
+    let mut drop = |reason, ssrc| output.counters.drop(reason, Some(key), ssrc);
+    if let Some(opened) = open(transport, producers, policers, &mut drop, datagram.bytes, now) {
+        transport.on_heard(datagram.source, datagram.bytes.len(), now);
+        ingested.newly_heard_in = opened.is_newly_heard.then_some(transport.room);
+        if let Some(mut packet) = opened.packet {
             packet.order = order;
-            self.keep(&packet, datagram.bytes, now);
-            if wants_key_frame {
-                self.want_key_frame(packet.producer, packet.encoding, now);
-            }
-            self.burst.push(packet);
-        }
-        if due.is_some_and(|due| wake.is_none_or(|wake| due < wake)) {
-            self.schedule(key);
-        }
-        if is_newly_heard {
-            self.wake_levels(room, now);
+            keep(producers, &packet, datagram.bytes, now);
+            ingested.wants_key_frame = opened.is_overwhelmed.then_some((packet.producer, packet.encoding));
+            burst.push(packet);
         }
     }
+    let due = transport.feedback_due();
+    ingested.feedback_due = due.filter(|due| transport.wake.is_none_or(|wake| *due < wake));
+    ingested
+}
 
-    /// Puts a video packet where consumers that lose it can have it again.
-    pub(super) fn keep(&mut self, packet: &Opened, bytes: &[u8], now: Instant) {
-        let Some(producer) = self.producers.get_mut(packet.producer).filter(|_| packet.is_video) else {
-            return;
-        };
-        let Producer { encodings, extensions, .. } = producer;
-        let Some(encoding) = encodings.get_mut(usize::from(packet.encoding)) else { return };
-        let Some(payload) = bytes.get(packet.payload.clone()) else { return };
-        let plain = Plain {
-            index: packet.index,
-            timestamp: packet.header.timestamp,
-            marker: packet.header.marker,
-            payload_type: packet.payload_type,
-        };
-        let elements = packet.header.extensions(bytes);
-        let elements = elements.filter_map(|(id, data)| Some((extensions.to_router(id)?, data)));
-        encoding.cache.put(plain, elements, payload, now);
-    }
+/// Puts a video packet where consumers that lose it can have it again.
+pub(crate) fn keep(
+    producers: &mut Arena<ProducerKey, Producer>,
+    packet: &RtpPacket,
+    bytes: &[u8],
+    now: Instant,
+) {
+    let Some(producer) = producers.live_mut(packet.producer).filter(|_| packet.is_video) else { return };
+    let Producer { encodings, extensions, .. } = producer;
+    let Some(encoding) = encodings.get_mut(usize::from(packet.encoding)) else { return };
+    let Some(payload) = bytes.get(packet.payload.clone()) else { return };
+    let plain = Plain {
+        index: packet.index,
+        timestamp: packet.header.timestamp,
+        marker: packet.header.marker,
+        payload_type: packet.payload_type,
+    };
+    let elements = packet.header.extensions(bytes);
+    let elements = elements.filter_map(|(id, data)| Some((extensions.to_router(id)?, data)));
+    encoding.cache.put(plain, elements, payload, now);
 }
 
 /// What came of an authentic packet.
-struct Ingested {
+struct Opened {
     /// None if nobody is to get it.
-    packet: Option<Opened>,
-    /// So much of the stream is missing that only a key frame helps.
+    packet: Option<RtpPacket>,
     is_overwhelmed: bool,
-    /// The first loud packet since the room last looked at its levels.
     is_newly_heard: bool,
 }
 
 fn open(
     transport: &mut WebRtcTransport,
     producers: &mut Arena<ProducerKey, Producer>,
-    accounts: &mut Arena<AccountKey, Account>,
-    counters: &mut Counters,
+    policers: &mut Arena<PolicerKey, Policer>,
+    drop: &mut impl FnMut(DropReason, Option<u32>),
     bytes: &mut [u8],
     now: Instant,
-) -> Option<Ingested> {
+) -> Option<Opened> {
     let Ok(header) = RtpHeader::parse(bytes) else {
-        counters.malformed_packets += 1;
+        drop(DropReason::Malformed, None);
         return None;
     };
-    let Some(place) = place_of(transport, producers, &header, bytes) else {
-        counters.unknown_streams += 1;
+    let Some(found) = find_stream(transport, producers, &header, bytes) else {
+        drop(DropReason::UnknownStream, Some(header.ssrc));
         return None;
     };
-    let producer = producers.get_mut(place.producer())?;
-    let Some(codec) = codec_of(producer, place, header.payload_type) else {
-        counters.wrong_payload_types += 1;
+    let binding = found.binding();
+    let producer = producers.live_mut(binding.producer)?;
+    let Some(codec) = codec_of(producer, binding.is_rtx, header.payload_type) else {
+        drop(DropReason::WrongPayloadType, Some(header.ssrc));
         return None;
     };
-    let Some((index, len)) = decrypt(transport, producer, place, &header, bytes) else {
-        counters.unauthentic_packets += 1;
+    let Some((index, len)) = decrypt(transport, producer, found, &header, bytes) else {
+        drop(DropReason::Unauthentic, Some(header.ssrc));
         return None;
     };
     transport.received.count(bytes.len());
@@ -136,12 +125,12 @@ fn open(
     }
     let is_newly_heard = producer.hear(&header, packet, now);
     let Ok(payload) = header.strip_padding(packet) else {
-        counters.malformed_packets += 1;
+        drop(DropReason::Malformed, Some(header.ssrc));
         return None;
     };
-    let (index, payload, is_overwhelmed) = if place.place().is_rtx {
+    let (index, payload, is_overwhelmed) = if binding.is_rtx {
         (
-            restore(transport, place.place(), packet, &payload, now)?,
+            restore(transport, binding, packet, &payload, now)?,
             payload.start + rtx_payload::OSN_LEN..payload.end,
             false,
         )
@@ -152,24 +141,24 @@ fn open(
         let overwhelmed = stream.nacks.as_mut().is_some_and(|nacks| nacks.on_packet(index, now).is_err());
         (index, payload, overwhelmed)
     };
-    let account = accounts.get_mut(producer.account)?;
-    if !producer.paused && !account.police.admit(producer.source, payload.len(), now) {
+    let policer = policers.live_mut(producer.policer)?;
+    if !producer.paused && !policer.admit(producer.source, payload.len(), now) {
         producer.policed_packets += 1;
-        counters.policed_packets += 1;
+        drop(DropReason::Policed, Some(header.ssrc));
         return None;
     }
     let descriptor = producer.extensions.dependency_descriptor.and_then(|id| header.extension(packet, id));
-    let encoding = producer.encoding_mut(place.place().encoding)?;
+    let encoding = producer.encoding_mut(binding.encoding)?;
     let descriptor = descriptor.and_then(|data| encoding.structure.read(data).ok());
-    let Look { frame, vp8 } = match &descriptor {
-        Some(descriptor) => Look { frame: descriptor.frame_info(), vp8: None },
-        None => look(codec, packet.get(payload.clone()).unwrap_or_default(), header.marker),
+    let PayloadInfo { frame, vp8 } = match &descriptor {
+        Some(descriptor) => PayloadInfo { frame: descriptor.frame_info(), vp8: None },
+        None => read_payload(codec, packet.get(payload.clone()).unwrap_or_default(), header.marker),
     };
     encoding.on_packet(&frame, payload.len(), now);
-    let packet = Opened {
+    let packet = RtpPacket {
         is_video: producer.kind == MediaKind::Video,
-        producer: place.producer(),
-        encoding: place.place().encoding,
+        producer: binding.producer,
+        encoding: binding.encoding,
         order: 0,
         header,
         payload,
@@ -181,47 +170,43 @@ fn open(
         descriptor,
         passed: PassedElements::new(0, std::iter::empty()),
     };
-    Some(Ingested { packet: (!producer.paused).then_some(packet), is_overwhelmed, is_newly_heard })
+    Some(Opened { packet: (!producer.paused).then_some(packet), is_overwhelmed, is_newly_heard })
 }
 
-/// Where a packet belongs on its transport.
+/// The stream of a packet's SSRC.
 #[derive(Clone, Copy, Debug)]
 enum Found {
-    /// A stream that is known by its SSRC.
-    Known(Place),
-    /// An SSRC that may be bound to this place, whose MID, and RID if it has one, it carries; it is
-    /// bound once it proves authentic.
-    Named(Place),
+    /// It is bound to this encoding.
+    Bound(StreamBinding),
+    /// It is to be bound to this encoding, whose MID, and RID if it has one, the packet carries; once
+    /// the packet proves authentic.
+    New(StreamBinding),
 }
 
 impl Found {
-    fn place(self) -> Place {
+    fn binding(self) -> StreamBinding {
         match self {
-            Self::Known(place) | Self::Named(place) => place,
+            Self::Bound(binding) | Self::New(binding) => binding,
         }
-    }
-
-    fn producer(self) -> ProducerKey {
-        self.place().producer
     }
 }
 
 /// Only this transport's own producers are looked at, so no packet can speak as somebody else's.
-fn place_of(
+fn find_stream(
     transport: &WebRtcTransport,
     producers: &Arena<ProducerKey, Producer>,
     header: &RtpHeader,
     packet: &[u8],
 ) -> Option<Found> {
     if let Some(stream) = transport.stream(header.ssrc) {
-        let producer = producers.get(stream.producer)?;
-        return Some(Found::Known(producer.place(stream.producer, stream.encoding, stream.is_rtx)));
+        let producer = producers.live(stream.producer)?;
+        return Some(Found::Bound(producer.binding(stream.producer, stream.encoding, stream.is_rtx)));
     }
     if !transport.has_room_for(1) {
         return None;
     }
     transport.producers.iter().find_map(|key| {
-        let producer = producers.get(*key)?;
+        let producer = producers.live(*key)?;
         let ids = &producer.extensions;
         let carried = |id: Option<u8>| id.and_then(|id| header.extension(packet, id));
         // A RID means something only with its MID (RFC 8852 section 3).
@@ -236,14 +221,14 @@ fn place_of(
         } else {
             (producer.encoding_of_rid(carried(ids.rid)?)?, false)
         };
-        Some(Found::Named(producer.place(*key, encoding, is_rtx)))
+        Some(Found::New(producer.binding(*key, encoding, is_rtx)))
     })
 }
 
 /// The codec of a packet, which must fit its stream: media on media, retransmissions on theirs.
-fn codec_of(producer: &Producer, found: Found, payload_type: u8) -> Option<MappedCodec> {
+fn codec_of(producer: &Producer, is_rtx: bool, payload_type: u8) -> Option<MappedCodec> {
     let codec = producer.payload_types.get(payload_type)?;
-    match (codec.codec, found.place().is_rtx) {
+    match (codec.codec, is_rtx) {
         (Codec::Rtx { apt }, true) => producer.payload_types.get(apt),
         (Codec::Rtx { .. }, false) | (_, true) => None,
         (_, false) => Some(codec),
@@ -260,22 +245,22 @@ fn decrypt(
 ) -> Option<(u64, usize)> {
     let session = &transport.keys.as_ref()?.inbound;
     match found {
-        Found::Known(_) => {
+        Found::Bound(_) => {
             let stream = transport.streams.iter_mut().find(|stream| stream.ssrc == header.ssrc)?;
             let len = session.open_rtp(&mut stream.srtp, header, packet).ok()?;
             Some((index_of(&stream.srtp, header)?, len))
         }
-        Found::Named(place) => {
+        Found::New(binding) => {
             let mut srtp = transport.resume_stream(header.ssrc);
             let len = session.open_rtp(&mut srtp, header, packet).ok()?;
             let index = index_of(&srtp, header)?;
-            let encoding = producer.encoding_mut(place.encoding)?;
-            let bound = if place.is_rtx { &mut encoding.rtx_ssrc } else { &mut encoding.ssrc };
+            let encoding = producer.encoding_mut(binding.encoding)?;
+            let bound = if binding.is_rtx { &mut encoding.rtx_ssrc } else { &mut encoding.ssrc };
             // A sender that restarts a layer gives it a new SSRC.
             if let Some(old) = bound.replace(header.ssrc) {
                 transport.forget_streams(|stream| stream.ssrc == old);
             }
-            transport.streams.push(Stream::new(header.ssrc, place, srtp));
+            transport.streams.push(Stream::new(header.ssrc, binding, srtp));
             Some((index, len))
         }
     }
@@ -289,14 +274,14 @@ fn index_of(stream: &InboundStream, header: &RtpHeader) -> Option<u64> {
 /// None for padding in its place, and for what came before.
 fn restore(
     transport: &mut WebRtcTransport,
-    place: Place,
+    binding: StreamBinding,
     packet: &[u8],
     payload: &Range<usize>,
     now: Instant,
 ) -> Option<u64> {
     let (sequence, _) = rtx_payload::read(packet.get(payload.clone())?)?;
     let is_original = |stream: &&mut Stream| {
-        stream.producer == place.producer && stream.encoding == place.encoding && !stream.is_rtx
+        stream.producer == binding.producer && stream.encoding == binding.encoding && !stream.is_rtx
     };
     let original = transport.streams.iter_mut().find(is_original)?;
     let index = original.srtp.restore(sequence)?;
@@ -310,32 +295,24 @@ fn restore(
     Some(index)
 }
 
-/// What the codec says of a packet.
+/// What a payload says of its frame.
 #[derive(Default)]
-struct Look {
+struct PayloadInfo {
     frame: FrameInfo,
     vp8: Option<vp8::Descriptor>,
 }
 
-fn look(codec: MappedCodec, payload: &[u8], marker: bool) -> Look {
+fn read_payload(codec: MappedCodec, payload: &[u8], marker: bool) -> PayloadInfo {
     let frame = match codec.codec {
         Codec::Vp8 => {
             let vp8 = vp8::Descriptor::parse(payload);
             let frame = vp8.map(|descriptor| descriptor.frame_info(marker));
-            return Look { frame: frame.unwrap_or_default(), vp8 };
+            return PayloadInfo { frame: frame.unwrap_or_default(), vp8 };
         }
         Codec::Vp9 => vp9::Descriptor::parse(payload).map(|descriptor| descriptor.frame_info(marker)),
         Codec::H264 => h264::Payload::parse(payload).map(|payload| payload.frame_info(marker)),
         Codec::Av1 => av1::Payload::parse(payload).map(|payload| payload.frame_info(marker)),
         Codec::Opus | Codec::Rtx { .. } => None,
     };
-    Look { frame: frame.unwrap_or_default(), vp8: None }
-}
-
-impl WebRtcTransport {
-    /// When feedback on what arrived wants to go out.
-    fn feedback_due(&self) -> Option<Instant> {
-        let nacks = self.streams.iter().filter_map(|stream| stream.nacks.as_ref()?.due());
-        nacks.chain(self.arrivals.due()).min()
-    }
+    PayloadInfo { frame: frame.unwrap_or_default(), vp8: None }
 }

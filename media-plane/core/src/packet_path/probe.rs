@@ -1,11 +1,12 @@
 //! A packet of padding alone, as senders use to probe for bandwidth: it carries a transport-wide
 //! number to an address, and a receiver that gets it says so.
 
+use super::consumer::RtxStream;
+use super::consumer_extensions::ConsumerExtensions;
 use super::header;
-use super::outlet::Stamp;
+use super::packet_writer::Stamp;
 use crate::packet::rtp::{FIXED_HEADER, HeaderWriter};
 use crate::packet::sequence_of;
-use crate::room::consumer::{ConsumerExtensions, RtxStream};
 use crate::send_batch::SendBatch;
 use crate::srtp::{MAX_RTP_OVERHEAD, OutboundSession};
 use std::net::SocketAddr;

@@ -1,24 +1,24 @@
 //! Step 5: the packet as this consumer gets it: its own SSRC, sequence, timestamp and picture ids.
 
+use super::consumer::{BurstSent, Consumer};
 use super::header::PassedElements;
-use super::ingest::Opened;
-use super::outlet::{Outgoing, Outlet};
+use super::packet::RtpPacket;
+use super::packet_writer::{Outgoing, PacketWriter};
+use super::producer::Producer;
 use crate::codec::{dependency_descriptor, vp8};
 use crate::feedback::sent_packets;
 use crate::packet::rtp::HeaderWriter;
 use crate::packet::sequence_of;
-use crate::room::consumer::{BurstSent, Consumer};
-use crate::room::producer::Producer;
 
 /// Puts the packet into the batch and counts it in `burst`; whether it did.
 #[inline]
 pub(crate) fn send(
     producer: &Producer,
-    packet: &mut Opened,
+    packet: &mut RtpPacket,
     marker: bool,
     source: &mut [u8],
     consumer: &mut Consumer,
-    outlet: &mut Outlet<'_>,
+    writer: &mut PacketWriter<'_>,
     burst: &mut BurstSent,
 ) -> bool {
     // Each consumer writes its own values over those of the one before.
@@ -57,11 +57,11 @@ pub(crate) fn send(
     if !packet.passed.is_for(extensions.passed) {
         packet.passed = PassedElements::new(extensions.passed, elements());
     }
-    let len = outlet.put(&outgoing, extensions, &packet.passed, elements);
+    let len = writer.put(&outgoing, extensions, &packet.passed, elements);
     if len == 0 {
         return false;
     }
-    consumer.selection.on_sent(timestamp, outlet.stamp.at);
+    consumer.selection.on_sent(timestamp, writer.stamp.at);
     burst.count(payload.len(), len, timestamp);
     if let Some(rtx) = &mut consumer.rtx {
         let (source, encoding) = (packet.index, packet.encoding);

@@ -3,102 +3,121 @@
 //! [`ingest`] opens a burst; the steps after it take that burst as often as they like, until
 //! [`forget`]. Indexes repeat under one key then: nothing that is made here may be sent.
 
-use super::header;
-use super::outlet::{Outgoing, Outlet, Stamp};
-use super::police::Police;
-use super::rewrite;
-use super::select::Verdict;
+use super::consumer::{BurstSent, Consumer};
+use super::packet::RtpPacket;
+use super::packet_writer::{Outgoing, PacketWriter, Stamp};
+use super::policer::Policer;
+use super::producer::Producer;
+use super::select::LayerDecision;
 use super::sequence::SequenceMap;
-use crate::engine::{Datagram, Engine};
+use super::tables::MediaTables;
+use super::{header, rewrite};
+use crate::config::Datagram;
+use crate::engine::Engine;
 use crate::feedback::sent_packets::{Sent, SentPackets};
 use crate::feedback::transport_cc::TransportCcRecorder;
+use crate::feedback_path::resend;
 use crate::packet::rtp::HeaderWriter;
 use crate::packet::sequence_of;
-use crate::room::consumer::BurstSent;
+use crate::send_batch::SendBatch;
+use crate::transport::webrtc_transport::WebRtcTransport;
 use railgun_shared::signal::Source;
 use std::time::Instant;
 
 /// How many of the burst's packets are to be forwarded.
 pub fn ingest(engine: &mut Engine, burst: &mut [Datagram<'_>], now: Instant) -> usize {
     for (order, datagram) in burst.iter_mut().enumerate() {
-        engine.ingest(order, datagram, now);
+        if let Some(key) = engine.media.transports.by_address(datagram.source) {
+            _ = super::ingest::ingest(&mut engine.media, key, order, datagram, now);
+        }
     }
-    engine.burst.len()
+    engine.media.burst.len()
 }
 
 /// Nothing is left of the burst, nor of what was written for it.
 pub fn forget(engine: &mut Engine) {
-    engine.burst.clear();
-    engine.sends.clear();
+    engine.media.burst.clear();
+    engine.media.output.sends.clear();
 }
 
 /// Keeps the burst once more for those who lose it; how many packets.
 pub fn keep(engine: &mut Engine, burst: &[Datagram<'_>], now: Instant) -> usize {
-    let opened = std::mem::take(&mut engine.burst);
-    for packet in &opened {
+    let MediaTables { burst: opened, producers, .. } = &mut engine.media;
+    for packet in opened.iter() {
         if let Some(datagram) = burst.get(packet.order) {
-            engine.keep(packet, datagram.bytes, now);
+            super::ingest::keep(producers, packet, datagram.bytes, now);
         }
     }
-    engine.burst = opened;
-    engine.burst.len()
+    opened.len()
 }
 
 /// Forwards the burst, and forgets it; how many packets went out.
 pub fn fan_out(engine: &mut Engine, burst: &mut [Datagram<'_>], now: Instant) -> u64 {
-    let before = engine.counters.forwarded_packets;
-    engine.fan_out(burst, now, &mut |_| ());
-    engine.counters.forwarded_packets - before
+    let before = engine.counters().forwarded_packets;
+    super::fan_out::fan_out(&mut engine.media, burst, now, &mut |_| ());
+    engine.counters().forwarded_packets - before
+}
+
+/// What a step has of one consumer.
+struct Receiver<'a> {
+    producer: &'a Producer,
+    consumer: &'a mut Consumer,
+    transport: &'a mut WebRtcTransport,
+    sends: &'a mut SendBatch,
+    stamp: Stamp,
+}
+
+/// Hands the burst to `step` for each consumer of its producer; the sum of what that returns.
+fn for_each_consumer(
+    engine: &mut Engine,
+    now: Instant,
+    mut step: impl FnMut(Receiver<'_>, &mut [RtpPacket]) -> usize,
+) -> usize {
+    let stamp = Stamp::new(engine.media.clock.ntp(now), now);
+    let MediaTables { burst, producers, consumers, transports, output, .. } = &mut engine.media;
+    let Some(producer) = burst.first().and_then(|packet| producers.get(packet.producer)) else { return 0 };
+    let mut sum = 0;
+    for key in &producer.consumers {
+        let Some(consumer) = consumers.get_mut(*key) else { continue };
+        let Some(transport) = transports.get_mut(consumer.transport) else { continue };
+        sum += step(Receiver { producer, consumer, transport, sends: &mut output.sends, stamp }, burst);
+    }
+    sum
 }
 
 /// How many packets consumers are to get.
 pub fn select(engine: &mut Engine, now: Instant) -> usize {
-    let Engine { burst, producers, consumers, .. } = engine;
-    let Some(producer) = burst.first().and_then(|packet| producers.get(packet.producer)) else { return 0 };
-    let mut forwarded = 0;
-    for key in &producer.consumers {
-        let Some(consumer) = consumers.get_mut(*key) else { continue };
-        for packet in burst.iter() {
-            let verdict = consumer.selection.judge(producer, packet, now);
-            forwarded += usize::from(matches!(verdict, Verdict::Forward { .. }));
-        }
-    }
-    forwarded
+    for_each_consumer(engine, now, |Receiver { producer, consumer, .. }, packets| {
+        let decisions = packets.iter().map(|packet| consumer.selection.decide(producer, packet, now));
+        decisions.filter(|decision| matches!(decision, LayerDecision::Forward { .. })).count()
+    })
 }
 
 /// Writes every packet for every consumer; how many were written.
 pub fn rewrite(engine: &mut Engine, burst: &mut [Datagram<'_>], now: Instant) -> usize {
-    let stamp = Stamp::new(engine.ntp(now), now);
-    let Engine { burst: opened, producers, consumers, transports, sends, .. } = engine;
-    let Some(producer) = opened.first().and_then(|packet| producers.get(packet.producer)) else { return 0 };
-    let mut written = 0;
-    for key in &producer.consumers {
-        let Some(consumer) = consumers.get_mut(*key) else { continue };
-        let Some(transport) = transports.get_mut(consumer.transport) else { continue };
-        let Some(mut outlet) = Outlet::new(transport, &consumer.extensions, sends, stamp) else { continue };
-        let mut sent = BurstSent::default();
-        for packet in opened.iter_mut() {
+    for_each_consumer(engine, now, |Receiver { producer, consumer, transport, sends, stamp }, packets| {
+        let extensions = consumer.extensions;
+        let writer = PacketWriter::new(transport, &extensions, sends, stamp);
+        let Some(mut writer) = writer else { return 0 };
+        let (mut sent, mut written) = (BurstSent::default(), 0);
+        for packet in packets {
             let Some(source) = burst.get_mut(packet.order) else { continue };
             let marker = packet.header.marker;
             let done =
-                rewrite::send(producer, packet, marker, source.bytes, consumer, &mut outlet, &mut sent);
+                rewrite::send(producer, packet, marker, source.bytes, consumer, &mut writer, &mut sent);
             written += usize::from(done);
         }
-    }
-    written
+        written
+    })
 }
 
 /// Writes header and sealed payload of every packet for every consumer, with the source's numbers.
-pub fn outlet(engine: &mut Engine, burst: &[Datagram<'_>], now: Instant) -> usize {
-    let stamp = Stamp::new(engine.ntp(now), now);
-    let Engine { burst: opened, producers, consumers, transports, sends, .. } = engine;
-    let Some(producer) = opened.first().and_then(|packet| producers.get(packet.producer)) else { return 0 };
-    let mut written = 0;
-    for key in &producer.consumers {
-        let Some(consumer) = consumers.get(*key) else { continue };
-        let Some(transport) = transports.get_mut(consumer.transport) else { continue };
-        let Some(mut outlet) = Outlet::new(transport, &consumer.extensions, sends, stamp) else { continue };
-        for packet in opened.iter() {
+pub fn packet_writer(engine: &mut Engine, burst: &[Datagram<'_>], now: Instant) -> usize {
+    for_each_consumer(engine, now, |Receiver { consumer, transport, sends, stamp, .. }, packets| {
+        let writer = PacketWriter::new(transport, &consumer.extensions, sends, stamp);
+        let Some(mut writer) = writer else { return 0 };
+        let mut written = 0;
+        for packet in packets.iter() {
             let payload = burst.get(packet.order).and_then(|it| it.bytes.get(packet.payload.clone()));
             let outgoing = Outgoing {
                 header: fields(packet.index, consumer.ssrc),
@@ -107,27 +126,25 @@ pub fn outlet(engine: &mut Engine, burst: &[Datagram<'_>], now: Instant) -> usiz
                 payload: payload.unwrap_or_default(),
                 descriptor: None,
             };
-            let put = outlet.put(&outgoing, &consumer.extensions, &packet.passed, std::iter::empty);
+            let put = writer.put(&outgoing, &consumer.extensions, &packet.passed, std::iter::empty);
             written += usize::from(put > 0);
         }
-    }
-    written
+        written
+    })
 }
 
 /// Writes the header of every packet for every consumer to the start of `out`; how many were written.
-pub fn header(engine: &Engine, out: &mut [u8]) -> usize {
-    let Engine { burst, producers, consumers, .. } = engine;
-    let Some(producer) = burst.first().and_then(|packet| producers.get(packet.producer)) else { return 0 };
-    let mut written = 0;
-    for consumer in producer.consumers.iter().filter_map(|key| consumers.get(*key)) {
+pub fn header(engine: &mut Engine, out: &mut [u8], now: Instant) -> usize {
+    for_each_consumer(engine, now, |Receiver { consumer, .. }, packets| {
         let own = consumer.extensions.own.at(0x00ab_cdef);
-        for packet in burst {
+        let mut written = 0;
+        for packet in packets.iter() {
             let fields = fields(packet.index, consumer.ssrc);
             let len = header::write(out, &fields, &own, fields.sequence, &packet.passed);
             written += usize::from(std::hint::black_box(len).is_some());
         }
-    }
-    written
+        written
+    })
 }
 
 fn fields(index: u64, ssrc: u32) -> HeaderWriter {
@@ -137,13 +154,15 @@ fn fields(index: u64, ssrc: u32) -> HeaderWriter {
 
 /// Each of the producer's consumers lost the last `lost` packets it was sent; how many are sent again.
 pub fn resend(engine: &mut Engine, lost: u64, now: Instant) -> u64 {
-    let before = engine.counters.resent_packets;
-    let keys: Vec<_> = engine.producers.iter().flat_map(|(_, it)| it.consumers.iter().copied()).collect();
+    let media = &mut engine.media;
+    let before = media.output.counters.resent_packets;
+    let keys: Vec<_> = media.producers.iter().flat_map(|(_, it)| it.consumers.iter().copied()).collect();
     for key in keys {
-        let next = engine.consumers.get(key).map_or(0, |consumer| consumer.sequence.next());
-        engine.resend(key, lost.min(next), (next.saturating_sub(lost)..next).map(sequence_of), now);
+        let next = media.consumers.get(key).map_or(0, |consumer| consumer.sequence.next());
+        let sequences = (next.saturating_sub(lost)..next).map(sequence_of);
+        resend::resend(media, key, lost.min(next), sequences, now);
     }
-    engine.counters.resent_packets - before
+    media.output.counters.resent_packets - before
 }
 
 /// A consumer's sequence numbers.
@@ -168,14 +187,14 @@ impl Default for Sequence {
 
 /// A producer of video whose ceiling nobody reaches.
 #[derive(Debug)]
-pub struct Policed(Police);
+pub struct Policed(Policer);
 
 impl Policed {
     pub fn new() -> Self {
         let (rate, now) = (u64::from(u32::MAX), Instant::now());
-        let mut police = Police::new(rate, now);
-        police.set_rate(Source::Camera, rate, now);
-        Self(police)
+        let mut policer = Policer::new(rate, now);
+        policer.set_rate(Source::Camera, rate, now);
+        Self(policer)
     }
 
     pub fn admit(&mut self, payload: usize, now: Instant) -> bool {

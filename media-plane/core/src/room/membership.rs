@@ -1,248 +1,262 @@
 //! Joining, leaving, and what a participant says of itself.
 
-use super::grants::Now;
-use super::loudness::Speakers;
-use super::moderation::REPLACED;
-use super::resume::ResumeTokens;
+use super::moment::Moment;
+use super::refusal::Refusal;
+use super::resume_tokens::ResumeTokens;
+use super::seats::{Room, Session};
 use super::slots::VideoSlots;
-use super::{Room, Session, refusal};
+use super::table::RoomTable;
+use super::{accounts, consuming, grants, participant, producing, transports, video_slots};
 use crate::arena::RoomKey;
-use crate::engine::Engine;
+use crate::audio::active_speaker::Speakers;
+use crate::packet_path::tables::MediaTables;
 use railgun_shared::ids::SessionId;
 use railgun_shared::limits;
-use railgun_shared::media_rpc::{Address, Audience, Event, JoinRequest, LeaveReason, Reply, RoomSnapshot};
+use railgun_shared::media_rpc::{Address, Audience, Event, JoinRequest, LeaveReason, Reply};
 use railgun_shared::ortc;
-use railgun_shared::signal::{ErrorBody, StateUpdate, VideoSource};
+use railgun_shared::signal::{StateUpdate, VideoSource};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-/// Why a consumer was closed without its owner asking.
-pub(crate) const PRODUCER_CLOSED: &str = "producer_closed";
+/// Why somebody is out of a room whom the same device replaced elsewhere in it.
+const REPLACED: &str = "replaced";
 
-impl Engine {
-    /// Takes a seat, or tells a session that has one how the room stands.
-    pub(super) fn join(
-        &mut self,
-        address: &Address,
-        request: JoinRequest,
-        now: Now,
-    ) -> Result<Reply, ErrorBody> {
-        if let Some(capabilities) = &request.rtp_capabilities {
-            ortc::validate_capabilities(capabilities).map_err(ErrorBody::from)?;
-        }
-        let key = self.room_for(address, &request, now)?;
-        let Some(room) = self.rooms.get(key) else { return Err(refusal::internal()) };
-        if room.ends_at.is_some() != request.diagnostics {
-            return Err(refusal::invalid_state("a channel is for calls or for diagnostics, not for both"));
-        }
-        let seats = if request.diagnostics { 1 } else { usize::from(request.limits.participants) };
-        self.set_limits(key, request.limits)?;
-        if self.session(key, request.session).is_ok() {
-            return self.join_again(key, request, now);
-        }
-        let Some(room) = self.rooms.get(key) else { return Err(refusal::internal()) };
-        let older = room.sessions.iter().find(|session| {
-            session.user == request.user && session.device.is_some() && session.device == request.device
-        });
-        let older = older.map(|session| session.id);
-        let taken = room.sessions.len() - usize::from(older.is_some());
-        // Whoever is here and speaks goes before one who may come back.
-        let lost = (taken >= seats).then(|| room.longest_silent(older)).flatten();
-        if taken >= seats && lost.is_none() {
-            self.forget_if_empty(key);
-            return Err(refusal::channel_full(request.limits));
-        }
-        let id = request.session;
-        let account = self.open_account(key, &request.user, now.at);
-        let session = Session {
-            id,
-            user: request.user,
-            account,
-            device: request.device,
-            name: request.name,
-            grant: request.grant,
-            video_until: now.end_of(&request.grant),
-            tokens: ResumeTokens::new(request.resume),
-            attachment: 1,
-            silent_since: None,
-            strikes: 0,
-            rtp_capabilities: request.rtp_capabilities.map(Arc::new),
-            muted: false,
-            deafened: false,
-            speaking: false,
-            send: None,
-            recv: None,
-            producers: Vec::new(),
-            consumers: Vec::new(),
-        };
-        let participant = Box::new(self.participant(&session));
-        if let Some(room) = self.rooms.get_mut(key) {
-            room.sessions.push(session);
-        }
-        self.tell(key, Audience::Except(id), Event::ParticipantJoined(participant));
-        // Only now, since a room whose last seat is freed is closed.
-        if let Some(older) = older {
-            self.kick(key, older, REPLACED, None);
-        }
-        if let Some(lost) = lost {
-            self.remove_session(key, lost);
-        }
-        Ok(Reply::Joined(self.snapshot(key, Some(id))))
+/// Takes a seat, or tells a session that has one how the room stands.
+pub(super) fn join(
+    rooms: &mut RoomTable,
+    media: &mut MediaTables,
+    address: &Address,
+    request: JoinRequest,
+    now: Moment,
+) -> Result<Reply, Refusal> {
+    if let Some(capabilities) = &request.rtp_capabilities {
+        ortc::validate_capabilities(capabilities)?;
     }
-
-    /// A session that has its seat asks for it again.
-    fn join_again(&mut self, key: RoomKey, request: JoinRequest, now: Now) -> Result<Reply, ErrorBody> {
-        let id = request.session;
-        if request.anew {
-            self.empty_seat(key, id);
-            self.session_mut(key, id)?.attachment += 1;
-        }
-        self.speaks_again(key, id);
-        self.set_grant(key, id, request.grant, now)?;
-        let session = self.session_mut(key, id)?;
-        if request.rtp_capabilities.is_some() {
-            session.rtp_capabilities = request.rtp_capabilities.map(Arc::new);
-        }
-        if request.resume.is_some() {
-            session.tokens = ResumeTokens::new(request.resume);
-        }
-        Ok(Reply::Joined(self.snapshot(key, Some(id))))
+    let key = room_for(rooms, media, address, &request, now)?;
+    let Some(room) = rooms.get(key) else { return Err(Refusal::Internal) };
+    if room.ends_at.is_some() != request.diagnostics {
+        return Err(Refusal::InvalidState("a channel is for calls or for diagnostics, not for both"));
     }
-
-    /// The room at `address`, opened if need be. An older incarnation of it ends first.
-    fn room_for(&mut self, address: &Address, request: &JoinRequest, now: Now) -> Result<RoomKey, ErrorBody> {
-        if let Some(key) = self.by_channel.get(&address.channel).copied() {
-            let epoch = self.rooms.get(key).map_or(0, |room| room.address.epoch);
-            if address.epoch < epoch {
-                return Err(refusal::stale_epoch());
-            }
-            if address.epoch == epoch {
-                return Ok(key);
-            }
-            self.close_room(key);
-        }
-        if self.rooms.len() >= limits::ROOMS_PER_WORKER {
-            return Err(refusal::node_full());
-        }
-        let key = self.rooms.insert(Room {
-            address: address.clone(),
-            first_epoch: address.epoch,
-            limits: request.limits,
-            seq: 0,
-            sessions: Vec::new(),
-            accounts: Vec::new(),
-            handshakes: 0,
-            slots: VideoSlots::new(request.limits.video_publishers),
-            speakers: Speakers::default(),
-            ends_at: request.diagnostics.then(|| now.at + limits::DIAGNOSTICS_DURATION),
-            wake: None,
-        });
-        self.by_channel.insert(address.channel.clone(), key);
-        Ok(key)
+    let seats = if request.diagnostics { 1 } else { usize::from(request.limits.participants) };
+    grants::set_limits(rooms, key, request.limits)?;
+    if rooms.session(key, request.session).is_ok() {
+        return join_again(rooms, media, key, request, now);
     }
-
-    /// The room as the session that asks sees it, or an operator.
-    pub(super) fn snapshot(&self, room: RoomKey, asking: Option<SessionId>) -> RoomSnapshot {
-        let others = self.rooms.get(room).into_iter().flat_map(|room| &room.sessions);
-        let others = others.filter(|session| Some(session.id) != asking);
-        let own = asking.and_then(|asking| self.session(room, asking).ok());
-        RoomSnapshot {
-            room_seq: self.rooms.get(room).map_or(0, |room| room.seq),
-            participants: others.map(|session| self.participant(session)).collect(),
-            attachment: own.map_or(0, |own| own.attachment),
-        }
+    let Some(room) = rooms.get(key) else { return Err(Refusal::Internal) };
+    let older = room.sessions.iter().find(|session| {
+        session.user == request.user && session.device.is_some() && session.device == request.device
+    });
+    let older = older.map(|session| session.id);
+    let taken = room.sessions.len() - usize::from(older.is_some());
+    // Whoever is here and speaks goes before one who may come back.
+    let lost = (taken >= seats).then(|| room.longest_silent(older)).flatten();
+    if taken >= seats && lost.is_none() {
+        forget_if_empty(rooms, media, key);
+        return Err(Refusal::ChannelFull(request.limits));
     }
-
-    /// A socket that the session has no more takes nothing away.
-    pub(super) fn leave(
-        &mut self,
-        room: RoomKey,
-        session: SessionId,
-        reason: LeaveReason,
-        attachment: Option<u32>,
-    ) -> Result<Reply, ErrorBody> {
-        let current = self.session(room, session)?.attachment;
-        if attachment.is_none_or(|attachment| attachment == current) {
-            tracing::debug!(%session, ?reason, "leaves");
-            self.remove_session(room, session);
-        }
-        Ok(Reply::Left)
+    let id = request.session;
+    let account = accounts::open(rooms, media, key, &request.user, now.at);
+    let session = Session {
+        id,
+        user: request.user,
+        account,
+        device: request.device,
+        name: request.name,
+        grant: request.grant,
+        video_until: now.end_of(&request.grant),
+        tokens: ResumeTokens::new(request.resume),
+        attachment: 1,
+        silent_since: None,
+        strikes: 0,
+        rtp_capabilities: request.rtp_capabilities.map(Arc::new),
+        muted: false,
+        deafened: false,
+        speaking: false,
+        send: None,
+        recv: None,
+        producers: Vec::new(),
+        consumers: Vec::new(),
+    };
+    let participant = Box::new(participant::participant(media, &session));
+    if let Some(room) = rooms.get_mut(key) {
+        room.sessions.push(session);
     }
-
-    /// Frees a seat: producers, then consumers, transports, the member, and the room if it is
-    /// empty then.
-    pub(crate) fn remove_session(&mut self, room: RoomKey, id: SessionId) {
-        let Ok(session) = self.session(room, id) else { return };
-        let (user, account) = (session.user.clone(), session.account);
-        self.empty_seat(room, id);
-        let Some(entry) = self.rooms.get_mut(room) else { return };
-        entry.sessions.retain(|session| session.id != id);
-        self.leave_account(account);
-        self.tell(room, Audience::Except(id), Event::ParticipantLeft { user, session: id });
-        self.forget_if_empty(room);
+    media.output.tell(key, Audience::Except(id), Event::ParticipantJoined(participant));
+    // Only now, since a room whose last seat is freed is closed.
+    if let Some(older) = older {
+        kick(rooms, media, key, older, REPLACED, None);
     }
-
-    /// Closes what a session has, and leaves it its seat.
-    fn empty_seat(&mut self, room: RoomKey, id: SessionId) {
-        let Ok(session) = self.session(room, id) else { return };
-        let (producers, consumers) = (session.producers.clone(), session.consumers.clone());
-        let transports = session.transports();
-        for producer in producers {
-            self.remove_producer(room, producer, Audience::Except(id));
-        }
-        for consumer in consumers {
-            self.remove_consumer(consumer);
-        }
-        for transport in transports {
-            self.remove_transport(transport);
-        }
-        for source in VideoSource::ALL {
-            self.forget_slot(room, id, source);
-        }
+    if let Some(lost) = lost {
+        remove_session(rooms, media, key, lost);
     }
+    Ok(Reply::Joined(participant::snapshot(rooms, media, key, Some(id))))
+}
 
-    /// Ends an incarnation of a room that another has replaced.
-    fn close_room(&mut self, room: RoomKey) {
-        let sessions = self.rooms.get(room).into_iter().flat_map(|room| &room.sessions);
-        let sessions: Vec<SessionId> = sessions.map(|session| session.id).collect();
-        for session in sessions {
-            self.remove_session(room, session);
-        }
+/// A session that has its seat asks for it again.
+fn join_again(
+    rooms: &mut RoomTable,
+    media: &mut MediaTables,
+    key: RoomKey,
+    request: JoinRequest,
+    now: Moment,
+) -> Result<Reply, Refusal> {
+    let id = request.session;
+    if request.anew {
+        empty_seat(rooms, media, key, id);
+        rooms.session_mut(key, id)?.attachment += 1;
     }
+    participant::speaks_again(rooms, media, key, id);
+    grants::set_grant(rooms, media, key, id, request.grant, now)?;
+    let session = rooms.session_mut(key, id)?;
+    if request.rtp_capabilities.is_some() {
+        session.rtp_capabilities = request.rtp_capabilities.map(Arc::new);
+    }
+    if request.resume.is_some() {
+        session.tokens = ResumeTokens::new(request.resume);
+    }
+    Ok(Reply::Joined(participant::snapshot(rooms, media, key, Some(id))))
+}
 
-    fn forget_if_empty(&mut self, key: RoomKey) {
-        if self.rooms.get(key).is_none_or(|room| !room.sessions.is_empty()) {
-            return;
+/// The room at `address`, opened if need be. A room of an earlier epoch ends first.
+fn room_for(
+    rooms: &mut RoomTable,
+    media: &mut MediaTables,
+    address: &Address,
+    request: &JoinRequest,
+    now: Moment,
+) -> Result<RoomKey, Refusal> {
+    if let Some(key) = rooms.of_channel(&address.channel) {
+        let epoch = media.output.feed(key).map_or(0, |feed| feed.address.epoch);
+        if address.epoch < epoch {
+            return Err(Refusal::RoomMoved);
         }
-        self.tell(key, Audience::Everyone, Event::RoomClosed);
-        if let Some(room) = self.rooms.remove(key) {
-            self.by_channel.remove(&room.address.channel);
-            room.accounts.into_iter().for_each(|account| _ = self.accounts.remove(account));
+        if address.epoch == epoch {
+            return Ok(key);
         }
+        close_room(rooms, media, key);
     }
+    if rooms.len() >= limits::ROOMS_PER_WORKER {
+        return Err(Refusal::NodeFull);
+    }
+    let room = Room {
+        first_epoch: address.epoch,
+        limits: request.limits,
+        sessions: Vec::new(),
+        accounts: Vec::new(),
+        slots: VideoSlots::new(request.limits.video_publishers),
+        speakers: Speakers::default(),
+        ends_at: request.diagnostics.then(|| now.at + limits::DIAGNOSTICS_DURATION),
+        wake: None,
+    };
+    let key = rooms.insert(address.channel.clone(), room);
+    media.output.open_feed(key, address.clone());
+    Ok(key)
+}
 
-    pub(super) fn update_state(
-        &mut self,
-        room: RoomKey,
-        id: SessionId,
-        update: StateUpdate,
-        now: Instant,
-    ) -> Result<Reply, ErrorBody> {
-        let session = self.session(room, id)?;
-        let before = (session.muted, session.deafened, session.speaking);
-        let muted = update.muted.unwrap_or(session.muted);
-        let deafened = update.deafened.unwrap_or(session.deafened);
-        let speaking = update.speaking.unwrap_or(session.speaking);
-        if before != (muted, deafened, speaking) {
-            self.charge_state(room, id, now)?;
-            let session = self.session_mut(room, id)?;
-            (session.muted, session.deafened, session.speaking) = (muted, deafened, speaking);
-            self.tell_state(room, id);
-        }
-        Ok(Reply::StateUpdated(StateUpdate {
-            muted: Some(muted),
-            deafened: Some(deafened),
-            speaking: Some(speaking),
-        }))
+/// A socket that the session has no more takes nothing away.
+pub(super) fn leave(
+    rooms: &mut RoomTable,
+    media: &mut MediaTables,
+    room: RoomKey,
+    session: SessionId,
+    reason: LeaveReason,
+    attachment: Option<u32>,
+) -> Result<Reply, Refusal> {
+    let current = rooms.session(room, session)?.attachment;
+    if attachment.is_none_or(|attachment| attachment == current) {
+        tracing::debug!(%session, ?reason, "leaves");
+        remove_session(rooms, media, room, session);
     }
+    Ok(Reply::Left)
+}
+
+/// Frees a seat: producers, then consumers, transports, the member, and the room if it is
+/// empty then.
+pub(crate) fn remove_session(rooms: &mut RoomTable, media: &mut MediaTables, room: RoomKey, id: SessionId) {
+    let Ok(session) = rooms.session(room, id) else { return };
+    let (user, account) = (session.user.clone(), session.account);
+    empty_seat(rooms, media, room, id);
+    let Some(entry) = rooms.get_mut(room) else { return };
+    entry.sessions.retain(|session| session.id != id);
+    accounts::leave(rooms, account);
+    media.output.tell(room, Audience::Except(id), Event::ParticipantLeft { user, session: id });
+    forget_if_empty(rooms, media, room);
+}
+
+/// Closes what a session has, and leaves it its seat.
+fn empty_seat(rooms: &mut RoomTable, media: &mut MediaTables, room: RoomKey, id: SessionId) {
+    let Ok(session) = rooms.session(room, id) else { return };
+    let (producers, consumers) = (session.producers.clone(), session.consumers.clone());
+    let transports = session.transports();
+    for producer in producers {
+        producing::remove_producer(rooms, media, room, producer, Audience::Except(id));
+    }
+    for consumer in consumers {
+        consuming::remove_consumer(rooms, media, consumer);
+    }
+    for transport in transports {
+        transports::remove_transport(rooms, media, transport);
+    }
+    for source in VideoSource::ALL {
+        video_slots::forget_slot(rooms, room, id, source);
+    }
+}
+
+/// Puts a session out of its room, told why and for how long.
+pub(super) fn kick(
+    rooms: &mut RoomTable,
+    media: &mut MediaTables,
+    room: RoomKey,
+    session: SessionId,
+    reason: impl Into<String>,
+    banned_for: Option<Duration>,
+) -> Reply {
+    let event = Event::Kicked { reason: reason.into(), banned_for };
+    media.output.tell(room, Audience::Only(session), event);
+    remove_session(rooms, media, room, session);
+    Reply::Done
+}
+
+/// Ends a room that another of a later epoch has replaced.
+fn close_room(rooms: &mut RoomTable, media: &mut MediaTables, room: RoomKey) {
+    let sessions = rooms.get(room).map(Room::session_ids).unwrap_or_default();
+    for session in sessions {
+        remove_session(rooms, media, room, session);
+    }
+}
+
+fn forget_if_empty(rooms: &mut RoomTable, media: &mut MediaTables, key: RoomKey) {
+    if rooms.get(key).is_none_or(|room| !room.sessions.is_empty()) {
+        return;
+    }
+    media.output.tell(key, Audience::Everyone, Event::RoomClosed);
+    let Some(feed) = media.output.close_feed(key) else { return };
+    let Some(room) = rooms.remove(key, &feed.address.channel) else { return };
+    room.accounts.into_iter().for_each(|account| accounts::remove(rooms, media, account));
+}
+
+pub(super) fn update_state(
+    rooms: &mut RoomTable,
+    media: &mut MediaTables,
+    room: RoomKey,
+    id: SessionId,
+    update: StateUpdate,
+    now: Instant,
+) -> Result<Reply, Refusal> {
+    let session = rooms.session(room, id)?;
+    let before = (session.muted, session.deafened, session.speaking);
+    let muted = update.muted.unwrap_or(session.muted);
+    let deafened = update.deafened.unwrap_or(session.deafened);
+    let speaking = update.speaking.unwrap_or(session.speaking);
+    if before != (muted, deafened, speaking) {
+        accounts::charge_state(rooms, room, id, now)?;
+        let session = rooms.session_mut(room, id)?;
+        (session.muted, session.deafened, session.speaking) = (muted, deafened, speaking);
+        participant::tell_state(rooms, media, room, id);
+    }
+    Ok(Reply::StateUpdated(StateUpdate {
+        muted: Some(muted),
+        deafened: Some(deafened),
+        speaking: Some(speaking),
+    }))
 }

@@ -1,63 +1,83 @@
-//! The refusals of a room, each in the words of the contract.
+//! Why a room refuses a command. [`ErrorBody`] says it in the words of the contract, in one place.
 
+use railgun_shared::ortc::OrtcError;
 use railgun_shared::plan::RoomLimits;
 use railgun_shared::signal::{ErrorBody, ErrorCode, Source};
 use std::time::Duration;
 
-/// Absent, closed, or somebody else's: nobody learns which.
-pub(crate) fn not_found() -> ErrorBody {
-    ErrorBody::new(ErrorCode::NotFound, "no such object in this session")
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Refusal {
+    /// Absent, closed, or somebody else's: nobody learns which.
+    NotFound,
+    /// A state that no sequence of commands should lead to.
+    Internal,
+    /// The channel's room has another epoch.
+    RoomMoved,
+    InvalidState(&'static str),
+    InvalidPayload(String),
+    /// Its DTLS association failed or has ended: only another transport helps.
+    TransportFailed,
+    ChannelFull(RoomLimits),
+    /// The session's grant does not have this source.
+    NotGranted(Source),
+    VideoLimitReached {
+        current: u16,
+        max: u16,
+    },
+    /// Whatever was wrong with the token: the client joins afresh.
+    ResumeFailed,
+    /// The user did it too often; once more is allowed after so long.
+    RateLimited(Duration),
+    /// The worker has as many rooms as it takes.
+    NodeFull,
+    /// A codec that this node does not forward.
+    UnsupportedCodec,
+    /// RTP parameters or capabilities that do not hold.
+    Rtp(OrtcError),
 }
 
-pub(crate) fn internal() -> ErrorBody {
-    ErrorBody::new(ErrorCode::Internal, "the media node could not do this")
-}
-
-pub(crate) fn stale_epoch() -> ErrorBody {
-    railgun_shared::media_rpc::room_moved()
-}
-
-pub(crate) fn invalid_state(why: &str) -> ErrorBody {
-    ErrorBody::new(ErrorCode::InvalidState, why)
-}
-
-/// Its DTLS association failed or has ended: only another transport helps.
-pub(crate) fn transport_failed() -> ErrorBody {
-    ErrorBody::new(ErrorCode::TransportFailed, "this transport has failed: create another one")
-}
-
-pub(crate) fn invalid_payload(why: impl Into<String>) -> ErrorBody {
-    ErrorBody::new(ErrorCode::InvalidPayload, why)
-}
-
-pub(crate) fn channel_full(limits: RoomLimits) -> ErrorBody {
-    ErrorBody::new(ErrorCode::ChannelFull, "the channel is full").with("max", limits.participants)
-}
-
-pub(crate) fn capability_required(source: Source) -> ErrorBody {
-    if source == Source::Mic {
-        return ErrorBody::new(ErrorCode::PermissionDenied, "this session may not speak");
+impl From<OrtcError> for Refusal {
+    fn from(error: OrtcError) -> Self {
+        Self::Rtp(error)
     }
-    ErrorBody::new(ErrorCode::CapabilityRequired, "this needs Pro").with("capability", source.capability())
 }
 
-pub(crate) fn video_limit_reached(current: u16, max: u16) -> ErrorBody {
-    ErrorBody::new(ErrorCode::VideoLimitReached, "all video slots are taken")
-        .with("current", current)
-        .with("max", max)
-}
-
-/// Whatever was wrong with it: the client joins afresh.
-pub(crate) fn resume_failed() -> ErrorBody {
-    ErrorBody::new(ErrorCode::ResumeFailed, "this session cannot be resumed")
-}
-
-/// The user did it too often; once more is allowed after so long.
-pub(crate) fn rate_limited(wait: Duration) -> ErrorBody {
-    let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).saturating_add(1);
-    ErrorBody::new(ErrorCode::RateLimited, "too often").with("retryAfterMs", millis)
-}
-
-pub(crate) fn node_full() -> ErrorBody {
-    ErrorBody::new(ErrorCode::NodeUnavailable, "the media node takes no more rooms")
+impl From<Refusal> for ErrorBody {
+    fn from(refusal: Refusal) -> Self {
+        let body = Self::new;
+        match refusal {
+            Refusal::NotFound => body(ErrorCode::NotFound, "no such object in this session"),
+            Refusal::Internal => body(ErrorCode::Internal, "the media node could not do this"),
+            Refusal::RoomMoved => railgun_shared::media_rpc::room_moved(),
+            Refusal::InvalidState(why) => body(ErrorCode::InvalidState, why),
+            Refusal::InvalidPayload(why) => Self::new(ErrorCode::InvalidPayload, why),
+            Refusal::TransportFailed => {
+                body(ErrorCode::TransportFailed, "this transport has failed: create another one")
+            }
+            Refusal::ChannelFull(limits) => {
+                body(ErrorCode::ChannelFull, "the channel is full").with("max", limits.participants)
+            }
+            Refusal::NotGranted(Source::Mic) => {
+                body(ErrorCode::PermissionDenied, "this session may not speak")
+            }
+            Refusal::NotGranted(source) => {
+                body(ErrorCode::CapabilityRequired, "this needs Pro").with("capability", source.capability())
+            }
+            Refusal::VideoLimitReached { current, max } => {
+                body(ErrorCode::VideoLimitReached, "all video slots are taken")
+                    .with("current", current)
+                    .with("max", max)
+            }
+            Refusal::ResumeFailed => body(ErrorCode::ResumeFailed, "this session cannot be resumed"),
+            Refusal::RateLimited(wait) => {
+                let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).saturating_add(1);
+                body(ErrorCode::RateLimited, "too often").with("retryAfterMs", millis)
+            }
+            Refusal::NodeFull => body(ErrorCode::NodeUnavailable, "the media node takes no more rooms"),
+            Refusal::UnsupportedCodec => {
+                body(ErrorCode::UnsupportedCodec, "this node does not forward that codec")
+            }
+            Refusal::Rtp(error) => error.into(),
+        }
+    }
 }

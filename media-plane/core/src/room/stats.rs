@@ -1,94 +1,99 @@
 //! `getStats`: a session's own transports, producers and consumers in numbers.
 
-use super::consumer::Consumer;
-use super::producer::{Encoding, Producer};
+use super::owned;
+use super::refusal::Refusal;
+use super::table::RoomTable;
 use crate::arena::{ConsumerKey, ProducerKey, RoomKey, TransportKey};
-use crate::engine::Engine;
+use crate::feedback_path::wanted_layers;
 use crate::packet::rtcp::ReportBlock;
-use crate::transport::webrtc_transport::{Stream, WebRtcTransport};
+use crate::packet_path::consumer::Consumer;
+use crate::packet_path::encoding::Encoding;
+use crate::packet_path::producer::Producer;
+use crate::packet_path::tables::MediaTables;
+use crate::transport::stream::Stream;
+use crate::transport::webrtc_transport::WebRtcTransport;
 use railgun_shared::ids::{SessionId, TransportId};
 use railgun_shared::media_rpc::Reply;
 use railgun_shared::rtp_parameters::MediaKind;
 use railgun_shared::signal::{
-    ConsumerLayers, ConsumerStats, ErrorBody, ProducerStats, ProducerStreamStats, Stats, TransportStats,
+    ConsumerLayers, ConsumerStats, ProducerStats, ProducerStreamStats, Stats, TransportStats,
 };
 use std::time::Instant;
 
-impl Engine {
-    /// Of one transport and what runs over it, or of everything.
-    pub(super) fn get_stats(
-        &self,
-        room: RoomKey,
-        session: SessionId,
-        transport: Option<TransportId>,
-        now: Instant,
-    ) -> Result<Reply, ErrorBody> {
-        let seat = self.session(room, session)?;
-        let only = transport.map(|id| self.owned_transport(room, session, id)).transpose()?;
-        let is_asked = |key: TransportKey| only.is_none_or(|only| only == key);
-        let transports = seat.transports().filter(|key| is_asked(*key));
-        let producers = seat.producers.iter().filter_map(|key| self.producer_stats(*key, is_asked, now));
-        let consumers = seat.consumers.iter().filter_map(|key| self.consumer_stats(*key, is_asked, now));
-        Ok(Reply::Stats(Box::new(Stats {
-            transports: transports.filter_map(|key| self.transports.get(key)).map(transport_stats).collect(),
-            producers: producers.collect(),
-            consumers: consumers.collect(),
-        })))
-    }
+/// Of one transport and what runs over it, or of everything.
+pub(super) fn get_stats(
+    rooms: &RoomTable,
+    media: &MediaTables,
+    room: RoomKey,
+    session: SessionId,
+    transport: Option<TransportId>,
+    now: Instant,
+) -> Result<Reply, Refusal> {
+    let seat = rooms.session(room, session)?;
+    let only = transport.map(|id| owned::transport(rooms, media, room, session, id)).transpose()?;
+    let is_asked = |key: TransportKey| only.is_none_or(|only| only == key);
+    let transports = seat.transports().filter(|key| is_asked(*key));
+    let producers = seat.producers.iter().filter_map(|key| producer_stats(media, *key, is_asked, now));
+    let consumers = seat.consumers.iter().filter_map(|key| consumer_stats(media, *key, is_asked, now));
+    Ok(Reply::Stats(Box::new(Stats {
+        transports: transports.filter_map(|key| media.transports.live(key)).map(transport_stats).collect(),
+        producers: producers.collect(),
+        consumers: consumers.collect(),
+    })))
+}
 
-    fn producer_stats(
-        &self,
-        key: ProducerKey,
-        is_asked: impl Fn(TransportKey) -> bool,
-        now: Instant,
-    ) -> Option<ProducerStats> {
-        let producer = self.producers.get(key).filter(|it| is_asked(it.transport))?;
-        let transport = self.transports.get(producer.transport)?;
-        let own = transport.streams.iter().filter(|stream| stream.producer == key && !stream.is_rtx);
-        let streams: Vec<_> = own.filter_map(|stream| stream_stats(stream, producer, now)).collect();
-        Some(ProducerStats {
-            producer_id: producer.id,
-            kind: producer.kind,
-            source: producer.source,
-            stream_type: producer.stream_type,
-            paused: producer.paused,
-            score: streams.iter().map(|stream| stream.score).max().unwrap_or(0),
-            max_spatial_layer: self.wanted_layer(key),
-            policed_packets: producer.policed_packets,
-            streams,
-        })
-    }
+fn producer_stats(
+    media: &MediaTables,
+    key: ProducerKey,
+    is_asked: impl Fn(TransportKey) -> bool,
+    now: Instant,
+) -> Option<ProducerStats> {
+    let producer = media.producers.live(key).filter(|it| is_asked(it.transport))?;
+    let transport = media.transports.live(producer.transport)?;
+    let own = transport.streams.iter().filter(|stream| stream.producer == key && !stream.is_rtx);
+    let streams: Vec<_> = own.filter_map(|stream| stream_stats(stream, producer, now)).collect();
+    Some(ProducerStats {
+        producer_id: producer.id,
+        kind: producer.kind,
+        source: producer.source,
+        stream_type: producer.stream_type,
+        paused: producer.paused,
+        score: streams.iter().map(|stream| stream.score).max().unwrap_or(0),
+        max_spatial_layer: wanted_layers::highest_wanted(media, key),
+        policed_packets: producer.policed_packets,
+        streams,
+    })
+}
 
-    fn consumer_stats(
-        &self,
-        key: ConsumerKey,
-        is_asked: impl Fn(TransportKey) -> bool,
-        now: Instant,
-    ) -> Option<ConsumerStats> {
-        let consumer = self.consumers.get(key).filter(|it| is_asked(it.transport))?;
-        let producer = self.producers.get(consumer.producer)?;
-        let reported = consumer.last_report;
-        Some(ConsumerStats {
-            consumer_id: consumer.id,
-            producer_id: producer.id,
-            kind: producer.kind,
-            ssrc: consumer.ssrc,
-            rtx_ssrc: consumer.rtx.as_ref().map(|rtx| rtx.ssrc),
-            paused: consumer.paused,
-            producer_paused: producer.paused,
-            priority: consumer.priority.get(),
-            score: consumer.score.score(now),
-            sent: consumer.sent.traffic.stats(),
-            resent: consumer.asked.resent.stats(),
-            nacked_packets: consumer.asked.packets,
-            plis: consumer.asked.key_frames,
-            packets_lost: reported.map(|block| block.total_lost),
-            fraction_lost: reported.map(|block| fraction_lost(&block)),
-            jitter_ms: reported.map(|block| jitter_ms(&block, consumer.clock_rate)),
-            current_layers: current_layers(consumer, producer),
-            preferred_layers: consumer.preferred_layers,
-        })
-    }
+fn consumer_stats(
+    media: &MediaTables,
+    key: ConsumerKey,
+    is_asked: impl Fn(TransportKey) -> bool,
+    now: Instant,
+) -> Option<ConsumerStats> {
+    let consumer = media.consumers.live(key).filter(|it| is_asked(it.transport))?;
+    let producer = media.producers.live(consumer.producer)?;
+    let reported = consumer.last_report;
+    Some(ConsumerStats {
+        consumer_id: consumer.id,
+        producer_id: producer.id,
+        kind: producer.kind,
+        ssrc: consumer.ssrc,
+        rtx_ssrc: consumer.rtx.as_ref().map(|rtx| rtx.ssrc),
+        paused: consumer.paused,
+        producer_paused: producer.paused,
+        priority: consumer.priority.get(),
+        score: consumer.score.score(now),
+        sent: consumer.sent.traffic.stats(),
+        resent: consumer.asked.resent.stats(),
+        nacked_packets: consumer.asked.packets,
+        plis: consumer.asked.key_frames,
+        packets_lost: reported.map(|block| block.total_lost),
+        fraction_lost: reported.map(|block| fraction_lost(&block)),
+        jitter_ms: reported.map(|block| jitter_ms(&block, consumer.clock_rate)),
+        current_layers: current_layers(consumer, producer),
+        preferred_layers: consumer.preferred_layers,
+    })
 }
 
 fn transport_stats(transport: &WebRtcTransport) -> TransportStats {

@@ -1,15 +1,21 @@
-//! Transports: created, connected, closed. What arrives for them is `association`'s.
+//! Transports: created, connected, restarted, closed. What arrives for them is
+//! `transport::association`'s.
 
-use super::refusal;
+use super::refusal::Refusal;
+use super::table::RoomTable;
+use super::{consuming, owned, producing};
 use crate::arena::{RoomKey, TransportKey};
-use crate::engine::Engine;
+use crate::feedback_path::key_frames;
+use crate::packet_path::tables::MediaTables;
+use crate::random;
+use crate::transport::association;
 use crate::transport::dtls::DtlsTransport;
 use crate::transport::ice_lite::IceLite;
-use crate::transport::webrtc_transport::{Birth, WebRtcTransport};
+use crate::transport::table::TransportConfig;
+use crate::transport::webrtc_transport::{TransportInit, WebRtcTransport};
 use railgun_shared::ids::{SessionId, TransportId};
 use railgun_shared::limits;
 use railgun_shared::media_rpc::{Audience, Event, Reply};
-use railgun_shared::signal::ErrorBody;
 use railgun_shared::transport_parameters::{
     DtlsFingerprint, DtlsParameters, DtlsRole, IceParameters, TransportDirection, TransportParameters,
 };
@@ -18,6 +24,8 @@ use std::time::Instant;
 
 /// Why a consumer was closed whose transport another one replaced.
 const TRANSPORT_CLOSED: &str = "transport_closed";
+/// CNAME characters for the node's reports on what a client sends.
+const LOCAL_CNAME_LEN: usize = 8;
 
 fn ice_parameters(ice: &IceLite) -> IceParameters {
     let credentials = ice.credentials();
@@ -28,174 +36,148 @@ fn ice_parameters(ice: &IceLite) -> IceParameters {
     }
 }
 
-impl Engine {
-    /// One transport each way: an unconnected one is given again, one of no use replaced.
-    pub(super) fn create_transport(
-        &mut self,
-        room: RoomKey,
-        session: SessionId,
-        direction: TransportDirection,
-        now: Instant,
-    ) -> Result<Reply, ErrorBody> {
-        let seat = self.session(room, session)?;
-        let (relay_only, user, older) = (seat.grant.relay_only, seat.user.clone(), seat.transport(direction));
-        if let Some(transport) = older.and_then(|key| self.transports.get(key)) {
-            if transport.connect.is_none() {
-                return Ok(self.describe(transport));
-            }
-            if !transport.is_replaceable(now) {
-                return Err(refusal::invalid_state("there is one already"));
-            }
+/// One transport each way: an unconnected one is given again, one of no use replaced.
+pub(super) fn create_transport(
+    rooms: &mut RoomTable,
+    media: &mut MediaTables,
+    room: RoomKey,
+    session: SessionId,
+    direction: TransportDirection,
+    now: Instant,
+) -> Result<Reply, Refusal> {
+    let seat = rooms.session(room, session)?;
+    let (relay_only, user, older) = (seat.grant.relay_only, seat.user.clone(), seat.transport(direction));
+    if let Some(transport) = older.and_then(|key| media.transports.live(key)) {
+        if transport.connect.is_none() {
+            return Ok(describe(&media.transports.config, transport));
         }
-        let user = self.charge_transport(&user, now)?;
-        if let Some(older) = older {
-            self.remove_transport(older);
+        if !transport.is_replaceable(now) {
+            return Err(Refusal::InvalidState("there is one already"));
         }
-        let id = TransportId::from_bits(self.random_bits());
-        let mut ice = IceLite::new(self.rng());
-        if relay_only {
-            ice.accept_only(self.config.relays.clone());
-        }
-        let birth = Birth {
-            id,
-            room,
-            session,
-            user,
-            direction,
-            ice,
-            local_ssrc: self.rng().random(),
-            local_cname: self.random_text(8),
-            at: now,
+    }
+    let user = media.transports.users.charge_transport(&user, now).map_err(Refusal::RateLimited)?;
+    if let Some(older) = older {
+        remove_transport(rooms, media, older);
+    }
+    let transports = &mut media.transports;
+    let mut ice = IceLite::new(&mut transports.rng);
+    if relay_only {
+        ice.accept_only(transports.config.relays.clone());
+    }
+    let transport = WebRtcTransport::new(TransportInit {
+        id: TransportId::from_bits(rooms.rng.random()),
+        room,
+        session,
+        user,
+        direction,
+        ice,
+        local_ssrc: transports.rng.random(),
+        local_cname: random::text(&mut transports.rng, LOCAL_CNAME_LEN),
+        at: now,
+    });
+    let reply = describe(&transports.config, &transport);
+    let key = transports.insert(transport);
+    let seat = rooms.session_mut(room, session)?;
+    match direction {
+        TransportDirection::Send => seat.send = Some(key),
+        TransportDirection::Recv => seat.recv = Some(key),
+    }
+    Ok(reply)
+}
+
+fn describe(config: &TransportConfig, transport: &WebRtcTransport) -> Reply {
+    let fingerprint =
+        DtlsFingerprint { algorithm: "sha-256".into(), value: config.certificate.fingerprint_sha256() };
+    Reply::TransportCreated {
+        direction: transport.direction,
+        transport: transport.id,
+        parameters: TransportParameters {
+            ice_parameters: ice_parameters(&transport.ice),
+            ice_candidates: config.candidates.clone(),
+            dtls_parameters: DtlsParameters { role: DtlsRole::Auto, fingerprints: vec![fingerprint] },
+        },
+    }
+}
+
+/// Takes the client's role and fingerprints; the handshake begins when its packets arrive.
+pub(super) fn connect_transport(
+    rooms: &RoomTable,
+    media: &mut MediaTables,
+    room: RoomKey,
+    session: SessionId,
+    id: TransportId,
+    parameters: &DtlsParameters,
+    now: Instant,
+) -> Result<Reply, Refusal> {
+    let key = owned::transport(rooms, media, room, session, id)?;
+    let (certificate, version) =
+        (media.transports.config.certificate.clone(), media.transports.config.dtls_version);
+    let Some(transport) = media.transports.live_mut(key) else { return Err(Refusal::NotFound) };
+    if let Some((accepted, _)) = &transport.connect {
+        return if transport.is_failed() {
+            Err(Refusal::TransportFailed)
+        } else if accepted == parameters {
+            Ok(Reply::TransportConnected { transport: id })
+        } else {
+            Err(Refusal::InvalidState("the transport is connected already"))
         };
-        let transport = WebRtcTransport::new(birth);
-        let reply = self.describe(&transport);
-        let ufrag = transport.ice.credentials().ufrag.clone();
-        let key = self.transports.insert(transport);
-        self.by_ufrag.insert(ufrag, key);
-        let seat = self.session_mut(room, session)?;
+    }
+    if parameters.fingerprints.len() > limits::FINGERPRINTS_MAX {
+        return Err(Refusal::InvalidPayload("too many fingerprints".into()));
+    }
+    // A client that leaves its role open takes the active part in its answer (RFC 5763 section 5),
+    // and so does one that says client: only against a server are we the client.
+    let role = if parameters.role == DtlsRole::Auto { DtlsRole::Client } else { parameters.role };
+    let dtls = DtlsTransport::new(certificate, version, role, &parameters.fingerprints, now)
+        .map_err(|error| Refusal::InvalidPayload(error.to_string()))?;
+    transport.connect = Some((parameters.clone(), dtls));
+    transport.connected_at = Some(now);
+    let progress = association::start_handshake(&mut media.transports, &mut media.output, key, now);
+    if progress.is_connected {
+        key_frames::want_for_transport(media, key, now);
+    }
+    Ok(Reply::TransportConnected { transport: id })
+}
+
+/// New ICE credentials (RFC 8445 section 9). The old ones are good until the client uses the new
+/// ones, and what runs over the transport goes on where it is.
+pub(super) fn restart_ice(
+    rooms: &RoomTable,
+    media: &mut MediaTables,
+    room: RoomKey,
+    session: SessionId,
+    id: TransportId,
+) -> Result<Reply, Refusal> {
+    let key = owned::transport(rooms, media, room, session, id)?;
+    let transport = media.transports.live(key).ok_or(Refusal::NotFound)?;
+    if transport.is_over() {
+        return Err(Refusal::TransportFailed);
+    }
+    media.transports.restart_ice(key);
+    let transport = media.transports.live(key).ok_or(Refusal::NotFound)?;
+    Ok(Reply::IceRestarted { transport: id, ice_parameters: ice_parameters(&transport.ice) })
+}
+
+/// Closes a transport with its producers and consumers.
+pub(super) fn remove_transport(rooms: &mut RoomTable, media: &mut MediaTables, key: TransportKey) {
+    let Some(transport) = media.transports.live(key) else { return };
+    let (room, session, direction) = (transport.room, transport.session, transport.direction);
+    let (producers, consumers) = (transport.producers.clone(), transport.consumers.clone());
+    association::close(&mut media.transports, &mut media.output, key);
+    for producer in producers {
+        producing::remove_producer(rooms, media, room, producer, Audience::Everyone);
+    }
+    for key in consumers {
+        if let Some(consumer) = media.consumers.live(key).map(|consumer| consumer.id) {
+            let event = Event::ConsumerClosed { consumer, reason: TRANSPORT_CLOSED.into() };
+            media.output.tell(room, Audience::Only(session), event);
+        }
+        consuming::remove_consumer(rooms, media, key);
+    }
+    if let Ok(seat) = rooms.session_mut(room, session) {
         match direction {
-            TransportDirection::Send => seat.send = Some(key),
-            TransportDirection::Recv => seat.recv = Some(key),
-        }
-        Ok(reply)
-    }
-
-    fn describe(&self, transport: &WebRtcTransport) -> Reply {
-        let fingerprint = DtlsFingerprint {
-            algorithm: "sha-256".into(),
-            value: self.config.certificate.fingerprint_sha256(),
-        };
-        Reply::TransportCreated {
-            direction: transport.direction,
-            transport: transport.id,
-            parameters: TransportParameters {
-                ice_parameters: ice_parameters(&transport.ice),
-                ice_candidates: self.config.candidates.clone(),
-                dtls_parameters: DtlsParameters { role: DtlsRole::Auto, fingerprints: vec![fingerprint] },
-            },
-        }
-    }
-
-    /// Takes the client's role and fingerprints; the handshake begins when its packets arrive.
-    pub(super) fn connect_transport(
-        &mut self,
-        room: RoomKey,
-        session: SessionId,
-        id: TransportId,
-        parameters: &DtlsParameters,
-        now: Instant,
-    ) -> Result<Reply, ErrorBody> {
-        let key = self.owned_transport(room, session, id)?;
-        let (certificate, version) = (self.config.certificate.clone(), self.config.dtls_version);
-        let Some(transport) = self.transports.get_mut(key) else { return Err(refusal::not_found()) };
-        if let Some((accepted, _)) = &transport.connect {
-            return if transport.is_failed() {
-                Err(refusal::transport_failed())
-            } else if accepted == parameters {
-                Ok(Reply::TransportConnected { transport: id })
-            } else {
-                Err(refusal::invalid_state("the transport is connected already"))
-            };
-        }
-        if parameters.fingerprints.len() > limits::FINGERPRINTS_MAX {
-            return Err(refusal::invalid_payload("too many fingerprints"));
-        }
-        // A client that leaves its role open takes the active part in its answer (RFC 5763 section 5),
-        // and so does one that says client: only against a server are we the client.
-        let role = if parameters.role == DtlsRole::Auto { DtlsRole::Client } else { parameters.role };
-        let dtls = DtlsTransport::new(certificate, version, role, &parameters.fingerprints, now)
-            .map_err(|error| refusal::invalid_payload(error.to_string()))?;
-        transport.connect = Some((parameters.clone(), dtls));
-        transport.connected_at = Some(now);
-        self.start_handshake(key, now);
-        Ok(Reply::TransportConnected { transport: id })
-    }
-
-    /// New ICE credentials (RFC 8445 section 9). The old ones are good until the client uses the new
-    /// ones, and what runs over the transport goes on where it is.
-    pub(super) fn restart_ice(
-        &mut self,
-        room: RoomKey,
-        session: SessionId,
-        id: TransportId,
-    ) -> Result<Reply, ErrorBody> {
-        let key = self.owned_transport(room, session, id)?;
-        let Self { transports, by_ufrag, rng, .. } = self;
-        let Some(transport) = transports.get_mut(key) else { return Err(refusal::not_found()) };
-        if transport.is_over() {
-            return Err(refusal::transport_failed());
-        }
-        // The last restart's, if no check ever came with them.
-        let unused = transport.ice.previous_ufrag().is_some();
-        if unused {
-            by_ufrag.remove(&transport.ice.credentials().ufrag);
-        }
-        transport.ice.restart(rng);
-        by_ufrag.insert(transport.ice.credentials().ufrag.clone(), key);
-        Ok(Reply::IceRestarted { transport: id, ice_parameters: ice_parameters(&transport.ice) })
-    }
-
-    pub(super) fn owned_transport(
-        &self,
-        room: RoomKey,
-        session: SessionId,
-        id: TransportId,
-    ) -> Result<TransportKey, ErrorBody> {
-        let mut keys = self.session(room, session)?.transports();
-        let is_it = |key: &TransportKey| self.transports.get(*key).is_some_and(|it| it.id == id);
-        keys.find(is_it).ok_or_else(refusal::not_found)
-    }
-
-    pub(crate) fn remove_transport(&mut self, key: TransportKey) {
-        let Some(transport) = self.transports.get_mut(key) else { return };
-        transport.say_goodbye(&mut self.sends);
-        let Some(transport) = self.transports.remove(key) else { return };
-        self.release_transport(key, &transport);
-        self.by_ufrag.remove(&transport.ice.credentials().ufrag);
-        if let Some(previous) = transport.ice.previous_ufrag() {
-            self.by_ufrag.remove(previous);
-        }
-        for (address, _) in &transport.addresses {
-            if self.by_address.get(address) == Some(&key) {
-                self.by_address.remove(address);
-            }
-        }
-        for producer in transport.producers {
-            self.remove_producer(transport.room, producer, Audience::Everyone);
-        }
-        for key in transport.consumers {
-            if let Some(consumer) = self.consumers.get(key).map(|consumer| consumer.id) {
-                let reason = TRANSPORT_CLOSED.into();
-                let event = Event::ConsumerClosed { consumer, reason };
-                self.tell(transport.room, Audience::Only(transport.session), event);
-            }
-            self.remove_consumer(key);
-        }
-        if let Ok(seat) = self.session_mut(transport.room, transport.session) {
-            match transport.direction {
-                TransportDirection::Send => seat.send = None,
-                TransportDirection::Recv => seat.recv = None,
-            }
+            TransportDirection::Send => seat.send = None,
+            TransportDirection::Recv => seat.recv = None,
         }
     }
 }
@@ -203,7 +185,8 @@ impl Engine {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::EngineConfig;
+    use crate::config::EngineConfig;
+    use crate::engine::Engine;
     use crate::transport::dtls::{Certificate, DtlsVersion};
     use railgun_shared::ids::{ChannelId, UserId};
     use railgun_shared::media_rpc::{Address, Command, Grant, JoinRequest, LeaveReason};
@@ -241,13 +224,13 @@ mod tests {
         engine.handle_command(1, &room, Command::Join(Box::new(join)), now, UNIX_EPOCH);
         let direction = TransportDirection::Send;
         engine.handle_command(2, &room, Command::CreateTransport { session, direction }, now, UNIX_EPOCH);
-        let transport = engine.transports.iter().map(|(_, transport)| transport.id).next().unwrap();
+        let transport = engine.media.transports.iter().map(|(_, transport)| transport.id).next().unwrap();
         for tag in 3..10 {
             engine.handle_command(tag, &room, Command::RestartIce { session, transport }, now, UNIX_EPOCH);
-            assert_eq!(engine.by_ufrag.len(), 2);
+            assert_eq!(engine.media.transports.index_sizes().0, 2);
         }
         let leave = Command::Leave { session, reason: LeaveReason::Left, attachment: None };
         engine.handle_command(10, &room, leave, now, UNIX_EPOCH);
-        assert!(engine.by_ufrag.is_empty());
+        assert_eq!(engine.media.transports.index_sizes().0, 0);
     }
 }

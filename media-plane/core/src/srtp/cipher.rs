@@ -8,7 +8,7 @@ use aws_lc_rs::cipher::{AES_128, EncryptingKey, EncryptionContext, UnboundCipher
 use aws_lc_rs::constant_time;
 use aws_lc_rs::iv::FixedLength;
 
-use super::SrtpError;
+use super::error::SrtpError;
 use super::hmac_sha1::HmacSha1;
 use super::keys::{MasterKey, Suite};
 

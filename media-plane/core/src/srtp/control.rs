@@ -6,8 +6,8 @@ use std::fmt;
 
 use aws_lc_rs::aead::Aad;
 
-use super::SrtpError;
 use super::cipher::{Algorithm, CounterMode, PacketCipher, Purpose, SHA1_80, nonce};
+use super::error::SrtpError;
 use super::keys::MasterKey;
 use super::replay::ReplayWindow;
 use crate::packet::u32_at;

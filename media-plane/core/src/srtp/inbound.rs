@@ -4,8 +4,8 @@ use std::fmt;
 
 use aws_lc_rs::aead::Aad;
 
-use super::SrtpError;
 use super::cipher::{Algorithm, PacketCipher, Purpose, nonce, rollover_bytes};
+use super::error::SrtpError;
 use super::keys::{MasterKey, Suite};
 use super::replay::ReplayWindow;
 use super::rollover;

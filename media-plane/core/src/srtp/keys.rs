@@ -6,7 +6,7 @@ use aws_lc_rs::cipher::{AES_128, AES_256, EncryptingKey, EncryptionContext, Unbo
 use aws_lc_rs::iv::FixedLength;
 use zeroize::Zeroize;
 
-use super::SrtpError;
+use super::error::SrtpError;
 
 const MAX_KEY: usize = 32;
 const MAX_SALT: usize = 14;

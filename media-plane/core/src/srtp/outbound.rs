@@ -4,12 +4,10 @@ use std::fmt;
 
 use aws_lc_rs::aead::Aad;
 
-use super::SrtpError;
 use super::cipher::{Algorithm, PacketCipher, Purpose, nonce, rollover_bytes};
+use super::error::SrtpError;
 use super::keys::{MasterKey, Suite};
-
-/// The last packet index of a key: 32 bits of roll-over counter, 16 of sequence number.
-pub const MAX_INDEX: u64 = (1 << 48) - 1;
+use super::rollover::MAX_INDEX;
 
 /// Our SRTP key towards one peer, ready for use.
 pub struct OutboundSession {

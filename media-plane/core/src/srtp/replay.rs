@@ -1,6 +1,6 @@
 //! Which packet indexes were received (RFC 3711 section 3.3.2).
 
-use super::SrtpError;
+use super::error::SrtpError;
 
 /// Indexes the window remembers, the highest included.
 pub const WINDOW: u64 = 1024;

@@ -2,6 +2,9 @@
 
 const HALF: u16 = 1 << 15;
 
+/// The last packet index of a key: 32 bits of roll-over counter, 16 of sequence number.
+pub const MAX_INDEX: u64 = (1 << 48) - 1;
+
 /// The index a sequence number most likely means, `highest` being the highest authentic one so far.
 ///
 /// Before the first wrap there is no earlier counter to guess: a number far ahead is then taken as
@@ -19,7 +22,7 @@ pub fn estimate(highest: Option<u64>, sequence: u16) -> Option<u64> {
         rollovers
     };
     let index = rollovers << 16 | u64::from(sequence);
-    (index <= super::outbound::MAX_INDEX).then_some(index)
+    (index <= MAX_INDEX).then_some(index)
 }
 
 #[cfg(test)]

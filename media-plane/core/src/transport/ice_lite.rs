@@ -117,7 +117,7 @@ impl IceLite {
     /// Takes checks from these addresses only, so that the peer's own address is never answered,
     /// sent to, or learnt, and forgets those that are none of them. For a session in privacy mode.
     pub fn accept_only(&mut self, relays: Arc<Relays>) {
-        self.tuples.retain(|address| relays.contains(address.ip()));
+        self.tuples.retain(|tuple| relays.contains(tuple.address.ip()));
         self.relays = Some(relays);
         self.leave_lost(|ice| ice.tuples.latest());
     }
@@ -285,6 +285,17 @@ impl IceLite {
     #[must_use]
     pub fn tuple(&self, address: SocketAddr) -> Option<&Tuple> {
         self.tuples.get(address)
+    }
+
+    /// All tuples: the addresses from which a check was valid within [`CONSENT_TIMEOUT`].
+    pub fn tuples(&self) -> impl Iterator<Item = &Tuple> {
+        self.tuples.iter()
+    }
+
+    /// Addresses that lost their tuple since the last call: for lack of consent, of room, or of a
+    /// relay's name. Whoever finds transports by address takes these out of its table.
+    pub fn take_lost(&mut self) -> Vec<SocketAddr> {
+        self.tuples.take_lost()
     }
 
     #[must_use]

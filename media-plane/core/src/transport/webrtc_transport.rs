@@ -5,27 +5,24 @@ use super::address_change::{AddressChange, SentTimes};
 use super::dtls::{DtlsOutput, DtlsTransport, POLL_BUFFER_LEN};
 use super::ice_lite::IceLite;
 use super::past_streams::{PastStreams, SSRCS_MAX};
+use super::stream::{Stream, StreamBinding};
 use crate::arena::{ConsumerKey, ProducerKey, RoomKey, UserKey};
 use crate::feedback::link_estimate::LinkEstimate;
-use crate::feedback::nack_generator::NackGenerator;
-use crate::feedback::reception::Reception;
 use crate::feedback::round_trip::RoundTrip;
-use crate::feedback::score::StreamScore;
 use crate::feedback::traffic::Traffic;
 use crate::feedback::transport_cc::TransportCcRecorder;
-use crate::packet::rtcp::ReportBlock;
-use crate::room::producer::Producer;
 use crate::send_batch::SendBatch;
 use crate::srtp::{
     InboundControl, InboundSession, InboundStream, MAX_RTCP_OVERHEAD, OutboundControl, OutboundSession,
 };
 use railgun_shared::ids::{SessionId, TransportId};
 use railgun_shared::limits::DTLS_HANDSHAKE_TIMEOUT;
-use railgun_shared::rtp_parameters::MediaKind;
 use railgun_shared::transport_parameters::{DtlsParameters, DtlsState, IceState, TransportDirection};
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+/// Between two rounds of RTCP reports on a transport.
+pub(crate) const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 /// SSRCs a transport takes: four sources of up to three layers, or each with a retransmission stream.
 pub(crate) const STREAMS_MAX: usize = 16;
 /// MIDs a transport remembers as used.
@@ -61,8 +58,6 @@ pub(crate) struct WebRtcTransport {
     pub(crate) change: Option<Box<AddressChange>>,
     pub(crate) sent_times: SentTimes,
     pub(crate) handshake_path: HandshakePath,
-    /// Addresses that lead here, each with its last valid check.
-    pub(crate) addresses: Vec<(SocketAddr, Instant)>,
     pub(crate) streams: Vec<Stream>,
     past_streams: PastStreams,
     /// When the client's packets arrived, for its congestion control.
@@ -127,89 +122,9 @@ pub(crate) struct Keys {
     pub(crate) outbound_control: OutboundControl,
 }
 
-/// One SSRC that the client sends.
-#[derive(Debug)]
-pub(crate) struct Stream {
-    pub(crate) ssrc: u32,
-    pub(crate) producer: ProducerKey,
-    /// Its place among the producer's encodings.
-    pub(crate) encoding: u8,
-    /// Retransmissions of that encoding, not the encoding itself.
-    pub(crate) is_rtx: bool,
-    pub(crate) srtp: InboundStream,
-    pub(crate) reception: Reception,
-    pub(crate) score: StreamScore,
-    /// Payloads of what came the first time.
-    pub(crate) received: Traffic,
-    /// Ours.
-    pub(crate) last_report: Option<ReportBlock>,
-    /// Packets asked for again, each time counted, and those that came by retransmission.
-    pub(crate) nacked: u64,
-    pub(crate) repaired: u64,
-    clock_rate: u32,
-    /// None if nothing is asked for again.
-    pub(crate) nacks: Option<NackGenerator>,
-}
-
-impl Stream {
-    pub(crate) fn new(ssrc: u32, place: Place, srtp: InboundStream) -> Self {
-        let generator = if place.is_video { NackGenerator::video } else { NackGenerator::audio };
-        let kind = if place.is_video { MediaKind::Video } else { MediaKind::Audio };
-        let asks = place.answers_nacks && !place.is_rtx;
-        Self {
-            ssrc,
-            producer: place.producer,
-            encoding: place.encoding,
-            is_rtx: place.is_rtx,
-            srtp,
-            reception: Reception::default(),
-            score: StreamScore::new(kind, !place.is_video),
-            received: Traffic::default(),
-            last_report: None,
-            nacked: 0,
-            repaired: 0,
-            clock_rate: 0,
-            nacks: asks.then(generator),
-        }
-    }
-}
-
-impl Stream {
-    /// An authentic packet of the stream came.
-    #[inline]
-    pub(crate) fn on_packet(&mut self, index: u64, timestamp: u32, clock_rate: u32, now: Instant) {
-        self.clock_rate = clock_rate;
-        self.reception.on_packet(index, timestamp, clock_rate, now);
-        self.score.on_packet(now);
-    }
-
-    /// The block for the next receiver report, which also moves the score.
-    pub(crate) fn report(&mut self, now: Instant) -> Option<ReportBlock> {
-        let block = self.reception.report(self.ssrc, now)?;
-        self.score.on_report(&block, self.clock_rate);
-        self.last_report = Some(block);
-        Some(block)
-    }
-
-    /// In Hz, as its payload type says; 0 before the first packet.
-    pub(crate) fn clock_rate(&self) -> u32 {
-        self.clock_rate
-    }
-}
-
-/// What a stream is to its producer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
-    pub(crate) producer: ProducerKey,
-    pub(crate) encoding: u8,
-    pub(crate) is_rtx: bool,
-    pub(crate) is_video: bool,
-    pub(crate) answers_nacks: bool,
-}
-
 /// What a new transport is made of.
 #[derive(Debug)]
-pub(crate) struct Birth {
+pub(crate) struct TransportInit {
     pub(crate) id: TransportId,
     pub(crate) room: RoomKey,
     pub(crate) session: SessionId,
@@ -222,14 +137,14 @@ pub(crate) struct Birth {
 }
 
 impl WebRtcTransport {
-    pub(crate) fn new(birth: Birth) -> Self {
+    pub(crate) fn new(init: TransportInit) -> Self {
         Self {
-            id: birth.id,
-            room: birth.room,
-            session: birth.session,
-            user: birth.user,
-            direction: birth.direction,
-            ice: birth.ice,
+            id: init.id,
+            room: init.room,
+            session: init.session,
+            user: init.user,
+            direction: init.direction,
+            ice: init.ice,
             connect: None,
             connected_at: None,
             dtls_state: DtlsState::New,
@@ -242,7 +157,6 @@ impl WebRtcTransport {
             change: None,
             sent_times: SentTimes::default(),
             handshake_path: HandshakePath::default(),
-            addresses: Vec::new(),
             streams: Vec::new(),
             past_streams: PastStreams::default(),
             arrivals: TransportCcRecorder::default(),
@@ -250,7 +164,7 @@ impl WebRtcTransport {
             sent: Traffic::default(),
             round_trip: RoundTrip::default(),
             link: LinkEstimate::default(),
-            link_observed_at: birth.at,
+            link_observed_at: init.at,
             estimated: None,
             producers: Vec::new(),
             consumers: Vec::new(),
@@ -259,8 +173,8 @@ impl WebRtcTransport {
             next_mid: 0,
             consumer_ssrcs: 0,
             next_transport_cc: 0,
-            local_ssrc: birth.local_ssrc,
-            local_cname: birth.local_cname,
+            local_ssrc: init.local_ssrc,
+            local_cname: init.local_cname,
             reports_at: None,
             wake: None,
         }
@@ -328,15 +242,11 @@ impl WebRtcTransport {
         true
     }
 
-    /// Knows a producer's declared SSRCs from now on, those of retransmissions included.
-    pub(crate) fn bind_declared(&mut self, key: ProducerKey, producer: &Producer) {
-        for (encoding, it) in (0..).zip(&producer.encodings) {
-            for (ssrc, is_rtx) in [(it.ssrc, false), (it.rtx_ssrc, true)] {
-                let Some(ssrc) = ssrc else { continue };
-                let place = producer.place(key, encoding, is_rtx);
-                let srtp = self.resume_stream(ssrc);
-                self.streams.push(Stream::new(ssrc, place, srtp));
-            }
+    /// Accepts packets of a producer's declared SSRCs from now on, those of retransmissions included.
+    pub(crate) fn bind_declared(&mut self, streams: impl Iterator<Item = (u32, StreamBinding)>) {
+        for (ssrc, binding) in streams {
+            let srtp = self.resume_stream(ssrc);
+            self.streams.push(Stream::new(ssrc, binding, srtp));
         }
     }
 
@@ -402,6 +312,22 @@ impl WebRtcTransport {
         {
             change.on_old_heard(now);
         }
+    }
+
+    /// Whether a round of reports is due; the next one is then a [`REPORT_INTERVAL`] away.
+    pub(crate) fn take_report_due(&mut self, now: Instant) -> bool {
+        let is_due = self.reports_at.is_some_and(|at| at <= now);
+        if is_due {
+            self.reports_at = Some(now + REPORT_INTERVAL);
+        }
+        is_due
+    }
+
+    /// When feedback on what arrived wants to go out.
+    #[inline]
+    pub(crate) fn feedback_due(&self) -> Option<Instant> {
+        let nacks = self.streams.iter().filter_map(|stream| stream.nacks.as_ref()?.due());
+        nacks.chain(self.arrivals.due()).min()
     }
 
     /// When it wants to be looked at next.
@@ -481,11 +407,11 @@ mod tests {
     #[test]
     fn no_consumer_gets_an_ssrc_that_another_had() {
         for local_ssrc in [0, 7, 1 << 31, u32::MAX] {
-            let mut transport = WebRtcTransport::new(Birth {
+            let mut transport = WebRtcTransport::new(TransportInit {
                 id: TransportId::from_bits(1),
-                room: RoomKey::new(0),
+                room: RoomKey::new(0, 0),
                 session: SessionId::from_bits(1),
-                user: UserKey::new(0),
+                user: UserKey::new(0, 0),
                 direction: TransportDirection::Recv,
                 ice: IceLite::new(&mut rand_chacha::ChaCha12Rng::seed_from_u64(1)),
                 local_ssrc,

@@ -1,7 +1,11 @@
 //! Unsigned numbers of any number of bits, high bits first (A.8.2).
 
-use super::DescriptorError;
+use super::error::DescriptorError;
 use crate::packet::WriteError;
+
+/// Longest descriptor, in bytes: the length of a two-byte header extension element (RFC 8285
+/// section 4.3).
+pub(crate) const MAX_LEN: usize = 255;
 
 #[derive(Clone, Debug)]
 pub(super) struct BitReader<'a> {
@@ -89,7 +93,7 @@ pub(super) struct BitWriter<'a> {
 
 impl<'a> BitWriter<'a> {
     pub(super) fn new(out: &'a mut [u8]) -> Self {
-        let len = out.len().min(super::MAX_LEN);
+        let len = out.len().min(MAX_LEN);
         Self { out: out.get_mut(..len).unwrap_or_default(), at: 0 }
     }
 

@@ -1,7 +1,8 @@
 //! The template dependency structure (A.8.2, A.8.3), of which descriptors name one template each.
 
 use super::bits::BitReader;
-use super::{DescriptorError, Indications, MAX_CHAINS, MAX_DECODE_TARGETS, MAX_REFERENCES};
+use super::error::DescriptorError;
+use super::indications::{Indication, Indications, MAX_CHAINS, MAX_DECODE_TARGETS, MAX_REFERENCES};
 
 /// Template ids have six bits.
 const MAX_TEMPLATES: usize = 64;
@@ -184,7 +185,7 @@ fn describe_targets(templates: &[Template], targets: &mut [DecodeTarget]) {
     let mut needs = [0u64; MAX_DECODE_TARGETS];
     for ((index, target), needs) in (0u8..).zip(targets.iter_mut()).zip(&mut needs) {
         for (bit, template) in (0u8..).zip(templates) {
-            if template.indications.get(index) != super::Indication::NotPresent {
+            if template.indications.get(index) != Indication::NotPresent {
                 target.spatial = target.spatial.max(template.spatial);
                 target.temporal = target.temporal.max(template.temporal);
                 *needs |= 1 << bit;

@@ -2,8 +2,8 @@
 //! anybody may ask with, and its echo, which says when it was asked last.
 
 use super::super::{WriteError, u32_at};
+use super::wire::{EXTENDED_REPORT, words};
 use super::write::{finish, start};
-use super::{EXTENDED_REPORT, words};
 
 const REFERENCE_TIME: u8 = 4;
 const LAST_REFERENCE: u8 = 5;

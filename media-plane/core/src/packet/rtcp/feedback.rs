@@ -2,7 +2,7 @@
 //! (draft-alvestrand-rmcat-remb-03).
 
 use super::super::{u16_at, u32_at};
-use super::{RtcpError, feedback_sources, words};
+use super::wire::{RtcpError, feedback_sources, words};
 
 const NACK_ENTRY: usize = 4;
 const FIR_ENTRY: usize = 8;

@@ -1,7 +1,7 @@
 //! Sender and receiver reports, source descriptions and BYE (RFC 3550 sections 6.4 to 6.6).
 
 use super::super::u32_at;
-use super::{RtcpError, words};
+use super::wire::{RtcpError, words};
 
 pub(super) const REPORT_BLOCK: usize = 24;
 const SENDER_INFO: usize = 24;

@@ -1,7 +1,7 @@
 //! Transport-wide congestion control feedback (draft-holmer-rmcat-transport-wide-cc-extensions-01).
 
 use super::super::{u16_at, u32_at};
-use super::{RtcpError, feedback_sources};
+use super::wire::{RtcpError, feedback_sources};
 
 /// Most packets one feedback message may speak of: half of the numbers, beyond which nobody can tell
 /// ahead from behind. Losses are passed over in runs, and what arrived has a delta in the datagram, so

@@ -3,8 +3,8 @@
 
 use super::super::{WriteError, Writer};
 use super::transport_cc::{LARGE_DELTA, MAX_STATUSES, NOT_RECEIVED, SMALL_DELTA};
+use super::wire::{FORMAT_TRANSPORT_CC, TRANSPORT_FEEDBACK};
 use super::write::{finish, start};
-use super::{FORMAT_TRANSPORT_CC, TRANSPORT_FEEDBACK};
 
 /// Most statuses a run-length chunk speaks of: 13 bits.
 const RUN_MAX: u16 = 0x1fff;

@@ -2,7 +2,9 @@
 //! call them one after the other to make a compound packet.
 
 use super::super::{WriteError, Writer};
-use super::*;
+use super::feedback::{FirEntry, Pli};
+use super::report::{ReportBlock, SenderInfo};
+use super::wire::*;
 
 const MAX_COUNT: usize = 31;
 

@@ -1,10 +1,28 @@
 //! Layers inside one encoding: temporal layers of VP8, VP9 and AV1, spatial ones of VP9 and AV1.
 
-use super::{Layers, Opened};
 use crate::codec::dependency_descriptor::{self, Indication};
 use crate::codec::vp9::{self, SpatialPrediction};
 use crate::codec::{FrameInfo, TemporalSwitch};
-use crate::room::producer::Encoding;
+use crate::packet_path::encoding::Encoding;
+use crate::packet_path::packet::RtpPacket;
+use railgun_shared::signal::ConsumerLayers;
+
+/// Spatial and temporal layer, the lowest 0. With simulcast the spatial layer is the encoding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Layers {
+    pub(crate) spatial: u8,
+    pub(crate) temporal: u8,
+}
+
+impl Layers {
+    pub(crate) const ALL: Self = Self { spatial: u8::MAX, temporal: u8::MAX };
+}
+
+impl From<Layers> for ConsumerLayers {
+    fn from(layers: Layers) -> Self {
+        Self { spatial_layer: layers.spatial, temporal_layer: Some(layers.temporal) }
+    }
+}
 
 /// The layers that a consumer gets of its encoding.
 #[derive(Clone, Copy, Debug, Default)]
@@ -45,7 +63,7 @@ impl LayerFilter {
 
     /// The RTP marker to forward the packet with; none if it is not forwarded.
     #[inline]
-    pub(super) fn judge(&mut self, packet: &Opened, encoding: &Encoding, target: Layers) -> Option<bool> {
+    pub(super) fn decide(&mut self, packet: &RtpPacket, encoding: &Encoding, target: Layers) -> Option<bool> {
         let frame = &packet.frame;
         let needed = match &packet.descriptor {
             Some(descriptor) => self.follow_descriptor(descriptor, frame, encoding, target)?,

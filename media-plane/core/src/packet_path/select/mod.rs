@@ -6,31 +6,16 @@
 mod layers;
 mod timeline;
 
-use super::ingest::Opened;
+use super::encoding::Encoding;
+use super::packet::RtpPacket;
+use super::producer::Producer;
 use crate::codec::dependency_descriptor::Descriptor;
-use crate::room::producer::{Encoding, Producer};
 use layers::LayerFilter;
 use railgun_shared::rtp_parameters::StreamType;
-use railgun_shared::signal::ConsumerLayers;
 use std::time::Instant;
 use timeline::Timeline;
 
-/// Spatial and temporal layer, the lowest 0. With simulcast the spatial layer is the encoding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Layers {
-    pub(crate) spatial: u8,
-    pub(crate) temporal: u8,
-}
-
-impl Layers {
-    pub(crate) const ALL: Self = Self { spatial: u8::MAX, temporal: u8::MAX };
-}
-
-impl From<Layers> for ConsumerLayers {
-    fn from(layers: Layers) -> Self {
-        Self { spatial_layer: layers.spatial, temporal_layer: Some(layers.temporal) }
-    }
-}
+pub(crate) use layers::Layers;
 
 /// What is forwarded now, and how its timestamps become the consumer's.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +33,7 @@ pub(crate) struct Selection {
 
 /// What to do with a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum LayerDecision {
     /// With this RTP marker.
     Forward { marker: bool },
     /// Forward as the first of its stretch: another encoding, or the first packet after a pause.
@@ -139,47 +124,47 @@ impl Selection {
     }
 
     #[inline]
-    pub(crate) fn judge(&mut self, producer: &Producer, packet: &Opened, now: Instant) -> Verdict {
+    pub(crate) fn decide(&mut self, producer: &Producer, packet: &RtpPacket, now: Instant) -> LayerDecision {
         let marker = packet.header.marker;
         if !self.is_video {
             return if self.current.is_some() {
-                Verdict::Forward { marker }
+                LayerDecision::Forward { marker }
             } else {
-                Verdict::Begin { marker }
+                LayerDecision::Begin { marker }
             };
         }
         let is_current = self.current == Some(packet.encoding);
         if self.allowed.is_none() {
-            return Verdict::Ignore;
+            return LayerDecision::Ignore;
         }
         if !is_current {
             if !packet.frame.starts_key_frame {
-                return Verdict::Ignore;
+                return LayerDecision::Ignore;
             }
             let target = self.target(producer, now);
-            // Who has nothing takes what comes, up to what is wanted.
+            // A consumer with no current layer may start on any key frame at or below its target.
             if packet.encoding != target && !(self.current.is_none() && packet.encoding < target) {
-                return Verdict::Ignore;
+                return LayerDecision::Ignore;
             }
         }
-        let Some(encoding) = producer.encoding(packet.encoding) else { return Verdict::Ignore };
+        let Some(encoding) = producer.encoding(packet.encoding) else { return LayerDecision::Ignore };
         if !encoding.is_layered {
             if is_current {
-                return Verdict::Forward { marker };
+                return LayerDecision::Forward { marker };
             }
             self.filter.start(Layers { spatial: 0, ..self.preferred });
-            return Verdict::Begin { marker };
+            return LayerDecision::Begin { marker };
         }
         let target = self.target_inside(producer, packet.encoding, now);
-        match (self.filter.judge(packet, encoding, target), is_current) {
-            (Some(marker), true) => Verdict::Forward { marker },
-            (Some(marker), false) => Verdict::Begin { marker },
-            (None, _) => Verdict::Drop,
+        match (self.filter.decide(packet, encoding, target), is_current) {
+            (Some(marker), true) => LayerDecision::Forward { marker },
+            (Some(marker), false) => LayerDecision::Begin { marker },
+            (None, _) => LayerDecision::Drop,
         }
     }
 
     /// The packet begins a stretch: its encoding is forwarded from here.
-    pub(crate) fn begin(&mut self, producer: &Producer, packet: &Opened, now: Instant) {
+    pub(crate) fn begin(&mut self, producer: &Producer, packet: &RtpPacket, now: Instant) {
         let from = self.timeline.encoding.and_then(|place| producer.encoding(place));
         let to = producer.encoding(packet.encoding);
         let reports = from.and_then(|it| it.sender_report).zip(to.and_then(|it| it.sender_report));

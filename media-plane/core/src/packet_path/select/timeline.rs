@@ -1,6 +1,6 @@
 //! One timeline for a consumer over encodings that each have their own.
 
-use super::Opened;
+use crate::packet_path::packet::RtpPacket;
 use std::time::Instant;
 
 /// Keeps one timeline over encodings that each have their own.
@@ -16,7 +16,12 @@ pub(super) struct Timeline {
 impl Timeline {
     /// Sender reports of both encodings tell which of their timestamps mean the same moment (RFC
     /// 3550 section 6.4.1); without them, the time that has passed must do. It never goes back.
-    pub(super) fn begin(&mut self, packet: &Opened, reports: Option<((u64, u32), (u64, u32))>, now: Instant) {
+    pub(super) fn begin(
+        &mut self,
+        packet: &RtpPacket,
+        reports: Option<((u64, u32), (u64, u32))>,
+        now: Instant,
+    ) {
         let same = self.encoding == Some(packet.encoding);
         if let Some((newest, at)) = self.newest.filter(|_| !same) {
             let rate = u64::from(packet.clock_rate);

@@ -12,13 +12,16 @@ pub const TUPLES_MAX: usize = 8;
 pub struct Tuple {
     pub address: SocketAddr,
     pub proof: AddressProof,
-    pub(super) last_check_at: Instant,
+    /// When the last valid check came from there.
+    pub last_check_at: Instant,
 }
 
 /// At most [`TUPLES_MAX`] of them.
 #[derive(Debug, Default)]
 pub(super) struct Tuples {
     entries: Vec<Tuple>,
+    /// Addresses that were removed and not yet taken by [`Self::take_lost`].
+    lost: Vec<SocketAddr>,
 }
 
 impl Tuples {
@@ -43,20 +46,37 @@ impl Tuples {
             let oldest = self.entries.iter().enumerate().filter(|(_, tuple)| Some(tuple.address) != selected);
             let key = |tuple: &Tuple| (tuple.proof.is_proved(), tuple.last_check_at);
             if let Some((index, _)) = oldest.min_by_key(|(_, tuple)| key(tuple)) {
-                self.entries.swap_remove(index);
+                let evicted = self.entries.swap_remove(index);
+                self.lost.push(evicted.address);
             }
         }
         self.entries.push(tuple);
     }
 
-    /// Forgets every tuple whose address is not one to keep.
-    pub(super) fn retain(&mut self, keep: impl Fn(SocketAddr) -> bool) {
-        self.entries.retain(|tuple| keep(tuple.address));
+    /// Removes every tuple that is not to be kept.
+    pub(super) fn retain(&mut self, keep: impl Fn(&Tuple) -> bool) {
+        let Self { entries, lost } = self;
+        entries.retain(|tuple| {
+            let is_kept = keep(tuple);
+            if !is_kept {
+                lost.push(tuple.address);
+            }
+            is_kept
+        });
     }
 
-    /// Forgets every tuple whose last check is `timeout` ago.
+    /// Addresses that were removed since the last call.
+    pub(super) fn take_lost(&mut self) -> Vec<SocketAddr> {
+        std::mem::take(&mut self.lost)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Tuple> {
+        self.entries.iter()
+    }
+
+    /// Removes every tuple whose last check is `timeout` ago.
     pub(super) fn expire(&mut self, timeout: Duration, now: Instant) {
-        self.entries.retain(|tuple| now.saturating_duration_since(tuple.last_check_at) < timeout);
+        self.retain(|tuple| now.saturating_duration_since(tuple.last_check_at) < timeout);
     }
 
     /// Unproved addresses may be asked for a proof again.
@@ -74,7 +94,7 @@ impl Tuples {
     }
 
     pub(super) fn forget(&mut self, address: SocketAddr) {
-        self.entries.retain(|tuple| tuple.address != address);
+        self.retain(|tuple| tuple.address != address);
     }
 
     pub(super) fn oldest_check_at(&self) -> Option<Instant> {

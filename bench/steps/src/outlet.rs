@@ -1,9 +1,0 @@
-//! Header and sealed payload of a packet of video, written to the send buffer.
-
-use crate::Step;
-use crate::room::Room;
-use railgun_media_core::steps;
-
-pub(crate) fn new(room: Room) -> Box<dyn Step> {
-    room.step(|engine, burst, now| steps::outlet(engine, burst, now))
-}

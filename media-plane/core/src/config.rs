@@ -1,0 +1,39 @@
+//! What an engine is made with, and what goes into it.
+
+use crate::transport::dtls::{Certificate, DtlsVersion};
+use crate::transport::ice_lite::Relays;
+use railgun_shared::transport_parameters::IceCandidate;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+/// A received datagram. It is decrypted in place: its bytes afterwards are not those that arrived.
+#[derive(Debug)]
+pub struct Datagram<'a> {
+    pub source: SocketAddr,
+    pub bytes: &'a mut [u8],
+}
+
+pub struct EngineConfig {
+    /// What clients are told to send to.
+    pub candidates: Vec<IceCandidate>,
+    pub certificate: Certificate,
+    pub dtls_version: DtlsVersion,
+    /// Where sessions in privacy mode may come from.
+    pub relays: Arc<Relays>,
+    /// Source of every id, ICE credential, SSRC and sequence start. Secret and new for each engine.
+    pub seed: [u8; 32],
+    /// DTLS handshakes in progress at once.
+    pub handshakes_max: usize,
+    /// What a producer may send of its owner's bitrate limit, in percent.
+    pub bitrate_headroom_percent: u32,
+    /// The same moment on both clocks: wall time serves sender reports alone.
+    pub started: (Instant, SystemTime),
+}
+
+impl std::fmt::Debug for EngineConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Without the seed: every id and credential follows from it.
+        f.debug_struct("EngineConfig").field("candidates", &self.candidates).finish_non_exhaustive()
+    }
+}

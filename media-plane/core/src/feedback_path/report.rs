@@ -1,0 +1,118 @@
+//! RTCP to clients: sender and receiver reports each second (RFC 3550 section 6.4); NACKs (RFC 4585) and
+//! arrival times (transport-wide congestion control) when they are due.
+
+use crate::arena::TransportKey;
+use crate::feedback::nack_generator::ASKED_PER_MESSAGE;
+use crate::feedback::transport_cc::MESSAGE_MAX;
+use crate::packet::rtcp::{self, ReportBlock, SenderInfo};
+use crate::packet_path::consumer::Consumer;
+use crate::packet_path::tables::MediaTables;
+use crate::transport::webrtc_transport::STREAMS_MAX;
+use std::time::Instant;
+
+/// A sender report without blocks and the longest description after it take 300 bytes.
+const SENDER_PARTS_MAX: usize = 4;
+
+/// Reports on what a client sends and on what it is sent.
+pub(crate) fn send_reports(media: &mut MediaTables, key: TransportKey, now: Instant) {
+    send_receiver_report(media, key, now);
+    send_sender_reports(media, key, now);
+}
+
+/// Asks a client for what is missing of its streams, and tells it when its packets arrived.
+pub(crate) fn send_feedback(media: &mut MediaTables, key: TransportKey, now: Instant) {
+    let MediaTables { transports, output, .. } = media;
+    let Some(transport) = transports.get_mut(key) else { return };
+    let (ssrc, round_trip) = (transport.local_ssrc, transport.round_trip.patience());
+    let mut asked = [0; ASKED_PER_MESSAGE];
+    for place in 0..transport.streams.len() {
+        let Some(stream) = transport.streams.get_mut(place) else { continue };
+        let media_ssrc = stream.ssrc;
+        let Some(nacks) = &mut stream.nacks else { continue };
+        let missing = nacks.take(now, round_trip, &mut asked);
+        if !missing.is_empty() {
+            let asked = u64::try_from(missing.len()).unwrap_or_default();
+            stream.nacked += asked;
+            output.counters.asked_packets += asked;
+            transport
+                .send_control(&mut output.sends, |out| rtcp::write_nack(out, ssrc, media_ssrc, missing).ok());
+        }
+    }
+    let media_ssrc = transport.streams.first().map_or(0, |stream| stream.ssrc);
+    let mut message = [0; MESSAGE_MAX];
+    while let Some(feedback) = transport.arrivals.next_feedback(now) {
+        let Ok(len) = feedback.write(&mut message, ssrc, media_ssrc) else { return };
+        transport.send_control(&mut output.sends, |out| {
+            out.get_mut(..len)?.copy_from_slice(message.get(..len)?);
+            Some(len)
+        });
+    }
+}
+
+fn send_receiver_report(media: &mut MediaTables, key: TransportKey, now: Instant) {
+    let MediaTables { transports, output, .. } = media;
+    let Some(transport) = transports.get_mut(key) else { return };
+    let mut blocks = [ReportBlock::default(); STREAMS_MAX];
+    let mut places = blocks.iter_mut();
+    let streams = transport.streams.iter_mut().filter(|stream| !stream.is_rtx);
+    for (block, place) in streams.filter_map(|stream| stream.report(now)).zip(&mut places) {
+        *place = block;
+    }
+    let count = STREAMS_MAX - places.len();
+    let blocks = blocks.get(..count).unwrap_or_default();
+    if blocks.is_empty() {
+        return;
+    }
+    let ssrc = transport.local_ssrc;
+    let cname = std::mem::take(&mut transport.local_cname);
+    transport.send_control(&mut output.sends, |out| {
+        let len = rtcp::write_receiver_report(out, ssrc, blocks).ok()?;
+        Some(len + rtcp::write_sdes_cname(out.get_mut(len..)?, ssrc, cname.as_bytes()).ok()?)
+    });
+    transport.local_cname = cname;
+}
+
+fn send_sender_reports(media: &mut MediaTables, key: TransportKey, now: Instant) {
+    let ntp = media.clock.ntp(now);
+    let MediaTables { transports, consumers, output, .. } = media;
+    let Some(transport) = transports.get_mut(key) else { return };
+    // An address that is not proved gets its own, of which the client is to echo the latest.
+    if transport.change.is_some() {
+        return;
+    }
+    let keys = std::mem::take(&mut transport.consumers);
+    for part in keys.chunks(SENDER_PARTS_MAX) {
+        let sending = || part.iter().filter_map(|key| consumers.live(*key));
+        let reports = || sending().filter_map(|it| Some((sender_info(it, ntp, now)?, &it.cname)));
+        if reports().next().is_none() {
+            continue;
+        }
+        transport.send_control(&mut output.sends, |out| {
+            let mut len = 0;
+            for (info, cname) in reports() {
+                len += rtcp::write_sender_report(out.get_mut(len..)?, &info, &[]).ok()?;
+                let cname = cname.as_bytes();
+                len += rtcp::write_sdes_cname(out.get_mut(len..)?, info.ssrc, cname).ok()?;
+            }
+            Some(len)
+        });
+    }
+    transport.consumers = keys;
+}
+
+/// The sender part of a report on a consumer for the moment `now`, which is `ntp` on the wall clock. None
+/// before the first packet.
+#[allow(clippy::cast_possible_truncation, reason = "masked")]
+pub(crate) fn sender_info(consumer: &Consumer, ntp: u64, now: Instant) -> Option<SenderInfo> {
+    let (timestamp, at) = consumer.sent.last?;
+    let since = now.saturating_duration_since(at).as_micros() * u128::from(consumer.clock_rate) / 1_000_000;
+    let since = u32::try_from(since & 0xffff_ffff).unwrap_or_default();
+    Some(SenderInfo {
+        ssrc: consumer.ssrc,
+        ntp,
+        rtp_time: timestamp.wrapping_add(since),
+        // Both wrap (RFC 3550 section 6.4.1).
+        packets: (consumer.sent.traffic.packets() & 0xffff_ffff) as u32,
+        octets: (consumer.sent.traffic.bytes() & 0xffff_ffff) as u32,
+    })
+}

@@ -1,0 +1,64 @@
+//! What one user has used up of a room. It is kept by user, over all devices, and beyond the last of them
+//! until nothing of it is used up any more: leaving and joining again gives nothing new.
+
+use super::refusal::Refusal;
+use crate::allowance::{Allowance, Rate};
+use crate::arena::PolicerKey;
+use railgun_shared::ids::UserId;
+use railgun_shared::limits::{FOLLOW_UPS_BURST, FOLLOW_UPS_PER_SECOND, STATES_BURST, STATES_PER_SECOND};
+use std::time::Instant;
+
+const FOLLOW_UPS: Rate = Rate::per_second(FOLLOW_UPS_BURST, FOLLOW_UPS_PER_SECOND);
+const STATES: Rate = Rate::per_second(STATES_BURST, STATES_PER_SECOND);
+
+#[derive(Debug)]
+pub(crate) struct Account {
+    pub(super) user: UserId,
+    /// Seats that the user has now.
+    pub(super) seats: usize,
+    /// What the user may send, in bits a second.
+    pub(super) policer: PolicerKey,
+    /// In requests that others make because of what the user does.
+    follow_ups: Allowance,
+    states: Allowance,
+}
+
+impl Account {
+    pub(super) fn new(user: UserId, policer: PolicerKey) -> Self {
+        Self { user, seats: 0, policer, follow_ups: Allowance::default(), states: Allowance::default() }
+    }
+
+    /// Forgetting it gives the user no request and no change of state more.
+    pub(super) fn is_as_new(&self, now: Instant) -> bool {
+        self.follow_ups.is_whole(now) && self.states.is_whole(now)
+    }
+
+    /// The user is about to change the room so that each other member's client makes so many requests.
+    pub(super) fn charge_follow_ups(&mut self, requests: u32, now: Instant) -> Result<(), Refusal> {
+        self.follow_ups.take(FOLLOW_UPS, requests, now).map_err(Refusal::RateLimited)
+    }
+
+    /// The user is about to change what the room shows of it, so many times.
+    pub(super) fn charge_states(&mut self, changes: u32, now: Instant) -> Result<(), Refusal> {
+        self.states.take(STATES, changes, now).map_err(Refusal::RateLimited)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arena::Key;
+    use std::time::Duration;
+
+    #[test]
+    fn an_account_is_as_new_when_all_that_was_used_is_there_again() {
+        let start = Instant::now();
+        let at = |millis| start + Duration::from_millis(millis);
+        let mut account = Account::new(UserId::new("u").unwrap(), PolicerKey::new(0, 0));
+        assert!(account.is_as_new(start));
+        account.charge_states(2, start).unwrap();
+        assert!(!account.is_as_new(at(499)) && account.is_as_new(at(500)));
+        account.charge_follow_ups(4, start).unwrap();
+        assert!(!account.is_as_new(at(1_999)) && account.is_as_new(at(2_000)));
+    }
+}

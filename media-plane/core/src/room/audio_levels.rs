@@ -1,0 +1,61 @@
+//! How loud a room is: the active speaker, everybody's level, and noise loops.
+
+use super::moderation;
+use super::table::RoomTable;
+use crate::arena::RoomKey;
+use crate::audio::audio_level::SILENCE;
+use crate::packet_path::tables::MediaTables;
+use railgun_shared::ids::SessionId;
+use railgun_shared::media_rpc::{Audience, Event};
+use railgun_shared::signal::{AudioLevel, Speaker};
+use std::time::Instant;
+
+/// Somebody in this room is heard.
+pub(crate) fn wake(rooms: &mut RoomTable, key: RoomKey, now: Instant) {
+    if let Some(room) = rooms.get_mut(key) {
+        room.speakers.wake(now);
+        rooms.schedule(key);
+    }
+}
+
+/// Takes the levels since the last look, and tells what changed.
+pub(super) fn look(rooms: &mut RoomTable, media: &mut MediaTables, key: RoomKey, now: Instant) {
+    let Some(room) = rooms.get_mut(key) else { return };
+    let is_diagnostics = room.ends_at.is_some();
+    let (mut levels, mut noises) = (Vec::new(), Vec::new());
+    for session in &room.sessions {
+        for producer in &session.producers {
+            let Some(meter) = media.producers.live_mut(*producer).and_then(|it| it.meter.as_mut()) else {
+                continue;
+            };
+            let (level, is_noise) = meter.take();
+            levels.push((session.id, level));
+            if is_noise && !is_diagnostics {
+                noises.push((session.id, *producer));
+            }
+        }
+    }
+    let changes = room.speakers.look(&levels, now);
+    if let Some(active) = changes.active {
+        tell_speaker(rooms, media, key, active);
+    }
+    if let Some(levels) = changes.levels {
+        let level = |(session_id, level): (SessionId, u8)| AudioLevel {
+            session_id,
+            level: -i8::try_from(level.min(SILENCE)).unwrap_or(i8::MAX),
+        };
+        let levels = levels.into_iter().map(level).collect();
+        media.output.tell(key, Audience::Everyone, Event::AudioLevels(levels));
+    }
+    for (session, producer) in noises {
+        moderation::strike(rooms, media, key, session, producer);
+    }
+}
+
+fn tell_speaker(rooms: &RoomTable, media: &mut MediaTables, key: RoomKey, active: Option<SessionId>) {
+    let speaker = active.and_then(|session_id| {
+        let user_id = rooms.session(key, session_id).ok()?.user.clone();
+        Some(Speaker { user_id, session_id })
+    });
+    media.output.tell(key, Audience::Everyone, Event::ActiveSpeaker(speaker));
+}

@@ -1,0 +1,17 @@
+//! What a session's grant lets it send, in bits a second.
+
+use super::table::RoomTable;
+use crate::arena::RoomKey;
+use railgun_shared::ids::SessionId;
+use railgun_shared::signal::Source;
+
+/// What a client is told.
+pub(super) fn bitrate_limit(rooms: &RoomTable, room: RoomKey, session: SessionId, source: Source) -> u32 {
+    rooms.session(room, session).map_or(0, |seat| seat.grant.permissions.bitrate_ceiling(source))
+}
+
+/// What is let through: the limit with its headroom.
+pub(super) fn allowed_bitrate(rooms: &RoomTable, room: RoomKey, session: SessionId, source: Source) -> u64 {
+    let limit = bitrate_limit(rooms, room, session, source);
+    u64::from(limit) * u64::from(rooms.bitrate_headroom_percent) / 100
+}

@@ -1,0 +1,42 @@
+//! Epochs: each room that a channel has, one after the other, has a higher one.
+
+use super::membership;
+use super::table::RoomTable;
+use crate::packet_path::tables::MediaTables;
+use railgun_shared::media_rpc::{Address, Audience, Event};
+use railgun_shared::signal::RejoinReason;
+
+/// The same room, with its people and media, has a later epoch from now on. Sessions that came
+/// under an earlier one of its epochs go on using that.
+pub(crate) fn rebind(rooms: &RoomTable, media: &mut MediaTables, to: &Address) {
+    let feed = rooms.of_channel(&to.channel).and_then(|key| media.output.feed_mut(key));
+    if let Some(feed) = feed
+        && feed.address.epoch < to.epoch
+    {
+        feed.address.epoch = to.epoch;
+    }
+}
+
+/// The channel has a room of this epoch somewhere else: an older one here is closed at once, and
+/// its people are told to join again.
+pub(crate) fn close_older(
+    rooms: &mut RoomTable,
+    media: &mut MediaTables,
+    before: &Address,
+    reason: RejoinReason,
+) {
+    let Some(key) = rooms.of_channel(&before.channel) else { return };
+    if media.output.feed(key).is_none_or(|feed| feed.address.epoch >= before.epoch) {
+        return;
+    }
+    media.output.tell(key, Audience::Everyone, Event::Rejoin { reason });
+    // They leave together: nobody is told who else does.
+    let told = media.output.notices.len();
+    let sessions = rooms.get(key).map(|room| room.session_ids()).unwrap_or_default();
+    for session in sessions {
+        membership::remove_session(rooms, media, key, session);
+    }
+    let closed = media.output.notices.pop_back();
+    media.output.notices.truncate(told);
+    media.output.notices.extend(closed);
+}

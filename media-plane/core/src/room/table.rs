@@ -1,0 +1,126 @@
+//! All rooms of a worker: by key, and by channel.
+
+use super::account::Account;
+use super::refusal::Refusal;
+use super::seats::{Room, Session};
+use crate::arena::{AccountKey, Arena, RoomKey, SPARE_MIN};
+use crate::random::Rng;
+use crate::timers::TimerQueue;
+use railgun_shared::ids::{ChannelId, SessionId};
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+/// Between two looks at one room.
+const TIMER_MIN: Duration = Duration::from_millis(1);
+
+#[derive(Debug)]
+pub(crate) struct RoomTable {
+    entries: Arena<RoomKey, Room>,
+    by_channel: HashMap<ChannelId, RoomKey>,
+    pub(crate) accounts: Arena<AccountKey, Account>,
+    /// Source of ids, CNAMEs and sequence starts.
+    pub(crate) rng: Rng,
+    /// What a producer may send of its owner's bitrate limit, in percent.
+    pub(crate) bitrate_headroom_percent: u32,
+    /// When each wants to be looked at; `Room::wake` is the valid entry.
+    timers: TimerQueue<RoomKey>,
+}
+
+impl RoomTable {
+    pub(crate) fn new(bitrate_headroom_percent: u32, rng: Rng) -> Self {
+        Self {
+            entries: Arena::new(),
+            by_channel: HashMap::new(),
+            accounts: Arena::new(),
+            rng,
+            bitrate_headroom_percent,
+            timers: TimerQueue::new(),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Room> {
+        self.entries.iter().map(|(_, room)| room)
+    }
+
+    pub(crate) fn get(&self, key: RoomKey) -> Option<&Room> {
+        self.entries.get(key)
+    }
+
+    pub(crate) fn get_mut(&mut self, key: RoomKey) -> Option<&mut Room> {
+        self.entries.get_mut(key)
+    }
+
+    pub(crate) fn of_channel(&self, channel: &ChannelId) -> Option<RoomKey> {
+        self.by_channel.get(channel).copied()
+    }
+
+    pub(super) fn insert(&mut self, channel: ChannelId, room: Room) -> RoomKey {
+        let key = self.entries.insert(room);
+        self.by_channel.insert(channel, key);
+        key
+    }
+
+    pub(super) fn remove(&mut self, key: RoomKey, channel: &ChannelId) -> Option<Room> {
+        self.by_channel.remove(channel);
+        self.entries.remove(key)
+    }
+
+    /// A session of the room, if it has a seat there.
+    pub(crate) fn session(&self, room: RoomKey, id: SessionId) -> Result<&Session, Refusal> {
+        self.get(room).and_then(|room| room.session(id)).ok_or(Refusal::NotFound)
+    }
+
+    pub(crate) fn session_mut(&mut self, room: RoomKey, id: SessionId) -> Result<&mut Session, Refusal> {
+        self.get_mut(room).and_then(|room| room.session_mut(id)).ok_or(Refusal::NotFound)
+    }
+
+    /// Has a room looked at when it wants to be, if that is earlier than noted.
+    pub(crate) fn schedule(&mut self, key: RoomKey) {
+        self.schedule_from(key, None);
+    }
+
+    /// [`Self::schedule`] of one that was just looked at: a moment must pass.
+    pub(crate) fn schedule_again(&mut self, key: RoomKey, now: Instant) {
+        self.schedule_from(key, Some(now + TIMER_MIN));
+    }
+
+    fn schedule_from(&mut self, key: RoomKey, earliest: Option<Instant>) {
+        let Some(room) = self.entries.get_mut(key) else { return };
+        let Some(due) = room.due() else { return };
+        let due = earliest.map_or(due, |earliest| due.max(earliest));
+        if room.wake.is_none_or(|wake| due < wake) {
+            room.wake = Some(due);
+            self.timers.push(due, key);
+        }
+    }
+
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    /// Takes the next room that is due.
+    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<RoomKey> {
+        while let Some((at, key)) = self.timers.pop_due(now) {
+            if let Some(room) = self.entries.get_mut(key)
+                && room.wake == Some(at)
+            {
+                room.wake = None;
+                return Some(key);
+            }
+        }
+        None
+    }
+
+    /// Gives back memory that a flood of joins took.
+    pub(crate) fn shrink(&mut self) {
+        let (len, capacity) = (self.by_channel.len(), self.by_channel.capacity());
+        if capacity > 2 * SPARE_MIN && len < capacity / 8 {
+            self.by_channel.shrink_to(SPARE_MIN);
+        }
+        self.timers.shrink();
+    }
+}
