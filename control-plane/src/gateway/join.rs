@@ -237,7 +237,7 @@ fn joined(session: &Session, node: &NodeLink, snapshot: RoomSnapshot) -> Result<
         limits: seat.limits,
         rtc_config: RtcConfig { ice_servers, ice_transport_policy },
         turn_credential_expires_at: expires_at,
-        resume_token: seat.token.as_ref().map(ResumeToken::text),
+        resume_token: session.token_text(seat),
         room_seq: snapshot.room_seq,
     }
     .into())

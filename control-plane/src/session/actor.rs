@@ -191,8 +191,11 @@ impl Session {
         self.outbox.answer(&asked, &ack, result).await;
     }
 
-    /// What this session may do now.
+    /// What this session may do now. While records cannot be read, what its node has.
     pub(crate) fn grant(&self) -> Grant {
+        if let Some(seat) = self.seat.as_ref().filter(|_| !self.services.records.is_complete()) {
+            return seat.grant;
+        }
         let view = self.services.records.view();
         let user = &self.identity.user;
         let is_revoked = view.is_revoked(user, self.identity.issued_at);
@@ -212,6 +215,13 @@ impl Session {
     /// What it may send now.
     pub(crate) fn permissions(&self) -> Permissions {
         self.grant().permissions
+    }
+
+    /// The token of a seat, as the client gets it.
+    pub(crate) fn token_text(&self, seat: &Seat) -> Option<String> {
+        let token = seat.token.as_ref()?;
+        let place = seat.node.place(&seat.address);
+        Some(self.services.place_seal.text(token, &self.identity.user, place.as_ref()))
     }
 
     /// The seat, or the refusal of everything that needs one.

@@ -10,7 +10,7 @@ use crate::engine::Engine;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use railgun_shared::ids::SessionId;
 use railgun_shared::media_rpc::{
-    Address, Audience, Command, Event, OwnState, Reply, ResumeRequest, TokenDigest,
+    Address, Audience, Command, Event, OwnState, Reply, ResumeRequest, Rights, TokenDigest, is_room_moved,
 };
 use railgun_shared::signal::{AppData, ConsumerInfo, ErrorBody, ProducerInfo, VideoSource};
 use railgun_shared::transport_parameters::TransportDirection;
@@ -70,7 +70,12 @@ impl Engine {
         now: Now,
     ) -> Result<Reply, ErrorBody> {
         let id = request.session;
-        let room = self.room_with(address, id).map_err(|_| refusal::resume_failed())?;
+        let keeps = request.rights.is_none();
+        let room = self.room_with(address, id).map_err(|error| match keeps && is_room_moved(&error) {
+            // Whoever goes by what a token remembers learns that etcd knows better by now.
+            true => error,
+            false => refusal::resume_failed(),
+        })?;
         let seat = self.session_mut(room, id).map_err(|_| refusal::resume_failed())?;
         let is_theirs = seat.user == request.user && seat.device == request.device;
         if !is_theirs || !seat.tokens.take(request.token, request.next_token) {
@@ -78,11 +83,16 @@ impl Engine {
         }
         seat.attachment = seat.attachment.saturating_add(1);
         self.speaks_again(room, id);
-        self.set_limits(room, request.limits)?;
-        self.set_grant(room, id, request.grant, now)?;
+        if let Some(Rights { grant, limits }) = request.rights {
+            self.set_limits(room, limits)?;
+            self.set_grant(room, id, grant, now)?;
+        }
         self.settle_slots(room, now.at);
         self.tell(room, Audience::Only(id), Event::Superseded);
-        let own = Box::new(self.own_state(room, id, now)?);
+        let mut own = Box::new(self.own_state(room, id, now)?);
+        if keeps {
+            own.rights = self.rights(room, id);
+        }
         Ok(Reply::Resumed(self.snapshot(room, Some(id)), own))
     }
 
@@ -93,6 +103,11 @@ impl Engine {
         {
             seat.tokens.confirm();
         }
+    }
+
+    fn rights(&self, room: RoomKey, id: SessionId) -> Option<Rights> {
+        let (grant, limits) = (self.session(room, id).ok()?.grant, self.rooms.get(room)?.limits);
+        Some(Rights { grant, limits })
     }
 
     fn own_state(&self, room: RoomKey, id: SessionId, now: Now) -> Result<OwnState, ErrorBody> {
@@ -110,6 +125,7 @@ impl Engine {
             producers: self.producers_of(seat),
             consumers: self.consumers_of(seat),
             slots: slots.collect(),
+            rights: None,
         })
     }
 
