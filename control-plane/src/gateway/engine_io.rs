@@ -354,7 +354,7 @@ impl EngineSocket {
             }
         }
         for connection in &connections {
-            if end == End::Lost { connection.reset() } else { connection.shut() }
+            if matches!(end, End::Lost | End::Behind) { connection.reset() } else { connection.shut() }
         }
         self.sockets.close_polling(self.sid.as_str()).await;
     }

@@ -141,13 +141,13 @@ impl Session {
             }
         };
         drop(requests);
-        Box::pin(self.say_goodbye(matches!(end, End::Lost | End::Elsewhere))).await;
+        Box::pin(self.say_goodbye(matches!(end, End::Lost | End::Elsewhere | End::Behind))).await;
         if end == End::Replaced {
             self.outbox.tell_at_last(&ServerEvent::Kicked { reason: "replaced".into(), until: None });
         }
         // A socket that is told to go does not come back by itself. One whose server stops should, and
-        // one that another replica may serve: those just lose their connection.
-        if end == End::Elsewhere {
+        // one that another replica may serve, or that missed something: those just lose their connection.
+        if matches!(end, End::Elsewhere | End::Behind) {
             // Without a DISCONNECT, after which a client never comes back.
             Box::pin(engine.close(end, false)).await;
         } else if !*self.stopping.borrow() {
