@@ -1,6 +1,7 @@
 //! Starting and stopping one control-plane.
 
 use crate::auth::{KeyRing, LocalKey};
+use crate::clock::Stamps;
 #[cfg(feature = "etcd")]
 use crate::clock_watch::{self, Replica};
 use crate::config::{AuthConfig, Config};
@@ -67,6 +68,7 @@ pub(crate) struct Services {
     pub(crate) started: Instant,
     pub(crate) resume_tries: Mutex<ResumeTries>,
     pub(crate) place_seal: PlaceSeal,
+    pub(crate) join_stamps: Stamps,
     pub(crate) turn: Turn,
     pub(crate) networks: Networks,
     /// For who is not in privacy mode.
@@ -254,6 +256,7 @@ impl Control {
             started: Instant::now(),
             resume_tries: Mutex::default(),
             place_seal: place_seal(&config)?,
+            join_stamps: Stamps::default(),
             turn,
             networks,
             ice_transport_policy: config.rtc.ice_transport_policy,

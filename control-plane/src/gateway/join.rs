@@ -75,7 +75,7 @@ async fn try_join(
         rtp_capabilities,
         resume: token.as_ref().map(ResumeToken::digest),
         diagnostics: is_diagnostics,
-        asked_at: unix_millis(SystemTime::now()),
+        asked_at: session.services.join_stamps.next(unix_millis(SystemTime::now())),
         anew: false,
     };
     let asked_at = request.asked_at;
