@@ -57,19 +57,6 @@ fn a_client_that_says_hello_after_a_flood_gets_through() {
     }
 }
 
-/// As of a page that was loaded anew, on the same port.
-#[test]
-fn a_client_gets_through_two_seconds_after_another_that_vanished_in_its_handshake() {
-    let mut network = Network::new(Weather::default(), 3);
-    let mut node = Node::server(network.now);
-    for packet in Peer::new(DtlsVersion::Dtls12, true, 2, network.now).drain() {
-        assert!(!node.answer(&packet, network.now).is_empty());
-    }
-    network.now += Duration::from_secs(2);
-    let mut peer = Peer::client(network.now);
-    assert!(network.run(&mut node, &mut peer), "{:?}", node.failure);
-}
-
 #[test]
 fn a_forged_certificate_of_sixteen_kilobytes_overruns_nothing() {
     let now = Instant::now();
