@@ -1,6 +1,7 @@
 //! Starting and stopping one control-plane.
 
 use crate::auth::{KeyRing, LocalKey};
+use crate::clock::Stamps;
 #[cfg(feature = "etcd")]
 use crate::clock_watch::{self, Replica};
 use crate::config::{AuthConfig, Config};
@@ -20,7 +21,7 @@ use crate::placement::Placement;
 use crate::policy::resume_tries::ResumeTries;
 use crate::policy::strangers::Limits;
 use crate::records::Records;
-use crate::session::Registry;
+use crate::session::{PlaceSeal, Registry};
 use crate::turn::Turn;
 use crate::webhooks::{WebhookMetrics, Webhooks};
 use anyhow::Context;
@@ -38,6 +39,7 @@ use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::timeout;
 use tonic::transport::Channel;
+use zeroize::Zeroizing;
 
 /// How long sessions have to tell their node that their sockets go when the control-plane stops.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -65,6 +67,8 @@ pub(crate) struct Services {
     pub(crate) metrics: Metrics,
     pub(crate) started: Instant,
     pub(crate) resume_tries: Mutex<ResumeTries>,
+    pub(crate) place_seal: PlaceSeal,
+    pub(crate) join_stamps: Stamps,
     pub(crate) turn: Turn,
     pub(crate) networks: Networks,
     /// For who is not in privacy mode.
@@ -251,6 +255,8 @@ impl Control {
             metrics: metrics.clone(),
             started: Instant::now(),
             resume_tries: Mutex::default(),
+            place_seal: place_seal(&config)?,
+            join_stamps: Stamps::default(),
             turn,
             networks,
             ice_transport_policy: config.rtc.ice_transport_policy,
@@ -317,6 +323,15 @@ impl Control {
         self.tasks.iter().for_each(JoinHandle::abort);
         tracing::info!("stopped");
     }
+}
+
+/// Replicas of a cluster have one key for media nodes, which no client and no node has. Without TLS there is
+/// none, and an address would prove nothing.
+fn place_seal(config: &Config) -> anyhow::Result<PlaceSeal> {
+    let key = config.media.key.as_ref().filter(|_| config.etcd.is_some() && !config.media.insecure);
+    let Some(path) = key else { return Ok(PlaceSeal::default()) };
+    let key = std::fs::read(path).with_context(|| format!("media.key = {path:?} cannot be read"))?;
+    Ok(PlaceSeal::of(&Zeroizing::new(key)))
 }
 
 async fn listen(key: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {

@@ -1,7 +1,7 @@
 use crate::support::Harness;
 use crate::support::client::Packet;
 use serde_json::json;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 #[tokio::test]
 async fn and_other_sockets_do_not_notice() {
@@ -45,5 +45,33 @@ async fn and_what_comes_at_fifty_a_second_is_not() {
         assert_eq!(ada.ask("voice:ping", json!({})).await["ok"], true);
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    harness.stop().await;
+}
+
+/// Whoever reads every refusal is told when to ask again, and ended all the same.
+#[tokio::test]
+async fn of_two_hundred_at_once_and_as_many_refusals_each_tells_its_wait() {
+    let harness = Harness::start().await;
+    let mut ada = harness.client("ada", "pro").await;
+    let (mut taken, mut refused) = (0, 0);
+    let started = Instant::now();
+    while taken + refused < 5_000 && ada.try_request("voice:ping", json!({})).await.is_ok() {
+        match ada.next().await {
+            Packet::Ack(_, payload) if payload["ok"] == true => taken += 1,
+            Packet::Ack(_, payload) => {
+                assert_eq!(payload["code"], "RATE_LIMITED");
+                assert!(
+                    payload["details"]["retryAfterMs"].as_u64().is_some_and(|wait| wait > 0),
+                    "{payload}"
+                );
+                refused += 1;
+            }
+            Packet::Closed | Packet::Dismissed => break,
+            _ => {}
+        }
+    }
+    let most = 200 + 50 * (started.elapsed().as_secs() + 1);
+    assert!((200..=most).contains(&taken) && (150..=most).contains(&refused), "{taken}, {refused}");
+    assert!(ada.connection_ends().await);
     harness.stop().await;
 }

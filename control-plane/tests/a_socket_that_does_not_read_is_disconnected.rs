@@ -1,3 +1,4 @@
+use crate::support::client::Packet;
 use crate::support::{Harness, until_connections};
 use railgun_shared::media_rpc::Command;
 use serde_json::json;
@@ -52,5 +53,34 @@ async fn a_silent_one_is_gone_when_its_heart_has_stopped() {
     // Ten seconds of heartbeat, ten of a stalled write.
     assert!(until_connections(&harness, 0, Duration::from_secs(22)).await);
     drop(silent);
+    harness.stop().await;
+}
+
+/// A DISCONNECT would be the last that socket.io-client does: it never connects again after one.
+#[tokio::test]
+async fn and_it_is_not_dismissed_so_that_its_client_comes_back() {
+    let harness = Harness::start().await;
+    let mut deaf = harness.client("ada", "pro").await;
+    let session = deaf.ask("voice:join", json!({"channelId": "c"})).await["sessionId"].clone();
+    let much = json!({"sentAt": "x".repeat(60 * 1024)});
+    for _ in 0..190 {
+        if deaf.try_request("voice:ping", much.clone()).await.is_err() {
+            break;
+        }
+    }
+    let detached =
+        |command: &Command| matches!(command, Command::Detach { session: of, .. } if json!(of) == session);
+    harness.node.until_seen(detached).await;
+    // Now it reads all that is still there.
+    let read = async {
+        loop {
+            match deaf.next().await {
+                Packet::Dismissed => return false,
+                Packet::Closed => return true,
+                _ => {}
+            }
+        }
+    };
+    assert!(timeout(GONE_WITHIN, read).await.unwrap(), "it was told to go");
     harness.stop().await;
 }

@@ -49,8 +49,9 @@ fn start() -> anyhow::Result<()> {
     let discreet = filter_fn(|line| may_be_logged(line.target(), *line.level() > Level::INFO));
     let written = tracing_subscriber::fmt::layer().with_ansi(ansi).with_writer(std::io::stderr);
     tracing_subscriber::registry().with(filter).with(discreet).with(written).init();
-    // The media threads are the workers' own; these two carry the control link.
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    // The media threads are the workers' own; this one carries the control link. With a second one each command
+    // and each event would go from one to the other several times, which costs more than it asks for.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(run(config, tls))
 }
 

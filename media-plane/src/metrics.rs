@@ -106,6 +106,9 @@ const COUNTERS: &[Metric] = &[
     ("dtls_handshakes_refused", "DTLS that would have begun a handshake too many", |now| {
         now.engine.refused_handshakes
     }),
+    ("dtls_handshakes_evicted", "DTLS handshakes ended to make place for another user", |now| {
+        now.engine.evicted_handshakes
+    }),
     ("dtls_handshakes", "DTLS handshakes completed", |now| now.engine.handshakes_done),
     ("dtls_handshakes_failed", "DTLS handshakes given up", |now| now.engine.handshakes_failed),
     ("udp_sent_datagrams", "Datagrams that the kernel took", |now| now.sends.sent),

@@ -5,7 +5,9 @@ use crate::support::{self, Link, join, mute, session};
 use railgun_shared::media_rpc::wire::FromNode;
 use railgun_shared::media_rpc::wire::proto::ListRoomsRequest;
 use railgun_shared::media_rpc::wire::proto::media_node_client::MediaNodeClient;
-use railgun_shared::media_rpc::{Audience, Command, Event, JoinRequest, Reply, ResumeRequest, TokenDigest};
+use railgun_shared::media_rpc::{
+    Audience, Command, Event, JoinRequest, Reply, ResumeRequest, Rights, TokenDigest,
+};
 use railgun_shared::signal::ErrorCode;
 
 fn request() -> JoinRequest {
@@ -21,8 +23,7 @@ fn resume(token: u8, next: u8) -> Command {
         device: joined.device,
         token: TokenDigest([token; 32]),
         next_token: TokenDigest([next; 32]),
-        grant: joined.grant,
-        limits: joined.limits,
+        rights: Some(Rights { grant: joined.grant, limits: joined.limits }),
     }))
 }
 

@@ -2,8 +2,7 @@
 //! there, so nobody leaves and media has no hole. Somebody connected past the balancer sees them as
 //! reconnecting, and no longer when they have resumed.
 
-use crate::calls::{all_taken_up, assert_untouched, open_room};
-use crate::speech::worst_gap_of;
+use crate::calls::{all_taken_up, assert_untouched, open_room, worst_hole};
 use railgun_tests::{Cluster, within};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -36,7 +35,7 @@ async fn a_balancer_that_is_gone_for_20_s_empties_no_seat() {
     sleep_until(gone + GONE).await;
     cluster.start_proxy().await.unwrap();
     let took = all_taken_up(&rooms, SEATS, &mut outcomes, ALL_WITHIN).await;
-    let hole = worst_gap_of(&mut rooms[0].listeners, gone).await;
+    let hole = worst_hole(&mut rooms, gone).await;
     println!("taken up after {took:?}, worst hole {hole:?}");
     assert!(hole < HOLE_MAX, "{hole:?}");
     assert_untouched(&rooms, &mut outcomes);

@@ -2,9 +2,8 @@
 //! `voice:rejoin`, since no other node can have the rooms, and media has no hole. When the links are back,
 //! every session goes on as it was; one that lost its socket meanwhile is taken up.
 
-use crate::calls::{Room, assert_untouched, open_room};
+use crate::calls::{Room, assert_untouched, open_room, worst_hole};
 use crate::people::somebody_on;
-use crate::speech::worst_gap_of;
 use railgun_client::ErrorCode;
 use railgun_tests::{Cluster, ClusterOptions};
 use serde_json::json;
@@ -47,11 +46,11 @@ async fn a_node_cut_off_from_every_replica_keeps_its_calls() {
     cluster.cut(0, None).unwrap();
     sleep_until(cut + CUT).await;
     assert_untouched(&rooms, &mut outcomes);
-    let hole = worst_gap_of(&mut rooms[0].listeners, cut).await;
+    let hole = worst_hole(&mut rooms, cut).await;
     cluster.heal(0).unwrap();
     all_answered(&rooms[0], BACK_WITHIN).await;
     sleep(Duration::from_secs(5)).await;
-    let after = worst_gap_of(&mut rooms[0].listeners, cut).await;
+    let after = worst_hole(&mut rooms, cut).await;
     println!("worst hole while cut {hole:?}, and after it {after:?}");
     assert!(after < HOLE_MAX, "{after:?}");
     assert_untouched(&rooms, &mut outcomes);

@@ -2,8 +2,7 @@
 //! check (`/healthz`) fails, and the people it had resume at the other replica: nobody's media has a hole.
 //! Once it has read etcd it is healthy, and stays so when etcd goes again.
 
-use crate::calls::{all_taken_up, assert_untouched, open_room};
-use crate::speech::worst_gap_of;
+use crate::calls::{all_taken_up, assert_untouched, open_room, worst_hole};
 use railgun_tests::{Cluster, within};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -34,7 +33,7 @@ async fn a_replica_that_starts_without_etcd_takes_no_call_with_it() {
     // With no connection at all, it is where the balancer would send everybody.
     cluster.launch_replica(0).unwrap();
     let took = all_taken_up(&rooms, SEATS / 2, &mut outcomes, ALL_WITHIN).await;
-    let hole = worst_gap_of(&mut rooms[0].listeners, killed).await;
+    let hole = worst_hole(&mut rooms, killed).await;
     println!("taken up after {took:?}, worst hole {hole:?}");
     assert!(hole < HOLE_MAX, "{hole:?}");
     assert!(!is_healthy(&cluster, 0).await, "a replica that knows nothing is sent nobody");

@@ -1,7 +1,7 @@
 //! Rooms full of people who take up their sessions elsewhere whenever they lose their sockets.
 
 use crate::people;
-use crate::speech::{Listener, Talk};
+use crate::speech::{Listener, Talk, worst_gap_of};
 use anyhow::{Context, Result, bail, ensure};
 use railgun_client::{Client, ErrorCode, MediaKind, Producer, Resumed, Source};
 use railgun_shared::ids::{ProducerId, SessionId};
@@ -43,6 +43,8 @@ impl Drop for Person {
 pub(crate) struct Room {
     pub(crate) people: Vec<Person>,
     pub(crate) listeners: Vec<Listener>,
+    /// Which person each listener is.
+    hears: Vec<usize>,
     _talks: Vec<Talk>,
 }
 
@@ -77,12 +79,13 @@ pub(crate) async fn open_room(
         microphones.push(Arc::new(member.sending.produce(MediaKind::Audio, Source::Mic).await?));
     }
     let talks: Vec<Talk> = microphones.iter().cloned().map(Talk::start).collect();
-    let mut room = Room { people: Vec::new(), listeners: Vec::new(), _talks: talks };
+    let mut room = Room { people: Vec::new(), listeners: Vec::new(), hears: Vec::new(), _talks: talks };
     for (seat, member) in members.into_iter().enumerate() {
         let others = microphones.iter().zip(&room._talks).enumerate().filter(|(of, _)| *of != seat);
         let mut consumers = 0;
         for (_, (microphone, talk)) in others {
             room.listeners.push(talk.heard_by(member.receiving.consume(microphone.id()).await?));
+            room.hears.push(seat);
             consumers += 1;
         }
         let producer = microphones.get(seat).map(|microphone: &Arc<Producer>| microphone.id());
@@ -135,6 +138,23 @@ async fn take_up(client: &Client, urls: &[String]) -> Result<(Resumed, railgun_c
         }
     }
     bail!("no replica took the session up")
+}
+
+/// The worst hole since then in what anybody hears, once each has heard what is said now; prints each person's.
+pub(crate) async fn worst_hole(rooms: &mut [Room], since: Instant) -> Duration {
+    let mut worst = Duration::ZERO;
+    for room in rooms {
+        let mut holes = Vec::new();
+        for (listener, person) in room.listeners.iter_mut().zip(&room.hears) {
+            holes.push((*person, worst_gap_of([listener], since).await));
+        }
+        for person in 0..room.people.len() {
+            let hole = holes.iter().filter(|(of, _)| *of == person).map(|(_, hole)| *hole).max();
+            println!("person {person}: largest hole {:?}", hole.unwrap_or_default());
+            worst = worst.max(hole.unwrap_or_default());
+        }
+    }
+    worst
 }
 
 /// Waits for so many sessions that are taken up with everything as it stood, and gives how long each

@@ -2,9 +2,8 @@
 //! sockets of the node's people are ended without a DISCONNECT, as when a replica stops, and the sessions
 //! resume at the other replica. Media has no hole, and people of another node notice nothing.
 
-use crate::calls::{all_taken_up, assert_untouched, open_room};
+use crate::calls::{all_taken_up, assert_untouched, open_room, worst_hole};
 use crate::people::somebody_on;
-use crate::speech::worst_gap_of;
 use railgun_tests::{Cluster, ClusterOptions, within};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -40,7 +39,7 @@ async fn people_whose_replica_has_no_path_to_their_node_resume_at_another() {
     assert_eq!([cluster.readiness(0).await.unwrap(), cluster.readiness(1).await.unwrap()], [503, 200]);
     assert_eq!(cluster.health(0).await.unwrap(), 200);
     sleep(Duration::from_secs(20)).await;
-    let hole = worst_gap_of(&mut rooms[0].listeners, cut).await;
+    let hole = worst_hole(&mut rooms, cut).await;
     println!("worst hole {hole:?}");
     assert!(hole < HOLE_MAX, "{hole:?}");
     cluster.heal(0).unwrap();

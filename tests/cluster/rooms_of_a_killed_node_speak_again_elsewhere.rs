@@ -2,6 +2,7 @@
 //! are bound anew to nodes that live, and speech is back.
 
 use crate::people;
+use railgun_shared::directory::{NODE_LEASE_RENEWAL, NODE_LEASE_TTL};
 use railgun_tests::{Cluster, within};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -57,6 +58,9 @@ async fn rooms_of_a_killed_node_speak_again_elsewhere() {
         }
     }
     back.sort();
+    // The least that a lease has left when its node dies.
+    let lease = NODE_LEASE_TTL - NODE_LEASE_RENEWAL;
+    assert!(back[back.len() / 2] < lease, "they waited for the node's lease to end: {back:?}");
     println!(
         "speech back in {} of {ROOMS} rooms: p50 {:?}, worst {:?}",
         back.len() / TALKERS,

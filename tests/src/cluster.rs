@@ -43,6 +43,8 @@ pub struct ClusterOptions {
     pub clocks_ahead: &'static [i64],
     /// The control links of nodes can be cut.
     pub has_cuts: bool,
+    /// Certificates of nodes name their addresses alone, and no node.
+    pub nodes_are_unnamed: bool,
 }
 
 impl Default for ClusterOptions {
@@ -56,6 +58,7 @@ impl Default for ClusterOptions {
             etcd_quota: None,
             clocks_ahead: &[],
             has_cuts: false,
+            nodes_are_unnamed: false,
         }
     }
 }
@@ -114,7 +117,15 @@ impl Cluster {
     pub async fn start_with(options: ClusterOptions) -> Result<Self> {
         let directory = Directory::create()?;
         let path = directory.path().to_owned();
-        run(&["certs", "--out", &path.join("certs").to_string_lossy()])?;
+        let certs = path.join("certs");
+        let certs = certs.to_string_lossy();
+        let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+        if !options.nodes_are_unnamed {
+            names.extend((0..options.nodes).map(|index| Self::node_id(index).to_string()));
+        }
+        let mut make_certs = vec!["certs", "--out", &certs];
+        make_certs.extend(names.iter().flat_map(|name| ["--node-san", name]));
+        run(&make_certs)?;
         let key = path.join("token.key");
         mint(&key, "nobody", Tier::Free)?;
         fs::write(path.join("operators.toml"), operators_file())?;

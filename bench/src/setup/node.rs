@@ -11,7 +11,7 @@ use railgun_shared::media_rpc::{Address, Command, Reply};
 use railgun_shared::plan::Tier;
 use railgun_shared::transport_parameters::TransportDirection;
 use std::fs;
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -130,7 +130,9 @@ impl Node {
         let reply = self.command(room, Command::CreateTransport { session, direction })?;
         let Reply::TransportCreated { transport, parameters, .. } = reply else { bail!("no transport") };
         let candidate = parameters.ice_candidates.first().context("no candidate")?;
-        let socket = UdpSocket::bind("127.0.0.1:0")?;
+        // An address of its own: one that an earlier transport has stays that one's.
+        let [.., high, low] = seed.to_be_bytes();
+        let socket = UdpSocket::bind((Ipv4Addr::new(127, 9, high, low), 0))?;
         socket.connect(SocketAddr::new(candidate.ip, candidate.port))?;
         socket.set_read_timeout(Some(PATIENCE))?;
         let mut peer = Peer::new(transport, socket.local_addr()?, &parameters, 1 + seed, Instant::now());

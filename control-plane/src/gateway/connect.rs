@@ -7,7 +7,7 @@
 use super::engine_io::{Opened, Sockets};
 use crate::clock::unix_seconds;
 use crate::control::Services;
-use crate::session::{Admitted, Ending, Newcomer, ResumeToken};
+use crate::session::{Admitted, Ending, Newcomer};
 use railgun_shared::ids::DeviceId;
 use serde_json::Value;
 use std::time::SystemTime;
@@ -38,7 +38,8 @@ pub(super) async fn admit(
         Some(Value::String(device)) => Some(DeviceId::new(device.as_str()).map_err(|_| "INVALID_PAYLOAD")?),
         Some(_) => return Err("INVALID_PAYLOAD"),
     };
-    let resume = field("resume").map(|shown| shown.as_str().and_then(ResumeToken::read));
+    let read = |shown: &str| services.place_seal.read(shown, &identity.user);
+    let resume = field("resume").map(|shown| shown.as_str().and_then(read));
     let newcomer = Newcomer {
         user: identity.user.clone(),
         device: device.clone(),

@@ -154,13 +154,18 @@ impl Sockets {
         response.map(Body::new)
     }
 
+    /// Whose session this is, once it has shown a token.
+    fn owner(&self, sid: Sid) -> Option<UserId> {
+        self.0.io.get_socket(sid)?.extensions.get::<Owner>().map(|Owner(user)| user)
+    }
+
     async fn polls(&self, sid: &str, request: Request) -> Response {
         if request.extensions().get::<TooLarge>().is_some() {
             self.close_polling(sid).await;
             return StatusCode::PAYLOAD_TOO_LARGE.into_response();
         }
-        let owner = || self.0.io.get_socket(sid.parse().ok()?)?.extensions.get::<Owner>();
-        if let (Some(Owner(user)), Some(connection)) = (owner(), request.extensions().get::<Connection>()) {
+        let user = sid.parse().ok().and_then(|sid| self.owner(sid));
+        if let (Some(user), Some(connection)) = (user, request.extensions().get::<Connection>()) {
             connection.belongs_to(&user);
         }
         if request.method() != Method::POST {
@@ -299,7 +304,12 @@ pub(crate) async fn pass(State(sockets): State<Sockets>, request: Request, next:
                 return StatusCode::INTERNAL_SERVER_ERROR.into_response();
             };
             match sid.parse() {
-                Ok(sid) => sockets.take_over(Some(sid), connection, None, request),
+                Ok(sid) => {
+                    if let Some(user) = sockets.owner(sid) {
+                        connection.belongs_to(&user);
+                    }
+                    sockets.take_over(Some(sid), connection, None, request)
+                }
                 Err(_) => StatusCode::BAD_REQUEST.into_response(),
             }
         }
@@ -354,7 +364,7 @@ impl EngineSocket {
             }
         }
         for connection in &connections {
-            if end == End::Lost { connection.reset() } else { connection.shut() }
+            if matches!(end, End::Lost | End::Behind) { connection.reset() } else { connection.shut() }
         }
         self.sockets.close_polling(self.sid.as_str()).await;
     }

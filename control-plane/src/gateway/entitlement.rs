@@ -3,6 +3,7 @@
 
 use super::unexpected;
 use crate::clock::unix_seconds;
+use crate::media_client::later;
 use crate::policy::{admission, entitlement};
 use crate::session::{Answer, Session};
 use railgun_shared::media_rpc::{Command, Grant, Reply};
@@ -20,6 +21,9 @@ pub(super) async fn refresh(session: &mut Session, token: &Token) -> Result<Answ
         session.services.refused_tokens.tell(error.reason());
         refused(error.code())
     })?;
+    if !session.services.records.is_complete() {
+        return Err(later("records cannot be read right now"));
+    }
     let is_revoked = session.services.records.view().is_revoked(&identity.user, identity.issued_at);
     if identity.user != session.identity.user || is_revoked {
         return Err(refused(ErrorCode::Unauthorized.as_str()));
@@ -58,6 +62,10 @@ async fn set_grant(session: &mut Session, grant: Grant, reason: GrantReason) -> 
 /// to go, and who may send more or less is told by the node.
 pub(crate) async fn records_changed(session: &mut Session) {
     let Some(seat) = &session.seat else { return };
+    // Half of them would make channels vanish and bans end.
+    if !session.services.records.is_complete() {
+        return;
+    }
     if seat.token.is_none() {
         // Diagnostics: nobody else is there.
         return;

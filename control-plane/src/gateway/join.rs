@@ -75,7 +75,7 @@ async fn try_join(
         rtp_capabilities,
         resume: token.as_ref().map(ResumeToken::digest),
         diagnostics: is_diagnostics,
-        asked_at: unix_millis(SystemTime::now()),
+        asked_at: session.services.join_stamps.next(unix_millis(SystemTime::now())),
         anew: false,
     };
     let asked_at = request.asked_at;
@@ -237,7 +237,7 @@ fn joined(session: &Session, node: &NodeLink, snapshot: RoomSnapshot) -> Result<
         limits: seat.limits,
         rtc_config: RtcConfig { ice_servers, ice_transport_policy },
         turn_credential_expires_at: expires_at,
-        resume_token: seat.token.as_ref().map(ResumeToken::text),
+        resume_token: session.token_text(seat),
         room_seq: snapshot.room_seq,
     }
     .into())

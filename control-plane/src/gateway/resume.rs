@@ -1,5 +1,6 @@
 //! A socket that takes up a session whose old one was lost. Checks: the token is one of ours; its
-//! channel is still open to this user. Whether it is this session's present token, this user's and
+//! channel is still open to this user, if records can be read: if not, the session keeps what its node gave
+//! it, at the node that the token names, and records count as soon as they were read. Whether it is this session's present token, this user's and
 //! this device's, and in time, is the room's node to say.
 //!
 //! Every refusal is the same `RESUME_FAILED`, after which the socket is like any other that has not
@@ -15,7 +16,7 @@ use crate::policy::admission;
 use crate::session::{Possessions, ResumeToken, Seat, Session, over};
 use railgun_shared::ids::ChannelId;
 use railgun_shared::media_rpc::{
-    Address, Command, Grant, OwnState, Reply, ResumeRequest, RoomSnapshot, Slot, SlotState, is_room_moved,
+    Address, Command, OwnState, Reply, ResumeRequest, Rights, RoomSnapshot, Slot, SlotState, is_room_moved,
 };
 use railgun_shared::plan::RoomLimits;
 use railgun_shared::signal::{ErrorBody, ErrorCode, QueuePlace, ServerEvent, VideoSource};
@@ -89,7 +90,7 @@ pub(crate) async fn resume(
 async fn take_up(session: &mut Session, shown: &ResumeToken) -> Result<ServerEvent, NotResumed> {
     let next = ResumeToken::new(session.id, shown.channel().clone());
     let deadline = Instant::now() + PATIENCE;
-    let (node, address, room, own, grant, limits) = loop {
+    let (node, address, room, own, Rights { grant, limits }) = loop {
         match try_take_up(session, shown, &next).await {
             Ok(taken_up) => break taken_up,
             Err(NotResumed::Unreachable) if Instant::now() < deadline => {
@@ -127,25 +128,32 @@ async fn try_take_up(
     session: &mut Session,
     shown: &ResumeToken,
     next: &ResumeToken,
-) -> Result<(NodeLink, Address, RoomSnapshot, OwnState, Grant, RoomLimits), NotResumed> {
-    // Who may do what is not known before that.
-    if !session.services.records.is_complete() {
-        return Err(NotResumed::Unreachable);
-    }
-    let limits = still_admitted(session, shown.channel()).ok_or_else(NotResumed::over)?;
-    let grant = session.grant();
+) -> Result<(NodeLink, Address, RoomSnapshot, OwnState, Rights), NotResumed> {
     let services = session.services.clone();
+    let rights = match services.records.is_complete() {
+        true => {
+            let limits = still_admitted(session, shown.channel()).ok_or_else(NotResumed::over)?;
+            Some(Rights { grant: session.grant(), limits })
+        }
+        // Who may do what cannot be read: what the node has was right when etcd was last read, and is
+        // looked at again when it is.
+        false => None,
+    };
     let (node, address) = match services.placement.find(shown.channel()) {
         Found::Here(node, address) => (node, address),
-        Found::Waiting => return Err(NotResumed::Unreachable),
+        Found::Waiting => remembered(session, shown)?,
         // What a watch tells may be late, and so may be the news that it ended.
         Found::Unbound | Found::Ended => match services.placement.is_over(shown.channel()).await {
             Some(true) => return Err(NotResumed::over()),
-            Some(false) | None => return Err(NotResumed::Unreachable),
+            Some(false) => return Err(NotResumed::Unreachable),
+            None => remembered(session, shown)?,
         },
     };
-    match ask(session, &node, &address, (shown, next), (grant, limits)).await {
-        Ok((room, own)) => Ok((node, address, room, own, grant, limits)),
+    match ask(session, &node, &address, (shown, next), rights).await {
+        Ok((room, own)) => {
+            let rights = rights.or(own.rights).ok_or(NotResumed::Unreachable)?;
+            Ok((node, address, room, own, rights))
+        }
         Err(error) if is_room_moved(&error) => {
             services.placement.forget(&address);
             Err(NotResumed::Unreachable)
@@ -157,6 +165,16 @@ async fn try_take_up(
     }
 }
 
+/// Where the token says that the room was: etcd does not tell.
+fn remembered(session: &Session, shown: &ResumeToken) -> Result<(NodeLink, Address), NotResumed> {
+    let place = shown.place().ok_or(NotResumed::Unreachable)?;
+    match session.services.placement.remembered(shown.channel(), place) {
+        Found::Here(node, address) => Ok((node, address)),
+        Found::Ended => Err(NotResumed::over()),
+        Found::Waiting | Found::Unbound => Err(NotResumed::Unreachable),
+    }
+}
+
 /// The node of a seat was lost for a while and is the same: tells it of the session anew, and the
 /// client how everything stands, since nobody knows what it missed.
 pub(crate) async fn reclaim(session: &mut Session) {
@@ -165,12 +183,12 @@ pub(crate) async fn reclaim(session: &mut Session) {
     let people = session.services.registry.count();
     let Some(token) = seat.token.clone() else { return session.tell_to_rejoin(people).await };
     let (node, address) = (seat.node.clone(), seat.address.clone());
-    let rights = (session.grant(), seat.limits);
-    match ask(session, &node, &address, (&token, &token), rights).await {
+    let rights = Rights { grant: session.grant(), limits: seat.limits };
+    match ask(session, &node, &address, (&token, &token), Some(rights)).await {
         Ok((room, own)) => {
             let Some(seat) = &mut session.seat else { return };
             seat.is_silent = false;
-            seat.grant = rights.0;
+            seat.grant = rights.grant;
             seat.attachment = room.attachment;
             seat.possessions = Possessions::of(&own);
             if let Ok(event) = resumed(session, room, own) {
@@ -193,7 +211,7 @@ async fn ask(
     node: &NodeLink,
     address: &Address,
     (shown, next): (&ResumeToken, &ResumeToken),
-    (grant, limits): (Grant, RoomLimits),
+    rights: Option<Rights>,
 ) -> Result<(RoomSnapshot, OwnState), ErrorBody> {
     if node.state().is_none() {
         return Err(unavailable());
@@ -204,8 +222,7 @@ async fn ask(
         device: session.device.clone(),
         token: shown.digest(),
         next_token: next.digest(),
-        grant,
-        limits,
+        rights,
     };
     match session.call_through(node, address.clone(), Command::Resume(Box::new(request))).await? {
         Reply::Resumed(room, own) => Ok((room, *own)),
@@ -223,7 +240,7 @@ fn resumed(session: &Session, room: RoomSnapshot, own: OwnState) -> Result<Serve
     let now = SystemTime::now();
     Ok(ServerEvent::Resumed {
         session_id: session.id,
-        resume_token: seat.token.as_ref().map(ResumeToken::text).unwrap_or_default(),
+        resume_token: session.token_text(seat).unwrap_or_default(),
         channel_id: seat.channel.clone(),
         participants: room.participants,
         producers: own.producers,

@@ -6,27 +6,28 @@
 //! came by way of a proxy that says so is refused; and the secret has to be shown, which a proxy that
 //! says nothing cannot know.
 
+use super::connection::Connection;
+use super::proxies::says_forwarded;
 use crate::auth::{Claims, LocalKey};
 use crate::config::Config;
 use crate::dev_mode::DevMode;
-use axum::Json;
+use crate::policy::secret_guesses::SecretGuesses;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use railgun_shared::ids::UserId;
 use railgun_shared::plan::Tier;
 use serde::Deserialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// An invitation is good for a day.
 const LIFETIME: Duration = Duration::from_secs(24 * 3600);
-/// What proxies add.
-const FORWARDING: [&str; 3] = ["forwarded", "via", "x-real-ip"];
 const HTTP_PORT: u16 = 80;
 
 #[derive(Debug)]
@@ -39,6 +40,8 @@ pub(crate) struct DevTokens {
     port: u16,
     /// Those of `cors_origins` that are on loopback.
     origins: Vec<String>,
+    guesses: Mutex<SecretGuesses>,
+    started: Instant,
 }
 
 impl DevTokens {
@@ -46,7 +49,16 @@ impl DevTokens {
     pub(crate) fn new(key: LocalKey, mode: &DevMode, config: &Config, port: u16) -> Self {
         let origins = config.cors_origins.iter().filter(|origin| is_loopback(origin)).cloned().collect();
         let (audience, issuer) = (config.auth.audience.clone(), config.auth.issuer.clone());
-        Self { key, secret: mode.digest(), audience, issuer, port, origins }
+        Self {
+            key,
+            secret: mode.digest(),
+            audience,
+            issuer,
+            port,
+            origins,
+            guesses: Mutex::default(),
+            started: Instant::now(),
+        }
     }
 
     fn is_our_host(&self, host: &str) -> bool {
@@ -57,10 +69,7 @@ impl DevTokens {
 
     /// Why whoever sends these headers gets nothing.
     fn refusal(&self, headers: &HeaderMap) -> Option<&'static str> {
-        let is_forwarding = |name: &HeaderName| {
-            FORWARDING.contains(&name.as_str()) || name.as_str().starts_with("x-forwarded-")
-        };
-        if headers.keys().any(is_forwarding) {
+        if says_forwarded(headers) {
             return Some("this came through a proxy");
         }
         let Some(host) = only(headers, header::HOST).filter(|host| self.is_our_host(host)) else {
@@ -73,6 +82,20 @@ impl DevTokens {
             origin == format!("http://{host}") || self.origins.iter().any(|listed| listed == origin)
         });
         (!is_ours).then_some("the Origin is neither this page nor a loopback origin of cors_origins")
+    }
+
+    /// Whether the secret is ours. None: there were too many wrong ones, so this one was not looked at.
+    fn is_secret(&self, shown: &str, from: IpAddr) -> Option<bool> {
+        let now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let mut guesses = self.guesses.lock().unwrap_or_else(PoisonError::into_inner);
+        if !guesses.may_guess(from, now) {
+            return None;
+        }
+        let is_ours = self.secret == <[u8; 32]>::from(Sha256::digest(shown));
+        if !is_ours {
+            guesses.was_wrong(from, now);
+        }
+        Some(is_ours)
     }
 
     fn claims(&self, wanted: Wanted) -> Claims {
@@ -109,6 +132,7 @@ pub(super) struct Wanted {
 
 pub(super) async fn issue(
     State(dev): State<Arc<DevTokens>>,
+    connection: Option<Extension<Connection>>,
     headers: HeaderMap,
     wanted: Result<Json<Wanted>, JsonRejection>,
 ) -> Response {
@@ -119,11 +143,18 @@ pub(super) async fn issue(
         Ok(Json(wanted)) => wanted,
         Err(rejection) => return refuse(rejection.status(), &rejection.body_text()),
     };
-    if dev.secret != <[u8; 32]>::from(Sha256::digest(&wanted.secret)) {
-        return refuse(
-            StatusCode::FORBIDDEN,
-            "the secret is not the one that the server printed at its start",
-        );
+    let from = connection.and_then(|Extension(connection)| connection.network());
+    match dev.is_secret(&wanted.secret, from.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))) {
+        Some(true) => {}
+        Some(false) => {
+            return refuse(
+                StatusCode::FORBIDDEN,
+                "the secret is not the one that the server printed at its start",
+            );
+        }
+        None => {
+            return refuse(StatusCode::TOO_MANY_REQUESTS, "too many wrong secrets: try again in a minute");
+        }
     }
     match dev.key.mint(&dev.claims(wanted)) {
         Ok(token) => ([(header::CACHE_CONTROL, "no-store")], Json(json!({ "token": token }))).into_response(),

@@ -1,7 +1,7 @@
 //! Whom a connection or a request is from when a load balancer stands before us. What a header claims is
 //! believed of the balancers that are listed (`trusted_proxies`), and of nobody else.
 
-use axum::http::{HeaderMap, HeaderName, header};
+use axum::http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -11,6 +11,8 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// What proxies add, beside `X-Forwarded-*`.
+const FORWARDING: [&str; 3] = ["forwarded", "via", "x-real-ip"];
 /// Of a PROXY header, which a balancer sends before anything else.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 const HEADER_RETRY: Duration = Duration::from_millis(5);
@@ -46,9 +48,11 @@ impl Proxies {
     }
 }
 
-/// Whether a request says that it was forwarded.
+/// Whether a request says that it was forwarded, in whichever words.
 pub(crate) fn says_forwarded(headers: &HeaderMap) -> bool {
-    [FORWARDED_FOR, header::FORWARDED, header::VIA].iter().any(|name| headers.contains_key(name))
+    let is_of_proxy =
+        |name: &HeaderName| FORWARDING.contains(&name.as_str()) || name.as_str().starts_with("x-forwarded-");
+    headers.keys().any(is_of_proxy)
 }
 
 /// With or without a port.

@@ -2,6 +2,8 @@
 
 use crate::config::MediaConfig;
 use anyhow::{Context, bail};
+#[cfg(feature = "etcd")]
+use railgun_shared::ids::NodeId;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
@@ -13,6 +15,11 @@ const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A channel that connects when it is first used, and again whenever it has to.
 pub fn media_channel(config: &MediaConfig) -> anyhow::Result<Channel> {
+    channel(config, None)
+}
+
+/// `name`: what the certificate has to name, if not the host.
+fn channel(config: &MediaConfig, name: Option<&str>) -> anyhow::Result<Channel> {
     let endpoint = Endpoint::from_shared(config.url.clone())
         .with_context(|| format!("media.url = {:?} is not an URL", config.url))?
         .connect_timeout(CONNECT_TIMEOUT)
@@ -39,9 +46,12 @@ pub fn media_channel(config: &MediaConfig) -> anyhow::Result<Channel> {
         })?;
         std::fs::read(path).with_context(|| format!("{key} = {path:?} cannot be read"))
     };
-    let tls = ClientTlsConfig::new()
+    let mut tls = ClientTlsConfig::new()
         .ca_certificate(Certificate::from_pem(read("media.ca", &config.ca)?))
         .identity(Identity::from_pem(read("media.cert", &config.cert)?, read("media.key", &config.key)?));
+    if let Some(name) = name {
+        tls = tls.domain_name(name);
+    }
     Ok(endpoint
         .tls_config(tls)
         .context("media.ca, media.cert or media.key is not as expected")?
@@ -53,6 +63,19 @@ pub fn media_channel(config: &MediaConfig) -> anyhow::Result<Channel> {
 pub(crate) fn node_channel(config: &MediaConfig, address: &str) -> anyhow::Result<Channel> {
     let scheme = if config.insecure { "http" } else { "https" };
     media_channel(&MediaConfig { url: format!("{scheme}://{address}"), ..config.clone() })
+}
+
+/// The same, to whom nobody but its certificate vouches for: it has to name the node.
+#[cfg(feature = "etcd")]
+pub(crate) fn named_node_channel(
+    config: &MediaConfig,
+    address: &str,
+    node: &NodeId,
+) -> anyhow::Result<Channel> {
+    if config.insecure {
+        bail!("without TLS no node can prove its name");
+    }
+    channel(&MediaConfig { url: format!("https://{address}"), ..config.clone() }, Some(node.as_str()))
 }
 
 fn is_loopback(endpoint: &Endpoint) -> bool {

@@ -4,11 +4,11 @@
 
 use super::room_table::{Delivery, RoomTable, Route};
 use crate::metrics::LinkMetrics;
-use crate::session::End;
+use crate::session::{End, Place};
 use crate::webhooks::Webhooks;
 use futures::{FutureExt, StreamExt};
 use railgun_shared::each_minute::EachMinute;
-use railgun_shared::ids::SessionId;
+use railgun_shared::ids::{NodeId, SessionId};
 use railgun_shared::media_rpc::wire::proto::media_node_client::MediaNodeClient;
 use railgun_shared::media_rpc::wire::proto::{ControlFrame, DescribeRequest, NodeFrame};
 use railgun_shared::media_rpc::wire::{FromNode, decode_node_frame, encode_command};
@@ -70,6 +70,8 @@ pub(crate) struct NodeState {
 pub struct NodeLink {
     /// For questions beside the control stream.
     pub(super) client: Arc<MediaNodeClient<Channel>>,
+    /// Of its control link.
+    address: Arc<str>,
     calls: mpsc::Sender<NodeCall>,
     state: watch::Receiver<Option<NodeState>>,
     #[cfg_attr(not(feature = "etcd"), expect(dead_code, reason = "nobody else knows of the node"))]
@@ -94,6 +96,7 @@ impl NodeLink {
         let (lost, elsewhere) = (Arc::<Notify>::default(), Arc::<Notify>::default());
         let is_gone = Arc::<AtomicBool>::default();
         let client = MediaNodeClient::new(channel);
+        let address = Arc::from(peer.address.as_str());
         if let Some(node) = &peer.node {
             metrics.expect(node);
         }
@@ -118,12 +121,19 @@ impl NodeLink {
             is_gone: is_gone.clone(),
         };
         let task = tokio::spawn(link.run());
-        (Self { client: Arc::new(client), calls, state, lost, elsewhere, is_gone }, task)
+        (Self { client: Arc::new(client), address, calls, state, lost, elsewhere, is_gone }, task)
     }
 
     /// Hands a command over; its reply comes by the call's route, also when there is no node.
     pub(crate) async fn call(&self, call: NodeCall) -> Result<(), ErrorBody> {
         self.calls.send(call).await.map_err(|_| unavailable())
+    }
+
+    /// Where a room of the node is, for a replica that knows neither; None: the node cannot be reached.
+    pub(crate) fn place(&self, room: &Address) -> Option<Place> {
+        let NodeState { node_id, boot_id, .. } = self.state()?;
+        let (node, boot_id) = (NodeId::new(node_id).ok()?, boot_id.parse().ok()?);
+        Some(Place { node, address: self.address.to_string(), boot_id, epoch: room.epoch })
     }
 
     /// Whether both go to the same node.

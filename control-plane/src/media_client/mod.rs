@@ -7,9 +7,7 @@ mod room_table;
 
 pub use connect::media_channel;
 #[cfg(feature = "etcd")]
-pub(crate) use connect::node_channel;
+pub(crate) use connect::{named_node_channel, node_channel};
 pub use link::NodeLink;
-#[cfg(feature = "etcd")]
-pub(crate) use link::later;
-pub(crate) use link::{NodeCall, NodeState, Peer, overloaded, unavailable};
+pub(crate) use link::{NodeCall, NodeState, Peer, later, overloaded, unavailable};
 pub(crate) use room_table::{Delivery, Route};

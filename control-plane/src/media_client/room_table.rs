@@ -43,7 +43,7 @@ impl Route {
 
     pub(crate) fn deliver(&self, delivery: Delivery) {
         if let Err(mpsc::error::TrySendError::Full(_)) = self.to.try_send(Box::new(delivery)) {
-            self.ending.say(End::Lost);
+            self.ending.say(End::Behind);
         }
     }
 }

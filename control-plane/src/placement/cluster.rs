@@ -1,12 +1,13 @@
 //! Rooms of many nodes: found where etcd says they are, or bound by one transaction, whose revision
 //! is the room's epoch.
 
-use super::state::State;
+use super::state::{Remembered, State};
 use super::{Found, follow};
 use crate::config::MediaConfig;
 use crate::media_client::{NodeLink, later, overloaded};
 use crate::metrics::LinkMetrics;
 use crate::policy::placement::choose;
+use crate::session::Place;
 use crate::webhooks::Webhooks;
 use railgun_etcd::{Compare, CompareOp, Condition, Entry, EtcdError, PutOptions, Store, Txn, TxnOp};
 use railgun_shared::directory::{NodeRecord, RoomRecord, decode, encode};
@@ -129,6 +130,26 @@ impl Cluster {
         match self.state().find(channel, Instant::now()) {
             Found::Unbound | Found::Ended if !self.is_true.load(Ordering::Relaxed) => Found::Waiting,
             found => found,
+        }
+    }
+
+    /// The node is connected to if it is not known; its certificate has to name it.
+    pub(crate) fn remembered(self: &Arc<Self>, channel: &ChannelId, place: &Place) -> Found {
+        if self.is_true.load(Ordering::Relaxed) {
+            return Found::Waiting;
+        }
+        let remembered = self.state().remember(place, Instant::now());
+        match remembered {
+            Remembered::Link(link) if link.is_to(place.boot_id) => {
+                Found::Here(link, Address { channel: channel.clone(), epoch: place.epoch })
+            }
+            // What certifies itself as the node runs anew.
+            Remembered::Link(link) if link.state().is_some() => Found::Ended,
+            Remembered::Unknown => {
+                self.link_remembered(place);
+                Found::Waiting
+            }
+            Remembered::Link(_) | Remembered::TooMany => Found::Waiting,
         }
     }
 

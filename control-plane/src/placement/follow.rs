@@ -2,7 +2,8 @@
 //! whose process is seen to be gone, so that nobody has to wait for its lease to end.
 
 use super::cluster::Cluster;
-use crate::media_client::{NodeLink, NodeState, Peer, node_channel};
+use crate::media_client::{NodeLink, NodeState, Peer, named_node_channel, node_channel};
+use crate::session::Place;
 use railgun_etcd::{Outcome, PrefixWatch, Update};
 use railgun_shared::directory::{NodeRecord, decode};
 use railgun_shared::ids::NodeId;
@@ -14,6 +15,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{interval, sleep, timeout};
+use tonic::transport::Channel;
 
 const TIDY_INTERVAL: Duration = Duration::from_millis(500);
 /// A process that is ending may still accept a connection.
@@ -110,13 +112,34 @@ impl Cluster {
                 return tracing::error!(node = %id, address, %error, "a media node cannot be reached");
             }
         };
-        let peer = Peer { node: Some(id.to_string()), address: address.clone() };
+        let link = self.link(id, &address, channel);
+        minders.spawn(mind(self.clone(), id.clone(), address.clone(), link.watch()));
+        self.state().put_link(id.clone(), address, link);
+    }
+
+    fn link(&self, id: &NodeId, address: &str, channel: Channel) -> NodeLink {
+        let peer = Peer { node: Some(id.to_string()), address: address.into() };
         let (metrics, webhooks) = (self.metrics.clone(), self.webhooks.clone());
         let (link, task) = NodeLink::start(channel, peer, &self.name, metrics, webhooks);
-        minders.spawn(mind(self.clone(), id.clone(), address.clone(), link.watch()));
         // It ends when the last handle on the link is gone.
         drop(task);
-        self.state().put_link(id.clone(), address, link);
+        link
+    }
+
+    /// Connects to a node of which only a token tells.
+    pub(super) fn link_remembered(self: &Arc<Self>, Place { node, address, .. }: &Place) {
+        let channel = match named_node_channel(&self.media, address, node) {
+            Ok(channel) => channel,
+            Err(error) => {
+                return tracing::debug!(%node, address, %error, "a node that a token names is not asked");
+            }
+        };
+        tracing::info!(%node, address, "etcd does not answer: a media node is looked for where it was");
+        let link = self.link(node, address, channel);
+        let minder = mind(self.clone(), node.clone(), address.clone(), link.watch());
+        self.state().put_remembered(node.clone(), address.clone(), link, Instant::now());
+        // It ends with the link, too.
+        tokio::spawn(minder);
     }
 
     /// The process of this run of the node is gone: its record and lease go too, and with the lease

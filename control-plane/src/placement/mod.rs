@@ -10,6 +10,7 @@ mod overview;
 mod state;
 
 use crate::media_client::NodeLink;
+use crate::session::Place;
 #[cfg(feature = "etcd")]
 pub(crate) use cluster::Cluster;
 pub(crate) use overview::{NodeView, OverviewError};
@@ -72,6 +73,16 @@ impl Placement {
             }
             #[cfg(feature = "etcd")]
             Self::Cluster(cluster) => cluster.find(channel),
+        }
+    }
+
+    /// Where a token says that the room was, for as long as etcd does not tell.
+    #[cfg_attr(not(feature = "etcd"), expect(unused_variables, reason = "a single node is known"))]
+    pub(crate) fn remembered(&self, channel: &ChannelId, place: &Place) -> Found {
+        match self {
+            Self::Single(_) => Found::Waiting,
+            #[cfg(feature = "etcd")]
+            Self::Cluster(cluster) => cluster.remembered(channel, place),
         }
     }
 

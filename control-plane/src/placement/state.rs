@@ -3,6 +3,7 @@
 use super::Found;
 use crate::media_client::NodeLink;
 use crate::policy::placement::Candidate;
+use crate::session::Place;
 use railgun_shared::directory::{LoadRecord, NodeRecord, NodeState, RoomRecord};
 use railgun_shared::ids::{BootId, ChannelId, NodeId};
 use railgun_shared::media_rpc::Address;
@@ -18,6 +19,10 @@ const CONFIRMED_WITHIN: Duration = Duration::from_secs(5);
 /// A node sees, within this, which replicas' streams are as lost as ours, and tells its load: both have
 /// heartbeats of 2 s that wait for 3 s, and the load is told every 2 s.
 const OTHERS_NOTICE: Duration = Duration::from_secs(4);
+/// How long a node that only a token names is looked for after it was last asked for.
+const LOOKED_FOR: Duration = Duration::from_secs(10);
+/// Nodes at once that only tokens name.
+const REMEMBERED_MAX: usize = 64;
 /// Vanished rooms that are remembered.
 const DEPARTED_MAX: usize = 10_000;
 
@@ -44,6 +49,16 @@ struct Linked {
     others_since: Option<Instant>,
     /// Others reach the run to which it led.
     is_cut_off: bool,
+    /// When a token last named the node, of which etcd has not told.
+    remembered_at: Option<Instant>,
+}
+
+/// What is known of a node that a token names.
+pub(super) enum Remembered {
+    Link(NodeLink),
+    /// It may be looked for there.
+    Unknown,
+    TooMany,
 }
 
 #[derive(Clone, Debug)]
@@ -73,16 +88,55 @@ impl State {
         let before = before.map(|before| (before.load, before.load_told_at, before.bound_since));
         let (load, load_told_at, bound_since) = before.unwrap_or_default();
         self.nodes.insert(id.clone(), Node { record, mod_revision, load, load_told_at, bound_since });
-        let linked = self.links.get(id).is_some_and(|linked| linked.address == address);
-        (!linked).then_some(address)
+        // A link whose other end has not certified itself by its name is asked for more than etcd does.
+        let is_proved = |linked: &Linked| {
+            linked.remembered_at.is_none() || linked.boot_id.is_some() || linked.link.state().is_some()
+        };
+        let linked = self.links.get_mut(id).filter(|linked| linked.address == address && is_proved(linked));
+        match linked {
+            Some(linked) => {
+                linked.remembered_at = None;
+                None
+            }
+            None => Some(address),
+        }
     }
 
     pub(super) fn put_link(&mut self, id: NodeId, address: String, link: NodeLink) {
-        let linked =
-            Linked { address, link, boot_id: None, down_since: None, others_since: None, is_cut_off: false };
+        self.insert_link(id, address, link, None);
+    }
+
+    /// A link to a node of which etcd has not told.
+    pub(super) fn put_remembered(&mut self, id: NodeId, address: String, link: NodeLink, now: Instant) {
+        self.insert_link(id, address, link, Some(now));
+    }
+
+    fn insert_link(&mut self, id: NodeId, address: String, link: NodeLink, remembered_at: Option<Instant>) {
+        let linked = Linked {
+            address,
+            link,
+            boot_id: None,
+            down_since: None,
+            others_since: None,
+            is_cut_off: false,
+            remembered_at,
+        };
         // Nobody finds the one before any more: whoever waits for it is told.
         if let Some(before) = self.links.insert(id, linked) {
             before.link.give_up();
+        }
+    }
+
+    /// Looks for the node of a token, which is asked for now.
+    pub(super) fn remember(&mut self, place: &Place, now: Instant) -> Remembered {
+        if let Some(linked) = self.links.get_mut(&place.node) {
+            linked.is_asked_for(now);
+            return Remembered::Link(linked.link.clone());
+        }
+        let remembered = self.links.values().filter(|linked| linked.remembered_at.is_some()).count();
+        match remembered < REMEMBERED_MAX {
+            true => Remembered::Unknown,
+            false => Remembered::TooMany,
         }
     }
 
@@ -149,7 +203,7 @@ impl State {
         self.departed.retain(|_, (_, since)| now.saturating_duration_since(*since) < KEPT_FOR_OWNER);
         self.links.retain(|id, linked| {
             let Some(node) = self.nodes.get(id) else {
-                let is_kept = linked.link.state().is_some();
+                let is_kept = linked.link.state().is_some() || linked.is_awaited(is_true, now);
                 if !is_kept {
                     linked.link.give_up();
                 }
@@ -222,6 +276,26 @@ impl State {
 }
 
 impl Linked {
+    /// A token names the node of which etcd has not told.
+    fn is_asked_for(&mut self, now: Instant) {
+        let Some(remembered_at) = &mut self.remembered_at else { return };
+        match self.link.state() {
+            Some(up) => {
+                self.boot_id = up.boot_id.parse().ok();
+                *remembered_at = now;
+            }
+            // Old tokens alone keep nobody from looking for it elsewhere.
+            None => {}
+        }
+    }
+
+    /// Whether a node of which only tokens tell is kept although it is not up: that etcd does not tell of it
+    /// means nothing before etcd was read.
+    fn is_awaited(&self, is_true: bool, now: Instant) -> bool {
+        let is_new = |at: Instant| now.saturating_duration_since(at) < LOOKED_FOR;
+        self.remembered_at.is_some_and(|at| !is_true && (self.boot_id.is_some() || is_new(at)))
+    }
+
     fn look(&mut self, node: &Node, name: &str, is_true: bool, now: Instant) {
         if let Some(up) = self.link.state() {
             self.boot_id = up.boot_id.parse().ok();

@@ -12,4 +12,5 @@ pub(crate) mod join_trace;
 pub(crate) mod placement;
 pub(crate) mod rejoin_spread;
 pub(crate) mod resume_tries;
+pub(crate) mod secret_guesses;
 pub(crate) mod strangers;

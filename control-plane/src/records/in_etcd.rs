@@ -75,7 +75,12 @@ async fn follow(records: Arc<Records>, mut watch: PrefixWatch, prefix: String) {
                     records.apply(key, None);
                 }
             }
-            Update::Synced => _ = records.complete.send_replace(true),
+            Update::Synced => {
+                // Sessions that were taken up without records are judged by them now.
+                if !records.complete.send_replace(true) {
+                    records.changes.send_modify(|changes| *changes += 1);
+                }
+            }
             Update::Lost => tracing::debug!("records stay as they were until etcd was read again"),
         }
     }

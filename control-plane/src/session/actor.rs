@@ -141,13 +141,13 @@ impl Session {
             }
         };
         drop(requests);
-        Box::pin(self.say_goodbye(matches!(end, End::Lost | End::Elsewhere))).await;
+        Box::pin(self.say_goodbye(matches!(end, End::Lost | End::Elsewhere | End::Behind))).await;
         if end == End::Replaced {
             self.outbox.tell_at_last(&ServerEvent::Kicked { reason: "replaced".into(), until: None });
         }
         // A socket that is told to go does not come back by itself. One whose server stops should, and
-        // one that another replica may serve: those just lose their connection.
-        if end == End::Elsewhere {
+        // one that another replica may serve, or that missed something: those just lose their connection.
+        if matches!(end, End::Elsewhere | End::Behind) {
             // Without a DISCONNECT, after which a client never comes back.
             Box::pin(engine.close(end, false)).await;
         } else if !*self.stopping.borrow() {
@@ -191,8 +191,11 @@ impl Session {
         self.outbox.answer(&asked, &ack, result).await;
     }
 
-    /// What this session may do now.
+    /// What this session may do now. While records cannot be read, what its node has.
     pub(crate) fn grant(&self) -> Grant {
+        if let Some(seat) = self.seat.as_ref().filter(|_| !self.services.records.is_complete()) {
+            return seat.grant;
+        }
         let view = self.services.records.view();
         let user = &self.identity.user;
         let is_revoked = view.is_revoked(user, self.identity.issued_at);
@@ -212,6 +215,13 @@ impl Session {
     /// What it may send now.
     pub(crate) fn permissions(&self) -> Permissions {
         self.grant().permissions
+    }
+
+    /// The token of a seat, as the client gets it.
+    pub(crate) fn token_text(&self, seat: &Seat) -> Option<String> {
+        let token = seat.token.as_ref()?;
+        let place = seat.node.place(&seat.address);
+        Some(self.services.place_seal.text(token, &self.identity.user, place.as_ref()))
     }
 
     /// The seat, or the refusal of everything that needs one.

@@ -11,6 +11,8 @@ pub(crate) enum End {
     Lost,
     /// The same, and its client should try another replica: this one has no way to the session's node.
     Elsewhere,
+    /// It does not read what it is sent: the same, and it should come back with another connection.
+    Behind,
     /// Another socket did.
     Superseded,
     /// Its user has as many sessions as one may, and another socket of its device got its place.

@@ -8,6 +8,7 @@ mod end;
 mod outbox;
 mod ownership;
 mod registry;
+mod resume_place;
 mod resume_token;
 mod seat;
 
@@ -18,5 +19,6 @@ pub(crate) use end::{End, Ending};
 pub(crate) use outbox::{Ack, Answer, Asked, Outbox};
 pub(crate) use ownership::{Owned, Possessions};
 pub(crate) use registry::{Newcomer, Registered, Registry};
+pub(crate) use resume_place::{Place, PlaceSeal};
 pub(crate) use resume_token::ResumeToken;
 pub(crate) use seat::Seat;

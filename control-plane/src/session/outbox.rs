@@ -112,7 +112,7 @@ impl Outbox {
         payload.insert("ok".into(), ok.into());
         for sent in [emitted, ack.send(&payload)] {
             if !is_done(&sent) {
-                self.ending.say(End::Lost);
+                self.ending.say(End::Behind);
             }
         }
     }
@@ -144,7 +144,7 @@ impl Outbox {
             tokio::time::sleep(FULL_RETRY).await;
         }
         tracing::info!("a socket that does not keep up is disconnected");
-        self.ending.say(End::Lost);
+        self.ending.say(End::Behind);
     }
 }
 

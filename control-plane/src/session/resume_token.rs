@@ -1,6 +1,7 @@
 //! What a new socket shows to take up a session whose old one was lost: whose session, a secret, and
 //! the channel, by which any replica finds the room. Only its digest is ever stored or sent on.
 
+use super::Place;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use railgun_shared::ids::{ChannelId, SessionId};
@@ -18,6 +19,8 @@ pub(crate) struct ResumeToken {
     session: SessionId,
     channel: ChannelId,
     secret: [u8; SECRET_BYTES],
+    /// Where the room was, of a token that was shown; not of what its digest is made.
+    pub(super) place: Option<Place>,
 }
 
 impl fmt::Debug for ResumeToken {
@@ -29,7 +32,7 @@ impl fmt::Debug for ResumeToken {
 impl ResumeToken {
     /// A fresh one.
     pub(crate) fn new(session: SessionId, channel: ChannelId) -> Self {
-        Self { session, channel, secret: rand::random() }
+        Self { session, channel, secret: rand::random(), place: None }
     }
 
     pub(crate) fn session(&self) -> SessionId {
@@ -38,6 +41,11 @@ impl ResumeToken {
 
     pub(crate) fn channel(&self) -> &ChannelId {
         &self.channel
+    }
+
+    /// Where the room was when the token was made, if a replica said so.
+    pub(crate) fn place(&self) -> Option<&Place> {
+        self.place.as_ref()
     }
 
     fn bytes(&self) -> Vec<u8> {
@@ -49,13 +57,13 @@ impl ResumeToken {
         TokenDigest(Sha256::digest(self.bytes()).into())
     }
 
-    /// As the client gets it.
-    pub(crate) fn text(&self) -> String {
+    /// As the client gets it, without where its session is.
+    pub(super) fn text(&self) -> String {
         BASE64_URL_SAFE_NO_PAD.encode(self.bytes())
     }
 
     /// None: nothing of ours.
-    pub(crate) fn read(text: &str) -> Option<Self> {
+    pub(super) fn read(text: &str) -> Option<Self> {
         if text.len() > TEXT_MAX {
             return None;
         }
@@ -63,7 +71,8 @@ impl ResumeToken {
         let (session, rest) = bytes.split_first_chunk::<SESSION_BYTES>()?;
         let (secret, channel) = rest.split_first_chunk::<SECRET_BYTES>()?;
         let channel = ChannelId::new(std::str::from_utf8(channel).ok()?).ok()?;
-        Some(Self { session: SessionId::from_bits(u128::from_be_bytes(*session)), channel, secret: *secret })
+        let session = SessionId::from_bits(u128::from_be_bytes(*session));
+        Some(Self { session, channel, secret: *secret, place: None })
     }
 }
 

@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -31,8 +31,16 @@ pub(crate) struct Client {
 impl Client {
     /// The error is the message of the `connect_error`.
     pub(crate) async fn connect(address: SocketAddr, auth: Value) -> Result<Self, String> {
-        let url = format!("ws://{address}/socket.io/?EIO=4&transport=websocket");
-        let (socket, _) = connect_async(url).await.unwrap();
+        Self::connect_from([127, 0, 0, 1], address, auth).await
+    }
+
+    /// From this address of loopback.
+    pub(crate) async fn connect_from(from: [u8; 4], to: SocketAddr, auth: Value) -> Result<Self, String> {
+        let tcp = TcpSocket::new_v4().unwrap();
+        tcp.bind((from, 0).into()).unwrap();
+        let tcp = tcp.connect(to).await.unwrap();
+        let url = format!("ws://{to}/socket.io/?EIO=4&transport=websocket");
+        let (socket, _) = client_async(url, MaybeTlsStream::Plain(tcp)).await.unwrap();
         let mut client = Self { socket, skipped: VecDeque::new(), last_ack: 0 };
         client.send_raw(format!("40{auth}")).await;
         match client.read().await {

@@ -9,6 +9,7 @@ use railgun_shared::media_rpc::{Command, JoinRequest, LeaveReason, Reply};
 use railgun_shared::plan::Tier;
 use railgun_shared::signal::Source;
 use railgun_shared::transport_parameters::TransportDirection::{Recv, Send};
+use railgun_shared::transport_parameters::{DtlsParameters, DtlsRole};
 use std::net::SocketAddr;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -259,6 +260,26 @@ fn a_handshake_at_one_address_proves_no_other() {
     let talker = call.talker_send;
     let bytes = minute(&mut call, &[talker], |_| None);
     assert!(bytes <= A_MINUTE_MAX, "{bytes}");
+}
+
+/// The node begins the handshake, with an address of which nothing is known but one check.
+#[test]
+fn a_victim_is_sent_three_times_the_check_and_no_more_of_a_handshake() {
+    let mut call = in_call(71);
+    let room = call.room.clone();
+    let session = call.world.join(&room, 3, Tier::Free);
+    let created = Command::CreateTransport { session, direction: Recv };
+    let Ok(Reply::TransportCreated { transport, parameters, .. }) = call.world.command(&room, created) else {
+        panic!("no transport")
+    };
+    let mut peer = Peer::new(transport, victim(), &parameters, 900, call.world.now);
+    let dtls = DtlsParameters { role: DtlsRole::Server, ..peer.dtls_parameters() };
+    call.world.command(&room, Command::ConnectTransport { session, transport, dtls }).unwrap();
+    let received = forge(&mut call, peer.check());
+    let talker = call.talker_send;
+    (0..600).for_each(|_| call.tick(&[talker]));
+    let bytes = call.world.bytes_to(victim());
+    assert!(bytes > received && bytes <= 3 * received, "{bytes} for {received}");
 }
 
 #[test]

@@ -105,8 +105,7 @@ fn resume(world: &mut World, room: &Address, session: SessionId) -> Result<u32, 
         device: joined.device,
         token: TokenDigest([1; 32]),
         next_token: TokenDigest([2; 32]),
-        grant: joined.grant,
-        limits: joined.limits,
+        rights: Some(Rights { grant: joined.grant, limits: joined.limits }),
     };
     match world.command(room, Command::Resume(Box::new(request))) {
         Ok(Reply::Resumed(room, _)) => Ok(room.attachment),

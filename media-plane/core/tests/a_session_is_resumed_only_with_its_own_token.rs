@@ -3,8 +3,8 @@
 use railgun_peer::{Call, World};
 use railgun_shared::ids::{DeviceId, SessionId, UserId};
 use railgun_shared::media_rpc::{
-    Address, Audience, Command, Event, LeaveReason, OwnState, Reply, ResumeRequest, RoomSnapshot, Slot,
-    TokenDigest,
+    Address, Audience, Command, Event, LeaveReason, OwnState, Reply, ResumeRequest, Rights, RoomSnapshot,
+    Slot, TokenDigest,
 };
 use railgun_shared::plan::{Permissions, RoomLimits, Tier};
 use railgun_shared::signal::{ErrorCode, Source, StateUpdate, VideoSource};
@@ -35,8 +35,7 @@ fn request(session: SessionId, token: u8, next: u8) -> ResumeRequest {
         device: DeviceId::new("laptop").ok(),
         token: digest(token),
         next_token: digest(next),
-        grant: joined.grant,
-        limits: joined.limits,
+        rights: Some(Rights { grant: joined.grant, limits: joined.limits }),
     }
 }
 
@@ -69,8 +68,7 @@ fn who_resumes_finds_everything_as_it_was() {
         device: None,
         token: digest(1),
         next_token: digest(2),
-        grant: joined.grant,
-        limits: joined.limits,
+        rights: Some(Rights { grant: joined.grant, limits: joined.limits }),
     };
     let (snapshot, own) = resume(&mut call.world, &room, request).expect("resumed");
     assert_eq!(snapshot.attachment, 2);
@@ -186,4 +184,23 @@ fn the_grant_of_a_resume_counts() {
     poorer.limits = RoomLimits::of(Tier::Free);
     let (_, own) = resume(&mut world, &room, poorer).unwrap();
     assert!(own.producers.is_empty() && own.slots.is_empty(), "{own:?}");
+}
+
+/// The replica cannot read records: it asks for no rights, and is told those that there are.
+#[test]
+fn who_resumes_without_rights_keeps_those_that_the_node_has() {
+    let (mut world, room, session) = room();
+    let kept = World::join_request(1, Tier::Pro);
+    let keeping = |token, next| ResumeRequest { rights: None, ..request(session, token, next) };
+    let (_, own) = resume(&mut world, &room, keeping(1, 2)).unwrap();
+    assert_eq!(own.rights, Some(Rights { grant: kept.grant, limits: kept.limits }));
+    // What was taken away stays away.
+    let free = World::join_request(1, Tier::Free).grant;
+    let reason = railgun_shared::signal::GrantReason::Revoked;
+    world.command(&room, Command::SetGrant { session, grant: free, reason }).unwrap();
+    let (_, own) = resume(&mut world, &room, keeping(2, 3)).unwrap();
+    assert_eq!(own.rights.map(|rights| rights.grant), Some(free));
+    assert!(resume(&mut world, &room, keeping(9, 10)).is_none(), "a token is needed all the same");
+    let (_, own) = resume(&mut world, &room, request(session, 3, 4)).unwrap();
+    assert_eq!(own.rights, None, "the replica brought its own");
 }

@@ -4,6 +4,7 @@
 use railgun_peer::{Call, World};
 use railgun_shared::plan::Tier;
 use railgun_shared::signal::Source;
+use railgun_shared::transport_parameters::IceParameters;
 use railgun_shared::transport_parameters::TransportDirection::Send;
 use std::net::SocketAddr;
 
@@ -62,6 +63,25 @@ fn a_handshake_from_an_unchecked_address_makes_nothing() {
     let session = call.world.join(&World::room("call"), 9, Tier::Free);
     call.world.connect(&World::room("call"), session, Send);
     call.assert_goes_on();
+}
+
+/// A check that is good, but for nobody, teaches the node nothing of where it came from.
+#[test]
+fn the_address_of_a_check_for_nobody_stays_unknown() {
+    let mut call = Call::new(5);
+    let peer = &mut call.world.peers[call.talker_send];
+    let nobody = IceParameters { username_fragment: "A".repeat(32), ..peer.ice().clone() };
+    let own = peer.use_ice(nobody);
+    let check = peer.check();
+    peer.use_ice(own);
+    let before = *call.world.engine.counters();
+    for n in 0..10_000 {
+        assert_eq!(bytes_out(&mut call, stranger(n), &check), 0);
+        assert_eq!(bytes_out(&mut call, stranger(n), &[0x80, 111, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 5, 5]), 0);
+    }
+    let after = call.world.engine.counters();
+    assert_eq!(after.refused_checks - before.refused_checks, 10_000);
+    assert_eq!(after.unknown_addresses - before.unknown_addresses, 10_000);
 }
 
 #[test]

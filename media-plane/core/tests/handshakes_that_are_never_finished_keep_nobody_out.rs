@@ -153,6 +153,26 @@ impl Attack {
     }
 }
 
+/// Both sides' first flights are sent, and the node's is lost.
+fn begin(world: &mut World, room: &Address, session: SessionId, direction: TransportDirection) {
+    let mut peer = created(world, room, session, direction).unwrap();
+    let place = world.peers.len();
+    peer.address = SocketAddr::from(([10, 2, 0, u8::try_from(place).unwrap()], 5_000));
+    connect(world, room, session, peer.id, peer.dtls_parameters());
+    peer.start(world.now);
+    for datagram in peer.take_outgoing() {
+        receive(world, peer.address, datagram);
+    }
+    world.peers.push(peer);
+}
+
+/// That much time, in which nothing of the node's arrives.
+fn pass(world: &mut World, time: Duration) {
+    world.now += time;
+    world.engine.handle_timeout(world.now);
+    world.engine.sends().clear();
+}
+
 fn receive(world: &mut World, source: SocketAddr, mut bytes: Vec<u8>) {
     let mut datagrams = [Datagram { source, bytes: &mut bytes }];
     world.engine.handle_datagrams(&mut datagrams, world.now, |_| ());
@@ -195,25 +215,14 @@ fn and_a_young_handshake_stays() {
     for number in 0..5 {
         let session = attack.world.join(&room, 50_000 + number, Tier::Free);
         for direction in [Send, Recv] {
-            let mut peer = created(&mut attack.world, &room, session, direction).unwrap();
-            let place = attack.world.peers.len();
-            peer.address = SocketAddr::from(([10, 2, 0, u8::try_from(place).unwrap()], 5_000));
-            connect(&mut attack.world, &room, session, peer.id, peer.dtls_parameters());
-            peer.start(attack.world.now);
-            for datagram in peer.take_outgoing() {
-                receive(&mut attack.world, peer.address, datagram);
-            }
-            attack.world.peers.push(peer);
+            begin(&mut attack.world, &room, session, direction);
         }
     }
     assert_eq!(attack.world.engine.transport_counts().1, 10);
     let end = attack.world.now + Duration::from_millis(1_500);
     while attack.world.now < end {
         attack.try_again();
-        let now = attack.world.now + Duration::from_millis(100);
-        attack.world.engine.handle_timeout(now);
-        attack.world.engine.sends().clear();
-        attack.world.now = now;
+        pass(&mut attack.world, Duration::from_millis(100));
     }
     // Then the network is quick again.
     for _ in 0..33 {
@@ -222,4 +231,34 @@ fn and_a_young_handshake_stays() {
     }
     assert_eq!(attack.world.engine.counters().evicted_handshakes, 0);
     assert!(attack.world.peers.iter().all(Peer::is_connected));
+}
+
+#[test]
+fn who_holds_most_loses_the_oldest_and_not_the_youngest() {
+    let config = railgun_media_core::EngineConfig { handshakes_max: 2, ..World::config(82) };
+    let (mut world, room) = (World::with(config), World::room("small"));
+    let eve = world.join_with(&room, request(1, "eve"));
+    for direction in [Send, Recv] {
+        begin(&mut world, &room, eve, direction);
+        pass(&mut world, Duration::from_secs(1));
+    }
+    pass(&mut world, Duration::from_secs(5));
+    let newcomer = world.join(&room, 2, Tier::Free);
+    begin(&mut world, &room, newcomer, Recv);
+    assert_eq!(world.engine.counters().evicted_handshakes, 1);
+    (0..20).for_each(|_| world.advance(Duration::from_millis(100)));
+    let connected: Vec<bool> = world.peers.iter().map(Peer::is_connected).collect();
+    assert_eq!(connected, [false, true, true]);
+}
+
+#[test]
+fn who_holds_one_takes_no_place_of_another_who_holds_one() {
+    let config = railgun_media_core::EngineConfig { handshakes_max: 2, ..World::config(83) };
+    let (mut world, room) = (World::with(config), World::room("small"));
+    let sessions = [(1, "eve"), (2, "ada")].map(|(id, user)| world.join_with(&room, request(id, user)));
+    sessions.iter().for_each(|session| begin(&mut world, &room, *session, Send));
+    pass(&mut world, Duration::from_secs(6));
+    begin(&mut world, &room, sessions[0], Recv);
+    let counters = world.engine.counters();
+    assert_eq!((counters.evicted_handshakes, counters.refused_handshakes), (0, 1));
 }

@@ -49,7 +49,8 @@ fn an_answer_is_never_longer_than_its_check_and_counts_against_the_address_proof
 fn a_replayed_check_moves_nothing() {
     let mut ice = ice();
     let began = Instant::now();
-    let captured: Vec<_> = (0..200).map(|_| Check::to(&ice).nominate().bytes()).collect();
+    // As many as are remembered, but for the one of the other address.
+    let captured: Vec<_> = (0..4_095).map(|_| Check::to(&ice).nominate().bytes()).collect();
     for check in &captured {
         checks::deliver(&mut ice, check, address(1), began).unwrap();
     }

@@ -2,6 +2,7 @@
 
 mod a_client_without_consent_is_sent_nothing;
 mod a_dependency_descriptor_names_what_is_forwarded;
+mod a_device_that_joins_again_takes_the_place_of_its_older_session;
 mod a_diagnostics_room_is_one_persons_for_a_minute;
 mod a_failed_transport_is_refused_as_such_until_another_takes_its_place;
 mod a_flipped_byte_or_a_cut_is_refused;

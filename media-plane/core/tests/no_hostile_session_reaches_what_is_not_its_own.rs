@@ -4,7 +4,7 @@
 use railgun_peer::{Offer, World};
 use railgun_shared::ids::{ConsumerId, DeviceId, ProducerId, SessionId, TransportId, UserId};
 use railgun_shared::media_rpc::{
-    Address, Audience, Command, Event, JoinRequest, LeaveReason, Reply, ResumeRequest, TokenDigest,
+    Address, Audience, Command, Event, JoinRequest, LeaveReason, Reply, ResumeRequest, Rights, TokenDigest,
 };
 use railgun_shared::plan::{Permissions, Tier};
 use railgun_shared::signal::{
@@ -212,8 +212,7 @@ impl Model {
             device: with.map(device),
             token: digest(token),
             next_token: digest(next),
-            grant: joined.grant,
-            limits: joined.limits,
+            rights: Some(Rights { grant: joined.grant, limits: joined.limits }),
         };
         let reply = self.command(room, Command::Resume(Box::new(request)));
         assert_eq!(reply.is_ok(), right, "{reply:?}");

@@ -1,7 +1,7 @@
 //! MID and SSRC are claims; only the sender's own transport can give them meaning.
 
 use railgun_media_core::packet::rtp::HeaderWriter;
-use railgun_peer::{Call, Offer};
+use railgun_peer::{Arrival, Call, KEY_FRAME, MID_ID, Offer, RID_ID};
 use railgun_shared::media_rpc::Command;
 use railgun_shared::plan::Tier;
 use railgun_shared::signal::{ErrorCode, Source};
@@ -34,6 +34,45 @@ fn another_members_ssrc_and_mid_are_unknown_on_ones_own_transport() {
     call.assert_goes_on();
 }
 
+/// A layer's SSRC is learnt from MID and RID, which anybody may write.
+#[test]
+fn another_members_mid_and_rid_bind_no_ssrc_of_ones_own_transport() {
+    let mut call = Call::new(6);
+    let (room, listener) = (call.room.clone(), call.listener);
+    let victim = call.world.join(&room, 3, Tier::Pro);
+    let victims = call.world.connect(&room, victim, Send);
+    let offer = Offer::simulcast(40, 2);
+    let producer = call.world.produce(&room, victim, victims, &offer).unwrap();
+    call.world.consume(&room, listener, producer).unwrap();
+    let intruder = call.world.join(&room, 4, Tier::Free);
+    let intruders = call.world.connect(&room, intruder, Send);
+    call.world.produce(&room, intruder, intruders, &Offer::new(Source::Mic, 50)).unwrap();
+    let picture = [&KEY_FRAME[..], b"whose"].concat();
+    let mut got = |from: usize, ssrc: u32| {
+        call.world.peers[call.listener_recv].arrivals.clear();
+        let elements: [(u8, &[u8]); 2] = [(MID_ID, offer.mid.as_bytes()), (RID_ID, b"r0")];
+        let header = HeaderWriter { ssrc, ..offer.header(100, 0, true) };
+        let packet = call.world.peers[from].seal_rtp(header, 100, &elements, &picture);
+        call.world.send(call.world.peers[from].address, packet);
+        let arrivals = call.world.peers[call.listener_recv].arrivals.iter();
+        arrivals.filter(|arrival| matches!(arrival, Arrival::Rtp(_))).count()
+    };
+    assert_eq!(got(intruders, 0x5000_0001), 0);
+    assert_eq!(got(victims, 0x5000_0002), 1, "its owner's are forwarded");
+    assert_eq!(call.world.engine.counters().unknown_streams, 1);
+}
+
+#[test]
+fn an_ssrc_in_use_is_not_declared_again() {
+    let mut call = Call::new(6);
+    let (room, talker) = (call.room.clone(), call.talker);
+    let mut second = Offer::new(Source::ScreenAudio, 60);
+    second.parameters.encodings[0].ssrc = Some(call.mic.offer.ssrc);
+    let refused = call.world.produce(&room, talker, call.talker_send, &second).unwrap_err();
+    assert_eq!(refused.code, ErrorCode::InvalidPayload);
+    call.world.produce(&room, talker, call.talker_send, &Offer::new(Source::ScreenAudio, 61)).unwrap();
+}
+
 #[test]
 fn a_mid_is_never_used_twice_on_a_transport() {
     let mut call = Call::new(6);
@@ -54,7 +93,7 @@ fn packets_of_a_closed_producer_reach_nobody() {
     let producer = call.mic.producer;
     call.world.command(&room, Command::CloseProducer { session: talker, producer }).unwrap();
     assert!(call.say(Source::Mic, b"too late").is_empty());
-    let picture = [&railgun_peer::KEY_FRAME[..], b"picture"].concat();
+    let picture = [&KEY_FRAME[..], b"picture"].concat();
     assert_eq!(call.say(Source::Camera, &picture), std::slice::from_ref(&picture), "the other one goes on");
 }
 

@@ -253,7 +253,9 @@ impl Switchboard {
             }
             Command::Resume(resume) => {
                 let worker = self.rooms.resume(channel, resume.session, stream);
-                self.rooms.granted(channel, resume.session, &resume.grant);
+                if let Some(rights) = &resume.rights {
+                    self.rooms.granted(channel, resume.session, &rights.grant);
+                }
                 let failed = refuse(ErrorCode::ResumeFailed, "this session cannot be resumed");
                 let about = About::Resume(resume.session, stream);
                 return worker.map(|worker| (worker, about)).ok_or_else(failed);

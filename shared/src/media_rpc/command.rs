@@ -26,6 +26,13 @@ pub struct Grant {
     pub relay_only: bool,
 }
 
+/// What records and token give a session, and what its room may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rights {
+    pub grant: Grant,
+    pub limits: RoomLimits,
+}
+
 /// SHA-256 of a resume token. Tokens themselves never reach a node.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct TokenDigest(pub [u8; 32]);
@@ -66,8 +73,8 @@ pub struct ResumeRequest {
     pub token: TokenDigest,
     /// Takes the place of `token` with the session's next command.
     pub next_token: TokenDigest,
-    pub grant: Grant,
-    pub limits: RoomLimits,
+    /// None: the replica cannot read records now, and what the node has stays.
+    pub rights: Option<Rights>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@ pub mod wire;
 
 use crate::signal::{ErrorBody, ErrorCode};
 
-pub use command::{Address, Command, Grant, JoinRequest, LeaveReason, ResumeRequest, TokenDigest};
+pub use command::{Address, Command, Grant, JoinRequest, LeaveReason, ResumeRequest, Rights, TokenDigest};
 pub use event::{Audience, Event, RoomEvent, WorkerDied};
 pub use reply::{ConsumerDescription, OwnState, Reply, RoomSnapshot, Slot, SlotState};
 pub use user_order::{Replacement, UserAction, UserOrder};

@@ -1,5 +1,6 @@
 //! What a room answers. A refusal is an [`crate::signal::ErrorBody`], passed on to the client as it is.
 
+use super::command::Rights;
 use crate::ids::{ConsumerId, ProducerId, SessionId, TransportId, UserId};
 use crate::rtp_parameters::{MediaKind, RtpParameters, StreamType};
 use crate::signal::{
@@ -27,6 +28,9 @@ pub struct OwnState {
     pub producers: Vec<ProducerInfo>,
     pub consumers: Vec<ConsumerInfo>,
     pub slots: Vec<(VideoSource, SlotState)>,
+    /// What was kept, if the resume asked for it.
+    #[serde(skip)]
+    pub rights: Option<Rights>,
 }
 
 /// A video slot of a session, or its place in the queue for one.

@@ -145,8 +145,7 @@ pub(crate) fn commands() -> Vec<Command> {
         device: full.device.clone(),
         token: TokenDigest([1; 32]),
         next_token: TokenDigest([2; 32]),
-        grant: full.grant,
-        limits: RoomLimits::of(Tier::Pro),
+        rights: Some(Rights { grant: full.grant, limits: RoomLimits::of(Tier::Pro) }),
     };
     vec![
         Command::Join(Box::new(full)),
@@ -155,6 +154,7 @@ pub(crate) fn commands() -> Vec<Command> {
         Command::Leave { session, reason: LeaveReason::Lost, attachment: None },
         Command::Leave { session, reason: LeaveReason::Lost, attachment: None },
         Command::Resume(Box::new(ResumeRequest { device: None, ..resume.clone() })),
+        Command::Resume(Box::new(ResumeRequest { rights: None, ..resume.clone() })),
         Command::Resume(Box::new(resume)),
         Command::ConfirmResume { session },
         Command::Detach { session, attachment: u32::MAX },
@@ -247,11 +247,18 @@ pub(crate) fn replies() -> Vec<Reply> {
             producer_paused: false,
         }],
         slots: vec![(VideoSource::Camera, slot)],
+        rights: None,
     };
+    let kept = Rights {
+        grant: Grant { permissions: Permissions::of(Tier::Free), video_until: None, relay_only: true },
+        limits: RoomLimits::of(Tier::Free),
+    };
+    let kept = OwnState { rights: Some(kept), ..own.clone() };
     vec![
         Reply::Joined(room.clone()),
         Reply::Left,
         Reply::Resumed(room.clone(), Box::new(own)),
+        Reply::Resumed(room.clone(), Box::new(kept)),
         Reply::Inspected(room),
         Reply::Done,
         Reply::Slot(slot),

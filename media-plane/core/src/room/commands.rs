@@ -35,8 +35,12 @@ fn dispatch(
     match command {
         Command::Join(request) => membership::join(rooms, media, address, *request, now),
         Command::Resume(request) => {
-            let room = room_with(rooms, media, address, request.session);
-            resume::resume(rooms, media, room.map_err(|_| Refusal::ResumeFailed)?, &request, now)
+            let room = room_with(rooms, media, address, request.session).map_err(|refusal| {
+                // A replica that went by what a token remembers learns that etcd knows better by now.
+                let is_moved = request.rights.is_none() && refusal == Refusal::RoomMoved;
+                if is_moved { refusal } else { Refusal::ResumeFailed }
+            })?;
+            resume::resume(rooms, media, room, &request, now)
         }
         Command::SetLimits { limits } => {
             let room = room_at(rooms, media, address)?;

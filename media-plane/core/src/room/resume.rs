@@ -7,7 +7,7 @@ use super::{grants, participant, video_slots};
 use crate::arena::RoomKey;
 use crate::packet_path::tables::MediaTables;
 use railgun_shared::ids::SessionId;
-use railgun_shared::media_rpc::{Audience, Command, Event, OwnState, Reply, ResumeRequest};
+use railgun_shared::media_rpc::{Audience, Command, Event, OwnState, Reply, ResumeRequest, Rights};
 use railgun_shared::signal::VideoSource;
 use railgun_shared::transport_parameters::TransportDirection;
 
@@ -39,11 +39,16 @@ pub(super) fn resume(
     }
     seat.attachment = seat.attachment.saturating_add(1);
     participant::speaks_again(rooms, media, room, id);
-    grants::set_limits(rooms, room, request.limits)?;
-    grants::set_grant(rooms, media, room, id, request.grant, now)?;
+    if let Some(Rights { grant, limits }) = request.rights {
+        grants::set_limits(rooms, room, limits)?;
+        grants::set_grant(rooms, media, room, id, grant, now)?;
+    }
     video_slots::settle(rooms, media, room, now.at);
     media.output.tell(room, Audience::Only(id), Event::Superseded);
-    let own = Box::new(own_state(rooms, media, room, id, now)?);
+    let mut own = Box::new(own_state(rooms, media, room, id, now)?);
+    if request.rights.is_none() {
+        own.rights = rights(rooms, room, id);
+    }
     Ok(Reply::Resumed(participant::snapshot(rooms, media, room, Some(id)), own))
 }
 
@@ -54,6 +59,12 @@ pub(super) fn confirm(rooms: &mut RoomTable, room: RoomKey, session: SessionId, 
     {
         seat.tokens.confirm();
     }
+}
+
+/// What the session may do, as the node holds it.
+fn rights(rooms: &RoomTable, room: RoomKey, id: SessionId) -> Option<Rights> {
+    let (grant, limits) = (rooms.session(room, id).ok()?.grant, rooms.get(room)?.limits);
+    Some(Rights { grant, limits })
 }
 
 fn own_state(
@@ -77,5 +88,6 @@ fn own_state(
         producers: participant::producers_of(media, seat),
         consumers: participant::consumers_of(media, seat),
         slots: slots.collect(),
+        rights: None,
     })
 }

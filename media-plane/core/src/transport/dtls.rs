@@ -1,5 +1,5 @@
 //! The DTLS handshake of one transport (RFC 6347, RFC 9147, RFC 5764), over the sans-IO crate
-//! `dimpl`, which `attempt` alone sees.
+//! `dimpl`, which `attempt` and `signing` alone see.
 //!
 //! Two things are ours: the `gate` in front of it, and the rule that SRTP keys come out only if the
 //! peer's certificate has the signalled digest. Before the handshake is done nothing in it is
@@ -12,6 +12,7 @@ mod attempt;
 mod fingerprint;
 mod gate;
 mod keying;
+mod signing;
 
 pub use attempt::{Certificate, CertificateError, DtlsVersion};
 pub use fingerprint::FingerprintError;

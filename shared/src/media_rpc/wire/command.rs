@@ -7,7 +7,9 @@ use super::field::{
 };
 use super::proto::{self, control_frame::Command as Message};
 use crate::ids::{ChannelId, ConsumerId, DeviceId, ProducerId, SessionId, UserId};
-use crate::media_rpc::{Address, Command, Grant, JoinRequest, LeaveReason, ResumeRequest, TokenDigest};
+use crate::media_rpc::{
+    Address, Command, Grant, JoinRequest, LeaveReason, ResumeRequest, Rights, TokenDigest,
+};
 use crate::plan::RoomLimits;
 use crate::rtp_parameters::RtpCapabilities;
 use crate::signal::{StateUpdate, VideoSource};
@@ -112,12 +114,13 @@ fn encode_resume(resume: &ResumeRequest) -> proto::Resume {
         device: resume.device.as_ref().map(ToString::to_string),
         token: resume.token.0.to_vec(),
         next_token: resume.next_token.0.to_vec(),
-        grant: Some(encode_grant(&resume.grant)),
-        limits: Some(encode_limits(resume.limits)),
+        grant: resume.rights.as_ref().map(|rights| encode_grant(&rights.grant)),
+        limits: resume.rights.map(|rights| encode_limits(rights.limits)),
+        keep_rights: resume.rights.is_none(),
     }
 }
 
-fn encode_grant(grant: &Grant) -> proto::Grant {
+pub(super) fn encode_grant(grant: &Grant) -> proto::Grant {
     proto::Grant {
         permissions_json: to_json(&grant.permissions),
         video_until_ms: grant.video_until.map(unix_millis),
@@ -285,13 +288,22 @@ fn decode_resume(session: SessionId, resume: proto::Resume) -> Result<ResumeRequ
         device: resume.device.map(|device| name("device", device, DeviceId::new)).transpose()?,
         token: decode_digest("token", &resume.token)?,
         next_token: decode_digest("next_token", &resume.next_token)?,
-        grant: decode_grant(resume.grant)?,
-        limits: decode_limits(resume.limits)?,
+        rights: match resume.keep_rights {
+            true => None,
+            false => Some(decode_rights(resume.grant, resume.limits)?),
+        },
     })
 }
 
 fn decode_digest(field: &'static str, bytes: &[u8]) -> Result<TokenDigest, WireError> {
     bytes.try_into().map(TokenDigest).map_err(|_| WireError::OutOfRange(field))
+}
+
+pub(super) fn decode_rights(
+    grant: Option<proto::Grant>,
+    limits: Option<proto::RoomLimits>,
+) -> Result<Rights, WireError> {
+    Ok(Rights { grant: decode_grant(grant)?, limits: decode_limits(limits)? })
 }
 
 fn decode_grant(grant: Option<proto::Grant>) -> Result<Grant, WireError> {

@@ -1,14 +1,17 @@
 //! Replies and refusals: the node writes them, the control-plane reads them.
 
 use super::WireError;
-use super::command::{decode_state, direction, encode_state, of_consumer, of_producer, of_video_source};
+use super::command::{
+    decode_rights, decode_state, direction, encode_grant, encode_limits, encode_state, of_consumer,
+    of_producer, of_video_source,
+};
 use super::field::{
     decode_layers, decode_priority, encode_layers, encode_priority, from_json, from_word, id, name, to_json,
     to_word,
 };
 use super::proto::{self, reply::Reply as Message};
 use crate::ids::UserId;
-use crate::media_rpc::{ConsumerDescription, Reply, RoomSnapshot};
+use crate::media_rpc::{ConsumerDescription, OwnState, Reply, RoomSnapshot};
 use crate::signal::{ErrorBody, ErrorCode};
 use crate::transport_parameters::TransportDirection;
 
@@ -26,7 +29,13 @@ fn encode(reply: &Reply) -> Message {
     match reply {
         Reply::Joined(room) => Message::Joined(encode_room(room)),
         Reply::Resumed(room, own) => {
-            Message::Resumed(proto::Resumed { room: Some(encode_room(room)), own_json: to_json(own) })
+            let rights = own.rights.as_ref();
+            Message::Resumed(proto::Resumed {
+                room: Some(encode_room(room)),
+                own_json: to_json(own),
+                grant: rights.map(|rights| encode_grant(&rights.grant)),
+                limits: rights.map(|rights| encode_limits(rights.limits)),
+            })
         }
         Reply::Inspected(room) => Message::Inspected(encode_room(room)),
         Reply::Left => Message::Left(proto::Left {}),
@@ -116,7 +125,11 @@ pub(super) fn decode(reply: proto::Reply) -> Result<(u64, Result<Reply, ErrorBod
         Message::Joined(room) => Ok(Reply::Joined(decode_room(&room)?)),
         Message::Resumed(resumed) => {
             let room = resumed.room.ok_or(WireError::Missing("room"))?;
-            Ok(Reply::Resumed(decode_room(&room)?, from_json("own_json", &resumed.own_json)?))
+            let mut own: Box<OwnState> = Box::new(from_json("own_json", &resumed.own_json)?);
+            if resumed.grant.is_some() {
+                own.rights = Some(decode_rights(resumed.grant, resumed.limits)?);
+            }
+            Ok(Reply::Resumed(decode_room(&room)?, own))
         }
         Message::Inspected(room) => Ok(Reply::Inspected(decode_room(&room)?)),
         Message::Left(proto::Left {}) => Ok(Reply::Left),

@@ -1,10 +1,12 @@
-//! One handshake attempt: a `dimpl` object behind its gate. Nothing outside this file sees `dimpl`.
+//! One handshake attempt: a `dimpl` object behind its gate. Nothing outside this file and `signing` sees `dimpl`.
 
 use super::fingerprint::{ExpectedDigest, format_hex_pairs};
 use super::gate::{Gate, MAX_HANDSHAKE_MESSAGE};
+use super::signing::{ParsedKey, ParsedKeys};
 use crate::packet::MAX_DATAGRAM;
 use crate::srtp::Suite;
 use aws_lc_rs::digest;
+use dimpl::crypto::{CryptoProvider, aws_lc_rs::default_provider};
 use dimpl::{Config, Dtls, DtlsCertificate, Output, SrtpProfile};
 use railgun_shared::limits::DTLS_HANDSHAKE_TIMEOUT;
 use std::fmt;
@@ -26,13 +28,14 @@ const RECEIVE_QUEUE_MAX: usize = 30;
 
 /// The node's key pair and self-signed certificate (ECDSA P-256), and what else all its associations share:
 /// `dimpl`'s configuration, which nothing changes once it is made. `dimpl` tries out all its cryptography for
-/// each configuration, 1.3 ms, so there is one a certificate and not one an attempt. It holds no seed: randoms,
-/// nonces, cookie secrets and ephemeral keys are drawn by each association from the system.
+/// each configuration, 1.3 ms, and parses the key for each attempt, so there is one of both a certificate. Neither
+/// holds a seed: randoms, nonces, cookie secrets and ephemeral keys are drawn by each association from the system.
 #[derive(Clone)]
 pub struct Certificate(Arc<Shared>);
 
 struct Shared {
-    pair: DtlsCertificate,
+    der: Vec<u8>,
+    key: ParsedKey,
     config: Arc<Config>,
 }
 
@@ -44,14 +47,15 @@ impl Certificate {
     /// Makes a new one. It reads the system's clock and randomness, so the shell calls it.
     pub fn generate() -> Result<Self, CertificateError> {
         let pair = dimpl::certificate::generate_self_signed_certificate().map_err(|_| CertificateError)?;
+        let key = ParsedKey::new(&Zeroizing::new(pair.private_key)).ok_or(CertificateError)?;
         let config = Arc::new(configuration().map_err(|_| CertificateError)?);
-        Ok(Self(Arc::new(Shared { pair, config })))
+        Ok(Self(Arc::new(Shared { der: pair.certificate, key, config })))
     }
 
     /// The SHA-256 digest as `AB:CD:..`, for `dtlsParameters` (RFC 8122 section 5).
     #[must_use]
     pub fn fingerprint_sha256(&self) -> String {
-        format_hex_pairs(digest::digest(&digest::SHA256, &self.0.pair.certificate).as_ref())
+        format_hex_pairs(digest::digest(&digest::SHA256, &self.0.der).as_ref())
     }
 }
 
@@ -132,7 +136,9 @@ impl Attempt {
         now: Instant,
     ) -> Result<Self, AttemptError> {
         let is_server = client_random.is_some();
-        let (config, pair) = (Arc::clone(&certificate.0.config), certificate.0.pair.clone());
+        let Shared { der, key, config } = &*certificate.0;
+        let config = Arc::clone(config);
+        let pair = DtlsCertificate { certificate: der.clone(), private_key: key.name().to_vec() };
         let mut dtls = match version {
             DtlsVersion::Dtls12 => Dtls::new_12(config, pair, now),
             DtlsVersion::Dtls13 => Dtls::new_13(config, pair, now),
@@ -226,6 +232,7 @@ impl Attempt {
 
 fn configuration() -> Result<Config, dimpl::Error> {
     let builder = Config::builder()
+        .with_crypto_provider(CryptoProvider { key_provider: &ParsedKeys, ..default_provider() })
         .mtu(FLIGHT_MTU)
         .max_queue_rx(RECEIVE_QUEUE_MAX)
         .flight_start_rto(FLIGHT_RTO)
