@@ -179,6 +179,32 @@ fn reports_on_times_and_packets_from_before_the_move_are_neither_proof_nor_guess
     assert_eq!((counters.wrong_guesses, counters.refused_addresses), (0, 0));
 }
 
+/// He lets a day and more go by after each guess, so that none of his user's counts any more.
+#[test]
+fn eight_wrong_guesses_in_a_transports_life_end_the_address_however_far_apart() {
+    let mut call = in_call(70);
+    let (talker, listener) = (call.talker_send, call.listener_recv);
+    for guess in 1..=9_u64 {
+        (0..3).for_each(|_| call.tick(&[talker, listener]));
+        forge_check(&mut call);
+        let unsent = call.world.peers[listener].newest_number().unwrap().wrapping_add(1);
+        let lie = call.world.peers[listener].acknowledge(&[unsent]);
+        forge(&mut call, lie);
+        let counters = call.world.engine.counters();
+        assert_eq!(counters.wrong_guesses, guess.min(8));
+        // From the eighth on he is not even asked.
+        assert_eq!(counters.refused_addresses, guess.saturating_sub(7), "after {guess}");
+        // Consent ends after 30 s.
+        for _ in 0..25 * 180 {
+            for place in [talker, listener] {
+                let check = call.world.peers[place].check();
+                call.world.send(call.world.peers[place].address, check);
+            }
+            call.world.advance(Duration::from_secs(20));
+        }
+    }
+}
+
 /// What was sent to the new address, told from the old one.
 #[test]
 fn an_echo_from_another_address_proves_nothing() {
@@ -223,10 +249,18 @@ fn a_member_who_joins_again_and_again_gets_no_more_for_his_victim() {
     assert!(bytes > 20_000 && bytes <= A_MINUTE_MAX, "{bytes}");
 }
 
-/// The member shakes hands at his own address, and nominates the victim before his last flight.
-#[test]
-fn a_handshake_at_one_address_proves_no_other() {
-    let mut call = in_call(69);
+/// When, in a handshake at his own address, a member nominates the victim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Nominated {
+    /// Only the last of our flights goes to the victim, which nobody has to answer.
+    BeforeTheLastFlight,
+    /// So does our certificate, which he got at his own address before: it is sent again, since he waits.
+    BetweenOurFlightAndItsRepetition,
+}
+
+/// A call in which he is the listener, and what he is sent at the victim's is lost from now on.
+fn shaken_hands_while(seed: u8, nominated: Nominated) -> Call {
+    let mut call = in_call(seed);
     let (room, own) = (call.room.clone(), SocketAddr::from(([10, 9, 9, 9], 5000)));
     let session = call.world.join(&room, 3, Tier::Free);
     let created = Command::CreateTransport { session, direction: Recv };
@@ -238,28 +272,60 @@ fn a_handshake_at_one_address_proves_no_other() {
     peer.start(call.world.now);
     call.world.peers.push(peer);
     let place = call.world.peers.len() - 1;
+    // Whose checks are forged.
+    (call.listener, call.listener_recv) = (session, place);
     call.world.command(&room, Command::ConnectTransport { session, transport, dtls }).unwrap();
     let mut flights = 0;
     while !call.world.peers[place].is_connected() {
         let flight = call.world.peers[place].take_outgoing();
         assert!(!flight.is_empty(), "after {flights} flights");
         flights += 1;
-        // Check and hello; hello with the cookie; certificate to Finished.
-        if flights == 3 {
-            let check = call.world.peers[place].check();
-            call.world.send(victim(), check);
+        // Check and hello; certificate to Finished.
+        if flights == 2 {
+            forge_check(&mut call);
+            if nominated == Nominated::BetweenOurFlightAndItsRepetition {
+                // Three times this is room for it.
+                (0..20).for_each(|_| _ = forge_check(&mut call));
+                let before = call.world.bytes_to(victim());
+                call.world.now += Duration::from_secs(2);
+                call.world.engine.handle_timeout(call.world.now);
+                // What is due goes out with the next datagram, whose answer is shorter than it.
+                let check = forge_check(&mut call);
+                let bytes = call.world.bytes_to(victim()) - before;
+                assert!(bytes > check + 200, "{bytes}: not our flight again");
+            }
             // Where the node's last flight goes.
             call.world.peers[place].others = vec![victim()];
         }
         flight.into_iter().for_each(|datagram| call.world.send(own, datagram));
     }
+    assert_eq!(flights, 2, "he was to nominate before the last");
     call.world.peers[place].others.clear();
-    (call.listener, call.listener_recv) = (session, place);
     call.mic.consumer = call.world.consume(&room, session, call.mic.producer).unwrap();
     call.camera.consumer = call.world.consume(&room, session, call.camera.producer).unwrap();
-    let talker = call.talker_send;
-    let bytes = minute(&mut call, &[talker], |_| None);
-    assert!(bytes <= A_MINUTE_MAX, "{bytes}");
+    call
+}
+
+#[test]
+fn a_handshake_at_one_address_proves_no_other() {
+    for (seed, nominated) in
+        [(69, Nominated::BeforeTheLastFlight), (71, Nominated::BetweenOurFlightAndItsRepetition)]
+    {
+        let mut call = shaken_hands_while(seed, nominated);
+        let (talker, victims) = (call.talker_send, call.world.bytes_to(victim()));
+        let own = call.world.peers[call.listener_recv].address;
+        (0..50).for_each(|_| call.tick(&[talker]));
+        let second = call.world.bytes_to(victim()) - victims;
+        assert!(second <= 600 + 8_000 + 1_000, "{nominated:?}: {second} in the first second");
+        let at_own = call.heard(Source::Camera).len();
+        match nominated {
+            Nominated::BeforeTheLastFlight => assert_eq!(at_own, 50, "{own} is proved"),
+            // Either could have been told of it by the other.
+            Nominated::BetweenOurFlightAndItsRepetition => assert_eq!(at_own, 0),
+        }
+        let bytes = second + minute(&mut call, &[talker], |_| None);
+        assert!(bytes <= A_MINUTE_MAX, "{nominated:?}: {bytes}");
+    }
 }
 
 /// The node begins the handshake, with an address of which nothing is known but one check.

@@ -6,7 +6,8 @@ use railgun_peer::{Call, World};
 use railgun_shared::ids::{DeviceId, SessionId};
 use railgun_shared::limits::{CONSENT_TIMEOUT, RESUME_WINDOW, RESUME_WINDOW_MAX};
 use railgun_shared::media_rpc::{
-    Address, Command, Event, JoinRequest, LeaveReason, Reply, ResumeRequest, Slot, SlotState, TokenDigest,
+    Address, Command, Event, JoinRequest, LeaveReason, Reply, ResumeRequest, Rights, Slot, SlotState,
+    TokenDigest,
 };
 use railgun_shared::plan::{RoomLimits, Tier};
 use railgun_shared::signal::{ErrorCode, VideoSource};

@@ -180,8 +180,9 @@ fn the_grant_of_a_resume_counts() {
     let offer = railgun_peer::Offer::new(Source::Camera, 1);
     world.produce_on(&room, session, transport, &offer).unwrap();
     let mut poorer = request(session, 1, 2);
-    poorer.grant.permissions = Permissions::of(Tier::Free);
-    poorer.limits = RoomLimits::of(Tier::Free);
+    let rights = poorer.rights.as_mut().unwrap();
+    rights.grant.permissions = Permissions::of(Tier::Free);
+    rights.limits = RoomLimits::of(Tier::Free);
     let (_, own) = resume(&mut world, &room, poorer).unwrap();
     assert!(own.producers.is_empty() && own.slots.is_empty(), "{own:?}");
 }

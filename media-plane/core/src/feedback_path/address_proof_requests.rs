@@ -73,9 +73,8 @@ fn ask_by_report(media: &mut MediaTables, key: TransportKey, now: Instant) {
     // Exactly for that moment, so that sound and picture stay together.
     let reports = sent.iter().filter_map(|consumer| sender_info(consumer, ntp, now + ahead));
     let reports: Vec<SenderInfo> = reports.take(REPORTS_MAX).collect();
-    transport.sent_times.put(middle_of_ntp(ntp), shift, to);
     let ssrc = transport.local_ssrc;
-    transport.send_control_to(to, &mut output.sends, |out| {
+    let len = transport.send_control_to(to, &mut output.sends, |out| {
         let mut len = 0;
         for report in &reports {
             len += rtcp::write_sender_report(out.get_mut(len..)?, report, &[]).ok()?;
@@ -85,6 +84,10 @@ fn ask_by_report(media: &mut MediaTables, key: TransportKey, now: Instant) {
         }
         Some(len + rtcp::write_reference_time(out.get_mut(len..)?, ssrc, ntp).ok()?)
     });
+    // A time that never went out would take the place of one that did among those that prove.
+    if len > 0 {
+        transport.sent_times.put(middle_of_ntp(ntp), shift, to);
+    }
 }
 
 /// Transport-wide feedback of a receiver; it serves only to prove the receiver's address.

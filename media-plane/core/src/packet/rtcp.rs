@@ -12,7 +12,6 @@ mod transport_cc;
 mod transport_cc_write;
 mod write;
 
-
 use super::MAX_DATAGRAM;
 use wire::*;
 

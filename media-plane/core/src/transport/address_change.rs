@@ -8,6 +8,13 @@
 //!   random part of a quarter of a second. Receivers answer with their next report. The request is
 //!   answered without any media.
 //!
+//! What a guess can meet: of 2^14 values the newest two count, so one guess in 8,192. A guess that says more
+//! than one value is wrong if one of them is. A transport has eight wrong guesses in its life, and a user
+//! eight in a day on all his transports: a transport of a member who guesses ends with a hit once in 1,024
+//! times, however long it lives, and he has such a try a day. Two count, since the next question may cross
+//! the answer to the one before it on the way; those before them are neither proof nor guess. From one of
+//! them the next cannot be told: times are drawn each for itself, and between two numbers lie up to 512.
+//!
 //! Meanwhile a client that really moved hears speech: if nothing comes from the proved address, what is
 //! sent there is sent to the new one as well, [`SLICE_BYTES`] a second, ten seconds a minute for a user.
 
@@ -36,12 +43,18 @@ pub(crate) const JUMP_MIN: u16 = 8_192;
 const JUMP_BITS: u16 = 0x3fff;
 /// The numbers below are nearly used up: it is time for another jump.
 const JUMP_NEAR: u16 = 4_096;
-const _: () = assert!(JUMP_MIN + JUMP_BITS < 1 << 15);
+/// From one number behind the jump to the next: 1 and 9 random bits. After so many it is time for another jump.
+const STEP_BITS: u16 = 0x1ff;
+const NUMBERS_MAX: usize = 16;
+const _: () =
+    assert!(JUMP_MIN as usize + JUMP_BITS as usize + NUMBERS_MAX * (STEP_BITS as usize + 1) < 1 << 15);
 
 /// 14 random bits of a time's 65536ths of a second.
 const SHIFT_BITS: u16 = 0x3fff;
-/// Of numbers and times, so many of the newest prove; each older one is one that a guess could meet.
-const VALID: usize = 4;
+/// Of numbers and times, so many of the newest prove; each more is one that a guess could meet.
+const VALID: usize = 2;
+/// Wrong guesses on a transport, and on all of a user's in a day, until nothing there proves any more.
+pub(crate) const GUESSES_MAX: u8 = 8;
 /// Times that are remembered, so that an echo of one is never taken for a guess.
 const TIMES_MAX: usize = 16;
 
@@ -72,8 +85,8 @@ pub(crate) struct AddressChange {
     old_heard_at: Option<Instant>,
     /// Speech at this address, and since when it counts.
     slice: Option<(Instant, u32)>,
-    /// The first number behind the jump, and how many of those were sent.
-    numbers: Option<(u16, u16)>,
+    /// Those behind the jump that were sent, oldest first, at most [`NUMBERS_MAX`].
+    numbers: Vec<u16>,
     rounds: usize,
     pub(crate) next_round_at: Instant,
 }
@@ -95,7 +108,7 @@ impl AddressChange {
             since: now,
             old_heard_at: None,
             slice: None,
-            numbers: None,
+            numbers: Vec::new(),
             rounds: 0,
             next_round_at: now,
         }
@@ -125,7 +138,9 @@ impl AddressChange {
             None => now + ROUND_AFTER,
         };
         let is_fourth = place >= ROUNDS_MS.len() && place.is_multiple_of(4);
-        let is_over = |(from, _): (Instant, u32)| now.saturating_duration_since(from) >= SLICE;
+        // Or speech would stop until the next round.
+        let next = self.next_round_at;
+        let is_over = |(from, _): (Instant, u32)| from + SLICE < next;
         let is_unused = self.slice.is_some_and(|(_, sent)| sent == 0);
         if is_unused {
             self.slice = Some((now, 0));
@@ -163,36 +178,38 @@ impl AddressChange {
     }
 
     /// The number for the next packet that is to be echoed. `next`: that of the next packet to the
-    /// proved address, which follows when the numbers below are nearly used up.
+    /// proved address, which follows when the numbers below are nearly used up, or those behind the jump.
     pub(crate) fn number(&mut self, next: &mut u16, rng: &mut impl Rng) -> u16 {
-        if self.numbers.is_some_and(|(first, _)| !is_below(*next, first, JUMP_NEAR)) {
+        let is_near = self.numbers.first().is_some_and(|first| !is_below(*next, *first, JUMP_NEAR));
+        if is_near || self.numbers.len() == NUMBERS_MAX {
             self.follow(next);
         }
-        let jump = JUMP_MIN + (rng.random::<u16>() & JUMP_BITS);
-        let (first, sent) = self.numbers.get_or_insert_with(|| (next.wrapping_add(jump), 0));
-        *sent += 1;
-        first.wrapping_add(*sent - 1)
+        let number = match self.numbers.last() {
+            Some(last) => last.wrapping_add(1 + (rng.random::<u16>() & STEP_BITS)),
+            None => next.wrapping_add(JUMP_MIN + (rng.random::<u16>() & JUMP_BITS)),
+        };
+        self.numbers.push(number);
+        number
     }
 
     /// Goes on behind the numbers that were sent, whatever came of them: a receiver that got one would
     /// take those before it for late ones.
     pub(crate) fn follow(&mut self, next: &mut u16) {
-        if let Some((first, sent)) = self.numbers.take() {
-            *next = first.wrapping_add(sent);
+        if let Some(last) = self.numbers.last() {
+            *next = last.wrapping_add(1);
         }
+        self.numbers.clear();
     }
 
     /// What feedback from the new address says, by the numbers that it acknowledges: one that was never
     /// sent spoils all the others.
     pub(crate) fn judge_numbers(&self, next: u16, acknowledged: impl Iterator<Item = u16>) -> Echo {
-        let (first, sent) = self.numbers.unwrap_or((next, 0));
         // They were taken for packets to the proved address: whoever is there knows them.
-        let is_void = !is_below(next, first, 0);
+        let is_void = self.numbers.first().is_some_and(|first| !is_below(next, *first, 0));
         let mut echo = Echo::Nothing;
         for number in acknowledged {
-            let place = number.wrapping_sub(first);
-            if place < sent {
-                if usize::from(sent - place) <= VALID && !is_void {
+            if let Some(place) = self.numbers.iter().rev().position(|sent| *sent == number) {
+                if place < VALID && !is_void {
                     echo = Echo::Proof;
                 }
             } else if number.wrapping_sub(next) < 1 << 15 {
@@ -280,7 +297,7 @@ mod tests {
             let first = change.number(&mut next, &mut rng);
             assert_eq!(next, start, "the proved address goes on as before");
             let second = change.number(&mut next, &mut rng);
-            assert_eq!(second, first.wrapping_add(1));
+            assert!((1..=STEP_BITS + 1).contains(&second.wrapping_sub(first)));
             next = next.wrapping_add(100);
             let judge = |numbers: &[u16]| change.judge_numbers(next, numbers.iter().copied());
             assert_eq!(judge(&[first]), Echo::Proof);
@@ -306,14 +323,62 @@ mod tests {
         assert!(jumps.len() > 900, "{}", jumps.len());
     }
 
+    /// Of what can be guessed, after each question: how many values prove, of how many that could.
     #[test]
-    fn only_the_newest_four_numbers_prove() {
+    fn a_guess_at_a_number_or_a_time_hits_once_in_8192_and_eight_once_in_1024() {
         let mut rng = ChaCha8Rng::seed_from_u64(3);
+        let (mut change, mut next, start) = (change(Instant::now()), 7, 7_u16);
+        let mut times = SentTimes::default();
+        let since = u32::MAX - 9_000;
+        for asked in 1..=NUMBERS_MAX {
+            change.number(&mut next, &mut rng);
+            let proves = |number: &u16| change.judge_numbers(next, std::iter::once(*number)) == Echo::Proof;
+            let valid: Vec<u16> = (0..=u16::MAX).filter(proves).collect();
+            let newest = &change.numbers[asked.saturating_sub(2)..];
+            assert!(newest.iter().all(|number| valid.contains(number)) && valid.len() == newest.len());
+            let drawn = SentTimes::draw(&mut rng);
+            let sent = since.wrapping_add(asked as u32 * 65_536);
+            times.put(sent.wrapping_add(drawn.into()), drawn, change.to);
+            let now = sent.wrapping_add(1_000);
+            let window = (0..20 * 65_536).map(|at| since.wrapping_add(at));
+            let proves = |at: &u32| times.judge(*at, change.to, since, now) == Echo::Proof;
+            let valid = window.filter(proves).count();
+            assert_eq!(valid, asked.min(2));
+            let values = u32::from(JUMP_BITS.min(SHIFT_BITS)) + 1;
+            assert!(u32::from(GUESSES_MAX) * valid as u32 * 1_024 <= values, "{asked}: {valid}");
+        }
+        assert_eq!(next, start);
+    }
+
+    /// A value may stand for a wrong guess that was not one: he who sees that must not know the next.
+    #[test]
+    fn from_an_old_number_the_next_cannot_be_told() {
+        let mut rng = ChaCha8Rng::seed_from_u64(5);
+        let mut steps: Vec<u16> = (0..2_000)
+            .map(|_| {
+                let (mut change, mut next) = (change(Instant::now()), 7);
+                let old = change.number(&mut next, &mut rng);
+                change.number(&mut next, &mut rng).wrapping_sub(old)
+            })
+            .collect();
+        steps.sort_unstable();
+        steps.dedup();
+        assert!(steps.len() > 450, "{}", steps.len());
+    }
+
+    #[test]
+    fn old_numbers_are_neither_proof_nor_guess_and_after_sixteen_there_is_another_jump() {
+        let mut rng = ChaCha8Rng::seed_from_u64(6);
         let (mut change, mut next) = (change(Instant::now()), 7);
-        let sent: Vec<u16> = (0..9).map(|_| change.number(&mut next, &mut rng)).collect();
-        let proves = |number: &&u16| change.judge_numbers(next, std::iter::once(**number)) == Echo::Proof;
-        assert!(sent.iter().filter(proves).eq(&sent[5..]));
-        assert_eq!(change.judge_numbers(next, std::iter::once(sent[0])), Echo::Nothing);
+        let sent: Vec<u16> = (0..NUMBERS_MAX).map(|_| change.number(&mut next, &mut rng)).collect();
+        let echoes: Vec<Echo> =
+            sent.iter().map(|number| change.judge_numbers(next, std::iter::once(*number))).collect();
+        assert_eq!(echoes[..NUMBERS_MAX - 2], [Echo::Nothing; NUMBERS_MAX - 2]);
+        assert_eq!(echoes[NUMBERS_MAX - 2..], [Echo::Proof; 2]);
+        let after = change.number(&mut next, &mut rng);
+        assert_eq!(next, sent[NUMBERS_MAX - 1].wrapping_add(1));
+        assert!((JUMP_MIN..1 << 15).contains(&after.wrapping_sub(next)));
+        assert_eq!(change.judge_numbers(next, sent.into_iter()), Echo::Nothing);
     }
 
     #[test]
@@ -340,7 +405,8 @@ mod tests {
         }
         let judge = |middle: u32| times.judge(middle, here, since, now);
         assert_eq!(judge(since.wrapping_add(5 * 65_536 + 77)), Echo::Proof);
-        assert_eq!(judge(since.wrapping_add(77)), Echo::Nothing, "the fifth from the end");
+        assert_eq!(judge(since.wrapping_add(4 * 65_536 + 77)), Echo::Proof);
+        assert_eq!(judge(since.wrapping_add(3 * 65_536 + 77)), Echo::Nothing, "the third from the end");
         assert_eq!(times.judge(since.wrapping_add(5 * 65_536 + 77), there, since, now), Echo::Nothing);
         assert_eq!(judge(since), Echo::Nothing);
         assert_eq!(judge(since.wrapping_sub(65_536)), Echo::Nothing);
@@ -348,6 +414,32 @@ mod tests {
         assert_eq!(judge(now.wrapping_add(SHIFT_BITS.into())), Echo::Guess);
         assert_eq!(times.shift_of(since.wrapping_add(77)), 77);
         assert_eq!(times.shift_of(since), 0);
+    }
+
+    /// Whenever in the first second somebody begins to speak, and however late each round comes.
+    #[test]
+    fn speech_at_a_new_address_has_no_hole_for_nine_seconds() {
+        let start = Instant::now();
+        let ms = |ms| start + Duration::from_millis(ms);
+        for (begin, late) in (0..500).step_by(7).flat_map(|begin| [0, 1, 5].map(|late| (begin, late))) {
+            let mut change = change(start);
+            let (mut slices, mut last_at, mut hole) = (0, begin, 0);
+            for at in 0..9_000 {
+                if ms(at) >= change.next_round_at + Duration::from_millis(late)
+                    && change.round(ms(at)).is_some_and(|round| round.wants_slice)
+                {
+                    slices += 1;
+                    change.take_slice(ms(at));
+                }
+                if at >= begin && (at - begin) % 20 == 0 && change.try_speech(100, ms(at)) {
+                    hole = hole.max(at - last_at);
+                    last_at = at;
+                }
+            }
+            hole = hole.max(9_000 - last_at);
+            assert!(hole <= 60, "{hole} ms if speech begins after {begin} and rounds are {late} late");
+            assert!(slices <= 10, "{slices}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! proved, and until then where it went. `address_change` says what proves an address and what may pass
 //! meanwhile; `feedback_path/address_proof_requests` sends what is to be echoed.
 
-use super::address_change::{AddressChange, Echo};
+use super::address_change::{AddressChange, Echo, GUESSES_MAX};
 use super::table::TransportTable;
 use super::webrtc_transport::WebRtcTransport;
 use crate::arena::TransportKey;
@@ -96,10 +96,11 @@ fn begin_change(
 ) {
     end_change(transports, key, now);
     let Some(user) = user_of(transports, key) else { return };
-    if transports.unproved.is_out_of_guesses(&user, now) {
+    let is_out_of_guesses = transports.unproved.is_out_of_guesses(&user, now);
+    let Some(transport) = transports.get_mut(key) else { return };
+    if transport.wrong_guesses >= GUESSES_MAX || is_out_of_guesses {
         return give_up(transports, output, key, to, now);
     }
-    let Some(transport) = transports.get_mut(key) else { return };
     output.counters.address_changes += 1;
     transport.selected = before.or(Some(to));
     transport.change = Some(Box::new(AddressChange::new(to, before.is_none(), now)));
@@ -170,7 +171,10 @@ pub(crate) fn on_echo(
         Echo::Guess => {
             output.counters.wrong_guesses += 1;
             let Some(user) = user_of(transports, key) else { return };
-            if transports.unproved.on_guess(&user, now) {
+            let Some(transport) = transports.get_mut(key) else { return };
+            transport.wrong_guesses = transport.wrong_guesses.saturating_add(1);
+            let is_last = transport.wrong_guesses >= GUESSES_MAX;
+            if transports.unproved.on_guess(&user, now) || is_last {
                 give_up(transports, output, key, to, now);
                 follow_ice(transports, output, key, now);
             }

@@ -1,6 +1,7 @@
 //! What a user's addresses may get and do before they are proved. It is counted by user, since
 //! seats and transports can be made anew.
 
+use crate::transport::address_change::GUESSES_MAX;
 use railgun_shared::ids::UserId;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -8,10 +9,8 @@ use std::time::{Duration, Instant};
 /// Seconds of speech a [`PERIOD`].
 const SLICES_MAX: u8 = 10;
 const PERIOD: Duration = Duration::from_secs(60);
-/// Wrong guesses at a proof until the address is given up.
-const GUESSES_MAX: u8 = 8;
-/// For how long they count. Four times or numbers of 2^14 prove, so that one in 512 such periods has a hit.
-const GUESSES_FOR: Duration = Duration::from_secs(600);
+/// For how long wrong guesses at a proof count after the last of them.
+const GUESSES_FOR: Duration = Duration::from_hours(24);
 /// Users that are counted at once. Others get no speech at an unproved address, and no guess.
 const USERS_MAX: usize = 8_192;
 
@@ -118,15 +117,16 @@ mod tests {
     }
 
     #[test]
-    fn eight_guesses_are_remembered_for_ten_minutes_after_the_last() {
+    fn eight_guesses_are_remembered_for_a_day_after_the_last() {
+        const DAY: Duration = Duration::from_hours(24);
         let (mut budgets, start) = (UnprovedBudgets::default(), Instant::now());
         let guesses: Vec<bool> = (0..9).map(|_| budgets.on_guess(&user(1), start)).collect();
         assert_eq!(guesses, [[false; 7].as_slice(), &[true; 2]].concat());
-        let later = start + GUESSES_FOR - Duration::from_secs(1);
+        let later = start + DAY - Duration::from_secs(1);
         assert!(budgets.is_out_of_guesses(&user(1), later));
         assert!(!budgets.is_out_of_guesses(&user(2), later));
-        assert!(!budgets.is_out_of_guesses(&user(1), start + GUESSES_FOR));
-        assert!(!budgets.on_guess(&user(1), start + GUESSES_FOR));
+        assert!(!budgets.is_out_of_guesses(&user(1), start + DAY));
+        assert!(!budgets.on_guess(&user(1), start + DAY));
     }
 
     #[test]

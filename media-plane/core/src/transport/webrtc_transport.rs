@@ -57,6 +57,8 @@ pub(crate) struct WebRtcTransport {
     /// The client wants to be sent to an address that is not proved.
     pub(crate) change: Option<Box<AddressChange>>,
     pub(crate) sent_times: SentTimes,
+    /// At a proof of an address, in the transport's life.
+    pub(crate) wrong_guesses: u8,
     pub(crate) handshake_path: HandshakePath,
     pub(crate) streams: Vec<Stream>,
     past_streams: PastStreams,
@@ -156,6 +158,7 @@ impl WebRtcTransport {
             selected: None,
             change: None,
             sent_times: SentTimes::default(),
+            wrong_guesses: 0,
             handshake_path: HandshakePath::default(),
             streams: Vec::new(),
             past_streams: PastStreams::default(),
@@ -371,15 +374,15 @@ impl WebRtcTransport {
         }
     }
 
-    /// [`Self::send_control`] to any address that passed a check.
+    /// [`Self::send_control`] to any address that passed a check; its length, 0 if it may not go there.
     pub(crate) fn send_control_to(
         &mut self,
         to: SocketAddr,
         sends: &mut SendBatch,
         write: impl FnOnce(&mut [u8]) -> Option<usize>,
-    ) {
+    ) -> usize {
         if self.keys.is_none() {
-            return;
+            return 0;
         }
         let max = CONTROL_BYTES_MAX + MAX_RTCP_OVERHEAD;
         sends.write(to, max, |out| {
@@ -393,7 +396,7 @@ impl WebRtcTransport {
                 self.sent.count(len);
             }
             len
-        });
+        })
     }
 }
 
