@@ -95,6 +95,19 @@ window.pathsTaken = async () => {
   return paths;
 };
 
+/** Of every stream that is received: `{kind, packetsReceived, packetsLost}`. */
+window.packetsOfStreams = async () => {
+  const streams = [];
+  for (const connection of connections) {
+    for (const entry of (await connection.getStats()).values()) {
+      if (entry.type !== "inbound-rtp") continue;
+      const { kind, packetsReceived, packetsLost } = entry;
+      streams.push({ kind, packetsReceived, packetsLost });
+    }
+  }
+  return streams;
+};
+
 /** The encodings of what is sent of that kind: `{active, maxBitrate, priority}`. */
 window.encodingsSent = (kind) =>
   connections

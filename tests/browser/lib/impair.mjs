@@ -16,9 +16,15 @@ class ImpairedWay {
   /** By the server's port, the one to send to instead: for `PageUser.open`. */
   ports = {};
   #sockets = [];
+  /** By client, the socket that is the client to the server. */
+  #clients = new Map();
   #delay = 0;
   #loss = 0;
   #random = generator(1);
+  /** Clients whose socket is to be replaced. */
+  #leaving = new Set();
+  /** When media passed to a client, in milliseconds since 1970. */
+  mediaAt = [];
 
   /** From now on, in both directions. `delay`: in milliseconds. `loss`: 0 to 1. */
   become({ delay = 0, loss = 0 }) {
@@ -26,16 +32,36 @@ class ImpairedWay {
     this.#loss = loss;
   }
 
+  /**
+   * Gives every client another port, with its next ICE check: before that the server cannot know. What comes
+   * to the old one is lost from then on.
+   */
+  changePorts() {
+    this.#leaving = new Set(this.#clients.keys());
+  }
+
+  /** Clients that have not yet got another port. */
+  get leaving() {
+    return this.#leaving.size;
+  }
+
   async add(port) {
     const near = await this.#bind();
-    /** By client, the socket that is the client to the server. */
-    const clients = new Map();
+    const clients = this.#clients;
     near.on("message", async (datagram, client) => {
-      const key = `${client.address}:${client.port}`;
+      const key = `${client.address}:${client.port} ${port}`;
+      if (this.#leaving.has(key) && isCheck(datagram)) {
+        this.#leaving.delete(key);
+        clients.get(key)?.then((socket) => this.#forget(socket));
+        clients.delete(key);
+      }
       if (!clients.has(key)) {
         const far = this.#bind();
         clients.set(key, far);
-        (await far).on("message", (answer) => this.#pass(near, answer, client));
+        (await far).on("message", (answer) => {
+          if (isMedia(answer)) this.mediaAt.push(Date.now());
+          this.#pass(near, answer, client);
+        });
       }
       this.#pass(await clients.get(key), datagram, { port, address: HOST });
     });
@@ -44,6 +70,11 @@ class ImpairedWay {
 
   close() {
     for (const socket of this.#sockets.splice(0)) socket.close();
+  }
+
+  #forget(socket) {
+    this.#sockets = this.#sockets.filter((other) => other !== socket);
+    socket.close();
   }
 
   async #bind() {
@@ -60,6 +91,17 @@ class ImpairedWay {
       if (this.#sockets.includes(socket)) socket.send(datagram, port, address);
     }, this.#delay);
   }
+}
+
+/** By the first byte (RFC 7983). */
+function isCheck(datagram) {
+  return datagram[0] < 4;
+}
+
+/** RTP, not RTCP (RFC 5761, section 4). */
+function isMedia(datagram) {
+  const type = datagram[1] & 0x7f;
+  return datagram[0] >> 6 === 2 && (type < 64 || type > 95);
 }
 
 /** Numbers from 0 to 1 that look random and are the same in every run. */

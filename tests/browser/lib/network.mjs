@@ -1,5 +1,7 @@
 /** Hosts of a test's own on one Ethernet link: network namespaces, which reach nothing else. */
 import { execFileSync } from "node:child_process";
+import { chmod, writeFile } from "node:fs/promises";
+import { launchBrowser } from "./browser.mjs";
 import { installed } from "./server.mjs";
 
 let created = 0;
@@ -20,19 +22,21 @@ export class Network {
   #prefix = `railgun-web-${process.pid}-${(created += 1)}`;
   #namespaces = [];
 
-  /** `hosts`: by name, the IPv4 address of each. */
+  /** `hosts`: by name, the IPv4 address of each, or several, each of an interface of its own. */
   constructor(hosts) {
     process.once("exit", () => this.remove());
     const link = this.#add("switch");
     ip(`-n ${link} link add bridge type bridge`);
     ip(`-n ${link} link set bridge up`);
-    for (const [host, address] of Object.entries(hosts)) {
+    for (const [host, addresses] of Object.entries(hosts)) {
       const name = this.#add(host);
-      ip(`-n ${link} link add ${host} type veth peer name eth0 netns ${name}`);
-      ip(`-n ${link} link set ${host} master bridge up`);
       ip(`-n ${name} link set lo up`);
-      ip(`-n ${name} link set eth0 up`);
-      ip(`-n ${name} address add ${address}/24 dev eth0`);
+      for (const [place, address] of [addresses].flat().entries()) {
+        ip(`-n ${link} link add ${host}${place} type veth peer name eth${place} netns ${name}`);
+        ip(`-n ${link} link set ${host}${place} master bridge up`);
+        ip(`-n ${name} link set eth${place} up`);
+        ip(`-n ${name} address add ${address}/24 dev eth${place}`);
+      }
     }
   }
 
@@ -46,6 +50,15 @@ export class Network {
     ip(`-n ${this.#prefix}-${host} rule add ipproto udp prohibit`);
   }
 
+  /** From this address of the host. */
+  forbidUdpFrom(host, address) {
+    ip(`-n ${this.#prefix}-${host} rule add from ${address} ipproto udp prohibit`);
+  }
+
+  allowUdpFrom(host, address) {
+    ip(`-n ${this.#prefix}-${host} rule delete from ${address} ipproto udp prohibit`);
+  }
+
   /** What runs there must have ended. */
   remove() {
     for (const name of this.#namespaces.splice(0).reverse()) ip(`netns delete ${name}`);
@@ -57,6 +70,16 @@ export class Network {
     this.#namespaces.push(name);
     return name;
   }
+}
+
+/** A browser on a host: `on` starts a command there, and `script` is where to write how it does. */
+export function launchOn(on, script, options) {
+  const wrapped = async (path) => {
+    await writeFile(script, `#!/bin/sh\nexec ${on.join(" ")} ${path} "$@"\n`);
+    await chmod(script, 0o755);
+    return script;
+  };
+  return launchBrowser({ ...options, wrapped });
 }
 
 function ip(command) {

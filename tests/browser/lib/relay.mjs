@@ -1,9 +1,8 @@
 /** A server with a relay: Debian's coturn as `railgun-control turn-config` sets it up. */
 import { execFile } from "node:child_process";
-import { chmod, rename, writeFile } from "node:fs/promises";
+import { rename, writeFile } from "node:fs/promises";
 import { promisify } from "node:util";
-import { launchBrowser } from "./browser.mjs";
-import { Network } from "./network.mjs";
+import { launchOn, Network } from "./network.mjs";
 import { ANY_JOINS, binary, installed, KeyedServer } from "./server.mjs";
 
 const run = promisify(execFile);
@@ -41,14 +40,8 @@ class Relayed extends KeyedServer {
 
   /** On the client's host. The page comes over plain HTTP, which browsers trust on their own host alone. */
   async launchBrowser(options) {
-    const wrapped = async (path) => {
-      const script = this.file("browser");
-      await writeFile(script, `#!/bin/sh\nexec ${this.network.on("client").join(" ")} ${path} "$@"\n`);
-      await chmod(script, 0o755);
-      return script;
-    };
     await this.prepare();
-    return launchBrowser({ ...options, wrapped, trusted: this.url });
+    return launchOn(this.network.on("client"), this.file("browser"), { ...options, trusted: this.url });
   }
 
   async stop() {
