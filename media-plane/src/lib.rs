@@ -7,7 +7,7 @@ mod clock;
 #[cfg(feature = "etcd")]
 mod cluster;
 pub mod config;
-mod crew;
+mod worker_pool;
 // Alone, a node has nothing to ask for.
 #[cfg_attr(not(feature = "etcd"), allow(dead_code))]
 mod fence;

@@ -3,13 +3,13 @@
 #[cfg(feature = "etcd")]
 use crate::cluster::Cluster;
 use crate::config::Config;
-use crate::crew::Crew;
 use crate::fence::Fence;
 use crate::health::{self, Health, WorkersState};
 use crate::metrics::{self, Gauges};
 use crate::rpc::{Identity, MediaNodeService, Switchboard};
 use crate::udp::RtcSocket;
 use crate::worker::{self, WorkerHandle};
+use crate::worker_pool::WorkerPool;
 use anyhow::Context;
 use prometheus_client::registry::Registry;
 use railgun_media_core::EngineConfig;
@@ -127,8 +127,8 @@ impl Node {
         if config.etcd.is_some() {
             anyhow::bail!("etcd.endpoints is set, but this program was built without etcd");
         }
-        let crew = Crew::new(workers, Box::new(again));
-        let switchboard = Switchboard::new(crew, workers_out).with_gate(gate);
+        let pool = WorkerPool::new(workers, Box::new(again));
+        let switchboard = Switchboard::new(pool, workers_out).with_gate(gate);
         let switchboard = switchboard.run(input, notices, stopped.clone());
         Ok(Self {
             service: MediaNodeService::new(identity, inputs),

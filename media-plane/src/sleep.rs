@@ -9,7 +9,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
-/// What wakes a worker from other threads. Waking one who is awake keeps it from its next sleep.
+/// Wakes a worker from other threads. If the worker is awake, its next `sleep` returns at once.
 #[derive(Debug)]
 pub(crate) struct Waker {
     event: OwnedFd,

@@ -38,17 +38,17 @@ const LATE: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct WorkerNotice {
     pub worker: usize,
-    pub told: Told,
+    pub event: WorkerEvent,
 }
 
 #[derive(Debug)]
-pub enum Told {
+pub enum WorkerEvent {
     Notice(Notice),
     /// The thread is gone, and with it its rooms.
     Died,
 }
 
-enum Order {
+enum WorkerCommand {
     Command {
         tag: u64,
         address: Address,
@@ -69,7 +69,7 @@ enum Order {
 /// The handle of a running worker.
 #[derive(Debug)]
 pub struct WorkerHandle {
-    inbox: SyncSender<Order>,
+    inbox: SyncSender<WorkerCommand>,
     waker: Arc<Waker>,
     thread: JoinHandle<()>,
 }
@@ -77,31 +77,31 @@ pub struct WorkerHandle {
 impl WorkerHandle {
     /// Hands a command over without waiting; false if the worker has too many, or is gone.
     pub fn command(&self, tag: u64, address: Address, command: Command) -> bool {
-        self.order(Order::Command { tag, address, command })
+        self.post(WorkerCommand::Command { tag, address, command })
     }
 
     /// Gives a room another epoch. False, here and below: the worker has too much to do, or is gone.
     pub(crate) fn rebind(&self, to: Address) -> bool {
-        self.order(Order::Rebind(to))
+        self.post(WorkerCommand::Rebind(to))
     }
 
     /// Closes a room whose epoch is older than this one.
     pub(crate) fn close(&self, before: Address, reason: RejoinReason) -> bool {
-        self.order(Order::Close(before, reason))
+        self.post(WorkerCommand::Close(before, reason))
     }
 
     /// Tells for how long nobody has spoken for a session.
     pub(crate) fn silence(&self, room: Address, silence: Silence) -> bool {
-        self.order(Order::Silence(room, silence))
+        self.post(WorkerCommand::Silence(room, silence))
     }
 
     /// Lets a worker that held its packets back go on.
     pub(crate) fn release(&self) -> bool {
-        self.order(Order::Release)
+        self.post(WorkerCommand::Release)
     }
 
-    fn order(&self, order: Order) -> bool {
-        let accepted = match self.inbox.try_send(order) {
+    fn post(&self, command: WorkerCommand) -> bool {
+        let accepted = match self.inbox.try_send(command) {
             Ok(()) => true,
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
         };
@@ -110,13 +110,13 @@ impl WorkerHandle {
 
     /// Has the thread panic, for tests of what that does to others.
     pub(crate) fn crash(&self) {
-        self.order(Order::Crash);
+        self.post(WorkerCommand::Crash);
     }
 
     /// Ends the loop; blocks until the thread has ended.
     pub fn stop(self) {
         // A worker whose inbox is full sees the end of its inbox instead, once it has read it.
-        self.order(Order::Stop);
+        self.post(WorkerCommand::Stop);
         let _ = self.waker.wake();
         drop(self.inbox);
         let _ = self.thread.join();
@@ -134,21 +134,21 @@ pub fn spawn(
 ) -> io::Result<WorkerHandle> {
     let waker = Arc::new(Waker::new()?);
     let alarm = waker.clone();
-    let (inbox, orders) = sync_channel(INBOX_MAX);
-    let last_words = outbox.clone();
-    let obituary = gauges.clone();
+    let (inbox, commands) = sync_channel(INBOX_MAX);
+    let notices = outbox.clone();
+    let deaths = gauges.clone();
     let run = move || {
         let turn = || {
             let pause = PauseGuard::new(&fence, Instant::now());
-            Worker::new(index, alarm, socket, Engine::new(engine), orders, outbox, gauges, pause).run()
+            Worker::new(index, alarm, socket, Engine::new(engine), commands, outbox, gauges, pause).run()
         };
         match catch_unwind(AssertUnwindSafe(turn)) {
             Ok(Ok(())) => return,
             Ok(Err(cause)) => error!(worker = index, error = %cause, "a worker's socket failed"),
             Err(_) => error!(worker = index, "a worker panicked"),
         }
-        obituary.on_death();
-        let _ = last_words.blocking_send(WorkerNotice { worker: index, told: Told::Died });
+        deaths.on_death();
+        let _ = notices.blocking_send(WorkerNotice { worker: index, event: WorkerEvent::Died });
     };
     let thread = std::thread::Builder::new().name(format!("media-{index}")).spawn(run)?;
     Ok(WorkerHandle { inbox, waker, thread })
@@ -161,7 +161,7 @@ struct Worker<'a> {
     receiver: Receiver,
     sender: Sender,
     engine: Engine,
-    orders: Inbox<Order>,
+    commands: Inbox<WorkerCommand>,
     outbox: mpsc::Sender<WorkerNotice>,
     /// A notice that found no room in the outbox; what follows it waits in the engine.
     held: Option<WorkerNotice>,
@@ -179,7 +179,7 @@ impl<'a> Worker<'a> {
         waker: Arc<Waker>,
         socket: RtcSocket,
         engine: Engine,
-        orders: Inbox<Order>,
+        commands: Inbox<WorkerCommand>,
         outbox: mpsc::Sender<WorkerNotice>,
         gauges: Arc<WorkerGauges>,
         pause: PauseGuard<'a>,
@@ -194,7 +194,7 @@ impl<'a> Worker<'a> {
             receiver,
             sender,
             engine,
-            orders,
+            commands,
             outbox,
             held: None,
             gauges,
@@ -208,7 +208,7 @@ impl<'a> Worker<'a> {
     fn run(&mut self) -> io::Result<()> {
         while !self.stopping {
             let mut more = self.receive();
-            more |= self.obey();
+            more |= self.run_commands();
             self.tick();
             if !more {
                 self.waker.sleep(self.socket.as_socket(), self.at_most())?;
@@ -239,7 +239,7 @@ impl<'a> Worker<'a> {
                     false
                 }
             };
-            self.tell();
+            self.send_notices();
             if !more {
                 return false;
             }
@@ -248,30 +248,30 @@ impl<'a> Worker<'a> {
     }
 
     /// Carries out commands, up to a bound. Returns whether there may be more.
-    fn obey(&mut self) -> bool {
+    fn run_commands(&mut self) -> bool {
         for _ in 0..COMMANDS_PER_TURN {
-            // Who does not take answers gets no more questions in: this bounds the engine's list.
+            // Accept no commands while notices are blocked; this bounds the notice queue.
             if self.held.is_some() {
                 return false;
             }
-            match self.orders.try_recv() {
-                Ok(Order::Command { tag, address, command }) => {
+            match self.commands.try_recv() {
+                Ok(WorkerCommand::Command { tag, address, command }) => {
                     let (now, wall) = (Instant::now(), SystemTime::now());
                     self.engine.handle_command(tag, &address, command, now, wall);
                     self.flush();
                 }
-                Ok(Order::Crash) => panic!("this worker was told to panic"),
-                Ok(Order::Rebind(address)) => self.engine.rebind_room(&address),
-                Ok(Order::Close(address, reason)) => {
+                Ok(WorkerCommand::Crash) => panic!("this worker was told to panic"),
+                Ok(WorkerCommand::Rebind(address)) => self.engine.rebind_room(&address),
+                Ok(WorkerCommand::Close(address, reason)) => {
                     self.engine.close_older_room(&address, reason);
                     self.flush();
                 }
-                Ok(Order::Silence(room, silence)) => {
+                Ok(WorkerCommand::Silence(room, silence)) => {
                     self.engine.on_silence(&room, silence, Instant::now());
                     self.flush();
                 }
-                Ok(Order::Release) => self.pause.release(),
-                Ok(Order::Stop) | Err(std::sync::mpsc::TryRecvError::Disconnected) => {
+                Ok(WorkerCommand::Release) => self.pause.release(),
+                Ok(WorkerCommand::Stop) | Err(std::sync::mpsc::TryRecvError::Disconnected) => {
                     self.stopping = true;
                     return true;
                 }
@@ -317,15 +317,15 @@ impl<'a> Worker<'a> {
         } else {
             self.engine.sends().clear();
         }
-        self.tell();
+        self.send_notices();
     }
 
     /// Hands notices over as far as there is room, in their order.
-    fn tell(&mut self) {
+    fn send_notices(&mut self) {
         loop {
             let next = self.held.take().or_else(|| {
                 let notice = self.engine.poll_notice()?;
-                Some(WorkerNotice { worker: self.index, told: Told::Notice(notice) })
+                Some(WorkerNotice { worker: self.index, event: WorkerEvent::Notice(notice) })
             });
             let Some(notice) = next else { return };
             match self.outbox.try_send(notice) {

@@ -1,7 +1,7 @@
 //! What a tier allows: pure functions from tiers to permissions and limits.
 
 use crate::limits;
-use crate::signal::Source;
+use crate::signal::source::Source;
 use serde::{Deserialize, Serialize};
 
 /// The tier of a user (what that user may send) or of a channel (how large its room is).

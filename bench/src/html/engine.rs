@@ -1,8 +1,8 @@
 //! What the engine takes beyond the packet path: `workers`, `setup`, `memory`; and `steps`.
 
 use super::chart::{Axis, Chart, Lane, Row};
+use super::figures::{list, number, text};
 use super::page::{Section, Verdict, readable};
-use super::{list, number, text};
 use crate::spread::Spread;
 use crate::steps::NOTABLE;
 use serde_json::Value;

@@ -1,8 +1,8 @@
 //! `forward`: what a packet costs beside the floor.
 
 use super::chart::{Axis, Chart, Lane, Row};
+use super::figures::{list, number, text};
 use super::page::{Section, Verdict, readable};
-use super::{list, number, text};
 use crate::forward::report::{HELD_MIN, SEEN_TOLERANCE};
 use crate::spread::Spread;
 use serde_json::Value;

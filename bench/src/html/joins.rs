@@ -1,8 +1,8 @@
 //! `join` and `sockets`: how soon somebody is in a call, and how many at once.
 
 use super::chart::{Axis, Chart, Lane, Row};
+use super::figures::{list, number};
 use super::page::{Section, Verdict, readable};
-use super::{list, number};
 use serde_json::Value;
 
 /// What a join does, in order, by its name in the reports of `join` and `load`.

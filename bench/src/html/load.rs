@@ -1,8 +1,9 @@
 //! `load`: rooms full of people in a server, as they see it.
 
 use super::chart::{Axis, Chart, Lane, Row};
+use super::figures::{list, number};
+use super::joins;
 use super::page::{Section, Verdict, readable};
-use super::{joins, list, number};
 use crate::load::{BEHIND_MAX, LATENCIES};
 use crate::usage::MIB;
 use serde_json::Value;

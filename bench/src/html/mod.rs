@@ -1,6 +1,7 @@
 //! A report as one page that needs nothing else: for each kind of figures one function that makes
 //! sections of what `--json` prints.
 
+mod figures;
 mod chart;
 mod engine;
 mod forward;
@@ -55,21 +56,6 @@ fn page(report: &Value) -> String {
         }
     }
     page::render(&sections, report.get("machine").unwrap_or(&Value::Null))
-}
-
-/// The number at a JSON pointer; not a number if there is none.
-fn number(value: &Value, pointer: &str) -> f64 {
-    value.pointer(pointer).and_then(Value::as_f64).unwrap_or(f64::NAN)
-}
-
-/// The text at a JSON pointer.
-fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
-    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
-}
-
-/// The list at a JSON pointer.
-fn list<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
-    value.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 #[cfg(test)]

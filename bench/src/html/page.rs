@@ -1,6 +1,6 @@
 //! The page around the figures.
 
-use super::text;
+use super::figures::text;
 use serde_json::Value;
 use std::fmt::Write;
 

@@ -1,8 +1,8 @@
 //! `rooms`: how long a packet takes through a loaded worker, and how many rooms it holds.
 
 use super::chart::{Axis, Chart, Lane, Row};
+use super::figures::{list, number};
 use super::page::{Section, Verdict, readable};
-use super::{list, number};
 use crate::rooms::{PAUSED_MAX, is_of_host};
 use serde_json::Value;
 

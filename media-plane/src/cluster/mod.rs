@@ -3,16 +3,18 @@
 //! `registration` keeps the lease; `rooms` answers the switchboard's questions, and brings rooms and
 //! keys together again whenever they may have come apart; `drain` moves rooms away when that is wanted.
 
+mod held;
 mod drain;
 mod registration;
 mod rooms;
 
+use self::held::{Held, Me};
 use crate::config::Config;
 use crate::fence::Fence;
 use crate::rpc::{ASKS_MAX, Gate, Input};
 use anyhow::Context;
 use railgun_etcd::Store;
-use railgun_shared::directory::{NodeRecord, NodeState, RoomRecord};
+use railgun_shared::directory::{NodeRecord, NodeState};
 use railgun_shared::ids::{BootId, NodeId};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,28 +25,6 @@ use tokio::time::timeout;
 
 /// How long a node that was told to stop goes on moving its rooms; what is left then ends with it.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// Who this node is.
-#[derive(Clone, Debug)]
-struct Me {
-    id: NodeId,
-    boot: BootId,
-    /// Without lease and state, which change.
-    record: NodeRecord,
-}
-
-impl Me {
-    fn room(&self) -> RoomRecord {
-        RoomRecord { node: self.id.clone(), boot_id: self.boot }
-    }
-}
-
-/// A lease under which the rooms have to be looked up; each time anew, the number is another.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Held {
-    lease: i64,
-    round: u64,
-}
 
 /// A member of a cluster; leaves it with [`Cluster::leave`].
 #[derive(Debug)]

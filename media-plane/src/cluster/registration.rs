@@ -1,6 +1,6 @@
 //! The node's lease, and what is under it but the rooms: its record and its load.
 
-use super::{Held, Me};
+use super::held::{Held, Me};
 use crate::clock::unix_millis;
 use crate::fence::Fence;
 use crate::rpc::Input;

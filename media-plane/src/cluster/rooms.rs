@@ -3,7 +3,7 @@
 //! A room is closed here only if etcd says that it is somewhere else. If its key just vanished, the
 //! node still answers for its people, so it binds the room anew and its people notice nothing.
 
-use super::{Held, Me};
+use super::held::{Held, Me};
 use crate::fence::Fence;
 use crate::rpc::{Ask, Input, Verdict};
 use railgun_etcd::{Backoff, Entry, EtcdError, LeaseId, Outcome, PrefixWatch, Store, Update};
@@ -97,7 +97,7 @@ impl Rooms {
 
     fn verify(&mut self, address: Address) {
         if self.closing.get(&address.channel).is_some_and(|epoch| *epoch >= address.epoch) {
-            // Told now, whoever asked would find the key that is about to go, and come back with it.
+            // Answer after the delete: the caller would otherwise read the key we are deleting and retry with it.
             return self.waiting.entry(address.channel.clone()).or_default().push(address);
         }
         let desk = self.desk.clone();

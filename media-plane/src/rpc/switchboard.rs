@@ -7,9 +7,9 @@
 
 use super::gate::{Gate, Verdict};
 use super::rooms::{RoomSummary, Rooms, Silent, StreamId};
-use crate::crew::Crew;
 use crate::health::WorkersState;
-use crate::worker::{Told, WorkerHandle, WorkerNotice};
+use crate::worker::{WorkerEvent, WorkerHandle, WorkerNotice};
+use crate::worker_pool::WorkerPool;
 use railgun_media_core::Notice;
 use railgun_shared::ids::{ChannelId, SessionId};
 use railgun_shared::limits::RESUME_WINDOW;
@@ -94,7 +94,7 @@ pub(crate) enum Input {
 
 #[derive(Debug)]
 pub(crate) struct Switchboard {
-    crew: Crew,
+    pool: WorkerPool,
     streams: HashMap<StreamId, Stream>,
     rooms: Rooms,
     /// Commands that a worker has and has not answered: bounded by the workers' inboxes.
@@ -131,10 +131,10 @@ enum About {
 }
 
 impl Switchboard {
-    pub(crate) fn new(crew: Crew, workers: watch::Sender<WorkersState>) -> Self {
-        let rooms = Rooms::new(crew.len());
+    pub(crate) fn new(pool: WorkerPool, workers: watch::Sender<WorkersState>) -> Self {
+        let rooms = Rooms::new(pool.len());
         Self {
-            crew,
+            pool,
             streams: HashMap::new(),
             rooms,
             pending: HashMap::new(),
@@ -163,11 +163,11 @@ impl Switchboard {
         loop {
             tokio::select! {
                 biased;
-                _ = stop.wait_for(|stop| *stop) => return self.crew.into_workers(),
+                _ = stop.wait_for(|stop| *stop) => return self.pool.into_workers(),
                 _ = tick.tick() => self.tick(),
                 Some(notice) = notices.recv() => self.told(notice),
                 Some(input) = inputs.recv() => self.input(input),
-                else => return self.crew.into_workers(),
+                else => return self.pool.into_workers(),
             }
             self.give_back();
         }
@@ -197,7 +197,7 @@ impl Switchboard {
             Input::Population(asker) => _ = asker.send(self.rooms.population()),
             Input::Replicas(asker) => _ = asker.send(self.replicas()),
             Input::Rooms(asker) => _ = asker.send(self.rooms.list()),
-            Input::Crash { worker } => self.crew.crash(worker),
+            Input::Crash { worker } => self.pool.crash(worker),
             Input::Verified { address, verdict } => self.verified(&address, verdict),
             Input::Rebind(address) => self.rebind(address),
             Input::Close(address) => self.close_older(address),
@@ -246,7 +246,7 @@ impl Switchboard {
             Command::Join(join) => {
                 let worker = self.rooms.join(address, join, stream);
                 if let Some(Silent { worker, address, silence }) = self.rooms.one_too_many(&join.user) {
-                    self.crew.silence(worker, address, silence);
+                    self.pool.silence(worker, address, silence);
                 }
                 let full = refuse(ErrorCode::NodeUnavailable, "this node takes no more rooms");
                 return worker.map(|worker| (worker, About::Join(join.session))).ok_or_else(full);
@@ -290,7 +290,7 @@ impl Switchboard {
     ) -> bool {
         let channel = address.channel.clone();
         let tag = self.next_tag;
-        if !self.crew.command(worker, tag, address, command) {
+        if !self.pool.command(worker, tag, address, command) {
             return false;
         }
         self.next_tag = tag.wrapping_add(1);
@@ -317,10 +317,10 @@ impl Switchboard {
     }
 
     fn told(&mut self, notice: WorkerNotice) {
-        match notice.told {
-            Told::Notice(Notice::Reply { tag, reply }) => self.replied(tag, reply),
-            Told::Notice(Notice::Event(event)) => self.event(event),
-            Told::Died => self.worker_died(notice.worker),
+        match notice.event {
+            WorkerEvent::Notice(Notice::Reply { tag, reply }) => self.replied(tag, reply),
+            WorkerEvent::Notice(Notice::Event(event)) => self.event(event),
+            WorkerEvent::Died => self.worker_died(notice.worker),
         }
     }
 
@@ -380,7 +380,7 @@ impl Switchboard {
                 self.send(*stream, frame.clone());
             }
         }
-        if self.crew.replace(worker) {
+        if self.pool.replace(worker) {
             self.rooms.worker_started(worker);
             self.workers.send_modify(|workers| workers.alive = workers.alive.saturating_add(1));
         }
@@ -392,7 +392,7 @@ impl Switchboard {
         }
         for Silent { worker, address, silence } in self.rooms.age(TICK, RESUME_WINDOW) {
             // Not taken: it comes up again in a second.
-            self.crew.silence(worker, address, silence);
+            self.pool.silence(worker, address, silence);
         }
     }
 

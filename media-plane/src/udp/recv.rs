@@ -1,6 +1,7 @@
 //! Step 1 of the packet path: a burst from the kernel, split into datagrams where it lies.
 
-use super::{Lateness, RtcSocket};
+use super::lateness::Lateness;
+use super::socket::RtcSocket;
 use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSockRef};
 use railgun_media_core::Datagram;
 use std::io::{self, IoSliceMut};

@@ -1,7 +1,7 @@
 //! Step 7 of the packet path: a whole batch to its many destinations by `sendmmsg`, each run of
 //! equal datagrams as one message that the kernel splits (`UDP_SEGMENT`).
 
-use super::RtcSocket;
+use super::socket::RtcSocket;
 use libc::{c_uint, socklen_t};
 use railgun_media_core::send_batch::{Run, SendBatch};
 use std::net::{IpAddr, SocketAddr};

@@ -1,15 +1,12 @@
 //! How etcd is, as this process's own requests find it: whether it answers, whether it takes writes, and
 //! when our lease was last renewed. Said at a change, and once a minute while it is not well.
 
+use crate::error::EtcdError;
 use crate::retry::may_pass;
-use crate::store::EtcdError;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::time::{MissedTickBehavior, interval};
-use tonic::Code;
 
-/// etcd's word for a write that it refuses while its alarm NOSPACE is raised.
-const NO_SPACE: &str = "database space exceeded";
 /// A member that dies costs a request or two; only what lasts longer is an outage.
 const OUTAGE_MIN: Duration = Duration::from_secs(2);
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
@@ -158,10 +155,6 @@ impl Health {
             }
         }
     }
-}
-
-pub(crate) fn says_no_space(status: &tonic::Status) -> bool {
-    status.code() == Code::ResourceExhausted && status.message().contains(NO_SPACE)
 }
 
 /// What is to be said, and for how long it has been so.

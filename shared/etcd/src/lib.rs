@@ -35,6 +35,7 @@
 #![forbid(unsafe_code)]
 
 mod backoff;
+mod error;
 mod health;
 mod metrics;
 mod nodes;
@@ -46,9 +47,10 @@ pub mod testing;
 mod watch;
 
 pub use backoff::Backoff;
+pub use error::EtcdError;
 pub use etcd_client::{Compare, CompareOp, GetOptions, PutOptions, Txn, TxnOp, TxnOpResponse, TxnResponse};
 pub use health::{Condition, Health};
 pub use nodes::NodeEntry;
 pub use shared_leases::SharedLeases;
-pub use store::{Entry, EtcdError, LeaseId, Outcome, Store};
+pub use store::{Entry, LeaseId, Outcome, Store};
 pub use watch::{PrefixWatch, Update};

@@ -1,6 +1,7 @@
 //! The media nodes, as operators see and change them.
 
-use crate::store::{EtcdError, Outcome, Store};
+use crate::error::EtcdError;
+use crate::store::{Outcome, Store};
 use railgun_shared::directory::{LoadRecord, NodeRecord, NodeState, decode, encode};
 use railgun_shared::ids::NodeId;
 use std::collections::HashMap;

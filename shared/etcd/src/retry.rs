@@ -1,6 +1,6 @@
 //! Requests that meet a member of etcd which is gone are made again, to another, within their second.
 
-use crate::store::EtcdError;
+use crate::error::EtcdError;
 use etcd_client::Error;
 use std::error::Error as _;
 use std::io;

@@ -1,7 +1,8 @@
 //! Leases that short-lived keys share: one for all keys whose time is over in the same ten seconds, so
 //! that etcd has a few of them however often such a key is written.
 
-use crate::store::{EtcdError, LeaseId, Store};
+use crate::error::EtcdError;
+use crate::store::{LeaseId, Store};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,9 +1,9 @@
 //! The connection, and what can be asked of it. Each request has a second, and meets another member if
 //! the first is gone.
 
-use crate::health::{Health, says_no_space};
+use crate::error::EtcdError;
+use crate::health::Health;
 use crate::retry::{REQUEST_TIMEOUT, Repeat, Tried, persist};
-use crate::watch::PrefixWatch;
 use etcd_client::{
     Certificate, Client, Compare, CompareOp, ConnectOptions, Error, GetOptions, Identity, KeyValue,
     PutOptions, TlsOptions, Txn, TxnOp, TxnOpResponse, TxnResponse,
@@ -31,36 +31,6 @@ pub type LeaseId = i64;
 /// a full etcd does that too.
 const WRITES: bool = true;
 const READS: bool = false;
-
-/// Why a request failed.
-#[derive(Debug, thiserror::Error)]
-pub enum EtcdError {
-    /// Whether it was done is not known: read before trying again.
-    #[error("etcd did not answer in time")]
-    Timeout,
-    /// The lease has ended or was revoked.
-    #[error("the lease is gone")]
-    LeaseGone,
-    /// Nothing was written, and nothing will be until an operator makes room.
-    #[error("etcd refuses writes: its database is full (alarm NOSPACE)")]
-    Full,
-    #[error("etcd: {0}")]
-    Failed(#[from] Error),
-    #[error("{0} holds more entries than can be right")]
-    TooMany(String),
-    #[error("etcd.{key} = {path:?} cannot be read: {cause}")]
-    File { key: &'static str, path: std::path::PathBuf, cause: std::io::Error },
-}
-
-impl EtcdError {
-    fn of(error: Error) -> Self {
-        match error {
-            Error::GRpcStatus(status) if status.message().contains("lease not found") => Self::LeaseGone,
-            Error::GRpcStatus(status) if says_no_space(&status) => Self::Full,
-            error => error.into(),
-        }
-    }
-}
 
 /// A key with its value and history.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -355,11 +325,6 @@ impl Store {
             async move { client.put(key, value, options).await }
         };
         self.ask(WRITES, put).await.map(drop)
-    }
-
-    /// Follows everything whose key begins with `prefix`, in a task that ends with what is returned.
-    pub fn watch_prefix(&self, prefix: impl Into<String>) -> PrefixWatch {
-        PrefixWatch::start(self.clone(), prefix.into())
     }
 }
 

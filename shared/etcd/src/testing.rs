@@ -1,6 +1,7 @@
 //! A real etcd for tests: processes of the test's own on free ports, in a directory of their own.
 
-use crate::store::{EtcdError, Store, end_of};
+use crate::error::EtcdError;
+use crate::store::{Store, end_of};
 use etcd_client::{AlarmAction, AlarmOptions, AlarmType, GetOptions, Permission};
 use railgun_shared::settings::EtcdSettings;
 use std::io;

@@ -2,7 +2,8 @@
 //! is in doubt. Whoever folds the updates has what etcd has.
 
 use crate::backoff::Backoff;
-use crate::store::{Entry, EtcdError, Store, end_of, within};
+use crate::error::EtcdError;
+use crate::store::{Entry, Store, end_of, within};
 use etcd_client::{EventType, WatchOptions, WatchResponse, WatchStream};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -41,6 +42,13 @@ pub enum Update {
 pub struct PrefixWatch {
     updates: mpsc::Receiver<Update>,
     task: JoinHandle<()>,
+}
+
+impl Store {
+    /// Follows everything whose key begins with `prefix`, in a task that ends with what is returned.
+    pub fn watch_prefix(&self, prefix: impl Into<String>) -> PrefixWatch {
+        PrefixWatch::start(self.clone(), prefix.into())
+    }
 }
 
 impl PrefixWatch {

@@ -1,7 +1,7 @@
 //! What one receiver gets of a stream.
 
-use super::OrtcError;
 use super::codec_match::{apt, is_rtx, same_codec};
+use super::error::OrtcError;
 use super::producer::{kind_of, scalability};
 use super::supported::extension_id;
 use crate::rtp_parameters::{

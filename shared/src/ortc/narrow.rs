@@ -1,7 +1,10 @@
 //! What of a receiver's capabilities can meet a router's streams.
 
+use super::capabilities::router_rtp_capabilities;
 use super::codec_match::{apt, is_rtx, same_codec};
-use super::{DEFAULT_CODECS, OrtcError, router_rtp_capabilities, validate_capabilities};
+use super::error::OrtcError;
+use super::supported::DEFAULT_CODECS;
+use super::validate::validate_capabilities;
 use crate::rtp_parameters::{RtcpFeedback, RtpCapabilities, RtpCodecCapability};
 use std::sync::LazyLock;
 

@@ -1,9 +1,10 @@
 //! What of a sender's stream a router takes, and under which of its own numbers.
 
 use super::codec_match::{apt, is_rtx, kind_of_mime_type, same_codec};
+use super::error::OrtcError;
 use super::h264_profile;
+use super::scalability::ScalabilityMode;
 use super::validate::validate_parameters;
-use super::{OrtcError, ScalabilityMode};
 use crate::rtp_parameters::{
     CodecParameters, Direction, MediaKind, RtcpParameters, RtpCapabilities, RtpCodecCapability,
     RtpCodecParameters, RtpEncodingParameters, RtpHeaderExtensionParameters, RtpParameters, StreamType,

@@ -1,6 +1,6 @@
 //! `scalabilityMode` (W3C webrtc-svc): how many layers one encoding holds.
 
-use super::OrtcError;
+use super::error::OrtcError;
 use std::str::FromStr;
 
 /// Layers of one encoding, counted from 1.

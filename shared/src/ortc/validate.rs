@@ -4,7 +4,8 @@
 //! is reserved in the one-byte form, which a sender may use in any packet (RFC 8285 §4.2, §4.3).
 
 use super::codec_match::{apt, is_rtx, kind_of_mime_type};
-use super::{OrtcError, ScalabilityMode};
+use super::error::OrtcError;
+use super::scalability::ScalabilityMode;
 use crate::limits;
 use crate::rtp_parameters::{
     CodecParameters, MediaKind, RtcpFeedback, RtpCapabilities, RtpCodecParameters, RtpEncodingParameters,

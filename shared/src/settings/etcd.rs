@@ -1,6 +1,6 @@
 //! How etcd is reached: the settings that both planes share.
 
-use super::{Settings, SettingsError};
+use super::gather::{Settings, SettingsError};
 use std::path::PathBuf;
 
 const ENDPOINTS: &str = "URLs such as https://etcd-1.example.com:2379, all http:// or all https://";

@@ -1,6 +1,6 @@
 //! Client → server: every request, read into a type before anything looks at it.
 
-use super::{Source, VideoSource};
+use super::source::{Source, VideoSource};
 use crate::ids::{ChannelId, ConsumerId, ProducerId, TransportId};
 use crate::limits;
 use crate::rtp_parameters::{MediaKind, RtpCapabilities, RtpParameters};

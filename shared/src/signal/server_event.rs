@@ -1,6 +1,9 @@
 //! Server → client: replies and room events, and the names they travel under.
 
-use super::{ConsumerLayers, ErrorBody, Source, Stats, VideoSource};
+use super::client_event::ConsumerLayers;
+use super::error_code::ErrorBody;
+use super::source::{Source, VideoSource};
+use super::stats::Stats;
 use crate::ids::{ChannelId, ConsumerId, ProducerId, SessionId, TransportId, UserId};
 use crate::plan::{Permissions, RoomLimits};
 use crate::rtp_parameters::{MediaKind, RtpCapabilities, RtpParameters, StreamType};

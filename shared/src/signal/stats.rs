@@ -5,7 +5,8 @@
 //! bytes of a transport are whole datagrams; of a producer or consumer, payloads alone. Fractions go from 0 to 1, scores from 0 to 10. What was not measured yet
 //! is absent.
 
-use super::{ConsumerLayers, Source};
+use super::client_event::ConsumerLayers;
+use super::source::Source;
 use crate::ids::{ConsumerId, ProducerId, TransportId};
 use crate::rtp_parameters::{MediaKind, StreamType};
 use crate::transport_parameters::{DtlsState, IceState, TransportDirection};

@@ -1,18 +1,20 @@
 //! One value of each message of the media RPC. The `ordinal` functions have no catch-all arm, so
 //! a new variant does not compile until it has a number here, and fails until it has a sample.
+mod ids;
 mod stats;
 
-use railgun_shared::ids::{ChannelId, ConsumerId, DeviceId, ProducerId, SessionId, TransportId, UserId};
+use ids::{consumer, layers, producer, transport};
+use railgun_shared::ids::{ChannelId, DeviceId, SessionId, UserId};
 use railgun_shared::media_rpc::{
     Address, Audience, Command, ConsumerDescription, Event, Grant, JoinRequest, LeaveReason, OwnState, Reply,
-    ResumeRequest, RoomEvent, RoomSnapshot, Slot, SlotState, TokenDigest,
+    ResumeRequest, Rights, RoomEvent, RoomSnapshot, Slot, SlotState, TokenDigest,
 };
 use railgun_shared::ortc::{DEFAULT_CODECS, router_rtp_capabilities};
 use railgun_shared::plan::{Permissions, RoomLimits, Tier};
 use railgun_shared::rtp_parameters::{MediaKind, RtpParameters, StreamType};
 use railgun_shared::signal::{
-    AppData, AudioLevel, ConsumerInfo, ConsumerLayers, ErrorBody, ErrorCode, GrantReason, MuteReason,
-    Participant, ProducerInfo, RejoinReason, Source, Speaker, StateUpdate, VideoSource,
+    AppData, AudioLevel, ConsumerInfo, ErrorBody, ErrorCode, GrantReason, MuteReason, Participant,
+    ProducerInfo, RejoinReason, Source, Speaker, StateUpdate, VideoSource,
 };
 use railgun_shared::transport_parameters::{
     DtlsFingerprint, DtlsParameters, DtlsRole, DtlsState, IceCandidate, IceParameters, IceState,
@@ -32,18 +34,6 @@ fn session() -> SessionId {
 
 fn user() -> UserId {
     UserId::new("user-1").unwrap()
-}
-
-fn producer() -> ProducerId {
-    ProducerId::from_bits(u128::MAX)
-}
-
-fn consumer() -> ConsumerId {
-    ConsumerId::from_bits(3)
-}
-
-fn transport() -> TransportId {
-    TransportId::from_bits(4)
 }
 
 fn rtp_parameters() -> RtpParameters {
@@ -101,10 +91,6 @@ fn participant() -> Participant {
 
 fn state() -> StateUpdate {
     StateUpdate { muted: Some(false), deafened: None, speaking: Some(true) }
-}
-
-fn layers() -> ConsumerLayers {
-    ConsumerLayers { spatial_layer: 2, temporal_layer: None }
 }
 
 pub(crate) fn commands() -> Vec<Command> {

@@ -1,6 +1,6 @@
 //! Statistics in which no field is absent, nor at its default.
 
-use super::{consumer, layers, producer, transport};
+use super::ids::{consumer, layers, producer, transport};
 use railgun_shared::rtp_parameters::{MediaKind, StreamType};
 use railgun_shared::signal::{
     ConsumerStats, ProducerStats, ProducerStreamStats, Source, Stats, TrafficStats, TransportStats,

@@ -1,6 +1,6 @@
 //! Commands: the control-plane writes them, the node reads them.
 
-use super::WireError;
+use super::error::WireError;
 use super::field::{
     decode_layers, decode_priority, encode_layers, encode_priority, from_json, from_word, id, name, to_json,
     to_word,

@@ -1,7 +1,7 @@
 //! Room events: the node writes them, the control-plane reads them.
 
-use super::WireError;
 use super::command::{decode_limits, encode_limits, millis};
+use super::error::WireError;
 use super::field::{decode_layers, encode_layers, from_json, from_word, id, layer, name, to_json, to_word};
 use super::proto::{self, room_event::Event as Message};
 use crate::ids::{ChannelId, ProducerId, SessionId, UserId};

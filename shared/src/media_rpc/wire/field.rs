@@ -1,6 +1,7 @@
 //! Single fields: identifiers, words of the contract and JSON documents.
 
-use super::{WireError, proto};
+use super::error::WireError;
+use super::proto;
 use crate::ids::{ConsumerId, IdError};
 use crate::signal::ConsumerLayers;
 use serde::de::value::{Error as WordError, StrDeserializer};

@@ -4,6 +4,8 @@
 //! Encoding cannot fail. Decoding refuses what it does not understand and never panics, whatever
 //! the other side sent; the bounds inside RTP parameters are `ortc`'s to check.
 
+mod error;
+pub mod proto;
 mod command;
 mod event;
 mod field;
@@ -11,47 +13,13 @@ mod reply;
 mod user_order;
 
 pub use command::{decode_command, encode_command};
+pub use error::WireError;
 pub use event::encode_event;
 pub use reply::encode_reply;
 pub use user_order::{decode_replacement, decode_user_order, encode_replacement, encode_user_order};
 
 use super::{Reply, RoomEvent, WorkerDied};
-use crate::ids::IdError;
 use crate::signal::ErrorBody;
-
-/// Generated from `proto/media.proto`.
-pub mod proto {
-    #![allow(
-        clippy::all,
-        clippy::cast_possible_truncation,
-        clippy::or_fun_call,
-        clippy::use_self,
-        elided_lifetimes_in_paths,
-        missing_debug_implementations,
-        unnameable_types,
-        unreachable_pub,
-        unused_qualifications,
-        reason = "generated code"
-    )]
-    tonic::include_proto!("railgun.media.v1");
-}
-
-/// Why a frame was refused. The field is named as in `media.proto`.
-#[derive(Debug, thiserror::Error)]
-pub enum WireError {
-    #[error("{0} is missing")]
-    Missing(&'static str),
-    #[error("{field} is no identifier: {error}")]
-    Id { field: &'static str, error: IdError },
-    #[error("{0} holds a word that this version does not know")]
-    UnknownWord(&'static str),
-    #[error("{0} is out of range")]
-    OutOfRange(&'static str),
-    #[error("{field} cannot be read: {error}")]
-    Json { field: &'static str, error: serde_json::Error },
-    #[error("a room event is for all but one or for one only, not both")]
-    Audience,
-}
 
 /// What a node says on its control stream.
 #[derive(Clone, Debug, PartialEq)]

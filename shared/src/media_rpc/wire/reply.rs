@@ -1,10 +1,10 @@
 //! Replies and refusals: the node writes them, the control-plane reads them.
 
-use super::WireError;
 use super::command::{
     decode_rights, decode_state, direction, encode_grant, encode_limits, encode_state, of_consumer,
     of_producer, of_video_source,
 };
+use super::error::WireError;
 use super::field::{
     decode_layers, decode_priority, encode_layers, encode_priority, from_json, from_word, id, name, to_json,
     to_word,

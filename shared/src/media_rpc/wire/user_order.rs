@@ -1,7 +1,8 @@
 //! Orders about a user.
 
+use super::error::WireError;
 use super::field::{id, name};
-use super::{WireError, proto};
+use super::proto;
 use crate::ids::{ChannelId, DeviceId, UserId};
 use crate::media_rpc::{Replacement, UserAction, UserOrder};
 use proto::user_order::Action;

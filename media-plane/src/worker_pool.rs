@@ -14,13 +14,13 @@ const RESTARTS_MAX: u32 = 64;
 /// Starts the worker of that place.
 pub(crate) type Start = Box<dyn Fn(usize) -> anyhow::Result<WorkerHandle> + Send>;
 
-pub(crate) struct Crew {
+pub(crate) struct WorkerPool {
     workers: Vec<WorkerHandle>,
     start: Start,
     restarts: u32,
 }
 
-impl Crew {
+impl WorkerPool {
     pub(crate) fn new(workers: Vec<WorkerHandle>, start: Start) -> Self {
         Self { workers, start, restarts: 0 }
     }
@@ -96,8 +96,8 @@ impl Crew {
     }
 }
 
-impl fmt::Debug for Crew {
+impl fmt::Debug for WorkerPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Crew").field("workers", &self.workers.len()).finish_non_exhaustive()
+        f.debug_struct("WorkerPool").field("workers", &self.workers.len()).finish_non_exhaustive()
     }
 }

@@ -1,0 +1,41 @@
+//! Why a request to etcd failed.
+
+use etcd_client::Error;
+use tonic::Code;
+
+/// etcd's word for a write that it refuses while its alarm NOSPACE is raised.
+const NO_SPACE: &str = "database space exceeded";
+
+/// Why a request failed.
+#[derive(Debug, thiserror::Error)]
+pub enum EtcdError {
+    /// Whether it was done is not known: read before trying again.
+    #[error("etcd did not answer in time")]
+    Timeout,
+    /// The lease has ended or was revoked.
+    #[error("the lease is gone")]
+    LeaseGone,
+    /// Nothing was written, and nothing will be until an operator makes room.
+    #[error("etcd refuses writes: its database is full (alarm NOSPACE)")]
+    Full,
+    #[error("etcd: {0}")]
+    Failed(#[from] Error),
+    #[error("{0} holds more entries than can be right")]
+    TooMany(String),
+    #[error("etcd.{key} = {path:?} cannot be read: {cause}")]
+    File { key: &'static str, path: std::path::PathBuf, cause: std::io::Error },
+}
+
+impl EtcdError {
+    pub(crate) fn of(error: Error) -> Self {
+        match error {
+            Error::GRpcStatus(status) if status.message().contains("lease not found") => Self::LeaseGone,
+            Error::GRpcStatus(status) if says_no_space(&status) => Self::Full,
+            error => error.into(),
+        }
+    }
+}
+
+fn says_no_space(status: &tonic::Status) -> bool {
+    status.code() == Code::ResourceExhausted && status.message().contains(NO_SPACE)
+}

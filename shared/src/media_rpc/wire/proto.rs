@@ -1,0 +1,14 @@
+//! Generated from `proto/media.proto`.
+#![allow(
+    clippy::all,
+    clippy::cast_possible_truncation,
+    clippy::or_fun_call,
+    clippy::use_self,
+    elided_lifetimes_in_paths,
+    missing_debug_implementations,
+    unnameable_types,
+    unreachable_pub,
+    unused_qualifications,
+    reason = "generated code"
+)]
+tonic::include_proto!("railgun.media.v1");
