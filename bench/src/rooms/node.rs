@@ -3,7 +3,7 @@
 use crate::system::{go_first, pin_to};
 use anyhow::{Context, Result, bail, ensure};
 use railgun_media::udp::RtcSocket;
-use railgun_media::worker::{self, Fence, Told, WorkerGauges, WorkerHandle, WorkerNotice};
+use railgun_media::worker::{self, Fence, WorkerEvent, WorkerGauges, WorkerHandle, WorkerNotice};
 use railgun_media_core::transport::dtls::{Certificate, DtlsVersion};
 use railgun_media_core::{EngineConfig, Notice};
 use railgun_shared::limits::{BITRATE_HEADROOM_PERCENT, HANDSHAKES_PER_NODE};
@@ -62,12 +62,12 @@ impl Node {
         ensure!(self.handle.command(self.next_tag, room.clone(), command), "the worker takes no command");
         loop {
             let notice = self.notices.blocking_recv().context("the worker is gone")?;
-            match notice.told {
-                Told::Notice(Notice::Reply { tag, reply }) if tag == self.next_tag => {
+            match notice.event {
+                WorkerEvent::Notice(Notice::Reply { tag, reply }) if tag == self.next_tag => {
                     return reply.map_err(|error| anyhow::anyhow!("refused: {error:?}"));
                 }
-                Told::Notice(_) => {}
-                Told::Died => bail!("the worker died"),
+                WorkerEvent::Notice(_) => {}
+                WorkerEvent::Died => bail!("the worker died"),
             }
         }
     }

@@ -76,7 +76,7 @@ impl Switchboard {
     pub(super) fn rebind(&mut self, address: Address) {
         if let Some(worker) = self.rooms.rebind(&address) {
             info!(epoch = address.epoch, "a room has a new epoch");
-            self.crew.rebind(worker, address);
+            self.pool.rebind(worker, address);
         }
     }
 
@@ -84,7 +84,7 @@ impl Switchboard {
     pub(super) fn close_older(&mut self, address: Address) {
         if let Some(worker) = self.rooms.worker_before(&address) {
             warn!(epoch = address.epoch, "a room is bound elsewhere: it ends here");
-            self.crew.close(worker, address, RejoinReason::NodeLost);
+            self.pool.close(worker, address, RejoinReason::NodeLost);
         }
     }
 
@@ -93,7 +93,7 @@ impl Switchboard {
     pub(super) fn give_up(&mut self, room: &Address) {
         let after = Address { epoch: room.epoch.saturating_add(1), ..room.clone() };
         if let Some(worker) = self.rooms.worker_before(&after) {
-            self.crew.close(worker, after, RejoinReason::NodeDraining);
+            self.pool.close(worker, after, RejoinReason::NodeDraining);
         }
     }
 
@@ -101,7 +101,7 @@ impl Switchboard {
         if let Some(gate) = &self.gate {
             gate.release_fence();
         }
-        self.crew.release();
+        self.pool.release();
     }
 
     /// Tells of the rooms that are not here any more.

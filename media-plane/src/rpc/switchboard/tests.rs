@@ -31,8 +31,8 @@ fn spawn_worker(index: usize, outbox: &mpsc::Sender<WorkerNotice>) -> WorkerHand
 }
 
 /// Nobody takes the place of one that died.
-fn crew(workers: Vec<WorkerHandle>) -> Crew {
-    Crew::new(workers, Box::new(|_| anyhow::bail!("no more")))
+fn pool(workers: Vec<WorkerHandle>) -> WorkerPool {
+    WorkerPool::new(workers, Box::new(|_| anyhow::bail!("no more")))
 }
 
 fn all(workers: usize) -> WorkersState {
@@ -60,7 +60,7 @@ async fn the_rooms_of_a_dead_worker_are_closed_and_new_ones_go_elsewhere() {
     let (outbox, mut notices) = mpsc::channel(64);
     let workers = vec![spawn_worker(0, &outbox), spawn_worker(1, &outbox)];
     let (workers_out, workers_state) = watch::channel(all(2));
-    let mut switchboard = Switchboard::new(crew(workers), workers_out);
+    let mut switchboard = Switchboard::new(pool(workers), workers_out);
     let (frames, mut told) = mpsc::channel(64);
     switchboard.input(Input::Opened { stream: STREAM, replica: None, frames, alive: oneshot::channel().0 });
 
@@ -68,7 +68,7 @@ async fn the_rooms_of_a_dead_worker_are_closed_and_new_ones_go_elsewhere() {
     while drain(&mut told).is_empty() || switchboard.rooms.population() != (1, 1) {
         step(&mut switchboard, &mut notices).await;
     }
-    switchboard.crew.crash(0);
+    switchboard.pool.crash(0);
     while workers_state.borrow().alive == 2 {
         step(&mut switchboard, &mut notices).await;
     }
@@ -89,12 +89,12 @@ async fn the_rooms_of_a_dead_worker_are_closed_and_new_ones_go_elsewhere() {
     }
     assert!(matches!(answers[0], FromNode::Reply { request: 2, reply: Ok(Reply::Joined(_)) }));
     drop(notices);
-    switchboard.crew.into_workers().into_iter().for_each(WorkerHandle::stop);
+    switchboard.pool.into_workers().into_iter().for_each(WorkerHandle::stop);
 }
 
 #[tokio::test]
 async fn a_stream_that_does_not_read_is_closed() {
-    let mut switchboard = Switchboard::new(crew(Vec::new()), watch::channel(all(0)).0);
+    let mut switchboard = Switchboard::new(pool(Vec::new()), watch::channel(all(0)).0);
     let (frames, mut told) = mpsc::channel(2);
     let (alive, mut given_up) = oneshot::channel();
     switchboard.input(Input::Opened { stream: STREAM, replica: None, frames, alive });
@@ -137,7 +137,7 @@ mod at_the_gate {
         let (asks_out, asks) = mpsc::channel(8);
         let gate = Gate::new(asks_out, fence.clone());
         let workers = vec![spawn_worker(0, &outbox)];
-        let mut switchboard = Switchboard::new(crew(workers), watch::channel(all(1)).0).with_gate(Some(gate));
+        let mut switchboard = Switchboard::new(pool(workers), watch::channel(all(1)).0).with_gate(Some(gate));
         let (frames, told) = mpsc::channel(64);
         switchboard.input(Input::Opened {
             stream: STREAM,
@@ -162,7 +162,7 @@ mod at_the_gate {
 
         fn end(self) {
             drop(self.notices);
-            self.switchboard.crew.into_workers().into_iter().for_each(WorkerHandle::stop);
+            self.switchboard.pool.into_workers().into_iter().for_each(WorkerHandle::stop);
         }
     }
 
