@@ -12,6 +12,8 @@
 //!
 //! A packet's walk is `packet_path`, its files in the order in which a packet meets them.
 #![forbid(unsafe_code)]
+// No clock, thread, socket or unseeded randomness: the lists are in clippy.toml.
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 
 pub mod packet;
 pub mod srtp;

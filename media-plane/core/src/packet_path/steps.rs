@@ -190,8 +190,8 @@ impl Default for Sequence {
 pub struct Policed(Policer);
 
 impl Policed {
-    pub fn new() -> Self {
-        let (rate, now) = (u64::from(u32::MAX), Instant::now());
+    pub fn new(now: Instant) -> Self {
+        let rate = u64::from(u32::MAX);
         let mut policer = Policer::new(rate, now);
         policer.set_rate(Source::Camera, rate, now);
         Self(policer)
