@@ -5,7 +5,7 @@ mod stats;
 use railgun_shared::ids::{ChannelId, ConsumerId, DeviceId, ProducerId, SessionId, TransportId, UserId};
 use railgun_shared::media_rpc::{
     Address, Audience, Command, ConsumerDescription, Event, Grant, JoinRequest, LeaveReason, OwnState, Reply,
-    ResumeRequest, RoomEvent, RoomSnapshot, Slot, SlotState, TokenDigest,
+    ResumeRequest, Rights, RoomEvent, RoomSnapshot, Slot, SlotState, TokenDigest,
 };
 use railgun_shared::ortc::{DEFAULT_CODECS, router_rtp_capabilities};
 use railgun_shared::plan::{Permissions, RoomLimits, Tier};
