@@ -34,7 +34,7 @@ pub fn ingest(engine: &mut Engine, burst: &mut [Datagram<'_>], now: Instant) -> 
     engine.media.burst.len()
 }
 
-/// Nothing is left of the burst, nor of what was written for it.
+/// Discards the burst and everything written for it.
 pub fn forget(engine: &mut Engine) {
     engine.media.burst.clear();
     engine.media.output.sends.clear();
