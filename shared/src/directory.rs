@@ -21,7 +21,7 @@ use std::time::Duration;
 pub const NODE_LEASE_TTL: Duration = Duration::from_secs(5);
 /// Between two renewals.
 pub const NODE_LEASE_RENEWAL: Duration = Duration::from_millis(1500);
-/// A node holds its lease for ended so much earlier than etcd does.
+/// Safety margin: a node treats its lease as expired this much before etcd does.
 pub const NODE_LEASE_MARGIN: Duration = Duration::from_millis(500);
 /// Replicas that a node's load names.
 pub const REPLICAS_TOLD_MAX: usize = 16;

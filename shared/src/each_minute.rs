@@ -1,4 +1,4 @@
-//! When what lasts is said in a log: as it begins, and once a minute while it lasts.
+//! Rate limit for logging a lasting condition: when it begins, and once a minute while it lasts.
 
 use std::time::{Duration, Instant};
 
@@ -6,12 +6,12 @@ const INTERVAL: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EachMinute {
-    /// None: it does not last.
+    /// When it was last logged; `None` while the condition does not hold.
     said_at: Option<Instant>,
 }
 
 impl EachMinute {
-    /// It lasts at `now`. True: say so.
+    /// Records that the condition holds at `now`. Returns whether to log it.
     pub fn is_due(&mut self, now: Instant) -> bool {
         let is_due = self.said_at.is_none_or(|at| now.saturating_duration_since(at) >= INTERVAL);
         if is_due {
@@ -20,7 +20,7 @@ impl EachMinute {
         is_due
     }
 
-    /// It is over. True: it had been said that it lasts.
+    /// Records that the condition ended. Returns whether it had been logged.
     pub fn end(&mut self) -> bool {
         self.said_at.take().is_some()
     }

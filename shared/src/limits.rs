@@ -15,7 +15,7 @@ pub const AUDIO_BITRATE_PRO: u32 = 64_000;
 pub const VIDEO_BITRATE: u32 = 2_500_000;
 pub const SCREEN_BITRATE: u32 = 1_500_000;
 pub const VIDEO_TOTAL_BITRATE: u32 = 4_000_000;
-/// What passes of a ceiling, in percent: room for FEC, RTP and a moment of more.
+/// What a policer lets through of a bitrate limit, in percent: headroom for FEC, RTP headers and bursts.
 pub const BITRATE_HEADROOM_PERCENT: u32 = 150;
 /// The same of [`VIDEO_TOTAL_BITRATE`]: less, or camera and screen with their own headroom would never
 /// meet it.
@@ -25,7 +25,7 @@ pub const HANDSHAKES_PER_NODE: usize = 500;
 /// The same of one user, over all of that user's transports on a worker, and of one room.
 pub const HANDSHAKES_PER_USER: usize = 2;
 pub const HANDSHAKES_PER_ROOM: usize = 50;
-/// So long nobody else's handshake takes the place of one that is in progress.
+/// Minimum age of a DTLS handshake before another user's may evict it.
 pub const HANDSHAKE_UNDISTURBED: Duration = Duration::from_secs(5);
 /// Transports that one user may have made on a worker: at once, and one more after each interval.
 pub const TRANSPORTS_BURST: u32 = 20;

@@ -23,7 +23,7 @@ pub struct Permissions {
     pub max_bitrate: u32,
 }
 
-/// How much a room takes.
+/// Most participants, and most videos, of a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RoomLimits {

@@ -1,6 +1,6 @@
 //! Each step of the packet path alone: a file here for each file there, by the same name.
 //!
-//! One [`Step`] is run in two ways: `cargo bench` takes its time with criterion, and `railgun-steps`
+//! One `Step` is run in two ways: `cargo bench` takes its time with criterion, and `railgun-steps`
 //! runs it so many times for whoever counts its instructions (`railgun-bench steps`).
 #![forbid(unsafe_code)]
 #![cfg(feature = "steps")]

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 struct Policing(Policed, Instant);
 
 pub(crate) fn new() -> Box<dyn Step> {
-    Box::new(Policing(Policed::new(), Instant::now()))
+    let now = Instant::now();
+    Box::new(Policing(Policed::new(now), now))
 }
 
 impl Step for Policing {

@@ -1,4 +1,6 @@
 //! Who may do what: pure functions, without a clock and without I/O.
+// No clock, thread, socket or unseeded randomness: the lists are in clippy.toml.
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 
 pub(crate) mod admission;
 #[cfg(feature = "etcd")]

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-/// What is allowed.
+/// A token bucket's configuration: burst size in units, and the time in which one unit refills.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rate {
     pub(crate) burst: u32,
-    /// Until one unit is there again.
+    /// Time in which one unit refills.
     pub(crate) interval: Duration,
 }
 
@@ -19,12 +19,13 @@ impl Rate {
 /// What is left of a [`Rate`], which is the same each time.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Allowance {
-    /// When all of it is there again.
+    /// When the bucket is full again.
     whole_at: Option<Instant>,
 }
 
 impl Allowance {
-    /// Takes so many units, or says after how long they will be there. More than the burst never are.
+    /// Takes `units` from the bucket, or returns how long to wait until that many are available. A request
+    /// larger than the burst is never granted.
     pub(crate) fn take(&mut self, rate: Rate, units: u32, now: Instant) -> Result<(), Duration> {
         let whole_at = self.whole_at.map_or(now, |at| at.max(now)) + rate.interval * units;
         let missing = whole_at.saturating_duration_since(now).saturating_sub(rate.interval * rate.burst);
@@ -35,7 +36,7 @@ impl Allowance {
         Ok(())
     }
 
-    /// Nothing of it is used up.
+    /// Whether the bucket is full.
     pub(crate) fn is_whole(&self, now: Instant) -> bool {
         self.whole_at.is_none_or(|at| at <= now)
     }

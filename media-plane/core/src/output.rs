@@ -54,7 +54,7 @@ pub struct Counters {
     pub proved_addresses: u64,
     /// Echoes from addresses not yet proved that name what was never sent there.
     pub wrong_guesses: u64,
-    /// Addresses given up for such.
+    /// Addresses barred after too many wrong guesses.
     pub refused_addresses: u64,
     /// ICE checks for a session in privacy mode that came past the relays.
     pub unrelayed_checks: u64,
@@ -115,7 +115,7 @@ impl Counters {
 #[derive(Debug)]
 pub(crate) struct RoomFeed {
     pub(crate) address: Address,
-    /// Of the last event that was told to more than one session.
+    /// `room_seq` of the last event that went to more than one session.
     pub(crate) seq: u64,
 }
 

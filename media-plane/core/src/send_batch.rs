@@ -55,7 +55,7 @@ impl SendBatch {
         self.bytes.get(run.start..run.start + run.len).unwrap_or_default()
     }
 
-    /// Long enough to be sent before more is written.
+    /// Whether the batch has to be sent before more is written.
     pub(crate) fn is_long(&self) -> bool {
         self.used >= LONG_BYTES || self.runs.len() >= LONG_RUNS
     }

@@ -1,4 +1,4 @@
-//! What the control-plane asks of a room. Whoever may not is refused again by the room itself.
+//! Commands of the control-plane to a room. The room checks each permission again by itself.
 
 use crate::ids::{ChannelId, ConsumerId, DeviceId, ProducerId, SessionId, TransportId, UserId};
 use crate::plan::{Permissions, RoomLimits};
@@ -9,7 +9,8 @@ use std::fmt;
 use std::num::NonZeroU8;
 use std::time::{Duration, SystemTime};
 
-/// Which room, and which incarnation of it. A node refuses an epoch older than it has seen.
+/// A room: its channel, and the epoch that tells successive rooms of the channel apart. A node refuses an
+/// epoch older than the newest it has seen.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Address {
     pub channel: ChannelId,
@@ -73,7 +74,7 @@ pub struct ResumeRequest {
     pub token: TokenDigest,
     /// Takes the place of `token` with the session's next command.
     pub next_token: TokenDigest,
-    /// None: the replica cannot read records now, and what the node has stays.
+    /// `None` if the replica cannot read records now: the session keeps the rights that the node has.
     pub rights: Option<Rights>,
 }
 
@@ -92,7 +93,7 @@ pub enum Command {
     Leave {
         session: SessionId,
         reason: LeaveReason,
-        /// Given: only if that socket is still the session's.
+        /// If given, the command applies only while this socket has the session.
         attachment: Option<u32>,
     },
     Resume(Box<ResumeRequest>),

@@ -1,4 +1,4 @@
-//! What a room tells unasked: to everybody in it, all but one, or one session.
+//! Events of a room, sent to all its sessions, to all but one, or to one.
 
 use crate::ids::{ChannelId, ConsumerId, ProducerId, SessionId, TransportId, UserId};
 use crate::plan::{Permissions, RoomLimits};
@@ -73,12 +73,12 @@ pub enum Event {
         consumer: ConsumerId,
         reason: String,
     },
-    /// How well a producer comes in, 0-10.
+    /// Reception score of a producer at the node, 0 (dead) to 10.
     ProducerScore {
         producer: ProducerId,
         score: u8,
     },
-    /// How well a consumer gets through, 0-10.
+    /// Reception score of a consumer at its client, 0 (dead) to 10.
     ConsumerScore {
         consumer: ConsumerId,
         score: u8,

@@ -16,9 +16,9 @@ const PAUSE_LOOKS: u8 = 6;
 /// Who is heard in a room, and who has the floor.
 #[derive(Debug, Default)]
 pub(crate) struct Speakers {
-    /// When to look again; none while nobody is heard.
+    /// When to evaluate the levels next; `None` while every microphone is silent.
     pub(crate) due: Option<Instant>,
-    /// What was told last, quiet ones left out.
+    /// The levels that the last event carried, without silent microphones.
     told: Vec<(SessionId, u8)>,
     talkers: Vec<Talker>,
     active: Option<SessionId>,
@@ -34,7 +34,7 @@ struct Talker {
     loudness: i32,
 }
 
-/// What changed at a look.
+/// What changed in one evaluation of the levels.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Heard {
     /// Everybody who is heard; empty once they fell silent.

@@ -23,7 +23,7 @@ pub(crate) struct LevelMeter {
 }
 
 impl LevelMeter {
-    /// A packet of that level came. True if its room has to look at the levels.
+    /// Records the level of one packet. Returns whether its room has to evaluate its levels.
     #[inline]
     pub(crate) fn on_packet(&mut self, level: u8, now: Instant) -> bool {
         self.sum = self.sum.saturating_add(level.into());

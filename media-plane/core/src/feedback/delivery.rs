@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 /// Reports that follow each other sooner are joined.
 const REPORTS_APART: Duration = Duration::from_millis(200);
-/// More in one report is not about what was sent.
+/// Largest number of packets that one report may cover; a report that covers more is ignored as bogus.
 const PACKETS_MAX: u32 = 20_000;
-/// After so long without a report nothing is known.
+/// Without a report for this long, loss and delay count as unknown.
 const STALE_AFTER: Duration = Duration::from_secs(12);
 
 #[derive(Clone, Copy, Debug, Default)]

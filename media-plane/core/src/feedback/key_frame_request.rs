@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 /// Without a key frame for this long, the request is taken as lost.
 const REPEAT_AFTER: Duration = Duration::from_secs(1);
-/// A source that answers none of so many is asked again only when somebody wants one.
+/// Requests in a row without a key frame after which the source is asked again only on a new demand.
 const REPEATS_MAX: u8 = 10;
 
 /// When a source was asked, and when it is to be asked again.

@@ -14,7 +14,7 @@ pub(crate) struct LayerRequest {
     pub(crate) costs: [u64; LAYERS_MAX],
     /// Layers up to the one that is wanted; at least one.
     pub(crate) layers: usize,
-    /// What it gets of them; none: nothing.
+    /// The highest layer allocated to it; `None` if it gets no video.
     pub(crate) allocated: Option<usize>,
 }
 
@@ -40,7 +40,7 @@ pub(crate) fn allocate(budget: u64, requests: &mut [LayerRequest]) -> Option<u64
 }
 
 impl LayerRequest {
-    /// What it takes now, and one layer higher; none at the top.
+    /// Its bitrate at the allocated layer, and at the next higher one; `None` for the latter at the top.
     fn step(&self) -> Option<(u64, u64)> {
         let costs = self.costs.get(..self.layers)?;
         let before = self.allocated.and_then(|at| costs.get(at)).copied().unwrap_or(0);

@@ -11,18 +11,18 @@ use std::time::{Duration, Instant};
 /// thousandths.
 const LOSS_BAD: u32 = 100;
 const LOSS_WELL: u32 = 20;
-/// What loses more is not a link whose loss one gets used to.
+/// Highest loss, in thousandths, that may become a link's usual loss.
 const USUAL_LOSS_MAX: u32 = 300;
-/// Reports on fewer packets say nothing.
+/// Reports that cover fewer packets than this are not evaluated.
 const PACKETS_MIN: u32 = 20;
 /// Packets that wait so much longer than the quickest did stand in a queue that only grows.
 const QUEUEING_BAD: Duration = Duration::from_millis(800);
 const BAD_SECONDS: u8 = 2;
-/// What reports say so soon after a change is about the time before it.
+/// Reports that arrive this soon after a change are ignored: they still describe the time before it.
 const SETTLE: Duration = Duration::from_secs(3);
 const PATIENCE_MIN: Duration = Duration::from_secs(10);
 const PATIENCE_MAX: Duration = Duration::from_secs(60);
-/// Bits a second: somebody may still be heard.
+/// Lower bound of the estimate in bit/s, enough for one speaker.
 const LIMIT_MIN: u64 = 20_000;
 
 /// What was seen since the last time, about a second ago. Rates in bits per second.
@@ -67,7 +67,7 @@ impl Default for LinkEstimate {
 }
 
 impl LinkEstimate {
-    /// Bits a second; none: all that there is.
+    /// The estimate in bit/s; `None` while the link is not limited.
     pub(crate) fn limit(&self) -> Option<u64> {
         self.limit
     }

@@ -5,19 +5,20 @@ use crate::packet::sequence_of;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Missing packets of one stream that are remembered. Who lacks more needs a key frame.
+/// Most missing packets of one stream that are tracked. If more are missing, all are given up and a key frame
+/// is requested.
 pub(crate) const MISSING_MAX: usize = 1000;
 /// Packets asked for in one message: so many fit, however far they lie apart, into 1300 bytes.
 pub(crate) const ASKED_PER_MESSAGE: usize = 320;
 
 /// A packet that is late by less was overtaken, not lost.
 const REORDERING_MAX: Duration = Duration::from_millis(20);
-/// Nor is one that fewer packets overtook.
+/// A packet counts as lost only once this many later packets arrived.
 const OVERTAKEN_BY: u64 = 3;
 /// The sender needs a moment of its own, and round trips are measured coarsely.
 const REPEAT_AFTER_MIN: Duration = Duration::from_millis(40);
 const TRIES_MAX: u8 = 10;
-/// Afterwards receivers will have played on without it.
+/// A packet missing for longer is not requested: receivers have played on without it.
 const VIDEO_AGE_MAX: Duration = Duration::from_secs(2);
 const AUDIO_AGE_MAX: Duration = Duration::from_secs(1);
 
@@ -29,7 +30,7 @@ pub(crate) struct NackGenerator {
     advances: u64,
     /// Ascending by index.
     missing: VecDeque<Missing>,
-    /// Nothing is to be done before.
+    /// Earliest time at which a request may be due.
     due: Option<Instant>,
     /// The value of `advances` at which the next packet counts as lost at once.
     lost_at: Option<u64>,
@@ -48,7 +49,7 @@ struct Missing {
     tries: u8,
 }
 
-/// So much is missing that it was given up: only a key frame helps.
+/// Too many packets were missing and were given up: the receiver needs a key frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Overwhelmed;
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// Until something was measured.
+/// Assumed round-trip time before the first measurement.
 const UNKNOWN: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: u32 = 4;
 /// The least one counts for so long; then the path may have changed.
@@ -37,8 +37,8 @@ impl RoundTrip {
         }
     }
 
-    /// An answer came that says nothing of the time: patience may have been too short, and is doubled
-    /// until the next measurement (RFC 6298 section 5.5).
+    /// Records an answer to a packet that was requested more than once, which measures nothing: the
+    /// retransmission timeout doubles until the next measurement (RFC 6298 section 5.5).
     pub(crate) fn unclear(&mut self) {
         self.backoff = (self.backoff + 1).min(BACKOFF_MAX);
     }
@@ -51,7 +51,7 @@ impl RoundTrip {
         self.mean().unwrap_or(UNKNOWN)
     }
 
-    /// After how long an answer that has not come will not come.
+    /// The retransmission timeout: an answer that is later than this counts as lost.
     pub(crate) fn patience(&self) -> Duration {
         self.smoothed.map_or(UNKNOWN, |(mean, deviation)| mean + deviation * 4) * (1 << self.backoff)
     }

@@ -13,7 +13,7 @@ const DTX_SILENCE_MAX: Duration = Duration::from_secs(5);
 const FULL: u32 = 1_000;
 /// A live stream is never below it: 0 says dead.
 const LIVE_MIN: u32 = 100;
-/// What jitter buffers take in their stride.
+/// Jitter in milliseconds that jitter buffers absorb; it lowers no score.
 const JITTER_FREE_MS: u32 = 30;
 /// Beyond that, a point for every so many milliseconds of jitter, up to four points.
 const JITTER_MS_PER_POINT: u32 = 40;

@@ -3,7 +3,7 @@
 use railgun_shared::signal::TrafficStats;
 use std::time::{Duration, Instant};
 
-/// Two measurements closer together say little; they are joined.
+/// Shortest time between two rate measurements; closer ones are merged.
 const MEASURED_MIN: Duration = Duration::from_millis(500);
 /// UDP, IP, RTP with its extensions, and the tag: what a packet takes besides its payload.
 const OVERHEAD_BYTES: u64 = 60;

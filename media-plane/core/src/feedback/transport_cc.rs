@@ -89,7 +89,7 @@ impl TransportCcRecorder {
         Some(Feedback { recorder: self, start, len, base, reference, feedback_count })
     }
 
-    /// False for a packet that is too late, or again there.
+    /// Returns false for a packet that is too late or a duplicate.
     fn record(&mut self, sequence: u16, tick: u64) -> bool {
         let Some(highest) = self.highest() else {
             self.restart(sequence, tick);

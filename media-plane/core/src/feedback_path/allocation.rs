@@ -86,7 +86,7 @@ fn gather_requests(media: &MediaTables, key: TransportKey, requests: &mut Vec<La
     speech
 }
 
-/// The highest spatial layer that the link takes; none: nothing.
+/// The highest spatial layer that fits the link; `None` if no video does.
 fn allow_layer(
     media: &mut MediaTables,
     transport: TransportKey,
@@ -108,7 +108,7 @@ fn allow_layer(
     wanted_layers::follow(media, producer, now);
 }
 
-/// What a consumer at this spatial layer is sent, in bits a second; 0 if nobody knows.
+/// The bitrate of a consumer at this spatial layer in bit/s; 0 if it was not measured yet.
 fn cost(producer: &Producer, layer: usize) -> u64 {
     if producer.encodings.len() > 1 {
         return producer.encodings.get(layer).map_or(0, |encoding| encoding.bitrate_up_to(u8::MAX));

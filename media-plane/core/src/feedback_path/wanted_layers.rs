@@ -14,7 +14,7 @@ pub(crate) fn highest_wanted(media: &MediaTables, key: ProducerKey) -> Option<u8
     wanted.max()
 }
 
-/// Tells a producer's owner what is wanted of it, if that changed.
+/// Sends `voice:producerLayers` to a producer's owner if the highest wanted layer changed.
 pub(crate) fn follow(media: &mut MediaTables, key: ProducerKey, now: Instant) {
     let wanted = highest_wanted(media, key);
     let MediaTables { transports, producers, output, .. } = media;

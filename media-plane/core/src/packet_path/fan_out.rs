@@ -65,7 +65,7 @@ fn forward(
     }
 }
 
-/// Sends one consumer what it gets of a producer's packets.
+/// Selects, rewrites and writes a producer's packets of the burst for one consumer.
 fn forward_to(
     consumer: &mut Consumer,
     producer: &Producer,

@@ -50,7 +50,7 @@ pub(crate) struct Outgoing<'a> {
 }
 
 impl Outgoing<'_> {
-    /// More it cannot be, sealed.
+    /// Upper bound of the sealed packet's length in bytes.
     #[inline]
     fn len_max(&self) -> usize {
         self.header_len + OWN_EXTENSIONS_MAX + self.payload.len() + MAX_RTP_OVERHEAD
@@ -61,13 +61,13 @@ impl Outgoing<'_> {
 pub(crate) struct PacketWriter<'a> {
     to: SocketAddr,
     keys: &'a OutboundSession,
-    /// To an address that has not shown that it receives anything; hardly ever there.
+    /// State for an address that is not proved yet; usually `None`.
     change: Option<&'a mut AddressChange>,
     /// Its next transport-wide sequence number.
     next_transport_cc: &'a mut u16,
     own: OwnElements,
     sends: &'a mut SendBatch,
-    /// All that the transport sent.
+    /// Packets and bytes that the transport sent since it was created.
     sent: &'a mut Traffic,
     pub(crate) stamp: Stamp,
 }

@@ -16,7 +16,7 @@ const HEADER: u64 = 12;
 const VIDEO_PACKET_MIN: u64 = 200;
 /// A source that went over its limit in so many more seconds than it kept to it loses its producer.
 const STRIKES_MAX: u8 = 10;
-/// Looks that come closer together are one.
+/// Shortest time between two evaluations of a source; closer ones are merged.
 const LOOK_INTERVAL: Duration = Duration::from_millis(900);
 
 /// Millionths of a bit: what flows in a microsecond at one bit a second.
@@ -40,7 +40,7 @@ struct Watch {
     strikes: u8,
 }
 
-/// Holds what flows into it in a second; full when it is new.
+/// A token bucket that holds what refills in one second, and starts full.
 #[derive(Clone, Copy, Debug, Default)]
 struct Bucket {
     /// Bits a second.

@@ -14,7 +14,7 @@ pub(crate) struct SequenceMap {
     next: u64,
 }
 
-/// What is forwarded without interruption.
+/// A stretch of packets that is forwarded without interruption.
 #[derive(Clone, Copy, Debug)]
 struct Stretch {
     /// The first source index, and the index it became.
@@ -104,7 +104,7 @@ impl Stretch {
         }
     }
 
-    /// None if this one was left out, or nobody remembers.
+    /// `None` if this packet was left out, or is too old for that to be known.
     fn left_out_before(&self, source: u64) -> Option<u64> {
         let age = self.newest - source;
         if age >= WINDOW {

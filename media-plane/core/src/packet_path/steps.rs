@@ -34,7 +34,7 @@ pub fn ingest(engine: &mut Engine, burst: &mut [Datagram<'_>], now: Instant) -> 
     engine.media.burst.len()
 }
 
-/// Nothing is left of the burst, nor of what was written for it.
+/// Discards the burst and everything written for it.
 pub fn forget(engine: &mut Engine) {
     engine.media.burst.clear();
     engine.media.output.sends.clear();
@@ -190,8 +190,8 @@ impl Default for Sequence {
 pub struct Policed(Policer);
 
 impl Policed {
-    pub fn new() -> Self {
-        let (rate, now) = (u64::from(u32::MAX), Instant::now());
+    pub fn new(now: Instant) -> Self {
+        let rate = u64::from(u32::MAX);
         let mut policer = Policer::new(rate, now);
         policer.set_rate(Source::Camera, rate, now);
         Self(policer)

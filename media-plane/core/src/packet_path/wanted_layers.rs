@@ -20,7 +20,7 @@ impl WantedLayers {
         Self { told: Some(layers.saturating_sub(1)), less_since: None }
     }
 
-    /// Takes note of what is wanted now; whether to tell it.
+    /// Records the highest layer wanted now. Returns whether the producer's owner has to be notified.
     pub(crate) fn follow(&mut self, wanted: Option<u8>, now: Instant) -> bool {
         if wanted == self.told {
             self.less_since = None;

@@ -11,7 +11,7 @@ use railgun_shared::limits::{BITRATE_HEADROOM_PERCENT, VIDEO_TOTAL_BITRATE, VIDE
 use railgun_shared::signal::Source;
 use std::time::Instant;
 
-/// Users without a seat that a room remembers; beyond, the one who came first is forgotten.
+/// Most users without a session whose accounts a room keeps; beyond that, the oldest account is removed.
 const GONE_MAX: usize = 64;
 
 /// The account of a user who takes a seat.
@@ -44,7 +44,7 @@ pub(super) fn open(
     key
 }
 
-/// One of the user's seats is free.
+/// Records that one session of the user left.
 pub(super) fn leave(rooms: &mut RoomTable, key: AccountKey) {
     if let Some(account) = rooms.accounts.live_mut(key) {
         account.seats = account.seats.saturating_sub(1);

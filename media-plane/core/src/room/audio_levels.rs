@@ -10,7 +10,7 @@ use railgun_shared::media_rpc::{Audience, Event};
 use railgun_shared::signal::{AudioLevel, Speaker};
 use std::time::Instant;
 
-/// Somebody in this room is heard.
+/// Schedules the room's next evaluation of its audio levels, after its first loud packet.
 pub(crate) fn wake(rooms: &mut RoomTable, key: RoomKey, now: Instant) {
     if let Some(room) = rooms.get_mut(key) {
         room.speakers.wake(now);

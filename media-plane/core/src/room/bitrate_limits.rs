@@ -5,7 +5,7 @@ use crate::arena::RoomKey;
 use railgun_shared::ids::SessionId;
 use railgun_shared::signal::Source;
 
-/// What a client is told.
+/// The bitrate limit of a source in bit/s, as the client is told it.
 pub(super) fn bitrate_limit(rooms: &RoomTable, room: RoomKey, session: SessionId, source: Source) -> u32 {
     rooms.session(room, session).map_or(0, |seat| seat.grant.permissions.bitrate_ceiling(source))
 }

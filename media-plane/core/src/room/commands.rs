@@ -56,7 +56,7 @@ fn dispatch(
     }
 }
 
-/// What a session wants, or what is wanted of it.
+/// Carries out a command that concerns one session.
 fn dispatch_of_session(
     rooms: &mut RoomTable,
     media: &mut MediaTables,

@@ -153,7 +153,7 @@ fn room_for(
     Ok(key)
 }
 
-/// A socket that the session has no more takes nothing away.
+/// A leave request of a socket that no longer has the session is ignored.
 pub(super) fn leave(
     rooms: &mut RoomTable,
     media: &mut MediaTables,

@@ -64,7 +64,7 @@ fn pause_for(rooms: &RoomTable, media: &mut MediaTables, room: RoomKey, key: Pro
     true
 }
 
-/// Who is in a room, for an operator.
+/// The participants of a room, for an operator.
 pub(super) fn inspect(rooms: &RoomTable, media: &MediaTables, room: RoomKey) -> Result<Reply, Refusal> {
     rooms.get(room).ok_or(Refusal::NotFound)?;
     Ok(Reply::Inspected(participant::snapshot(rooms, media, room, None)))

@@ -100,7 +100,7 @@ pub(super) fn produce(
     Ok(Reply::Produced { producer: id, kind, source })
 }
 
-/// The node's own gate; signaling has one before it, which nothing here relies on.
+/// Checks the grant again on the node, independently of the control-plane's check.
 fn may_produce(
     rooms: &mut RoomTable,
     media: &mut MediaTables,
@@ -218,7 +218,7 @@ fn set_producer_paused(
     Ok(Some(rooms.session(room, session)?.user.clone()))
 }
 
-/// Whether this changed anything.
+/// Returns whether the state changed.
 pub(super) fn pause(media: &mut MediaTables, key: ProducerKey, paused: bool) -> bool {
     let Some(producer) = media.producers.live_mut(key).filter(|it| it.paused != paused) else {
         return false;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Refusal {
-    /// Absent, closed, or somebody else's: nobody learns which.
+    /// The id is absent, closed or another session's; the client cannot tell which.
     NotFound,
     /// A state that no sequence of commands should lead to.
     Internal,

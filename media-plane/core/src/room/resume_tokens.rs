@@ -10,7 +10,7 @@ use railgun_shared::media_rpc::TokenDigest;
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ResumeTokens {
     current: Option<TokenDigest>,
-    /// Given out in the last resume, which nobody has made use of yet.
+    /// Digest of the token that the last resume gave out, until a command on the new socket confirms it.
     next: Option<TokenDigest>,
 }
 
@@ -32,7 +32,7 @@ impl ResumeTokens {
         is_known
     }
 
-    /// The socket that got the last token is in use.
+    /// Confirms the last token: the one before it is no longer accepted.
     pub(super) fn confirm(&mut self) {
         if let Some(next) = self.next.take() {
             self.current = Some(next);

@@ -48,7 +48,7 @@ pub(crate) struct Session {
     pub(crate) tokens: ResumeTokens,
     /// Which of its sockets has it: one more with each resume.
     pub(crate) attachment: u32,
-    /// Since when nobody speaks for it, once that is longer than the least window.
+    /// Start of the time without a socket; set once that time exceeds the shortest resume window.
     pub(crate) silent_since: Option<Instant>,
     /// Noise loops of its microphone so far.
     pub(crate) strikes: u8,
@@ -111,7 +111,7 @@ impl Room {
         since.min().map(|(_, id)| id)
     }
 
-    /// When the room wants to be looked at next.
+    /// When the room's next timer is due.
     pub(crate) fn due(&self) -> Option<Instant> {
         let grants = self.sessions.iter().filter_map(|session| session.video_until);
         let others = [self.ends_at, self.slots.due(), self.speakers.due];

@@ -45,7 +45,7 @@ enum State {
         until: Instant,
         is_told: bool,
     },
-    /// With the place that it was last told of.
+    /// Queued, with the position last sent to the session.
     Waiting {
         told: u16,
     },

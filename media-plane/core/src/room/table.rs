@@ -78,7 +78,7 @@ impl RoomTable {
         self.get_mut(room).and_then(|room| room.session_mut(id)).ok_or(Refusal::NotFound)
     }
 
-    /// Has a room looked at when it wants to be, if that is earlier than noted.
+    /// Schedules a room's next timer, if it is due earlier than the scheduled one.
     pub(crate) fn schedule(&mut self, key: RoomKey) {
         self.schedule_from(key, None);
     }

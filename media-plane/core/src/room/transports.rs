@@ -36,7 +36,8 @@ fn ice_parameters(ice: &IceLite) -> IceParameters {
     }
 }
 
-/// One transport each way: an unconnected one is given again, one of no use replaced.
+/// Creates the session's transport of one direction. If it has one, returns that while it is unconnected,
+/// replaces it if it failed, and refuses otherwise.
 pub(super) fn create_transport(
     rooms: &mut RoomTable,
     media: &mut MediaTables,

@@ -38,7 +38,7 @@ fn has_extensions() -> bool {
     false
 }
 
-/// A key of at most [`BLOCK`] bytes, as both hashes of the HMAC see it.
+/// The states of HMAC's inner and outer hash after the key, which is at most 64 bytes (one block of SHA-1).
 #[derive(Clone)]
 pub struct HmacSha1(Keyed);
 
@@ -53,7 +53,7 @@ enum Keyed {
 }
 
 impl HmacSha1 {
-    /// Of a longer key only the first [`BLOCK`] bytes count; SRTP's has 20.
+    /// Bytes of `key` after the 64th are ignored; SRTP's key has 20.
     pub fn new(key: &[u8]) -> Self {
         Self::with(Sha1Implementation::of_this_cpu(), key)
     }

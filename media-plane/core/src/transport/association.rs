@@ -24,7 +24,7 @@ const ADDRESS_HELD: Duration = Duration::from_secs(10);
 #[must_use]
 pub(crate) struct Progress {
     pub(crate) transport: TransportKey,
-    /// It has its SRTP keys since this step.
+    /// Whether this step gave the transport its SRTP keys.
     pub(crate) is_connected: bool,
 }
 

@@ -70,7 +70,7 @@ pub enum DtlsOutput {
     Packet(usize),
     /// Said once. The peer holds the private key of the certificate it signalled.
     Connected(SrtpKeyMaterial),
-    /// Said once, and the last thing said.
+    /// Returned once, and last.
     Failed(DtlsFailure),
     /// The peer closed the connection; said once.
     Closed,
@@ -259,7 +259,7 @@ impl DtlsTransport {
         self.last_word.take().unwrap_or(DtlsOutput::None)
     }
 
-    /// Says goodbye, if there is someone to say it to: [`Self::poll`] yields the `close_notify`.
+    /// Closes the connection, if there is one: [`Self::poll`] then yields the `close_notify` alert.
     pub fn close(&mut self) {
         if let Some(attempt) = &mut self.attempt
             && attempt.close().is_err()
@@ -386,7 +386,7 @@ impl DtlsTransport {
     }
 }
 
-/// How long the next attempt has to wait after so many.
+/// Wait before the next attempt, after `attempts` of them.
 fn interval_after(attempts: u32) -> Duration {
     let doublings = attempts.saturating_sub(QUICK_ATTEMPTS).min(8);
     ATTEMPT_INTERVAL.saturating_mul(1 << doublings).min(ATTEMPT_INTERVAL_MAX)

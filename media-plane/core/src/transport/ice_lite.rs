@@ -215,8 +215,8 @@ impl IceLite {
         self.is_nominated |= is_nomination;
     }
 
-    /// Forgets an address and takes no check from it for [`BARRED_FOR`]. If it was the selected one,
-    /// another proved one is.
+    /// Forgets an address and takes no check from it for ten minutes. If it was the selected one, the
+    /// address proved last is selected instead.
     pub fn bar(&mut self, address: SocketAddr, now: Instant) {
         if self.barred.len() == BARRED_MAX {
             self.barred.pop_front();

@@ -9,7 +9,6 @@ pub(super) const MAX_DECODE_TARGETS: usize = 32;
 pub(super) const MAX_CHAINS: usize = MAX_DECODE_TARGETS;
 /// Referred frames of one frame. AV1 has seven references.
 pub(super) const MAX_REFERENCES: usize = 16;
-/// How many frames late a packet may be; a frame number further back is one of the next round, or
 
 /// Relation of a frame to a decode target (table A.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
