@@ -1,13 +1,12 @@
 //! Starting and stopping one control-plane.
 
-use crate::auth::{KeyRing, LocalKey};
+use crate::auth::{KeyRing, LocalKey, RefusedTokens};
 use crate::clock::Stamps;
 #[cfg(feature = "etcd")]
 use crate::clock_watch::{self, Replica};
 use crate::config::{AuthConfig, Config};
 use crate::dev_mode::{DevMode, DevModeError};
 use crate::gateway;
-use crate::gateway::refused_tokens::RefusedTokens;
 use crate::http;
 use crate::joins::Joins;
 #[cfg(feature = "etcd")]
@@ -18,10 +17,12 @@ use crate::networks::Networks;
 #[cfg(feature = "etcd")]
 use crate::placement::Cluster;
 use crate::placement::Placement;
-use crate::policy::resume_tries::ResumeTries;
 use crate::policy::strangers::Limits;
 use crate::records::Records;
-use crate::session::{PlaceSeal, Registry};
+use crate::registry::Registry;
+use crate::requests;
+use crate::resume_token::PlaceSeal;
+use crate::services::Services;
 use crate::turn::Turn;
 use crate::webhooks::{WebhookMetrics, Webhooks};
 use anyhow::Context;
@@ -30,7 +31,6 @@ use anyhow::bail;
 use prometheus_client::registry::Registry as MetricsRegistry;
 #[cfg(feature = "etcd")]
 use railgun_shared::settings::EtcdSettings;
-use railgun_shared::signal::IceTransportPolicy;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -52,29 +52,6 @@ const WEBHOOKS_TIMEOUT: Duration = Duration::from_secs(2);
 const CONNECTIONS_MAX: usize = 24_000;
 /// The same at the operators' listener.
 const OPERATORS: Limits = Limits { per_address: 128, total: 128 };
-
-/// What every session works with.
-#[derive(Debug)]
-pub(crate) struct Services {
-    pub(crate) keys: KeyRing,
-    pub(crate) refused_tokens: RefusedTokens,
-    pub(crate) records: Arc<Records>,
-    pub(crate) placement: Placement,
-    pub(crate) registry: Registry,
-    pub(crate) joins: Joins,
-    /// The same for network tests.
-    pub(crate) diagnostics: Joins,
-    pub(crate) metrics: Metrics,
-    pub(crate) started: Instant,
-    pub(crate) resume_tries: Mutex<ResumeTries>,
-    pub(crate) place_seal: PlaceSeal,
-    pub(crate) join_stamps: Stamps,
-    pub(crate) turn: Turn,
-    pub(crate) networks: Networks,
-    /// For who is not in privacy mode.
-    pub(crate) ice_transport_policy: IceTransportPolicy,
-    pub(crate) sfu_endpoint: Option<String>,
-}
 
 /// Where rooms and records are.
 struct Backing {
@@ -108,7 +85,7 @@ impl Backing {
                     placement: Placement::Single(node),
                     records,
                     joins: Joins::new(config.joins),
-                    diagnostics: Joins::new(gateway::diagnostics::RATE),
+                    diagnostics: Joins::new(requests::diagnostics::RATE),
                     registry: Registry::default(),
                     tasks: vec![task],
                 })
@@ -130,7 +107,7 @@ impl Backing {
                     placement: Placement::Cluster(cluster),
                     records,
                     joins: Joins::shared(config.joins, "calls", store.clone(), leases.clone()),
-                    diagnostics: Joins::shared(gateway::diagnostics::RATE, "tests", store, leases),
+                    diagnostics: Joins::shared(requests::diagnostics::RATE, "tests", store, leases),
                     registry,
                     tasks: vec![following, counting, task, tokio::spawn(clocks), tokio::spawn(telling)],
                 })

@@ -1,8 +1,10 @@
 //! The control-plane: sockets, sessions and who may do what. It carries no media.
 //!
-//! A request walks `gateway` (read, checked) → `session` (whose it is, one at a time) → `policy`
-//! (may this user) → `placement` (which node) → `media_client` (the node's ordered stream), and its
-//! reply walks back through the session, which is the only one that writes to its socket.
+//! A request walks `gateway` (the socket, its intake, and the session's loop, which takes one request at
+//! a time) → `requests` (one file an event: what is checked, and what is asked of whom) → `session` (what
+//! the session owns, its seat, and `ask`) → `media_client` (the node's ordered stream). Its reply comes
+//! back to the session, which is the only one that writes to its socket. Below them, and asked by
+//! `requests`: `policy` (may this user), `placement` (which node), `services`, `registry`, `records`.
 #![forbid(unsafe_code)]
 
 pub mod auth;
@@ -13,6 +15,7 @@ mod clock_watch;
 pub mod config;
 mod control;
 mod dev_mode;
+mod ending;
 mod gateway;
 mod http;
 mod joins;
@@ -22,6 +25,10 @@ mod networks;
 mod placement;
 mod policy;
 mod records;
+mod registry;
+mod requests;
+mod resume_token;
+mod services;
 mod session;
 pub mod turn;
 mod webhooks;

@@ -1,11 +1,13 @@
 //! What a token says about its user.
 
-use super::token_keys::LEEWAY_SECONDS;
 use railgun_shared::ids::UserId;
 use railgun_shared::limits;
 use railgun_shared::plan::Tier;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+
+/// How far the issuer's clock and ours may be apart, in seconds.
+pub(super) const LEEWAY_SECONDS: u64 = 30;
 
 /// The claims of a token (RFC 7519). Times are Unix seconds.
 #[derive(Clone, Serialize, Deserialize)]

@@ -1,6 +1,6 @@
 //! Checking tokens: JWT (RFC 7519) with keys from a JWKS (RFC 7517), the algorithm fixed by the key.
 
-use super::claims::{Identity, VerifiedClaims};
+use super::claims::{Identity, LEEWAY_SECONDS, VerifiedClaims};
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
@@ -9,8 +9,6 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
 
-/// How far the issuer's clock and ours may be apart, in seconds.
-pub(super) const LEEWAY_SECONDS: u64 = 30;
 const KEYS_MAX: usize = 64;
 
 /// Why a set of keys was not taken.

@@ -2,8 +2,7 @@
 //! strangers cannot take the memory of those who are known; each place is free as soon as its socket is
 //! known or gone.
 
-use super::engine_io::Sockets;
-use crate::http::Connection;
+use crate::http::connection::Connection;
 use crate::policy::strangers::{Limits, Strangers, Verdict, network};
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -86,25 +85,18 @@ impl Anonymous {
         u64::try_from(self.0.since.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// None: there is no place, and there will be none soon.
+    /// A place, and whoever has to be ended because it was theirs. None: there is no place, and there will
+    /// be none soon.
     pub(super) async fn admit(
         &self,
-        sockets: &Sockets,
         from: IpAddr,
         holder: Holder,
         forwards: bool,
-    ) -> Option<Place> {
+    ) -> Option<(Place, Option<Holder>)> {
         let until = Instant::now() + WAIT;
         loop {
             match self.try_admit(from, &holder, forwards) {
-                Ok((place, gone)) => {
-                    match gone {
-                        Some(Holder::WebSocket(connection)) => connection.reset(),
-                        Some(Holder::Polling(Some(sid))) => sockets.close_polling(&sid).await,
-                        Some(Holder::Polling(None)) | None => {}
-                    }
-                    return Some(place);
-                }
+                Ok(admitted) => return Some(admitted),
                 Err(()) if Instant::now() >= until => return None,
                 Err(()) => sleep(WAIT_RETRY).await,
             }

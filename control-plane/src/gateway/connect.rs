@@ -6,8 +6,10 @@
 
 use super::engine_io::{Opened, Sockets};
 use crate::clock::unix_seconds;
-use crate::control::Services;
-use crate::session::{Admitted, Ending, Newcomer};
+use crate::ending::Ending;
+use crate::registry::Newcomer;
+use crate::services::Services;
+use crate::session::Admitted;
 use railgun_shared::ids::DeviceId;
 use serde_json::Value;
 use std::time::SystemTime;

@@ -6,9 +6,12 @@
 
 use super::anonymous::{Anonymous, Holder, Place};
 use super::websocket::{Watched, names_namespace};
-use crate::http::{Connection, Proxies, TooLarge, says_forwarded};
+use crate::ending::{End, Ending};
+use crate::http::body::TooLarge;
+use crate::http::connection::Connection;
+use crate::http::proxies::{Proxies, says_forwarded};
+use crate::http::socket_io_path::{PATH, is_engine_io};
 use crate::policy::connect_failures::{ConnectFailures, Turn};
-use crate::session::{End, Ending};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
@@ -30,7 +33,6 @@ use tokio::time::{sleep, timeout};
 use tower::{Layer, Service};
 use tungstenite::handshake::derive_accept_key;
 
-const PATH: &str = "/socket.io";
 /// What a socket was told at last reaches the kernel meanwhile.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 /// A socket whose change to a WebSocket failed has gone by then, unless it still is a polling one.
@@ -42,10 +44,6 @@ const OPENING_BYTES_MAX: usize = 4096;
 
 const ACCEPT_KEY: HeaderName = HeaderName::from_static("sec-websocket-accept");
 const REQUEST_KEY: HeaderName = HeaderName::from_static("sec-websocket-key");
-
-pub(crate) fn is_engine_io(path: &str) -> bool {
-    path.strip_prefix(PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
 
 /// Whose socket it is, in its extensions.
 #[derive(Clone, Debug)]
@@ -197,9 +195,14 @@ impl Sockets {
             true => Holder::WebSocket(connection.clone()),
             false => Holder::Polling(None),
         };
-        let Some(place) = self.0.anonymous.admit(self, from, holder, forwards).await else {
+        let Some((place, gone)) = self.0.anonymous.admit(from, holder, forwards).await else {
             return StatusCode::SERVICE_UNAVAILABLE.into_response();
         };
+        match gone {
+            Some(Holder::WebSocket(connection)) => connection.reset(),
+            Some(Holder::Polling(Some(sid))) => self.close_polling(&sid).await,
+            Some(Holder::Polling(None)) | None => {}
+        }
         let opened = Opened { place: place.clone(), connection: is_websocket.then(|| connection.clone()) };
         request.extensions_mut().insert(opened);
         if is_websocket {

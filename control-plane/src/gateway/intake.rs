@@ -3,10 +3,12 @@
 //! This is a handler of its own type because socketioxide runs ordinary ones concurrently, one task
 //! for each message, and a request could overtake another.
 
-use crate::control::Services;
+use super::actor::Incoming;
+use crate::ending::{End, Ending};
 use crate::metrics::Outcome;
 use crate::policy::event_budget::Verdict;
-use crate::session::{Ack, Asked, Budget, End, Ending, Incoming, Outbox};
+use crate::services::Services;
+use crate::session::{Ack, Asked, Budget, Outbox};
 use railgun_shared::limits;
 use railgun_shared::signal::{ClientRequest, ErrorBody, ErrorCode};
 use serde_json::Value;

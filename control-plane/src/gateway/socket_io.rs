@@ -1,12 +1,14 @@
 //! The socket.io server: its bounds, and what becomes of a socket.
 
+use super::actor;
 use super::anonymous::Anonymous;
 use super::connect::admit;
 use super::engine_io::{EngineSocket, Opened, Owner, Sockets};
 use super::intake::{Intake, Requests};
-use crate::control::Services;
-use crate::http::Proxies;
-use crate::session::{Admitted, Budget, Ending, Outbox, Session};
+use crate::ending::Ending;
+use crate::http::proxies::Proxies;
+use crate::services::Services;
+use crate::session::{Admitted, Budget, Outbox, Session};
 use railgun_shared::limits;
 use serde_json::Value;
 use socketioxide::extract::{SocketRef, TryData};
@@ -103,5 +105,6 @@ async fn start(socket: SocketRef, services: Arc<Services>) {
     let Some(Waiting { mut admitted, requests, ending, engine, budget }) = waiting else { return };
     let outbox = Outbox::new(socket, ending.clone(), budget);
     let resume = admitted.resume.take();
-    Session::new(admitted, services, outbox, ending).run(resume, requests, engine).await;
+    let session = Session::new(admitted, services, outbox, ending);
+    actor::run(session, resume, requests, engine).await;
 }

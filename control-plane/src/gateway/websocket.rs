@@ -2,7 +2,7 @@
 //! namespace than the default one ends the connection. socketioxide would answer it with that name, up to
 //! a message long, to a client that may never read.
 
-use crate::http::Connection;
+use crate::http::connection::Connection;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};

@@ -1,7 +1,7 @@
 //! A request's body, read before anybody looks at the request: one that drips is over at its deadline, and
 //! nothing behind us ever waits for it.
 
-use crate::gateway::engine_io::is_engine_io;
+use super::socket_io_path::is_engine_io;
 use axum::body::{Body, HttpBody, to_bytes};
 use axum::http::{HeaderValue, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};

@@ -1,7 +1,6 @@
 //! A TCP connection of a client, whatever becomes of it: HTTP requests, or one WebSocket. Whoever has a
 //! [`Connection`] can end it; the socket itself belongs to its [`Stream`], and is closed with it.
 
-use super::connections::Connections;
 use railgun_shared::ids::UserId;
 use socket2::SockRef;
 use std::io::{self, IoSlice};
@@ -20,6 +19,16 @@ use tokio::time::{Sleep, sleep};
 /// (TCP_USER_TIMEOUT), which also bounds how long the kernel keeps it after the end.
 pub(crate) const STALL_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// What a listener keeps of its connections, as they report to it.
+pub(super) trait Ledger: std::fmt::Debug + Send + Sync {
+    /// It is closed.
+    fn leave(&self, connection: &Connection);
+    fn belongs_to(&self, connection: &Connection, user: &UserId);
+    fn is_over(&self, connection: &Connection);
+    fn forwards(&self, connection: &Connection);
+    fn set_idle(&self, connection: &Connection, is_idle: bool);
+}
+
 /// The handle of a connection, which does not keep it open.
 #[derive(Clone, Debug)]
 pub(crate) struct Connection(Arc<Shared>);
@@ -32,7 +41,7 @@ struct Shared {
     network: Option<IpAddr>,
     /// The address at the other end, or the one that a PROXY header told.
     peer: IpAddr,
-    connections: Connections,
+    ledger: Arc<dyn Ledger>,
     /// Requests that are being answered.
     requests: AtomicUsize,
     closed: watch::Sender<bool>,
@@ -44,7 +53,7 @@ impl Connection {
         number: u64,
         network: Option<IpAddr>,
         peer: IpAddr,
-        connections: Connections,
+        ledger: Arc<dyn Ledger>,
     ) -> Self {
         let options = SockRef::from(&**tcp);
         // A reply and the events after it are small; held back for an acknowledgement they are 40 ms late.
@@ -57,7 +66,7 @@ impl Connection {
             number,
             network,
             peer,
-            connections,
+            ledger,
             requests: AtomicUsize::new(0),
             closed: watch::Sender::new(false),
         }))
@@ -102,23 +111,23 @@ impl Connection {
 
     /// Whoever is at the other end has shown a token of this user, and counts by no address any more.
     pub(crate) fn belongs_to(&self, user: &UserId) {
-        self.0.connections.belongs_to(self, user);
+        self.0.ledger.belongs_to(self, user);
     }
 
     /// Its session is over: it goes first when its user has too many.
     pub(crate) fn is_over(&self) {
-        self.0.connections.is_over(self);
+        self.0.ledger.is_over(self);
     }
 
     /// A request of it says that it was forwarded.
     pub(crate) fn forwards(&self) {
-        self.0.connections.forwards(self);
+        self.0.ledger.forwards(self);
     }
 
     /// A request begins, which ends when this is dropped.
     pub(crate) fn request(&self) -> Answering {
         if self.0.requests.fetch_add(1, Ordering::Relaxed) == 0 {
-            self.0.connections.set_idle(self, false);
+            self.0.ledger.set_idle(self, false);
         }
         Answering(self.clone())
     }
@@ -131,7 +140,7 @@ pub(crate) struct Answering(Connection);
 impl Drop for Answering {
     fn drop(&mut self) {
         if self.0.0.requests.fetch_sub(1, Ordering::Relaxed) == 1 {
-            self.0.0.connections.set_idle(&self.0, true);
+            self.0.0.ledger.set_idle(&self.0, true);
         }
     }
 }
@@ -229,7 +238,7 @@ impl AsyncWrite for Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        self.connection.0.connections.leave(&self.connection);
+        self.connection.0.ledger.leave(&self.connection);
         self.connection.0.closed.send_replace(true);
     }
 }

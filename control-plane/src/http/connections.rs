@@ -1,6 +1,6 @@
 //! The connections of a listener: how many there are, for whom each counts, and which has to go.
 
-use super::connection::{Connection, Stream};
+use super::connection::{Connection, Ledger, Stream};
 use super::proxies::{Proxies, read_proxy_header};
 use crate::policy::strangers::{Limits, Strangers, Verdict, network};
 use railgun_shared::ids::UserId;
@@ -56,6 +56,12 @@ enum Standing {
     },
 }
 
+impl Inner {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Connections {
     /// `limits.total` is what descriptors are there for; a part of them is for those that wait.
     pub(crate) fn new(limits: Limits, proxies: Proxies) -> Self {
@@ -73,13 +79,9 @@ impl Connections {
         }))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Open ones, WebSockets with them.
     pub(crate) fn count(&self) -> usize {
-        self.state().open.len()
+        self.0.state().open.len()
     }
 
     /// None: there is no place for it.
@@ -120,7 +122,7 @@ impl Connections {
     }
 
     fn enter(&self, tcp: &Arc<TcpStream>, peer: IpAddr, counts: bool) -> Option<Connection> {
-        let mut state = self.state();
+        let mut state = self.0.state();
         let (number, of, standing) = if counts {
             let of = network(peer);
             let now = u64::try_from(self.0.since.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -139,7 +141,7 @@ impl Connections {
             (state.strangers.arrive_known()?, None, Standing::Proxy)
         };
         let is_found = state.strangers.has_forwarder();
-        let connection = Connection::new(tcp, number, of, peer, self.clone());
+        let connection = Connection::new(tcp, number, of, peer, self.0.clone());
         state.open.insert(number, Open { connection: connection.clone(), standing });
         drop(state);
         if is_found && !self.0.forwarder_told.swap(true, Ordering::Relaxed) {
@@ -151,9 +153,11 @@ impl Connections {
         }
         Some(connection)
     }
+}
 
+impl Ledger for Inner {
     /// It is closed. An evicted one counts no more since then, but is in the table until now.
-    pub(super) fn leave(&self, connection: &Connection) {
+    fn leave(&self, connection: &Connection) {
         let mut state = self.state();
         let Some(open) = state.open.remove(&connection.number()) else { return };
         match open.standing {
@@ -168,7 +172,7 @@ impl Connections {
         }
     }
 
-    pub(super) fn belongs_to(&self, connection: &Connection, user: &UserId) {
+    fn belongs_to(&self, connection: &Connection, user: &UserId) {
         let mut state = self.state();
         let number = connection.number();
         let Some(open) = state.open.get_mut(&number) else { return };
@@ -188,7 +192,7 @@ impl Connections {
         }
     }
 
-    pub(super) fn is_over(&self, connection: &Connection) {
+    fn is_over(&self, connection: &Connection) {
         if let Some(Open { standing: Standing::Known { is_over, .. }, .. }) =
             self.state().open.get_mut(&connection.number())
         {
@@ -196,13 +200,13 @@ impl Connections {
         }
     }
 
-    pub(super) fn forwards(&self, connection: &Connection) {
+    fn forwards(&self, connection: &Connection) {
         if let Some(of) = connection.network() {
             self.state().strangers.forwards(of);
         }
     }
 
-    pub(super) fn set_idle(&self, connection: &Connection, is_idle: bool) {
+    fn set_idle(&self, connection: &Connection, is_idle: bool) {
         if let Some(of) = connection.network() {
             self.state().strangers.set_idle(of, connection.number(), is_idle);
         }

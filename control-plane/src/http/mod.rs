@@ -1,22 +1,22 @@
 //! The public listener: the page, the signaling beside it, and whether we are well. And the operators'.
 
-mod body;
-mod connection;
+pub(crate) mod body;
+pub(crate) mod connection;
 mod connections;
 pub(crate) mod descriptors;
 mod dev_token;
 mod operators;
 mod page;
-mod proxies;
+pub(crate) mod proxies;
+mod readiness;
 mod serve;
+pub(crate) mod socket_io_path;
 
-pub(crate) use body::TooLarge;
-pub(crate) use connection::Connection;
 pub(crate) use connections::Connections;
 pub(crate) use dev_token::DevTokens;
 pub(crate) use operators::{Api, AuditLog, Scraped, Tokens, api, health};
 pub use operators::{Scope, entry};
-pub(crate) use proxies::{Proxies, says_forwarded};
+pub(crate) use proxies::Proxies;
 pub(crate) use serve::serve;
 
 use crate::gateway::engine_io::{self, Sockets};
@@ -27,6 +27,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
+use readiness::ready;
 use std::sync::Arc;
 use tower_http::cors::CorsLayer;
 
@@ -62,17 +63,6 @@ async fn started(
     match placement.was_read() && records.is_complete() {
         true => (StatusCode::OK, "ok\n"),
         false => (StatusCode::SERVICE_UNAVAILABLE, "etcd was not read yet\n"),
-    }
-}
-
-/// Ready while rooms can be opened. Who is not goes on with those that are open: this is no reason
-/// to restart anything.
-async fn ready(State(placement): State<Placement>) -> (StatusCode, String) {
-    let cut_off =
-        || placement.is_cut_off().then_some("a media node that others reach cannot be reached from here");
-    match placement.hindrance().or_else(cut_off) {
-        None => (StatusCode::OK, "ready\n".into()),
-        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
     }
 }
 

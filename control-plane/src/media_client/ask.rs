@@ -3,7 +3,7 @@
 
 use super::link::{NodeCall, NodeLink, unavailable};
 use super::room_table::{Delivery, Route};
-use crate::session::Ending;
+use crate::ending::Ending;
 use railgun_shared::ids::SessionId;
 use railgun_shared::media_rpc::wire::proto::{
     DescribeRequest, ListRoomsRequest, NodeDescription, RoomSummary,

@@ -2,9 +2,10 @@
 //! order. One task owns the stream, the room table and what is waiting for a reply, so nothing here
 //! can overtake anything.
 
+use super::place::Place;
 use super::room_table::{Delivery, RoomTable, Route};
+use crate::ending::End;
 use crate::metrics::LinkMetrics;
-use crate::session::{End, Place};
 use crate::webhooks::Webhooks;
 use futures::{FutureExt, StreamExt};
 use railgun_shared::each_minute::EachMinute;
@@ -178,6 +179,12 @@ impl NodeLink {
 
 pub(crate) fn unavailable() -> ErrorBody {
     ErrorBody::new(ErrorCode::NodeUnavailable, "no media node can be reached right now")
+}
+
+/// The node answered one thing with another, so nobody knows how the session stands.
+pub(crate) fn unexpected(reply: &Reply) -> ErrorBody {
+    tracing::error!(?reply, "a reply of the wrong kind");
+    ErrorBody::new(ErrorCode::Internal, "the media node answered something else").fatal()
 }
 
 /// There are nodes, and more is asked of them at this moment than they can answer in time.

@@ -1,6 +1,6 @@
 //! Which of this replica's sessions are in which room, so that one event of the node reaches them.
 
-use crate::session::{End, Ending};
+use crate::ending::{End, Ending};
 use railgun_shared::ids::{ChannelId, SessionId};
 use railgun_shared::media_rpc::{Address, Audience, Event, Reply, RoomEvent};
 use railgun_shared::signal::ErrorBody;

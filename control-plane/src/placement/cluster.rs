@@ -1,13 +1,12 @@
 //! Rooms of many nodes: found where etcd says they are, or bound by one transaction, whose revision
 //! is the room's epoch.
 
+use super::found::Found;
 use super::state::{Remembered, State};
-use super::{Found, follow};
 use crate::config::MediaConfig;
-use crate::media_client::{NodeLink, later, overloaded};
+use crate::media_client::{NodeLink, Place, later, overloaded};
 use crate::metrics::LinkMetrics;
 use crate::policy::placement::choose;
-use crate::session::Place;
 use crate::webhooks::Webhooks;
 use railgun_etcd::{Compare, CompareOp, Condition, Entry, EtcdError, PutOptions, Store, Txn, TxnOp};
 use railgun_shared::directory::{NodeRecord, RoomRecord, decode, encode};
@@ -18,7 +17,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 /// How long a join may take to find its room or have it bound.
@@ -50,14 +48,9 @@ impl std::fmt::Debug for Cluster {
 }
 
 impl Cluster {
-    /// Follows etcd and keeps a link to every node until the task is aborted.
-    pub(crate) fn start(
-        store: Store,
-        media: MediaConfig,
-        metrics: LinkMetrics,
-        webhooks: Webhooks,
-    ) -> (Arc<Self>, JoinHandle<()>) {
-        let cluster = Arc::new(Self {
+    /// It knows nothing until it follows etcd, which [`Self::start`] does.
+    pub(super) fn new(store: Store, media: MediaConfig, metrics: LinkMetrics, webhooks: Webhooks) -> Self {
+        Self {
             store,
             media,
             metrics,
@@ -67,9 +60,7 @@ impl Cluster {
             is_true: AtomicBool::new(false),
             was_read: AtomicBool::new(false),
             name: format!("{:08x}", rand::random::<u32>()),
-        });
-        let task = tokio::spawn(follow::run(cluster.clone()));
-        (cluster, task)
+        }
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {

@@ -2,9 +2,11 @@
 //! whose process is seen to be gone, so that nobody has to wait for its lease to end.
 
 use super::cluster::Cluster;
-use crate::media_client::{NodeLink, NodeState, Peer, named_node_channel, node_channel};
-use crate::session::Place;
-use railgun_etcd::{Outcome, PrefixWatch, Update};
+use crate::config::MediaConfig;
+use crate::media_client::{NodeLink, NodeState, Peer, Place, named_node_channel, node_channel};
+use crate::metrics::LinkMetrics;
+use crate::webhooks::Webhooks;
+use railgun_etcd::{Outcome, PrefixWatch, Store, Update};
 use railgun_shared::directory::{NodeRecord, decode};
 use railgun_shared::ids::NodeId;
 use std::io::ErrorKind;
@@ -13,7 +15,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{interval, sleep, timeout};
 use tonic::transport::Channel;
 
@@ -28,7 +30,7 @@ const NODES: usize = 0;
 const LOADS: usize = 1;
 const ROOMS: usize = 2;
 
-pub(super) async fn run(cluster: Arc<Cluster>) {
+async fn run(cluster: Arc<Cluster>) {
     let keys = cluster.store.keys();
     let mut nodes = cluster.store.watch_prefix(keys.nodes());
     let mut loads = cluster.store.watch_prefix(keys.loads());
@@ -92,6 +94,18 @@ async fn next(watch: &mut PrefixWatch) -> Update {
 }
 
 impl Cluster {
+    /// Follows etcd and keeps a link to every node until the task is aborted.
+    pub(crate) fn start(
+        store: Store,
+        media: MediaConfig,
+        metrics: LinkMetrics,
+        webhooks: Webhooks,
+    ) -> (Arc<Self>, JoinHandle<()>) {
+        let cluster = Arc::new(Self::new(store, media, metrics, webhooks));
+        let task = tokio::spawn(run(cluster.clone()));
+        (cluster, task)
+    }
+
     /// A node's record, of which etcd told in answer to something else.
     pub(super) fn put_node(&self, id: &NodeId, record: NodeRecord, mod_revision: i64) {
         // Its link is made when the watch tells of it.

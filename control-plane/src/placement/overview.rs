@@ -1,7 +1,7 @@
 //! Nodes and rooms as operators see them: what the nodes themselves say, so that it is as true as
 //! theirs.
 
-use super::Placement;
+use super::backend::Placement;
 use crate::media_client::NodeLink;
 use futures::future::join_all;
 use railgun_shared::directory::NodeState;

@@ -1,9 +1,8 @@
 //! Nodes and rooms as this replica knows them: what etcd told, and what it bound itself.
 
-use super::Found;
-use crate::media_client::NodeLink;
+use super::found::Found;
+use crate::media_client::{NodeLink, Place};
 use crate::policy::placement::Candidate;
-use crate::session::Place;
 use railgun_shared::directory::{LoadRecord, NodeRecord, NodeState, RoomRecord};
 use railgun_shared::ids::{BootId, ChannelId, NodeId};
 use railgun_shared::media_rpc::Address;

@@ -1,8 +1,8 @@
 //! How a session asks a node: one command at a time, while the room's events go on to its socket.
 
-use super::Session;
-use super::actor::over;
 use super::seat::Seat;
+use super::session::Session;
+use crate::ending::over;
 use crate::media_client::{Delivery, NodeCall, NodeLink, overloaded, unavailable};
 use railgun_shared::media_rpc::{Address, Command, LeaveReason, Reply};
 use railgun_shared::signal::{ErrorBody, ErrorCode};
@@ -96,7 +96,7 @@ impl Session {
 
     /// Gives the seat back, or leaves it for another socket; and waits a little for the node to say
     /// that it heard.
-    pub(super) async fn say_goodbye(&mut self, is_lost: bool) {
+    pub(crate) async fn say_goodbye(&mut self, is_lost: bool) {
         let Some(Seat { node, address, attachment, token, .. }) = self.seat.take() else { return };
         let session = self.id;
         let command = match (is_lost, token) {

@@ -1,7 +1,7 @@
 //! The only place that writes to a session's socket: replies, acks and room events in one order.
 
 use super::budget::Budget;
-use super::end::{End, Ending};
+use crate::ending::{End, Ending};
 use axum::body::Bytes;
 use railgun_shared::signal::{ErrorBody, ServerEvent};
 use serde_json::{Map, Value};
@@ -79,12 +79,12 @@ impl Outbox {
     }
 
     /// Why the socket has to go, if it can still take it.
-    pub(super) fn tell_at_last(&self, event: &ServerEvent) {
+    pub(crate) fn tell_at_last(&self, event: &ServerEvent) {
         _ = self.socket.emit(event.name(), &(event,));
     }
 
     /// That the session which the socket wanted to take up could not be.
-    pub(super) async fn refuse_to_resume(&self, error: ErrorBody) {
+    pub(crate) async fn refuse_to_resume(&self, error: ErrorBody) {
         let event = ServerEvent::Error(error);
         let mut payload = fields(&event);
         payload.insert("event".into(), "resume".into());

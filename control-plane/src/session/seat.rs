@@ -1,8 +1,10 @@
 //! A session's place in a room.
 
-use super::{CapabilitiesDigest, Possessions, ResumeToken};
+use super::capabilities::CapabilitiesDigest;
+use super::ownership::Possessions;
 use crate::media_client::NodeLink;
 use crate::metrics::Call;
+use crate::resume_token::ResumeToken;
 use railgun_shared::ids::ChannelId;
 use railgun_shared::media_rpc::{Address, Event, Grant};
 use railgun_shared::plan::RoomLimits;

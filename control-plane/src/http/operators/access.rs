@@ -1,57 +1,15 @@
 //! Who may do what to the operators' API: bearer tokens (RFC 6750), each with its scopes. The file
 //! holds only their SHA-256.
 
-use super::Api;
 use super::error::ApiError;
-use axum::extract::FromRequestParts;
-use axum::http::header::AUTHORIZATION;
-use axum::http::request::Parts;
+use super::scope::Scope;
 use hex::FromHex;
-use serde::de::IntoDeserializer;
-use serde::de::value::StrDeserializer;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::sync::Arc;
 
 const TOKENS_MAX: usize = 100;
-
-/// What a token is good for. Reading and writing are apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Scope {
-    #[serde(rename = "channels:read")]
-    ReadChannels,
-    #[serde(rename = "channels:write")]
-    WriteChannels,
-    #[serde(rename = "bans:read")]
-    ReadBans,
-    #[serde(rename = "bans:write")]
-    WriteBans,
-    #[serde(rename = "entitlements:read")]
-    ReadEntitlements,
-    #[serde(rename = "entitlements:write")]
-    WriteEntitlements,
-    #[serde(rename = "rooms:read")]
-    ReadRooms,
-    #[serde(rename = "rooms:write")]
-    WriteRooms,
-    #[serde(rename = "nodes:read")]
-    ReadNodes,
-    #[serde(rename = "nodes:write")]
-    WriteNodes,
-    #[serde(rename = "audit:read")]
-    ReadAudit,
-}
-
-impl FromStr for Scope {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let word: StrDeserializer<'_, serde::de::value::Error> = text.into_deserializer();
-        Self::deserialize(word).map_err(|error| error.to_string())
-    }
-}
 
 /// Why the file of tokens was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -109,7 +67,7 @@ impl Tokens {
     }
 
     /// Compares digests, so that the time taken says nothing of the tokens.
-    fn holder(&self, token: &str) -> Option<&Holder> {
+    pub(super) fn holder(&self, token: &str) -> Option<&Holder> {
         let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
         self.0.iter().find(|(of, _)| *of == digest).map(|(_, holder)| holder)
     }
@@ -134,20 +92,6 @@ pub(crate) struct Operator(pub(crate) Holder);
 impl Operator {
     pub(crate) fn may(&self, scope: Scope) -> Result<(), ApiError> {
         if self.0.scopes.contains(&scope) { Ok(()) } else { Err(ApiError::forbidden(scope)) }
-    }
-}
-
-impl FromRequestParts<Arc<Api>> for Operator {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, ApiError> {
-        let header = parts.headers.get(AUTHORIZATION).and_then(|header| header.to_str().ok());
-        let token = header.and_then(|header| {
-            let (scheme, token) = header.split_once(' ')?;
-            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-        });
-        let holder = token.and_then(|token| api.tokens.holder(token));
-        holder.cloned().map(Operator).ok_or_else(ApiError::unauthorized)
     }
 }
 

@@ -1,10 +1,11 @@
 //! Bans: from one channel, or from all.
 
-use super::access::{Operator, Scope};
+use super::access::Operator;
+use super::api::{Api, Changed, write};
 use super::body::Object;
 use super::error::{Absent, ApiError, Refused, Unavailable};
 use super::path::{OfChannel, OfUser, channel_id, user_id};
-use super::{Api, Changed, write};
+use super::scope::Scope;
 use crate::records::{BanRecord, BanScope, REASON_CHARS_MAX, Record, RecordKey};
 use axum::Json;
 use axum::extract::rejection::PathRejection;

@@ -1,10 +1,11 @@
 //! Channels: which there are, how large their rooms are, and who may join.
 
-use super::access::{Operator, Scope};
+use super::access::Operator;
+use super::api::{Api, Changed, write};
 use super::body::Object;
 use super::error::{Absent, ApiError, Refused, Unavailable};
 use super::path::{OfChannel, Page, channel_id};
-use super::{Api, Changed, write};
+use super::scope::Scope;
 use crate::records::{ChannelKind, ChannelRecord, MEMBERS_MAX, Name, Record, RecordKey, TierName};
 use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};

@@ -1,6 +1,6 @@
 //! What a refused request of the operators' API is told.
 
-use super::access::Scope;
+use super::scope::Scope;
 use crate::placement::OverviewError;
 use crate::records::StoreError;
 use axum::Json;

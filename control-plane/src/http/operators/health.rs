@@ -1,9 +1,10 @@
 //! Whether we are well, and what we do. It shows nothing of any user.
 
-use super::super::{Connections, ready};
+use crate::http::connections::Connections;
+use crate::http::readiness::ready;
 use crate::metrics::{JoinLog, JoinRecord, Metrics};
 use crate::placement::Placement;
-use crate::session;
+use crate::registry;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
@@ -23,7 +24,7 @@ pub(crate) struct Scraped {
     /// With the numbers of `metrics`, and of whoever else is in this process.
     pub(crate) registry: Registry,
     pub(crate) metrics: Metrics,
-    pub(crate) sessions: session::Registry,
+    pub(crate) sessions: registry::Registry,
     pub(crate) io: SocketIo,
     pub(crate) connections: Connections,
 }

@@ -2,6 +2,7 @@
 //! It belongs on an address that only operators reach.
 
 mod access;
+mod api;
 mod audit;
 mod bans;
 mod body;
@@ -11,28 +12,24 @@ mod health;
 mod nodes;
 mod path;
 mod rooms;
+mod scope;
 mod users;
 
 pub(crate) use access::Tokens;
-pub use access::{Scope, entry};
+pub use access::entry;
+pub(crate) use api::Api;
 pub(crate) use audit::AuditLog;
 pub(crate) use health::{Scraped, health};
+pub use scope::Scope;
 
-use crate::clock::unix_seconds;
-use crate::control::Services;
-use crate::records::{BanScope, Record, RecordKey};
 use access::Operator;
 use audit::AuditEntry;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{DefaultBodyLimit, Query, State};
-use axum::http::StatusCode;
 use axum::{Json, Router};
 use error::{ApiError, Refused};
 use path::Limit;
-use railgun_shared::media_rpc::{UserAction, UserOrder};
-use railgun_shared::plan::Tier;
 use std::sync::Arc;
-use std::time::SystemTime;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{OpenApi as Document, SecurityRequirement};
 use utoipa::{Modify, OpenApi};
@@ -40,17 +37,6 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 const BODY_BYTES_MAX: usize = 256 * 1024;
-
-/// What the API works with.
-#[derive(Debug)]
-pub(crate) struct Api {
-    pub(crate) services: Arc<Services>,
-    pub(crate) tokens: Tokens,
-    pub(crate) audit: AuditLog,
-}
-
-/// The answer to a write.
-type Changed = Result<StatusCode, ApiError>;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -95,47 +81,6 @@ pub(crate) fn api(api: Arc<Api>) -> Router {
         .route("/v1/openapi.json", axum::routing::get(async move || Json(document)))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(api)
-}
-
-/// Writes a record, and who did it.
-async fn write(api: &Api, operator: &Operator, key: RecordKey, record: Option<Record>) -> Changed {
-    let verb = if record.is_some() { "PUT" } else { "DELETE" };
-    let action = format!("{verb} {}", key.path());
-    let order = record.as_ref().and_then(|record| of_lost_sessions(&key, record));
-    let written = api.services.records.write(key, record).await.map_err(ApiError::from);
-    if let (Ok(()), Some(order)) = (&written, order) {
-        api.services.placement.order(order);
-    }
-    noted(api, operator, action, written)
-}
-
-/// What a record means for sessions whose sockets are lost: no replica speaks for them, so that the
-/// nodes are told themselves.
-fn of_lost_sessions(key: &RecordKey, record: &Record) -> Option<UserOrder> {
-    let now = unix_seconds(SystemTime::now());
-    let (user, channel, action) = match (key, record) {
-        (RecordKey::Ban(scope, user), Record::Ban(ban)) if ban.holds(now) => {
-            let channel = match scope {
-                BanScope::Everywhere => None,
-                BanScope::Channel(channel) => Some(channel.clone()),
-            };
-            (user, channel, UserAction::Kick { reason: "banned".into() })
-        }
-        (RecordKey::Entitlement(user), Record::Entitlement(entitlement))
-            if entitlement.tier == Tier::Free || entitlement.pro_until.is_some_and(|until| until <= now) =>
-        {
-            (user, None, UserAction::EndLostVideo)
-        }
-        (RecordKey::Revocation(user), Record::Revocation(_)) => (user, None, UserAction::EndLostVideo),
-        _ => return None,
-    };
-    Some(UserOrder { user: user.clone(), channel, action })
-}
-
-/// Notes who did what, and what became of it.
-fn noted(api: &Api, operator: &Operator, action: String, done: Result<(), ApiError>) -> Changed {
-    api.audit.note(&operator.0.name, action, done.as_ref().err());
-    done.map(|()| StatusCode::NO_CONTENT)
 }
 
 /// Who changed what on this replica since it started, newest first.

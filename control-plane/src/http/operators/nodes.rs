@@ -1,9 +1,10 @@
 //! Media nodes: which there are, what they have to do, and whether they take new rooms.
 
-use super::access::{Operator, Scope};
+use super::access::Operator;
+use super::api::{Api, Changed, noted};
 use super::error::{Absent, ApiError, OnlyNode, Refused, Unavailable};
 use super::path::{OfNode, node_id};
-use super::{Api, Changed, noted};
+use super::scope::Scope;
 use crate::placement::NodeView;
 use axum::Json;
 use axum::extract::rejection::PathRejection;

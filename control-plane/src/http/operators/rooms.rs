@@ -1,10 +1,11 @@
 //! Rooms that are open: who is in them, and what to do about it. What is told is the node's own word.
 
-use super::access::{Operator, Scope};
+use super::access::Operator;
+use super::api::{Api, Changed, noted};
 use super::body::Object;
 use super::error::{Absent, ApiError, Refused, Unavailable};
 use super::path::{OfChannel, OfSession, Page, channel_id, session_id};
-use super::{Api, Changed, noted};
+use super::scope::Scope;
 use crate::clock::unix_millis;
 use crate::media_client::NodeLink;
 use crate::placement::Found;

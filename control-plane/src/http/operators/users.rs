@@ -1,10 +1,11 @@
 //! What a user may send whatever the token says, and which tokens count no more.
 
-use super::access::{Operator, Scope};
+use super::access::Operator;
+use super::api::{Api, Changed, write};
 use super::body::Object;
 use super::error::{Absent, ApiError, Refused, Unavailable};
 use super::path::{OfUser, user_id};
-use super::{Api, Changed, write};
+use super::scope::Scope;
 use crate::records::{EntitlementRecord, Record, RecordKey, RevocationRecord};
 use axum::Json;
 use axum::extract::rejection::PathRejection;

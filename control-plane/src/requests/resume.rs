@@ -7,13 +7,14 @@
 //! joined: and it is said only by who knows. A replica that cannot ask the node ends the transport instead,
 //! so that the client, whose media goes on, tries another.
 
-use super::unexpected;
 use crate::clock::{rfc3339, unix_seconds};
-use crate::media_client::{NodeLink, unavailable};
+use crate::ending::over;
+use crate::media_client::{NodeLink, unavailable, unexpected};
 use crate::metrics::Outcome;
 use crate::placement::Found;
 use crate::policy::admission;
-use crate::session::{Possessions, ResumeToken, Seat, Session, over};
+use crate::resume_token::ResumeToken;
+use crate::session::{Possessions, Seat, Session};
 use railgun_shared::ids::ChannelId;
 use railgun_shared::media_rpc::{
     Address, Command, OwnState, Reply, ResumeRequest, Rights, RoomSnapshot, Slot, SlotState, is_room_moved,

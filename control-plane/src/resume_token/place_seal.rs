@@ -3,13 +3,13 @@
 //! a replica connects to what it names; a client can neither read nor change it, and another user's or
 //! another token's opens nothing.
 
-use super::ResumeToken;
+use super::token::ResumeToken;
+use crate::media_client::Place;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use railgun_shared::ids::{BootId, NodeId, UserId};
-use serde::{Deserialize, Serialize};
+use railgun_shared::ids::UserId;
 use std::fmt;
 
 /// Between the token itself and where its session is.
@@ -18,20 +18,6 @@ const SEPARATOR: char = '.';
 const TEXT_MAX: usize = 1024;
 /// What the key is for: the file it comes from has another use.
 const PURPOSE: &[u8] = b"railgun: place in a resume token, 1";
-
-/// Where a room was when its token was made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Place {
-    #[serde(rename = "n")]
-    pub(crate) node: NodeId,
-    /// Host and port of the control link.
-    #[serde(rename = "a")]
-    pub(crate) address: String,
-    #[serde(rename = "b")]
-    pub(crate) boot_id: BootId,
-    #[serde(rename = "e")]
-    pub(crate) epoch: u64,
-}
 
 /// Seals and opens places. Without a key, tokens carry none.
 #[derive(Default)]
@@ -102,7 +88,7 @@ impl PlaceSeal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use railgun_shared::ids::{ChannelId, SessionId};
+    use railgun_shared::ids::{BootId, ChannelId, NodeId, SessionId};
 
     fn user(name: &str) -> UserId {
         UserId::new(name).unwrap()

@@ -1,9 +1,8 @@
 //! `voice:entitlement:refresh`, and records that change what one may do. Checks of the
 //! refresh: the token as when a socket connects, of the same user, and not revoked.
 
-use super::unexpected;
 use crate::clock::unix_seconds;
-use crate::media_client::later;
+use crate::media_client::{later, unexpected};
 use crate::policy::{admission, entitlement};
 use crate::session::{Answer, Session};
 use railgun_shared::media_rpc::{Command, Grant, Reply};

@@ -1,7 +1,7 @@
 //! `voice:state:update`, `voice:ping`. Checks: a channel was joined, for the update; a ping has none.
 //! Both are answered by the ack alone.
 
-use super::unexpected;
+use crate::media_client::unexpected;
 use crate::session::{Answer, Session};
 use railgun_shared::media_rpc::{Command, Reply};
 use railgun_shared::signal::{ErrorBody, StateUpdate};

@@ -3,7 +3,7 @@
 //! this session's own. Repeating is safe: the node answers with what there is, and a restart that the
 //! client never used is replaced by the next.
 
-use super::unexpected;
+use crate::media_client::unexpected;
 use crate::session::{Answer, Owned, Session};
 use railgun_shared::ids::TransportId;
 use railgun_shared::media_rpc::{Command, Reply};

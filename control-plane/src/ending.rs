@@ -61,6 +61,18 @@ impl From<DisconnectReason> for End {
     }
 }
 
+/// Returns when the session has to end, and why. An error means that nobody is left who could say
+/// so, which is the end as well. A replica that stops gives its sessions to another.
+pub(crate) async fn over(
+    (ended, stopping): &mut (watch::Receiver<Option<End>>, watch::Receiver<bool>),
+) -> End {
+    tokio::select! {
+        biased;
+        ended = ended.wait_for(Option::is_some) => ended.ok().and_then(|end| *end).unwrap_or(End::Left),
+        _ = stopping.wait_for(|stopping| *stopping) => End::Lost,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,7 +1,7 @@
 //! What a new socket shows to take up a session whose old one was lost: whose session, a secret, and
 //! the channel, by which any replica finds the room. Only its digest is ever stored or sent on.
 
-use super::Place;
+use crate::media_client::Place;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use railgun_shared::ids::{ChannelId, SessionId};

@@ -6,18 +6,17 @@
 
 #[cfg(feature = "etcd")]
 mod in_etcd;
+mod table;
 
-use super::{End, Ending};
+use crate::ending::Ending;
 use railgun_shared::ids::{DeviceId, SessionId, UserId};
 use railgun_shared::limits;
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use table::{Held, SESSIONS_MAX, Table, instead_of};
 use tokio::sync::watch;
 #[cfg(feature = "etcd")]
 use tokio::task::JoinHandle;
 
-/// Sessions one replica takes; at about 42 KB each, less than a gigabyte.
-const SESSIONS_MAX: usize = 20_000;
 /// Of these, for sockets that take a session up.
 const SESSIONS_RESERVE: usize = 1000;
 
@@ -28,11 +27,11 @@ pub(crate) struct Registry {
 
 #[derive(Debug, Default)]
 struct Inner {
-    by_user: Mutex<HashMap<UserId, Vec<Held>>>,
+    table: Arc<Table>,
     total: watch::Sender<usize>,
     stopping: watch::Sender<bool>,
     #[cfg(feature = "etcd")]
-    shared: Option<in_etcd::Slots>,
+    shared: Option<Arc<in_etcd::Slots>>,
 }
 
 /// A socket that wants to be a session.
@@ -44,20 +43,6 @@ pub(crate) struct Newcomer {
     pub(crate) resumes: Option<SessionId>,
     /// Said when another socket gets its place.
     pub(crate) ending: Ending,
-}
-
-/// A session's place among its user's.
-#[derive(Clone, Debug)]
-struct Held {
-    /// Of this socket, whatever session it takes up.
-    id: SessionId,
-    /// The one that it takes up, or a fresh one.
-    session: SessionId,
-    device: Option<DeviceId>,
-    ending: Ending,
-    /// Under which lease it is in etcd; 0: under none. None: it is asking.
-    #[cfg(feature = "etcd")]
-    lease: Option<i64>,
 }
 
 /// A session that counts until this is dropped.
@@ -84,9 +69,10 @@ impl Registry {
         replica: crate::clock_watch::Replica,
     ) -> (Self, JoinHandle<()>) {
         let slots = in_etcd::Slots::new(store, leases, replica);
-        let inner = Arc::new(Inner { shared: Some(slots), ..Inner::default() });
-        let task = tokio::spawn(in_etcd::keep(inner.clone()));
-        (Self { inner }, task)
+        let slots = Arc::new(slots);
+        let inner = Inner { shared: Some(slots.clone()), ..Inner::default() };
+        let task = tokio::spawn(in_etcd::keep(inner.table.clone(), slots));
+        (Self { inner: Arc::new(inner) }, task)
     }
 
     /// None if this user, or this replica, has as many sessions as it may.
@@ -95,15 +81,15 @@ impl Registry {
         let registered = self.register_here(newcomer)?;
         #[cfg(feature = "etcd")]
         if let Some(slots) = &self.inner.shared {
-            let held = self.inner.find(&registered.user, registered.id)?;
+            let held = self.inner.table.find(&registered.user, registered.id)?;
             let lease = slots.claim(&registered.user, &held).await?;
-            self.inner.is_under(&registered.user, registered.id, lease);
+            self.inner.table.is_under(&registered.user, registered.id, lease);
         }
         Some(registered)
     }
 
     fn register_here(&self, Newcomer { user, device, resumes, ending }: Newcomer) -> Option<Registered> {
-        let mut by_user = self.inner.by_user();
+        let mut by_user = self.inner.table.by_user();
         let reserve = if resumes.is_some() { 0 } else { SESSIONS_RESERVE };
         if *self.inner.total.borrow() >= SESSIONS_MAX - reserve {
             return None;
@@ -150,44 +136,9 @@ impl Registry {
     }
 }
 
-/// Of a user's places that are all taken, the one that a newcomer gets, and how the session there
-/// ends. A seat that is taken up has to wait for that.
-fn instead_of<'a, S: PartialEq + 'a, D: PartialEq + 'a>(
-    session: &S,
-    device: Option<&D>,
-    places: impl Iterator<Item = (&'a S, Option<&'a D>)>,
-) -> Option<(usize, End)> {
-    let places: Vec<_> = places.collect();
-    let taken_up = || places.iter().position(|(of, _)| *of == session);
-    let of_device = || places.iter().position(|(_, of)| device.is_some() && *of == device);
-    taken_up().map(|place| (place, End::Lost)).or_else(|| Some((of_device()?, End::Replaced)))
-}
-
-impl Inner {
-    fn by_user(&self) -> MutexGuard<'_, HashMap<UserId, Vec<Held>>> {
-        self.by_user.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The session counts no more.
-    fn remove(&self, user: &UserId, id: SessionId) -> Option<Held> {
-        self.remove_if(user, |held| held.id == id)
-    }
-
-    fn remove_if(&self, user: &UserId, is_it: impl Fn(&Held) -> bool) -> Option<Held> {
-        let mut by_user = self.by_user();
-        let of_user = by_user.get_mut(user)?;
-        let place = of_user.iter().position(is_it);
-        let held = place.map(|place| of_user.remove(place));
-        if of_user.is_empty() {
-            by_user.remove(user);
-        }
-        held
-    }
-}
-
 impl Drop for Registered {
     fn drop(&mut self) {
-        self.inner.remove(&self.user, self.id);
+        self.inner.table.remove(&self.user, self.id);
         #[cfg(feature = "etcd")]
         if let Some(slots) = &self.inner.shared {
             slots.release_soon(self.user.clone(), self.id);
@@ -199,6 +150,7 @@ impl Drop for Registered {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ending::End;
 
     fn newcomer(user: &str, device: Option<&str>) -> Newcomer {
         Newcomer {
@@ -221,7 +173,7 @@ mod tests {
         held.pop();
         assert!(registry.register(newcomer("ada", None)).await.is_some());
         drop(held);
-        assert!(registry.inner.by_user().is_empty());
+        assert!(registry.inner.table.by_user().is_empty());
         assert_eq!(registry.count(), 0);
     }
 

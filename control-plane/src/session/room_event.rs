@@ -1,7 +1,7 @@
 //! What a room says unasked, as the client hears it.
 
+use super::rejoin::rejoin_after;
 use crate::clock::rfc3339;
-use crate::session::rejoin_after;
 use railgun_shared::media_rpc::{Event, RoomEvent};
 use railgun_shared::signal::{AppData, ClosedStamp, RejoinReason, RoomStamp, ServerEvent};
 use std::time::SystemTime;
@@ -11,7 +11,7 @@ const MOVED_SPREAD_MS: u64 = 250;
 
 /// None: it is nothing to a client. `people`: sessions of this replica, any of whom may have lost its room
 /// at the same time.
-pub(crate) fn room_event(event: RoomEvent, people: usize, now: SystemTime) -> Option<ServerEvent> {
+pub(super) fn room_event(event: RoomEvent, people: usize, now: SystemTime) -> Option<ServerEvent> {
     let RoomEvent { room_seq, event, .. } = event;
     Some(match event {
         Event::ParticipantJoined(participant) => {

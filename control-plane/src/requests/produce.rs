@@ -2,7 +2,7 @@
 //! session's own; the kind fits the source; the user's tier allows the source. The node checks the
 //! same again, and the codecs, one producer a source, and the room's number of videos.
 
-use super::unexpected;
+use crate::media_client::unexpected;
 use crate::policy::entitlement;
 use crate::session::{Answer, Owned, Session};
 use railgun_shared::ids::{ProducerId, TransportId};

@@ -1,6 +1,6 @@
 use super::super::{Newcomer, Registered, Registry};
 use super::*;
-use crate::session::Ending;
+use crate::ending::Ending;
 use railgun_etcd::testing::EtcdServer;
 use railgun_shared::ids::DeviceId;
 use tokio::task::{JoinHandle, JoinSet};

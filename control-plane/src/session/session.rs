@@ -1,37 +1,32 @@
-//! A session's task: takes its requests one at a time, and hands on what the node says in the
-//! node's order. Nobody else writes to its socket while it runs.
+//! The session itself: whose it is, what it may do, and what a node's word changes of it. Nobody else
+//! writes to its socket while it runs.
 
+use super::capabilities::ReceiverCapabilities;
+use super::outbox::Outbox;
+use super::ownership::Owned;
+use super::rejoin::rejoin_after;
+use super::room_event::room_event;
 use super::seat::Seat;
-use super::{Ack, Asked, End, Ending, Outbox, Owned, ReceiverCapabilities, Registered, ResumeToken};
 use crate::auth::Identity;
 use crate::clock::unix_millis;
-use crate::control::Services;
-use crate::gateway;
-use crate::gateway::engine_io::EngineSocket;
+use crate::ending::{End, Ending};
 use crate::media_client::{Delivery, Route};
-use crate::metrics::Outcome;
 use crate::networks::Origin;
-use crate::policy::{entitlement, rejoin_spread};
+use crate::policy::entitlement;
+use crate::registry::Registered;
+use crate::resume_token::ResumeToken;
+use crate::services::Services;
 use railgun_shared::ids::{ConsumerId, DeviceId, ProducerId, SessionId, TransportId};
-use railgun_shared::media_rpc::{Command, Event, Grant};
+use railgun_shared::media_rpc::{Event, Grant};
 use railgun_shared::plan::Permissions;
-use railgun_shared::signal::{ClientEvent, ErrorBody, ErrorCode, NetworkType, RejoinReason, ServerEvent};
+use railgun_shared::signal::{ErrorBody, ErrorCode, NetworkType, RejoinReason, ServerEvent};
 use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep_until};
 
 /// What the node says and the session has not yet looked at. It only falls behind while the runtime
 /// is overloaded.
 const DELIVERIES_MAX: usize = 1024;
-
-/// A request as it left the socket.
-pub(crate) struct Incoming {
-    pub(crate) asked: Asked,
-    pub(crate) event: Result<ClientEvent, ErrorBody>,
-    pub(crate) ack: Ack,
-    pub(crate) arrived_at: Instant,
-}
 
 /// A socket that may stay.
 pub(crate) struct Admitted {
@@ -57,23 +52,15 @@ pub(crate) struct Session {
     pub(crate) is_refreshing: bool,
     pub(crate) capabilities: ReceiverCapabilities,
     _registered: Registered,
-    pub(super) route: Route,
-    pub(super) deliveries: mpsc::Receiver<Box<Delivery>>,
+    pub(crate) route: Route,
+    pub(crate) deliveries: mpsc::Receiver<Box<Delivery>>,
     pub(super) last_ticket: u64,
-    outbox: Outbox,
-    records_changed: watch::Receiver<u64>,
+    pub(crate) outbox: Outbox,
+    pub(crate) records_changed: watch::Receiver<u64>,
     ended: watch::Receiver<Option<End>>,
-    stopping: watch::Receiver<bool>,
-    node_is_back: bool,
-}
-
-/// What happens next.
-enum Next {
-    Over(End),
-    Delivery(Box<Delivery>),
-    Request(Box<Incoming>),
-    RecordsChanged,
-    MediaIsDue,
+    pub(crate) stopping: watch::Receiver<bool>,
+    /// Its seat has to be taken up again there.
+    pub(crate) node_is_back: bool,
 }
 
 impl Session {
@@ -107,88 +94,8 @@ impl Session {
         }
     }
 
-    /// Until the socket is gone, or does not keep up. What is seldom or large has a future of its own,
-    /// so that a socket that only waits takes little memory.
-    pub(crate) async fn run(
-        mut self,
-        resume: Option<Option<ResumeToken>>,
-        mut requests: mpsc::Receiver<Box<Incoming>>,
-        engine: EngineSocket,
-    ) {
-        if let Some(shown) = resume {
-            let resumed = Box::pin(gateway::resume(&mut self, shown)).await;
-            self.services.metrics.resumed(gateway::NotResumed::outcome(&resumed));
-            match resumed {
-                Ok(resumed) => self.outbox.tell(&resumed).await,
-                Err(gateway::NotResumed::Over(error)) => self.outbox.refuse_to_resume(error).await,
-                Err(gateway::NotResumed::Unreachable) => self.route.ending.say(End::Elsewhere),
-            }
-        }
-        let end = loop {
-            if std::mem::take(&mut self.node_is_back) {
-                Box::pin(gateway::reclaim(&mut self)).await;
-            }
-            match self.next(&mut requests).await {
-                Next::Over(end) => break end,
-                Next::Delivery(delivery) => self.hand_on(*delivery).await,
-                Next::Request(request) => Box::pin(self.answer(*request)).await,
-                Next::RecordsChanged => Box::pin(gateway::records_changed(&mut self)).await,
-                Next::MediaIsDue => {
-                    if let Some(call) = self.seat.as_mut().and_then(|seat| seat.call.as_mut()) {
-                        call.settle();
-                    }
-                }
-            }
-        };
-        drop(requests);
-        Box::pin(self.say_goodbye(matches!(end, End::Lost | End::Elsewhere | End::Behind))).await;
-        if end == End::Replaced {
-            self.outbox.tell_at_last(&ServerEvent::Kicked { reason: "replaced".into(), until: None });
-        }
-        // A socket that is told to go does not come back by itself. One whose server stops should, and
-        // one that another replica may serve, or that missed something: those just lose their connection.
-        if matches!(end, End::Elsewhere | End::Behind) {
-            // Without a DISCONNECT, after which a client never comes back.
-            Box::pin(engine.close(end, false)).await;
-        } else if !*self.stopping.borrow() {
-            let is_told = self.outbox.close().await;
-            // The place among the user's sessions is taken until the connection is gone.
-            Box::pin(engine.close(end, is_told)).await;
-        }
-    }
-
-    async fn next(&mut self, requests: &mut mpsc::Receiver<Box<Incoming>>) -> Next {
-        let due = self.seat.as_ref().and_then(|seat| seat.call.as_ref()?.due());
-        let mut end = self.end();
-        tokio::select! {
-            biased;
-            end = over(&mut end) => Next::Over(end),
-            Some(delivery) = self.deliveries.recv() => Next::Delivery(delivery),
-            Ok(()) = self.records_changed.changed() => Next::RecordsChanged,
-            () = sleep_until(due.unwrap_or_else(std::time::Instant::now).into()), if due.is_some() => {
-                Next::MediaIsDue
-            }
-            request = requests.recv() => request.map_or(Next::Over(End::Left), Next::Request),
-        }
-    }
-
     pub(crate) fn end(&self) -> (watch::Receiver<Option<End>>, watch::Receiver<bool>) {
         (self.ended.clone(), self.stopping.clone())
-    }
-
-    async fn answer(&mut self, request: Incoming) {
-        let Incoming { asked, event, ack, arrived_at } = request;
-        if let Some(seat) = self.seat.as_mut().filter(|seat| seat.is_unconfirmed && !seat.is_silent) {
-            seat.is_unconfirmed = false;
-            // Refused or lost, it is said again by the next command.
-            _ = self.ask(Command::ConfirmResume { session: self.id }).await;
-        }
-        let result = match event {
-            Ok(event) => gateway::handle(self, event).await,
-            Err(error) => Err(error),
-        };
-        self.services.metrics.answered(&asked.event, Outcome::of(&result), arrived_at.elapsed());
-        self.outbox.answer(&asked, &ack, result).await;
     }
 
     /// What this session may do now. While records cannot be read, what its node has.
@@ -261,13 +168,13 @@ impl Session {
         self.outbox.tell(&rejoin).await;
     }
 
-    pub(super) async fn hand_on(&mut self, delivery: Delivery) {
+    pub(crate) async fn hand_on(&mut self, delivery: Delivery) {
         match delivery {
-            Delivery::Event(room_event) => {
-                self.note(&room_event.event).await;
-                let is_reply = self.is_refreshing && matches!(room_event.event, Event::Permissions { .. });
+            Delivery::Event(event) => {
+                self.note(&event.event).await;
+                let is_reply = self.is_refreshing && matches!(event.event, Event::Permissions { .. });
                 let people = self.services.registry.count();
-                if let Some(event) = gateway::room_event(room_event, people, SystemTime::now())
+                if let Some(event) = room_event(event, people, SystemTime::now())
                     && !is_reply
                 {
                     self.outbox.tell(&event).await;
@@ -313,41 +220,5 @@ impl Session {
             }
             _ => {}
         }
-    }
-}
-
-/// How long one of so many waits before it joins again, in milliseconds.
-pub(crate) fn rejoin_after(people: usize) -> u64 {
-    let spread = u64::try_from(rejoin_spread::spread(people).as_millis()).unwrap_or(u64::MAX);
-    rand::random_range(0..=spread)
-}
-
-/// Returns when the session has to end, and why. An error means that nobody is left who could say
-/// so, which is the end as well. A replica that stops gives its sessions to another.
-pub(crate) async fn over(
-    (ended, stopping): &mut (watch::Receiver<Option<End>>, watch::Receiver<bool>),
-) -> End {
-    tokio::select! {
-        biased;
-        ended = ended.wait_for(Option::is_some) => ended.ok().and_then(|end| *end).unwrap_or(End::Left),
-        _ = stopping.wait_for(|stopping| *stopping) => End::Lost,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    type Run<F> = fn(Session, Option<Option<ResumeToken>>, mpsc::Receiver<Box<Incoming>>, EngineSocket) -> F;
-
-    fn size_of_future<F: Future>(_: Run<F>) -> usize {
-        size_of::<F>()
-    }
-
-    #[test]
-    fn a_session_that_waits_is_a_few_kilobytes() {
-        assert!(size_of_future(Session::run) < 6 * 1024);
-        // A channel begins with room for 32.
-        assert!(size_of::<Box<Incoming>>() + size_of::<Box<Delivery>>() <= 16);
     }
 }

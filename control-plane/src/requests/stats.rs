@@ -1,7 +1,7 @@
 //! `voice:rtc:getStats`. Checks: a channel was joined; the transport, if one is named, is this
 //! session's own. The node tells of nothing that is not.
 
-use super::unexpected;
+use crate::media_client::unexpected;
 use crate::session::{Answer, Owned, Session};
 use railgun_shared::ids::TransportId;
 use railgun_shared::media_rpc::{Command, Reply};

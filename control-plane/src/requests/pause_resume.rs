@@ -1,7 +1,7 @@
 //! `voice:rtc:pauseProducer`, `resumeProducer`, `pauseConsumer`, `resumeConsumer`. Checks: it is this
 //! session's own. Pausing or resuming what already is so succeeds.
 
-use super::unexpected;
+use crate::media_client::unexpected;
 use crate::session::{Answer, Owned, Session};
 use railgun_shared::ids::{ConsumerId, ProducerId};
 use railgun_shared::media_rpc::{Command, Reply};

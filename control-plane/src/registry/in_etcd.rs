@@ -5,10 +5,10 @@
 //! While etcd does not answer, a replica counts its own sessions alone, and enters them afterwards. No
 //! session that exists is ever ended for the count.
 
-use super::{Held, Inner, SESSIONS_MAX, instead_of};
+use super::table::{Held, SESSIONS_MAX, Table, instead_of};
 use crate::clock::unix_millis;
 use crate::clock_watch::Replica;
-use crate::session::End;
+use crate::ending::End;
 use futures::future::join_all;
 use railgun_etcd::{
     Compare, CompareOp, Entry, EtcdError, LeaseId, Outcome, PutOptions, SharedLeases, Store, Txn, TxnOp,
@@ -279,7 +279,7 @@ impl Place {
     }
 }
 
-impl Inner {
+impl Table {
     pub(super) fn find(&self, user: &UserId, id: SessionId) -> Option<Held> {
         self.by_user().get(user)?.iter().find(|held| held.id == id).cloned()
     }
@@ -320,8 +320,7 @@ impl Inner {
 }
 
 /// Keeps the places of this replica's sessions, until it is aborted.
-pub(super) async fn keep(inner: Arc<Inner>) {
-    let Some(slots) = &inner.shared else { return };
+pub(super) async fn keep(table: Arc<Table>, slots: Arc<Slots>) {
     let mut notices = slots.store.watch_prefix(slots.store.keys().notices(slots.replica.id));
     let mut renewal = interval(RENEWAL);
     renewal.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -331,7 +330,7 @@ pub(super) async fn keep(inner: Arc<Inner>) {
                 if let Update::Put(entry) = update
                     && let Some(notice) = decode(&entry.value)
                 {
-                    inner.evict(&notice);
+                    table.evict(&notice);
                 }
             }
             () = slots.wake.notified() => slots.release_over().await,
@@ -341,7 +340,7 @@ pub(super) async fn keep(inner: Arc<Inner>) {
                         tracing::debug!(%error, "this replica's record was not written");
                     }
                     slots.release_over().await;
-                    inner.enter(slots, lease).await;
+                    table.enter(&slots, lease).await;
                 }
                 Err(error) => tracing::debug!(%error, "the lease of the sessions was not renewed"),
             },

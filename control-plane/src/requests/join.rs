@@ -6,12 +6,13 @@
 //! Joining the channel one is in answers its present state; joining another leaves the first.
 
 use super::diagnostics;
+use super::leave::vacate;
 use super::turn;
-use super::unexpected;
 use crate::clock::{unix_millis, unix_seconds};
-use crate::media_client::{NodeLink, NodeState, unavailable};
+use crate::media_client::{NodeLink, NodeState, unavailable, unexpected};
 use crate::policy::admission;
-use crate::session::{Answer, Possessions, ResumeToken, Seat, Session};
+use crate::resume_token::ResumeToken;
+use crate::session::{Answer, Possessions, Seat, Session};
 use crate::turn::Issued;
 use railgun_shared::ids::ChannelId;
 use railgun_shared::media_rpc::{
@@ -56,7 +57,7 @@ async fn try_join(
     let is_seated = session.seat.as_ref().is_some_and(|seat| seat.channel == channel);
     if !is_seated {
         count(session, is_diagnostics).await?;
-        super::leave::vacate(session, LeaveReason::Left).await?;
+        vacate(session, LeaveReason::Left).await?;
     }
     let room = if is_diagnostics { diagnostics::room_of(session.id)? } else { channel.clone() };
     let grant = session.grant();

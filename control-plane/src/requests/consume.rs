@@ -3,7 +3,7 @@
 //! room, so one of another room does not exist. What the session can receive is checked and narrowed here, and the
 //! node is told of it only if it does not know it from the join.
 
-use super::unexpected;
+use crate::media_client::unexpected;
 use crate::session::{Answer, Owned, Session};
 use railgun_shared::ids::{ConsumerId, ProducerId, TransportId};
 use railgun_shared::media_rpc::{Command, Reply};

@@ -1,8 +1,8 @@
 //! `voice:video:requestSlot`, `voice:video:releaseSlot`. Checks: a channel was joined; the user's
 //! tier allows the source. Slots and their queue are the room's.
 
-use super::unexpected;
 use crate::clock::rfc3339;
+use crate::media_client::unexpected;
 use crate::policy::entitlement;
 use crate::session::{Answer, Session};
 use railgun_shared::media_rpc::{Command, Reply, Slot, SlotState};

@@ -14,7 +14,7 @@ pub(crate) struct RefusedTokens(Mutex<HashMap<&'static str, (Instant, u64)>>);
 
 impl RefusedTokens {
     /// Logs it, or counts it for the next line.
-    pub(super) fn tell(&self, reason: &'static str) {
+    pub(crate) fn tell(&self, reason: &'static str) {
         if let Some(times) = self.note(reason, Instant::now()) {
             tracing::info!(reason, times, "a token was refused");
         }

@@ -2,7 +2,7 @@
 //!
 //! Whatever is queued behind it finds the session without a channel and is refused for that.
 
-use super::unexpected;
+use crate::media_client::unexpected;
 use crate::session::{Answer, Seat, Session};
 use railgun_shared::ids::ChannelId;
 use railgun_shared::media_rpc::{Command, LeaveReason, Reply};

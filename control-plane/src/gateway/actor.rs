@@ -1,0 +1,129 @@
+//! The loop of a session's task: it takes the session's requests one at a time from a bounded queue, and
+//! hands on what the node says in the node's order.
+
+use super::engine_io::EngineSocket;
+use crate::ending::{End, over};
+use crate::media_client::Delivery;
+use crate::metrics::Outcome;
+use crate::requests::{self, NotResumed};
+use crate::resume_token::ResumeToken;
+use crate::session::{Ack, Asked, Session};
+use railgun_shared::media_rpc::Command;
+use railgun_shared::signal::{ClientEvent, ErrorBody, ServerEvent};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+/// A request as it left the socket.
+pub(super) struct Incoming {
+    pub(super) asked: Asked,
+    pub(super) event: Result<ClientEvent, ErrorBody>,
+    pub(super) ack: Ack,
+    pub(super) arrived_at: Instant,
+}
+
+/// What happens next.
+enum Next {
+    Over(End),
+    Delivery(Box<Delivery>),
+    Request(Box<Incoming>),
+    RecordsChanged,
+    MediaIsDue,
+}
+
+/// Until the socket is gone, or does not keep up. What is seldom or large has a future of its own,
+/// so that a socket that only waits takes little memory.
+pub(super) async fn run(
+    mut session: Session,
+    resume: Option<Option<ResumeToken>>,
+    mut queue: mpsc::Receiver<Box<Incoming>>,
+    engine: EngineSocket,
+) {
+    if let Some(shown) = resume {
+        let resumed = Box::pin(requests::resume(&mut session, shown)).await;
+        session.services.metrics.resumed(NotResumed::outcome(&resumed));
+        match resumed {
+            Ok(resumed) => session.outbox.tell(&resumed).await,
+            Err(NotResumed::Over(error)) => session.outbox.refuse_to_resume(error).await,
+            Err(NotResumed::Unreachable) => session.route.ending.say(End::Elsewhere),
+        }
+    }
+    let end = loop {
+        if std::mem::take(&mut session.node_is_back) {
+            Box::pin(requests::reclaim(&mut session)).await;
+        }
+        match next(&mut session, &mut queue).await {
+            Next::Over(end) => break end,
+            Next::Delivery(delivery) => session.hand_on(*delivery).await,
+            Next::Request(request) => Box::pin(answer(&mut session, *request)).await,
+            Next::RecordsChanged => Box::pin(requests::records_changed(&mut session)).await,
+            Next::MediaIsDue => {
+                if let Some(call) = session.seat.as_mut().and_then(|seat| seat.call.as_mut()) {
+                    call.settle();
+                }
+            }
+        }
+    };
+    drop(queue);
+    Box::pin(session.say_goodbye(matches!(end, End::Lost | End::Elsewhere | End::Behind))).await;
+    if end == End::Replaced {
+        session.outbox.tell_at_last(&ServerEvent::Kicked { reason: "replaced".into(), until: None });
+    }
+    // A socket that is told to go does not come back by itself. One whose server stops should, and
+    // one that another replica may serve, or that missed something: those just lose their connection.
+    if matches!(end, End::Elsewhere | End::Behind) {
+        // Without a DISCONNECT, after which a client never comes back.
+        Box::pin(engine.close(end, false)).await;
+    } else if !*session.stopping.borrow() {
+        let is_told = session.outbox.close().await;
+        // The place among the user's sessions is taken until the connection is gone.
+        Box::pin(engine.close(end, is_told)).await;
+    }
+}
+
+async fn next(session: &mut Session, queue: &mut mpsc::Receiver<Box<Incoming>>) -> Next {
+    let due = session.seat.as_ref().and_then(|seat| seat.call.as_ref()?.due());
+    let mut end = session.end();
+    tokio::select! {
+        biased;
+        end = over(&mut end) => Next::Over(end),
+        Some(delivery) = session.deliveries.recv() => Next::Delivery(delivery),
+        Ok(()) = session.records_changed.changed() => Next::RecordsChanged,
+        () = sleep_until(due.unwrap_or_else(std::time::Instant::now).into()), if due.is_some() => {
+            Next::MediaIsDue
+        }
+        request = queue.recv() => request.map_or(Next::Over(End::Left), Next::Request),
+    }
+}
+
+async fn answer(session: &mut Session, request: Incoming) {
+    let Incoming { asked, event, ack, arrived_at } = request;
+    if let Some(seat) = session.seat.as_mut().filter(|seat| seat.is_unconfirmed && !seat.is_silent) {
+        seat.is_unconfirmed = false;
+        // Refused or lost, it is said again by the next command.
+        _ = session.ask(Command::ConfirmResume { session: session.id }).await;
+    }
+    let result = match event {
+        Ok(event) => requests::handle(session, event).await,
+        Err(error) => Err(error),
+    };
+    session.services.metrics.answered(&asked.event, Outcome::of(&result), arrived_at.elapsed());
+    session.outbox.answer(&asked, &ack, result).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Run<F> = fn(Session, Option<Option<ResumeToken>>, mpsc::Receiver<Box<Incoming>>, EngineSocket) -> F;
+
+    fn size_of_future<F: Future>(_: Run<F>) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn a_session_that_waits_is_a_few_kilobytes() {
+        assert!(size_of_future(run) < 6 * 1024);
+        // A channel begins with room for 32.
+        assert!(size_of::<Box<Incoming>>() + size_of::<Box<Delivery>>() <= 16);
+    }
+}

@@ -1,0 +1,20 @@
+//! The answer to where a channel's room is.
+
+use crate::media_client::NodeLink;
+use railgun_shared::media_rpc::Address;
+
+/// What is known of a channel's room.
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "it is taken apart where it is made")]
+pub(crate) enum Found {
+    Here(NodeLink, Address),
+    /// Its node does not answer us now, or its people wait for it to bind the room anew, or etcd has
+    /// not told us yet.
+    #[cfg_attr(not(feature = "etcd"), expect(dead_code, reason = "a single node's rooms are there"))]
+    Waiting,
+    #[cfg_attr(not(feature = "etcd"), expect(dead_code, reason = "a single node's rooms are there"))]
+    Unbound,
+    /// Its node is gone by the records, or runs anew: the key goes with the lease of the run that had it.
+    #[cfg_attr(not(feature = "etcd"), expect(dead_code, reason = "a single node's rooms are there"))]
+    Ended,
+}
