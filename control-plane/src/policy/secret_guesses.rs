@@ -12,6 +12,7 @@ const IN_ALL: u64 = 50;
 /// After which one more of them is allowed, in milliseconds.
 const EACH: u64 = 6000;
 /// Addresses that are remembered. No more can be: each has shown a wrong one that counts in all.
+#[allow(clippy::cast_possible_truncation, reason = "50")]
 const ADDRESSES_MAX: usize = IN_ALL as usize;
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -64,7 +65,7 @@ mod tests {
     fn looked_at(addresses: u32, seconds: u64) -> u64 {
         let (mut guesses, mut looked_at) = (SecretGuesses::default(), 0);
         for try_ in 0..seconds * 1000 {
-            let from = address(try_ as u32 % addresses);
+            let from = address(u32::try_from(try_ % u64::from(addresses)).unwrap());
             if guesses.may_guess(from, try_) {
                 guesses.was_wrong(from, try_);
                 looked_at += 1;

@@ -202,12 +202,6 @@ impl Policed {
     }
 }
 
-impl Default for Policed {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 /// What a consumer was sent.
 #[derive(Debug, Default)]
 pub struct Remembered(SentPackets);

@@ -337,7 +337,7 @@ mod tests {
             let newest = &change.numbers[asked.saturating_sub(2)..];
             assert!(newest.iter().all(|number| valid.contains(number)) && valid.len() == newest.len());
             let drawn = SentTimes::draw(&mut rng);
-            let sent = since.wrapping_add(asked as u32 * 65_536);
+            let sent = since.wrapping_add(u32::try_from(asked).unwrap() * 65_536);
             times.put(sent.wrapping_add(drawn.into()), drawn, change.to);
             let now = sent.wrapping_add(1_000);
             let window = (0..20 * 65_536).map(|at| since.wrapping_add(at));
@@ -345,7 +345,8 @@ mod tests {
             let valid = window.filter(proves).count();
             assert_eq!(valid, asked.min(2));
             let values = u32::from(JUMP_BITS.min(SHIFT_BITS)) + 1;
-            assert!(u32::from(GUESSES_MAX) * valid as u32 * 1_024 <= values, "{asked}: {valid}");
+            let guessed = usize::from(GUESSES_MAX) * valid * 1_024;
+            assert!(guessed <= usize::try_from(values).unwrap(), "{asked}: {valid}");
         }
         assert_eq!(next, start);
     }

@@ -194,8 +194,7 @@ fn poll_handshake(
 fn poll_dtls(transports: &mut TransportTable, output: &mut Output, key: TransportKey, now: Instant) -> bool {
     let mut is_connected = false;
     let mut buffer = [0; POLL_BUFFER_LEN];
-    loop {
-        let Some(transport) = transports.get_mut(key) else { break };
+    while let Some(transport) = transports.get_mut(key) {
         let ice = transport.ice_state;
         let Some((_, dtls)) = &mut transport.connect else { break };
         match dtls.poll(&mut buffer) {
