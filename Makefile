@@ -48,6 +48,7 @@ test-api: tools test-tools web ## The operators' API against its own description
 lint: tools protoc ## Formatting, imports, clippy, documentation, and the types of the page and its SDK
 	cargo fmt --all --check
 	node tests/lint/imports.mjs
+	node tests/lint/walks.mjs
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo clippy --package railgun-steps --features steps --all-targets --locked -- -D warnings
 	cargo clippy --manifest-path tests/fuzz/Cargo.toml --target-dir target --lib --locked -- -D warnings
