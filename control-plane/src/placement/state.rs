@@ -278,13 +278,10 @@ impl Linked {
     /// A token names the node of which etcd has not told.
     fn is_asked_for(&mut self, now: Instant) {
         let Some(remembered_at) = &mut self.remembered_at else { return };
-        match self.link.state() {
-            Some(up) => {
-                self.boot_id = up.boot_id.parse().ok();
-                *remembered_at = now;
-            }
-            // Old tokens alone keep nobody from looking for it elsewhere.
-            None => {}
+        // While it is down, old tokens alone keep nobody from looking for it elsewhere.
+        if let Some(up) = self.link.state() {
+            self.boot_id = up.boot_id.parse().ok();
+            *remembered_at = now;
         }
     }
 

@@ -8,11 +8,11 @@ use std::net::IpAddr;
 /// Wrong ones of one address at once.
 const BY_ADDRESS: u64 = 10;
 /// Of all.
-const IN_ALL: u64 = 50;
+const IN_ALL: u64 = ADDRESSES_MAX as u64;
 /// After which one more of them is allowed, in milliseconds.
 const EACH: u64 = 6000;
 /// Addresses that are remembered. No more can be: each has shown a wrong one that counts in all.
-const ADDRESSES_MAX: usize = IN_ALL as usize;
+const ADDRESSES_MAX: usize = 50;
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Bucket {
