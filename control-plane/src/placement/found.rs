@@ -10,7 +10,6 @@ pub(crate) enum Found {
     Here(NodeLink, Address),
     /// Its node does not answer us now, or its people wait for it to bind the room anew, or etcd has
     /// not told us yet.
-    #[cfg_attr(not(feature = "etcd"), expect(dead_code, reason = "a single node's rooms are there"))]
     Waiting,
     #[cfg_attr(not(feature = "etcd"), expect(dead_code, reason = "a single node's rooms are there"))]
     Unbound,

@@ -278,7 +278,7 @@ impl Linked {
     /// A token names the node of which etcd has not told.
     fn is_asked_for(&mut self, now: Instant) {
         let Some(remembered_at) = &mut self.remembered_at else { return };
-        // One that is not up ages, however often old tokens name it: it is looked for elsewhere then.
+        // While it is down, old tokens alone keep nobody from looking for it elsewhere.
         if let Some(up) = self.link.state() {
             self.boot_id = up.boot_id.parse().ok();
             *remembered_at = now;

@@ -8,12 +8,11 @@ use std::net::IpAddr;
 /// Wrong ones of one address at once.
 const BY_ADDRESS: u64 = 10;
 /// Of all.
-const IN_ALL: u64 = 50;
+const IN_ALL: u64 = ADDRESSES_MAX as u64;
 /// After which one more of them is allowed, in milliseconds.
 const EACH: u64 = 6000;
 /// Addresses that are remembered. No more can be: each has shown a wrong one that counts in all.
-#[allow(clippy::cast_possible_truncation, reason = "50")]
-const ADDRESSES_MAX: usize = IN_ALL as usize;
+const ADDRESSES_MAX: usize = 50;
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Bucket {
@@ -65,7 +64,7 @@ mod tests {
     fn looked_at(addresses: u32, seconds: u64) -> u64 {
         let (mut guesses, mut looked_at) = (SecretGuesses::default(), 0);
         for try_ in 0..seconds * 1000 {
-            let from = address(u32::try_from(try_ % u64::from(addresses)).unwrap());
+            let from = address(try_ as u32 % addresses);
             if guesses.may_guess(from, try_) {
                 guesses.was_wrong(from, try_);
                 looked_at += 1;
