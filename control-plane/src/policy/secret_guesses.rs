@@ -63,8 +63,8 @@ mod tests {
     /// How many wrong ones are looked at, of as many tries a second, in so many seconds.
     fn looked_at(addresses: u32, seconds: u64) -> u64 {
         let (mut guesses, mut looked_at) = (SecretGuesses::default(), 0);
-        for try_ in 0..seconds * 1000 {
-            let from = address(try_ as u32 % addresses);
+        for (try_, bits) in (0..seconds * 1000).zip((0..addresses).cycle()) {
+            let from = address(bits);
             if guesses.may_guess(from, try_) {
                 guesses.was_wrong(from, try_);
                 looked_at += 1;
