@@ -58,7 +58,7 @@ impl Producer {
         self.encodings.iter().all(|encoding| encoding.ssrc.is_none() && encoding.rid.is_none())
     }
 
-    /// What binds a stream to this producer, whose key is `key`.
+    /// The binding of one SSRC of this producer. `key` is the producer's own.
     pub(crate) fn binding(&self, key: ProducerKey, encoding: u8, is_rtx: bool) -> StreamBinding {
         let is_video = self.kind == MediaKind::Video;
         StreamBinding { producer: key, encoding, is_rtx, is_video, answers_nacks: self.answers_nacks }

@@ -181,7 +181,7 @@ fn new_stream(
 }
 
 pub(super) fn pause_consumer(
-    rooms: &mut RoomTable,
+    rooms: &RoomTable,
     media: &mut MediaTables,
     room: RoomKey,
     session: SessionId,
@@ -196,7 +196,7 @@ pub(super) fn pause_consumer(
 }
 
 pub(super) fn resume_consumer(
-    rooms: &mut RoomTable,
+    rooms: &RoomTable,
     media: &mut MediaTables,
     room: RoomKey,
     session: SessionId,
@@ -217,7 +217,7 @@ pub(super) fn resume_consumer(
 
 /// The highest layers to forward; what does not exist counts as the highest that does.
 pub(super) fn set_preferred_layers(
-    rooms: &mut RoomTable,
+    rooms: &RoomTable,
     media: &mut MediaTables,
     room: RoomKey,
     session: SessionId,
@@ -238,7 +238,7 @@ pub(super) fn set_preferred_layers(
 }
 
 pub(super) fn set_priority(
-    rooms: &mut RoomTable,
+    rooms: &RoomTable,
     media: &mut MediaTables,
     room: RoomKey,
     session: SessionId,
@@ -252,7 +252,7 @@ pub(super) fn set_priority(
 }
 
 pub(super) fn request_key_frame(
-    rooms: &mut RoomTable,
+    rooms: &RoomTable,
     media: &mut MediaTables,
     room: RoomKey,
     session: SessionId,

@@ -169,13 +169,15 @@ fn cname_of(
 }
 
 pub(super) fn pause_producer(
-    rooms: &mut RoomTable,
+    rooms: &RoomTable,
     media: &mut MediaTables,
     room: RoomKey,
     session: SessionId,
     id: ProducerId,
 ) -> Result<Reply, Refusal> {
-    if let Some(user) = set_producer_paused(rooms, media, room, session, id, true)? {
+    let key = owned::producer(rooms, media, room, session, id)?;
+    if pause(media, key, true) {
+        let user = rooms.session(room, session)?.user.clone();
         let event = Event::ProducerPaused { producer: id, user, session };
         media.output.tell(room, Audience::Except(session), event);
     }
@@ -194,7 +196,8 @@ pub(super) fn resume_producer(
     if media.producers.live(key).is_some_and(|producer| producer.paused) {
         accounts::charge_follow_ups(rooms, room, session, limits::FOLLOW_UPS_PER_RESUME, now)?;
     }
-    if let Some(user) = set_producer_paused(rooms, media, room, session, id, false)? {
+    if pause(media, key, false) {
+        let user = rooms.session(room, session)?.user.clone();
         let event = Event::ProducerResumed { producer: id, user, session };
         media.output.tell(room, Audience::Except(session), event);
         key_frames::want_for_producer(media, key, now);
@@ -202,23 +205,7 @@ pub(super) fn resume_producer(
     Ok(Reply::ProducerResumed { producer: id })
 }
 
-/// The owner's user id if this changed anything.
-fn set_producer_paused(
-    rooms: &mut RoomTable,
-    media: &mut MediaTables,
-    room: RoomKey,
-    session: SessionId,
-    id: ProducerId,
-    paused: bool,
-) -> Result<Option<railgun_shared::ids::UserId>, Refusal> {
-    let key = owned::producer(rooms, media, room, session, id)?;
-    if !pause(media, key, paused) {
-        return Ok(None);
-    }
-    Ok(Some(rooms.session(room, session)?.user.clone()))
-}
-
-/// Returns whether the state changed.
+/// Pauses or resumes a producer; false if it was so already.
 pub(super) fn pause(media: &mut MediaTables, key: ProducerKey, paused: bool) -> bool {
     let Some(producer) = media.producers.live_mut(key).filter(|it| it.paused != paused) else {
         return false;
