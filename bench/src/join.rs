@@ -5,7 +5,7 @@ use crate::server::{Server, Tokens};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use railgun_client::{Client, ClientConfig, Identity, MediaKind, Producer, Source, TransportDirection};
-use railgun_shared::ids::ProducerId;
+use railgun_protocol::ids::ProducerId;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::Arc;

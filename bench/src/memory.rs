@@ -5,9 +5,9 @@ use anyhow::{Result, ensure};
 use clap::Args;
 use railgun_media_core::EngineConfig;
 use railgun_peer::{KEY_FRAME, MID_ID, Offer, World};
-use railgun_shared::plan::Tier;
-use railgun_shared::signal::Source;
-use railgun_shared::transport_parameters::TransportDirection::{Recv, Send};
+use railgun_protocol::plan::Tier;
+use railgun_protocol::signal::Source;
+use railgun_protocol::transport_parameters::TransportDirection::{Recv, Send};
 use serde_json::{Value, json};
 
 /// Of a room.

@@ -2,7 +2,7 @@
 
 use crate::usage::Usage;
 use anyhow::{Context, Result, bail, ensure};
-use railgun_shared::plan::Tier;
+use railgun_protocol::plan::Tier;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;

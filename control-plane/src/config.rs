@@ -1,14 +1,14 @@
 //! Every setting of the control-plane: its key, its default, and what is allowed.
-//! `railgun_shared::settings` says where settings come from.
+//! `railgun_settings` says where settings come from.
 
 use crate::auth::JwksSource;
 use crate::policy::join_history::JoinLimits;
 use crate::turn::{TTL_MAX, TTL_MIN, TurnConfig, TurnUrl};
 use ipnet::IpNet;
-use railgun_shared::ids::ChannelId;
-use railgun_shared::plan::Tier;
-use railgun_shared::settings::{EtcdSettings, Settings, SettingsError, Sources};
-use railgun_shared::signal::{IceServer, IceTransportPolicy, RtcConfig};
+use railgun_protocol::ids::ChannelId;
+use railgun_protocol::plan::Tier;
+use railgun_protocol::signal::{IceServer, IceTransportPolicy, RtcConfig};
+use railgun_settings::{EtcdSettings, Settings, SettingsError, Sources};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZero;

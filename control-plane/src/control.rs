@@ -30,7 +30,7 @@ use anyhow::Context;
 use anyhow::bail;
 use prometheus_client::registry::Registry as MetricsRegistry;
 #[cfg(feature = "etcd")]
-use railgun_shared::settings::EtcdSettings;
+use railgun_settings::EtcdSettings;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -217,7 +217,7 @@ impl Control {
         let hook_metrics = WebhookMetrics::default();
         hook_metrics.register(&mut scraped);
         let webhooks = Webhooks::start(&config.webhooks, hook_metrics)?;
-        railgun_process::register(&mut scraped);
+        railgun_process::metrics::register(&mut scraped);
         let Backing { placement, records, joins, diagnostics, registry, tasks: of_backing } =
             Backing::of(&config, media.into(), local_addr, &metrics, &mut scraped, webhooks.clone())?;
         tasks.extend(of_backing);

@@ -5,8 +5,8 @@
 mod in_etcd;
 
 use crate::policy::join_history::{JoinHistory, JoinLimits, Wait};
-use railgun_shared::ids::UserId;
-use railgun_shared::signal::{ErrorBody, ErrorCode};
+use railgun_protocol::ids::UserId;
+use railgun_protocol::signal::{ErrorBody, ErrorCode};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 

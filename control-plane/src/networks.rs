@@ -3,7 +3,7 @@
 //! on a desktop but Chromium.
 
 use anyhow::{Context, bail};
-use railgun_shared::signal::NetworkType;
+use railgun_protocol::signal::NetworkType;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::path::Path;

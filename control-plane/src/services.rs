@@ -11,7 +11,7 @@ use crate::records::Records;
 use crate::registry::Registry;
 use crate::resume_token::PlaceSeal;
 use crate::turn::Turn;
-use railgun_shared::signal::IceTransportPolicy;
+use railgun_protocol::signal::IceTransportPolicy;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 

@@ -1,5 +1,5 @@
 use crate::support::Harness;
-use railgun_shared::media_rpc::Command;
+use railgun_protocol::media_rpc::Command;
 use serde_json::{Value, json};
 
 fn produce(transport: &Value, kind: &str, source: &str) -> Value {

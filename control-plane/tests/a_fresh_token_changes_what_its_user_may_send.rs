@@ -1,7 +1,7 @@
 use crate::support::Harness;
-use railgun_shared::media_rpc::Command;
-use railgun_shared::plan::{Permissions, Tier};
-use railgun_shared::signal::GrantReason;
+use railgun_protocol::media_rpc::Command;
+use railgun_protocol::plan::{Permissions, Tier};
+use railgun_protocol::signal::GrantReason;
 use serde_json::json;
 
 #[tokio::test]

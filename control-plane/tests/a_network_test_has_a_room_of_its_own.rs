@@ -1,5 +1,5 @@
 use crate::support::{Harness, http};
-use railgun_shared::media_rpc::{Command, LeaveReason};
+use railgun_protocol::media_rpc::{Command, LeaveReason};
 use serde_json::json;
 
 #[tokio::test]

@@ -3,8 +3,8 @@ use crate::support::client::Packet;
 use crate::support::http;
 use crate::support::node::FakeNode;
 use railgun_etcd::testing::EtcdServer;
-use railgun_shared::ids::NodeId;
-use railgun_shared::media_rpc::Command;
+use railgun_protocol::ids::NodeId;
+use railgun_protocol::media_rpc::Command;
 use serde_json::{Value, json};
 
 /// Somebody who joined and lost the socket, the token they were given, and a node out of reach.

@@ -1,7 +1,7 @@
 use crate::support::Harness;
 use crate::support::client::Packet;
-use railgun_shared::ids::{ChannelId, ConsumerId, SessionId, UserId};
-use railgun_shared::media_rpc::{Audience, Event, RoomEvent};
+use railgun_protocol::ids::{ChannelId, ConsumerId, SessionId, UserId};
+use railgun_protocol::media_rpc::{Audience, Event, RoomEvent};
 use serde_json::{Value, json};
 
 fn event(channel: &str, room_seq: u64, audience: Audience, event: Event) -> RoomEvent {

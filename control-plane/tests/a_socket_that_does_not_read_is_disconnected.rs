@@ -1,6 +1,6 @@
 use crate::support::client::Packet;
 use crate::support::{Harness, until_connections};
-use railgun_shared::media_rpc::Command;
+use railgun_protocol::media_rpc::Command;
 use serde_json::json;
 use std::time::Duration;
 use tokio::time::timeout;

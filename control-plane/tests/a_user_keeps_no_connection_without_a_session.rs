@@ -1,5 +1,5 @@
 use crate::support::{Harness, ends, frame, http, opening, raw, read_until, scraped, until_connections};
-use railgun_shared::limits::{CONNECTIONS_PER_USER, SESSIONS_PER_USER};
+use railgun_protocol::limits::{CONNECTIONS_PER_USER, SESSIONS_PER_USER};
 use serde_json::json;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;

@@ -1,8 +1,8 @@
 use crate::support::client::Client;
 use crate::support::{Harness, http};
-use railgun_shared::ids::{ChannelId, SessionId, TransportId};
-use railgun_shared::media_rpc::{Audience, Event, RoomEvent};
-use railgun_shared::transport_parameters::{DtlsState, IceState};
+use railgun_protocol::ids::{ChannelId, SessionId, TransportId};
+use railgun_protocol::media_rpc::{Audience, Event, RoomEvent};
+use railgun_protocol::transport_parameters::{DtlsState, IceState};
 use serde_json::{Value, json};
 
 async fn records(harness: &Harness) -> Vec<Value> {

@@ -5,7 +5,7 @@ use crate::support::Harness;
 use crate::support::node::FakeNode;
 use futures::future::join_all;
 use railgun_etcd::testing::EtcdServer;
-use railgun_shared::ids::ChannelId;
+use railgun_protocol::ids::ChannelId;
 use serde_json::json;
 use std::collections::BTreeSet;
 

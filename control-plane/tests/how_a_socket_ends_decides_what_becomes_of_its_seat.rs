@@ -1,7 +1,7 @@
 use crate::support::client::{Client, Packet};
 use crate::support::{Harness, http};
-use railgun_shared::ids::SessionId;
-use railgun_shared::media_rpc::{Command, LeaveReason};
+use railgun_protocol::ids::SessionId;
+use railgun_protocol::media_rpc::{Command, LeaveReason};
 use serde_json::{Value, json};
 
 async fn joined(harness: &Harness, user: &str) -> (Client, SessionId) {

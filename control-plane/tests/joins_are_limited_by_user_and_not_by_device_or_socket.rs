@@ -1,9 +1,9 @@
 use crate::support::Harness;
 use crate::support::client::Client;
 use railgun_control::JoinLimits;
-use railgun_shared::ids::{ChannelId, SessionId};
-use railgun_shared::media_rpc::{Audience, Event, RoomEvent};
-use railgun_shared::signal::RejoinReason;
+use railgun_protocol::ids::{ChannelId, SessionId};
+use railgun_protocol::media_rpc::{Audience, Event, RoomEvent};
+use railgun_protocol::signal::RejoinReason;
 use serde_json::{Value, json};
 use std::time::Duration;
 

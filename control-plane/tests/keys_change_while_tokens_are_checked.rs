@@ -1,8 +1,8 @@
 use crate::support::Harness;
 use crate::support::client::Client;
 use railgun_control::auth::{Claims, JwksSource, LocalKey};
-use railgun_shared::ids::UserId;
-use railgun_shared::plan::Tier;
+use railgun_protocol::ids::UserId;
+use railgun_protocol::plan::Tier;
 use serde_json::json;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

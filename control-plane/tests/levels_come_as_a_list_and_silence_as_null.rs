@@ -1,9 +1,9 @@
 //! The two events whose payload is no object.
 
 use crate::support::Harness;
-use railgun_shared::ids::{SessionId, UserId};
-use railgun_shared::media_rpc::{Audience, Event, RoomEvent};
-use railgun_shared::signal::{AudioLevel, Speaker};
+use railgun_protocol::ids::{SessionId, UserId};
+use railgun_protocol::media_rpc::{Audience, Event, RoomEvent};
+use railgun_protocol::signal::{AudioLevel, Speaker};
 use serde_json::{Value, json};
 
 #[tokio::test]

@@ -5,8 +5,8 @@ use crate::support::node::FakeNode;
 use crate::support::operators::{TokensFile, ask, body};
 use railgun_etcd::Store;
 use railgun_etcd::testing::EtcdServer;
-use railgun_shared::directory::{LoadRecord, NodeRecord, NodeState, encode};
-use railgun_shared::ids::{BootId, NodeId};
+use railgun_protocol::directory::{LoadRecord, NodeRecord, NodeState, encode};
+use railgun_protocol::ids::{BootId, NodeId};
 use serde_json::{Value, json};
 use std::time::Duration;
 

@@ -3,7 +3,7 @@
 use crate::support::Harness;
 use crate::support::operators::{TokensFile, ask, body};
 use railgun_control::JoinLimits;
-use railgun_shared::media_rpc::Command;
+use railgun_protocol::media_rpc::Command;
 use serde_json::{Value, json};
 use std::time::Duration;
 

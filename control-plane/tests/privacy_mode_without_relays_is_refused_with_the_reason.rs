@@ -3,8 +3,8 @@
 
 use crate::support::client::Client;
 use crate::support::{Harness, Issuer, http};
-use railgun_shared::media_rpc::Command;
-use railgun_shared::signal::IceServer;
+use railgun_protocol::media_rpc::Command;
+use railgun_protocol::signal::IceServer;
 use serde_json::{Value, json};
 
 async fn join(harness: &Harness, issuer: &Issuer, privacy: bool) -> Value {

@@ -3,7 +3,7 @@
 
 use crate::support::client::Client;
 use crate::support::{Harness, Issuer};
-use railgun_shared::media_rpc::Command;
+use railgun_protocol::media_rpc::Command;
 use serde_json::json;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -1,6 +1,6 @@
 use crate::support::Harness;
 use crate::support::client::Packet;
-use railgun_shared::media_rpc::Command;
+use railgun_protocol::media_rpc::Command;
 use serde_json::{Value, json};
 use std::time::Duration;
 

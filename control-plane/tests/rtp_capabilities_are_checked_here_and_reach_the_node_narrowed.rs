@@ -2,9 +2,9 @@
 //! router can meet, and only when it changed.
 
 use crate::support::Harness;
-use railgun_shared::media_rpc::Command;
-use railgun_shared::ortc::{DEFAULT_CODECS, router_rtp_capabilities};
-use railgun_shared::rtp_parameters::RtpCapabilities;
+use railgun_protocol::media_rpc::Command;
+use railgun_protocol::ortc::{DEFAULT_CODECS, router_rtp_capabilities};
+use railgun_protocol::rtp_parameters::RtpCapabilities;
 use serde_json::{Value, json};
 
 const PRODUCER: &str = "0123456789abcdef0123456789abcdef";

@@ -1,7 +1,7 @@
 use crate::support::Harness;
-use railgun_shared::ids::{ChannelId, SessionId};
-use railgun_shared::media_rpc::{Audience, Event, RoomEvent};
-use railgun_shared::signal::VideoSource;
+use railgun_protocol::ids::{ChannelId, SessionId};
+use railgun_protocol::media_rpc::{Audience, Event, RoomEvent};
+use railgun_protocol::signal::VideoSource;
 use serde_json::json;
 use std::time::Duration;
 

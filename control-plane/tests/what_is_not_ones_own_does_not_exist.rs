@@ -1,6 +1,6 @@
 use crate::support::Harness;
 use crate::support::client::Client;
-use railgun_shared::media_rpc::Command;
+use railgun_protocol::media_rpc::Command;
 use serde_json::{Value, json};
 
 const RANDOM: &str = "0123456789abcdef0123456789abcdef";

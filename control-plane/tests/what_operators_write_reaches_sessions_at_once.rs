@@ -1,7 +1,7 @@
 use crate::support::{Harness, http};
 use railgun_control::{JoinLimits, OperatorScope, operator_token_entry};
-use railgun_shared::media_rpc::Command;
-use railgun_shared::signal::GrantReason;
+use railgun_protocol::media_rpc::Command;
+use railgun_protocol::signal::GrantReason;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -1,11 +1,11 @@
 //! Every setting of a media node: its key, its default, and what is allowed.
-//! `railgun_shared::settings` says where settings come from.
+//! `railgun_settings` says where settings come from.
 
 use railgun_media_core::transport::dtls::DtlsVersion;
 use railgun_media_core::transport::ice_lite::{Network, Relays};
-use railgun_shared::ids::NodeId;
-use railgun_shared::limits::{RTC_PORT_MAX, RTC_PORT_MIN};
-use railgun_shared::settings::{EtcdSettings, Settings, SettingsError, Sources};
+use railgun_protocol::ids::NodeId;
+use railgun_protocol::limits::{RTC_PORT_MAX, RTC_PORT_MIN};
+use railgun_settings::{EtcdSettings, Settings, SettingsError, Sources};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
-use railgun_shared::host::is_private_host;
+use railgun_protocol::host::is_private_host;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;

@@ -3,8 +3,8 @@
 use anyhow::{Context, bail};
 use clap::{Arg, ArgMatches, Command};
 use railgun_media::{Config, Node, tls};
-use railgun_shared::logging::may_be_logged;
-use railgun_shared::settings::Sources;
+use railgun_process::logging::may_be_logged;
+use railgun_settings::Sources;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use tokio::net::TcpListener;

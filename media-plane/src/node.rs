@@ -14,10 +14,10 @@ use anyhow::Context;
 use prometheus_client::registry::Registry;
 use railgun_media_core::EngineConfig;
 use railgun_media_core::transport::dtls::Certificate;
-use railgun_shared::ids::BootId;
-use railgun_shared::limits::{BITRATE_HEADROOM_PERCENT, HANDSHAKES_PER_NODE};
-use railgun_shared::media_rpc::wire::proto::media_node_server::MediaNodeServer;
-use railgun_shared::transport_parameters::IceCandidate;
+use railgun_protocol::ids::BootId;
+use railgun_protocol::limits::{BITRATE_HEADROOM_PERCENT, HANDSHAKES_PER_NODE};
+use railgun_protocol::transport_parameters::IceCandidate;
+use railgun_rpc::proto::media_node_server::MediaNodeServer;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -210,7 +210,7 @@ impl Node {
         let mut stop = self.health.stop.clone();
         let mut registry = Registry::default();
         self.register_metrics(&mut registry);
-        railgun_process::register(&mut registry);
+        railgun_process::metrics::register(&mut registry);
         #[cfg(feature = "etcd")]
         if let Some(cluster) = &self.cluster {
             cluster.store().register_metrics(registry.sub_registry_with_prefix("railgun_media"));

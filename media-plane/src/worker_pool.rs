@@ -3,8 +3,8 @@
 
 use crate::worker::WorkerHandle;
 use railgun_media_core::Silence;
-use railgun_shared::media_rpc::{Address, Command};
-use railgun_shared::signal::RejoinReason;
+use railgun_protocol::media_rpc::{Address, Command};
+use railgun_protocol::signal::RejoinReason;
 use std::fmt;
 use tracing::{error, info};
 

@@ -3,8 +3,8 @@
 use crate::support;
 use railgun_media::config::TlsFiles;
 use railgun_media::{Node, tls};
-use railgun_shared::media_rpc::wire::proto::DescribeRequest;
-use railgun_shared::media_rpc::wire::proto::media_node_client::MediaNodeClient;
+use railgun_rpc::proto::DescribeRequest;
+use railgun_rpc::proto::media_node_client::MediaNodeClient;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use std::path::Path;
 use tokio::net::TcpListener;

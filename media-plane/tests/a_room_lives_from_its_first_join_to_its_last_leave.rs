@@ -1,11 +1,11 @@
 //! The control link over a pipe inside the process, from an empty node to an empty node.
 
 use crate::support::{self, Link, join, mute, session};
-use railgun_shared::media_rpc::wire::FromNode;
-use railgun_shared::media_rpc::wire::proto::media_node_client::MediaNodeClient;
-use railgun_shared::media_rpc::wire::proto::{ControlFrame, DescribeRequest};
-use railgun_shared::media_rpc::{Command, Event, LeaveReason, Reply};
-use railgun_shared::signal::ErrorCode;
+use railgun_protocol::media_rpc::{Command, Event, LeaveReason, Reply};
+use railgun_protocol::signal::ErrorCode;
+use railgun_rpc::FromNode;
+use railgun_rpc::proto::media_node_client::MediaNodeClient;
+use railgun_rpc::proto::{ControlFrame, DescribeRequest};
 use tonic::transport::Channel;
 
 async fn population(channel: &Channel) -> (u32, u32) {

@@ -2,13 +2,13 @@
 //! order, over real control streams.
 
 use crate::support::{self, Link, join, mute, session};
-use railgun_shared::media_rpc::wire::FromNode;
-use railgun_shared::media_rpc::wire::proto::ListRoomsRequest;
-use railgun_shared::media_rpc::wire::proto::media_node_client::MediaNodeClient;
-use railgun_shared::media_rpc::{
+use railgun_protocol::media_rpc::{
     Audience, Command, Event, JoinRequest, Reply, ResumeRequest, Rights, TokenDigest,
 };
-use railgun_shared::signal::ErrorCode;
+use railgun_protocol::signal::ErrorCode;
+use railgun_rpc::FromNode;
+use railgun_rpc::proto::ListRoomsRequest;
+use railgun_rpc::proto::media_node_client::MediaNodeClient;
 
 fn request() -> JoinRequest {
     let Command::Join(request) = join(1) else { panic!("not a join") };
@@ -67,7 +67,7 @@ async fn after_a_resume_the_old_stream_commands_nothing() {
         Command::Detach { session: session(1), attachment: 1 },
         Command::Leave {
             session: session(1),
-            reason: railgun_shared::media_rpc::LeaveReason::Lost,
+            reason: railgun_protocol::media_rpc::LeaveReason::Lost,
             attachment: Some(1),
         },
     ] {

@@ -1,7 +1,7 @@
 //! The binary: ready when it says so, and gone cleanly within five seconds of SIGTERM.
 
 use crate::support::{Link, join};
-use railgun_shared::media_rpc::Reply;
+use railgun_protocol::media_rpc::Reply;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command};

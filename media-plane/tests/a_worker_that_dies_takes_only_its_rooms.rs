@@ -3,9 +3,9 @@
 
 use crate::support::{Link, channel_to, config, join, mute};
 use railgun_media::Node;
-use railgun_shared::media_rpc::wire::FromNode;
-use railgun_shared::media_rpc::{Audience, Event, Reply, WorkerDied};
-use railgun_shared::signal::RejoinReason;
+use railgun_protocol::media_rpc::{Audience, Event, Reply, WorkerDied};
+use railgun_protocol::signal::RejoinReason;
+use railgun_rpc::FromNode;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -1,7 +1,7 @@
 //! Configuration: who wins, and what a mistake is answered.
 
 use railgun_media::Config;
-use railgun_shared::settings::{SettingsError, Sources};
+use railgun_settings::{SettingsError, Sources};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 

@@ -1,8 +1,8 @@
 //! The loop from end to end: datagrams in, answers out, whatever else arrives between them.
 
 use crate::support::{self, Link, join, session};
-use railgun_shared::media_rpc::{Command, Reply};
-use railgun_shared::transport_parameters::TransportDirection;
+use railgun_protocol::media_rpc::{Command, Reply};
+use railgun_protocol::transport_parameters::TransportDirection;
 use std::net::UdpSocket;
 use std::time::Duration;
 use stun::agent::TransactionId;

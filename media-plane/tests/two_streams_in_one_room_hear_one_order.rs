@@ -1,8 +1,8 @@
 //! Two replicas change one room at the same time; each hears every change, in the same order.
 
 use crate::support::{self, Link, join, mute};
-use railgun_shared::media_rpc::RoomEvent;
-use railgun_shared::media_rpc::wire::FromNode;
+use railgun_protocol::media_rpc::RoomEvent;
+use railgun_rpc::FromNode;
 
 /// Of each stream, made by [`PEOPLE`] of its sessions in turn, each within what one user may change at once.
 const CHANGES: usize = 200;

@@ -3,7 +3,7 @@
 
 use crate::people;
 use railgun_etcd::Store;
-use railgun_shared::settings::EtcdSettings;
+use railgun_settings::EtcdSettings;
 use railgun_tests::{Cluster, ClusterOptions, within};
 use std::time::Duration;
 use tokio::sync::watch;

@@ -2,7 +2,7 @@
 //! rooms that a drained node has stay with it as long as no other node takes any.
 
 use crate::people;
-use railgun_shared::directory::NodeState;
+use railgun_protocol::directory::NodeState;
 use railgun_tests::{Cluster, within};
 use std::time::Duration;
 use tokio::time::sleep;

@@ -4,7 +4,7 @@ use crate::people;
 use crate::speech::{Listener, Talk, worst_gap_of};
 use anyhow::{Context, Result, bail, ensure};
 use railgun_client::{Client, ErrorCode, MediaKind, Producer, Resumed, Source};
-use railgun_shared::ids::{ProducerId, SessionId};
+use railgun_protocol::ids::{ProducerId, SessionId};
 use railgun_tests::{Cluster, Member};
 use std::sync::Arc;
 use std::time::Duration;

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use railgun_client::{Client, ClientError, Consumer, ErrorCode, EventStream, MediaKind, Producer, Source};
-use railgun_shared::ids::ProducerId;
+use railgun_protocol::ids::ProducerId;
 use railgun_tests::{Cluster, Member, opus_payload, within};
 use std::time::Duration;
 use tokio::sync::watch;

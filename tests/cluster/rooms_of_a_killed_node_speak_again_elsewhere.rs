@@ -2,7 +2,7 @@
 //! are bound anew to nodes that live, and speech is back.
 
 use crate::people;
-use railgun_shared::directory::{NODE_LEASE_RENEWAL, NODE_LEASE_TTL};
+use railgun_protocol::directory::{NODE_LEASE_RENEWAL, NODE_LEASE_TTL};
 use railgun_tests::{Cluster, within};
 use std::time::Duration;
 use tokio::sync::watch;

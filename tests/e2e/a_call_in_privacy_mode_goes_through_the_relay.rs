@@ -1,8 +1,8 @@
 //! Who is in privacy mode talks and listens through a relay; past it the node sends them nothing.
 
 use railgun_client::{Client, ClientConfig, ClientError, Consumer, MediaKind, Producer, Source};
-use railgun_shared::plan::Tier;
-use railgun_shared::signal::IceTransportPolicy;
+use railgun_protocol::plan::Tier;
+use railgun_protocol::signal::IceTransportPolicy;
 use railgun_tests::relay::{RELAY, Relay, unix_seconds};
 use railgun_tests::{Member, System, opus_payload, within};
 use serde_json::json;

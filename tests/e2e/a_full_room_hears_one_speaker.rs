@@ -1,8 +1,8 @@
 //! The largest room: everybody else receives exactly what one sends.
 
 use railgun_client::{Client, ClientConfig, Consumer, Identity, MediaKind, Source};
-use railgun_shared::limits::PARTICIPANTS_PRO;
-use railgun_shared::plan::Tier;
+use railgun_protocol::limits::PARTICIPANTS_PRO;
+use railgun_protocol::plan::Tier;
 use railgun_tests::{Member, System, opus_payload, within};
 use std::sync::Arc;
 use std::time::Duration;

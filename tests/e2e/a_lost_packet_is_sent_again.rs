@@ -1,7 +1,7 @@
 //! RFC 4588: what a receiver asks for by NACK comes again on the retransmission stream.
 
 use railgun_client::{MediaKind, Source};
-use railgun_shared::plan::Tier;
+use railgun_protocol::plan::Tier;
 use railgun_tests::{System, vp8_payload, within};
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! A pause stops the media at the node and is told to the others; so is a mute.
 
 use railgun_client::{MediaKind, Source};
-use railgun_shared::plan::Tier;
+use railgun_protocol::plan::Tier;
 use railgun_tests::{SEEN_WITHIN, System, opus_payload, within};
 use serde_json::json;
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! Seats and videos by the channel's tier, and one producer for each source.
 
 use railgun_client::{ErrorCode, MediaKind, Source};
-use railgun_shared::limits::{PARTICIPANTS_FREE, VIDEO_PUBLISHERS_FREE};
-use railgun_shared::plan::Tier;
+use railgun_protocol::limits::{PARTICIPANTS_FREE, VIDEO_PUBLISHERS_FREE};
+use railgun_protocol::plan::Tier;
 use railgun_tests::{FREE_CHANNEL, System};
 use serde_json::json;
 

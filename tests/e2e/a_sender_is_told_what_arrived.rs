@@ -2,7 +2,7 @@
 //! receives, under the SSRC it receives.
 
 use railgun_client::{Feedback, MediaKind, Producer, Source, Transport};
-use railgun_shared::plan::Tier;
+use railgun_protocol::plan::Tier;
 use railgun_tests::{System, vp8_payload, within};
 use std::time::Duration;
 use tokio::time::sleep;

@@ -1,7 +1,7 @@
 //! Each `voice:turn:refresh` gives a credential with another user name. coturn's `user-quota` counts by what
 //! comes after the time in it, which is the same for a user all day, whatever the socket or the session.
 
-use railgun_shared::plan::Tier;
+use railgun_protocol::plan::Tier;
 use railgun_tests::relay::{NODE, Relay};
 use railgun_tests::{Refused, System, TurnClient};
 use serde_json::json;

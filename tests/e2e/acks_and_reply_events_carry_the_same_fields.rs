@@ -1,7 +1,7 @@
 //! A client may use callbacks or listen for reply events: both say the same, with the request's id.
 
 use railgun_client::{Client, ClientError, EventStream, MediaKind, Source};
-use railgun_shared::plan::Tier;
+use railgun_protocol::plan::Tier;
 use railgun_tests::{SEEN_WITHIN, System, send_parameters, within};
 use serde_json::{Value, json};
 

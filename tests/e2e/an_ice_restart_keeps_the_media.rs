@@ -2,7 +2,7 @@
 //! association and every packet's numbering go on.
 
 use railgun_client::{Consumer, MediaKind, Producer, Source};
-use railgun_shared::plan::Tier;
+use railgun_protocol::plan::Tier;
 use railgun_tests::{SEEN_WITHIN, System, opus_payload, within};
 use serde_json::json;
 use std::time::Duration;

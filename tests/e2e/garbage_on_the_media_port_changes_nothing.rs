@@ -1,7 +1,7 @@
 //! Bytes of every kind from strangers and from a member's own address: the call goes on.
 
 use railgun_client::{MediaKind, Source};
-use railgun_shared::plan::Tier;
+use railgun_protocol::plan::Tier;
 use railgun_tests::{System, opus_payload, within};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;

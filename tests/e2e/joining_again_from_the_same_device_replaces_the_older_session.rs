@@ -1,7 +1,7 @@
 //! The same user on the same device has one seat; on another device, a second one.
 
 use railgun_client::{MediaKind, Source};
-use railgun_shared::plan::Tier;
+use railgun_protocol::plan::Tier;
 use railgun_tests::{Member, SEEN_WITHIN, System, within};
 use serde_json::json;
 

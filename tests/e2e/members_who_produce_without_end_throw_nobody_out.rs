@@ -3,8 +3,8 @@
 //! are told of, are neither refused anything nor disconnected.
 
 use railgun_client::{Client, ClientError, ErrorCode, MediaKind, Source};
-use railgun_shared::limits::{FOLLOW_UPS_BURST, FOLLOW_UPS_PER_PRODUCER, FOLLOW_UPS_PER_SECOND};
-use railgun_shared::plan::Tier;
+use railgun_protocol::limits::{FOLLOW_UPS_BURST, FOLLOW_UPS_PER_PRODUCER, FOLLOW_UPS_PER_SECOND};
+use railgun_protocol::plan::Tier;
 use railgun_tests::{FREE_CHANNEL, Member, System};
 use serde_json::json;
 use std::sync::Arc;

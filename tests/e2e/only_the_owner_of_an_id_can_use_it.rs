@@ -2,8 +2,8 @@
 //! it gets one and the same answer, so that nothing can be learnt by asking.
 
 use railgun_client::{Client, Consumer, ErrorCode, MediaKind, Producer, Refusal, Source};
-use railgun_shared::ids::{ConsumerId, ProducerId, TransportId};
-use railgun_shared::plan::Tier;
+use railgun_protocol::ids::{ConsumerId, ProducerId, TransportId};
+use railgun_protocol::plan::Tier;
 use railgun_tests::{Member, System, send_parameters};
 use serde_json::{Value, json};
 

@@ -2,7 +2,7 @@
 //! participant leave, in the room's order and within the contract's two seconds.
 
 use railgun_client::{EventStream, MediaKind, Source};
-use railgun_shared::plan::Tier;
+use railgun_protocol::plan::Tier;
 use railgun_tests::{Member, SEEN_WITHIN, System, within};
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! What a client may ask twice because it did not hear the answer.
 
 use railgun_client::{ErrorCode, MediaKind, Source, TransportDirection};
-use railgun_shared::plan::Tier;
+use railgun_protocol::plan::Tier;
 use railgun_tests::System;
 use serde_json::json;
 

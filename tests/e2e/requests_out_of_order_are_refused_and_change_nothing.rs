@@ -1,9 +1,9 @@
 //! Each request at each stage of a session where it does not belong yet, or no longer.
 
 use railgun_client::{Client, ErrorCode, EventStream, MediaKind, Source};
-use railgun_shared::ids::{ConsumerId, ProducerId, TransportId};
-use railgun_shared::plan::Tier;
-use railgun_shared::signal::Participant;
+use railgun_protocol::ids::{ConsumerId, ProducerId, TransportId};
+use railgun_protocol::plan::Tier;
+use railgun_protocol::signal::Participant;
 use railgun_tests::{System, send_parameters};
 use serde_json::{Value, json};
 use std::time::Duration;

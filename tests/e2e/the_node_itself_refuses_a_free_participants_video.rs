@@ -2,15 +2,15 @@
 //! was given with the seat decides.
 
 use railgun_client::{ErrorCode, Identity, Source, TransportDirection};
-use railgun_shared::ids::{ChannelId, SessionId, UserId};
-use railgun_shared::media_rpc::wire::proto::media_node_client::MediaNodeClient;
-use railgun_shared::media_rpc::wire::proto::{ControlFrame, DescribeRequest, NodeFrame};
-use railgun_shared::media_rpc::wire::{FromNode, decode_node_frame, encode_command};
-use railgun_shared::media_rpc::{Address, Command, Grant, JoinRequest, Reply};
-use railgun_shared::plan::{Permissions, RoomLimits, Tier};
-use railgun_shared::rtp_parameters::RtpParameters;
-use railgun_shared::signal::ErrorBody;
-use railgun_shared::transport_parameters::{DtlsParameters, DtlsRole};
+use railgun_protocol::ids::{ChannelId, SessionId, UserId};
+use railgun_protocol::media_rpc::{Address, Command, Grant, JoinRequest, Reply};
+use railgun_protocol::plan::{Permissions, RoomLimits, Tier};
+use railgun_protocol::rtp_parameters::RtpParameters;
+use railgun_protocol::signal::ErrorBody;
+use railgun_protocol::transport_parameters::{DtlsParameters, DtlsRole};
+use railgun_rpc::proto::media_node_client::MediaNodeClient;
+use railgun_rpc::proto::{ControlFrame, DescribeRequest, NodeFrame};
+use railgun_rpc::{FromNode, decode_node_frame, encode_command};
 use railgun_tests::{MediaNode, send_parameters, within};
 use std::time::Duration;
 use tokio::sync::mpsc;

@@ -6,8 +6,8 @@ use railgun_client::{
     Client, ClientConfig, Consumer, Feedback, MediaKind, Producer, RtpPacket, SENT_EXTENSIONS,
     SENT_PAYLOAD_TYPES, Source, SrtpProfile,
 };
-use railgun_shared::plan::Tier;
-use railgun_shared::rtp_parameters::extension_uri;
+use railgun_protocol::plan::Tier;
+use railgun_protocol::rtp_parameters::extension_uri;
 use railgun_tests::{Member, System, opus_payload, vp8_payload, within};
 use std::time::Duration;
 use tokio::time::sleep;

@@ -1,8 +1,8 @@
 //! Binary, too large, too deep, of the wrong shape, or unknown: refused, and nobody else notices.
 
 use railgun_client::{Client, ClientError, ErrorCode};
-use railgun_shared::limits::{JSON_DEPTH_MAX, MESSAGE_BYTES_MAX, REQUEST_ID_CHARS_MAX};
-use railgun_shared::plan::Tier;
+use railgun_protocol::limits::{JSON_DEPTH_MAX, MESSAGE_BYTES_MAX, REQUEST_ID_CHARS_MAX};
+use railgun_protocol::plan::Tier;
 use railgun_tests::{SEEN_WITHIN, System, within};
 use serde_json::{Value, json};
 

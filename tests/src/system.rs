@@ -5,7 +5,7 @@ use crate::process::{Directory, MediaNode, Process, free_address, run};
 use crate::relay::{NODE, RELAY, Relay};
 use anyhow::{Context, Result, bail};
 use railgun_client::{Client, Joined, Transport, TransportDirection};
-use railgun_shared::plan::Tier;
+use railgun_protocol::plan::Tier;
 use serde_json::{Value, json};
 use std::fs;
 use std::net::SocketAddr;

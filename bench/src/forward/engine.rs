@@ -9,11 +9,11 @@ use railgun_media_core::packet::rtp::RtpHeader;
 use railgun_media_core::send_batch::SendBatch;
 use railgun_media_core::{Datagram, Engine, EngineConfig};
 use railgun_peer::{Arrival, Offer, World};
-use railgun_shared::media_rpc::{Command, ConsumerDescription};
-use railgun_shared::plan::Tier;
-use railgun_shared::rtp_parameters::extension_uri;
-use railgun_shared::signal::Source;
-use railgun_shared::transport_parameters::TransportDirection::{Recv, Send};
+use railgun_protocol::media_rpc::{Command, ConsumerDescription};
+use railgun_protocol::plan::Tier;
+use railgun_protocol::rtp_parameters::extension_uri;
+use railgun_protocol::signal::Source;
+use railgun_protocol::transport_parameters::TransportDirection::{Recv, Send};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::time::{Duration, Instant};
 

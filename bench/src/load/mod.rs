@@ -1,5 +1,5 @@
 //! Rooms full of people in a server that speaks the protocol: each with a socket, ICE, DTLS and SRTP of
-//! its own, as the client of `bench/client` has them, sending recorded speech and pictures.
+//! its own, as the client of `tests/client` has them, sending recorded speech and pictures.
 
 mod clips;
 mod participant;

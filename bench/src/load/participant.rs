@@ -9,7 +9,7 @@ use railgun_client::{
     Client, ClientConfig, ClientError, Consumer, ErrorCode, EventStream, Identity, MediaKind, Source,
     Transport, TransportDirection,
 };
-use railgun_shared::ids::{ConsumerId, ProducerId};
+use railgun_protocol::ids::{ConsumerId, ProducerId};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;

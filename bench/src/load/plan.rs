@@ -2,8 +2,8 @@
 
 use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
-use railgun_shared::limits::{PARTICIPANTS_PRO, VIDEO_PUBLISHERS_PRO};
-use railgun_shared::plan::Tier;
+use railgun_protocol::limits::{PARTICIPANTS_PRO, VIDEO_PUBLISHERS_PRO};
+use railgun_protocol::plan::Tier;
 use std::path::PathBuf;
 use std::time::Duration;
 

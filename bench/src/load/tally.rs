@@ -3,7 +3,7 @@
 use super::payload::Stamp;
 use crate::histogram::{Histogram, micros};
 use railgun_client::{MediaKind, RtpPacket};
-use railgun_shared::ids::ProducerId;
+use railgun_protocol::ids::ProducerId;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};

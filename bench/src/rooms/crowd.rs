@@ -9,11 +9,11 @@ use crate::histogram::{Histogram, micros};
 use anyhow::{Context, Result, bail, ensure};
 use railgun_media_core::packet::kind::{Kind, classify};
 use railgun_peer::{MID_ID, Offer, Peer, World};
-use railgun_shared::ids::SessionId;
-use railgun_shared::media_rpc::{Address, Command, Reply};
-use railgun_shared::plan::Tier;
-use railgun_shared::signal::Source;
-use railgun_shared::transport_parameters::TransportDirection::{self, Recv, Send};
+use railgun_protocol::ids::SessionId;
+use railgun_protocol::media_rpc::{Address, Command, Reply};
+use railgun_protocol::plan::Tier;
+use railgun_protocol::signal::Source;
+use railgun_protocol::transport_parameters::TransportDirection::{self, Recv, Send};
 use std::net::{SocketAddr, SocketAddrV4};
 use std::time::{Duration, Instant};
 

@@ -5,10 +5,10 @@ use crate::system::thread_cpu_ns;
 use anyhow::{Result, bail};
 use railgun_media_core::Notice;
 use railgun_peer::Call;
-use railgun_shared::limits::{CODECS_MAX, FEEDBACKS_MAX, MESSAGE_BYTES_MAX};
-use railgun_shared::media_rpc::Command;
-use railgun_shared::ortc::{DEFAULT_CODECS, narrow_capabilities, router_rtp_capabilities};
-use railgun_shared::rtp_parameters::RtpCapabilities;
+use railgun_protocol::limits::{CODECS_MAX, FEEDBACKS_MAX, MESSAGE_BYTES_MAX};
+use railgun_protocol::media_rpc::Command;
+use railgun_protocol::ortc::{DEFAULT_CODECS, narrow_capabilities, router_rtp_capabilities};
+use railgun_protocol::rtp_parameters::RtpCapabilities;
 use serde_json::{Value, json};
 
 const TIMES: usize = 500;

@@ -3,13 +3,13 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use railgun_peer::{Peer, World};
-use railgun_shared::ids::SessionId;
-use railgun_shared::media_rpc::wire::proto::media_node_client::MediaNodeClient;
-use railgun_shared::media_rpc::wire::proto::{ControlFrame, DescribeRequest, NodeFrame};
-use railgun_shared::media_rpc::wire::{FromNode, decode_node_frame, encode_command};
-use railgun_shared::media_rpc::{Address, Command, Reply};
-use railgun_shared::plan::Tier;
-use railgun_shared::transport_parameters::TransportDirection;
+use railgun_protocol::ids::SessionId;
+use railgun_protocol::media_rpc::{Address, Command, Reply};
+use railgun_protocol::plan::Tier;
+use railgun_protocol::transport_parameters::TransportDirection;
+use railgun_rpc::proto::media_node_client::MediaNodeClient;
+use railgun_rpc::proto::{ControlFrame, DescribeRequest, NodeFrame};
+use railgun_rpc::{FromNode, decode_node_frame, encode_command};
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};

@@ -3,9 +3,9 @@
 use crate::Step;
 use railgun_media_core::{Datagram, Engine, EngineConfig, steps};
 use railgun_peer::{MID_ID, Offer, TRANSPORT_CC_ID, World};
-use railgun_shared::plan::Tier;
-use railgun_shared::signal::Source;
-use railgun_shared::transport_parameters::TransportDirection::{Recv, Send};
+use railgun_protocol::plan::Tier;
+use railgun_protocol::signal::Source;
+use railgun_protocol::transport_parameters::TransportDirection::{Recv, Send};
 use std::time::{Duration, Instant};
 
 pub(crate) const CONSUMERS: u16 = 16;

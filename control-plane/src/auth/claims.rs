@@ -1,8 +1,8 @@
 //! What a token says about its user.
 
-use railgun_shared::ids::UserId;
-use railgun_shared::limits;
-use railgun_shared::plan::Tier;
+use railgun_protocol::ids::UserId;
+use railgun_protocol::limits;
+use railgun_protocol::plan::Tier;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 

@@ -5,7 +5,7 @@ use super::claims::Identity;
 use super::jwks::{JwksSource, Reader};
 use super::token_keys::{KeyError, TokenError, TokenKeys};
 use jsonwebtoken::jwk::{Jwk, JwkSet};
-use railgun_shared::each_minute::EachMinute;
+use railgun_process::each_minute::EachMinute;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;

@@ -4,7 +4,7 @@ use super::claims::{Identity, LEEWAY_SECONDS, VerifiedClaims};
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
-use railgun_shared::limits;
+use railgun_protocol::limits;
 use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;

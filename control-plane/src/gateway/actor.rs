@@ -8,8 +8,8 @@ use crate::metrics::Outcome;
 use crate::requests::{self, NotResumed};
 use crate::resume_token::ResumeToken;
 use crate::session::{Ack, Asked, Session};
-use railgun_shared::media_rpc::Command;
-use railgun_shared::signal::{ClientEvent, ErrorBody, ServerEvent};
+use railgun_protocol::media_rpc::Command;
+use railgun_protocol::signal::{ClientEvent, ErrorBody, ServerEvent};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 

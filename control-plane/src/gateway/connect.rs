@@ -10,7 +10,7 @@ use crate::ending::Ending;
 use crate::registry::Newcomer;
 use crate::services::Services;
 use crate::session::Admitted;
-use railgun_shared::ids::DeviceId;
+use railgun_protocol::ids::DeviceId;
 use serde_json::Value;
 use std::time::SystemTime;
 

@@ -19,8 +19,8 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use hyper_util::rt::TokioIo;
-use railgun_shared::ids::UserId;
-use railgun_shared::limits::MESSAGE_BYTES_MAX;
+use railgun_protocol::ids::UserId;
+use railgun_protocol::limits::MESSAGE_BYTES_MAX;
 use socketioxide::extract::SocketRef;
 use socketioxide::layer::SocketIoLayer;
 use socketioxide::service::SocketIoService;

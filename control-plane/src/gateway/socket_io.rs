@@ -9,7 +9,7 @@ use crate::ending::Ending;
 use crate::http::proxies::Proxies;
 use crate::services::Services;
 use crate::session::{Admitted, Budget, Outbox, Session};
-use railgun_shared::limits;
+use railgun_protocol::limits;
 use serde_json::Value;
 use socketioxide::extract::{SocketRef, TryData};
 use socketioxide::handler::ConnectHandler;

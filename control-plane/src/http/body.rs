@@ -5,7 +5,7 @@ use super::socket_io_path::is_engine_io;
 use axum::body::{Body, HttpBody, to_bytes};
 use axum::http::{HeaderValue, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use railgun_shared::limits::MESSAGE_BYTES_MAX;
+use railgun_protocol::limits::MESSAGE_BYTES_MAX;
 use std::time::Duration;
 use tokio::time::timeout;
 

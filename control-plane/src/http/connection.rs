@@ -1,7 +1,7 @@
 //! A TCP connection of a client, whatever becomes of it: HTTP requests, or one WebSocket. Whoever has a
 //! [`Connection`] can end it; the socket itself belongs to its [`Stream`], and is closed with it.
 
-use railgun_shared::ids::UserId;
+use railgun_protocol::ids::UserId;
 use socket2::SockRef;
 use std::io::{self, IoSlice};
 use std::net::{IpAddr, Shutdown};

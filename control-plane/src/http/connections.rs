@@ -3,8 +3,8 @@
 use super::connection::{Connection, Ledger, Stream};
 use super::proxies::{Proxies, read_proxy_header};
 use crate::policy::strangers::{Limits, Strangers, Verdict, network};
-use railgun_shared::ids::UserId;
-use railgun_shared::limits::CONNECTIONS_PER_USER;
+use railgun_protocol::ids::UserId;
+use railgun_protocol::limits::CONNECTIONS_PER_USER;
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

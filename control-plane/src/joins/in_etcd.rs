@@ -3,8 +3,8 @@
 
 use crate::policy::join_history::{JoinHistory, JoinLimits};
 use railgun_etcd::{EtcdError, Outcome, SharedLeases, Store};
-use railgun_shared::directory::{decode, encode};
-use railgun_shared::ids::UserId;
+use railgun_protocol::directory::{decode, encode};
+use railgun_protocol::ids::UserId;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -88,7 +88,7 @@ mod tests {
     use super::super::Joins;
     use super::*;
     use railgun_etcd::testing::EtcdServer;
-    use railgun_shared::signal::ErrorCode;
+    use railgun_protocol::signal::ErrorCode;
     use std::time::Instant;
 
     const LIMITS: JoinLimits = JoinLimits { per_minute: 10, cooldown: 0 };
@@ -179,7 +179,7 @@ mod tests {
         }
         ahead.succeeded(&user("ada"), now + skew).await;
         // As if all of it had been asked for now: the limits hold, and no longer than they say.
-        let wait = |refused: railgun_shared::signal::ErrorBody| refused.details["retryAfterMs"].clone();
+        let wait = |refused: railgun_protocol::signal::ErrorBody| refused.details["retryAfterMs"].clone();
         assert_eq!(wait(right.ask(&user("ada"), now).await.unwrap_err()), 60_000);
         assert_eq!(wait(right.ask(&user("ada"), now + 59_000).await.unwrap_err()), 1000);
         right.ask(&user("ada"), now + 60_000).await.unwrap();

@@ -4,13 +4,11 @@
 use super::link::{NodeCall, NodeLink, unavailable};
 use super::room_table::{Delivery, Route};
 use crate::ending::Ending;
-use railgun_shared::ids::SessionId;
-use railgun_shared::media_rpc::wire::proto::{
-    DescribeRequest, ListRoomsRequest, NodeDescription, RoomSummary,
-};
-use railgun_shared::media_rpc::wire::{decode_replacement, encode_user_order};
-use railgun_shared::media_rpc::{Address, Command, Replacement, Reply, UserOrder};
-use railgun_shared::signal::ErrorBody;
+use railgun_protocol::ids::SessionId;
+use railgun_protocol::media_rpc::{Address, Command, Replacement, Reply, UserOrder};
+use railgun_protocol::signal::ErrorBody;
+use railgun_rpc::proto::{DescribeRequest, ListRoomsRequest, NodeDescription, RoomSummary};
+use railgun_rpc::{decode_replacement, encode_user_order};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::timeout;

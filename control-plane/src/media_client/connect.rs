@@ -3,7 +3,7 @@
 use crate::config::MediaConfig;
 use anyhow::{Context, bail};
 #[cfg(feature = "etcd")]
-use railgun_shared::ids::NodeId;
+use railgun_protocol::ids::NodeId;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};

@@ -8,13 +8,13 @@ use crate::ending::End;
 use crate::metrics::LinkMetrics;
 use crate::webhooks::Webhooks;
 use futures::{FutureExt, StreamExt};
-use railgun_shared::each_minute::EachMinute;
-use railgun_shared::ids::{NodeId, SessionId};
-use railgun_shared::media_rpc::wire::proto::media_node_client::MediaNodeClient;
-use railgun_shared::media_rpc::wire::proto::{ControlFrame, DescribeRequest, NodeFrame};
-use railgun_shared::media_rpc::wire::{FromNode, decode_node_frame, encode_command};
-use railgun_shared::media_rpc::{Address, Command, LeaveReason, REPLICA_HEADER, Reply, WorkerDied};
-use railgun_shared::signal::{ErrorBody, ErrorCode};
+use railgun_process::each_minute::EachMinute;
+use railgun_protocol::ids::{NodeId, SessionId};
+use railgun_protocol::media_rpc::{Address, Command, LeaveReason, REPLICA_HEADER, Reply, WorkerDied};
+use railgun_protocol::signal::{ErrorBody, ErrorCode};
+use railgun_rpc::proto::media_node_client::MediaNodeClient;
+use railgun_rpc::proto::{ControlFrame, DescribeRequest, NodeFrame};
+use railgun_rpc::{FromNode, decode_node_frame, encode_command};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -144,7 +144,7 @@ impl NodeLink {
 
     /// Whether the control stream is up, to this run of the node.
     #[cfg(feature = "etcd")]
-    pub(crate) fn is_to(&self, boot_id: railgun_shared::ids::BootId) -> bool {
+    pub(crate) fn is_to(&self, boot_id: railgun_protocol::ids::BootId) -> bool {
         self.state.borrow().as_ref().is_some_and(|state| state.boot_id.parse() == Ok(boot_id))
     }
 

@@ -1,6 +1,6 @@
 //! Where a room is, so that a replica which knows neither the room nor its node finds both.
 
-use railgun_shared::ids::{BootId, NodeId};
+use railgun_protocol::ids::{BootId, NodeId};
 use serde::{Deserialize, Serialize};
 
 /// The node that has a room, the way to it, and which run and epoch of them is meant.

@@ -1,9 +1,9 @@
 //! Which of this replica's sessions are in which room, so that one event of the node reaches them.
 
 use crate::ending::{End, Ending};
-use railgun_shared::ids::{ChannelId, SessionId};
-use railgun_shared::media_rpc::{Address, Audience, Event, Reply, RoomEvent};
-use railgun_shared::signal::ErrorBody;
+use railgun_protocol::ids::{ChannelId, SessionId};
+use railgun_protocol::media_rpc::{Address, Audience, Event, Reply, RoomEvent};
+use railgun_protocol::signal::ErrorBody;
 use std::collections::HashMap;
 use tokio::sync::mpsc;
 
@@ -129,7 +129,7 @@ impl RoomTable {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use railgun_shared::ids::UserId;
+    use railgun_protocol::ids::UserId;
 
     fn route(bits: u128, depth: usize) -> (Route, mpsc::Receiver<Box<Delivery>>) {
         let (to, from) = mpsc::channel(depth);
@@ -207,7 +207,7 @@ mod tests {
         let mut table = RoomTable::default();
         let (one, mut at_one) = route(1, 8);
         table.join(&address(1), one);
-        let reason = railgun_shared::signal::RejoinReason::WorkerDied;
+        let reason = railgun_protocol::signal::RejoinReason::WorkerDied;
         table.spread(event(1, Audience::Everyone, Event::Rejoin { reason }));
         assert_eq!((count(&mut at_one), table.len()), (1, 0));
     }

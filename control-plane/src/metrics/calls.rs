@@ -8,8 +8,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
-use railgun_shared::signal::{ErrorBody, NetworkType, StatsReport, UiEventName};
-use railgun_shared::transport_parameters::{DtlsState, IceState};
+use railgun_protocol::signal::{ErrorBody, NetworkType, StatsReport, UiEventName};
+use railgun_protocol::transport_parameters::{DtlsState, IceState};
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant, SystemTime};
 

@@ -1,7 +1,7 @@
 //! Labels of which there are only so many.
 
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
-use railgun_shared::signal::{ClientEvent, ErrorBody, ErrorCode, NetworkType};
+use railgun_protocol::signal::{ClientEvent, ErrorBody, ErrorCode, NetworkType};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -15,7 +15,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
-use railgun_shared::signal::ErrorCode;
+use railgun_protocol::signal::ErrorCode;
 use std::time::Duration;
 
 /// Upper bounds in seconds: a request that stays on this machine, up to one that is timed out.

@@ -4,9 +4,9 @@
 use super::cluster::Cluster;
 use super::found::Found;
 use crate::media_client::{NodeLink, Place};
-use railgun_shared::ids::ChannelId;
-use railgun_shared::media_rpc::Address;
-use railgun_shared::signal::ErrorBody;
+use railgun_protocol::ids::ChannelId;
+use railgun_protocol::media_rpc::Address;
+use railgun_protocol::signal::ErrorBody;
 #[cfg(feature = "etcd")]
 use std::sync::Arc;
 

@@ -7,8 +7,8 @@ use crate::media_client::{NodeLink, NodeState, Peer, Place, named_node_channel, 
 use crate::metrics::LinkMetrics;
 use crate::webhooks::Webhooks;
 use railgun_etcd::{Outcome, PrefixWatch, Store, Update};
-use railgun_shared::directory::{NodeRecord, decode};
-use railgun_shared::ids::NodeId;
+use railgun_protocol::directory::{NodeRecord, decode};
+use railgun_protocol::ids::NodeId;
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -1,7 +1,7 @@
 //! The answer to where a channel's room is.
 
 use crate::media_client::NodeLink;
-use railgun_shared::media_rpc::Address;
+use railgun_protocol::media_rpc::Address;
 
 /// What is known of a channel's room.
 #[derive(Debug)]

@@ -4,9 +4,9 @@
 use super::backend::Placement;
 use crate::media_client::NodeLink;
 use futures::future::join_all;
-use railgun_shared::directory::NodeState;
-use railgun_shared::ids::{ChannelId, NodeId};
-use railgun_shared::media_rpc::{Replacement, UserAction, UserOrder};
+use railgun_protocol::directory::NodeState;
+use railgun_protocol::ids::{ChannelId, NodeId};
+use railgun_protocol::media_rpc::{Replacement, UserAction, UserOrder};
 use std::collections::BTreeMap;
 
 /// A media node that is up.

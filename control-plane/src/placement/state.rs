@@ -3,9 +3,9 @@
 use super::found::Found;
 use crate::media_client::{NodeLink, Place};
 use crate::policy::placement::Candidate;
-use railgun_shared::directory::{LoadRecord, NodeRecord, NodeState, RoomRecord};
-use railgun_shared::ids::{BootId, ChannelId, NodeId};
-use railgun_shared::media_rpc::Address;
+use railgun_protocol::directory::{LoadRecord, NodeRecord, NodeState, RoomRecord};
+use railgun_protocol::ids::{BootId, ChannelId, NodeId};
+use railgun_protocol::media_rpc::Address;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 

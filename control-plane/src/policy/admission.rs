@@ -1,9 +1,9 @@
 //! Whether a user may be in a channel, by the operators' records.
 
 use crate::records::View;
-use railgun_shared::ids::{ChannelId, UserId};
-use railgun_shared::plan::RoomLimits;
-use railgun_shared::signal::{ErrorBody, ErrorCode};
+use railgun_protocol::ids::{ChannelId, UserId};
+use railgun_protocol::plan::RoomLimits;
+use railgun_protocol::signal::{ErrorBody, ErrorCode};
 
 /// How much the channel's room takes, if this user may join it at `now` (Unix seconds). A channel
 /// that is closed to the user does not exist for the user.
@@ -31,7 +31,7 @@ pub(crate) fn admit(
 mod tests {
     use super::*;
     use crate::records::{BanRecord, BanScope, ChannelKind, ChannelRecord, Record, RecordKey};
-    use railgun_shared::plan::Tier;
+    use railgun_protocol::plan::Tier;
 
     #[test]
     fn a_closed_channel_does_not_exist_and_a_banned_user_is_denied() {

@@ -2,10 +2,10 @@
 
 use crate::auth::Identity;
 use crate::records::EntitlementRecord;
-use railgun_shared::media_rpc::Grant;
-use railgun_shared::plan::{Permissions, Tier};
-use railgun_shared::rtp_parameters::MediaKind;
-use railgun_shared::signal::{ErrorBody, ErrorCode, GrantReason, Source};
+use railgun_protocol::media_rpc::Grant;
+use railgun_protocol::plan::{Permissions, Tier};
+use railgun_protocol::rtp_parameters::MediaKind;
+use railgun_protocol::signal::{ErrorBody, ErrorCode, GrantReason, Source};
 use std::time::{Duration, SystemTime};
 
 /// The grant the node enforces. A record counts more than any token; a token that was revoked counts
@@ -70,7 +70,7 @@ pub(crate) fn check_source(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use railgun_shared::ids::UserId;
+    use railgun_protocol::ids::UserId;
 
     fn at(seconds: u64) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)

@@ -4,7 +4,7 @@
 //! is given with the news, and paid with before the budget is: what others do costs nobody anything. How
 //! much others can do is the media node's to bound.
 
-use railgun_shared::limits::{FOLLOW_UPS_BURST, PARTICIPANTS_PRO, REQUESTS_BURST, REQUESTS_PER_SECOND};
+use railgun_protocol::limits::{FOLLOW_UPS_BURST, PARTICIPANTS_PRO, REQUESTS_BURST, REQUESTS_PER_SECOND};
 use std::time::Duration;
 
 const BURST: u32 = REQUESTS_BURST;

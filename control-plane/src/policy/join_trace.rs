@@ -3,7 +3,7 @@
 //! It sees what the control-plane sees: the client's requests and the node's transport states. A
 //! client that connects a transport has gathered its side; what is missing after that is the network.
 
-use railgun_shared::transport_parameters::{DtlsState, IceState};
+use railgun_protocol::transport_parameters::{DtlsState, IceState};
 
 /// How long media may take from the client's first `connectTransport`, in milliseconds.
 pub(crate) const MEDIA_DEADLINE: u64 = 15_000;

@@ -1,7 +1,7 @@
 //! Which node a new room goes to: the region first, then the less busy of two that chance chose.
 //! Everybody taking the least busy one would be everybody taking the same one.
 
-use railgun_shared::ids::NodeId;
+use railgun_protocol::ids::NodeId;
 
 /// A node that serves, and answers us.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 //! session's window may last. After that it is told that the session is gone, so that nobody circles
 //! among replicas for good.
 
-use railgun_shared::ids::{SessionId, UserId};
-use railgun_shared::limits::{RESUME_WINDOW_MAX, SESSIONS_PER_USER};
+use railgun_protocol::ids::{SessionId, UserId};
+use railgun_protocol::limits::{RESUME_WINDOW_MAX, SESSIONS_PER_USER};
 use std::collections::HashMap;
 
 /// Users whose tries are remembered; one more is refused at once.

@@ -1,7 +1,7 @@
 //! What operators write down, and the keys it is kept under.
 
-use railgun_shared::ids::{ChannelId, UserId};
-use railgun_shared::plan::Tier;
+use railgun_protocol::ids::{ChannelId, UserId};
+use railgun_protocol::plan::Tier;
 use serde::{Deserialize, Deserializer, Serialize, de};
 use utoipa::ToSchema;
 

@@ -3,8 +3,8 @@
 use super::types::{
     BanRecord, BanScope, ChannelRecord, EntitlementRecord, Record, RecordKey, RevocationRecord,
 };
-use railgun_shared::ids::{ChannelId, UserId};
-use railgun_shared::plan::Tier;
+use railgun_protocol::ids::{ChannelId, UserId};
+use railgun_protocol::plan::Tier;
 use std::collections::{BTreeMap, HashMap};
 
 #[derive(Debug, Default)]

@@ -14,9 +14,9 @@ use railgun_etcd::{
     Compare, CompareOp, Entry, EtcdError, LeaseId, Outcome, PutOptions, SharedLeases, Store, Txn, TxnOp,
     Update,
 };
-use railgun_shared::directory::{decode, encode};
-use railgun_shared::ids::{BootId, SessionId, UserId};
-use railgun_shared::limits::SESSIONS_PER_USER;
+use railgun_protocol::directory::{decode, encode};
+use railgun_protocol::ids::{BootId, SessionId, UserId};
+use railgun_protocol::limits::SESSIONS_PER_USER;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::sync::atomic::{AtomicU64, Ordering};

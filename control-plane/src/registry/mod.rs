@@ -9,8 +9,8 @@ mod in_etcd;
 mod table;
 
 use crate::ending::Ending;
-use railgun_shared::ids::{DeviceId, SessionId, UserId};
-use railgun_shared::limits;
+use railgun_protocol::ids::{DeviceId, SessionId, UserId};
+use railgun_protocol::limits;
 use std::sync::Arc;
 use table::{Held, SESSIONS_MAX, Table, instead_of};
 use tokio::sync::watch;

@@ -1,7 +1,7 @@
 //! The sessions of this replica by user, and which of them a newcomer may take the place of.
 
 use crate::ending::{End, Ending};
-use railgun_shared::ids::{DeviceId, SessionId, UserId};
+use railgun_protocol::ids::{DeviceId, SessionId, UserId};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

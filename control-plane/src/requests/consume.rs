@@ -5,10 +5,10 @@
 
 use crate::media_client::unexpected;
 use crate::session::{Answer, Owned, Session};
-use railgun_shared::ids::{ConsumerId, ProducerId, TransportId};
-use railgun_shared::media_rpc::{Command, Reply};
-use railgun_shared::rtp_parameters::RtpCapabilities;
-use railgun_shared::signal::{AppData, ConsumerLayers, ErrorBody, ServerEvent};
+use railgun_protocol::ids::{ConsumerId, ProducerId, TransportId};
+use railgun_protocol::media_rpc::{Command, Reply};
+use railgun_protocol::rtp_parameters::RtpCapabilities;
+use railgun_protocol::signal::{AppData, ConsumerLayers, ErrorBody, ServerEvent};
 use std::num::NonZeroU8;
 
 pub(super) async fn consume(

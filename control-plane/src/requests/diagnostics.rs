@@ -1,9 +1,9 @@
 //! The reserved channel `$diagnostics`: a room of its own for each session that joins it, where it
 //! may hear and see itself. Nobody can take such a session up again, and it is no call.
 
-use railgun_shared::ids::{ChannelId, SessionId};
-use railgun_shared::plan::RoomLimits;
-use railgun_shared::signal::{ErrorBody, ErrorCode};
+use railgun_protocol::ids::{ChannelId, SessionId};
+use railgun_protocol::plan::RoomLimits;
+use railgun_protocol::signal::{ErrorBody, ErrorCode};
 
 use crate::policy::join_history::JoinLimits;
 

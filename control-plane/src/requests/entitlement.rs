@@ -5,9 +5,9 @@ use crate::clock::unix_seconds;
 use crate::media_client::{later, unexpected};
 use crate::policy::{admission, entitlement};
 use crate::session::{Answer, Session};
-use railgun_shared::media_rpc::{Command, Grant, Reply};
-use railgun_shared::plan::{RoomLimits, Tier};
-use railgun_shared::signal::{ErrorBody, ErrorCode, GrantReason, ServerEvent, Token};
+use railgun_protocol::media_rpc::{Command, Grant, Reply};
+use railgun_protocol::plan::{RoomLimits, Tier};
+use railgun_protocol::signal::{ErrorBody, ErrorCode, GrantReason, ServerEvent, Token};
 use std::time::SystemTime;
 
 pub(super) async fn refresh(session: &mut Session, token: &Token) -> Result<Answer, ErrorBody> {

@@ -14,14 +14,16 @@ use crate::policy::admission;
 use crate::resume_token::ResumeToken;
 use crate::session::{Answer, Possessions, Seat, Session};
 use crate::turn::Issued;
-use railgun_shared::ids::ChannelId;
-use railgun_shared::media_rpc::{
+use railgun_protocol::ids::ChannelId;
+use railgun_protocol::media_rpc::{
     Address, Command, JoinRequest, LeaveReason, Replacement, Reply, RoomSnapshot, UserAction, UserOrder,
     is_room_moved,
 };
-use railgun_shared::plan::RoomLimits;
-use railgun_shared::rtp_parameters::RtpCapabilities;
-use railgun_shared::signal::{ErrorBody, ErrorCode, IceTransportPolicy, NetworkType, RtcConfig, ServerEvent};
+use railgun_protocol::plan::RoomLimits;
+use railgun_protocol::rtp_parameters::RtpCapabilities;
+use railgun_protocol::signal::{
+    ErrorBody, ErrorCode, IceTransportPolicy, NetworkType, RtcConfig, ServerEvent,
+};
 use std::time::SystemTime;
 
 pub(super) async fn join(

@@ -4,9 +4,9 @@
 
 use crate::media_client::unexpected;
 use crate::session::{Answer, Seat, Session};
-use railgun_shared::ids::ChannelId;
-use railgun_shared::media_rpc::{Command, LeaveReason, Reply};
-use railgun_shared::signal::{ErrorBody, ErrorCode, ServerEvent};
+use railgun_protocol::ids::ChannelId;
+use railgun_protocol::media_rpc::{Command, LeaveReason, Reply};
+use railgun_protocol::signal::{ErrorBody, ErrorCode, ServerEvent};
 
 pub(super) async fn leave(session: &mut Session, named: Option<ChannelId>) -> Result<Answer, ErrorBody> {
     let channel_id = session.seated()?.channel.clone();

@@ -20,7 +20,7 @@ pub(crate) use entitlement::records_changed;
 pub(crate) use resume::{NotResumed, reclaim, resume};
 
 use crate::session::{Answer, Session};
-use railgun_shared::signal::{ClientEvent, ErrorBody};
+use railgun_protocol::signal::{ClientEvent, ErrorBody};
 
 /// Does what was asked and says what to answer.
 pub(crate) async fn handle(session: &mut Session, event: ClientEvent) -> Result<Answer, ErrorBody> {

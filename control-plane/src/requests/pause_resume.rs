@@ -3,9 +3,9 @@
 
 use crate::media_client::unexpected;
 use crate::session::{Answer, Owned, Session};
-use railgun_shared::ids::{ConsumerId, ProducerId};
-use railgun_shared::media_rpc::{Command, Reply};
-use railgun_shared::signal::{ErrorBody, ServerEvent};
+use railgun_protocol::ids::{ConsumerId, ProducerId};
+use railgun_protocol::media_rpc::{Command, Reply};
+use railgun_protocol::signal::{ErrorBody, ServerEvent};
 
 pub(super) async fn pause_producer(
     session: &mut Session,

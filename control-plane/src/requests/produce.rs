@@ -5,10 +5,10 @@
 use crate::media_client::unexpected;
 use crate::policy::entitlement;
 use crate::session::{Answer, Owned, Session};
-use railgun_shared::ids::{ProducerId, TransportId};
-use railgun_shared::media_rpc::{Command, Reply};
-use railgun_shared::rtp_parameters::{MediaKind, RtpParameters};
-use railgun_shared::signal::{AppData, ErrorBody, ServerEvent, Source};
+use railgun_protocol::ids::{ProducerId, TransportId};
+use railgun_protocol::media_rpc::{Command, Reply};
+use railgun_protocol::rtp_parameters::{MediaKind, RtpParameters};
+use railgun_protocol::signal::{AppData, ErrorBody, ServerEvent, Source};
 
 pub(super) async fn produce(
     session: &mut Session,

@@ -2,7 +2,7 @@
 //! that can be, for the report. Both are answered by the ack alone.
 
 use crate::session::{Answer, Session};
-use railgun_shared::signal::{ErrorBody, ErrorCode, StatsReport, UiEventName};
+use railgun_protocol::signal::{ErrorBody, ErrorCode, StatsReport, UiEventName};
 use serde_json::Map;
 
 /// Nothing that is called a call takes longer.

@@ -15,12 +15,12 @@ use crate::placement::Found;
 use crate::policy::admission;
 use crate::resume_token::ResumeToken;
 use crate::session::{Possessions, Seat, Session};
-use railgun_shared::ids::ChannelId;
-use railgun_shared::media_rpc::{
+use railgun_protocol::ids::ChannelId;
+use railgun_protocol::media_rpc::{
     Address, Command, OwnState, Reply, ResumeRequest, Rights, RoomSnapshot, Slot, SlotState, is_room_moved,
 };
-use railgun_shared::plan::RoomLimits;
-use railgun_shared::signal::{ErrorBody, ErrorCode, QueuePlace, ServerEvent, VideoSource};
+use railgun_protocol::plan::RoomLimits;
+use railgun_protocol::signal::{ErrorBody, ErrorCode, QueuePlace, ServerEvent, VideoSource};
 use std::sync::PoisonError;
 use std::time::{Duration, SystemTime};
 use tokio::time::Instant;

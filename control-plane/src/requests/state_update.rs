@@ -3,8 +3,8 @@
 
 use crate::media_client::unexpected;
 use crate::session::{Answer, Session};
-use railgun_shared::media_rpc::{Command, Reply};
-use railgun_shared::signal::{ErrorBody, StateUpdate};
+use railgun_protocol::media_rpc::{Command, Reply};
+use railgun_protocol::signal::{ErrorBody, StateUpdate};
 use serde_json::{Map, Value};
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -5,11 +5,11 @@
 
 use crate::media_client::unexpected;
 use crate::session::{Answer, Owned, Session};
-use railgun_shared::ids::TransportId;
-use railgun_shared::media_rpc::{Command, Reply};
-use railgun_shared::ortc::{self, DEFAULT_CODECS};
-use railgun_shared::signal::{ErrorBody, ServerEvent};
-use railgun_shared::transport_parameters::{DtlsParameters, TransportDirection};
+use railgun_protocol::ids::TransportId;
+use railgun_protocol::media_rpc::{Command, Reply};
+use railgun_protocol::ortc::{self, DEFAULT_CODECS};
+use railgun_protocol::signal::{ErrorBody, ServerEvent};
+use railgun_protocol::transport_parameters::{DtlsParameters, TransportDirection};
 
 /// The caller's own ceiling goes into the answer, so that a client keeps to it by itself.
 pub(super) fn router_rtp_capabilities(session: &Session) -> Result<Answer, ErrorBody> {

@@ -2,7 +2,7 @@
 
 use crate::session::{Answer, Session};
 use crate::turn::Issued;
-use railgun_shared::signal::ServerEvent;
+use railgun_protocol::signal::ServerEvent;
 use std::time::SystemTime;
 
 pub(super) fn refresh(session: &Session) -> Answer {

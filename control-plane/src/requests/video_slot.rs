@@ -5,8 +5,8 @@ use crate::clock::rfc3339;
 use crate::media_client::unexpected;
 use crate::policy::entitlement;
 use crate::session::{Answer, Session};
-use railgun_shared::media_rpc::{Command, Reply, Slot, SlotState};
-use railgun_shared::signal::{ErrorBody, ServerEvent, Source, VideoSource};
+use railgun_protocol::media_rpc::{Command, Reply, Slot, SlotState};
+use railgun_protocol::signal::{ErrorBody, ServerEvent, Source, VideoSource};
 use std::time::SystemTime;
 
 pub(super) async fn request(session: &mut Session, source: VideoSource) -> Result<Answer, ErrorBody> {

@@ -9,7 +9,7 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKe
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use railgun_shared::ids::UserId;
+use railgun_protocol::ids::UserId;
 use std::fmt;
 
 /// Between the token itself and where its session is.
@@ -88,7 +88,7 @@ impl PlaceSeal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use railgun_shared::ids::{BootId, ChannelId, NodeId, SessionId};
+    use railgun_protocol::ids::{BootId, ChannelId, NodeId, SessionId};
 
     fn user(name: &str) -> UserId {
         UserId::new(name).unwrap()

@@ -4,8 +4,8 @@
 use crate::media_client::Place;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use railgun_shared::ids::{ChannelId, SessionId};
-use railgun_shared::media_rpc::TokenDigest;
+use railgun_protocol::ids::{ChannelId, SessionId};
+use railgun_protocol::media_rpc::TokenDigest;
 use sha2::{Digest, Sha256};
 use std::fmt;
 

@@ -1,8 +1,8 @@
 //! A socket's budget of events, which what it is told adds to.
 
 use crate::policy::event_budget::{EventBudget, Verdict};
-use railgun_shared::limits::{FOLLOW_UPS_PER_PRODUCER, FOLLOW_UPS_PER_RESUME};
-use railgun_shared::signal::{Participant, ServerEvent};
+use railgun_protocol::limits::{FOLLOW_UPS_PER_PRODUCER, FOLLOW_UPS_PER_RESUME};
+use railgun_protocol::signal::{Participant, ServerEvent};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::time::Instant;
 

@@ -4,8 +4,8 @@ use super::seat::Seat;
 use super::session::Session;
 use crate::ending::over;
 use crate::media_client::{Delivery, NodeCall, NodeLink, overloaded, unavailable};
-use railgun_shared::media_rpc::{Address, Command, LeaveReason, Reply};
-use railgun_shared::signal::{ErrorBody, ErrorCode};
+use railgun_protocol::media_rpc::{Address, Command, LeaveReason, Reply};
+use railgun_protocol::signal::{ErrorBody, ErrorCode};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 

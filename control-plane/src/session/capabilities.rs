@@ -1,8 +1,8 @@
 //! What a session says it can receive, checked and narrowed once for as long as it says the same.
 
-use railgun_shared::ortc::narrow_capabilities;
-use railgun_shared::rtp_parameters::RtpCapabilities;
-use railgun_shared::signal::{ErrorBody, ErrorCode};
+use railgun_protocol::ortc::narrow_capabilities;
+use railgun_protocol::rtp_parameters::RtpCapabilities;
+use railgun_protocol::signal::{ErrorBody, ErrorCode};
 use sha2::{Digest, Sha256};
 
 /// SHA-256 of capabilities as JSON.
@@ -38,7 +38,7 @@ impl ReceiverCapabilities {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use railgun_shared::ortc::{DEFAULT_CODECS, router_rtp_capabilities};
+    use railgun_protocol::ortc::{DEFAULT_CODECS, router_rtp_capabilities};
 
     #[test]
     fn the_same_rtp_capabilities_are_narrowed_once_and_others_anew() {

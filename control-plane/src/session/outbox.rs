@@ -3,7 +3,7 @@
 use super::budget::Budget;
 use crate::ending::{End, Ending};
 use axum::body::Bytes;
-use railgun_shared::signal::{ErrorBody, ServerEvent};
+use railgun_protocol::signal::{ErrorBody, ServerEvent};
 use serde_json::{Map, Value};
 use socketioxide::adapter::LocalAdapter;
 use socketioxide::extract::{AckSender, SocketRef};

@@ -1,10 +1,10 @@
 //! What a session owns. Nothing acts on an id that a client sent before it has become an
 //! [`Owned`] one, and only [`Possessions::own`] makes those.
 
-use railgun_shared::ids::{ConsumerId, ProducerId, TransportId};
-use railgun_shared::media_rpc::{OwnState, Reply};
-use railgun_shared::signal::{ErrorBody, ErrorCode};
-use railgun_shared::transport_parameters::TransportDirection;
+use railgun_protocol::ids::{ConsumerId, ProducerId, TransportId};
+use railgun_protocol::media_rpc::{OwnState, Reply};
+use railgun_protocol::signal::{ErrorBody, ErrorCode};
+use railgun_protocol::transport_parameters::TransportDirection;
 use std::collections::HashSet;
 use std::hash::Hash;
 
@@ -124,8 +124,8 @@ impl Possessions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use railgun_shared::rtp_parameters::MediaKind;
-    use railgun_shared::signal::Source;
+    use railgun_protocol::rtp_parameters::MediaKind;
+    use railgun_protocol::signal::Source;
 
     #[test]
     fn only_what_a_reply_gave_is_owned_and_only_until_it_is_closed() {

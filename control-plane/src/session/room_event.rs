@@ -2,8 +2,8 @@
 
 use super::rejoin::rejoin_after;
 use crate::clock::rfc3339;
-use railgun_shared::media_rpc::{Event, RoomEvent};
-use railgun_shared::signal::{AppData, ClosedStamp, RejoinReason, RoomStamp, ServerEvent};
+use railgun_protocol::media_rpc::{Event, RoomEvent};
+use railgun_protocol::signal::{AppData, ClosedStamp, RejoinReason, RoomStamp, ServerEvent};
 use std::time::SystemTime;
 
 /// A drained node's rooms go one after the other, so that the people of one need not wait long.

@@ -5,9 +5,9 @@ use super::ownership::Possessions;
 use crate::media_client::NodeLink;
 use crate::metrics::Call;
 use crate::resume_token::ResumeToken;
-use railgun_shared::ids::ChannelId;
-use railgun_shared::media_rpc::{Address, Event, Grant};
-use railgun_shared::plan::RoomLimits;
+use railgun_protocol::ids::ChannelId;
+use railgun_protocol::media_rpc::{Address, Event, Grant};
+use railgun_protocol::plan::RoomLimits;
 
 pub(crate) struct Seat {
     pub(crate) node: NodeLink,

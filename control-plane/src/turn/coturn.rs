@@ -5,7 +5,7 @@ use super::url::is_host_name;
 use crate::auth::write_private;
 use anyhow::{Context, bail, ensure};
 use clap::Args;
-use railgun_shared::limits::{RTC_PORT_MAX, RTC_PORT_MIN};
+use railgun_protocol::limits::{RTC_PORT_MAX, RTC_PORT_MIN};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::{fmt, fs};

@@ -1,7 +1,7 @@
 //! Which room events are told, and how they look.
 
 use crate::clock::rfc3339;
-use railgun_shared::media_rpc::{Event, RoomEvent, WorkerDied};
+use railgun_protocol::media_rpc::{Event, RoomEvent, WorkerDied};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::time::SystemTime;
@@ -78,8 +78,8 @@ fn digest(parts: &[&[u8]]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use railgun_shared::ids::{ChannelId, SessionId, UserId};
-    use railgun_shared::media_rpc::Audience;
+    use railgun_protocol::ids::{ChannelId, SessionId, UserId};
+    use railgun_protocol::media_rpc::Audience;
 
     fn left(room_seq: u64) -> RoomEvent {
         RoomEvent {

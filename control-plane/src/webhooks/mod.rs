@@ -15,7 +15,7 @@ use crate::config::WebhooksConfig;
 use anyhow::Context;
 use delivery::Delivery;
 use event::Hook;
-use railgun_shared::media_rpc::{RoomEvent, WorkerDied};
+use railgun_protocol::media_rpc::{RoomEvent, WorkerDied};
 use signature::WebhookSecret;
 use std::time::{Duration, SystemTime};
 use tokio::sync::{mpsc, watch};

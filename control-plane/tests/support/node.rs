@@ -1,26 +1,24 @@
 //! A media node without media: it takes every command, remembers it, and answers that it is done.
 
 use futures::{Stream, StreamExt};
-use railgun_shared::ids::{ChannelId, ConsumerId, DeviceId, ProducerId, SessionId, TransportId, UserId};
-use railgun_shared::media_rpc::wire::proto::media_node_server::{MediaNode, MediaNodeServer};
-use railgun_shared::media_rpc::wire::proto::{
-    ControlFrame, DescribeRequest, ListRoomsRequest, NodeDescription, NodeFrame, RoomList, RoomSummary,
-};
-use railgun_shared::media_rpc::wire::proto::{UserOrder as WireOrder, UserOrdered};
-use railgun_shared::media_rpc::wire::{
-    decode_command, decode_user_order, encode_event, encode_reply, encode_worker_died,
-};
-use railgun_shared::media_rpc::{
+use railgun_protocol::ids::{ChannelId, ConsumerId, DeviceId, ProducerId, SessionId, TransportId, UserId};
+use railgun_protocol::media_rpc::{
     Address, Audience, Command, ConsumerDescription, Event, JoinRequest, OwnState, Reply, ResumeRequest,
     RoomEvent, RoomSnapshot, Slot, SlotState, TokenDigest, UserAction, UserOrder, WorkerDied,
 };
-use railgun_shared::rtp_parameters::{MediaKind, RtpParameters, StreamType};
-use railgun_shared::signal::{
+use railgun_protocol::rtp_parameters::{MediaKind, RtpParameters, StreamType};
+use railgun_protocol::signal::{
     AppData, ConsumerInfo, ErrorBody, ErrorCode, Participant, ProducerInfo, Source, StateUpdate, VideoSource,
 };
-use railgun_shared::transport_parameters::{
+use railgun_protocol::transport_parameters::{
     DtlsParameters, DtlsRole, IceCandidate, IceParameters, TransportParameters,
 };
+use railgun_rpc::proto::media_node_server::{MediaNode, MediaNodeServer};
+use railgun_rpc::proto::{
+    ControlFrame, DescribeRequest, ListRoomsRequest, NodeDescription, NodeFrame, RoomList, RoomSummary,
+};
+use railgun_rpc::proto::{UserOrder as WireOrder, UserOrdered};
+use railgun_rpc::{decode_command, decode_user_order, encode_event, encode_reply, encode_worker_died};
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::pin::Pin;

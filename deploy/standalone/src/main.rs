@@ -9,7 +9,7 @@ use hyper_util::rt::TokioIo;
 use prometheus_client::registry::Registry;
 use railgun_control::{Control, DevMode};
 use railgun_media::Node;
-use railgun_shared::logging::may_be_logged;
+use railgun_process::logging::may_be_logged;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use tokio::io::{DuplexStream, duplex};

@@ -3,7 +3,7 @@
 
 use anyhow::{Context, bail};
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use railgun_shared::settings::Sources;
+use railgun_settings::Sources;
 use toml::{Table, Value};
 
 enum Plane {

@@ -2,7 +2,7 @@
 
 use crate::transport::dtls::{Certificate, DtlsVersion};
 use crate::transport::ice_lite::Relays;
-use railgun_shared::transport_parameters::IceCandidate;
+use railgun_protocol::transport_parameters::IceCandidate;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};

@@ -13,7 +13,7 @@ use crate::feedback_path::key_frames;
 use crate::packet_path::tables::MediaTables;
 use crate::transport::association;
 use crate::transport::dtls::SrtpKeyMaterial;
-use railgun_shared::ids::TransportId;
+use railgun_protocol::ids::TransportId;
 use std::time::{Duration, Instant};
 
 pub use crate::transport::dtls::FuzzedGate as Gate;

@@ -20,10 +20,10 @@
 //! ```
 //! use railgun_media_core::transport::dtls::{Certificate, DtlsVersion};
 //! use railgun_media_core::{Datagram, Engine, EngineConfig, Notice};
-//! use railgun_shared::ids::{ChannelId, SessionId, UserId};
-//! use railgun_shared::media_rpc::{Address, Command, Grant, JoinRequest, Reply};
-//! use railgun_shared::plan::{Permissions, RoomLimits, Tier};
-//! use railgun_shared::transport_parameters::{IceCandidate, TransportDirection};
+//! use railgun_protocol::ids::{ChannelId, SessionId, UserId};
+//! use railgun_protocol::media_rpc::{Address, Command, Grant, JoinRequest, Reply};
+//! use railgun_protocol::plan::{Permissions, RoomLimits, Tier};
+//! use railgun_protocol::transport_parameters::{IceCandidate, TransportDirection};
 //! use std::time::{Duration, Instant, SystemTime};
 //!
 //! let (mut now, wall) = (Instant::now(), SystemTime::now());

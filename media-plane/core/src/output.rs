@@ -2,8 +2,8 @@
 
 use crate::arena::{RoomKey, TransportKey};
 use crate::send_batch::SendBatch;
-use railgun_shared::media_rpc::{Address, Audience, Event, Reply, RoomEvent};
-use railgun_shared::signal::ErrorBody;
+use railgun_protocol::media_rpc::{Address, Audience, Event, Reply, RoomEvent};
+use railgun_protocol::signal::ErrorBody;
 use std::collections::{HashMap, VecDeque};
 
 /// Bytes that may wait for the driver to send them: a full receive burst to a full room.

@@ -2,9 +2,9 @@
 //! session is told; whoever still checks does not notice.
 
 use railgun_peer::{Arrival, Call};
-use railgun_shared::media_rpc::Event;
-use railgun_shared::signal::Source;
-use railgun_shared::transport_parameters::{IceParameters, IceState};
+use railgun_protocol::media_rpc::Event;
+use railgun_protocol::signal::Source;
+use railgun_protocol::transport_parameters::{IceParameters, IceState};
 use std::time::Duration;
 
 /// The ICE states told of a peer's transport, oldest first.

@@ -4,13 +4,13 @@
 use railgun_media_core::packet::rtcp::write_nack;
 use railgun_media_core::packet::rtp::{HeaderWriter, RtpHeader};
 use railgun_peer::{Arrival, MID_ID, World};
-use railgun_shared::ids::{ConsumerId, SessionId};
-use railgun_shared::media_rpc::{Address, Command, ConsumerDescription, Reply};
-use railgun_shared::ortc::{MediaCodec, extension_id, router_rtp_capabilities};
-use railgun_shared::plan::Tier;
-use railgun_shared::rtp_parameters::{Direction, MediaKind, RtpCapabilities, RtpParameters, extension_uri};
-use railgun_shared::signal::{ConsumerLayers, Source};
-use railgun_shared::transport_parameters::TransportDirection::{Recv, Send};
+use railgun_protocol::ids::{ConsumerId, SessionId};
+use railgun_protocol::media_rpc::{Address, Command, ConsumerDescription, Reply};
+use railgun_protocol::ortc::{MediaCodec, extension_id, router_rtp_capabilities};
+use railgun_protocol::plan::Tier;
+use railgun_protocol::rtp_parameters::{Direction, MediaKind, RtpCapabilities, RtpParameters, extension_uri};
+use railgun_protocol::signal::{ConsumerLayers, Source};
+use railgun_protocol::transport_parameters::TransportDirection::{Recv, Send};
 use serde_json::json;
 
 /// Of the sender's choice.

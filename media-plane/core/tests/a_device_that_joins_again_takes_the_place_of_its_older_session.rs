@@ -1,7 +1,7 @@
 use railgun_peer::World;
-use railgun_shared::ids::{DeviceId, SessionId, UserId};
-use railgun_shared::media_rpc::{Address, Command, Event, JoinRequest, is_room_moved};
-use railgun_shared::plan::Tier;
+use railgun_protocol::ids::{DeviceId, SessionId, UserId};
+use railgun_protocol::media_rpc::{Address, Command, Event, JoinRequest, is_room_moved};
+use railgun_protocol::plan::Tier;
 
 fn request(session: u128, device: Option<&str>) -> JoinRequest {
     let device = device.map(|device| DeviceId::new(device).unwrap());

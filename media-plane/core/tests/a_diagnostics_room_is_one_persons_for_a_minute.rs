@@ -1,11 +1,11 @@
 //! Echo and network tests: a room of one that ends by itself.
 
 use railgun_peer::{Offer, World};
-use railgun_shared::ids::SessionId;
-use railgun_shared::media_rpc::{Address, Command, Event};
-use railgun_shared::plan::Tier;
-use railgun_shared::signal::{ErrorCode, Source};
-use railgun_shared::transport_parameters::TransportDirection::{Recv, Send};
+use railgun_protocol::ids::SessionId;
+use railgun_protocol::media_rpc::{Address, Command, Event};
+use railgun_protocol::plan::Tier;
+use railgun_protocol::signal::{ErrorCode, Source};
+use railgun_protocol::transport_parameters::TransportDirection::{Recv, Send};
 use std::time::Duration;
 
 fn start(world: &mut World) -> (Address, SessionId) {

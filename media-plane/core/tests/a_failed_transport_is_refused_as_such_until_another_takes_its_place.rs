@@ -4,13 +4,13 @@
 //! replaced without end.
 
 use railgun_peer::{Call, Offer, Peer, World};
-use railgun_shared::ids::{SessionId, TransportId, UserId};
-use railgun_shared::limits::{DTLS_HANDSHAKE_TIMEOUT, TRANSPORTS_BURST};
-use railgun_shared::media_rpc::{Command, Event, JoinRequest, LeaveReason, Reply};
-use railgun_shared::plan::Tier;
-use railgun_shared::signal::{ErrorCode, Source};
-use railgun_shared::transport_parameters::TransportDirection::{self, Recv, Send};
-use railgun_shared::transport_parameters::{DtlsParameters, DtlsState};
+use railgun_protocol::ids::{SessionId, TransportId, UserId};
+use railgun_protocol::limits::{DTLS_HANDSHAKE_TIMEOUT, TRANSPORTS_BURST};
+use railgun_protocol::media_rpc::{Command, Event, JoinRequest, LeaveReason, Reply};
+use railgun_protocol::plan::Tier;
+use railgun_protocol::signal::{ErrorCode, Source};
+use railgun_protocol::transport_parameters::TransportDirection::{self, Recv, Send};
+use railgun_protocol::transport_parameters::{DtlsParameters, DtlsState};
 use std::net::SocketAddr;
 use std::time::Duration;
 

@@ -6,7 +6,7 @@ use railgun_media_core::Counters;
 use railgun_media_core::packet::rtcp::write_nack;
 use railgun_media_core::packet::rtp::RtpHeader;
 use railgun_peer::{Arrival, Call, KEY_FRAME};
-use railgun_shared::signal::Source;
+use railgun_protocol::signal::Source;
 use std::time::Duration;
 
 /// Looked up a second, and at once.

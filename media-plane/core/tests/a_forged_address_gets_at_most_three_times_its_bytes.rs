@@ -4,12 +4,12 @@
 
 use railgun_media_core::packet::rtcp::ReportBlock;
 use railgun_peer::{Call, Offer, Peer, TICK, World};
-use railgun_shared::ids::UserId;
-use railgun_shared::media_rpc::{Command, JoinRequest, LeaveReason, Reply};
-use railgun_shared::plan::Tier;
-use railgun_shared::signal::Source;
-use railgun_shared::transport_parameters::TransportDirection::{Recv, Send};
-use railgun_shared::transport_parameters::{DtlsParameters, DtlsRole};
+use railgun_protocol::ids::UserId;
+use railgun_protocol::media_rpc::{Command, JoinRequest, LeaveReason, Reply};
+use railgun_protocol::plan::Tier;
+use railgun_protocol::signal::Source;
+use railgun_protocol::transport_parameters::TransportDirection::{Recv, Send};
+use railgun_protocol::transport_parameters::{DtlsParameters, DtlsRole};
 use std::net::SocketAddr;
 use std::time::{Duration, UNIX_EPOCH};
 

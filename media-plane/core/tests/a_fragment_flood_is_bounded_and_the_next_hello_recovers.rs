@@ -1,7 +1,7 @@
 use crate::dtls_pair::{Network, Node, Peer, Weather, fragment, record};
 use railgun_media_core::transport::dtls::{DtlsFailure, DtlsVersion};
-use railgun_shared::limits::DTLS_HANDSHAKE_TIMEOUT;
-use railgun_shared::transport_parameters::DtlsRole;
+use railgun_protocol::limits::DTLS_HANDSHAKE_TIMEOUT;
+use railgun_protocol::transport_parameters::DtlsRole;
 use std::time::{Duration, Instant};
 
 fn hello(random: u8) -> Vec<u8> {

@@ -1,7 +1,7 @@
 use crate::dtls_pair::{Network, Node, Peer, Weather};
 use railgun_media_core::srtp::Suite;
 use railgun_media_core::transport::dtls::DtlsVersion;
-use railgun_shared::transport_parameters::DtlsRole;
+use railgun_protocol::transport_parameters::DtlsRole;
 use std::time::Duration;
 
 const STORM: Weather = Weather { loss: 10, repeat: 10, reorder: 20 };

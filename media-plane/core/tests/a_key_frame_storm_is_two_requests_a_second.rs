@@ -4,9 +4,9 @@
 use railgun_media_core::packet::rtcp::{Pli, RtcpPacket, parse_compound, write_pli};
 use railgun_media_core::packet::rtp::HeaderWriter;
 use railgun_peer::{Arrival, KEY_FRAME, MID_ID, Offer, World};
-use railgun_shared::plan::Tier;
-use railgun_shared::signal::Source;
-use railgun_shared::transport_parameters::TransportDirection::{Recv, Send};
+use railgun_protocol::plan::Tier;
+use railgun_protocol::signal::Source;
+use railgun_protocol::transport_parameters::TransportDirection::{Recv, Send};
 use std::time::Duration;
 
 const CONSUMERS: u128 = 24;

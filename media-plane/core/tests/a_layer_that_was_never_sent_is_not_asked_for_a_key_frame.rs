@@ -2,8 +2,8 @@
 //! key frame. A consumer that waits for one must not leave the engine with something due for ever.
 
 use railgun_peer::{Offer, World};
-use railgun_shared::plan::Tier;
-use railgun_shared::transport_parameters::TransportDirection::{Recv, Send};
+use railgun_protocol::plan::Tier;
+use railgun_protocol::transport_parameters::TransportDirection::{Recv, Send};
 use std::time::Duration;
 
 #[test]

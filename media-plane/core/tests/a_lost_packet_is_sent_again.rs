@@ -5,7 +5,7 @@
 use railgun_media_core::packet::rtcp::{RtcpPacket, parse_compound, write_nack};
 use railgun_media_core::packet::rtp::{HeaderWriter, RtpHeader};
 use railgun_peer::{Arrival, Call, KEY_FRAME, MID_ID};
-use railgun_shared::signal::Source;
+use railgun_protocol::signal::Source;
 use std::time::Duration;
 
 fn picture(n: u8) -> Vec<u8> {

@@ -3,15 +3,15 @@
 //! as reconnecting, holds up nobody.
 
 use railgun_peer::{Call, World};
-use railgun_shared::ids::{DeviceId, SessionId};
-use railgun_shared::limits::{CONSENT_TIMEOUT, RESUME_WINDOW, RESUME_WINDOW_MAX};
-use railgun_shared::media_rpc::{
+use railgun_protocol::ids::{DeviceId, SessionId};
+use railgun_protocol::limits::{CONSENT_TIMEOUT, RESUME_WINDOW, RESUME_WINDOW_MAX};
+use railgun_protocol::media_rpc::{
     Address, Command, Event, JoinRequest, LeaveReason, Reply, ResumeRequest, Rights, Slot, SlotState,
     TokenDigest,
 };
-use railgun_shared::plan::{RoomLimits, Tier};
-use railgun_shared::signal::{ErrorCode, VideoSource};
-use railgun_shared::transport_parameters::TransportDirection::{Recv, Send};
+use railgun_protocol::plan::{RoomLimits, Tier};
+use railgun_protocol::signal::{ErrorCode, VideoSource};
+use railgun_protocol::transport_parameters::TransportDirection::{Recv, Send};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -2,7 +2,7 @@
 //! from the talker's own address: nothing panics, nothing grows, and the call goes on.
 
 use railgun_peer::{Call, KEY_FRAME};
-use railgun_shared::signal::Source;
+use railgun_protocol::signal::Source;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::net::SocketAddr;

@@ -4,11 +4,11 @@
 use railgun_media_core::packet::rtcp::{ReportBlock, write_receiver_report};
 use railgun_media_core::packet::rtp::{HeaderWriter, RtpHeader};
 use railgun_peer::{Arrival, KEY_FRAME, MID_ID, Offer, TICK, World};
-use railgun_shared::ids::{ConsumerId, SessionId};
-use railgun_shared::media_rpc::{Address, Command, Event, Reply};
-use railgun_shared::plan::Tier;
-use railgun_shared::signal::Source;
-use railgun_shared::transport_parameters::TransportDirection::{Recv, Send};
+use railgun_protocol::ids::{ConsumerId, SessionId};
+use railgun_protocol::media_rpc::{Address, Command, Event, Reply};
+use railgun_protocol::plan::Tier;
+use railgun_protocol::signal::Source;
+use railgun_protocol::transport_parameters::TransportDirection::{Recv, Send};
 use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroU8;
 

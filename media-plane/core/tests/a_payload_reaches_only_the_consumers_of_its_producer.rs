@@ -3,11 +3,11 @@
 
 use railgun_media_core::packet::rtp::{HeaderWriter, RtpHeader};
 use railgun_peer::{Arrival, KEY_FRAME, MID_ID, Offer, World};
-use railgun_shared::ids::{ConsumerId, ProducerId, SessionId};
-use railgun_shared::media_rpc::{Address, Command, LeaveReason};
-use railgun_shared::plan::Tier;
-use railgun_shared::signal::Source;
-use railgun_shared::transport_parameters::TransportDirection::{Recv, Send};
+use railgun_protocol::ids::{ConsumerId, ProducerId, SessionId};
+use railgun_protocol::media_rpc::{Address, Command, LeaveReason};
+use railgun_protocol::plan::Tier;
+use railgun_protocol::signal::Source;
+use railgun_protocol::transport_parameters::TransportDirection::{Recv, Send};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha12Rng;
 use std::collections::BTreeMap;

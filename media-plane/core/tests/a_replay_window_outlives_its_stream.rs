@@ -3,8 +3,8 @@
 
 use railgun_media_core::packet::rtp::HeaderWriter;
 use railgun_peer::{Call, KEY_FRAME, MID_ID, Offer, RID_ID};
-use railgun_shared::media_rpc::Command;
-use railgun_shared::signal::Source;
+use railgun_protocol::media_rpc::Command;
+use railgun_protocol::signal::Source;
 
 const LAYER: [(u8, &[u8]); 2] = [(MID_ID, b"70"), (RID_ID, b"r0")];
 

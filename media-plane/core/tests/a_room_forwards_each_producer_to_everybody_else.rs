@@ -3,11 +3,11 @@
 
 use railgun_media_core::packet::rtp::{HeaderWriter, RtpHeader};
 use railgun_peer::{Arrival, Offer, World};
-use railgun_shared::ids::SessionId;
-use railgun_shared::media_rpc::ConsumerDescription;
-use railgun_shared::plan::Tier;
-use railgun_shared::signal::Source;
-use railgun_shared::transport_parameters::TransportDirection::{Recv, Send};
+use railgun_protocol::ids::SessionId;
+use railgun_protocol::media_rpc::ConsumerDescription;
+use railgun_protocol::plan::Tier;
+use railgun_protocol::signal::Source;
+use railgun_protocol::transport_parameters::TransportDirection::{Recv, Send};
 use std::time::Duration;
 
 const PACKETS: u16 = 60;

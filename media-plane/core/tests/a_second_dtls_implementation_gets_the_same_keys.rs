@@ -5,7 +5,7 @@ use railgun_media_core::srtp::Suite;
 use railgun_media_core::transport::dtls::{
     DtlsFailure, DtlsOutput, DtlsTransport, DtlsVersion, POLL_BUFFER_LEN, SrtpKeyMaterial,
 };
-use railgun_shared::transport_parameters::{DtlsFingerprint, DtlsRole};
+use railgun_protocol::transport_parameters::{DtlsFingerprint, DtlsRole};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::UdpSocket;

@@ -5,11 +5,11 @@
 use railgun_media_core::packet::rtcp::{RtcpPacket, parse_compound};
 use railgun_media_core::packet::rtp::HeaderWriter;
 use railgun_peer::{Arrival, Call, KEY_FRAME, MID_ID, Offer};
-use railgun_shared::ids::{ProducerId, SessionId, UserId};
-use railgun_shared::media_rpc::{Audience, Command, Event, Grant, JoinRequest, LeaveReason};
-use railgun_shared::plan::{Permissions, Tier};
-use railgun_shared::signal::{GrantReason, Source};
-use railgun_shared::transport_parameters::TransportDirection::Send;
+use railgun_protocol::ids::{ProducerId, SessionId, UserId};
+use railgun_protocol::media_rpc::{Audience, Command, Event, Grant, JoinRequest, LeaveReason};
+use railgun_protocol::plan::{Permissions, Tier};
+use railgun_protocol::signal::{GrantReason, Source};
+use railgun_protocol::transport_parameters::TransportDirection::Send;
 use std::time::Duration;
 
 /// A call, and a Free member beside it whose producer the listener gets too.

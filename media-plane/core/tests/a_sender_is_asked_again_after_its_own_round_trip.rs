@@ -3,8 +3,8 @@
 use railgun_media_core::packet::rtcp::{RtcpPacket, parse_compound};
 use railgun_media_core::packet::rtp::HeaderWriter;
 use railgun_peer::{Arrival, Call, KEY_FRAME, MID_ID};
-use railgun_shared::media_rpc::{Command, Reply};
-use railgun_shared::signal::Source;
+use railgun_protocol::media_rpc::{Command, Reply};
+use railgun_protocol::signal::Source;
 use std::time::Duration;
 
 const STEP: Duration = Duration::from_millis(5);

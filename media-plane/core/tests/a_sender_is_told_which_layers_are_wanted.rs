@@ -2,11 +2,11 @@
 //! once when it rises, and after a while when it falls.
 
 use railgun_peer::{Offer, World};
-use railgun_shared::ids::{ConsumerId, ProducerId, SessionId};
-use railgun_shared::media_rpc::{Address, Audience, Command, Event};
-use railgun_shared::plan::Tier;
-use railgun_shared::signal::ConsumerLayers;
-use railgun_shared::transport_parameters::TransportDirection::{Recv, Send};
+use railgun_protocol::ids::{ConsumerId, ProducerId, SessionId};
+use railgun_protocol::media_rpc::{Address, Audience, Command, Event};
+use railgun_protocol::plan::Tier;
+use railgun_protocol::signal::ConsumerLayers;
+use railgun_protocol::transport_parameters::TransportDirection::{Recv, Send};
 use std::time::Duration;
 
 struct Stage {
@@ -88,7 +88,7 @@ fn the_highest_of_all_viewers_counts() {
 fn nobody_is_told_as_none_and_whoever_resumes_wants_again() {
     let mut stage = Stage::new();
     stage.pause(0);
-    let (session, reason) = (stage.viewers[1].0, railgun_shared::media_rpc::LeaveReason::Left);
+    let (session, reason) = (stage.viewers[1].0, railgun_protocol::media_rpc::LeaveReason::Left);
     stage.command(Command::Leave { session, reason, attachment: None });
     stage.wait(4);
     assert_eq!(stage.told(), [None]);

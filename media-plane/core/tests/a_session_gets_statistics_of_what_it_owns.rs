@@ -2,11 +2,11 @@
 
 use railgun_media_core::packet::rtcp::{ReportBlock, write_nack, write_receiver_report};
 use railgun_peer::{Call, KEY_FRAME};
-use railgun_shared::ids::{SessionId, TransportId};
-use railgun_shared::media_rpc::{Command, Reply};
-use railgun_shared::rtp_parameters::MediaKind;
-use railgun_shared::signal::{ErrorCode, Source, Stats};
-use railgun_shared::transport_parameters::{DtlsState, IceState, TransportDirection};
+use railgun_protocol::ids::{SessionId, TransportId};
+use railgun_protocol::media_rpc::{Command, Reply};
+use railgun_protocol::rtp_parameters::MediaKind;
+use railgun_protocol::signal::{ErrorCode, Source, Stats};
+use railgun_protocol::transport_parameters::{DtlsState, IceState, TransportDirection};
 use std::num::NonZeroU8;
 use std::time::Duration;
 

@@ -1,14 +1,14 @@
 //! Resume at the node: who may take a session up, what it finds, and which tokens are dead.
 
 use railgun_peer::{Call, World};
-use railgun_shared::ids::{DeviceId, SessionId, UserId};
-use railgun_shared::media_rpc::{
+use railgun_protocol::ids::{DeviceId, SessionId, UserId};
+use railgun_protocol::media_rpc::{
     Address, Audience, Command, Event, LeaveReason, OwnState, Reply, ResumeRequest, Rights, RoomSnapshot,
     Slot, TokenDigest,
 };
-use railgun_shared::plan::{Permissions, RoomLimits, Tier};
-use railgun_shared::signal::{ErrorCode, Source, StateUpdate, VideoSource};
-use railgun_shared::transport_parameters::TransportDirection::{Recv, Send};
+use railgun_protocol::plan::{Permissions, RoomLimits, Tier};
+use railgun_protocol::signal::{ErrorCode, Source, StateUpdate, VideoSource};
+use railgun_protocol::transport_parameters::TransportDirection::{Recv, Send};
 
 fn digest(byte: u8) -> TokenDigest {
     TokenDigest([byte; 32])
@@ -143,7 +143,7 @@ fn an_old_token_dies_with_the_next_command_and_not_before() {
     let grant = World::join_request(1, Tier::Pro).grant;
     for command in [
         Command::Detach { session, attachment: 4 },
-        Command::SetGrant { session, grant, reason: railgun_shared::signal::GrantReason::Refreshed },
+        Command::SetGrant { session, grant, reason: railgun_protocol::signal::GrantReason::Refreshed },
         Command::Mute { session },
         Command::Leave { session, reason: LeaveReason::Lost, attachment: Some(3) },
     ] {
@@ -197,7 +197,7 @@ fn who_resumes_without_rights_keeps_those_that_the_node_has() {
     assert_eq!(own.rights, Some(Rights { grant: kept.grant, limits: kept.limits }));
     // What was taken away stays away.
     let free = World::join_request(1, Tier::Free).grant;
-    let reason = railgun_shared::signal::GrantReason::Revoked;
+    let reason = railgun_protocol::signal::GrantReason::Revoked;
     world.command(&room, Command::SetGrant { session, grant: free, reason }).unwrap();
     let (_, own) = resume(&mut world, &room, keeping(2, 3)).unwrap();
     assert_eq!(own.rights.map(|rights| rights.grant), Some(free));

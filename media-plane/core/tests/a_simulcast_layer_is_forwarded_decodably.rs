@@ -5,8 +5,8 @@
 use railgun_media_core::packet::rtcp::{RtcpPacket, SenderInfo, parse_compound, write_sender_report};
 use railgun_media_core::packet::rtp::{HeaderWriter, RtpHeader};
 use railgun_peer::{Arrival, MID_ID, Offer, RID_ID, World};
-use railgun_shared::plan::Tier;
-use railgun_shared::transport_parameters::TransportDirection::{Recv, Send};
+use railgun_protocol::plan::Tier;
+use railgun_protocol::transport_parameters::TransportDirection::{Recv, Send};
 use std::time::Duration;
 
 const FRAME: Duration = Duration::from_millis(33);

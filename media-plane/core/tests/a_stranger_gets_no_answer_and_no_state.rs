@@ -2,10 +2,10 @@
 #![allow(clippy::cast_possible_truncation, reason = "small numbers of the test's own")]
 
 use railgun_peer::{Call, World};
-use railgun_shared::plan::Tier;
-use railgun_shared::signal::Source;
-use railgun_shared::transport_parameters::IceParameters;
-use railgun_shared::transport_parameters::TransportDirection::Send;
+use railgun_protocol::plan::Tier;
+use railgun_protocol::signal::Source;
+use railgun_protocol::transport_parameters::IceParameters;
+use railgun_protocol::transport_parameters::TransportDirection::Send;
 use std::net::SocketAddr;
 
 fn stranger(n: u32) -> SocketAddr {

@@ -4,7 +4,7 @@
 use railgun_media_core::transport::dtls::{
     Certificate, DtlsOutput, DtlsTransport, DtlsVersion, POLL_BUFFER_LEN,
 };
-use railgun_shared::transport_parameters::{DtlsFingerprint, DtlsRole};
+use railgun_protocol::transport_parameters::{DtlsFingerprint, DtlsRole};
 use std::time::Instant;
 
 const DTLS12: [u8; 2] = [0xfe, 0xfd];

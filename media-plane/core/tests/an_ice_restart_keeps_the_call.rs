@@ -2,10 +2,10 @@
 //! are good until the client has used the new ones.
 
 use railgun_peer::{Arrival, Call, KEY_FRAME};
-use railgun_shared::ids::SessionId;
-use railgun_shared::media_rpc::{Command, Event, Reply};
-use railgun_shared::signal::{ErrorCode, Source};
-use railgun_shared::transport_parameters::{DtlsState, IceParameters};
+use railgun_protocol::ids::SessionId;
+use railgun_protocol::media_rpc::{Command, Event, Reply};
+use railgun_protocol::signal::{ErrorCode, Source};
+use railgun_protocol::transport_parameters::{DtlsState, IceParameters};
 use std::net::SocketAddr;
 use std::time::Duration;
 

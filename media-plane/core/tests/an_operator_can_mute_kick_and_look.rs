@@ -1,10 +1,10 @@
 //! What operators do to a room, as its people see it.
 
 use railgun_peer::{Call, World};
-use railgun_shared::ids::SessionId;
-use railgun_shared::media_rpc::{Address, Command, Event, Reply};
-use railgun_shared::plan::{RoomLimits, Tier};
-use railgun_shared::signal::{ErrorCode, MuteReason, Source};
+use railgun_protocol::ids::SessionId;
+use railgun_protocol::media_rpc::{Address, Command, Event, Reply};
+use railgun_protocol::plan::{RoomLimits, Tier};
+use railgun_protocol::signal::{ErrorCode, MuteReason, Source};
 use std::time::Duration;
 
 #[test]

@@ -7,7 +7,7 @@ use railgun_media_core::packet::stun::BindingRequest;
 use railgun_media_core::transport::dtls::{
     Certificate, DtlsOutput, DtlsTransport, DtlsVersion, POLL_BUFFER_LEN,
 };
-use railgun_shared::transport_parameters::{DtlsFingerprint, DtlsRole};
+use railgun_protocol::transport_parameters::{DtlsFingerprint, DtlsRole};
 use std::time::Instant;
 
 const CAPTURE: &str = include_str!("fixtures/chromium-156-call.txt");

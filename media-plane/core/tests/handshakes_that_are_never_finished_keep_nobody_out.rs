@@ -7,12 +7,12 @@ use railgun_media_core::transport::dtls::{
     Certificate, DtlsOutput, DtlsTransport, DtlsVersion, POLL_BUFFER_LEN,
 };
 use railgun_peer::{Peer, World};
-use railgun_shared::ids::{SessionId, TransportId, UserId};
-use railgun_shared::limits::{HANDSHAKES_PER_NODE, HANDSHAKES_PER_USER};
-use railgun_shared::media_rpc::{Address, Command, JoinRequest, Reply};
-use railgun_shared::plan::Tier;
-use railgun_shared::transport_parameters::TransportDirection::{Recv, Send};
-use railgun_shared::transport_parameters::{DtlsParameters, DtlsRole, TransportDirection};
+use railgun_protocol::ids::{SessionId, TransportId, UserId};
+use railgun_protocol::limits::{HANDSHAKES_PER_NODE, HANDSHAKES_PER_USER};
+use railgun_protocol::media_rpc::{Address, Command, JoinRequest, Reply};
+use railgun_protocol::plan::Tier;
+use railgun_protocol::transport_parameters::TransportDirection::{Recv, Send};
+use railgun_protocol::transport_parameters::{DtlsParameters, DtlsRole, TransportDirection};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 

@@ -8,10 +8,10 @@ use railgun_media_core::packet::rtcp::{
 };
 use railgun_media_core::packet::rtp::HeaderWriter;
 use railgun_peer::{Arrival, Call, Offer, World};
-use railgun_shared::media_rpc::Event;
-use railgun_shared::plan::Tier;
-use railgun_shared::signal::Source;
-use railgun_shared::transport_parameters::TransportDirection::{Recv, Send};
+use railgun_protocol::media_rpc::Event;
+use railgun_protocol::plan::Tier;
+use railgun_protocol::signal::Source;
+use railgun_protocol::transport_parameters::TransportDirection::{Recv, Send};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha12Rng;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 use crate::checks::{self, Check, address, ice};
 use railgun_media_core::transport::ice_lite::IceDrop;
-use railgun_shared::transport_parameters::IceState;
+use railgun_protocol::transport_parameters::IceState;
 use std::time::{Duration, Instant};
 
 #[test]

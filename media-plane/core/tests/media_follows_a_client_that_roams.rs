@@ -4,8 +4,8 @@
 
 use railgun_media_core::packet::rtp::RtpHeader;
 use railgun_peer::{Arrival, Call, TICK};
-use railgun_shared::media_rpc::Command;
-use railgun_shared::signal::Source;
+use railgun_protocol::media_rpc::Command;
+use railgun_protocol::signal::Source;
 use std::net::SocketAddr;
 use std::time::Duration;
 

@@ -2,15 +2,15 @@
 //! what belongs to another session, and what is somebody else's is answered as what never was.
 
 use railgun_peer::{Offer, World};
-use railgun_shared::ids::{ConsumerId, DeviceId, ProducerId, SessionId, TransportId, UserId};
-use railgun_shared::media_rpc::{
+use railgun_protocol::ids::{ConsumerId, DeviceId, ProducerId, SessionId, TransportId, UserId};
+use railgun_protocol::media_rpc::{
     Address, Audience, Command, Event, JoinRequest, LeaveReason, Reply, ResumeRequest, Rights, TokenDigest,
 };
-use railgun_shared::plan::{Permissions, Tier};
-use railgun_shared::signal::{
+use railgun_protocol::plan::{Permissions, Tier};
+use railgun_protocol::signal::{
     ConsumerLayers, ErrorBody, ErrorCode, GrantReason, Source, StateUpdate, VideoSource,
 };
-use railgun_shared::transport_parameters::{DtlsFingerprint, DtlsParameters, DtlsRole, TransportDirection};
+use railgun_protocol::transport_parameters::{DtlsFingerprint, DtlsParameters, DtlsRole, TransportDirection};
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha12Rng;

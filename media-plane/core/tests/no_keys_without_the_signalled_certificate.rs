@@ -1,6 +1,6 @@
 use crate::dtls_pair::{NODE_CERTIFICATE, Network, Node, Peer, Weather, peer_fingerprint};
 use railgun_media_core::transport::dtls::{DtlsFailure, DtlsTransport, DtlsVersion, FingerprintError};
-use railgun_shared::transport_parameters::{DtlsFingerprint, DtlsRole};
+use railgun_protocol::transport_parameters::{DtlsFingerprint, DtlsRole};
 use std::time::Instant;
 
 #[test]

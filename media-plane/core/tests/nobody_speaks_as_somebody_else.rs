@@ -2,10 +2,10 @@
 
 use railgun_media_core::packet::rtp::HeaderWriter;
 use railgun_peer::{Arrival, Call, KEY_FRAME, MID_ID, Offer, RID_ID};
-use railgun_shared::media_rpc::Command;
-use railgun_shared::plan::Tier;
-use railgun_shared::signal::{ErrorCode, Source};
-use railgun_shared::transport_parameters::TransportDirection::Send;
+use railgun_protocol::media_rpc::Command;
+use railgun_protocol::plan::Tier;
+use railgun_protocol::signal::{ErrorCode, Source};
+use railgun_protocol::transport_parameters::TransportDirection::Send;
 
 #[test]
 fn another_members_ssrc_and_mid_are_unknown_on_ones_own_transport() {

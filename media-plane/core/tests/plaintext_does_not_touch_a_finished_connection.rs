@@ -1,6 +1,6 @@
 use crate::dtls_pair::{Network, Node, Peer, Weather, connected_pair, fragment, record};
 use railgun_media_core::transport::dtls::DtlsVersion;
-use railgun_shared::transport_parameters::DtlsRole;
+use railgun_protocol::transport_parameters::DtlsRole;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::time::{Duration, Instant};

@@ -2,8 +2,8 @@
 
 use railgun_media_core::packet::rtcp::{ReportBlock, write_receiver_report};
 use railgun_peer::Call;
-use railgun_shared::media_rpc::{Audience, Event};
-use railgun_shared::signal::Source;
+use railgun_protocol::media_rpc::{Audience, Event};
+use railgun_protocol::signal::Source;
 use std::time::Duration;
 
 /// Twenty milliseconds of speech each, of which `arrives` says which get to the node.

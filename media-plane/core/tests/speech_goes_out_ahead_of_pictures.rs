@@ -2,7 +2,7 @@
 
 use railgun_media_core::Datagram;
 use railgun_peer::{Call, KEY_FRAME};
-use railgun_shared::signal::Source;
+use railgun_protocol::signal::Source;
 
 #[test]
 fn however_late_in_the_burst_it_came() {

@@ -8,12 +8,12 @@ use railgun_media_core::transport::dtls::{
     Certificate, DtlsOutput, DtlsTransport, DtlsVersion, POLL_BUFFER_LEN,
 };
 use railgun_peer::{Call, Peer, World};
-use railgun_shared::ids::SessionId;
-use railgun_shared::media_rpc::{Address, Command, LeaveReason, Reply};
-use railgun_shared::plan::Tier;
-use railgun_shared::signal::{ErrorCode, Source};
-use railgun_shared::transport_parameters::TransportDirection::{Recv, Send};
-use railgun_shared::transport_parameters::{DtlsRole, TransportDirection};
+use railgun_protocol::ids::SessionId;
+use railgun_protocol::media_rpc::{Address, Command, LeaveReason, Reply};
+use railgun_protocol::plan::Tier;
+use railgun_protocol::signal::{ErrorCode, Source};
+use railgun_protocol::transport_parameters::TransportDirection::{Recv, Send};
+use railgun_protocol::transport_parameters::{DtlsRole, TransportDirection};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};

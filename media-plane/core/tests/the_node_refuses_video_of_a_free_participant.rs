@@ -1,10 +1,10 @@
 //! The node's own gate: commands come straight to it, as from a control-plane that checks nothing.
 
 use railgun_peer::{Offer, World};
-use railgun_shared::media_rpc::{Command, Event};
-use railgun_shared::plan::Tier;
-use railgun_shared::signal::{ErrorCode, Source};
-use railgun_shared::transport_parameters::TransportDirection::Send;
+use railgun_protocol::media_rpc::{Command, Event};
+use railgun_protocol::plan::Tier;
+use railgun_protocol::signal::{ErrorCode, Source};
+use railgun_protocol::transport_parameters::TransportDirection::Send;
 use std::time::Duration;
 
 #[test]

@@ -2,10 +2,10 @@
 //! nothing but time reaches it.
 
 use railgun_peer::{Call, Offer, World};
-use railgun_shared::media_rpc::{Audience, Command, Event, Grant, Reply, Slot};
-use railgun_shared::plan::{Permissions, RoomLimits, Tier};
-use railgun_shared::signal::{ErrorCode, GrantReason, Source, VideoSource};
-use railgun_shared::transport_parameters::TransportDirection::{Recv, Send};
+use railgun_protocol::media_rpc::{Audience, Command, Event, Grant, Reply, Slot};
+use railgun_protocol::plan::{Permissions, RoomLimits, Tier};
+use railgun_protocol::signal::{ErrorCode, GrantReason, Source, VideoSource};
+use railgun_protocol::transport_parameters::TransportDirection::{Recv, Send};
 use std::time::Duration;
 
 fn grant(tier: Tier, call: &Call, seconds: Option<u64>) -> Grant {

@@ -1,11 +1,11 @@
 //! The queue for video slots, from its commands to what each session hears of it.
 
 use railgun_peer::{Offer, World};
-use railgun_shared::ids::{SessionId, TransportId, UserId};
-use railgun_shared::media_rpc::{Address, Command, Event, Grant, LeaveReason, Reply, Slot, SlotState};
-use railgun_shared::plan::{Permissions, RoomLimits, Tier};
-use railgun_shared::signal::{ErrorBody, ErrorCode, GrantReason, Source, VideoSource};
-use railgun_shared::transport_parameters::TransportDirection::Send;
+use railgun_protocol::ids::{SessionId, TransportId, UserId};
+use railgun_protocol::media_rpc::{Address, Command, Event, Grant, LeaveReason, Reply, Slot, SlotState};
+use railgun_protocol::plan::{Permissions, RoomLimits, Tier};
+use railgun_protocol::signal::{ErrorBody, ErrorCode, GrantReason, Source, VideoSource};
+use railgun_protocol::transport_parameters::TransportDirection::Send;
 use std::time::Duration;
 
 const HOLD: Duration = Duration::from_secs(30);
@@ -54,7 +54,7 @@ impl Room {
         session: SessionId,
         over: TransportId,
         source: Source,
-    ) -> Result<railgun_shared::ids::ProducerId, ErrorBody> {
+    ) -> Result<railgun_protocol::ids::ProducerId, ErrorBody> {
         self.offers += 1;
         self.world.produce_on(&self.address, session, over, &Offer::new(source, self.offers))
     }

@@ -3,15 +3,15 @@
 //! and closing never are.
 
 use railgun_peer::{Offer, World};
-use railgun_shared::ids::{ProducerId, SessionId, TransportId, UserId};
-use railgun_shared::limits::{
+use railgun_protocol::ids::{ProducerId, SessionId, TransportId, UserId};
+use railgun_protocol::limits::{
     FOLLOW_UPS_BURST, FOLLOW_UPS_PER_PRODUCER, FOLLOW_UPS_PER_RESUME, FOLLOW_UPS_PER_SECOND,
     PARTICIPANTS_PRO, REQUESTS_PER_SECOND, STATES_BURST, STATES_PER_SECOND,
 };
-use railgun_shared::media_rpc::{Address, Command, Event, JoinRequest, LeaveReason};
-use railgun_shared::plan::Tier;
-use railgun_shared::signal::{ErrorBody, ErrorCode, Source, StateUpdate, VideoSource};
-use railgun_shared::transport_parameters::TransportDirection::Send;
+use railgun_protocol::media_rpc::{Address, Command, Event, JoinRequest, LeaveReason};
+use railgun_protocol::plan::Tier;
+use railgun_protocol::signal::{ErrorBody, ErrorCode, Source, StateUpdate, VideoSource};
+use railgun_protocol::transport_parameters::TransportDirection::Send;
 use std::time::Duration;
 
 struct Member {

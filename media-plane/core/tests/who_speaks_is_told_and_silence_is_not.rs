@@ -1,8 +1,8 @@
 //! Active speaker, levels and noise loops, from packets to events.
 
 use railgun_peer::{Call, TICK};
-use railgun_shared::media_rpc::{Audience, Command, Event};
-use railgun_shared::signal::{ErrorCode, MuteReason, Source, Speaker};
+use railgun_protocol::media_rpc::{Audience, Command, Event};
+use railgun_protocol::signal::{ErrorCode, MuteReason, Source, Speaker};
 use std::time::Duration;
 
 const SECOND: usize = 50;
@@ -52,7 +52,7 @@ fn a_speaker_is_told_to_everybody_and_moves_no_sequence() {
     let mut call = call();
     let seq = |call: &Call| call.world.events.last().map(|event| event.room_seq);
     let update =
-        railgun_shared::signal::StateUpdate { muted: Some(false), deafened: Some(true), speaking: None };
+        railgun_protocol::signal::StateUpdate { muted: Some(false), deafened: Some(true), speaking: None };
     let state = Command::UpdateState { session: call.talker, update };
     call.world.command(&call.room.clone(), state).unwrap();
     let before = seq(&call);

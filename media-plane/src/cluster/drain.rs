@@ -3,8 +3,8 @@
 
 use crate::rpc::{Input, RoomSummary};
 use railgun_etcd::Store;
-use railgun_shared::directory::NodeState;
-use railgun_shared::ids::NodeId;
+use railgun_protocol::directory::NodeState;
+use railgun_protocol::ids::NodeId;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::sleep;

@@ -1,7 +1,7 @@
 //! What the tasks of a node in a cluster share: who the node is, and the lease that it holds.
 
-use railgun_shared::directory::{NodeRecord, RoomRecord};
-use railgun_shared::ids::{BootId, NodeId};
+use railgun_protocol::directory::{NodeRecord, RoomRecord};
+use railgun_protocol::ids::{BootId, NodeId};
 
 /// Who this node is.
 #[derive(Clone, Debug)]

@@ -5,7 +5,7 @@ use crate::clock::unix_millis;
 use crate::fence::Fence;
 use crate::rpc::Input;
 use railgun_etcd::{Backoff, Entry, EtcdError, LeaseId, Outcome, PrefixWatch, Store, Update};
-use railgun_shared::directory::{
+use railgun_protocol::directory::{
     LOAD_INTERVAL, LoadRecord, NODE_LEASE_MARGIN, NODE_LEASE_RENEWAL, NODE_LEASE_TTL, NodeRecord, NodeState,
     REPLICAS_TOLD_MAX, decode, encode,
 };

@@ -3,7 +3,7 @@
 
 use super::rooms::StreamId;
 use crate::fence::Fence;
-use railgun_shared::media_rpc::{Address, Command};
+use railgun_protocol::media_rpc::{Address, Command};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;

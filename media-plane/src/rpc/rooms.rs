@@ -9,9 +9,9 @@
 
 use super::users::{Sitting, Users};
 use railgun_media_core::Silence;
-use railgun_shared::ids::{ChannelId, SessionId, UserId};
-use railgun_shared::limits::{RESUME_WINDOW_MAX, SESSIONS_PER_USER};
-use railgun_shared::media_rpc::{Address, Event, Grant, JoinRequest, Replacement};
+use railgun_protocol::ids::{ChannelId, SessionId, UserId};
+use railgun_protocol::limits::{RESUME_WINDOW_MAX, SESSIONS_PER_USER};
+use railgun_protocol::media_rpc::{Address, Event, Grant, JoinRequest, Replacement};
 use std::collections::HashMap;
 use std::time::Duration;
 

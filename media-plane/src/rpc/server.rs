@@ -2,15 +2,15 @@
 
 use super::switchboard::Input;
 use crate::clock::unix_millis;
-use railgun_shared::ids::BootId;
-use railgun_shared::media_rpc::wire::proto::media_node_server::MediaNode;
-use railgun_shared::media_rpc::wire::proto::{
+use railgun_protocol::ids::BootId;
+use railgun_protocol::media_rpc::{Command, REPLICA_HEADER, REPLICA_NAME_MAX, UserAction};
+use railgun_protocol::signal::{ErrorBody, ErrorCode};
+use railgun_rpc::proto::media_node_server::MediaNode;
+use railgun_rpc::proto::{
     ControlFrame, DescribeRequest, ListRoomsRequest, NodeDescription, NodeFrame, RoomList, RoomSummary,
     UserOrder, UserOrdered,
 };
-use railgun_shared::media_rpc::wire::{decode_command, decode_user_order, encode_replacement};
-use railgun_shared::media_rpc::{Command, REPLICA_HEADER, REPLICA_NAME_MAX, UserAction};
-use railgun_shared::signal::{ErrorBody, ErrorCode};
+use railgun_rpc::{decode_command, decode_user_order, encode_replacement};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

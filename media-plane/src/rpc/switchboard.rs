@@ -11,14 +11,14 @@ use crate::health::WorkersState;
 use crate::worker::{WorkerEvent, WorkerHandle, WorkerNotice};
 use crate::worker_pool::WorkerPool;
 use railgun_media_core::Notice;
-use railgun_shared::ids::{ChannelId, SessionId};
-use railgun_shared::limits::RESUME_WINDOW;
-use railgun_shared::media_rpc::wire::proto::NodeFrame;
-use railgun_shared::media_rpc::wire::{encode_event, encode_reply, encode_worker_died};
-use railgun_shared::media_rpc::{
+use railgun_protocol::ids::{ChannelId, SessionId};
+use railgun_protocol::limits::RESUME_WINDOW;
+use railgun_protocol::media_rpc::{
     Address, Audience, Command, Event, Replacement, Reply, RoomEvent, UserOrder, WorkerDied,
 };
-use railgun_shared::signal::{ErrorBody, ErrorCode, RejoinReason};
+use railgun_protocol::signal::{ErrorBody, ErrorCode, RejoinReason};
+use railgun_rpc::proto::NodeFrame;
+use railgun_rpc::{encode_event, encode_reply, encode_worker_died};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};

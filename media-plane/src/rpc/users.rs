@@ -1,8 +1,8 @@
 //! Which seats of this node are whose, so that something can be done with all of one user's without a
 //! look at everybody's. As many entries as there are seats.
 
-use railgun_shared::ids::{ChannelId, SessionId, UserId};
-use railgun_shared::media_rpc::{Grant, JoinRequest, Replacement, UserAction};
+use railgun_protocol::ids::{ChannelId, SessionId, UserId};
+use railgun_protocol::media_rpc::{Grant, JoinRequest, Replacement, UserAction};
 use std::collections::HashMap;
 
 #[derive(Debug, Default)]
@@ -82,8 +82,8 @@ impl Sitting {
 mod tests {
     use super::*;
     use railgun_peer::World;
-    use railgun_shared::ids::DeviceId;
-    use railgun_shared::plan::Tier;
+    use railgun_protocol::ids::DeviceId;
+    use railgun_protocol::plan::Tier;
 
     fn join(session: u128, device: Option<&str>, asked_at: u64) -> JoinRequest {
         JoinRequest {

@@ -2,13 +2,13 @@
 use hyper_util::rt::TokioIo;
 use railgun_media::{Config, Node};
 use railgun_peer::World;
-use railgun_shared::ids::{ChannelId, SessionId};
-use railgun_shared::media_rpc::wire::proto::media_node_client::MediaNodeClient;
-use railgun_shared::media_rpc::wire::proto::{ControlFrame, DescribeRequest, NodeFrame};
-use railgun_shared::media_rpc::wire::{FromNode, decode_node_frame, encode_command};
-use railgun_shared::media_rpc::{Address, Command};
-use railgun_shared::plan::Tier;
-use railgun_shared::signal::StateUpdate;
+use railgun_protocol::ids::{ChannelId, SessionId};
+use railgun_protocol::media_rpc::{Address, Command};
+use railgun_protocol::plan::Tier;
+use railgun_protocol::signal::StateUpdate;
+use railgun_rpc::proto::media_node_client::MediaNodeClient;
+use railgun_rpc::proto::{ControlFrame, DescribeRequest, NodeFrame};
+use railgun_rpc::{FromNode, decode_node_frame, encode_command};
 use std::time::Duration;
 use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
@@ -88,7 +88,7 @@ impl Link {
     pub(crate) async fn reply(
         &mut self,
         request: u64,
-    ) -> Result<railgun_shared::media_rpc::Reply, railgun_shared::signal::ErrorBody> {
+    ) -> Result<railgun_protocol::media_rpc::Reply, railgun_protocol::signal::ErrorBody> {
         loop {
             match self.next().await.expect("the stream ended") {
                 FromNode::Reply { request: answered, reply } if answered == request => return reply,

@@ -1,8 +1,8 @@
 //! etcd as both planes use it: records read and changed under conditions, leases, and prefixes that
-//! are watched for good. `railgun_shared::directory` says what the keys and records are.
+//! are watched for good. `railgun_protocol::directory` says what the keys and records are.
 //!
 //! ```no_run
-//! # async fn example(settings: &railgun_shared::settings::EtcdSettings) -> Result<(), railgun_etcd::EtcdError> {
+//! # async fn example(settings: &railgun_settings::EtcdSettings) -> Result<(), railgun_etcd::EtcdError> {
 //! use railgun_etcd::{Outcome, SharedLeases, Store, Update};
 //! use std::time::Duration;
 //!

@@ -2,8 +2,8 @@
 
 use crate::error::EtcdError;
 use crate::store::{Outcome, Store};
-use railgun_shared::directory::{LoadRecord, NodeRecord, NodeState, decode, encode};
-use railgun_shared::ids::NodeId;
+use railgun_protocol::directory::{LoadRecord, NodeRecord, NodeState, decode, encode};
+use railgun_protocol::ids::NodeId;
 use std::collections::HashMap;
 
 /// A media node that is up.

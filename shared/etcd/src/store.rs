@@ -8,8 +8,8 @@ use etcd_client::{
     Certificate, Client, Compare, CompareOp, ConnectOptions, Error, GetOptions, Identity, KeyValue,
     PutOptions, TlsOptions, Txn, TxnOp, TxnOpResponse, TxnResponse,
 };
-use railgun_shared::directory::Keys;
-use railgun_shared::settings::EtcdSettings;
+use railgun_protocol::directory::Keys;
+use railgun_settings::EtcdSettings;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;

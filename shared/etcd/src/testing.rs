@@ -3,7 +3,7 @@
 use crate::error::EtcdError;
 use crate::store::{Store, end_of};
 use etcd_client::{AlarmAction, AlarmOptions, AlarmType, GetOptions, Permission};
-use railgun_shared::settings::EtcdSettings;
+use railgun_settings::EtcdSettings;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;

@@ -5,8 +5,8 @@ use railgun_media_core::fuzzing::Gate;
 use railgun_media_core::transport::dtls::{
     Certificate, DtlsFailure, DtlsOutput, DtlsTransport, DtlsVersion, POLL_BUFFER_LEN,
 };
-use railgun_shared::limits::DTLS_HANDSHAKE_TIMEOUT;
-use railgun_shared::transport_parameters::{DtlsFingerprint, DtlsRole};
+use railgun_protocol::limits::DTLS_HANDSHAKE_TIMEOUT;
+use railgun_protocol::transport_parameters::{DtlsFingerprint, DtlsRole};
 use std::cell::RefCell;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};

@@ -2,8 +2,8 @@
 
 use crate::dtls::Side;
 use crate::input::{Input, lot};
-use railgun_shared::limits::DTLS_HANDSHAKE_TIMEOUT;
-use railgun_shared::transport_parameters::DtlsRole;
+use railgun_protocol::limits::DTLS_HANDSHAKE_TIMEOUT;
+use railgun_protocol::transport_parameters::DtlsRole;
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
 

@@ -4,11 +4,11 @@ use crate::dtls::CERTIFICATE;
 use railgun_media_core::transport::dtls::DtlsVersion;
 use railgun_media_core::{Engine, EngineConfig, Notice};
 use railgun_peer::{Offer, capabilities};
-use railgun_shared::ids::{DeviceId, SessionId, UserId};
-use railgun_shared::media_rpc::{Grant, JoinRequest, Reply, RoomEvent};
-use railgun_shared::plan::{Permissions, RoomLimits, Tier};
-use railgun_shared::rtp_parameters::RtpCapabilities;
-use railgun_shared::signal::{ErrorBody, Source};
+use railgun_protocol::ids::{DeviceId, SessionId, UserId};
+use railgun_protocol::media_rpc::{Grant, JoinRequest, Reply, RoomEvent};
+use railgun_protocol::plan::{Permissions, RoomLimits, Tier};
+use railgun_protocol::rtp_parameters::RtpCapabilities;
+use railgun_protocol::signal::{ErrorBody, Source};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 

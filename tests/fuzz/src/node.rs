@@ -13,9 +13,9 @@ use railgun_media_core::packet::rtcp::parse_compound;
 use railgun_media_core::packet::rtp::RtpHeader;
 use railgun_media_core::srtp::{InboundControl, InboundStream, OutboundControl, SrtpError, Suite};
 use railgun_media_core::{Datagram, Engine};
-use railgun_shared::ids::{ChannelId, ConsumerId, ProducerId, SessionId, TransportId};
-use railgun_shared::media_rpc::{Address, Command, LeaveReason, Reply};
-use railgun_shared::transport_parameters::{
+use railgun_protocol::ids::{ChannelId, ConsumerId, ProducerId, SessionId, TransportId};
+use railgun_protocol::media_rpc::{Address, Command, LeaveReason, Reply};
+use railgun_protocol::transport_parameters::{
     DtlsFingerprint, DtlsParameters, DtlsRole, IceParameters, TransportDirection,
 };
 use std::collections::{HashMap, HashSet};

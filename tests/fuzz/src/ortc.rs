@@ -2,11 +2,11 @@
 //! do not, so that it need not guess names.
 
 use crate::input::Input;
-use railgun_shared::ortc::{
+use railgun_protocol::ortc::{
     ConsumerStream, MediaCodec, can_consume, consumable_parameters, consumer_parameters, producer_mapping,
     router_rtp_capabilities, validate_capabilities, validate_producer_parameters,
 };
-use railgun_shared::rtp_parameters::{
+use railgun_protocol::rtp_parameters::{
     CodecParameters, MediaKind, RtcpFeedback, RtpCapabilities, RtpCodecCapability, RtpCodecParameters,
     RtpEncodingParameters, RtpHeaderExtensionCapability, RtpHeaderExtensionParameters, RtpParameters,
     RtxParameters, StreamType, extension_uri,

@@ -5,10 +5,10 @@ use crate::engine::{OFFERS, drain, engine, join_request, offer, wall};
 use crate::input::Input;
 use railgun_media_core::Engine;
 use railgun_media_core::fuzzing::table_sizes;
-use railgun_shared::ids::{ChannelId, ConsumerId, ProducerId, SessionId, TransportId};
-use railgun_shared::media_rpc::{Address, Audience, Command, Event, LeaveReason, Reply, RoomEvent};
-use railgun_shared::signal::{ConsumerLayers, ErrorBody, ErrorCode, StateUpdate};
-use railgun_shared::transport_parameters::{DtlsFingerprint, DtlsParameters, DtlsRole, TransportDirection};
+use railgun_protocol::ids::{ChannelId, ConsumerId, ProducerId, SessionId, TransportId};
+use railgun_protocol::media_rpc::{Address, Audience, Command, Event, LeaveReason, Reply, RoomEvent};
+use railgun_protocol::signal::{ConsumerLayers, ErrorBody, ErrorCode, StateUpdate};
+use railgun_protocol::transport_parameters::{DtlsFingerprint, DtlsParameters, DtlsRole, TransportDirection};
 use std::collections::BTreeSet;
 use std::time::Instant;
 

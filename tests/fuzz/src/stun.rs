@@ -7,7 +7,7 @@ use railgun_media_core::packet::kind::classify;
 use railgun_media_core::packet::stun::{BINDING_SUCCESS_MAX, BindingRequest, IntegrityKey};
 use railgun_media_core::transport::address_proof::AMPLIFICATION_FACTOR;
 use railgun_media_core::transport::ice_lite::{IceLite, TUPLES_MAX};
-use railgun_shared::limits::CONSENT_TIMEOUT;
+use railgun_protocol::limits::CONSENT_TIMEOUT;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use std::collections::HashMap;

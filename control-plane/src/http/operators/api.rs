@@ -10,8 +10,8 @@ use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use railgun_shared::media_rpc::{UserAction, UserOrder};
-use railgun_shared::plan::Tier;
+use railgun_protocol::media_rpc::{UserAction, UserOrder};
+use railgun_protocol::plan::Tier;
 use std::sync::Arc;
 use std::time::SystemTime;
 

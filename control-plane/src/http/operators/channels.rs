@@ -10,8 +10,8 @@ use crate::records::{ChannelKind, ChannelRecord, MEMBERS_MAX, Name, Record, Reco
 use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use railgun_shared::ids::{ChannelId, UserId};
-use railgun_shared::plan::Tier;
+use railgun_protocol::ids::{ChannelId, UserId};
+use railgun_protocol::plan::Tier;
 use serde::Serialize;
 use std::sync::Arc;
 use utoipa::ToSchema;

@@ -13,7 +13,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
-use railgun_shared::host::is_private_host;
+use railgun_protocol::host::is_private_host;
 use socketioxide::SocketIo;
 use std::sync::Arc;
 

@@ -9,7 +9,7 @@ use crate::placement::NodeView;
 use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use railgun_shared::directory::NodeState;
+use railgun_protocol::directory::NodeState;
 use serde::Serialize;
 use std::sync::Arc;
 use utoipa::ToSchema;

@@ -1,7 +1,7 @@
 //! What requests name in their path and query.
 
 use super::error::ApiError;
-use railgun_shared::ids::{ChannelId, NodeId, SessionId, UserId};
+use railgun_protocol::ids::{ChannelId, NodeId, SessionId, UserId};
 use serde::Deserialize;
 use utoipa::IntoParams;
 

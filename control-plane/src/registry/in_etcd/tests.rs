@@ -2,7 +2,7 @@ use super::super::{Newcomer, Registered, Registry};
 use super::*;
 use crate::ending::Ending;
 use railgun_etcd::testing::EtcdServer;
-use railgun_shared::ids::DeviceId;
+use railgun_protocol::ids::DeviceId;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::sleep;
 

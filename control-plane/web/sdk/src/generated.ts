@@ -1,4 +1,4 @@
-/** Written by `shared/tests/the_web_client_has_our_names_and_numbers.rs`; RAILGUN_UPDATE=1 writes it anew. */
+/** Written by `shared/protocol/tests/the_web_client_has_our_names_and_numbers.rs`; RAILGUN_UPDATE=1 writes it anew. */
 
 export const REQUEST_NAMES = [
   "voice:join",

@@ -1,6 +1,6 @@
 /**
  * The signaling contract: requests with their replies, and what the server says unasked. Names and numbers
- * come from the server's own tables (`generated.ts`); the payloads are those of `shared/src/signal`.
+ * come from the server's own tables (`generated.ts`); the payloads are those of `shared/protocol/src/signal`.
  */
 import type { types } from "mediasoup-client";
 import type { ERROR_CODES, REQUEST_NAMES, SOURCES } from "./generated";

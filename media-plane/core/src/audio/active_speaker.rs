@@ -2,7 +2,7 @@
 //! overload.
 
 use super::audio_level::{HEARD, SILENCE};
-use railgun_shared::ids::SessionId;
+use railgun_protocol::ids::SessionId;
 use std::time::{Duration, Instant};
 
 /// Between two looks at the levels of a room in which somebody is heard.

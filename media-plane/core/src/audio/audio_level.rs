@@ -2,7 +2,7 @@
 //! feedback and a stuck audio driver make it. Levels are those of RFC 6464: dB below overload, 0 the
 //! loudest, 127 silence.
 
-use railgun_shared::limits::{NOISE_LOOP_DURATION, NOISE_LOOP_LEVEL, NOISE_LOOP_SPREAD};
+use railgun_protocol::limits::{NOISE_LOOP_DURATION, NOISE_LOOP_LEVEL, NOISE_LOOP_SPREAD};
 use std::time::{Duration, Instant};
 
 /// Digital silence.

@@ -1,6 +1,6 @@
 //! One key-frame request to a source for all who want one (RFC 4585 section 6.3.1).
 
-use railgun_shared::limits::KEY_FRAME_REQUEST_INTERVAL;
+use railgun_protocol::limits::KEY_FRAME_REQUEST_INTERVAL;
 use std::time::{Duration, Instant};
 
 /// Without a key frame for this long, the request is taken as lost.

@@ -1,7 +1,7 @@
 //! How well a stream comes through, as a number from 0 to 10.
 
 use crate::packet::rtcp::ReportBlock;
-use railgun_shared::rtp_parameters::MediaKind;
+use railgun_protocol::rtp_parameters::MediaKind;
 use std::time::{Duration, Instant};
 
 /// A stream without packets for so long is dead.

@@ -1,6 +1,6 @@
 //! How much came or went, and how fast.
 
-use railgun_shared::signal::TrafficStats;
+use railgun_protocol::signal::TrafficStats;
 use std::time::{Duration, Instant};
 
 /// Shortest time between two rate measurements; closer ones are merged.

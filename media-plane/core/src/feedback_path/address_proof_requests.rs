@@ -10,7 +10,7 @@ use crate::packet_path::probe::{self, PROBE_MAX};
 use crate::packet_path::tables::MediaTables;
 use crate::transport::address_change::SentTimes;
 use crate::transport::address_changes::{on_echo, take_slice};
-use railgun_shared::transport_parameters::TransportDirection;
+use railgun_protocol::transport_parameters::TransportDirection;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 

@@ -7,7 +7,7 @@ use crate::feedback::layer_request::{LAYERS_MAX, LayerRequest, allocate};
 use crate::feedback::link_estimate::Observed;
 use crate::packet_path::producer::Producer;
 use crate::packet_path::tables::MediaTables;
-use railgun_shared::rtp_parameters::MediaKind;
+use railgun_protocol::rtp_parameters::MediaKind;
 use std::cmp::Reverse;
 use std::time::{Duration, Instant};
 

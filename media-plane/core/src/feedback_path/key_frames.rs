@@ -4,7 +4,7 @@
 use crate::arena::{ConsumerKey, ProducerKey, TransportKey};
 use crate::packet::rtcp::{self, Pli};
 use crate::packet_path::tables::MediaTables;
-use railgun_shared::rtp_parameters::MediaKind;
+use railgun_protocol::rtp_parameters::MediaKind;
 use std::time::Instant;
 
 /// A receiver cannot go on without a key frame of this encoding.

@@ -3,9 +3,9 @@
 use super::key_frames;
 use crate::arena::{ConsumerKey, TransportKey};
 use crate::packet_path::tables::MediaTables;
-use railgun_shared::media_rpc::{Audience, Event};
-use railgun_shared::rtp_parameters::MediaKind;
-use railgun_shared::signal::ConsumerLayers;
+use railgun_protocol::media_rpc::{Audience, Event};
+use railgun_protocol::rtp_parameters::MediaKind;
+use railgun_protocol::signal::ConsumerLayers;
 use std::time::Instant;
 
 /// Brings a transport's consumers to layers that came up, and away from those that are gone; and tells

@@ -2,8 +2,8 @@
 
 use crate::arena::{ProducerKey, TransportKey};
 use crate::packet_path::tables::MediaTables;
-use railgun_shared::media_rpc::{Audience, Event};
-use railgun_shared::rtp_parameters::MediaKind;
+use railgun_protocol::media_rpc::{Audience, Event};
+use railgun_protocol::rtp_parameters::MediaKind;
 use std::time::Instant;
 
 /// The highest spatial layer of a video that anyone receives or wants; none: nobody, or no video.

@@ -13,9 +13,9 @@ use crate::feedback::score::StreamScore;
 use crate::feedback::sent_packets::SentPackets;
 use crate::feedback::traffic::Traffic;
 use crate::packet::rtcp::ReportBlock;
-use railgun_shared::ids::{ConsumerId, SessionId};
-use railgun_shared::rtp_parameters::RtpParameters;
-use railgun_shared::signal::ConsumerLayers;
+use railgun_protocol::ids::{ConsumerId, SessionId};
+use railgun_protocol::rtp_parameters::RtpParameters;
+use railgun_protocol::signal::ConsumerLayers;
 use std::num::NonZeroU8;
 use std::time::Instant;
 

@@ -2,7 +2,7 @@
 
 use super::header::OwnElements;
 use super::mid::Mid;
-use railgun_shared::rtp_parameters::{RtpParameters, extension_uri};
+use railgun_protocol::rtp_parameters::{RtpParameters, extension_uri};
 
 /// Which header extensions, by the router's ids, this consumer gets.
 #[derive(Clone, Copy, Debug)]

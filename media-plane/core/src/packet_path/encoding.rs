@@ -6,7 +6,7 @@ use crate::codec::vp9::SpatialPrediction;
 use crate::feedback::key_frame_request::KeyFrameRequests;
 use crate::feedback::rtx_cache::RtxCache;
 use crate::feedback::traffic::Traffic;
-use railgun_shared::ortc::EncodingMapping;
+use railgun_protocol::ortc::EncodingMapping;
 use std::time::{Duration, Instant};
 
 /// One stream of a producer.

@@ -1,7 +1,7 @@
 //! A sender's header extension ids (RFC 8285), and what each is in the router.
 
-use railgun_shared::ortc::ProducerMapping;
-use railgun_shared::rtp_parameters::{RtpParameters, extension_uri};
+use railgun_protocol::ortc::ProducerMapping;
+use railgun_protocol::rtp_parameters::{RtpParameters, extension_uri};
 
 /// No router's id for this one.
 const UNMAPPED: u8 = 0xff;

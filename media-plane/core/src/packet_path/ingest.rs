@@ -18,7 +18,7 @@ use crate::packet::rtp::RtpHeader;
 use crate::srtp::{InboundStream, rollover};
 use crate::transport::stream::{Stream, StreamBinding};
 use crate::transport::webrtc_transport::WebRtcTransport;
-use railgun_shared::rtp_parameters::MediaKind;
+use railgun_protocol::rtp_parameters::MediaKind;
 use std::ops::Range;
 use std::time::Instant;
 

@@ -1,7 +1,7 @@
 //! A sender's payload types, and what each is in the router.
 
-use railgun_shared::ortc::ProducerMapping;
-use railgun_shared::rtp_parameters::{RtpCodecParameters, RtpParameters};
+use railgun_protocol::ortc::ProducerMapping;
+use railgun_protocol::rtp_parameters::{RtpCodecParameters, RtpParameters};
 
 /// What a payload type of the sender is in the router.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

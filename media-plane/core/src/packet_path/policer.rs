@@ -6,8 +6,8 @@
 //! `maxaveragebitrate`, video by REMB. Only packets that are authentic are counted, or whoever spoofs an
 //! address could use up its budget.
 
-use railgun_shared::rtp_parameters::MediaKind;
-use railgun_shared::signal::Source;
+use railgun_protocol::rtp_parameters::MediaKind;
+use railgun_protocol::signal::Source;
 use std::time::{Duration, Instant};
 
 /// Bytes of an RTP header, counted with each payload: a flood of tiny packets costs what it costs us.

@@ -8,9 +8,9 @@ use crate::arena::{AccountKey, ConsumerKey, PolicerKey, ProducerKey, TransportKe
 use crate::audio::audio_level::LevelMeter;
 use crate::packet::rtp::RtpHeader;
 use crate::transport::stream::StreamBinding;
-use railgun_shared::ids::{ProducerId, SessionId};
-use railgun_shared::rtp_parameters::{MediaKind, RtpParameters, StreamType};
-use railgun_shared::signal::Source;
+use railgun_protocol::ids::{ProducerId, SessionId};
+use railgun_protocol::rtp_parameters::{MediaKind, RtpParameters, StreamType};
+use railgun_protocol::signal::Source;
 use std::time::Instant;
 
 /// Of the audio level extension's byte: the level. The highest bit says whether it is speech, which a

@@ -21,7 +21,7 @@ use crate::packet::rtp::HeaderWriter;
 use crate::packet::sequence_of;
 use crate::send_batch::SendBatch;
 use crate::transport::webrtc_transport::WebRtcTransport;
-use railgun_shared::signal::Source;
+use railgun_protocol::signal::Source;
 use std::time::Instant;
 
 /// How many of the burst's packets are to be forwarded.

@@ -4,8 +4,8 @@
 use super::refusal::Refusal;
 use crate::allowance::{Allowance, Rate};
 use crate::arena::PolicerKey;
-use railgun_shared::ids::UserId;
-use railgun_shared::limits::{FOLLOW_UPS_BURST, FOLLOW_UPS_PER_SECOND, STATES_BURST, STATES_PER_SECOND};
+use railgun_protocol::ids::UserId;
+use railgun_protocol::limits::{FOLLOW_UPS_BURST, FOLLOW_UPS_PER_SECOND, STATES_BURST, STATES_PER_SECOND};
 use std::time::Instant;
 
 const FOLLOW_UPS: Rate = Rate::per_second(FOLLOW_UPS_BURST, FOLLOW_UPS_PER_SECOND);

@@ -6,9 +6,9 @@ use super::table::RoomTable;
 use crate::arena::{AccountKey, RoomKey};
 use crate::packet_path::policer::Policer;
 use crate::packet_path::tables::MediaTables;
-use railgun_shared::ids::{SessionId, UserId};
-use railgun_shared::limits::{BITRATE_HEADROOM_PERCENT, VIDEO_TOTAL_BITRATE, VIDEO_TOTAL_HEADROOM_PERCENT};
-use railgun_shared::signal::Source;
+use railgun_protocol::ids::{SessionId, UserId};
+use railgun_protocol::limits::{BITRATE_HEADROOM_PERCENT, VIDEO_TOTAL_BITRATE, VIDEO_TOTAL_HEADROOM_PERCENT};
+use railgun_protocol::signal::Source;
 use std::time::Instant;
 
 /// Most users without a session whose accounts a room keeps; beyond that, the oldest account is removed.

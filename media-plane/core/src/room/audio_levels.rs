@@ -5,9 +5,9 @@ use super::table::RoomTable;
 use crate::arena::RoomKey;
 use crate::audio::audio_level::SILENCE;
 use crate::packet_path::tables::MediaTables;
-use railgun_shared::ids::SessionId;
-use railgun_shared::media_rpc::{Audience, Event};
-use railgun_shared::signal::{AudioLevel, Speaker};
+use railgun_protocol::ids::SessionId;
+use railgun_protocol::media_rpc::{Audience, Event};
+use railgun_protocol::signal::{AudioLevel, Speaker};
 use std::time::Instant;
 
 /// Schedules the room's next evaluation of its audio levels, after its first loud packet.

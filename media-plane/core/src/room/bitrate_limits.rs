@@ -2,8 +2,8 @@
 
 use super::table::RoomTable;
 use crate::arena::RoomKey;
-use railgun_shared::ids::SessionId;
-use railgun_shared::signal::Source;
+use railgun_protocol::ids::SessionId;
+use railgun_protocol::signal::Source;
 
 /// The bitrate limit of a source in bit/s, as the client is told it.
 pub(super) fn bitrate_limit(rooms: &RoomTable, room: RoomKey, session: SessionId, source: Source) -> u32 {

@@ -6,8 +6,8 @@ use super::table::RoomTable;
 use super::{consuming, grants, membership, moderation, producing, resume, stats, transports, video_slots};
 use crate::arena::RoomKey;
 use crate::packet_path::tables::MediaTables;
-use railgun_shared::ids::SessionId;
-use railgun_shared::media_rpc::{Address, Command, Reply};
+use railgun_protocol::ids::SessionId;
+use railgun_protocol::media_rpc::{Address, Command, Reply};
 
 /// Carries out one command.
 pub(crate) fn handle(

@@ -3,8 +3,8 @@
 use super::membership;
 use super::table::RoomTable;
 use crate::packet_path::tables::MediaTables;
-use railgun_shared::media_rpc::{Address, Audience, Event};
-use railgun_shared::signal::RejoinReason;
+use railgun_protocol::media_rpc::{Address, Audience, Event};
+use railgun_protocol::signal::RejoinReason;
 
 /// The same room, with its people and media, has a later epoch from now on. Sessions that came
 /// under an earlier one of its epochs go on using that.

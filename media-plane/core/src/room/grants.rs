@@ -8,10 +8,10 @@ use super::{producing, video_slots};
 use crate::arena::{ProducerKey, RoomKey};
 use crate::packet_path::tables::MediaTables;
 use crate::transport::association;
-use railgun_shared::ids::SessionId;
-use railgun_shared::media_rpc::{Audience, Event, Grant, Reply};
-use railgun_shared::plan::{Permissions, RoomLimits, Tier};
-use railgun_shared::signal::{GrantReason, Source, VideoSource};
+use railgun_protocol::ids::SessionId;
+use railgun_protocol::media_rpc::{Audience, Event, Grant, Reply};
+use railgun_protocol::plan::{Permissions, RoomLimits, Tier};
+use railgun_protocol::signal::{GrantReason, Source, VideoSource};
 
 pub(super) fn change_grant(
     rooms: &mut RoomTable,

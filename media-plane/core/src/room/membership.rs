@@ -10,11 +10,11 @@ use super::{accounts, consuming, grants, participant, producing, transports, vid
 use crate::arena::RoomKey;
 use crate::audio::active_speaker::Speakers;
 use crate::packet_path::tables::MediaTables;
-use railgun_shared::ids::SessionId;
-use railgun_shared::limits;
-use railgun_shared::media_rpc::{Address, Audience, Event, JoinRequest, LeaveReason, Reply};
-use railgun_shared::ortc;
-use railgun_shared::signal::{StateUpdate, VideoSource};
+use railgun_protocol::ids::SessionId;
+use railgun_protocol::limits;
+use railgun_protocol::media_rpc::{Address, Audience, Event, JoinRequest, LeaveReason, Reply};
+use railgun_protocol::ortc;
+use railgun_protocol::signal::{StateUpdate, VideoSource};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

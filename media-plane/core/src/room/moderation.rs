@@ -6,10 +6,10 @@ use super::table::RoomTable;
 use super::{membership, owned, participant, producing};
 use crate::arena::{ProducerKey, RoomKey};
 use crate::packet_path::tables::MediaTables;
-use railgun_shared::ids::SessionId;
-use railgun_shared::limits;
-use railgun_shared::media_rpc::{Audience, Event, Reply};
-use railgun_shared::signal::{MuteReason, Source};
+use railgun_protocol::ids::SessionId;
+use railgun_protocol::limits;
+use railgun_protocol::media_rpc::{Audience, Event, Reply};
+use railgun_protocol::signal::{MuteReason, Source};
 
 /// Reasons for which somebody is put out of a room, as clients read them.
 const NOISE_LOOP: &str = "noise_loop";

@@ -1,6 +1,6 @@
 //! The present moment on both clocks, as a command meets it.
 
-use railgun_shared::media_rpc::Grant;
+use railgun_protocol::media_rpc::Grant;
 use std::time::{Instant, SystemTime};
 
 /// The present moment. Wall time serves to read a deadline once; later steps of that clock move none.

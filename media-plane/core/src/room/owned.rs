@@ -5,8 +5,8 @@ use super::refusal::Refusal;
 use super::table::RoomTable;
 use crate::arena::{ConsumerKey, ProducerKey, RoomKey, TransportKey};
 use crate::packet_path::tables::MediaTables;
-use railgun_shared::ids::{ConsumerId, ProducerId, SessionId, TransportId};
-use railgun_shared::signal::Source;
+use railgun_protocol::ids::{ConsumerId, ProducerId, SessionId, TransportId};
+use railgun_protocol::signal::Source;
 
 pub(super) fn transport(
     rooms: &RoomTable,

@@ -6,9 +6,9 @@ use crate::arena::RoomKey;
 use crate::packet_path::consumer::Consumer;
 use crate::packet_path::producer::Producer;
 use crate::packet_path::tables::MediaTables;
-use railgun_shared::ids::SessionId;
-use railgun_shared::media_rpc::{Audience, Event, RoomSnapshot};
-use railgun_shared::signal::{AppData, ConsumerInfo, Participant, ProducerInfo};
+use railgun_protocol::ids::SessionId;
+use railgun_protocol::media_rpc::{Audience, Event, RoomSnapshot};
+use railgun_protocol::signal::{AppData, ConsumerInfo, Participant, ProducerInfo};
 
 /// A participant as others see it.
 pub(super) fn participant(media: &MediaTables, session: &Session) -> Participant {

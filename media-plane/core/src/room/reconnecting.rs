@@ -8,10 +8,10 @@ use super::table::RoomTable;
 use super::{membership, participant, video_slots};
 use crate::arena::RoomKey;
 use crate::packet_path::tables::MediaTables;
-use railgun_shared::ids::SessionId;
-use railgun_shared::limits::RESUME_WINDOW_MAX;
-use railgun_shared::signal::VideoSource;
-use railgun_shared::transport_parameters::DtlsState;
+use railgun_protocol::ids::SessionId;
+use railgun_protocol::limits::RESUME_WINDOW_MAX;
+use railgun_protocol::signal::VideoSource;
+use railgun_protocol::transport_parameters::DtlsState;
 use std::time::{Duration, Instant};
 
 /// Since when nobody speaks for which socket of a session.

@@ -1,8 +1,8 @@
 //! Why a room refuses a command. [`ErrorBody`] says it in the words of the contract, in one place.
 
-use railgun_shared::ortc::OrtcError;
-use railgun_shared::plan::RoomLimits;
-use railgun_shared::signal::{ErrorBody, ErrorCode, Source};
+use railgun_protocol::ortc::OrtcError;
+use railgun_protocol::plan::RoomLimits;
+use railgun_protocol::signal::{ErrorBody, ErrorCode, Source};
 use std::time::Duration;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -48,7 +48,7 @@ impl From<Refusal> for ErrorBody {
         match refusal {
             Refusal::NotFound => body(ErrorCode::NotFound, "no such object in this session"),
             Refusal::Internal => body(ErrorCode::Internal, "the media node could not do this"),
-            Refusal::RoomMoved => railgun_shared::media_rpc::room_moved(),
+            Refusal::RoomMoved => railgun_protocol::media_rpc::room_moved(),
             Refusal::InvalidState(why) => body(ErrorCode::InvalidState, why),
             Refusal::InvalidPayload(why) => Self::new(ErrorCode::InvalidPayload, why),
             Refusal::TransportFailed => {

@@ -6,10 +6,10 @@ use super::table::RoomTable;
 use super::{grants, participant, video_slots};
 use crate::arena::RoomKey;
 use crate::packet_path::tables::MediaTables;
-use railgun_shared::ids::SessionId;
-use railgun_shared::media_rpc::{Audience, Command, Event, OwnState, Reply, ResumeRequest, Rights};
-use railgun_shared::signal::VideoSource;
-use railgun_shared::transport_parameters::TransportDirection;
+use railgun_protocol::ids::SessionId;
+use railgun_protocol::media_rpc::{Audience, Command, Event, OwnState, Reply, ResumeRequest, Rights};
+use railgun_protocol::signal::VideoSource;
+use railgun_protocol::transport_parameters::TransportDirection;
 
 /// Whether a command can only come from the socket that has the session now. The others are the
 /// operators', or tell of a socket that is gone.

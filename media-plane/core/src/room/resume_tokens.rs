@@ -4,7 +4,7 @@
 //! next token, may never have arrived.
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use railgun_shared::media_rpc::TokenDigest;
+use railgun_protocol::media_rpc::TokenDigest;
 
 /// The digests of the resume tokens that are good now.
 #[derive(Clone, Copy, Debug, Default)]

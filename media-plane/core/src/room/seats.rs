@@ -6,12 +6,12 @@ use super::resume_tokens::ResumeTokens;
 use super::slots::VideoSlots;
 use crate::arena::{AccountKey, ConsumerKey, ProducerKey, TransportKey};
 use crate::audio::active_speaker::Speakers;
-use railgun_shared::ids::{DeviceId, SessionId, UserId};
-use railgun_shared::media_rpc::Grant;
-use railgun_shared::plan::RoomLimits;
-use railgun_shared::rtp_parameters::RtpCapabilities;
-use railgun_shared::signal::Source;
-use railgun_shared::transport_parameters::TransportDirection;
+use railgun_protocol::ids::{DeviceId, SessionId, UserId};
+use railgun_protocol::media_rpc::Grant;
+use railgun_protocol::plan::RoomLimits;
+use railgun_protocol::rtp_parameters::RtpCapabilities;
+use railgun_protocol::signal::Source;
+use railgun_protocol::transport_parameters::TransportDirection;
 use std::sync::Arc;
 use std::time::Instant;
 

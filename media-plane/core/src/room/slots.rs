@@ -1,10 +1,10 @@
 //! Who sends video in a room, and who waits for it. Pure: what happened goes in, with the time, and
 //! who has to be told comes out of [`VideoSlots::settle`].
 
-use railgun_shared::ids::SessionId;
-use railgun_shared::limits::VIDEO_SLOT_HOLD;
-use railgun_shared::media_rpc::{Slot, SlotState};
-use railgun_shared::signal::VideoSource;
+use railgun_protocol::ids::SessionId;
+use railgun_protocol::limits::VIDEO_SLOT_HOLD;
+use railgun_protocol::media_rpc::{Slot, SlotState};
+use railgun_protocol::signal::VideoSource;
 use std::time::Instant;
 
 /// Who has a slot, or wants one: a session, for one of its sources.

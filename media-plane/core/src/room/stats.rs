@@ -12,10 +12,10 @@ use crate::packet_path::producer::Producer;
 use crate::packet_path::tables::MediaTables;
 use crate::transport::stream::Stream;
 use crate::transport::webrtc_transport::WebRtcTransport;
-use railgun_shared::ids::{SessionId, TransportId};
-use railgun_shared::media_rpc::Reply;
-use railgun_shared::rtp_parameters::MediaKind;
-use railgun_shared::signal::{
+use railgun_protocol::ids::{SessionId, TransportId};
+use railgun_protocol::media_rpc::Reply;
+use railgun_protocol::rtp_parameters::MediaKind;
+use railgun_protocol::signal::{
     ConsumerLayers, ConsumerStats, ProducerStats, ProducerStreamStats, Stats, TransportStats,
 };
 use std::time::Instant;

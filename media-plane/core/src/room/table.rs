@@ -6,7 +6,7 @@ use super::seats::{Room, Session};
 use crate::arena::{AccountKey, Arena, RoomKey, SPARE_MIN};
 use crate::random::Rng;
 use crate::timers::TimerQueue;
-use railgun_shared::ids::{ChannelId, SessionId};
+use railgun_protocol::ids::{ChannelId, SessionId};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 

@@ -5,7 +5,7 @@ use super::table::RoomTable;
 use super::{audio_levels, grants, moderation, video_slots};
 use crate::arena::RoomKey;
 use crate::packet_path::tables::MediaTables;
-use railgun_shared::ids::SessionId;
+use railgun_protocol::ids::SessionId;
 use std::time::Instant;
 
 pub(crate) fn on_room_due(rooms: &mut RoomTable, media: &mut MediaTables, key: RoomKey, now: Instant) {

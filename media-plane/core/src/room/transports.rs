@@ -13,10 +13,10 @@ use crate::transport::dtls::DtlsTransport;
 use crate::transport::ice_lite::IceLite;
 use crate::transport::table::TransportConfig;
 use crate::transport::webrtc_transport::{TransportInit, WebRtcTransport};
-use railgun_shared::ids::{SessionId, TransportId};
-use railgun_shared::limits;
-use railgun_shared::media_rpc::{Audience, Event, Reply};
-use railgun_shared::transport_parameters::{
+use railgun_protocol::ids::{SessionId, TransportId};
+use railgun_protocol::limits;
+use railgun_protocol::media_rpc::{Audience, Event, Reply};
+use railgun_protocol::transport_parameters::{
     DtlsFingerprint, DtlsParameters, DtlsRole, IceParameters, TransportDirection, TransportParameters,
 };
 use rand::RngExt;
@@ -189,9 +189,9 @@ mod tests {
     use crate::config::EngineConfig;
     use crate::engine::Engine;
     use crate::transport::dtls::{Certificate, DtlsVersion};
-    use railgun_shared::ids::{ChannelId, UserId};
-    use railgun_shared::media_rpc::{Address, Command, Grant, JoinRequest, LeaveReason};
-    use railgun_shared::plan::{Permissions, RoomLimits, Tier};
+    use railgun_protocol::ids::{ChannelId, UserId};
+    use railgun_protocol::media_rpc::{Address, Command, Grant, JoinRequest, LeaveReason};
+    use railgun_protocol::plan::{Permissions, RoomLimits, Tier};
     use std::time::UNIX_EPOCH;
 
     #[test]

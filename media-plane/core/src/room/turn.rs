@@ -8,9 +8,9 @@ use crate::packet::rtcp;
 use crate::packet_path::producer::Producer;
 use crate::packet_path::tables::MediaTables;
 use crate::transport::webrtc_transport::STREAMS_MAX;
-use railgun_shared::limits::PRODUCERS_PER_SESSION;
-use railgun_shared::media_rpc::Audience;
-use railgun_shared::rtp_parameters::MediaKind;
+use railgun_protocol::limits::PRODUCERS_PER_SESSION;
+use railgun_protocol::media_rpc::Audience;
+use railgun_protocol::rtp_parameters::MediaKind;
 use std::time::Instant;
 
 /// Why a producer was closed that kept sending more than it may.

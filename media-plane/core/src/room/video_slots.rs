@@ -6,9 +6,9 @@ use super::slots::{Change, Claimant};
 use super::table::RoomTable;
 use crate::arena::RoomKey;
 use crate::packet_path::tables::MediaTables;
-use railgun_shared::ids::SessionId;
-use railgun_shared::media_rpc::{Audience, Event, Reply, SlotState};
-use railgun_shared::signal::{Source, VideoSource};
+use railgun_protocol::ids::SessionId;
+use railgun_protocol::media_rpc::{Audience, Event, Reply, SlotState};
+use railgun_protocol::signal::{Source, VideoSource};
 use std::time::Instant;
 
 pub(super) fn request_slot(

@@ -7,9 +7,9 @@ use super::table::TransportTable;
 use super::webrtc_transport::WebRtcTransport;
 use crate::arena::TransportKey;
 use crate::output::Output;
-use railgun_shared::ids::UserId;
-use railgun_shared::media_rpc::{Audience, Event};
-use railgun_shared::transport_parameters::{DtlsState, IceState};
+use railgun_protocol::ids::UserId;
+use railgun_protocol::media_rpc::{Audience, Event};
+use railgun_protocol::transport_parameters::{DtlsState, IceState};
 use std::net::SocketAddr;
 use std::time::Instant;
 

@@ -11,7 +11,7 @@ use crate::config::Datagram;
 use crate::output::Output;
 use crate::packet::stun::{BINDING_SUCCESS_MAX, BindingRequest};
 use crate::srtp::{InboundControl, InboundSession, OutboundControl, OutboundSession, SrtpError};
-use railgun_shared::transport_parameters::{DtlsState, IceState};
+use railgun_protocol::transport_parameters::{DtlsState, IceState};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 

@@ -7,7 +7,7 @@ use super::table::TransportTable;
 use super::webrtc_transport::WebRtcTransport;
 use crate::arena::{TransportKey, UserKey};
 use crate::output::Counters;
-use railgun_shared::limits::{HANDSHAKE_UNDISTURBED, HANDSHAKES_PER_ROOM, HANDSHAKES_PER_USER};
+use railgun_protocol::limits::{HANDSHAKE_UNDISTURBED, HANDSHAKES_PER_ROOM, HANDSHAKES_PER_USER};
 use std::cmp::Reverse;
 use std::time::{Duration, Instant};
 

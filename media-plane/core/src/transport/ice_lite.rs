@@ -14,8 +14,8 @@ pub use tuples::{TUPLES_MAX, Tuple};
 
 use super::address_proof::UNPROVED_SEALED_PERIOD;
 use crate::packet::stun::{BINDING_SUCCESS_MAX, BindingRequest, write_binding_success};
-use railgun_shared::limits::CONSENT_TIMEOUT;
-use railgun_shared::transport_parameters::IceState;
+use railgun_protocol::limits::CONSENT_TIMEOUT;
+use railgun_protocol::transport_parameters::IceState;
 use rand::Rng;
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};

@@ -7,7 +7,7 @@ use crate::feedback::score::StreamScore;
 use crate::feedback::traffic::Traffic;
 use crate::packet::rtcp::ReportBlock;
 use crate::srtp::InboundStream;
-use railgun_shared::rtp_parameters::MediaKind;
+use railgun_protocol::rtp_parameters::MediaKind;
 use std::time::Instant;
 
 /// One SSRC that the client sends.

@@ -9,7 +9,7 @@ use super::webrtc_transport::WebRtcTransport;
 use crate::arena::{Arena, SPARE_MIN, TransportKey};
 use crate::random::Rng;
 use crate::timers::TimerQueue;
-use railgun_shared::transport_parameters::IceCandidate;
+use railgun_protocol::transport_parameters::IceCandidate;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 //! seats and transports can be made anew.
 
 use crate::transport::address_change::GUESSES_MAX;
-use railgun_shared::ids::UserId;
+use railgun_protocol::ids::UserId;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 

@@ -3,8 +3,8 @@
 
 use crate::allowance::{Allowance, Rate};
 use crate::arena::{Arena, SPARE_MIN, UserKey};
-use railgun_shared::ids::UserId;
-use railgun_shared::limits::{TRANSPORT_INTERVAL, TRANSPORTS_BURST};
+use railgun_protocol::ids::UserId;
+use railgun_protocol::limits::{TRANSPORT_INTERVAL, TRANSPORTS_BURST};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 

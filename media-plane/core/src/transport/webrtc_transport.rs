@@ -15,9 +15,9 @@ use crate::send_batch::SendBatch;
 use crate::srtp::{
     InboundControl, InboundSession, InboundStream, MAX_RTCP_OVERHEAD, OutboundControl, OutboundSession,
 };
-use railgun_shared::ids::{SessionId, TransportId};
-use railgun_shared::limits::DTLS_HANDSHAKE_TIMEOUT;
-use railgun_shared::transport_parameters::{DtlsParameters, DtlsState, IceState, TransportDirection};
+use railgun_protocol::ids::{SessionId, TransportId};
+use railgun_protocol::limits::DTLS_HANDSHAKE_TIMEOUT;
+use railgun_protocol::transport_parameters::{DtlsParameters, DtlsState, IceState, TransportDirection};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 

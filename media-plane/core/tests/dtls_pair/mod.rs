@@ -4,7 +4,7 @@ use dimpl::{Config, Dtls, DtlsCertificate, Output};
 use railgun_media_core::transport::dtls::{
     Certificate, DtlsFailure, DtlsOutput, DtlsTransport, DtlsVersion, POLL_BUFFER_LEN, SrtpKeyMaterial,
 };
-use railgun_shared::transport_parameters::{DtlsFingerprint, DtlsRole};
+use railgun_protocol::transport_parameters::{DtlsFingerprint, DtlsRole};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::sync::{Arc, LazyLock};

@@ -3,11 +3,11 @@
 use railgun_media_core::packet::rtcp::{RtcpPacket, SenderInfo, parse_compound, write_sender_report};
 use railgun_media_core::packet::rtp::{HeaderWriter, RtpHeader};
 use railgun_peer::{Arrival, MID_ID, Offer, RID_ID, World};
-use railgun_shared::ids::{ConsumerId, ProducerId, SessionId};
-use railgun_shared::media_rpc::{Address, Command};
-use railgun_shared::plan::Tier;
-use railgun_shared::signal::ConsumerLayers;
-use railgun_shared::transport_parameters::TransportDirection::{Recv, Send};
+use railgun_protocol::ids::{ConsumerId, ProducerId, SessionId};
+use railgun_protocol::media_rpc::{Address, Command};
+use railgun_protocol::plan::Tier;
+use railgun_protocol::signal::ConsumerLayers;
+use railgun_protocol::transport_parameters::TransportDirection::{Recv, Send};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha12Rng;
 use std::collections::BTreeSet;

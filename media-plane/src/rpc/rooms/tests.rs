@@ -1,9 +1,9 @@
 use super::*;
 use railgun_peer::World;
-use railgun_shared::ids::{ProducerId, UserId};
-use railgun_shared::plan::Tier;
-use railgun_shared::rtp_parameters::MediaKind;
-use railgun_shared::signal::Source;
+use railgun_protocol::ids::{ProducerId, UserId};
+use railgun_protocol::plan::Tier;
+use railgun_protocol::rtp_parameters::MediaKind;
+use railgun_protocol::signal::Source;
 
 fn at(name: &str) -> Address {
     Address { channel: ChannelId::new(name).unwrap(), epoch: 1 }

@@ -3,8 +3,8 @@
 use super::super::gate::{Parked, Verdict};
 use super::super::rooms::StreamId;
 use super::{Switchboard, overloaded};
-use railgun_shared::media_rpc::{Address, Command, Reply, room_moved};
-use railgun_shared::signal::{ErrorBody, ErrorCode, RejoinReason};
+use railgun_protocol::media_rpc::{Address, Command, Reply, room_moved};
+use railgun_protocol::signal::{ErrorBody, ErrorCode, RejoinReason};
 use tracing::{info, warn};
 
 impl Switchboard {

@@ -2,10 +2,10 @@
 //! that have a socket; this is for those that have none, and for other replicas' ones.
 
 use super::{About, Switchboard};
-use railgun_shared::ids::SessionId;
-use railgun_shared::media_rpc::{Address, Command, Grant, Replacement, UserAction, UserOrder};
-use railgun_shared::plan::{Permissions, Tier};
-use railgun_shared::signal::GrantReason;
+use railgun_protocol::ids::SessionId;
+use railgun_protocol::media_rpc::{Address, Command, Grant, Replacement, UserAction, UserOrder};
+use railgun_protocol::plan::{Permissions, Tier};
+use railgun_protocol::signal::GrantReason;
 use tracing::info;
 
 /// A seat that an order is about.

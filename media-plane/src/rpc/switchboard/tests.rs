@@ -6,8 +6,8 @@ use crate::worker;
 use railgun_media_core::EngineConfig;
 use railgun_media_core::transport::dtls::{Certificate, DtlsVersion};
 use railgun_peer::World;
-use railgun_shared::media_rpc::wire::{FromNode, decode_node_frame};
-use railgun_shared::plan::Tier;
+use railgun_protocol::plan::Tier;
+use railgun_rpc::{FromNode, decode_node_frame};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -114,7 +114,7 @@ async fn a_stream_that_does_not_read_is_closed() {
 mod at_the_gate {
     use super::super::super::gate::Ask;
     use super::*;
-    use railgun_shared::media_rpc::{LeaveReason, is_room_moved};
+    use railgun_protocol::media_rpc::{LeaveReason, is_room_moved};
 
     fn lobby(epoch: u64) -> Address {
         Address { channel: ChannelId::new("lobby").unwrap(), epoch }

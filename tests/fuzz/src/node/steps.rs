@@ -10,8 +10,8 @@ use railgun_media_core::packet::rtcp::{
 use railgun_media_core::packet::rtp::HeaderWriter;
 use railgun_media_core::srtp::InboundStream;
 use railgun_peer::{MID_ID, REPAIRED_RID_ID, RID_ID, TRANSPORT_CC_ID};
-use railgun_shared::media_rpc::{Command, LeaveReason, Reply};
-use railgun_shared::signal::ConsumerLayers;
+use railgun_protocol::media_rpc::{Command, LeaveReason, Reply};
+use railgun_protocol::signal::ConsumerLayers;
 use std::net::SocketAddr;
 
 impl Node {

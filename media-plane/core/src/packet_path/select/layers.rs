@@ -5,7 +5,7 @@ use crate::codec::vp9::{self, SpatialPrediction};
 use crate::codec::{FrameInfo, TemporalSwitch};
 use crate::packet_path::encoding::Encoding;
 use crate::packet_path::packet::RtpPacket;
-use railgun_shared::signal::ConsumerLayers;
+use railgun_protocol::signal::ConsumerLayers;
 
 /// Spatial and temporal layer, the lowest 0. With simulcast the spatial layer is the encoding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use super::packet::RtpPacket;
 use super::producer::Producer;
 use crate::codec::dependency_descriptor::Descriptor;
 use layers::LayerFilter;
-use railgun_shared::rtp_parameters::StreamType;
+use railgun_protocol::rtp_parameters::StreamType;
 use std::time::Instant;
 use timeline::Timeline;
 

@@ -8,7 +8,7 @@ use crate::srtp::Suite;
 use aws_lc_rs::digest;
 use dimpl::crypto::{CryptoProvider, aws_lc_rs::default_provider};
 use dimpl::{Config, Dtls, DtlsCertificate, Output, SrtpProfile};
-use railgun_shared::limits::DTLS_HANDSHAKE_TIMEOUT;
+use railgun_protocol::limits::DTLS_HANDSHAKE_TIMEOUT;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

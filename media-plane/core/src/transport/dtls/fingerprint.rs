@@ -2,8 +2,8 @@
 //! signalling.
 
 use aws_lc_rs::{constant_time, digest};
-use railgun_shared::limits::FINGERPRINTS_MAX;
-use railgun_shared::transport_parameters::DtlsFingerprint;
+use railgun_protocol::limits::FINGERPRINTS_MAX;
+use railgun_protocol::transport_parameters::DtlsFingerprint;
 use thiserror::Error;
 
 /// Why a list of fingerprints was refused.

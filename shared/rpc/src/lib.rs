@@ -1,0 +1,53 @@
+//! The media RPC over gRPC: total, checked conversions between the generated messages and the
+//! types that both planes work with.
+//!
+//! Encoding cannot fail. Decoding refuses what it does not understand and never panics, whatever
+//! the other side sent; the bounds inside RTP parameters are `ortc`'s to check.
+#![forbid(unsafe_code)]
+
+mod error;
+pub mod proto;
+mod command;
+mod event;
+mod field;
+mod reply;
+mod user_order;
+
+pub use command::{decode_command, encode_command};
+pub use error::WireError;
+pub use event::encode_event;
+pub use reply::encode_reply;
+pub use user_order::{decode_replacement, decode_user_order, encode_replacement, encode_user_order};
+
+use railgun_protocol::media_rpc::{Reply, RoomEvent, WorkerDied};
+use railgun_protocol::signal::ErrorBody;
+
+/// What a node says on its control stream.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FromNode {
+    Reply { request: u64, reply: Result<Reply, ErrorBody> },
+    Event(RoomEvent),
+    WorkerDied(WorkerDied),
+}
+
+/// Reads a frame of the node's stream.
+pub fn decode_node_frame(frame: proto::NodeFrame) -> Result<FromNode, WireError> {
+    match frame.frame.ok_or(WireError::Missing("frame"))? {
+        proto::node_frame::Frame::Reply(reply) => {
+            let (request, reply) = reply::decode(reply)?;
+            Ok(FromNode::Reply { request, reply })
+        }
+        proto::node_frame::Frame::Event(event) => Ok(FromNode::Event(event::decode(event)?)),
+        proto::node_frame::Frame::WorkerDied(died) => {
+            let proto::WorkerDied { worker, rooms, deaths } = died;
+            Ok(FromNode::WorkerDied(WorkerDied { worker, rooms, deaths }))
+        }
+    }
+}
+
+/// What a node tells on every stream when a worker died.
+pub fn encode_worker_died(died: WorkerDied) -> proto::NodeFrame {
+    let WorkerDied { worker, rooms, deaths } = died;
+    let died = proto::WorkerDied { worker, rooms, deaths };
+    proto::NodeFrame { frame: Some(proto::node_frame::Frame::WorkerDied(died)) }
+}

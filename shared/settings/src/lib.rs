@@ -1,0 +1,12 @@
+//! Settings of a program: gathered from their sources, and read into types with errors that name
+//! the key, the value and what is allowed.
+//!
+//! A setting comes from a flag, else from the environment (`RAILGUN_` and the key in capitals, dots
+//! as underscores: `media.url` is `RAILGUN_MEDIA_URL`), else from the TOML file, else it is not set.
+#![forbid(unsafe_code)]
+
+mod gather;
+mod etcd;
+
+pub use etcd::EtcdSettings;
+pub use gather::{Settings, SettingsError, Sources};
