@@ -13,7 +13,7 @@ pub(super) async fn pause_producer(
 ) -> Result<Answer, ErrorBody> {
     match session.ask(Command::PauseProducer { session: session.id, producer: of.id() }).await? {
         Reply::ProducerPaused { producer } => {
-            Ok(ServerEvent::ProducerPaused { producer_id: producer, room: None }.into())
+            Ok(ServerEvent::ProducerPaused { producer_id: producer, user_id: None, session_id: None, room_seq: None }.into())
         }
         other => Err(unexpected(&other)),
     }
@@ -25,7 +25,7 @@ pub(super) async fn resume_producer(
 ) -> Result<Answer, ErrorBody> {
     match session.ask(Command::ResumeProducer { session: session.id, producer: of.id() }).await? {
         Reply::ProducerResumed { producer } => {
-            Ok(ServerEvent::ProducerResumed { producer_id: producer, room: None }.into())
+            Ok(ServerEvent::ProducerResumed { producer_id: producer, user_id: None, session_id: None, room_seq: None }.into())
         }
         other => Err(unexpected(&other)),
     }

@@ -57,7 +57,7 @@ fn requests_after(event: &ServerEvent) -> u32 {
             of_producers(participants)
         }
         // It was paused as well.
-        ServerEvent::ProducerResumed { room: Some(_), .. } => FOLLOW_UPS_PER_RESUME,
+        ServerEvent::ProducerResumed { room_seq: Some(_), .. } => FOLLOW_UPS_PER_RESUME,
         _ => 0,
     }
 }

@@ -3,7 +3,7 @@
 use super::rejoin::rejoin_after;
 use crate::clock::rfc3339;
 use railgun_protocol::media_rpc::{Event, RoomEvent};
-use railgun_protocol::signal::{AppData, ClosedStamp, RejoinReason, RoomStamp, ServerEvent};
+use railgun_protocol::signal::{AppData, RejoinReason, ServerEvent};
 use std::time::SystemTime;
 
 /// A drained node's rooms go one after the other, so that the people of one need not wait long.
@@ -42,17 +42,22 @@ pub(super) fn room_event(event: RoomEvent, people: usize, now: SystemTime) -> Op
         },
         Event::ProducerPaused { producer, user, session } => ServerEvent::ProducerPaused {
             producer_id: producer,
-            room: Some(RoomStamp { user_id: user, session_id: session, room_seq }),
+            user_id: Some(user),
+            session_id: Some(session),
+            room_seq: Some(room_seq),
         },
         Event::ProducerResumed { producer, user, session } => ServerEvent::ProducerResumed {
             producer_id: producer,
-            room: Some(RoomStamp { user_id: user, session_id: session, room_seq }),
+            user_id: Some(user),
+            session_id: Some(session),
+            room_seq: Some(room_seq),
         },
         Event::ProducerClosed { producer, user, session, reason } => ServerEvent::ProducerClosed {
             producer_id: producer,
             user_id: user,
             reason,
-            room: Some(ClosedStamp { session_id: session, room_seq }),
+            session_id: Some(session),
+            room_seq: Some(room_seq),
         },
         Event::ConsumerClosed { consumer, reason } => {
             ServerEvent::ConsumerClosed { consumer_id: consumer, reason }

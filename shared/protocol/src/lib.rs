@@ -14,3 +14,5 @@ pub mod ortc;
 pub mod signal;
 pub mod media_rpc;
 pub mod directory;
+#[cfg(test)]
+mod typescript;

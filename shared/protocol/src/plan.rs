@@ -15,6 +15,7 @@ pub enum Tier {
 
 /// What a session may send. `maxBitrate` is the audio ceiling in bits per second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub struct Permissions {
     pub audio: bool,
@@ -25,6 +26,7 @@ pub struct Permissions {
 
 /// Most participants, and most videos, of a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub struct RoomLimits {
     pub participants: u16,

@@ -4,4 +4,3 @@ mod arbitrary_rtp_parameters_keep_the_rules;
 mod malformed_rtp_parameters_are_refused;
 mod ortc_agrees_with_the_reference_vectors;
 mod the_largest_rtp_capabilities_are_narrowed_to_what_the_router_offers;
-mod the_web_client_has_our_names_and_numbers;

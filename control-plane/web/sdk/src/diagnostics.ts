@@ -16,7 +16,7 @@ import { sleep } from "./runtime/wait";
 import { StateMachine } from "./state-machine";
 import type { VoiceOptions } from "./types";
 import { type NetworkReading, type Verdict, verdictOf } from "./verdict";
-import type { Joined } from "./wire";
+import type { Joined } from "./payloads";
 
 export const ECHO_TEST_MS = 3_000;
 const PINGS = 8;

@@ -1,4 +1,4 @@
-import type { ErrorCode, Refusal } from "./wire";
+import type { ErrorCode, Refusal } from "./payloads";
 
 /** Reasons of the client's own, beside the server's. */
 export type ClientErrorCode =

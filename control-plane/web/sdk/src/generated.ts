@@ -1,4 +1,8 @@
-/** Written by `shared/protocol/tests/the_web_client_has_our_names_and_numbers.rs`; RAILGUN_UPDATE=1 writes it anew. */
+/**
+ * The signaling contract. Written by `shared/protocol/src/typescript.rs` from the types of the servers;
+ * RAILGUN_UPDATE=1 writes it anew.
+ */
+import type { types } from "mediasoup-client";
 
 export const REQUEST_NAMES = [
   "voice:join",
@@ -60,3 +64,422 @@ export const LIMITS = {
   videoBitrate: 2500000,
   screenBitrate: 1500000,
 } as const;
+
+/**
+ * `appData`: of what the client sent, only the source is relayed.
+ */
+export type AppData = { source: Source, };
+
+/**
+ * How loud someone is, in dBov: 0 is the loudest, -127 silence (RFC 6464).
+ */
+export type AudioLevel = { sessionId: SessionId, level: number, };
+
+/**
+ * A voice channel of the product. A room is its live instance on one media node.
+ */
+export type ChannelId = string;
+
+export type ConnectTransport = { transportId: TransportId, dtlsParameters: types.DtlsParameters, };
+
+export type Consume = { transportId?: TransportId, producerId: ProducerId, rtpCapabilities?: types.RtpCapabilities, };
+
+/**
+ * One producer as forwarded to one session.
+ */
+export type ConsumerId = string;
+
+/**
+ * A consumer as its owner left it.
+ */
+export type ConsumerInfo = { consumerId: ConsumerId, producerId: ProducerId, kind: MediaKind, paused: boolean, producerPaused: boolean, };
+
+/**
+ * Layers of a consumer, counted from 0. Asked for without a temporal layer: all of them.
+ */
+export type ConsumerLayers = { spatialLayer: number, temporalLayer?: number, };
+
+export type ConsumerStats = { consumerId: ConsumerId, producerId: ProducerId, kind: MediaKind, ssrc: number, rtxSsrc?: number, paused: boolean, producerPaused: boolean, priority: number, score: number, 
+/**
+ * Media alone, without what was sent again.
+ */
+sent: TrafficStats, 
+/**
+ * Retransmissions; no bitrate is measured.
+ */
+resent: TrafficStats, 
+/**
+ * Packets that the client asked for again, each time counted, whether or not it got them.
+ */
+nackedPackets: number, 
+/**
+ * Key frames that the client asked for, by PLI, FIR or request.
+ */
+plis: number, 
+/**
+ * By the client's last report.
+ */
+packetsLost?: number, fractionLost?: number, jitterMs?: number, 
+/**
+ * What it gets; absent for audio, and for video before the next key frame.
+ */
+currentLayers?: ConsumerLayers, 
+/**
+ * What it asked for; absent: everything.
+ */
+preferredLayers?: ConsumerLayers, };
+
+export type CreateTransport = { direction: TransportDirection, };
+
+export type DtlsState = "new" | "connecting" | "connected" | "failed" | "closed";
+
+export type ErrorCode = "CHANNEL_NOT_FOUND" | "CHANNEL_FULL" | "PERMISSION_DENIED" | "CAPABILITY_REQUIRED" | "TRANSPORT_FAILED" | "UNAUTHORIZED" | "TOKEN_EXPIRED" | "NOT_FOUND" | "INVALID_PAYLOAD" | "INVALID_STATE" | "RATE_LIMITED" | "VIDEO_LIMIT_REACHED" | "UNSUPPORTED_CODEC" | "NODE_UNAVAILABLE" | "RESUME_FAILED" | "INTERNAL";
+
+export type GetStats = { transportId?: TransportId, };
+
+/**
+ * Why somebody's permissions are told anew.
+ */
+export type GrantReason = "expired" | "revoked" | "upgraded" | "refreshed";
+
+export type IceServer = { urls: Array<string>, username?: string, credential?: string, };
+
+export type IceState = "new" | "connected" | "completed" | "disconnected" | "closed";
+
+export type IceTransportPolicy = "all" | "relay";
+
+export type Join = { channelId: ChannelId, rtpCapabilities?: types.RtpCapabilities, networkType?: NetworkType, };
+
+export type Leave = { channelId?: ChannelId, };
+
+export type MediaKind = "audio" | "video";
+
+export type MuteReason = "noise_loop" | "admin";
+
+export type NetworkType = "wifi" | "cellular" | "ethernet" | "vpn" | "other" | "unknown";
+
+/**
+ * `{}`.
+ */
+export type Nothing = Record<never, never>;
+
+export type OfConsumer = { consumerId: ConsumerId, };
+
+export type OfName = { name: UiEventName, };
+
+export type OfProducer = { producerId: ProducerId, };
+
+export type OfSource = { source: VideoSource, };
+
+export type OfToken = { token: Token, };
+
+export type OfTransport = { transportId: TransportId, };
+
+/**
+ * A participant as others see it.
+ */
+export type ParticipantInfo = { userId: UserId, sessionId: SessionId, name?: string, muted: boolean, deafened: boolean, speaking: boolean, 
+/**
+ * It lost its socket longer than 15 s ago and its media goes on. Written only if so.
+ */
+reconnecting?: boolean, producers: Array<ProducerInfo>, };
+
+/**
+ * What a session may send. `maxBitrate` is the audio ceiling in bits per second.
+ */
+export type Permissions = { audio: boolean, video: boolean, screenshare: boolean, maxBitrate: number, };
+
+export type Ping = { sentAt: number; padding?: string };
+
+export type Produce = { transportId: TransportId, kind: MediaKind, rtpParameters: types.RtpParameters, appData: ProduceAppData, };
+
+export type ProduceAppData = { source: Source, };
+
+/**
+ * A media source that a session sends into its room.
+ */
+export type ProducerId = string;
+
+/**
+ * A producer as others see it.
+ */
+export type ProducerInfo = { producerId: ProducerId, kind: MediaKind, appData: AppData, paused: boolean, };
+
+export type ProducerStats = { producerId: ProducerId, kind: MediaKind, source: Source, type: StreamType, paused: boolean, 
+/**
+ * Of its best stream.
+ */
+score: number, 
+/**
+ * The highest spatial layer that anyone receives or wants; absent: nobody, or it is audio.
+ */
+maxSpatialLayer?: number, 
+/**
+ * Packets dropped because it sent more than it may.
+ */
+policedPackets: number, 
+/**
+ * Simulcast layers that came so far, lowest first; one stream otherwise.
+ */
+streams: Array<ProducerStreamStats>, };
+
+export type ProducerStreamStats = { ssrc: number, rtxSsrc?: number, rid?: string, 
+/**
+ * Its place among the producer's encodings, the lowest 0.
+ */
+encoding: number, received: TrafficStats, score: number, 
+/**
+ * Before repair; negative if more came twice than was lost (RFC 3550 section 6.4.1).
+ */
+packetsLost: number, 
+/**
+ * Of the last second.
+ */
+fractionLost: number, jitterMs: number, 
+/**
+ * Packets that the sender was asked for again, each time counted.
+ */
+nackedPackets: number, 
+/**
+ * Packets that were missing and came by retransmission.
+ */
+repairedPackets: number, 
+/**
+ * Key frames that the sender was asked for.
+ */
+plis: number, 
+/**
+ * The highest layers inside the stream that were seen.
+ */
+highestSpatialLayer: number, highestTemporalLayer: number, };
+
+/**
+ * A video slot held and not yet used, or a place in the queue for one.
+ */
+export type QueuePlace = { source: VideoSource, granted: boolean, 
+/**
+ * Until when a grant is held, RFC 3339.
+ */
+expiresAt?: string, 
+/**
+ * In the queue, from 1.
+ */
+position?: number, current: number, max: number, };
+
+export type RejoinReason = "node_lost" | "node_draining" | "worker_died";
+
+/**
+ * Most participants, and most videos, of a room.
+ */
+export type RoomLimits = { participants: number, videoPublishers: number, };
+
+export type RtcConfig = { iceServers: Array<IceServer>, iceTransportPolicy: IceTransportPolicy, };
+
+/**
+ * One authenticated socket: a user on a device, until it leaves or its resume window closes.
+ */
+export type SessionId = string;
+
+export type SetPreferredLayers = { consumerId: ConsumerId, spatialLayer: number, temporalLayer?: number, };
+
+export type SetPriority = { consumerId: ConsumerId, priority: number, };
+
+/**
+ * What a producer carries; `appData.source` on the wire.
+ */
+export type Source = "mic" | "camera" | "screen" | "screenAudio";
+
+export type Speaker = { userId: UserId, sessionId: SessionId, };
+
+/**
+ * What a participant says of itself; an absent field stays as it was.
+ */
+export type StateUpdate = { muted?: boolean, deafened?: boolean, speaking?: boolean, };
+
+export type Stats = { transports: Array<TransportStats>, producers: Array<ProducerStats>, consumers: Array<ConsumerStats>, };
+
+/**
+ * How a client's call is going, as the client measured it. What was not measured is absent.
+ */
+export type StatsReport = { 
+/**
+ * How its media travels: `udp`, `tcp`, or `turn` for through a relay.
+ */
+transport: "udp" | "tcp" | "turn", 
+/**
+ * Milliseconds.
+ */
+rtt?: number, 
+/**
+ * Milliseconds.
+ */
+jitter?: number, 
+/**
+ * Percent, 0 to 100.
+ */
+packetLoss?: number, 
+/**
+ * Mean opinion score, 1 to 5.
+ */
+mos?: number, networkType?: NetworkType, };
+
+/**
+ * How a consumer of this producer is forwarded.
+ */
+export type StreamType = "simple" | "simulcast" | "svc";
+
+/**
+ * A token as it came, which no log may show.
+ */
+export type Token = string;
+
+/**
+ * Packets, and the bytes in them.
+ */
+export type TrafficStats = { packets: number, bytes: number, bitrate: number, };
+
+export type TransportDirection = "send" | "recv";
+
+/**
+ * A WebRTC transport of a session: one ICE and DTLS association with the media node.
+ */
+export type TransportId = string;
+
+export type TransportStats = { transportId: TransportId, direction: TransportDirection, ice: IceState, dtls: DtlsState, 
+/**
+ * RTP and RTCP from the client that was authentic.
+ */
+received: TrafficStats, 
+/**
+ * RTP and RTCP to the client.
+ */
+sent: TrafficStats, 
+/**
+ * By the client's reports, or by how soon it answers a NACK.
+ */
+roundTripMs?: number, 
+/**
+ * What the client's link is held to take, while it takes less than it is to get.
+ */
+availableBitrate?: number, };
+
+/**
+ * What the interface did that its operators count.
+ */
+export type UiEventName = "upgrade_cta_shown" | "upgrade_cta_clicked" | "upgraded";
+
+/**
+ * The token's `sub`.
+ */
+export type UserId = string;
+
+/**
+ * A source that takes a video slot.
+ */
+export type VideoSource = "camera" | "screen";
+
+/** What the server says: replies to requests, and events that nobody asked for. */
+export interface ServerEvents {
+  "voice:joined": { channelId: ChannelId, sessionId: SessionId, sfuEndpoint: string, participants: Array<ParticipantInfo>, permissions: Permissions, limits: RoomLimits, rtcConfig: RtcConfig, turnCredentialExpiresAt?: string, resumeToken?: string, roomSeq: number, };
+  "voice:left": { channelId: ChannelId, };
+  "voice:routerRtpCapabilities": { rtpCapabilities: types.RtpCapabilities, };
+  "voice:transportCreated": { direction: TransportDirection, transportId: TransportId, 
+/**
+ * The same; mediasoup-client's `createSendTransport` takes the reply as it is.
+ */
+id: TransportId, iceParameters: types.IceParameters, iceCandidates: Array<types.IceCandidate>, dtlsParameters: types.DtlsParameters, };
+  "voice:transportConnected": { transportId: TransportId, };
+  "voice:produced": { id: ProducerId, producerId: ProducerId, kind: MediaKind, appData: AppData, };
+  "voice:consumed": { id: ConsumerId, consumerId: ConsumerId, producerId: ProducerId, userId: UserId, sessionId: SessionId, kind: MediaKind, type: StreamType, rtpParameters: types.RtpParameters, producerPaused: boolean, appData: AppData, };
+  "voice:consumerPaused": { consumerId: ConsumerId, };
+  "voice:consumerResumed": { consumerId: ConsumerId, };
+  "voice:preferredLayersSet": { consumerId: ConsumerId, spatialLayer: number, temporalLayer?: number, };
+  "voice:keyFrameRequested": { consumerId: ConsumerId, };
+  "voice:iceRestarted": { transportId: TransportId, iceParameters: types.IceParameters, };
+  "voice:prioritySet": { consumerId: ConsumerId, priority: number, };
+  "voice:stats": { transports: Array<TransportStats>, producers: Array<ProducerStats>, consumers: Array<ConsumerStats>, };
+  "voice:turn": { iceServers: Array<IceServer>, turnCredentialExpiresAt?: string, };
+  "voice:video:slot": { granted: boolean, expiresAt?: string, position?: number, current: number, max: number, };
+  "voice:video:slotReleased": { source: VideoSource, };
+  "voice:resumed": { sessionId: SessionId, resumeToken: string, channelId: ChannelId, participants: Array<ParticipantInfo>, 
+/**
+ * The session's own.
+ */
+producers: Array<ProducerInfo>, consumers: Array<ConsumerInfo>, permissions: Permissions, limits: RoomLimits, queue: Array<QueuePlace>, roomSeq: number, };
+  "voice:producerPaused": { producerId: ProducerId, userId?: UserId, sessionId?: SessionId, roomSeq?: number, };
+  "voice:producerResumed": { producerId: ProducerId, userId?: UserId, sessionId?: SessionId, roomSeq?: number, };
+  "voice:producerClosed": { producerId: ProducerId, userId: UserId, 
+/**
+ * Why, if its owner did not ask for it: `bitrate` for one that kept sending more than it may.
+ */
+reason?: string, sessionId?: SessionId, roomSeq?: number, };
+  "voice:participant:joined": { roomSeq: number, userId: UserId, sessionId: SessionId, name?: string, muted: boolean, deafened: boolean, speaking: boolean, 
+/**
+ * It lost its socket longer than 15 s ago and its media goes on. Written only if so.
+ */
+reconnecting?: boolean, producers: Array<ProducerInfo>, };
+  "voice:participant:left": { userId: UserId, sessionId: SessionId, roomSeq: number, };
+  "voice:participant:state": { userId: UserId, sessionId: SessionId, muted: boolean, deafened: boolean, speaking: boolean, 
+/**
+ * As in [`Participant`]; a client that does not know it loses nothing.
+ */
+reconnecting?: boolean, roomSeq: number, };
+  "voice:newProducer": { producerId: ProducerId, userId: UserId, sessionId: SessionId, kind: MediaKind, appData: AppData, paused: boolean, roomSeq: number, };
+  "voice:consumerClosed": { consumerId: ConsumerId, reason: string, };
+  "voice:producerScore": { producerId: ProducerId, score: number, };
+  "voice:consumerScore": { consumerId: ConsumerId, score: number, };
+  "voice:consumerLayers": { consumerId: ConsumerId, layers: ConsumerLayers | null, };
+  "voice:producerLayers": { producerId: ProducerId, maxSpatialLayer: number | null, };
+  "voice:rtc:transportState": { transportId: TransportId, ice: IceState, dtls: DtlsState, };
+  "voice:permissions": { permissions: Permissions, limits: RoomLimits, reason: GrantReason, };
+  "voice:video:queue": { source: VideoSource, position: number, current: number, max: number, };
+  "voice:video:granted": { source: VideoSource, expiresAt: string, };
+  "voice:muted": { reason: MuteReason, strikes: number, };
+  "voice:kicked": { reason: string, 
+/**
+ * Joining is refused until then (RFC 3339).
+ */
+until?: string, };
+  "voice:activeSpeaker": { userId: UserId, sessionId: SessionId, } | null;
+  "voice:audioLevels": Array<{ sessionId: SessionId, level: number, }>;
+  "voice:rejoin": { reason: RejoinReason, retryAfterMs: number, };
+  "voice:error": { code: ErrorCode, error: string, details: Record<string, unknown>, 
+/**
+ * The session cannot go on.
+ */
+fatal: boolean, };
+  "voice:rtc:error": { code: ErrorCode, error: string, details: Record<string, unknown>, 
+/**
+ * The session cannot go on.
+ */
+fatal: boolean, };
+}
+
+/** Each request's payload, and the acknowledgement of one that was not refused. */
+export interface Requests {
+  "voice:join": { payload: Join; reply: ServerEvents["voice:joined"] };
+  "voice:leave": { payload: Leave; reply: ServerEvents["voice:left"] };
+  "voice:rtc:getRouterRtpCapabilities": { payload: Nothing; reply: ServerEvents["voice:routerRtpCapabilities"] };
+  "voice:rtc:createTransport": { payload: CreateTransport; reply: ServerEvents["voice:transportCreated"] };
+  "voice:rtc:connectTransport": { payload: ConnectTransport; reply: ServerEvents["voice:transportConnected"] };
+  "voice:rtc:produce": { payload: Produce; reply: ServerEvents["voice:produced"] };
+  "voice:rtc:consume": { payload: Consume; reply: ServerEvents["voice:consumed"] };
+  "voice:rtc:pauseProducer": { payload: OfProducer; reply: ServerEvents["voice:producerPaused"] };
+  "voice:rtc:resumeProducer": { payload: OfProducer; reply: ServerEvents["voice:producerResumed"] };
+  "voice:rtc:pauseConsumer": { payload: OfConsumer; reply: ServerEvents["voice:consumerPaused"] };
+  "voice:rtc:resumeConsumer": { payload: OfConsumer; reply: ServerEvents["voice:consumerResumed"] };
+  "voice:rtc:closeProducer": { payload: OfProducer; reply: ServerEvents["voice:producerClosed"] };
+  "voice:state:update": { payload: StateUpdate; reply: Nothing };
+  "voice:rtc:setPreferredLayers": { payload: SetPreferredLayers; reply: ServerEvents["voice:preferredLayersSet"] };
+  "voice:rtc:setPriority": { payload: SetPriority; reply: ServerEvents["voice:prioritySet"] };
+  "voice:rtc:requestKeyFrame": { payload: OfConsumer; reply: ServerEvents["voice:keyFrameRequested"] };
+  "voice:rtc:restartIce": { payload: OfTransport; reply: ServerEvents["voice:iceRestarted"] };
+  "voice:rtc:getStats": { payload: GetStats; reply: ServerEvents["voice:stats"] };
+  "voice:stats:report": { payload: StatsReport; reply: Nothing };
+  "voice:turn:refresh": { payload: Nothing; reply: ServerEvents["voice:turn"] };
+  "voice:entitlement:refresh": { payload: OfToken; reply: ServerEvents["voice:permissions"] };
+  "voice:video:requestSlot": { payload: OfSource; reply: ServerEvents["voice:video:slot"] };
+  "voice:video:releaseSlot": { payload: OfSource; reply: ServerEvents["voice:video:slotReleased"] };
+  "voice:ui:event": { payload: OfName; reply: Nothing };
+  "voice:ping": { payload: Ping; reply: { sentAt: number; serverTime: number } };
+}

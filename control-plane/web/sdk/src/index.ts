@@ -31,4 +31,4 @@ export type { InputLevels } from "./dsp/input-chain";
 export type { Viewport } from "./layers";
 export { type DeviceList, listDevices, onDevicesChanged } from "./runtime/capture";
 export * from "./diagnostics";
-export type { ErrorCode, NetworkType, Permissions, QueuePlace, RoomLimits, Source } from "./wire";
+export type { ErrorCode, NetworkType, Permissions, QueuePlace, RoomLimits, Source } from "./payloads";

@@ -5,7 +5,7 @@ import type { MediaState } from "./runtime/path-watch";
 import type { CallStats } from "./runtime/stats";
 import type { VideoSource } from "./runtime/video-slots";
 import type { VoiceState } from "./state-machine";
-import type { Permissions, QueuePlace, RoomLimits, Source } from "./wire";
+import type { Permissions, QueuePlace, RoomLimits, Source } from "./payloads";
 
 export interface VoiceOptions {
   /** Of the server, as `https://voice.example.org`; absent: the page's own origin. */

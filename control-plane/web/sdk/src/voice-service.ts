@@ -8,7 +8,7 @@ import { TokenRenewal } from "./runtime/token-renewal";
 import type { VideoSource } from "./runtime/video-slots";
 import type { VoiceState } from "./state-machine";
 import type { VoiceEvents, VoiceOptions, VoiceSnapshot } from "./types";
-import type { Permissions } from "./wire";
+import type { Permissions } from "./payloads";
 
 /** A user's voice and video: one call at a time. Everything that fails does so with a `VoiceError`. */
 export class VoiceService extends Emitter<VoiceEvents> {

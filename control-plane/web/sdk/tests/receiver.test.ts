@@ -4,7 +4,7 @@ import type { Media } from "../src/runtime/media";
 import { Receiver } from "../src/runtime/receiver";
 import { Room } from "../src/runtime/room";
 import type { Speakers } from "../src/runtime/speakers";
-import type { Source } from "../src/wire";
+import type { Source } from "../src/payloads";
 
 let asked: [string, Record<string, unknown>][];
 let consumed: string[];
@@ -91,7 +91,7 @@ describe("what the room sends", () => {
     const receiver = receiving(room);
     receiver.sync();
     await settle();
-    room.apply({ name: "voice:producerClosed", payload: { producerId: "m1" } });
+    room.apply({ name: "voice:producerClosed", payload: { producerId: "m1", userId: "a" } });
     receiver.sync();
     expect(closed).toEqual(["m1"]);
     expect(receiver.track("m1")).toBeNull();

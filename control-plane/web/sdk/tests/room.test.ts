@@ -3,7 +3,7 @@ import { VoiceError } from "../src/errors";
 import { Room } from "../src/runtime/room";
 import type { Request } from "../src/runtime/signaling";
 import { VideoSlots } from "../src/runtime/video-slots";
-import type { ParticipantInfo, ProducerInfo } from "../src/wire";
+import type { ParticipantInfo, ProducerInfo } from "../src/payloads";
 
 const mic = (producerId: string): ProducerInfo => ({
   producerId,
@@ -38,40 +38,41 @@ describe("a room", () => {
     const room = entered(person("me", [mic("own")]), person("a", [mic("m1")]));
     expect([...room.participants.keys()]).toEqual(["a"]);
     expect(ids(room)).toEqual(["m1"]);
-    room.apply({ name: "voice:participant:joined", payload: person("me") });
+    room.apply({ name: "voice:participant:joined", payload: { ...person("me"), roomSeq: 1 } });
     expect(room.participants.size).toBe(1);
   });
 
   it("follows the server's events", () => {
     const room = entered(person("a"));
     const of = { userId: "user of a", sessionId: "a" };
-    room.apply({ name: "voice:newProducer", payload: { ...mic("m1"), ...of } });
-    room.apply({ name: "voice:newProducer", payload: { ...mic("m1"), ...of } });
+    const inRoom = { ...of, roomSeq: 1 };
+    room.apply({ name: "voice:newProducer", payload: { ...mic("m1"), ...inRoom } });
+    room.apply({ name: "voice:newProducer", payload: { ...mic("m1"), ...inRoom } });
     expect(ids(room)).toEqual(["m1"]);
     room.apply({ name: "voice:producerPaused", payload: { producerId: "m1" } });
     expect([...room.sources()][0]?.paused).toBe(true);
     room.apply({
       name: "voice:participant:state",
-      payload: { ...of, muted: true, deafened: false, speaking: false },
+      payload: { ...inRoom, muted: true, deafened: false, speaking: false },
     });
     expect(room.participants.get("a")).toMatchObject({ muted: true, reconnecting: false });
-    const lost = { ...of, muted: true, deafened: false, speaking: false, reconnecting: true };
+    const lost = { ...inRoom, muted: true, deafened: false, speaking: false, reconnecting: true };
     room.apply({ name: "voice:participant:state", payload: lost });
     expect(room.participants.get("a")?.reconnecting).toBe(true);
     room.apply({ name: "voice:activeSpeaker", payload: of });
     expect(room.activeSpeaker).toBe("a");
-    room.apply({ name: "voice:producerClosed", payload: { producerId: "m1" } });
+    room.apply({ name: "voice:producerClosed", payload: { producerId: "m1", ...inRoom } });
     expect(ids(room)).toEqual([]);
-    room.apply({ name: "voice:participant:left", payload: of });
+    room.apply({ name: "voice:participant:left", payload: inRoom });
     expect(room.participants.size).toBe(0);
     expect(room.activeSpeaker).toBeNull();
   });
 
   it("ignores what is about nobody it knows", () => {
     const room = entered();
-    const of = { userId: "ghost", sessionId: "ghost" };
-    room.apply({ name: "voice:newProducer", payload: { ...mic("m1"), ...of } });
-    room.apply({ name: "voice:participant:left", payload: of });
+    const inRoom = { userId: "ghost", sessionId: "ghost", roomSeq: 1 };
+    room.apply({ name: "voice:newProducer", payload: { ...mic("m1"), ...inRoom } });
+    room.apply({ name: "voice:participant:left", payload: inRoom });
     room.apply({ name: "voice:producerResumed", payload: { producerId: "m9" } });
     expect(ids(room)).toEqual([]);
   });

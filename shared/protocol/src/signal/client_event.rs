@@ -101,6 +101,7 @@ pub enum ClientEvent {
 
 /// What a participant says of itself; an absent field stays as it was.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct StateUpdate {
     #[serde(default)]
     pub muted: Option<bool>,
@@ -112,10 +113,12 @@ pub struct StateUpdate {
 
 /// How a client's call is going, as the client measured it. What was not measured is absent.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub struct StatsReport {
     /// How its media travels: `udp`, `tcp`, or `turn` for through a relay.
     #[serde(default)]
+    #[cfg_attr(test, ts(type = "\"udp\" | \"tcp\" | \"turn\""))]
     pub transport: Option<String>,
     /// Milliseconds.
     #[serde(default)]
@@ -135,6 +138,7 @@ pub struct StatsReport {
 
 /// What the interface did that its operators count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum UiEventName {
     UpgradeCtaShown,
@@ -144,6 +148,7 @@ pub enum UiEventName {
 
 /// A token as it came, which no log may show.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(type = "string"))]
 #[serde(transparent)]
 pub struct Token(pub String);
 
@@ -155,6 +160,7 @@ impl fmt::Debug for Token {
 
 /// Layers of a consumer, counted from 0. Asked for without a temporal layer: all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub struct ConsumerLayers {
     pub spatial_layer: u8,
@@ -163,6 +169,7 @@ pub struct ConsumerLayers {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
 pub enum NetworkType {
     Wifi,
@@ -291,6 +298,7 @@ fn parse_event(name: &str, payload: &Value) -> Result<ClientEvent, RequestError>
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 struct Join {
     channel_id: ChannelId,
@@ -301,6 +309,7 @@ struct Join {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 struct Leave {
     #[serde(default)]
@@ -308,26 +317,31 @@ struct Leave {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 struct OfToken {
     token: Token,
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 struct OfSource {
     source: VideoSource,
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 struct OfName {
     name: UiEventName,
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 struct CreateTransport {
     direction: TransportDirection,
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 struct ConnectTransport {
     transport_id: TransportId,
@@ -335,6 +349,7 @@ struct ConnectTransport {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 struct Produce {
     transport_id: TransportId,
@@ -344,11 +359,13 @@ struct Produce {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 struct ProduceAppData {
     source: Source,
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 struct Consume {
     #[serde(default)]
@@ -359,6 +376,7 @@ struct Consume {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 struct SetPriority {
     consumer_id: ConsumerId,
@@ -366,36 +384,43 @@ struct SetPriority {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 struct GetStats {
     #[serde(default)]
     transport_id: Option<TransportId>,
 }
 
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+struct OfTransport {
+    transport_id: TransportId,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+struct OfProducer {
+    producer_id: ProducerId,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+struct OfConsumer {
+    consumer_id: ConsumerId,
+}
+
 fn transport(payload: &Value) -> Result<TransportId, RequestError> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct OfTransport {
-        transport_id: TransportId,
-    }
     Ok(read::<OfTransport>(payload)?.transport_id)
 }
 
 fn producer(payload: &Value) -> Result<ProducerId, RequestError> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct OfProducer {
-        producer_id: ProducerId,
-    }
     Ok(read::<OfProducer>(payload)?.producer_id)
 }
 
 fn consumer(payload: &Value) -> Result<ConsumerId, RequestError> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct OfConsumer {
-        consumer_id: ConsumerId,
-    }
     Ok(read::<OfConsumer>(payload)?.consumer_id)
 }
 
@@ -426,6 +451,73 @@ fn depth_exceeds(value: &Value, levels: usize) -> bool {
         Value::Array(items) => levels == 0 || items.iter().any(|item| depth_exceeds(item, levels - 1)),
         Value::Object(fields) => levels == 0 || fields.values().any(|item| depth_exceeds(item, levels - 1)),
         _ => false,
+    }
+}
+
+/// Each request's payload and reply in TypeScript, in the order of [`ClientEvent::NAMES`].
+#[cfg(test)]
+pub(crate) mod payloads {
+    use super::*;
+    use crate::typescript::Types;
+
+    #[derive(ts_rs::TS)]
+    #[allow(dead_code)]
+    struct SetPreferredLayers {
+        #[ts(flatten)]
+        of: OfConsumer,
+        #[ts(flatten)]
+        layers: ConsumerLayers,
+    }
+
+    /// `{}`.
+    #[derive(ts_rs::TS)]
+    #[ts(type = "Record<never, never>")]
+    struct Nothing {}
+
+    #[derive(ts_rs::TS)]
+    #[ts(type = "{ sentAt: number; padding?: string }")]
+    struct Ping {}
+
+    macro_rules! requests {
+        ($types:ident, $($name:literal: $payload:ty => $reply:expr),* $(,)?) => {
+            vec![$(($name, $types.name::<$payload>(), String::from($reply)),)*]
+        };
+    }
+
+    /// The acknowledgement has the fields of the reply event of this name.
+    fn of(event: &str) -> String {
+        format!("ServerEvents[\"{event}\"]")
+    }
+
+    pub(crate) fn describe(types: &mut Types) -> Vec<(&'static str, String, String)> {
+        const NOTHING: &str = "Nothing";
+        requests![types,
+            "voice:join": Join => of("voice:joined"),
+            "voice:leave": Leave => of("voice:left"),
+            "voice:rtc:getRouterRtpCapabilities": Nothing => of("voice:routerRtpCapabilities"),
+            "voice:rtc:createTransport": CreateTransport => of("voice:transportCreated"),
+            "voice:rtc:connectTransport": ConnectTransport => of("voice:transportConnected"),
+            "voice:rtc:produce": Produce => of("voice:produced"),
+            "voice:rtc:consume": Consume => of("voice:consumed"),
+            "voice:rtc:pauseProducer": OfProducer => of("voice:producerPaused"),
+            "voice:rtc:resumeProducer": OfProducer => of("voice:producerResumed"),
+            "voice:rtc:pauseConsumer": OfConsumer => of("voice:consumerPaused"),
+            "voice:rtc:resumeConsumer": OfConsumer => of("voice:consumerResumed"),
+            "voice:rtc:closeProducer": OfProducer => of("voice:producerClosed"),
+            "voice:state:update": StateUpdate => NOTHING,
+            "voice:rtc:setPreferredLayers": SetPreferredLayers => of("voice:preferredLayersSet"),
+            "voice:rtc:setPriority": SetPriority => of("voice:prioritySet"),
+            "voice:rtc:requestKeyFrame": OfConsumer => of("voice:keyFrameRequested"),
+            "voice:rtc:restartIce": OfTransport => of("voice:iceRestarted"),
+            "voice:rtc:getStats": GetStats => of("voice:stats"),
+            "voice:stats:report": StatsReport => NOTHING,
+            "voice:turn:refresh": Nothing => of("voice:turn"),
+            "voice:entitlement:refresh": OfToken => of("voice:permissions"),
+            "voice:video:requestSlot": OfSource => of("voice:video:slot"),
+            "voice:video:releaseSlot": OfSource => of("voice:video:slotReleased"),
+            "voice:ui:event": OfName => NOTHING,
+            "voice:ping": Ping => "{ sentAt: number; serverTime: number }",
+        ]
     }
 }
 

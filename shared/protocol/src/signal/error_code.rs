@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use std::fmt;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ErrorCode {
     ChannelNotFound,
@@ -79,11 +80,13 @@ impl fmt::Display for ErrorCode {
 
 /// Why a request was refused: a code for programs, a sentence for people, and details by code.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "Refusal"))]
 #[error("{code}: {message}")]
 pub struct ErrorBody {
     pub code: ErrorCode,
     #[serde(rename = "error")]
     pub message: String,
+    #[cfg_attr(test, ts(type = "Record<string, unknown>"))]
     pub details: Map<String, Value>,
     /// The session cannot go on.
     pub fatal: bool,

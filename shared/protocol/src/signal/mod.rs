@@ -1,9 +1,9 @@
 //! Browser ↔ control-plane: the socket.io events, their payloads and the error codes.
 
 pub(crate) mod source;
-mod client_event;
+pub(crate) mod client_event;
 mod error_code;
-mod server_event;
+pub(crate) mod server_event;
 mod stats;
 
 pub use client_event::{
@@ -12,8 +12,8 @@ pub use client_event::{
 };
 pub use error_code::{ErrorBody, ErrorCode};
 pub use server_event::{
-    AppData, AudioLevel, ClosedStamp, ConsumerInfo, GrantReason, IceServer, IceTransportPolicy, MuteReason,
-    Participant, ProducerInfo, QueuePlace, RejoinReason, RoomStamp, RtcConfig, ServerEvent, Speaker,
+    AppData, AudioLevel, ConsumerInfo, GrantReason, IceServer, IceTransportPolicy, MuteReason, Participant,
+    ProducerInfo, QueuePlace, RejoinReason, RtcConfig, ServerEvent, Speaker,
 };
 pub use source::{Source, VideoSource};
 pub use stats::{ConsumerStats, ProducerStats, ProducerStreamStats, Stats, TrafficStats, TransportStats};

@@ -15,12 +15,14 @@ use std::num::NonZeroU8;
 
 /// `appData`: of what the client sent, only the source is relayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct AppData {
     pub source: Source,
 }
 
 /// A producer as others see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub struct ProducerInfo {
     pub producer_id: ProducerId,
@@ -31,6 +33,7 @@ pub struct ProducerInfo {
 
 /// A participant as others see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "ParticipantInfo", optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub struct Participant {
     pub user_id: UserId,
@@ -42,12 +45,14 @@ pub struct Participant {
     pub speaking: bool,
     /// It lost its socket longer than 15 s ago and its media goes on. Written only if so.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(test, ts(as = "Option<bool>", optional))]
     pub reconnecting: bool,
     pub producers: Vec<ProducerInfo>,
 }
 
 /// A consumer as its owner left it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub struct ConsumerInfo {
     pub consumer_id: ConsumerId,
@@ -59,6 +64,7 @@ pub struct ConsumerInfo {
 
 /// A video slot held and not yet used, or a place in the queue for one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub struct QueuePlace {
     pub source: VideoSource,
@@ -74,6 +80,7 @@ pub struct QueuePlace {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub struct Speaker {
     pub user_id: UserId,
@@ -82,6 +89,7 @@ pub struct Speaker {
 
 /// How loud someone is, in dBov: 0 is the loudest, -127 silence (RFC 6464).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub struct AudioLevel {
     pub session_id: SessionId,
@@ -90,6 +98,7 @@ pub struct AudioLevel {
 
 /// Why somebody's permissions are told anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
 pub enum GrantReason {
     Expired,
@@ -99,6 +108,7 @@ pub enum GrantReason {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum MuteReason {
     NoiseLoop,
@@ -106,6 +116,7 @@ pub enum MuteReason {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum RejoinReason {
     NodeLost,
@@ -114,6 +125,7 @@ pub enum RejoinReason {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub struct RtcConfig {
     pub ice_servers: Vec<IceServer>,
@@ -121,6 +133,7 @@ pub struct RtcConfig {
 }
 
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct IceServer {
     pub urls: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -136,6 +149,7 @@ impl std::fmt::Debug for IceServer {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
 pub enum IceTransportPolicy {
     #[default]
@@ -143,12 +157,43 @@ pub enum IceTransportPolicy {
     Relay,
 }
 
-/// Everything the server says. Serialises to the event's payload; [`ServerEvent::name`] is its name.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(untagged, rename_all_fields = "camelCase")]
-pub enum ServerEvent {
+/// Declares [`ServerEvent`], the name that each variant travels under, and the TypeScript of its payload:
+/// `"name" => Variant { payload }`. A payload's optional fields are absent without a value; those marked
+/// `optional = false` are null then.
+macro_rules! server_events {
+    ($($(#[$attribute:meta])* $name:literal => $variant:ident $payload:tt),* $(,)?) => {
+        /// Everything the server says. Serialises to the event's payload; [`ServerEvent::name`] is its name.
+        #[derive(Clone, Debug, PartialEq, Serialize)]
+        #[cfg_attr(test, derive(ts_rs::TS))]
+        #[serde(untagged, rename_all_fields = "camelCase")]
+        pub enum ServerEvent {
+            $($(#[$attribute])* $variant $payload,)*
+        }
+
+        impl ServerEvent {
+            /// The socket.io event that carries it.
+            pub const fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$variant { .. } => $name,)*
+                }
+            }
+        }
+
+        #[cfg(test)]
+        pub(crate) mod payloads {
+            $(crate::typescript::payload!($(#[$attribute])* $variant $payload);)*
+
+            /// The payload of each event, and the names of the types in it.
+            pub(crate) fn describe(types: &mut crate::typescript::Types) -> Vec<(&'static str, String)> {
+                vec![$(($name, types.inline::<$variant::Payload>()),)*]
+            }
+        }
+    };
+}
+
+server_events! {
     // Replies, in the order of the contract's table.
-    Joined {
+    "voice:joined" => Joined {
         channel_id: ChannelId,
         session_id: SessionId,
         sfu_endpoint: String,
@@ -162,13 +207,13 @@ pub enum ServerEvent {
         resume_token: Option<String>,
         room_seq: u64,
     },
-    Left {
+    "voice:left" => Left {
         channel_id: ChannelId,
     },
-    RouterRtpCapabilities {
+    "voice:routerRtpCapabilities" => RouterRtpCapabilities {
         rtp_capabilities: RtpCapabilities,
     },
-    TransportCreated {
+    "voice:transportCreated" => TransportCreated {
         direction: TransportDirection,
         transport_id: TransportId,
         /// The same; mediasoup-client's `createSendTransport` takes the reply as it is.
@@ -176,16 +221,16 @@ pub enum ServerEvent {
         #[serde(flatten)]
         parameters: TransportParameters,
     },
-    TransportConnected {
+    "voice:transportConnected" => TransportConnected {
         transport_id: TransportId,
     },
-    Produced {
+    "voice:produced" => Produced {
         id: ProducerId,
         producer_id: ProducerId,
         kind: MediaKind,
         app_data: AppData,
     },
-    Consumed {
+    "voice:consumed" => Consumed {
         id: ConsumerId,
         consumer_id: ConsumerId,
         producer_id: ProducerId,
@@ -198,36 +243,36 @@ pub enum ServerEvent {
         producer_paused: bool,
         app_data: AppData,
     },
-    ConsumerPaused {
+    "voice:consumerPaused" => ConsumerPaused {
         consumer_id: ConsumerId,
     },
-    ConsumerResumed {
+    "voice:consumerResumed" => ConsumerResumed {
         consumer_id: ConsumerId,
     },
-    PreferredLayersSet {
+    "voice:preferredLayersSet" => PreferredLayersSet {
         consumer_id: ConsumerId,
         #[serde(flatten)]
         layers: ConsumerLayers,
     },
-    KeyFrameRequested {
+    "voice:keyFrameRequested" => KeyFrameRequested {
         consumer_id: ConsumerId,
     },
-    IceRestarted {
+    "voice:iceRestarted" => IceRestarted {
         transport_id: TransportId,
         ice_parameters: IceParameters,
     },
-    PrioritySet {
+    "voice:prioritySet" => PrioritySet {
         consumer_id: ConsumerId,
         priority: NonZeroU8,
     },
-    Stats(Box<Stats>),
-    Turn {
+    "voice:stats" => Stats(Box<Stats>),
+    "voice:turn" => Turn {
         ice_servers: Vec<IceServer>,
         #[serde(skip_serializing_if = "Option::is_none")]
         turn_credential_expires_at: Option<String>,
     },
     /// As [`QueuePlace`], for the source that was asked for.
-    VideoSlot {
+    "voice:video:slot" => VideoSlot {
         granted: bool,
         #[serde(skip_serializing_if = "Option::is_none")]
         expires_at: Option<String>,
@@ -236,11 +281,11 @@ pub enum ServerEvent {
         current: u16,
         max: u16,
     },
-    VideoSlotReleased {
+    "voice:video:slotReleased" => VideoSlotReleased {
         source: VideoSource,
     },
     /// A socket that took up a session again: everything as it stands.
-    Resumed {
+    "voice:resumed" => Resumed {
         session_id: SessionId,
         resume_token: String,
         channel_id: ChannelId,
@@ -254,39 +299,50 @@ pub enum ServerEvent {
         room_seq: u64,
     },
 
-    // Replies to the producer's owner, and room events to everybody else (then with `roomSeq`).
-    ProducerPaused {
+    // Replies to the producer's owner, and room events to everybody else, then with whose producer it is and
+    // its place in the room's order.
+    "voice:producerPaused" => ProducerPaused {
         producer_id: ProducerId,
-        #[serde(flatten)]
-        room: Option<RoomStamp>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        user_id: Option<UserId>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        session_id: Option<SessionId>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        room_seq: Option<u64>,
     },
-    ProducerResumed {
+    "voice:producerResumed" => ProducerResumed {
         producer_id: ProducerId,
-        #[serde(flatten)]
-        room: Option<RoomStamp>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        user_id: Option<UserId>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        session_id: Option<SessionId>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        room_seq: Option<u64>,
     },
-    ProducerClosed {
+    "voice:producerClosed" => ProducerClosed {
         producer_id: ProducerId,
         user_id: UserId,
         /// Why, if its owner did not ask for it: `bitrate` for one that kept sending more than it may.
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
-        #[serde(flatten)]
-        room: Option<ClosedStamp>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        session_id: Option<SessionId>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        room_seq: Option<u64>,
     },
 
     // Room events.
-    ParticipantJoined {
+    "voice:participant:joined" => ParticipantJoined {
         #[serde(flatten)]
         participant: Participant,
         room_seq: u64,
     },
-    ParticipantLeft {
+    "voice:participant:left" => ParticipantLeft {
         user_id: UserId,
         session_id: SessionId,
         room_seq: u64,
     },
-    ParticipantState {
+    "voice:participant:state" => ParticipantState {
         user_id: UserId,
         session_id: SessionId,
         muted: bool,
@@ -294,10 +350,11 @@ pub enum ServerEvent {
         speaking: bool,
         /// As in [`Participant`]; a client that does not know it loses nothing.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        #[cfg_attr(test, ts(as = "Option<bool>", optional))]
         reconnecting: bool,
         room_seq: u64,
     },
-    NewProducer {
+    "voice:newProducer" => NewProducer {
         producer_id: ProducerId,
         user_id: UserId,
         session_id: SessionId,
@@ -308,138 +365,76 @@ pub enum ServerEvent {
     },
 
     // To one session.
-    ConsumerClosed {
+    "voice:consumerClosed" => ConsumerClosed {
         consumer_id: ConsumerId,
         reason: String,
     },
     /// How well it comes through, from 0 (not at all) to 10; to the one who sends it.
-    ProducerScore {
+    "voice:producerScore" => ProducerScore {
         producer_id: ProducerId,
         score: u8,
     },
     /// The same on its last stretch, to the one who receives it.
-    ConsumerScore {
+    "voice:consumerScore" => ConsumerScore {
         consumer_id: ConsumerId,
         score: u8,
     },
     /// What is being forwarded; none while a consumer waits for a key frame or is paused.
-    ConsumerLayers {
+    "voice:consumerLayers" => ConsumerLayers {
         consumer_id: ConsumerId,
+        #[cfg_attr(test, ts(optional = false))]
         layers: Option<ConsumerLayers>,
     },
     /// The highest spatial layer that anyone receives or wants of a video; none: nobody. To the one who
     /// sends it, who may save the rest.
-    ProducerLayers {
+    "voice:producerLayers" => ProducerLayers {
         producer_id: ProducerId,
+        #[cfg_attr(test, ts(optional = false))]
         max_spatial_layer: Option<u8>,
     },
-    TransportState {
+    "voice:rtc:transportState" => TransportState {
         transport_id: TransportId,
         ice: IceState,
         dtls: DtlsState,
     },
     /// What the session may send from now on; the reply to a refreshed token as well.
-    Permissions {
+    "voice:permissions" => Permissions {
         permissions: Permissions,
         limits: RoomLimits,
         reason: GrantReason,
     },
     /// A place in the queue for a video slot changed.
-    VideoQueue {
+    "voice:video:queue" => VideoQueue {
         source: VideoSource,
         position: u16,
         current: u16,
         max: u16,
     },
     /// A slot is held for this session until then (RFC 3339).
-    VideoGranted {
+    "voice:video:granted" => VideoGranted {
         source: VideoSource,
         expires_at: String,
     },
-    Muted {
+    "voice:muted" => Muted {
         reason: MuteReason,
         strikes: u8,
     },
-    Kicked {
+    "voice:kicked" => Kicked {
         reason: String,
         /// Joining is refused until then (RFC 3339).
         #[serde(skip_serializing_if = "Option::is_none")]
         until: Option<String>,
     },
     /// Who is heard most; none: nobody speaks.
-    ActiveSpeaker(Option<Speaker>),
-    AudioLevels(Vec<AudioLevel>),
-    Rejoin {
+    "voice:activeSpeaker" => ActiveSpeaker(Option<Speaker>),
+    "voice:audioLevels" => AudioLevels(Vec<AudioLevel>),
+    "voice:rejoin" => Rejoin {
         reason: RejoinReason,
         retry_after_ms: u64,
     },
 
     /// A failed join or resume.
-    Error(ErrorBody),
+    "voice:error" => Error(ErrorBody),
     /// Any other failed request.
-    RtcError(ErrorBody),
-}
-
-/// Whose producer it was, and where in the room's order it happened.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RoomStamp {
-    pub user_id: UserId,
-    pub session_id: SessionId,
-    pub room_seq: u64,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ClosedStamp {
-    pub session_id: SessionId,
-    pub room_seq: u64,
-}
-
-impl ServerEvent {
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Joined { .. } => "voice:joined",
-            Self::Left { .. } => "voice:left",
-            Self::RouterRtpCapabilities { .. } => "voice:routerRtpCapabilities",
-            Self::TransportCreated { .. } => "voice:transportCreated",
-            Self::TransportConnected { .. } => "voice:transportConnected",
-            Self::Produced { .. } => "voice:produced",
-            Self::Consumed { .. } => "voice:consumed",
-            Self::ConsumerPaused { .. } => "voice:consumerPaused",
-            Self::ConsumerResumed { .. } => "voice:consumerResumed",
-            Self::PreferredLayersSet { .. } => "voice:preferredLayersSet",
-            Self::KeyFrameRequested { .. } => "voice:keyFrameRequested",
-            Self::IceRestarted { .. } => "voice:iceRestarted",
-            Self::PrioritySet { .. } => "voice:prioritySet",
-            Self::Stats(_) => "voice:stats",
-            Self::ProducerPaused { .. } => "voice:producerPaused",
-            Self::ProducerResumed { .. } => "voice:producerResumed",
-            Self::ProducerClosed { .. } => "voice:producerClosed",
-            Self::ParticipantJoined { .. } => "voice:participant:joined",
-            Self::ParticipantLeft { .. } => "voice:participant:left",
-            Self::ParticipantState { .. } => "voice:participant:state",
-            Self::NewProducer { .. } => "voice:newProducer",
-            Self::ConsumerClosed { .. } => "voice:consumerClosed",
-            Self::ProducerScore { .. } => "voice:producerScore",
-            Self::ConsumerScore { .. } => "voice:consumerScore",
-            Self::ConsumerLayers { .. } => "voice:consumerLayers",
-            Self::ProducerLayers { .. } => "voice:producerLayers",
-            Self::TransportState { .. } => "voice:rtc:transportState",
-            Self::Turn { .. } => "voice:turn",
-            Self::VideoSlot { .. } => "voice:video:slot",
-            Self::VideoSlotReleased { .. } => "voice:video:slotReleased",
-            Self::Resumed { .. } => "voice:resumed",
-            Self::Permissions { .. } => "voice:permissions",
-            Self::VideoQueue { .. } => "voice:video:queue",
-            Self::VideoGranted { .. } => "voice:video:granted",
-            Self::Muted { .. } => "voice:muted",
-            Self::Kicked { .. } => "voice:kicked",
-            Self::ActiveSpeaker(_) => "voice:activeSpeaker",
-            Self::AudioLevels(_) => "voice:audioLevels",
-            Self::Rejoin { .. } => "voice:rejoin",
-            Self::Error(_) => "voice:error",
-            Self::RtcError(_) => "voice:rtc:error",
-        }
-    }
+    "voice:rtc:error" => RtcError(ErrorBody),
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a producer carries; `appData.source` on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub enum Source {
     Mic,
@@ -34,6 +35,7 @@ impl Source {
 
 /// A source that takes a video slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub enum VideoSource {
     Camera,

@@ -13,6 +13,7 @@ use crate::transport_parameters::{DtlsState, IceState, TransportDirection};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct Stats {
     pub transports: Vec<TransportStats>,
     pub producers: Vec<ProducerStats>,
@@ -20,6 +21,7 @@ pub struct Stats {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub struct TransportStats {
     pub transport_id: TransportId,
@@ -40,6 +42,7 @@ pub struct TransportStats {
 
 /// Packets, and the bytes in them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct TrafficStats {
     pub packets: u64,
     pub bytes: u64,
@@ -47,6 +50,7 @@ pub struct TrafficStats {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub struct ProducerStats {
     pub producer_id: ProducerId,
@@ -67,6 +71,7 @@ pub struct ProducerStats {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub struct ProducerStreamStats {
     pub ssrc: u32,
@@ -95,6 +100,7 @@ pub struct ProducerStreamStats {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub struct ConsumerStats {
     pub consumer_id: ConsumerId,

@@ -3,7 +3,7 @@ import type { InputLevels } from "../dsp/input-chain";
 import { queueText } from "../quality";
 import { StateMachine, type VoiceState } from "../state-machine";
 import type { Notice, VoiceEvents, VoiceOptions, VoiceSnapshot } from "../types";
-import type { Permissions, Resumed, Source } from "../wire";
+import type { Permissions, Resumed, Source } from "../payloads";
 import { Connection } from "./connection";
 import { deviceIdOfProfile } from "./device-id";
 import type { Direction, Media } from "./media";

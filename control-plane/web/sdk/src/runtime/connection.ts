@@ -1,7 +1,7 @@
 import { VoiceError } from "../errors";
 import type { Sent, StateMachine } from "../state-machine";
 import { isInCall } from "../state-machine";
-import type { Joined, Resumed, RtcConfig } from "../wire";
+import type { Joined, Resumed, RtcConfig } from "../payloads";
 import { resumeDue, spreadWaitBefore } from "./backoff";
 import { type Direction, Media, prepareDevice } from "./media";
 import { networkType } from "./network-type";

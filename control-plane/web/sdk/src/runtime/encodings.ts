@@ -2,7 +2,7 @@
 import type { types } from "mediasoup-client";
 import { SCREEN_AUDIO_BITRATE } from "../contract";
 import { activeEncodings, CAMERA_ENCODINGS, SCREEN_ENCODINGS } from "../layers";
-import type { Source } from "../wire";
+import type { Source } from "../payloads";
 
 type Encoding = { maxBitrate?: number };
 

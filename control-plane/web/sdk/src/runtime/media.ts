@@ -1,7 +1,7 @@
 import { Device, type types } from "mediasoup-client";
 import { waitBefore } from "../contract";
 import { VoiceError } from "../errors";
-import type { RtcConfig, Source } from "../wire";
+import type { RtcConfig, Source } from "../payloads";
 import type { Request } from "./signaling";
 import { sleep } from "./wait";
 
@@ -116,7 +116,7 @@ export class Media {
   }
 
   /** Relay credentials that were renewed; they count from the next ICE restart on. */
-  async updateIceServers(iceServers: RTCIceServer[]): Promise<void> {
+  async updateIceServers(iceServers: RtcConfig["iceServers"]): Promise<void> {
     this.rtcConfig = { ...this.rtcConfig, iceServers };
     await Promise.all([this.send, this.recv].map((transport) => transport.updateIceServers({ iceServers })));
   }

@@ -1,7 +1,7 @@
 import { FEEDBACK_READING_MS, FeedbackDetector } from "../dsp/feedback-detector";
 import { fromPower, SILENCE_DB, toGain } from "../dsp/decibel";
 import { Optimizer, type Plan } from "../optimizer";
-import type { StatsReport } from "../wire";
+import type { StatsReport } from "../payloads";
 import type { InputLevels } from "../dsp/input-chain";
 import type { Media } from "./media";
 import type { Request } from "./signaling";

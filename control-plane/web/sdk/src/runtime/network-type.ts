@@ -1,4 +1,4 @@
-import type { NetworkType } from "../wire";
+import type { NetworkType } from "../payloads";
 import { sleep } from "./wait";
 
 const KNOWN: readonly NetworkType[] = ["wifi", "cellular", "ethernet", "vpn"];

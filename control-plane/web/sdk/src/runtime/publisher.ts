@@ -2,7 +2,7 @@ import type { types } from "mediasoup-client";
 import { VoiceError } from "../errors";
 import type { Plan } from "../optimizer";
 import type { Sent } from "../state-machine";
-import type { Permissions, ProducerInfo, Source } from "../wire";
+import type { Permissions, ProducerInfo, Source } from "../payloads";
 import { captureCamera, captureScreen } from "./capture";
 import { encodingsOf, produceOptions, type Shape, shapeSender } from "./encodings";
 import type { Media } from "./media";

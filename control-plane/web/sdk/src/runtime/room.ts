@@ -7,7 +7,7 @@ import type {
   RoomLimits,
   RoomState,
   Source,
-} from "../wire";
+} from "../payloads";
 
 /** A producer of somebody else. */
 export interface RemoteSource {

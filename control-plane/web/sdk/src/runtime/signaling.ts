@@ -2,7 +2,7 @@ import { io, type Socket } from "socket.io-client";
 import { TIMEOUTS } from "../contract";
 import { VoiceError } from "../errors";
 import { ERROR_CODES } from "../generated";
-import type { Refusal, Requests, Resumed, ServerEvents } from "../wire";
+import type { Refusal, Requests, Resumed, ServerEvents } from "../payloads";
 
 const REQUEST_TIMEOUTS: Partial<Record<keyof Requests, number>> = {
   "voice:join": TIMEOUTS.join,

@@ -4,7 +4,7 @@ import type { Participant, VideoState } from "../types";
 import type { Publisher } from "./publisher";
 import type { Receiver } from "./receiver";
 import type { RemoteParticipant } from "./room";
-import type { Source } from "../wire";
+import type { Source } from "../payloads";
 import type { Speakers } from "./speakers";
 import type { VideoSlots, VideoSource } from "./video-slots";
 

@@ -1,5 +1,5 @@
 import { calculateMOS, type Grade, gradeOf, type Sample } from "../quality";
-import type { NetworkType } from "../wire";
+import type { NetworkType } from "../payloads";
 import type { Media } from "./media";
 import { networkTypeOf } from "./network-type";
 

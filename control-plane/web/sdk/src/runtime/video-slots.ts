@@ -1,5 +1,5 @@
 import { VoiceError } from "../errors";
-import type { QueuePlace, Resumed } from "../wire";
+import type { QueuePlace, Resumed } from "../payloads";
 import type { Request } from "./signaling";
 
 export type VideoSource = "camera" | "screen";
