@@ -125,7 +125,7 @@ impl MediaNode for MediaNodeService {
         self.inputs.send(Input::OrderUser(order, asker)).await.map_err(|_| stopping())?;
         let (sessions, later) = answer.await.map_err(|_| stopping())?;
         let sessions = u32::try_from(sessions).unwrap_or(u32::MAX);
-        Ok(Response::new(UserOrdered { sessions, later: later.as_ref().map(encode_replacement) }))
+        Ok(Response::new(UserOrdered { sessions, later: later.map(encode_replacement) }))
     }
 }
 

@@ -1,81 +1,181 @@
-//! Single fields: identifiers, words of the contract and JSON documents.
+//! How a value of the contract is written into a field of a message, and read from it.
 
 use super::error::WireError;
-use super::proto;
-use railgun_protocol::ids::{ConsumerId, IdError};
-use railgun_protocol::signal::ConsumerLayers;
-use serde::de::value::{Error as WordError, StrDeserializer};
-use serde::de::{DeserializeOwned, IntoDeserializer};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use railgun_protocol::ids::{ChannelId, ConsumerId, DeviceId, ProducerId, SessionId, TransportId, UserId};
+use railgun_protocol::media_rpc::TokenDigest;
+use railgun_protocol::rtp_parameters::{RtpCapabilities, RtpParameters};
+use railgun_protocol::transport_parameters::{DtlsParameters, IceParameters, TransportParameters};
+use serde_json::{Map, Value};
 use std::num::NonZeroU8;
-use std::str::FromStr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// A random id, or [`WireError::Id`].
-pub(super) fn id<T: FromStr<Err = IdError>>(field: &'static str, text: &str) -> Result<T, WireError> {
-    text.parse().map_err(|error| WireError::Id { field, error })
+/// A value that travels as a field of type `W`. `name` is the field's, for the error.
+pub(super) trait Field<W>: Sized {
+    fn to_wire(self) -> W;
+    fn from_wire(wire: W, name: &'static str) -> Result<Self, WireError>;
 }
 
-/// A given name: `read` is the constructor of its type.
-pub(super) fn name<T>(
-    field: &'static str,
-    text: String,
-    read: fn(String) -> Result<T, IdError>,
-) -> Result<T, WireError> {
-    read(text).map_err(|error| WireError::Id { field, error })
-}
+/// An optional field; a message that may be absent is one too.
+impl<T: Field<W>, W> Field<Option<W>> for Option<T> {
+    fn to_wire(self) -> Option<W> {
+        self.map(T::to_wire)
+    }
 
-/// The contract's word for a value without fields, such as a media kind.
-pub(super) fn to_word<T: Serialize>(value: T) -> String {
-    match serde_json::to_value(value) {
-        Ok(Value::String(word)) => word,
-        // Only unit variants are written as words; an empty one is refused by `from_word`.
-        _ => String::new(),
+    fn from_wire(wire: Option<W>, name: &'static str) -> Result<Self, WireError> {
+        wire.map(|wire| T::from_wire(wire, name)).transpose()
     }
 }
 
-pub(super) fn from_word<T: DeserializeOwned>(field: &'static str, word: &str) -> Result<T, WireError> {
-    let word: StrDeserializer<'_, WordError> = word.into_deserializer();
-    T::deserialize(word).map_err(|_| WireError::UnknownWord(field))
-}
+impl<T: Field<W>, W> Field<Vec<W>> for Vec<T> {
+    fn to_wire(self) -> Vec<W> {
+        self.into_iter().map(T::to_wire).collect()
+    }
 
-/// A document of the signaling contract. Its types have string keys and no fallible serialisers,
-/// so nothing is lost here; an empty document would be refused by `from_json`.
-pub(super) fn to_json<T: Serialize>(value: &T) -> String {
-    serde_json::to_string(value).unwrap_or_default()
-}
-
-pub(super) fn from_json<'a, T: Deserialize<'a>>(field: &'static str, text: &'a str) -> Result<T, WireError> {
-    serde_json::from_str(text).map_err(|error| WireError::Json { field, error })
-}
-
-pub(super) fn encode_layers(consumer: ConsumerId, layers: Option<ConsumerLayers>) -> proto::ConsumerLayers {
-    proto::ConsumerLayers {
-        consumer: consumer.to_string(),
-        spatial: layers.map(|layers| layers.spatial_layer.into()),
-        temporal: layers.and_then(|layers| layers.temporal_layer).map(Into::into),
+    fn from_wire(wire: Vec<W>, name: &'static str) -> Result<Self, WireError> {
+        wire.into_iter().map(|wire| T::from_wire(wire, name)).collect()
     }
 }
 
-pub(super) fn decode_layers(
-    of: &proto::ConsumerLayers,
-) -> Result<(ConsumerId, Option<ConsumerLayers>), WireError> {
-    let temporal_layer = layer("temporal", of.temporal)?;
-    let layers =
-        layer("spatial", of.spatial)?.map(|spatial_layer| ConsumerLayers { spatial_layer, temporal_layer });
-    Ok((id("consumer", &of.consumer)?, layers))
+impl<T: Field<W>, W> Field<W> for Box<T> {
+    fn to_wire(self) -> W {
+        T::to_wire(*self)
+    }
+
+    fn from_wire(wire: W, name: &'static str) -> Result<Self, WireError> {
+        T::from_wire(wire, name).map(Box::new)
+    }
 }
 
-/// A layer's number, if there is one.
-pub(super) fn layer(field: &'static str, layer: Option<u32>) -> Result<Option<u8>, WireError> {
-    layer.map(|layer| u8::try_from(layer).map_err(|_| WireError::OutOfRange(field))).transpose()
+/// Values that every field of their type may hold.
+macro_rules! as_it_is {
+    ($($type:ty),*) => {$(
+        impl Field<$type> for $type {
+            fn to_wire(self) -> $type {
+                self
+            }
+
+            fn from_wire(wire: $type, _: &'static str) -> Result<Self, WireError> {
+                Ok(wire)
+            }
+        }
+    )*};
+}
+as_it_is!(bool, u32, u64, i32, String);
+
+/// JSON, in which a client gets it, has no NaN and no infinity.
+impl Field<f64> for f64 {
+    fn to_wire(self) -> f64 {
+        self
+    }
+
+    fn from_wire(wire: f64, name: &'static str) -> Result<Self, WireError> {
+        if wire.is_finite() { Ok(wire) } else { Err(WireError::OutOfRange(name)) }
+    }
 }
 
-pub(super) fn encode_priority(consumer: ConsumerId, priority: NonZeroU8) -> proto::Priority {
-    proto::Priority { consumer: consumer.to_string(), priority: priority.get().into() }
+/// Protobuf has no numbers of fewer than 32 bits.
+macro_rules! narrow {
+    ($($type:ty: $wire:ty),*) => {$(
+        impl Field<$wire> for $type {
+            fn to_wire(self) -> $wire {
+                self.into()
+            }
+
+            fn from_wire(wire: $wire, name: &'static str) -> Result<Self, WireError> {
+                Self::try_from(wire).map_err(|_| WireError::OutOfRange(name))
+            }
+        }
+    )*};
+}
+narrow!(u8: u32, u16: u32, i8: i32);
+
+impl Field<u32> for NonZeroU8 {
+    fn to_wire(self) -> u32 {
+        self.get().into()
+    }
+
+    fn from_wire(wire: u32, name: &'static str) -> Result<Self, WireError> {
+        u8::try_from(wire).ok().and_then(Self::new).ok_or(WireError::OutOfRange(name))
+    }
 }
 
-pub(super) fn decode_priority(of: &proto::Priority) -> Result<(ConsumerId, NonZeroU8), WireError> {
-    let priority = u8::try_from(of.priority).ok().and_then(NonZeroU8::new);
-    Ok((id("consumer", &of.consumer)?, priority.ok_or(WireError::OutOfRange("priority"))?))
+/// 32 hexadecimal digits.
+macro_rules! random_ids {
+    ($($type:ty),*) => {$(
+        impl Field<String> for $type {
+            fn to_wire(self) -> String {
+                self.to_string()
+            }
+
+            fn from_wire(wire: String, field: &'static str) -> Result<Self, WireError> {
+                wire.parse().map_err(|error| WireError::Id { field, error })
+            }
+        }
+    )*};
+}
+random_ids!(SessionId, TransportId, ProducerId, ConsumerId);
+
+/// Names given from outside.
+macro_rules! name_ids {
+    ($($type:ty),*) => {$(
+        impl Field<String> for $type {
+            fn to_wire(self) -> String {
+                self.to_string()
+            }
+
+            fn from_wire(wire: String, field: &'static str) -> Result<Self, WireError> {
+                Self::new(wire).map_err(|error| WireError::Id { field, error })
+            }
+        }
+    )*};
+}
+name_ids!(UserId, DeviceId, ChannelId);
+
+/// Shapes of WebRTC, and objects of any shape. Their types have string keys and no fallible serialisers, so
+/// nothing is lost at writing; an empty document would be refused at reading.
+macro_rules! json {
+    ($($type:ty),*) => {$(
+        impl Field<String> for $type {
+            fn to_wire(self) -> String {
+                serde_json::to_string(&self).unwrap_or_default()
+            }
+
+            fn from_wire(wire: String, field: &'static str) -> Result<Self, WireError> {
+                serde_json::from_str(&wire).map_err(|error| WireError::Json { field, error })
+            }
+        }
+    )*};
+}
+json!(RtpCapabilities, RtpParameters, DtlsParameters, IceParameters, TransportParameters, Map<String, Value>);
+
+impl Field<Vec<u8>> for TokenDigest {
+    fn to_wire(self) -> Vec<u8> {
+        self.0.to_vec()
+    }
+
+    fn from_wire(wire: Vec<u8>, name: &'static str) -> Result<Self, WireError> {
+        wire.try_into().map(TokenDigest).map_err(|_| WireError::OutOfRange(name))
+    }
+}
+
+/// Whole milliseconds.
+impl Field<u64> for Duration {
+    fn to_wire(self) -> u64 {
+        u64::try_from(self.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn from_wire(wire: u64, _: &'static str) -> Result<Self, WireError> {
+        Ok(Self::from_millis(wire))
+    }
+}
+
+/// Unix milliseconds. A time before 1970 is long past, and so is 1970.
+impl Field<u64> for SystemTime {
+    fn to_wire(self) -> u64 {
+        self.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).to_wire()
+    }
+
+    fn from_wire(wire: u64, name: &'static str) -> Result<Self, WireError> {
+        UNIX_EPOCH.checked_add(Duration::from_millis(wire)).ok_or(WireError::OutOfRange(name))
+    }
 }

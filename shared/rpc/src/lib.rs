@@ -11,7 +11,9 @@ mod command;
 mod event;
 mod field;
 mod reply;
+mod shapes;
 mod user_order;
+mod variants;
 
 pub use command::{decode_command, encode_command};
 pub use error::WireError;
@@ -34,10 +36,10 @@ pub enum FromNode {
 pub fn decode_node_frame(frame: proto::NodeFrame) -> Result<FromNode, WireError> {
     match frame.frame.ok_or(WireError::Missing("frame"))? {
         proto::node_frame::Frame::Reply(reply) => {
-            let (request, reply) = reply::decode(reply)?;
+            let (request, reply) = reply::decode_answer(reply)?;
             Ok(FromNode::Reply { request, reply })
         }
-        proto::node_frame::Frame::Event(event) => Ok(FromNode::Event(event::decode(event)?)),
+        proto::node_frame::Frame::Event(event) => Ok(FromNode::Event(event::decode_room_event(event)?)),
         proto::node_frame::Frame::WorkerDied(died) => {
             let proto::WorkerDied { worker, rooms, deaths } = died;
             Ok(FromNode::WorkerDied(WorkerDied { worker, rooms, deaths }))

@@ -1,58 +1,45 @@
 //! Orders about a user.
 
 use super::error::WireError;
-use super::field::{id, name};
+use super::field::Field;
 use super::proto;
 use proto::user_order::Action;
-use railgun_protocol::ids::{ChannelId, DeviceId, UserId};
 use railgun_protocol::media_rpc::{Replacement, UserAction, UserOrder};
 
 pub fn encode_user_order(order: UserOrder) -> proto::UserOrder {
     let action = match order.action {
-        UserAction::Kick { reason } => Action::KickReason(reason),
-        UserAction::Replace(replacement) => Action::Replace(encode_replacement(&replacement)),
+        UserAction::Kick { reason } => Action::KickReason(reason.to_wire()),
+        UserAction::Replace(replacement) => Action::Replace(replacement.to_wire()),
         UserAction::EndLostVideo => Action::EndLostVideo(proto::Empty {}),
     };
-    proto::UserOrder {
-        user: order.user.to_string(),
-        channel: order.channel.map(|channel| channel.to_string()),
-        action: Some(action),
-    }
+    proto::UserOrder { user: order.user.to_wire(), channel: order.channel.to_wire(), action: Some(action) }
 }
 
 pub fn decode_user_order(order: proto::UserOrder) -> Result<UserOrder, WireError> {
     let action = match order.action.ok_or(WireError::Missing("action"))? {
-        Action::KickReason(reason) => UserAction::Kick { reason },
-        Action::Replace(replace) => UserAction::Replace(decode_replacement(replace)?),
+        Action::KickReason(reason) => UserAction::Kick { reason: Field::from_wire(reason, "kick_reason")? },
+        Action::Replace(replace) => UserAction::Replace(Field::from_wire(replace, "replace")?),
         Action::EndLostVideo(_) => UserAction::EndLostVideo,
     };
     Ok(UserOrder {
-        user: name("user", order.user, UserId::new)?,
-        channel: order.channel.map(|channel| name("channel", channel, ChannelId::new)).transpose()?,
+        user: Field::from_wire(order.user, "user")?,
+        channel: Field::from_wire(order.channel, "channel")?,
         action,
     })
 }
 
-pub fn encode_replacement(replacement: &Replacement) -> proto::Replace {
-    proto::Replace {
-        device: replacement.device.to_string(),
-        by: replacement.by.to_string(),
-        asked_at_ms: replacement.asked_at,
-    }
+pub fn encode_replacement(replacement: Replacement) -> proto::Replacement {
+    replacement.to_wire()
 }
 
-pub fn decode_replacement(replace: proto::Replace) -> Result<Replacement, WireError> {
-    Ok(Replacement {
-        device: name("device", replace.device, DeviceId::new)?,
-        by: id("by", &replace.by)?,
-        asked_at: replace.asked_at_ms,
-    })
+pub fn decode_replacement(replacement: proto::Replacement) -> Result<Replacement, WireError> {
+    Field::from_wire(replacement, "later")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use railgun_protocol::ids::SessionId;
+    use railgun_protocol::ids::{ChannelId, DeviceId, SessionId, UserId};
 
     #[test]
     fn an_order_reads_back_and_what_is_none_is_refused() {
@@ -74,7 +61,7 @@ mod tests {
         };
         let nameless = proto::UserOrder { user: String::new(), ..good.clone() };
         let idle = proto::UserOrder { action: None, ..good.clone() };
-        let replace = proto::Replace { device: "laptop".into(), by: "nobody".into(), asked_at_ms: 0 };
+        let replace = proto::Replacement { device: "laptop".into(), by: "nobody".into(), asked_at: 0 };
         let by_nobody = proto::UserOrder { action: Some(Action::Replace(replace)), ..good };
         for wrong in [nameless, idle, by_nobody] {
             assert!(decode_user_order(wrong).is_err());

@@ -48,7 +48,7 @@ fn an_empty_message_inside_a_sound_frame_is_refused() {
         Command::Consume(proto::Consume::default()),
         Command::RequestKeyFrame(proto::OfConsumer::default()),
         Command::RestartIce(proto::OfTransport::default()),
-        Command::SetPreferredLayers(proto::ConsumerLayers::default()),
+        Command::SetPreferredLayers(proto::SetPreferredLayers::default()),
     ];
     for command in empty {
         let frame = proto::ControlFrame { command: Some(command), ..control_frames().remove(0) };
@@ -65,10 +65,12 @@ fn each_way_to_be_wrong_has_its_error() {
         }
         decode_command(frame).unwrap_err()
     };
-    let error = with_join(|join| join.limits.as_mut().unwrap().participants_max = 65_536);
-    assert!(matches!(error, WireError::OutOfRange("participants_max")));
-    let error = with_join(|join| join.grant.as_mut().unwrap().permissions_json = "[]".repeat(9));
-    assert!(matches!(error, WireError::Json { field: "permissions_json", .. }));
+    let error = with_join(|join| join.limits.as_mut().unwrap().participants = 65_536);
+    assert!(matches!(error, WireError::OutOfRange("participants")));
+    let error = with_join(|join| join.grant.as_mut().unwrap().permissions = None);
+    assert!(matches!(error, WireError::Missing("permissions")));
+    let error = with_join(|join| join.rtp_capabilities = Some("[]".repeat(9)));
+    assert!(matches!(error, WireError::Json { field: "rtp_capabilities", .. }));
 
     let mut frame = control_frames().remove(0);
     frame.command = Some(Command::Leave(proto::Leave { reason: 3, attachment: None }));
@@ -76,7 +78,7 @@ fn each_way_to_be_wrong_has_its_error() {
 
     let mut event = proto::RoomEvent {
         channel: "c".into(),
-        event: Some(room_event::Event::RoomClosed(proto::RoomClosed {})),
+        event: Some(room_event::Event::RoomClosed(proto::Empty {})),
         except: Some("0".repeat(32)),
         ..proto::RoomEvent::default()
     };
@@ -88,10 +90,29 @@ fn each_way_to_be_wrong_has_its_error() {
     event.only = event.except.clone();
     assert!(matches!(decode(&event), Err(WireError::Audience)));
 
-    let refusal = proto::Refusal { code: "OOPS".into(), details_json: "{}".into(), ..Default::default() };
-    let reply = proto::Reply { request: 1, reply: Some(reply::Reply::Refused(refusal)) };
+    let refusal = proto::Refusal { code: 99, details: "{}".into(), ..Default::default() };
+    let reply = proto::Reply { request: 1, refused: Some(refusal), reply: None };
     let frame = proto::NodeFrame { frame: Some(proto::node_frame::Frame::Reply(reply)) };
     assert!(matches!(decode_node_frame(frame), Err(WireError::UnknownWord("code"))));
+
+    let transport = proto::TransportStats { round_trip_ms: Some(f64::NAN), ..sound_transport_stats() };
+    let stats = proto::Stats { transports: vec![transport], ..Default::default() };
+    let stats = Some(reply::Reply::Stats(proto::StatsReply { stats: Some(stats) }));
+    let reply = proto::Reply { request: 1, refused: None, reply: stats };
+    let frame = proto::NodeFrame { frame: Some(proto::node_frame::Frame::Reply(reply)) };
+    assert!(matches!(decode_node_frame(frame), Err(WireError::OutOfRange("round_trip_ms"))));
+}
+
+fn sound_transport_stats() -> proto::TransportStats {
+    proto::TransportStats {
+        transport_id: "0".repeat(32),
+        direction: 1,
+        ice: 1,
+        dtls: 1,
+        received: Some(proto::Traffic::default()),
+        sent: Some(proto::Traffic::default()),
+        ..Default::default()
+    }
 }
 
 /// Bytes of a sound frame with some of them changed and the end perhaps cut off.

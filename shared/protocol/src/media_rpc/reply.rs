@@ -7,7 +7,6 @@ use crate::signal::{
     ConsumerInfo, ConsumerLayers, Participant, ProducerInfo, Source, StateUpdate, Stats, VideoSource,
 };
 use crate::transport_parameters::{IceParameters, TransportDirection, TransportParameters};
-use serde::{Deserialize, Serialize};
 use std::num::NonZeroU8;
 use std::time::Duration;
 
@@ -22,19 +21,18 @@ pub struct RoomSnapshot {
 }
 
 /// What a resumed session has, beside the room.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct OwnState {
     pub transports: Vec<(TransportDirection, TransportId)>,
     pub producers: Vec<ProducerInfo>,
     pub consumers: Vec<ConsumerInfo>,
     pub slots: Vec<(VideoSource, SlotState)>,
     /// What was kept, if the resume asked for it.
-    #[serde(skip)]
     pub rights: Option<Rights>,
 }
 
 /// A video slot of a session, or its place in the queue for one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SlotState {
     pub slot: Slot,
     /// Slots taken: live video producers, and grants not yet used.
@@ -42,7 +40,7 @@ pub struct SlotState {
     pub max: u16,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Slot {
     /// A producer uses it.
     Used,
