@@ -77,6 +77,10 @@ web: tools ## The page's bundle, which the control-plane serves
 	$(SETUP)/npm-install.sh $(WEB)
 	cd $(WEB) && npm run build --silent
 
+.PHONY: web-types
+web-types: ## The SDK's payload types, from the types of the servers
+	RAILGUN_UPDATE=1 cargo test --quiet --package railgun-protocol --lib typescript
+
 .PHONY: tools
 tools:
 	@$(SETUP)/check-tools.sh cargo cc node npm

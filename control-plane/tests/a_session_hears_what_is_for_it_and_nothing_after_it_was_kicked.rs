@@ -2,6 +2,7 @@ use crate::support::Harness;
 use crate::support::client::Packet;
 use railgun_protocol::ids::{ChannelId, ConsumerId, SessionId, UserId};
 use railgun_protocol::media_rpc::{Audience, Event, RoomEvent};
+use railgun_protocol::signal::{ConsumerCloseReason, KickReason};
 use serde_json::{Value, json};
 
 fn event(channel: &str, room_seq: u64, audience: Audience, event: Event) -> RoomEvent {
@@ -40,7 +41,7 @@ async fn who_was_kicked_is_out_of_the_room_and_may_join_again() {
     let harness = Harness::start().await;
     let mut ada = harness.client("ada", "pro").await;
     let of_ada = session(&ada.ask("voice:join", json!({"channelId": "c"})).await);
-    let kicked = Event::Kicked { reason: "replaced".into(), banned_for: None };
+    let kicked = Event::Kicked { reason: KickReason::Replaced, banned_for: None };
     harness.node.say(event("c", 8, Audience::Only(of_ada), kicked)).await;
     harness.node.say(event("c", 9, Audience::Everyone, left())).await;
     assert_eq!(ada.event("voice:kicked").await, json!({"reason": "replaced"}));
@@ -60,7 +61,7 @@ async fn a_consumer_that_the_room_closed_is_owned_no_more() {
     let id = ada.ask("voice:rtc:consume", consume).await["consumerId"].clone();
     let consumer: ConsumerId = id.as_str().unwrap().parse().unwrap();
     assert_eq!(ada.ask("voice:rtc:resumeConsumer", json!({"consumerId": id})).await["ok"], true);
-    let closed = Event::ConsumerClosed { consumer, reason: "producerClosed".into() };
+    let closed = Event::ConsumerClosed { consumer, reason: ConsumerCloseReason::ProducerClosed };
     harness.node.say(event("c", 8, Audience::Only(of_ada), closed)).await;
     assert_eq!(ada.event("voice:consumerClosed").await["consumerId"], id);
     assert_eq!(ada.ask("voice:rtc:resumeConsumer", json!({"consumerId": id})).await["code"], "NOT_FOUND");

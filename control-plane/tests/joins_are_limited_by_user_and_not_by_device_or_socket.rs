@@ -3,7 +3,7 @@ use crate::support::client::Client;
 use railgun_control::JoinLimits;
 use railgun_protocol::ids::{ChannelId, SessionId};
 use railgun_protocol::media_rpc::{Audience, Event, RoomEvent};
-use railgun_protocol::signal::RejoinReason;
+use railgun_protocol::signal::{KickReason, RejoinReason};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -75,7 +75,7 @@ async fn who_was_kicked_for_a_time_stays_out_for_it() {
     let harness = Harness::start().await;
     let mut ada = harness.client("ada", "pro").await;
     let joined = join(&mut ada, "c").await;
-    let kicked = Event::Kicked { reason: "noise_loop".into(), banned_for: Some(Duration::from_secs(300)) };
+    let kicked = Event::Kicked { reason: KickReason::NoiseLoop, banned_for: Some(Duration::from_secs(300)) };
     harness.node.say(told(&joined, kicked)).await;
     let kicked = ada.event("voice:kicked").await;
     assert_eq!(kicked["reason"], "noise_loop");

@@ -9,7 +9,7 @@ use crate::requests::{self, NotResumed};
 use crate::resume_token::ResumeToken;
 use crate::session::{Ack, Asked, Session};
 use railgun_protocol::media_rpc::Command;
-use railgun_protocol::signal::{ClientEvent, ErrorBody, ServerEvent};
+use railgun_protocol::signal::{ClientEvent, ErrorBody, KickReason, ServerEvent};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
@@ -66,7 +66,7 @@ pub(super) async fn run(
     drop(queue);
     Box::pin(session.say_goodbye(matches!(end, End::Lost | End::Elsewhere | End::Behind))).await;
     if end == End::Replaced {
-        session.outbox.tell_at_last(&ServerEvent::Kicked { reason: "replaced".into(), until: None });
+        session.outbox.tell_at_last(&ServerEvent::Kicked { reason: KickReason::Replaced, until: None });
     }
     // A socket that is told to go does not come back by itself. One whose server stops should, and
     // one that another replica may serve, or that missed something: those just lose their connection.

@@ -130,6 +130,7 @@ impl RoomTable {
 mod tests {
     use super::*;
     use railgun_protocol::ids::UserId;
+    use railgun_protocol::signal::KickReason;
 
     fn route(bits: u128, depth: usize) -> (Route, mpsc::Receiver<Box<Delivery>>) {
         let (to, from) = mpsc::channel(depth);
@@ -180,7 +181,7 @@ mod tests {
         table.spread(event(
             1,
             Audience::Only(one.session),
-            Event::Kicked { reason: "replaced".into(), banned_for: None },
+            Event::Kicked { reason: KickReason::Replaced, banned_for: None },
         ));
         table.spread(event(1, Audience::Everyone, left()));
         assert_eq!(count(&mut at_one), 1);

@@ -7,7 +7,7 @@ use crate::policy::{admission, entitlement};
 use crate::session::{Answer, Session};
 use railgun_protocol::media_rpc::{Command, Grant, Reply};
 use railgun_protocol::plan::{RoomLimits, Tier};
-use railgun_protocol::signal::{ErrorBody, ErrorCode, GrantReason, ServerEvent, Token};
+use railgun_protocol::signal::{ErrorBody, ErrorCode, GrantReason, KickReason, ServerEvent, Token};
 use std::time::SystemTime;
 
 pub(super) async fn refresh(session: &mut Session, token: &Token) -> Result<Answer, ErrorBody> {
@@ -76,7 +76,8 @@ pub(crate) async fn records_changed(session: &mut Session) {
     };
     match admitted {
         Err(error) => {
-            let reason = if error.code == ErrorCode::PermissionDenied { "banned" } else { "channel_closed" };
+            let is_banned = error.code == ErrorCode::PermissionDenied;
+            let reason = if is_banned { KickReason::Banned } else { KickReason::ChannelClosed };
             kick(session, reason).await;
         }
         Ok(_) => {
@@ -90,14 +91,14 @@ pub(crate) async fn records_changed(session: &mut Session) {
 }
 
 /// Takes the session out of its room and tells it so.
-async fn kick(session: &mut Session, reason: &str) {
-    let kick = Command::Kick { session: session.id, reason: reason.into(), banned_for: None };
+async fn kick(session: &mut Session, reason: KickReason) {
+    let kick = Command::Kick { session: session.id, reason: reason.clone(), banned_for: None };
     let kicked = session.ask(kick).await;
     // The node's word goes out ahead of its reply, also if somebody else's order was there first.
     if session.seat.take().is_some() {
         if let Err(error) = kicked {
             tracing::warn!(code = %error.code, "a node did not confirm that somebody is out");
         }
-        session.tell(&ServerEvent::Kicked { reason: reason.into(), until: None }).await;
+        session.tell(&ServerEvent::Kicked { reason, until: None }).await;
     }
 }

@@ -12,9 +12,13 @@ pub(super) async fn pause_producer(
     of: Owned<ProducerId>,
 ) -> Result<Answer, ErrorBody> {
     match session.ask(Command::PauseProducer { session: session.id, producer: of.id() }).await? {
-        Reply::ProducerPaused { producer } => {
-            Ok(ServerEvent::ProducerPaused { producer_id: producer, user_id: None, session_id: None, room_seq: None }.into())
+        Reply::ProducerPaused { producer } => Ok(ServerEvent::ProducerPaused {
+            producer_id: producer,
+            user_id: None,
+            session_id: None,
+            room_seq: None,
         }
+        .into()),
         other => Err(unexpected(&other)),
     }
 }
@@ -24,9 +28,13 @@ pub(super) async fn resume_producer(
     of: Owned<ProducerId>,
 ) -> Result<Answer, ErrorBody> {
     match session.ask(Command::ResumeProducer { session: session.id, producer: of.id() }).await? {
-        Reply::ProducerResumed { producer } => {
-            Ok(ServerEvent::ProducerResumed { producer_id: producer, user_id: None, session_id: None, room_seq: None }.into())
+        Reply::ProducerResumed { producer } => Ok(ServerEvent::ProducerResumed {
+            producer_id: producer,
+            user_id: None,
+            session_id: None,
+            room_seq: None,
         }
+        .into()),
         other => Err(unexpected(&other)),
     }
 }

@@ -38,8 +38,14 @@ pub(super) async fn close(session: &mut Session, producer: Owned<ProducerId>) ->
     match session.ask(command).await? {
         Reply::ProducerClosed { producer } => {
             let user_id = session.identity.user.clone();
-            Ok(ServerEvent::ProducerClosed { producer_id: producer, user_id, reason: None, session_id: None, room_seq: None }
-                .into())
+            Ok(ServerEvent::ProducerClosed {
+                producer_id: producer,
+                user_id,
+                reason: None,
+                session_id: None,
+                room_seq: None,
+            }
+            .into())
         }
         other => Err(unexpected(&other)),
     }

@@ -8,7 +8,8 @@ use railgun_protocol::media_rpc::{
 };
 use railgun_protocol::rtp_parameters::{MediaKind, RtpParameters, StreamType};
 use railgun_protocol::signal::{
-    AppData, ConsumerInfo, ErrorBody, ErrorCode, Participant, ProducerInfo, Source, StateUpdate, VideoSource,
+    AppData, ConsumerInfo, ErrorBody, ErrorCode, KickReason, Participant, ProducerInfo, Source, StateUpdate,
+    VideoSource,
 };
 use railgun_protocol::transport_parameters::{
     DtlsParameters, DtlsRole, IceCandidate, IceParameters, TransportParameters,
@@ -91,10 +92,10 @@ impl FakeNode {
     }
 
     /// Takes whom the order puts out off their seats: their addresses, and why.
-    fn put_out(&self, order: &UserOrder) -> Vec<(SessionId, Address, String)> {
+    fn put_out(&self, order: &UserOrder) -> Vec<(SessionId, Address, KickReason)> {
         let reason = match &order.action {
             UserAction::Kick { reason } => reason.clone(),
-            UserAction::Replace(_) => "replaced".into(),
+            UserAction::Replace(_) => KickReason::Replaced,
             UserAction::EndLostVideo => return Vec::new(),
         };
         let is_meant = |session: &SessionId, held: &mut Held| {

@@ -2,6 +2,7 @@ use railgun_peer::World;
 use railgun_protocol::ids::{DeviceId, SessionId, UserId};
 use railgun_protocol::media_rpc::{Address, Command, Event, JoinRequest, is_room_moved};
 use railgun_protocol::plan::Tier;
+use railgun_protocol::signal::KickReason;
 
 fn request(session: u128, device: Option<&str>) -> JoinRequest {
     let device = device.map(|device| DeviceId::new(device).unwrap());
@@ -27,7 +28,10 @@ fn of_the_same_user_and_device_and_nobody_elses() {
     let newer = world.join_with(&room, request(5, Some("laptop")));
     assert_eq!(left(&world), [older]);
     let told = world.heard_by(older);
-    assert!(told.iter().any(|event| matches!(event, Event::Kicked { reason, .. } if reason == "replaced")));
+    assert!(
+        told.iter()
+            .any(|event| matches!(event, Event::Kicked { reason, .. } if *reason == KickReason::Replaced))
+    );
     assert_eq!(world.engine.session_count(), 4);
     world.command(&room, Command::Mute { session: newer }).unwrap();
 }

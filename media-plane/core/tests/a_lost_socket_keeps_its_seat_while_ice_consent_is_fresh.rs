@@ -10,7 +10,7 @@ use railgun_protocol::media_rpc::{
     TokenDigest,
 };
 use railgun_protocol::plan::{RoomLimits, Tier};
-use railgun_protocol::signal::{ErrorCode, VideoSource};
+use railgun_protocol::signal::{ErrorCode, KickReason, VideoSource};
 use railgun_protocol::transport_parameters::TransportDirection::{Recv, Send};
 use std::time::Duration;
 
@@ -205,7 +205,7 @@ fn a_lost_session_is_put_out_like_any_other() {
     world.join(&room, 9, Tier::Pro);
     let session = connected(&mut world, &room, World::join_request(1, Tier::Pro));
     lose(&mut world, &room, session);
-    world.command(&room, Command::Kick { session, reason: "banned".into(), banned_for: None }).unwrap();
+    world.command(&room, Command::Kick { session, reason: KickReason::Banned, banned_for: None }).unwrap();
     assert!(left(&world, session));
     assert_eq!(resume(&mut world, &room, session), Err(ErrorCode::ResumeFailed));
 }

@@ -8,7 +8,7 @@ use railgun_peer::{Arrival, Call, KEY_FRAME, MID_ID, Offer};
 use railgun_protocol::ids::{ProducerId, SessionId, UserId};
 use railgun_protocol::media_rpc::{Audience, Command, Event, Grant, JoinRequest, LeaveReason};
 use railgun_protocol::plan::{Permissions, Tier};
-use railgun_protocol::signal::{GrantReason, Source};
+use railgun_protocol::signal::{GrantReason, ProducerCloseReason, Source};
 use railgun_protocol::transport_parameters::TransportDirection::Send;
 use std::time::Duration;
 
@@ -114,12 +114,12 @@ impl Abuse {
     }
 
     /// Reasons with which the producer was said to be closed.
-    fn closed(&self) -> Vec<Option<String>> {
+    fn closed(&self) -> Vec<Option<ProducerCloseReason>> {
         let events = self.call.world.events.iter();
         let closed = events.filter_map(|event| match &event.event {
             Event::ProducerClosed { producer, reason, .. } if *producer == self.producer => {
                 assert_eq!(event.audience, Audience::Everyone, "its owner too");
-                Some(reason.clone())
+                Some(*reason)
             }
             _ => None,
         });
@@ -161,7 +161,7 @@ fn twenty_megabits_on_a_free_microphone_become_48_kilobits_and_then_nothing() {
     assert!(passed >= 7 * 44_000, "{passed}");
     assert!(abuse.closed().is_empty());
     abuse.send(4, 50, &[1; 1_000]);
-    assert_eq!(abuse.closed(), [Some("bitrate".to_owned())]);
+    assert_eq!(abuse.closed(), [Some(ProducerCloseReason::Bitrate)]);
     assert_eq!(abuse.send(1, 50, &[1; 1_000]), 0);
 }
 
@@ -213,10 +213,10 @@ fn closing_and_producing_again_gives_nothing_new() {
     assert!(passed >= 7 * MIC, "{passed}");
     // Nor does what it was warned of begin anew.
     abuse.send(3, 50, &[1; 1_000]);
-    assert_eq!(abuse.closed(), [Some("bitrate".to_owned())]);
+    assert_eq!(abuse.closed(), [Some(ProducerCloseReason::Bitrate)]);
     assert!(abuse.renew());
     abuse.send(2, 50, &[1; 1_000]);
-    assert_eq!(abuse.closed(), [Some("bitrate".to_owned())], "at its first second over the limit");
+    assert_eq!(abuse.closed(), [Some(ProducerCloseReason::Bitrate)], "at its first second over the limit");
 }
 
 #[test]
@@ -300,7 +300,7 @@ fn camera_and_screen_have_a_total_as_well() {
     assert!(abuse.closed().is_empty());
     // In the end one of them is closed, and the other is enough. The first five seconds were a burst.
     send(&mut abuse, 8, [7, 4]);
-    let closed = |event: &&Event| matches!(event, Event::ProducerClosed { reason, .. } if reason.as_deref() == Some("bitrate"));
+    let closed = |event: &&Event| matches!(event, Event::ProducerClosed { reason, .. } if *reason == Some(ProducerCloseReason::Bitrate));
     let count = |abuse: &Abuse| abuse.call.world.heard_by(abuse.member).into_iter().filter(closed).count();
     assert_eq!(count(&abuse), 1);
     send(&mut abuse, 10, [7, 4]);

@@ -2,7 +2,7 @@
 
 use railgun_peer::{Call, TICK};
 use railgun_protocol::media_rpc::{Audience, Command, Event};
-use railgun_protocol::signal::{ErrorCode, MuteReason, Source, Speaker};
+use railgun_protocol::signal::{ErrorCode, KickReason, MuteReason, Source, Speaker};
 use std::time::Duration;
 
 const SECOND: usize = 50;
@@ -116,7 +116,7 @@ fn a_noise_loop_is_muted_twice_and_put_out_the_third_time() {
     call.world.events.clear();
     speak(&mut call, 11 * SECOND, |_| Some(12));
     let ban = Some(Duration::from_secs(300));
-    let kicked = Event::Kicked { reason: "noise_loop".into(), banned_for: ban };
+    let kicked = Event::Kicked { reason: KickReason::NoiseLoop, banned_for: ban };
     assert!(call.world.heard_by(call.talker).contains(&&kicked), "{:#?}", call.world.events);
     assert_eq!(count(&call, |it| matches!(it, Event::ParticipantLeft { .. })), 1);
     let refused = call.world.command(&room, Command::ResumeProducer { session, producer }).unwrap_err();

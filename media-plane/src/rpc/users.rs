@@ -131,7 +131,7 @@ mod tests {
         let ada = UserId::new("ada").unwrap();
         let replace = UserAction::Replace(place(&users, 2));
         assert!(!users.of(&ada).iter().any(|seat| seat.is_meant(None, &replace)));
-        let kick = UserAction::Kick { reason: "banned".into() };
+        let kick = UserAction::Kick { reason: railgun_protocol::signal::KickReason::Banned };
         let elsewhere = ChannelId::new("d").unwrap();
         assert!(users.of(&ada).iter().all(|seat| seat.is_meant(Some(&channel()), &kick)));
         assert!(!users.of(&ada).iter().any(|seat| seat.is_meant(Some(&elsewhere), &kick)));

@@ -4,6 +4,7 @@ use super::error::WireError;
 use railgun_protocol::ids::{ChannelId, ConsumerId, DeviceId, ProducerId, SessionId, TransportId, UserId};
 use railgun_protocol::media_rpc::TokenDigest;
 use railgun_protocol::rtp_parameters::{RtpCapabilities, RtpParameters};
+use railgun_protocol::signal::KickReason;
 use railgun_protocol::transport_parameters::{DtlsParameters, IceParameters, TransportParameters};
 use serde_json::{Map, Value};
 use std::num::NonZeroU8;
@@ -147,6 +148,17 @@ macro_rules! json {
     )*};
 }
 json!(RtpCapabilities, RtpParameters, DtlsParameters, IceParameters, TransportParameters, Map<String, Value>);
+
+/// Its word, or what an operator wrote.
+impl Field<String> for KickReason {
+    fn to_wire(self) -> String {
+        self.to_string()
+    }
+
+    fn from_wire(wire: String, _: &'static str) -> Result<Self, WireError> {
+        Ok(wire.into())
+    }
+}
 
 impl Field<Vec<u8>> for TokenDigest {
     fn to_wire(self) -> Vec<u8> {

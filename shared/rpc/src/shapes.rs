@@ -11,9 +11,10 @@ use railgun_protocol::media_rpc::{
 use railgun_protocol::plan::{Permissions, RoomLimits};
 use railgun_protocol::rtp_parameters::{MediaKind, StreamType};
 use railgun_protocol::signal::{
-    AppData, AudioLevel, ConsumerInfo, ConsumerLayers, ConsumerStats, ErrorBody, ErrorCode, GrantReason,
-    MuteReason, Participant, ProducerInfo, ProducerStats, ProducerStreamStats, RejoinReason, Source, Speaker,
-    StateUpdate, Stats, TrafficStats, TransportStats, VideoSource,
+    AppData, AudioLevel, ConsumerCloseReason, ConsumerInfo, ConsumerLayers, ConsumerStats, ErrorBody,
+    ErrorCode, GrantReason, MuteReason, Participant, ProducerCloseReason, ProducerInfo, ProducerStats,
+    ProducerStreamStats, RejoinReason, Source, Speaker, StateUpdate, Stats, TrafficStats, TransportStats,
+    VideoSource,
 };
 use railgun_protocol::transport_parameters::{DtlsState, IceState, TransportDirection};
 
@@ -48,6 +49,8 @@ words! {
     LeaveReason { Left, Lost }
     GrantReason { Expired, Revoked, Upgraded, Refreshed }
     MuteReason { NoiseLoop, Admin }
+    ProducerCloseReason { Bitrate }
+    ConsumerCloseReason { ProducerClosed, TransportClosed, Replaced }
     RejoinReason { NodeLost, NodeDraining, WorkerDied }
     ErrorCode {
         ChannelNotFound, ChannelFull, PermissionDenied, CapabilityRequired, TransportFailed, Unauthorized,

@@ -40,6 +40,7 @@ pub fn decode_replacement(replacement: proto::Replacement) -> Result<Replacement
 mod tests {
     use super::*;
     use railgun_protocol::ids::{ChannelId, DeviceId, SessionId, UserId};
+    use railgun_protocol::signal::KickReason;
 
     #[test]
     fn an_order_reads_back_and_what_is_none_is_refused() {
@@ -48,7 +49,7 @@ mod tests {
             by: SessionId::from_bits(7),
             asked_at: u64::MAX,
         });
-        for action in [UserAction::Kick { reason: "banned".into() }, replace, UserAction::EndLostVideo] {
+        for action in [UserAction::Kick { reason: KickReason::Banned }, replace, UserAction::EndLostVideo] {
             for channel in [None, Some(ChannelId::new("lobby").unwrap())] {
                 let order = UserOrder { user: UserId::new("ada").unwrap(), channel, action: action.clone() };
                 assert_eq!(decode_user_order(encode_user_order(order.clone())).unwrap(), order);

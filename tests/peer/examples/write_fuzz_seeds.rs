@@ -13,7 +13,9 @@ use railgun_protocol::ids::{ChannelId, ConsumerId, ProducerId, SessionId, Transp
 use railgun_protocol::media_rpc::{Address, Audience, Command, Event, LeaveReason, Reply, RoomEvent};
 use railgun_protocol::ortc::{DEFAULT_CODECS, router_rtp_capabilities};
 use railgun_protocol::plan::Tier;
-use railgun_protocol::signal::{ClientEvent, ConsumerLayers, ErrorBody, ErrorCode, Source, StateUpdate};
+use railgun_protocol::signal::{
+    ClientEvent, ConsumerLayers, ErrorBody, ErrorCode, KickReason, Source, StateUpdate,
+};
 use railgun_rpc::{encode_command, encode_event, encode_reply};
 use serde_json::json;
 use std::path::Path;
@@ -276,7 +278,7 @@ fn media_rpc() -> Vec<Vec<u8>> {
         Event::ProducerPaused { producer, user, session },
         Event::ConsumerLayers { consumer, layers: Some(layers) },
         Event::ProducerScore { producer, score: 10 },
-        Event::Kicked { reason: "replaced".into(), banned_for: None },
+        Event::Kicked { reason: KickReason::Replaced, banned_for: None },
         Event::RoomClosed,
     ];
     let replies = [

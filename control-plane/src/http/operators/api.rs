@@ -12,6 +12,7 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use railgun_protocol::media_rpc::{UserAction, UserOrder};
 use railgun_protocol::plan::Tier;
+use railgun_protocol::signal::KickReason;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -62,7 +63,7 @@ fn of_lost_sessions(key: &RecordKey, record: &Record) -> Option<UserOrder> {
                 BanScope::Everywhere => None,
                 BanScope::Channel(channel) => Some(channel.clone()),
             };
-            (user, channel, UserAction::Kick { reason: "banned".into() })
+            (user, channel, UserAction::Kick { reason: KickReason::Banned })
         }
         (RecordKey::Entitlement(user), Record::Entitlement(entitlement))
             if entitlement.tier == Tier::Free || entitlement.pro_until.is_some_and(|until| until <= now) =>

@@ -194,7 +194,8 @@ async fn kick_out(api: &Api, channel: &ChannelId, session: SessionId, kick: Kick
         let now = SystemTime::now();
         api.services.joins.bar(&who.user_id, unix_millis(now + banned_for), unix_millis(now)).await;
     }
-    order(api, &link, address, Command::Kick { session, reason, banned_for }).await
+    let kick = Command::Kick { session, reason: reason.into(), banned_for };
+    order(api, &link, address, kick).await
 }
 
 /// Pauses a participant's microphone; the participant may unmute again.

@@ -85,6 +85,11 @@ export type ConnectTransport = { transportId: TransportId, dtlsParameters: types
 export type Consume = { transportId?: TransportId, producerId: ProducerId, rtpCapabilities?: types.RtpCapabilities, };
 
 /**
+ * Why a consumer was closed.
+ */
+export type ConsumerCloseReason = "producer_closed" | "transport_closed" | "replaced";
+
+/**
  * One producer as forwarded to one session.
  */
 export type ConsumerId = string;
@@ -150,6 +155,11 @@ export type IceTransportPolicy = "all" | "relay";
 
 export type Join = { channelId: ChannelId, rtpCapabilities?: types.RtpCapabilities, networkType?: NetworkType, };
 
+/**
+ * Why a session was put out of its room. On the wire it is its word, or the operator's text.
+ */
+export type KickReason = string;
+
 export type Leave = { channelId?: ChannelId, };
 
 export type MediaKind = "audio" | "video";
@@ -194,6 +204,11 @@ export type Ping = { sentAt: number; padding?: string };
 export type Produce = { transportId: TransportId, kind: MediaKind, rtpParameters: types.RtpParameters, appData: ProduceAppData, };
 
 export type ProduceAppData = { source: Source, };
+
+/**
+ * Why a producer was closed that its owner did not close.
+ */
+export type ProducerCloseReason = "bitrate";
 
 /**
  * A media source that a session sends into its room.
@@ -410,9 +425,9 @@ producers: Array<ProducerInfo>, consumers: Array<ConsumerInfo>, permissions: Per
   "voice:producerResumed": { producerId: ProducerId, userId?: UserId, sessionId?: SessionId, roomSeq?: number, };
   "voice:producerClosed": { producerId: ProducerId, userId: UserId, 
 /**
- * Why, if its owner did not ask for it: `bitrate` for one that kept sending more than it may.
+ * Why, if its owner did not ask for it.
  */
-reason?: string, sessionId?: SessionId, roomSeq?: number, };
+reason?: ProducerCloseReason, sessionId?: SessionId, roomSeq?: number, };
   "voice:participant:joined": { roomSeq: number, userId: UserId, sessionId: SessionId, name?: string, muted: boolean, deafened: boolean, speaking: boolean, 
 /**
  * It lost its socket longer than 15 s ago and its media goes on. Written only if so.
@@ -425,7 +440,7 @@ reconnecting?: boolean, producers: Array<ProducerInfo>, };
  */
 reconnecting?: boolean, roomSeq: number, };
   "voice:newProducer": { producerId: ProducerId, userId: UserId, sessionId: SessionId, kind: MediaKind, appData: AppData, paused: boolean, roomSeq: number, };
-  "voice:consumerClosed": { consumerId: ConsumerId, reason: string, };
+  "voice:consumerClosed": { consumerId: ConsumerId, reason: ConsumerCloseReason, };
   "voice:producerScore": { producerId: ProducerId, score: number, };
   "voice:consumerScore": { consumerId: ConsumerId, score: number, };
   "voice:consumerLayers": { consumerId: ConsumerId, layers: ConsumerLayers | null, };
@@ -435,7 +450,7 @@ reconnecting?: boolean, roomSeq: number, };
   "voice:video:queue": { source: VideoSource, position: number, current: number, max: number, };
   "voice:video:granted": { source: VideoSource, expiresAt: string, };
   "voice:muted": { reason: MuteReason, strikes: number, };
-  "voice:kicked": { reason: string, 
+  "voice:kicked": { reason: KickReason, 
 /**
  * Joining is refused until then (RFC 3339).
  */

@@ -18,7 +18,7 @@ use railgun_protocol::limits;
 use railgun_protocol::media_rpc::{Audience, ConsumerDescription, Event, Reply};
 use railgun_protocol::ortc::{self, ConsumerStream};
 use railgun_protocol::rtp_parameters::{MediaKind, RtpCapabilities};
-use railgun_protocol::signal::ConsumerLayers;
+use railgun_protocol::signal::{ConsumerCloseReason, ConsumerLayers};
 use railgun_protocol::transport_parameters::TransportDirection;
 use rand::RngExt;
 use std::num::NonZeroU8;
@@ -158,7 +158,7 @@ fn replace_consumer_of(
     if let Some(older) = older
         && let Some(consumer) = media.consumers.live(older).map(|consumer| consumer.id)
     {
-        let reason = "replaced".into();
+        let reason = ConsumerCloseReason::Replaced;
         media.output.tell(room, Audience::Only(session), Event::ConsumerClosed { consumer, reason });
         remove_consumer(rooms, media, older);
     }

@@ -14,12 +14,11 @@ use railgun_protocol::ids::SessionId;
 use railgun_protocol::limits;
 use railgun_protocol::media_rpc::{Address, Audience, Event, JoinRequest, LeaveReason, Reply};
 use railgun_protocol::ortc;
-use railgun_protocol::signal::{StateUpdate, VideoSource};
+use railgun_protocol::signal::{KickReason, StateUpdate, VideoSource};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Why somebody is out of a room whom the same device replaced elsewhere in it.
-const REPLACED: &str = "replaced";
 
 /// Takes a seat, or tells a session that has one how the room stands.
 pub(super) fn join(
@@ -84,7 +83,7 @@ pub(super) fn join(
     media.output.tell(key, Audience::Except(id), Event::ParticipantJoined(participant));
     // Only now, since a room whose last seat is freed is closed.
     if let Some(older) = older {
-        kick(rooms, media, key, older, REPLACED, None);
+        kick(rooms, media, key, older, KickReason::Replaced, None);
     }
     if let Some(lost) = lost {
         remove_session(rooms, media, key, lost);
@@ -208,10 +207,10 @@ pub(super) fn kick(
     media: &mut MediaTables,
     room: RoomKey,
     session: SessionId,
-    reason: impl Into<String>,
+    reason: KickReason,
     banned_for: Option<Duration>,
 ) -> Reply {
-    let event = Event::Kicked { reason: reason.into(), banned_for };
+    let event = Event::Kicked { reason, banned_for };
     media.output.tell(room, Audience::Only(session), event);
     remove_session(rooms, media, room, session);
     Reply::Done

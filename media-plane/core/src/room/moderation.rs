@@ -9,11 +9,9 @@ use crate::packet_path::tables::MediaTables;
 use railgun_protocol::ids::SessionId;
 use railgun_protocol::limits;
 use railgun_protocol::media_rpc::{Audience, Event, Reply};
-use railgun_protocol::signal::{MuteReason, Source};
+use railgun_protocol::signal::{KickReason, MuteReason, Source};
 
 /// Reasons for which somebody is put out of a room, as clients read them.
-const NOISE_LOOP: &str = "noise_loop";
-const DIAGNOSTICS_OVER: &str = "diagnostics_over";
 
 /// Pauses a session's microphone, which it may resume.
 pub(super) fn mute(
@@ -44,7 +42,7 @@ pub(super) fn strike(
     seat.strikes = seat.strikes.saturating_add(1);
     let strikes = seat.strikes;
     if strikes >= limits::NOISE_LOOP_STRIKES {
-        membership::kick(rooms, media, room, session, NOISE_LOOP, Some(limits::NOISE_LOOP_BAN));
+        membership::kick(rooms, media, room, session, KickReason::NoiseLoop, Some(limits::NOISE_LOOP_BAN));
     } else if pause_for(rooms, media, room, key) {
         let event = Event::Muted { reason: MuteReason::NoiseLoop, strikes };
         media.output.tell(room, Audience::Only(session), event);
@@ -74,6 +72,6 @@ pub(super) fn inspect(rooms: &RoomTable, media: &MediaTables, room: RoomKey) -> 
 pub(super) fn end_diagnostics(rooms: &mut RoomTable, media: &mut MediaTables, room: RoomKey) {
     let sessions = rooms.get(room).map(|room| room.session_ids()).unwrap_or_default();
     for session in sessions {
-        membership::kick(rooms, media, room, session, DIAGNOSTICS_OVER, None);
+        membership::kick(rooms, media, room, session, KickReason::DiagnosticsOver, None);
     }
 }

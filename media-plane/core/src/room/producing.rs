@@ -18,13 +18,12 @@ use railgun_protocol::limits;
 use railgun_protocol::media_rpc::{Audience, Event, Reply};
 use railgun_protocol::ortc;
 use railgun_protocol::rtp_parameters::{MediaKind, RtpParameters};
-use railgun_protocol::signal::{Source, VideoSource};
+use railgun_protocol::signal::{ConsumerCloseReason, ProducerCloseReason, Source, VideoSource};
 use railgun_protocol::transport_parameters::TransportDirection;
 use rand::RngExt;
 use std::time::Instant;
 
 /// Why a consumer was closed without its owner asking.
-const PRODUCER_CLOSED: &str = "producer_closed";
 /// CNAME characters for a producer that names none.
 const RANDOM_CNAME_LEN: usize = 8;
 
@@ -249,13 +248,13 @@ pub(crate) fn remove_producer_because(
     room: RoomKey,
     key: ProducerKey,
     audience: Audience,
-    reason: Option<&str>,
+    reason: Option<ProducerCloseReason>,
 ) {
     let Some(producer) = media.producers.remove(key) else { return };
     for consumer in &producer.consumers {
         let closed = media.consumers.live(*consumer).map(|consumer| (consumer.session, consumer.id));
         if let Some((session, consumer)) = closed {
-            let reason = PRODUCER_CLOSED.into();
+            let reason = ConsumerCloseReason::ProducerClosed;
             media.output.tell(room, Audience::Only(session), Event::ConsumerClosed { consumer, reason });
         }
         consuming::remove_consumer(rooms, media, *consumer);
@@ -267,7 +266,6 @@ pub(crate) fn remove_producer_because(
     seat.producers.retain(|other| *other != key);
     let (id, user, session) = (producer.id, seat.user.clone(), producer.session);
     video_slots::free_slot_of(rooms, room, session, producer.source);
-    let reason = reason.map(str::to_owned);
     media.output.tell(room, audience, Event::ProducerClosed { producer: id, user, session, reason });
 }
 

@@ -16,6 +16,7 @@ use crate::transport::webrtc_transport::{TransportInit, WebRtcTransport};
 use railgun_protocol::ids::{SessionId, TransportId};
 use railgun_protocol::limits;
 use railgun_protocol::media_rpc::{Audience, Event, Reply};
+use railgun_protocol::signal::ConsumerCloseReason;
 use railgun_protocol::transport_parameters::{
     DtlsFingerprint, DtlsParameters, DtlsRole, IceParameters, TransportDirection, TransportParameters,
 };
@@ -23,7 +24,6 @@ use rand::RngExt;
 use std::time::Instant;
 
 /// Why a consumer was closed whose transport another one replaced.
-const TRANSPORT_CLOSED: &str = "transport_closed";
 /// CNAME characters for the node's reports on what a client sends.
 const LOCAL_CNAME_LEN: usize = 8;
 
@@ -170,7 +170,7 @@ pub(super) fn remove_transport(rooms: &mut RoomTable, media: &mut MediaTables, k
     }
     for key in consumers {
         if let Some(consumer) = media.consumers.live(key).map(|consumer| consumer.id) {
-            let event = Event::ConsumerClosed { consumer, reason: TRANSPORT_CLOSED.into() };
+            let event = Event::ConsumerClosed { consumer, reason: ConsumerCloseReason::TransportClosed };
             media.output.tell(room, Audience::Only(session), event);
         }
         consuming::remove_consumer(rooms, media, key);

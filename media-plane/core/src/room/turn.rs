@@ -11,10 +11,10 @@ use crate::transport::webrtc_transport::STREAMS_MAX;
 use railgun_protocol::limits::PRODUCERS_PER_SESSION;
 use railgun_protocol::media_rpc::Audience;
 use railgun_protocol::rtp_parameters::MediaKind;
+use railgun_protocol::signal::ProducerCloseReason;
 use std::time::Instant;
 
 /// Why a producer was closed that kept sending more than it may.
-const BITRATE: &str = "bitrate";
 
 /// Tells a client by REMB how much video it may send. A producer that goes on sending more than it may has
 /// lost packets to its policer, and is closed in the end.
@@ -64,7 +64,7 @@ pub(crate) fn limit_bitrates(
                 room,
                 producer,
                 Audience::Everyone,
-                Some(BITRATE),
+                Some(ProducerCloseReason::Bitrate),
             );
         }
     }

@@ -5,7 +5,7 @@ use super::{About, Switchboard};
 use railgun_protocol::ids::SessionId;
 use railgun_protocol::media_rpc::{Address, Command, Grant, Replacement, UserAction, UserOrder};
 use railgun_protocol::plan::{Permissions, Tier};
-use railgun_protocol::signal::GrantReason;
+use railgun_protocol::signal::{GrantReason, KickReason};
 use tracing::info;
 
 /// A seat that an order is about.
@@ -47,10 +47,10 @@ impl Switchboard {
 }
 
 fn command(action: &UserAction, session: SessionId, relay_only: bool) -> Command {
-    let kick = |reason: &str| Command::Kick { session, reason: reason.into(), banned_for: None };
+    let kick = |reason: KickReason| Command::Kick { session, reason, banned_for: None };
     match action {
-        UserAction::Kick { reason } => kick(reason),
-        UserAction::Replace(_) => kick("replaced"),
+        UserAction::Kick { reason } => kick(reason.clone()),
+        UserAction::Replace(_) => kick(KickReason::Replaced),
         UserAction::EndLostVideo => {
             let permissions = Permissions::of(Tier::Free);
             let grant = Grant { permissions, video_until: None, relay_only };

@@ -3,7 +3,7 @@
 use crate::ids::{ChannelId, ConsumerId, DeviceId, ProducerId, SessionId, TransportId, UserId};
 use crate::plan::{Permissions, RoomLimits};
 use crate::rtp_parameters::{MediaKind, RtpCapabilities, RtpParameters};
-use crate::signal::{ConsumerLayers, GrantReason, Source, StateUpdate, VideoSource};
+use crate::signal::{ConsumerLayers, GrantReason, KickReason, Source, StateUpdate, VideoSource};
 use crate::transport_parameters::{DtlsParameters, TransportDirection};
 use std::fmt;
 use std::num::NonZeroU8;
@@ -123,7 +123,7 @@ pub enum Command {
     /// An operator's: out of the room, and told for how long.
     Kick {
         session: SessionId,
-        reason: String,
+        reason: KickReason,
         banned_for: Option<Duration>,
     },
     /// An operator's: the session's microphone is paused; it may resume it.

@@ -4,8 +4,8 @@ use crate::ids::{ChannelId, ConsumerId, ProducerId, SessionId, TransportId, User
 use crate::plan::{Permissions, RoomLimits};
 use crate::rtp_parameters::MediaKind;
 use crate::signal::{
-    AudioLevel, ConsumerLayers, GrantReason, MuteReason, Participant, RejoinReason, Source, Speaker,
-    VideoSource,
+    AudioLevel, ConsumerCloseReason, ConsumerLayers, GrantReason, KickReason, MuteReason, Participant,
+    ProducerCloseReason, RejoinReason, Source, Speaker, VideoSource,
 };
 use crate::transport_parameters::{DtlsState, IceState};
 use std::time::Duration;
@@ -67,11 +67,11 @@ pub enum Event {
         user: UserId,
         session: SessionId,
         /// Why, if its owner did not ask for it.
-        reason: Option<String>,
+        reason: Option<ProducerCloseReason>,
     },
     ConsumerClosed {
         consumer: ConsumerId,
-        reason: String,
+        reason: ConsumerCloseReason,
     },
     /// Reception score of a producer at the node, 0 (dead) to 10.
     ProducerScore {
@@ -100,7 +100,7 @@ pub enum Event {
     },
     /// The session is out of the room.
     Kicked {
-        reason: String,
+        reason: KickReason,
         /// For how long it must not come back.
         banned_for: Option<Duration>,
     },

@@ -2,6 +2,7 @@
 //! whether or not they have a socket.
 
 use crate::ids::{ChannelId, DeviceId, SessionId, UserId};
+use crate::signal::KickReason;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserOrder {
@@ -14,7 +15,7 @@ pub struct UserOrder {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UserAction {
     /// Out of their rooms, and told why.
-    Kick { reason: String },
+    Kick { reason: KickReason },
     /// Out go those that came before.
     Replace(Replacement),
     /// Those without a socket send no more video: nobody else speaks for them, and whoever takes one

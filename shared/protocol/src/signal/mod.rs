@@ -3,6 +3,7 @@
 pub(crate) mod source;
 pub(crate) mod client_event;
 mod error_code;
+mod reason;
 pub(crate) mod server_event;
 mod stats;
 
@@ -11,6 +12,7 @@ pub use client_event::{
     UiEventName,
 };
 pub use error_code::{ErrorBody, ErrorCode};
+pub use reason::{ConsumerCloseReason, KickReason, ProducerCloseReason};
 pub use server_event::{
     AppData, AudioLevel, ConsumerInfo, GrantReason, IceServer, IceTransportPolicy, MuteReason, Participant,
     ProducerInfo, QueuePlace, RejoinReason, RtcConfig, ServerEvent, Speaker,

@@ -2,6 +2,7 @@
 
 use super::client_event::ConsumerLayers;
 use super::error_code::ErrorBody;
+use super::reason::{ConsumerCloseReason, KickReason, ProducerCloseReason};
 use super::source::{Source, VideoSource};
 use super::stats::Stats;
 use crate::ids::{ChannelId, ConsumerId, ProducerId, SessionId, TransportId, UserId};
@@ -322,9 +323,9 @@ server_events! {
     "voice:producerClosed" => ProducerClosed {
         producer_id: ProducerId,
         user_id: UserId,
-        /// Why, if its owner did not ask for it: `bitrate` for one that kept sending more than it may.
+        /// Why, if its owner did not ask for it.
         #[serde(skip_serializing_if = "Option::is_none")]
-        reason: Option<String>,
+        reason: Option<ProducerCloseReason>,
         #[serde(skip_serializing_if = "Option::is_none")]
         session_id: Option<SessionId>,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -367,7 +368,7 @@ server_events! {
     // To one session.
     "voice:consumerClosed" => ConsumerClosed {
         consumer_id: ConsumerId,
-        reason: String,
+        reason: ConsumerCloseReason,
     },
     /// How well it comes through, from 0 (not at all) to 10; to the one who sends it.
     "voice:producerScore" => ProducerScore {
@@ -420,7 +421,7 @@ server_events! {
         strikes: u8,
     },
     "voice:kicked" => Kicked {
-        reason: String,
+        reason: KickReason,
         /// Joining is refused until then (RFC 3339).
         #[serde(skip_serializing_if = "Option::is_none")]
         until: Option<String>,

@@ -13,8 +13,9 @@ use railgun_protocol::ortc::{DEFAULT_CODECS, router_rtp_capabilities};
 use railgun_protocol::plan::{Permissions, RoomLimits, Tier};
 use railgun_protocol::rtp_parameters::{MediaKind, RtpParameters, StreamType};
 use railgun_protocol::signal::{
-    AppData, AudioLevel, ConsumerInfo, ErrorBody, ErrorCode, GrantReason, MuteReason, Participant,
-    ProducerInfo, RejoinReason, Source, Speaker, StateUpdate, VideoSource,
+    AppData, AudioLevel, ConsumerCloseReason, ConsumerInfo, ErrorBody, ErrorCode, GrantReason, KickReason,
+    MuteReason, Participant, ProducerCloseReason, ProducerInfo, RejoinReason, Source, Speaker, StateUpdate,
+    VideoSource,
 };
 use railgun_protocol::transport_parameters::{
     DtlsFingerprint, DtlsParameters, DtlsRole, DtlsState, IceCandidate, IceParameters, IceState,
@@ -147,8 +148,12 @@ pub(crate) fn commands() -> Vec<Command> {
         Command::SetGrant { session, grant, reason: GrantReason::Upgraded },
         Command::RequestSlot { session, source: VideoSource::Camera },
         Command::ReleaseSlot { session, source: VideoSource::Screen },
-        Command::Kick { session, reason: "admin".into(), banned_for: Some(Duration::from_secs(300)) },
-        Command::Kick { session, reason: String::new(), banned_for: None },
+        Command::Kick {
+            session,
+            reason: KickReason::Operator("admin".into()),
+            banned_for: Some(Duration::from_secs(300)),
+        },
+        Command::Kick { session, reason: KickReason::Operator(String::new()), banned_for: None },
         Command::Mute { session },
         Command::SetLimits { limits: RoomLimits::of(Tier::Pro) },
         Command::Inspect,
@@ -342,8 +347,8 @@ pub(crate) fn events() -> Vec<Event> {
         Event::ProducerPaused { producer, user: user.clone(), session },
         Event::ProducerResumed { producer, user: user.clone(), session },
         Event::ProducerClosed { producer, user: user.clone(), session, reason: None },
-        Event::ProducerClosed { producer, user, session, reason: Some("bitrate".into()) },
-        Event::ConsumerClosed { consumer: consumer(), reason: "producerClosed".into() },
+        Event::ProducerClosed { producer, user, session, reason: Some(ProducerCloseReason::Bitrate) },
+        Event::ConsumerClosed { consumer: consumer(), reason: ConsumerCloseReason::ProducerClosed },
         Event::TransportState {
             transport: transport(),
             ice: IceState::Completed,
@@ -355,8 +360,8 @@ pub(crate) fn events() -> Vec<Event> {
         Event::ProducerLayers { producer, max_spatial: None },
         Event::ProducerScore { producer, score: 10 },
         Event::ConsumerScore { consumer: consumer(), score: 0 },
-        Event::Kicked { reason: "replaced".into(), banned_for: None },
-        Event::Kicked { reason: "noise_loop".into(), banned_for: Some(Duration::from_secs(300)) },
+        Event::Kicked { reason: KickReason::Replaced, banned_for: None },
+        Event::Kicked { reason: KickReason::NoiseLoop, banned_for: Some(Duration::from_secs(300)) },
         Event::Superseded,
         Event::Permissions {
             permissions: Permissions::of(Tier::Free),
