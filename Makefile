@@ -45,10 +45,12 @@ test-api: tools test-tools web ## The operators' API against its own description
 	TIME=$(TIME) tests/api/run.sh target/debug
 
 .PHONY: lint
-lint: tools protoc ## Formatting, imports, clippy, documentation, and the types of the page and its SDK
+lint: tools protoc ## Formatting, imports, dependencies, clippy, documentation, and the types of the page and its SDK
 	cargo fmt --all --check
+	cargo fmt --manifest-path tests/fuzz/Cargo.toml --check
 	node tests/lint/imports.mjs
 	node tests/lint/walks.mjs
+	tests/lint/deny.sh
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo clippy --package railgun-steps --features steps --all-targets --locked -- -D warnings
 	cargo clippy --manifest-path tests/fuzz/Cargo.toml --target-dir target --lib --locked -- -D warnings
