@@ -34,6 +34,7 @@ cluster: tools web ## A cluster for trials: etcd, two replicas, two media nodes 
 test: tools test-tools web ## Every test, in Rust and in a real browser
 	cargo build --workspace --locked --bins
 	cargo test --workspace --locked
+	cargo test --workspace --locked --features railgun-corpus/targets --test corpus
 	tests/api/run.sh target/debug
 	cd $(WEB) && npm test --silent
 	$(SETUP)/npm-install.sh $(BROWSER)
@@ -45,12 +46,15 @@ test-api: tools test-tools web ## The operators' API against its own description
 	TIME=$(TIME) tests/api/run.sh target/debug
 
 .PHONY: lint
-lint: tools protoc ## Formatting, imports, clippy, documentation, and the types of the page and its SDK
+lint: tools protoc ## Formatting, imports, dependencies, clippy, documentation, and the types of the page and its SDK
 	cargo fmt --all --check
+	cargo fmt --manifest-path tests/fuzz/Cargo.toml --check
 	node tests/lint/imports.mjs
 	node tests/lint/walks.mjs
+	tests/lint/deny.sh
 	cargo clippy --workspace --all-targets --locked -- -D warnings
-	cargo clippy --package railgun-steps --features steps --all-targets --locked -- -D warnings
+	cargo clippy --package railgun-steps --package railgun-corpus --features railgun-steps/steps,railgun-corpus/targets \
+		--all-targets --locked -- -D warnings
 	cargo clippy --manifest-path tests/fuzz/Cargo.toml --target-dir target --lib --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 	$(SETUP)/npm-install.sh $(WEB)

@@ -245,7 +245,8 @@ impl Control {
         let dev = dev.map(|(mode, key)| http::DevTokens::new(key, &mode, &config, local_addr.port()));
         let upgrade_url = config.upgrade_url.as_ref().map(reqwest::Url::as_str);
         let known = (placement.clone(), services.records.clone());
-        let app = http::router(&config.cors_origins, upgrade_url, known, dev, sockets);
+        let with_sockets = |routes| gateway::engine_io::in_front_of(routes, sockets);
+        let app = http::router(&config.cors_origins, upgrade_url, known, dev, with_sockets);
 
         let descriptors = http::descriptors::raise();
         let total = http::descriptors::connections(descriptors, CONNECTIONS_MAX);

@@ -11,7 +11,7 @@ if ! cargo +nightly fuzz --version > /dev/null 2>&1; then
     echo "  rustup toolchain install nightly && cargo install cargo-fuzz --locked" >&2
     exit 1
 fi
-(cd ../.. && cargo run --quiet --locked --package railgun-peer --example write_fuzz_seeds)
+(cd ../.. && cargo run --quiet --locked --package railgun-corpus --example write_fuzz_seeds)
 cargo +nightly fuzz build --fuzz-dir . --sanitizer none
 targets=("$@")
 [ ${#targets[@]} -gt 0 ] || mapfile -t targets < <(cargo +nightly fuzz list --fuzz-dir .)

@@ -5,16 +5,12 @@
 // qualified paths (`crate::…`, `self::…`, `super::…`, and the names of child modules). `mod` declarations
 // are no imports. What stands under `#[cfg(test)]` is left out, as are files named `tests.rs`.
 //
-// A crate root in `imports.allow` may have circles, and must have one for as long as it is listed: so a circle
-// that was opened is not closed again. `--edges` prints every import, `--all` the circles of listed roots too.
+// `--edges` prints every import.
 import { readFileSync, existsSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 
 const root = resolve(dirname(new URL(import.meta.url).pathname), '../..');
 const verbose = process.argv.includes('--edges');
-const showAll = process.argv.includes('--all');
-const allowed = new Set(readFileSync(join(root, 'tests/lint/imports.allow'), 'utf8')
-    .split('\n').map(line => line.replace(/#.*/, '').trim()).filter(Boolean));
 
 /** Every folder below `dir` that holds a Cargo.toml with a package. */
 function packages(dir, found = []) {
@@ -140,8 +136,6 @@ function circles(nodes, targets) {
 }
 
 let failed = false;
-let open = 0;
-const unused = new Set(allowed);
 let files = 0;
 for (const dir of packages(root)) {
     const manifest = readFileSync(join(dir, 'Cargo.toml'), 'utf8');
@@ -160,12 +154,8 @@ for (const dir of packages(root)) {
         }
         if (verbose) for (const [from, to] of targets) console.log(`${crate}::${from} -> ${[...to].join(' ')}`);
         for (const part of circles(modules.keys(), targets)) {
-            const name = relative(root, start);
-            unused.delete(name);
-            if (allowed.has(name)) open++;
-            else failed = true;
-            if (allowed.has(name) && !showAll) continue;
-            console.error(`a circle of ${part.length} files in ${name}:`);
+            failed = true;
+            console.error(`a circle of ${part.length} files in ${relative(root, start)}:`);
             for (const member of part.sort()) {
                 const inside = [...targets.get(member)].filter(to => part.includes(to));
                 console.error(`  ${relative(root, modules.get(member).file)} -> ${inside.join(', ') || '(root)'}`);
@@ -173,9 +163,5 @@ for (const dir of packages(root)) {
         }
     }
 }
-for (const name of unused) {
-    failed = true;
-    console.error(`${name} has no circle any more, or is no crate root: strike it from tests/lint/imports.allow`);
-}
 if (failed) process.exit(1);
-console.log(`${files} source files, ${open} circles of imports, all in crates that imports.allow lists`);
+console.log(`${files} source files, no circle of imports`);

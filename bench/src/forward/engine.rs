@@ -1,7 +1,7 @@
 //! The engine as a worker of the node drives it: the same sockets, the same calls in the same order.
 
 use super::measure::{Lane, Stepped};
-use super::{Media, Scenario};
+use super::options::{Media, Scenario};
 use crate::system::widen_buffers;
 use anyhow::{Context, Result, bail, ensure};
 use railgun_media::udp::{Receiver, RtcSocket, Sender};

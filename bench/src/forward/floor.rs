@@ -1,8 +1,8 @@
 //! The floor: what forwarding costs at the very least. A burst is received, opened once, sealed for
 //! every consumer and sent, with nothing parsed, looked up, checked or counted.
 
-use super::Scenario;
 use super::measure::{Lane, Stepped};
+use super::options::Scenario;
 use super::stream::{HEADER, Stream};
 use crate::messages::Messages;
 use crate::system::{set_option, widen_buffers};
@@ -143,7 +143,7 @@ fn plaintext(index: u64, len: usize) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::forward::Media;
+    use crate::forward::options::Media;
     use railgun_media_core::srtp::Suite;
 
     #[test]

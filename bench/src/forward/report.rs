@@ -1,6 +1,6 @@
 //! The figures of `forward` for people and for machines.
 
-use super::{Media, Options, Row};
+use super::options::{Media, Options, Scenario};
 use crate::sink::{Sink, SinkKind};
 use crate::spread::Spread;
 use railgun_media_core::srtp::Suite;
@@ -10,6 +10,23 @@ use serde_json::{Value, json};
 pub(crate) const HELD_MIN: f64 = 0.97;
 /// How far the sink's count may be from what was sent.
 pub(crate) const SEEN_TOLERANCE: f64 = 0.002;
+
+/// The figures of one scenario.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) scenario: Scenario,
+    pub(super) engine_ns: Spread,
+    pub(super) floor_ns: Spread,
+    /// Engine over floor, run by run.
+    pub(super) ratio: Spread,
+    pub(super) allocations_per_packet: f64,
+    /// What the sink counted over what was sent.
+    pub(super) sink_seen: f64,
+    /// CPU time over wall time of the measured thread.
+    pub(super) core_held: f64,
+    /// Of the measured core's time, as the kernel's ticks tell: engine, floor and what feeds them.
+    pub(super) softirq_share: f64,
+}
 
 pub(super) fn print_head(sink: &Sink, options: &Options) {
     if let Some(why) = &sink.missing {

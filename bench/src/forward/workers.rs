@@ -2,7 +2,7 @@
 
 use super::engine::EngineLane;
 use super::measure::{Tally, run_for};
-use super::{Media, Scenario};
+use super::options::{Media, Scenario};
 use crate::sink::{Sink, SinkKind};
 use crate::spread::Spread;
 use crate::system::pin_to;

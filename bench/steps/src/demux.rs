@@ -1,7 +1,7 @@
 //! What each datagram is: those that are nothing go no further.
 
-use crate::Step;
 use crate::room::BURST;
+use crate::step::Step;
 use railgun_media_core::{Datagram, Engine};
 use railgun_peer::World;
 use std::hint::black_box;

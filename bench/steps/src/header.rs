@@ -1,7 +1,7 @@
 //! A consumer's header with its own extension elements, but for the seal.
 
-use crate::Step;
 use crate::room::Room;
+use crate::step::Step;
 use railgun_media_core::steps;
 
 pub(crate) fn new(room: Room) -> Box<dyn Step> {

@@ -1,7 +1,8 @@
 //! A sealed packet of video opened in place.
 
+use crate::keys::master_key;
 use crate::room::{BURST, VIDEO_PAYLOAD};
-use crate::{Step, master_key};
+use crate::step::Step;
 use railgun_media_core::packet::rtp::{FIXED_HEADER, HeaderWriter, RtpHeader};
 use railgun_media_core::srtp::{InboundSession, InboundStream, OutboundSession, Suite};
 use std::hint::black_box;

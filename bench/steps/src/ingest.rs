@@ -1,7 +1,7 @@
 //! From a sealed datagram to a plain packet whose producer, place and frame are known.
 
-use crate::Step;
 use crate::room::Room;
+use crate::step::Step;
 use railgun_media_core::steps;
 
 pub(crate) fn new(room: Room) -> Box<dyn Step> {

@@ -5,7 +5,9 @@
 #![forbid(unsafe_code)]
 #![cfg(feature = "steps")]
 
+mod keys;
 mod room;
+mod step;
 mod demux;
 mod rtp;
 mod inbound;
@@ -24,17 +26,10 @@ mod sent_packets;
 mod send_batch;
 mod resend;
 
-use railgun_media_core::srtp::{MasterKey, Suite};
+pub use step::{Step, measured_run};
+
+use railgun_media_core::srtp::Suite;
 use room::Room;
-
-/// Something that the node does for each packet, and what it needs to do it again and again.
-pub trait Step {
-    /// Makes ready for the next run. Not measured.
-    fn prepare(&mut self) {}
-
-    /// Does it; for how many packets. What is measured.
-    fn run(&mut self) -> usize;
-}
 
 /// Makes a step ready for its first run.
 pub type Make = fn() -> Box<dyn Step>;
@@ -69,15 +64,3 @@ pub const STEPS: &[(&str, Make)] = &[
     ("fan_out/audio", || fan_out::new(Room::audio())),
     ("resend", || resend::new(Room::video())),
 ];
-
-/// One run. A function of its own, so that a profiler can be told to count in here alone.
-#[inline(never)]
-pub fn measured_run(step: &mut dyn Step) -> usize {
-    step.run()
-}
-
-/// The same each time.
-fn master_key(suite: Suite) -> MasterKey {
-    let (key, salt) = ([7; 32], [8; 14]);
-    MasterKey::new(suite, &key[..suite.key_len()], &salt[..suite.salt_len()]).expect("the suite's lengths")
-}

@@ -1,7 +1,8 @@
 //! The payload of a packet of video sealed into another buffer.
 
+use crate::keys::master_key;
 use crate::room::{BURST, VIDEO_PAYLOAD};
-use crate::{Step, master_key};
+use crate::step::Step;
 use railgun_media_core::packet::rtp::FIXED_HEADER;
 use railgun_media_core::srtp::{MAX_RTP_OVERHEAD, OutboundSession, Suite};
 use std::hint::black_box;

@@ -1,7 +1,7 @@
 //! Header and sealed payload of a packet of video, written to the send buffer.
 
-use crate::Step;
 use crate::room::Room;
+use crate::step::Step;
 use railgun_media_core::steps;
 
 pub(crate) fn new(room: Room) -> Box<dyn Step> {

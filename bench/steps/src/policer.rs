@@ -1,7 +1,7 @@
 //! A producer's packets held against its bitrate limit.
 
-use crate::Step;
 use crate::room::{BURST, VIDEO_PAYLOAD};
+use crate::step::Step;
 use railgun_media_core::steps::Policed;
 use std::hint::black_box;
 use std::time::{Duration, Instant};

@@ -1,7 +1,7 @@
 //! Packets that every consumer lost, sent again.
 
-use crate::Step;
 use crate::room::{BURST, Room};
+use crate::step::Step;
 use railgun_media_core::steps;
 
 /// Bursts that arrive whole between losses: what is sent again may be a tenth of what is sent.

@@ -1,7 +1,7 @@
 //! A packet made a consumer's own: its numbers, its header, its seal.
 
-use crate::Step;
 use crate::room::Room;
+use crate::step::Step;
 use railgun_media_core::steps;
 
 pub(crate) fn new(room: Room) -> Box<dyn Step> {

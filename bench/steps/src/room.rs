@@ -1,6 +1,6 @@
 //! One sender and its consumers in one room, connected by ICE and DTLS, in the midst of a call.
 
-use crate::Step;
+use crate::step::Step;
 use railgun_media_core::{Datagram, Engine, EngineConfig, steps};
 use railgun_peer::{MID_ID, Offer, TRANSPORT_CC_ID, World};
 use railgun_protocol::plan::Tier;

@@ -1,7 +1,7 @@
 //! A header read, as the first of all checks.
 
-use crate::Step;
 use crate::room::BURST;
+use crate::step::Step;
 use railgun_media_core::packet::rtp::{HeaderWriter, RtpHeader};
 use std::hint::black_box;
 

@@ -1,7 +1,7 @@
 //! Whether a consumer gets a packet.
 
-use crate::Step;
 use crate::room::Room;
+use crate::step::Step;
 use railgun_media_core::steps;
 
 pub(crate) fn new(room: Room) -> Box<dyn Step> {

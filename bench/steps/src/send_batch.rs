@@ -1,7 +1,7 @@
 //! Places in the send buffer, joined to runs.
 
-use crate::Step;
 use crate::room::{BURST, CONSUMERS, FORWARDED, VIDEO_PAYLOAD};
+use crate::step::Step;
 use railgun_media_core::send_batch::SendBatch;
 use std::hint::black_box;
 use std::net::SocketAddr;

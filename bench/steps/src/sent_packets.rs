@@ -1,7 +1,7 @@
 //! A packet remembered as sent to a consumer.
 
-use crate::Step;
 use crate::room::FORWARDED;
+use crate::step::Step;
 use railgun_media_core::steps::Remembered;
 use std::hint::black_box;
 

@@ -1,7 +1,7 @@
 //! A consumer's sequence number for the source's.
 
-use crate::Step;
 use crate::room::FORWARDED;
+use crate::step::Step;
 use railgun_media_core::steps;
 use std::hint::black_box;
 

@@ -1,6 +1,6 @@
 //! When a sender's packets arrived: noted for each packet, and told to it now and then.
 
-use crate::Step;
+use crate::step::Step;
 use railgun_media_core::steps::Arrivals;
 use std::time::{Duration, Instant};
 

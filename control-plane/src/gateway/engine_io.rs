@@ -16,7 +16,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use axum::middleware::Next;
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use hyper_util::rt::TokioIo;
 use railgun_protocol::ids::UserId;
@@ -292,7 +292,12 @@ impl Sockets {
     }
 }
 
-pub(crate) async fn pass(State(sockets): State<Sockets>, request: Request, next: Next) -> Response {
+/// These routes, of which socket.io's path is answered here.
+pub(crate) fn in_front_of(routes: Router, sockets: Sockets) -> Router {
+    routes.layer(from_fn_with_state(sockets, pass))
+}
+
+async fn pass(State(sockets): State<Sockets>, request: Request, next: Next) -> Response {
     if !is_engine_io(request.uri().path()) || request.method() == Method::OPTIONS {
         return next.run(request).await;
     }

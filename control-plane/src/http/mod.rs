@@ -19,13 +19,12 @@ pub use operators::{Scope, entry};
 pub(crate) use proxies::Proxies;
 pub(crate) use serve::serve;
 
-use crate::gateway::engine_io::{self, Sockets};
 use crate::placement::Placement;
 use crate::records::Records;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn;
 use axum::routing::{get, post};
 use readiness::ready;
 use std::sync::Arc;
@@ -33,12 +32,13 @@ use tower_http::cors::CorsLayer;
 
 const BODY_BYTES_MAX: usize = 4096;
 
+/// `with_sockets` adds what answers socket.io's requests before any of these routes.
 pub(crate) fn router(
     cors_origins: &[String],
     upgrade_url: Option<&str>,
     (placement, records): (Placement, Arc<Records>),
     dev_tokens: Option<DevTokens>,
-    sockets: Sockets,
+    with_sockets: impl FnOnce(Router) -> Router,
 ) -> Router {
     let mut router = Router::new()
         .route("/healthz", get(started).with_state((placement.clone(), records)))
@@ -48,10 +48,7 @@ pub(crate) fn router(
     if let Some(dev_tokens) = dev_tokens {
         router = router.route("/dev/token", post(dev_token::issue).with_state(Arc::new(dev_tokens)));
     }
-    router
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(from_fn_with_state(sockets, engine_io::pass))
-        .layer(cors(cors_origins))
+    with_sockets(router.layer(DefaultBodyLimit::max(BODY_BYTES_MAX))).layer(cors(cors_origins))
 }
 
 /// What a load balancer asks on the public listener: fails until everything in etcd was read once, for a

@@ -1,15 +1,16 @@
 //! One signed-in socket and what can be asked over it.
 
 use crate::capabilities;
+use crate::ending::{DisconnectReason, Ending};
 use crate::error::{ClientError, read, refused};
-use crate::resume::SignIn;
-use crate::socket_io::{DisconnectReason, Ending, EventStream, SocketIo};
-use crate::transport::{Identity, SrtpProfile, Transport};
+use crate::sign_in::SignIn;
+use crate::socket_io::{EventStream, SocketIo};
+use crate::transport::dtls::Identity;
+use crate::transport::srtp::SrtpProfile;
 use railgun_protocol::ids::{ChannelId, SessionId};
 use railgun_protocol::plan::{Permissions, RoomLimits};
 use railgun_protocol::rtp_parameters::RtpCapabilities;
 use railgun_protocol::signal::{IceServer, IceTransportPolicy, Participant, RtcConfig};
-use railgun_protocol::transport_parameters::TransportDirection;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -191,12 +192,6 @@ impl Client {
     /// What this client tells a consume that it can receive.
     pub async fn receive_capabilities(&self) -> Result<RtpCapabilities, ClientError> {
         Ok(capabilities::receivable(self.router_capabilities().await?))
-    }
-
-    /// Creates a transport. It connects inside its first produce or consume.
-    pub async fn create_transport(&self, direction: TransportDirection) -> Result<Transport, ClientError> {
-        let reply = self.request("voice:rtc:createTransport", json!({ "direction": direction })).await?;
-        Transport::new(self.clone(), direction, &reply)
     }
 
     /// Ends the socket.io session in order.

@@ -2,7 +2,8 @@
 
 use crate::client::Client;
 use crate::error::{ClientError, read};
-use crate::transport::{Link, Routes};
+use crate::transport::link::Link;
+use crate::transport::routes::Routes;
 use bytes::Bytes;
 use railgun_protocol::ids::{ConsumerId, ProducerId, SessionId, UserId};
 use railgun_protocol::rtp_parameters::{MediaKind, RtpParameters, extension_uri};

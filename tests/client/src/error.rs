@@ -1,6 +1,6 @@
 //! What can go wrong between a client and the system it talks to.
 
-use crate::socket_io::DisconnectReason;
+use crate::ending::DisconnectReason;
 use railgun_protocol::signal::ErrorCode;
 use serde::Deserialize;
 use serde_json::{Map, Value};

@@ -22,22 +22,25 @@
 mod capabilities;
 mod client;
 mod consumer;
+mod ending;
 mod error;
 mod producer;
 mod resume;
 mod rtcp_packets;
 mod rtp_checks;
+mod sign_in;
 mod socket_io;
 mod transport;
 
 pub use capabilities::{SENT_EXTENSIONS, SENT_PAYLOAD_TYPES, SentExtensions, SentPayloadTypes};
 pub use client::{Client, ClientConfig, Joined};
 pub use consumer::Consumer;
+pub use ending::DisconnectReason;
 pub use error::{ClientError, Refusal};
 pub use producer::Producer;
 pub use resume::Resumed;
 pub use rtcp_packets::{Feedback, RtcpCounts};
-pub use socket_io::{DisconnectReason, Event, EventStream};
+pub use socket_io::{Event, EventStream};
 pub use transport::{Identity, SrtpProfile, Tap, Transport};
 
 pub use railgun_protocol::rtp_parameters::MediaKind;

@@ -3,7 +3,7 @@
 use crate::capabilities::{SENT_EXTENSIONS, SENT_PAYLOAD_TYPES, Sending};
 use crate::client::Client;
 use crate::error::{ClientError, read};
-use crate::transport::Link;
+use crate::transport::link::Link;
 use bytes::Bytes;
 use railgun_protocol::ids::ProducerId;
 use railgun_protocol::rtp_parameters::MediaKind;

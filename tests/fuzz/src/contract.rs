@@ -3,12 +3,12 @@
 use crate::input::lot;
 use prost::Message;
 use railgun_protocol::limits;
+use railgun_protocol::signal::{ClientEvent, ClientRequest, RequestError};
 use railgun_rpc::{
     FromNode, decode_command, decode_node_frame, encode_command, encode_event, encode_reply,
     encode_worker_died,
     proto::{ControlFrame, NodeFrame},
 };
-use railgun_protocol::signal::{ClientEvent, ClientRequest, RequestError};
 use serde_json::{Value, json};
 
 /// A request of the client: the first byte names the event, the rest is its JSON. It reads the same

@@ -130,8 +130,7 @@ impl Side {
             value: CERTIFICATE.fingerprint_sha256(),
         });
         let fingerprints = std::slice::from_ref(&*FINGERPRINT);
-        let dtls =
-            DtlsTransport::new(CERTIFICATE.clone(), DtlsVersion::Dtls12, peer, fingerprints, now);
+        let dtls = DtlsTransport::new(CERTIFICATE.clone(), DtlsVersion::Dtls12, peer, fingerprints, now);
         Self {
             dtls: dtls.expect("a fingerprint"),
             outgoing: Vec::new(),

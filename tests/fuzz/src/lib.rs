@@ -1,6 +1,7 @@
-//! What each fuzz target asserts of an input. The targets themselves are one line each, so that a
-//! seed or a found input can be run without a fuzzer too.
+//! What each fuzz target asserts of an input. The programs in `fuzz_targets/` are one line each, so that
+//! `tests/corpus` and a debugger run the same functions without a fuzzer.
 #![forbid(unsafe_code)]
+#![cfg(feature = "targets")]
 
 mod checks;
 pub mod codec;
@@ -19,3 +20,24 @@ pub mod rtp;
 pub mod srtp;
 pub mod stun;
 pub mod transport_cc;
+
+/// Each target by the name of its program in `fuzz_targets/`, and what it does with an input.
+pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+    ("stun_parse", stun::parse),
+    ("stun_integrity", stun::integrity),
+    ("dtls_records", dtls::records),
+    ("dtls_fragments", dtls_fragments::sequence),
+    ("rtp_parse", rtp::parse),
+    ("rtp_rewrite", rtp::rewrite),
+    ("rtcp_compound", rtcp::compound),
+    ("transport_cc", transport_cc::feedback),
+    ("retransmission", retransmission::operations),
+    ("srtp_unprotect", srtp::unprotect),
+    ("payload_descriptors", codec::payload_descriptors),
+    ("dependency_descriptor", codec::dependency_descriptor),
+    ("client_event", contract::client_event),
+    ("media_rpc", contract::media_rpc),
+    ("rtp_parameters", ortc::rtp_parameters),
+    ("room", room::operations),
+    ("node", node::sequence),
+];

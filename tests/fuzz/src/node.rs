@@ -281,6 +281,13 @@ impl Node {
         assert!(self.checked.contains(&(consumer.end, to)), "to an address of somebody else");
         let stream = self.streams.entry(header.ssrc).or_default();
         match inbound(SUITE, consumer.end, |session| session.open_rtp(stream, &header, packet)) {
+            // A request to prove an address: one byte of padding as a retransmission, and no payload.
+            Ok(len) if header.padding => {
+                assert_eq!(
+                    (&packet[header.header_len..len], Some(header.ssrc)),
+                    (&[1][..], consumer.rtx_ssrc)
+                );
+            }
             Ok(len) => assert_eq!(packet[len - 1], consumer.tag, "somebody else's payload"),
             Err(SrtpError::Replayed) if !self.has_jumped => panic!("an index twice under one key"),
             Err(error) => assert!(self.has_jumped || error == SrtpError::TooOld, "{error}"),

@@ -2,8 +2,8 @@
 
 use railgun_media_core::packet::MAX_DATAGRAM;
 use railgun_media_core::packet::rtcp::{
-    FirEntry, LastReference, MAX_SUB_PACKETS, Pli, ReportBlock, RtcpPacket, parse_compound, write_bye, write_fir,
-    write_last_references, write_nack, write_pli, write_receiver_report, write_reference_time,
+    FirEntry, LastReference, MAX_SUB_PACKETS, Pli, ReportBlock, RtcpPacket, parse_compound, write_bye,
+    write_fir, write_last_references, write_nack, write_pli, write_receiver_report, write_reference_time,
     write_sdes_cname, write_sender_report,
 };
 

@@ -1,11 +1,7 @@
-//! What a client says of what it was sent, besides what it lost: which transport-wide numbers arrived,
-//! and which times it was told last.
+//! What a client noted of what it was sent: which transport-wide numbers arrived, and which times it was
+//! told last.
 
-use crate::peer::Peer;
-use railgun_media_core::packet::rtcp::{
-    LastReference, ReportBlock, RtcpPacket, TransportCcInfo, parse_compound, write_last_references,
-    write_receiver_report, write_transport_cc,
-};
+use railgun_media_core::packet::rtcp::{RtcpPacket, parse_compound};
 use railgun_media_core::packet::rtp::RtpHeader;
 use std::collections::BTreeMap;
 
@@ -15,12 +11,12 @@ const NUMBER_ID: u8 = 5;
 #[derive(Debug, Default)]
 pub(crate) struct Heard {
     /// In the order of their arrival, since the last feedback.
-    numbers: Vec<u16>,
-    newest: Option<u16>,
+    pub(crate) numbers: Vec<u16>,
+    pub(crate) newest: Option<u16>,
     /// By the stream's SSRC, the last sender report's NTP time and timestamp.
-    times: BTreeMap<u32, (u64, u32)>,
+    pub(crate) times: BTreeMap<u32, (u64, u32)>,
     /// Who asked for an echo last, and of which time.
-    reference: Option<(u32, u32)>,
+    pub(crate) reference: Option<(u32, u32)>,
 }
 
 impl Heard {
@@ -49,77 +45,7 @@ impl Heard {
     }
 }
 
-fn middle(ntp: u64) -> u32 {
+/// The middle 32 bits of an NTP time, as reports repeat it (RFC 3550 §6.4.1).
+pub(crate) fn middle(ntp: u64) -> u32 {
     u32::try_from(ntp >> 16 & 0xffff_ffff).expect("32 bits")
-}
-
-impl Peer {
-    /// Feedback on the transport-wide numbers that arrived since the last one, sealed: on the last 500 of
-    /// them, for which a datagram has room.
-    pub fn feedback(&mut self) -> Option<Vec<u8>> {
-        let numbers = std::mem::take(&mut self.heard.numbers);
-        let newest = numbers.get(numbers.len().saturating_sub(500)..)?;
-        (!newest.is_empty()).then(|| self.acknowledge(newest))
-    }
-
-    /// The transport-wide number that arrived last.
-    pub fn newest_number(&self) -> Option<u16> {
-        self.heard.newest
-    }
-
-    /// Feedback that says these numbers arrived, sealed. They lie within half of all numbers.
-    pub fn acknowledge(&mut self, numbers: &[u16]) -> Vec<u8> {
-        let pivot = numbers[0];
-        let ahead = |number: &u16| number.wrapping_sub(pivot).cast_signed();
-        let mut sorted = numbers.to_vec();
-        sorted.sort_by_key(ahead);
-        let (first, last) = (sorted[0], sorted[sorted.len() - 1]);
-        let count = usize::from(last.wrapping_sub(first)) + 1;
-        let mut statuses = vec![None; count];
-        for number in sorted {
-            statuses[usize::from(number.wrapping_sub(first))] = Some(1);
-        }
-        let info = TransportCcInfo {
-            sender_ssrc: 1,
-            media_ssrc: 2,
-            base_sequence: first,
-            reference_time: 1,
-            feedback_count: 0,
-        };
-        let mut out = [0; 1400];
-        let len = write_transport_cc(&mut out, &info, statuses.into_iter()).expect("room");
-        self.seal_rtcp(&out[..len])
-    }
-
-    /// A receiver report of these streams with what the node is to be told of its times, sealed.
-    pub fn report_times(&mut self, ssrcs: &[u32]) -> Vec<u8> {
-        let block = |ssrc: &u32| ReportBlock {
-            ssrc: *ssrc,
-            last_sr: self.heard.times.get(ssrc).map_or(0, |(ntp, _)| middle(*ntp)),
-            ..ReportBlock::default()
-        };
-        let blocks: Vec<_> = ssrcs.iter().map(block).collect();
-        self.report_blocks(&blocks, self.heard.reference)
-    }
-
-    /// A receiver report with these blocks, and an echo of (whose, which time), sealed.
-    pub fn report_blocks(&mut self, blocks: &[ReportBlock], echo: Option<(u32, u32)>) -> Vec<u8> {
-        let mut out = [0; 1400];
-        let mut len = write_receiver_report(&mut out, 1, blocks).expect("room");
-        if let Some((ssrc, time)) = echo {
-            let echo = LastReference { ssrc, time, delay: 0 };
-            len += write_last_references(&mut out[len..], 1, &[echo]).expect("room");
-        }
-        self.seal_rtcp(&out[..len])
-    }
-
-    /// The NTP time and the timestamp of a stream's last sender report.
-    pub fn last_report(&self, ssrc: u32) -> Option<(u64, u32)> {
-        self.heard.times.get(&ssrc).copied()
-    }
-
-    /// Who asked for an echo last, and of which time.
-    pub fn last_reference(&self) -> Option<(u32, u32)> {
-        self.heard.reference
-    }
 }

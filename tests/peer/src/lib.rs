@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod call;
+mod feedback;
 mod heard;
 mod parameters;
 mod peer;

@@ -2,7 +2,8 @@
 
 use super::carrier::Carrier;
 use super::packet::{self, Packet};
-use super::{DisconnectReason, Ending, Event, Outgoing, Shared};
+use super::shared::{Event, Outgoing, Shared};
+use crate::ending::{DisconnectReason, Ending};
 use crate::error::ClientError;
 use serde_json::Value;
 use std::time::Duration;

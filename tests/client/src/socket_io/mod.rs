@@ -5,11 +5,15 @@ mod carrier;
 mod connection;
 mod packet;
 mod polling;
+mod shared;
 
+pub use shared::Event;
+
+use crate::ending::{DisconnectReason, Ending};
 use crate::error::ClientError;
 use serde_json::Value;
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use shared::{Outgoing, Shared};
+use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 use tokio_tungstenite::tungstenite::Message;
@@ -21,40 +25,6 @@ const EVENTS_MAX: usize = 512;
 /// Requests without an answer yet.
 const WAITING_MAX: usize = 256;
 
-/// An event as the server sent it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Event {
-    pub name: String,
-    pub payload: Value,
-}
-
-/// Why a socket ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DisconnectReason {
-    /// The server ended the socket.io session (`io server disconnect`).
-    Server,
-    /// This client did.
-    Client,
-    /// The websocket closed or broke.
-    TransportClose,
-    /// The server's heartbeat stopped.
-    PingTimeout,
-}
-
-/// How this client ends a socket.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Ending {
-    /// A socket.io disconnect packet, then the close handshake.
-    Disconnect,
-    /// The close handshake alone, as when a tab is closed.
-    WebSocketClose,
-}
-
-pub(crate) enum Outgoing {
-    Frame(Message),
-    End(Ending),
-}
-
 /// One connected socket. Dropping it disconnects.
 #[derive(Debug)]
 pub(crate) struct SocketIo {
@@ -62,56 +32,6 @@ pub(crate) struct SocketIo {
     shared: Arc<Shared>,
     ended: watch::Receiver<Option<DisconnectReason>>,
     task: AbortHandle,
-}
-
-#[derive(Debug)]
-struct Shared {
-    waiting: Mutex<Waiting>,
-    /// None once the socket has ended, so that readers learn of it.
-    events: Mutex<Option<broadcast::Sender<Event>>>,
-}
-
-#[derive(Debug, Default)]
-struct Waiting {
-    next_ack: u64,
-    acks: HashMap<u64, oneshot::Sender<Value>>,
-    replies: HashMap<String, oneshot::Sender<Event>>,
-}
-
-impl Shared {
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn events(&self) -> MutexGuard<'_, Option<broadcast::Sender<Event>>> {
-        self.events.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn on_event(&self, event: Event) {
-        if let Some(id) = event.payload.get("requestId").and_then(Value::as_str)
-            && let Some(waiter) = self.waiting().replies.remove(id)
-        {
-            _ = waiter.send(event.clone());
-        }
-        if let Some(events) = &*self.events() {
-            // Without a subscriber there is nobody to tell.
-            _ = events.send(event);
-        }
-    }
-
-    fn on_ack(&self, id: u64, payload: Value) {
-        if let Some(waiter) = self.waiting().acks.remove(&id) {
-            _ = waiter.send(payload);
-        }
-    }
-
-    /// Requests still waiting and readers of events learn that nothing more will come.
-    fn on_end(&self) {
-        let mut waiting = self.waiting();
-        waiting.acks.clear();
-        waiting.replies.clear();
-        self.events().take();
-    }
 }
 
 impl SocketIo {
@@ -126,7 +46,7 @@ impl SocketIo {
         let (outgoing, outgoing_queue) = mpsc::channel(OUTGOING_MAX);
         let (events, receiver) = broadcast::channel(EVENTS_MAX);
         let (ended_sender, ended) = watch::channel(None);
-        let shared = Arc::new(Shared { waiting: Mutex::default(), events: Mutex::new(Some(events)) });
+        let shared = Arc::new(Shared::new(events));
         let task = tokio::spawn({
             let shared = shared.clone();
             async move {

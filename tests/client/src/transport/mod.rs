@@ -1,11 +1,11 @@
 //! A WebRTC transport of this client: created by signaling, connected inside the first produce or
 //! consume as a browser's is.
 
-mod dtls;
+pub(crate) mod dtls;
 mod ice;
-mod link;
-mod routes;
-mod srtp;
+pub(crate) mod link;
+pub(crate) mod routes;
+pub(crate) mod srtp;
 #[cfg(test)]
 mod tests;
 
@@ -13,22 +13,20 @@ pub use dtls::Identity;
 pub use routes::Tap;
 pub use srtp::SrtpProfile;
 
-pub(crate) use link::Link;
-pub(crate) use routes::Routes;
-
 use crate::capabilities::{self, Sending};
 use crate::client::Client;
 use crate::consumer::{Consumer, OWN_SSRC};
 use crate::error::{ClientError, read};
 use crate::producer::Producer;
 use crate::rtcp_packets::{Feedback, RtcpCounts};
-use link::Remote;
+use link::{Link, Remote};
 use railgun_protocol::ids::{ProducerId, TransportId};
 use railgun_protocol::rtp_parameters::MediaKind;
 use railgun_protocol::signal::Source;
 use railgun_protocol::transport_parameters::{
     DtlsParameters, DtlsRole, IceParameters, TransportDirection, TransportParameters,
 };
+use routes::Routes;
 use rtcp::receiver_report::ReceiverReport;
 use rtcp::reception_report::ReceptionReport;
 use serde::Deserialize;
@@ -72,12 +70,16 @@ struct Restarted {
     ice_parameters: IceParameters,
 }
 
+impl Client {
+    /// Creates a transport. It connects inside its first produce or consume.
+    pub async fn create_transport(&self, direction: TransportDirection) -> Result<Transport, ClientError> {
+        let reply = self.request("voice:rtc:createTransport", json!({ "direction": direction })).await?;
+        Transport::new(self.clone(), direction, &reply)
+    }
+}
+
 impl Transport {
-    pub(crate) fn new(
-        client: Client,
-        direction: TransportDirection,
-        reply: &Value,
-    ) -> Result<Self, ClientError> {
+    fn new(client: Client, direction: TransportDirection, reply: &Value) -> Result<Self, ClientError> {
         let created: Created = read("voice:transportCreated", reply)?;
         let inner = Inner {
             client,

@@ -1,6 +1,5 @@
-//! Writes the first inputs of each fuzz target to `tests/fuzz/seeds`: packets of a browser's call,
-//! messages of the contract, and short sequences by hand. It is here, and not with the targets, so
-//! that it shares this workspace's build.
+//! The first inputs of each fuzz target: packets of a browser's call, messages of the contract, and short
+//! sequences by hand.
 
 use prost::Message;
 use railgun_media_core::packet::rtcp::{FirEntry, Pli, ReportBlock, SenderInfo};
@@ -18,15 +17,14 @@ use railgun_protocol::signal::{
 };
 use railgun_rpc::{encode_command, encode_event, encode_reply};
 use serde_json::json;
-use std::path::Path;
 
-const CAPTURE: &str = include_str!("../../../media-plane/core/tests/fixtures/chromium-156-call.txt");
+const CAPTURE: &str = include_str!("../../media-plane/core/tests/fixtures/chromium-156-call.txt");
 /// Of each kind: a corpus is better small.
 const PACKETS_MAX: usize = 24;
 
-fn main() -> std::io::Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fuzz/seeds");
-    let seeds: [(&str, Vec<Vec<u8>>); 17] = [
+/// Each target with its seeds.
+pub(crate) fn all() -> [(&'static str, Vec<Vec<u8>>); 17] {
+    [
         ("stun_parse", captured("stun")),
         ("stun_integrity", stun_integrity()),
         ("dtls_records", dtls_records()),
@@ -44,15 +42,7 @@ fn main() -> std::io::Result<()> {
         ("rtp_parameters", rtp_parameters()),
         ("room", room()),
         ("node", node()),
-    ];
-    for (target, inputs) in seeds {
-        let folder = root.join(target);
-        std::fs::create_dir_all(&folder)?;
-        for (nth, input) in inputs.iter().enumerate() {
-            std::fs::write(folder.join(format!("{nth:03}")), input)?;
-        }
-    }
-    Ok(())
+    ]
 }
 
 /// Packets of one kind, each of another length if there are enough.
