@@ -1,4 +1,4 @@
-//! What this process takes of its machine: CPU time, memory, files. The names are those that Prometheus'
+//! What this process takes of its machine: CPU time, memory, files; and the machine's name. The names are those that Prometheus'
 //! own client libraries give them. Read from `/proc` at each scrape; elsewhere than on Linux there are none.
 #![forbid(unsafe_code)]
 
@@ -14,6 +14,11 @@ use std::fs;
 /// Shows them wherever `registry` is scraped. Once a process.
 pub fn register(registry: &mut Registry) {
     registry.register_collector(Box::new(Process));
+}
+
+/// The host's name as the kernel has it; empty where there is none to read.
+pub fn host_name() -> String {
+    fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned()
 }
 
 #[derive(Debug)]
