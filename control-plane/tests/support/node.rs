@@ -1,7 +1,9 @@
 //! A media node without media: it takes every command, remembers it, and answers that it is done.
 
 use futures::{Stream, StreamExt};
-use railgun_shared::ids::{ChannelId, ConsumerId, DeviceId, ProducerId, SessionId, TransportId, UserId};
+use railgun_shared::ids::{
+    BootId, ChannelId, ConsumerId, DeviceId, ProducerId, SessionId, TransportId, UserId,
+};
 use railgun_shared::media_rpc::wire::proto::media_node_server::{MediaNode, MediaNodeServer};
 use railgun_shared::media_rpc::wire::proto::{
     ControlFrame, DescribeRequest, ListRoomsRequest, NodeDescription, NodeFrame, RoomList, RoomSummary,
@@ -44,6 +46,7 @@ struct State {
     seen: Mutex<Vec<(Address, Command)>>,
     down: AtomicBool,
     lacks_relays: AtomicBool,
+    is_confused: AtomicBool,
     lose: Notify,
     counter: AtomicU64,
     boot: AtomicU64,
@@ -139,6 +142,11 @@ impl FakeNode {
         self.state.release.notify_waiters();
     }
 
+    /// Answers whatever a session asks for with nothing but that it is done.
+    pub(crate) fn is_confused(&self) {
+        self.state.is_confused.store(true, Ordering::SeqCst);
+    }
+
     /// Says something unasked.
     pub(crate) async fn say(&self, event: RoomEvent) {
         let out = self.state.out.lock().unwrap().clone().unwrap();
@@ -171,6 +179,11 @@ impl FakeNode {
         self.lose(false);
     }
 
+    /// Of its present run.
+    pub(crate) fn boot_id(&self) -> BootId {
+        BootId::from_bits(self.state.boot.load(Ordering::SeqCst).into())
+    }
+
     /// Every resume window closes.
     pub(crate) fn forget_sessions(&self) {
         self.state.sessions.lock().unwrap().clear();
@@ -196,6 +209,9 @@ impl FakeNode {
     }
 
     fn reply(&self, address: &Address, command: &Command) -> Result<Reply, ErrorBody> {
+        if self.state.is_confused.load(Ordering::SeqCst) {
+            return Ok(Reply::Done);
+        }
         Ok(match command {
             Command::Join(request) => {
                 if let Some(token) = request.resume {
@@ -450,7 +466,7 @@ impl MediaNode for FakeNode {
         let sessions = self.state.sessions.lock().unwrap().len();
         Ok(Response::new(NodeDescription {
             node_id: "fake".into(),
-            boot_id: format!("{:032x}", self.state.boot.load(Ordering::SeqCst)),
+            boot_id: self.boot_id().to_string(),
             version: "0".into(),
             media_addresses: vec!["127.0.0.1:40000".into()],
             rooms: 0,
