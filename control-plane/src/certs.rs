@@ -13,8 +13,16 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 const YEARS_VALID: i32 = 2;
 
+/// Names of a media node on this machine: where it listens unless told otherwise, and its default `node_id`.
+pub fn names_of_this_host() -> Vec<String> {
+    let mut names = ["localhost", "127.0.0.1", "::1"].map(String::from).to_vec();
+    // What cannot stand in a certificate is no name to look for either.
+    names.extend(Some(railgun_process::host_name()).filter(|name| !name.is_empty() && name.is_ascii()));
+    names
+}
+
 /// Writes `ca.pem`, `control.pem`, `control.key`, `media.pem` and `media.key` into `dir`, and
-/// refuses to overwrite any. `node_names` are the DNS names and addresses that nodes are reached at.
+/// refuses to overwrite any. `node_names`: DNS names and addresses that nodes are reached at, and node ids.
 pub fn write(dir: &Path, node_names: &[String]) -> anyhow::Result<()> {
     fs::create_dir_all(dir).with_context(|| format!("{} cannot be made", dir.display()))?;
     let mut params = params("railgun trial authority", &[])?;

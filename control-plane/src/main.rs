@@ -137,8 +137,8 @@ struct Certs {
     /// Where to write them.
     #[arg(long)]
     out: PathBuf,
-    /// A DNS name or address that media nodes are reached at.
-    #[arg(long, default_values = ["localhost", "127.0.0.1", "::1"])]
+    /// A DNS name or address that media nodes are reached at, or a node_id, beside those of this host.
+    #[arg(long)]
     node_san: Vec<String>,
 }
 
@@ -171,7 +171,7 @@ async fn obey(command: Command) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Certs(Certs { out, node_san }) => {
-            certs::write(&out, &node_san)?;
+            certs::write(&out, &[certs::names_of_this_host(), node_san].concat())?;
             println!("made ca.pem, control.pem, control.key, media.pem and media.key in {}", out.display());
             Ok(())
         }

@@ -1,7 +1,7 @@
 //! `POST /dev/token`: who gets a token in development mode, and when there is no such mode.
 
 use crate::support::client::Client;
-use crate::support::{DEV_SECRET, Harness, Response, http};
+use crate::support::{DEV_SECRET, Harness, Response, http, raw, read_until};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use prometheus_client::registry::Registry;
@@ -96,6 +96,33 @@ async fn a_page_of_a_listed_loopback_origin_gets_one_and_reads_it() {
     is_refused(&harness, &from(listed[1]), &wanted(), 403).await;
     is_refused(&harness, &from("http://localhost:5174"), &wanted(), 403).await;
     is_refused(&harness, &from("http://127.0.0.1:5173"), &wanted(), 403).await;
+    harness.stop().await;
+}
+
+/// Looked at, the right one would tell whoever guesses that it is right.
+#[tokio::test]
+async fn after_ten_wrong_secrets_of_an_address_its_guesses_are_429_even_the_right_one() {
+    let harness = Harness::start().await;
+    let host = harness.address.to_string();
+    let headers = [("Host", host.as_str()), JSON];
+    let mut wrong = wanted();
+    wrong["secret"] = "guessed".into();
+    for _ in 0..10 {
+        is_refused(&harness, &headers, &wrong, 403).await;
+    }
+    for guess in [&wrong, &wanted()] {
+        is_refused(&harness, &headers, guess, 429).await;
+    }
+    // Another address has its own.
+    let body = wanted().to_string();
+    let request = format!(
+        "POST /dev/token HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut other = raw([127, 0, 0, 2], harness.address, &request).await;
+    let answer = read_until(&mut other, "\"}").await.expect("no answer");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     harness.stop().await;
 }
 

@@ -5,6 +5,18 @@ use crate::support::Harness;
 use railgun_control::JoinLimits;
 use serde_json::json;
 
+/// Nobody knows how the session stands.
+#[tokio::test]
+async fn an_answer_of_the_node_to_something_else_is_internal_and_fatal() {
+    let harness = Harness::start().await;
+    let mut client = harness.client("ada", "pro").await;
+    assert_eq!(client.ask("voice:join", json!({"channelId": "c"})).await["ok"], true);
+    harness.node.is_confused();
+    let refused = client.ask("voice:rtc:createTransport", json!({"direction": "send"})).await;
+    assert_eq!((&refused["code"], &refused["fatal"]), (&json!("INTERNAL"), &json!(true)), "{refused}");
+    harness.stop().await;
+}
+
 #[tokio::test]
 async fn and_nowhere_else() {
     let harness = Harness::start_with(|config| {

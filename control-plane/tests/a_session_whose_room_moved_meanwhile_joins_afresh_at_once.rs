@@ -1,5 +1,5 @@
-//! A socket is lost, and before its session is taken up its room moves: whoever comes back is told so at
-//! once, and joins where the room is now.
+//! A socket is lost, and before its session is taken up its room moves or its node runs anew: whoever comes
+//! back is told so at once, and joins where the room is now.
 
 use crate::support::Harness;
 use crate::support::client::{Client, Packet};
@@ -47,13 +47,19 @@ async fn moved() -> (EtcdServer, Harness, Value) {
     (etcd, replica, token)
 }
 
-async fn joins_afresh(replica: &Harness, token: Value) {
-    let began = Instant::now();
+/// A socket that shows this token, and hears first that the session is over.
+async fn is_over(replica: &Harness, token: &Value) -> Client {
     let mut back: Client = replica.client_with("ada", json!({"resume": token})).await;
     match back.next().await {
         Packet::Event(name, refused) if name == "voice:error" => assert_eq!(refused["code"], "RESUME_FAILED"),
         other => panic!("{other:?}"),
     }
+    back
+}
+
+async fn joins_afresh(replica: &Harness, token: Value) {
+    let began = Instant::now();
+    let mut back = is_over(replica, &token).await;
     assert_eq!(back.ask("voice:join", json!({"channelId": "c"})).await["ok"], true);
     assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
 }
@@ -70,6 +76,27 @@ async fn also_if_others_are_there_already() {
     let (_etcd, replica, token) = moved().await;
     let mut bob = replica.client("bob", "pro").await;
     assert_eq!(bob.ask("voice:join", json!({"channelId": "c"})).await["ok"], true);
+    joins_afresh(&replica, token).await;
+    replica.stop().await;
+}
+
+/// The token names an older boot id of the node than etcd does now.
+#[tokio::test]
+async fn also_if_its_node_was_restarted() {
+    let etcd = EtcdServer::start().await.unwrap();
+    let (replica, store) = (replica(&etcd).await, etcd.store());
+    let token = lost(&replica).await;
+    replica.node.restart();
+    replica.node.register(&store).await;
+    replica.until_ready(true).await;
+    let began = Instant::now();
+    is_over(&replica, &token).await;
+    assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
+
+    // The same when the lease of the earlier run has taken the binding along.
+    let key = store.keys().room(&ChannelId::new("c").unwrap());
+    let bound = store.read(&key).await.unwrap().unwrap();
+    store.delete_if(&key, bound.mod_revision).await.unwrap();
     joins_afresh(&replica, token).await;
     replica.stop().await;
 }

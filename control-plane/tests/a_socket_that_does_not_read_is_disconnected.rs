@@ -1,12 +1,14 @@
-use crate::support::client::Packet;
+use crate::support::client::{Client, Packet};
 use crate::support::{Harness, until_connections};
 use railgun_protocol::media_rpc::Command;
 use serde_json::json;
 use std::time::Duration;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 /// Nothing is taken for ten seconds, and then the end is seen by the next write.
 const GONE_WITHIN: Duration = Duration::from_secs(15);
+/// The contract's heartbeat: 5 s and 5 s.
+const HEART_STOPS: Duration = Duration::from_secs(10);
 
 #[tokio::test]
 async fn its_connection_ends_its_session_may_be_taken_up_and_others_do_not_notice() {
@@ -25,7 +27,7 @@ async fn its_connection_ends_its_session_may_be_taken_up_and_others_do_not_notic
                 return true;
             }
             if number >= 190 {
-                tokio::time::sleep(Duration::from_millis(25)).await;
+                sleep(Duration::from_millis(25)).await;
             }
         }
         false
@@ -60,17 +62,24 @@ async fn a_silent_one_is_gone_when_its_heart_has_stopped() {
 #[tokio::test]
 async fn and_it_is_not_dismissed_so_that_its_client_comes_back() {
     let harness = Harness::start().await;
-    let mut deaf = harness.client("ada", "pro").await;
+    let token = harness.token("ada", "pro").await;
+    let mut deaf = Client::connect_narrow(harness.address, json!({"token": token})).await.unwrap();
     let session = deaf.ask("voice:join", json!({"channelId": "c"})).await["sessionId"].clone();
-    let much = json!({"sentAt": "x".repeat(60 * 1024)});
-    for _ in 0..190 {
-        if deaf.try_request("voice:ping", much.clone()).await.is_err() {
-            break;
-        }
-    }
     let detached =
         |command: &Command| matches!(command, Command::Detach { session: of, .. } if json!(of) == session);
+    let began = Instant::now();
+    let much = json!({"sentAt": "x".repeat(60 * 1024)});
+    for number in 0..350 {
+        let is_sent = deaf.try_request("voice:ping", much.clone()).await.is_ok();
+        if !is_sent || harness.node.seen().iter().any(detached) {
+            break;
+        }
+        if number >= 190 {
+            sleep(Duration::from_millis(25)).await;
+        }
+    }
     harness.node.until_seen(detached).await;
+    assert!(began.elapsed() < HEART_STOPS, "ended by its heart, not by what it does not read");
     // Now it reads all that is still there.
     let read = async {
         loop {

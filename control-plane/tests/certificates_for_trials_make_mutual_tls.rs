@@ -14,7 +14,7 @@ struct Dir(PathBuf);
 impl Dir {
     fn with_certificates() -> Self {
         let path = std::env::temp_dir().join(format!("railgun-certs-{:032x}", rand::random::<u128>()));
-        certs::write(&path, &["127.0.0.1".into(), "localhost".into()]).unwrap();
+        certs::write(&path, &certs::names_of_this_host()).unwrap();
         Self(path)
     }
 
@@ -60,6 +60,23 @@ async fn only_certificates_of_the_same_set_reach_the_node() {
     let without = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(ours.read("ca.pem")));
     let endpoint = Endpoint::from_shared(format!("https://{}", node.address)).unwrap();
     assert!(!answers(endpoint.tls_config(without).unwrap().connect_lazy()).await);
+}
+
+/// While etcd is away, a replica believes an address in a resume token only of a node that can prove its id.
+#[tokio::test]
+async fn a_node_that_bears_the_hosts_name_can_prove_it() {
+    let dir = Dir::with_certificates();
+    let node = node(&dir).await;
+    let identity = Identity::from_pem(dir.read("control.pem"), dir.read("control.key"));
+    let authority = Certificate::from_pem(dir.read("ca.pem"));
+    let reached_as = |name: &str| {
+        let tls = ClientTlsConfig::new().ca_certificate(authority.clone()).identity(identity.clone());
+        let endpoint = Endpoint::from_shared(format!("https://{}", node.address)).unwrap();
+        endpoint.tls_config(tls.domain_name(name)).unwrap().connect_lazy()
+    };
+    let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    assert!(answers(reached_as(host.trim())).await);
+    assert!(!answers(reached_as("media-of-somebody-else")).await);
 }
 
 #[test]

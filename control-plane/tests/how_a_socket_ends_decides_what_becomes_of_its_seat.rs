@@ -86,6 +86,24 @@ async fn a_replica_that_stops_leaves_it_to_be_taken_up_within_five_seconds() {
     }
 }
 
+/// The client takes its session up at another replica: nothing that it is told meanwhile may end its call.
+#[tokio::test]
+async fn a_replica_that_stops_calls_no_request_in_flight_fatal() {
+    let harness = Harness::start().await;
+    let (mut ada, _) = joined(&harness, "ada").await;
+    harness.node.hold();
+    ada.request("voice:rtc:createTransport", json!({"direction": "send"})).await;
+    harness.node.until_seen(|command| matches!(command, Command::CreateTransport { .. })).await;
+    harness.stop().await;
+    loop {
+        match ada.next().await {
+            Packet::Event(_, told) | Packet::Ack(_, told) => assert_ne!(told["fatal"], true, "{told}"),
+            Packet::Closed => break,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
 #[tokio::test]
 async fn polling_ends_in_order_with_a_close_packet() {
     let harness = Harness::start().await;

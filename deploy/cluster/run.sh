@@ -49,7 +49,7 @@ await() {
 }
 
 cd "$directory"
-"$binaries/railgun-control" certs --out certs >/dev/null
+"$binaries/railgun-control" certs --out certs --node-san media-1 --node-san media-2 >/dev/null
 ada=$("$binaries/railgun-control" token --user ada --tier pro --ttl 86400 --key token.key)
 bob=$("$binaries/railgun-control" token --user bob --tier free --ttl 86400 --key token.key)
 

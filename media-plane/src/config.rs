@@ -237,10 +237,9 @@ fn node_id(settings: &Settings) -> Result<Option<String>, SettingsError> {
     NodeId::new(text.clone()).map(|_| Some(text)).map_err(|_| settings.wrong("node_id", allowed))
 }
 
-/// As the kernel has it (proc(5)); none if it is no name for a node.
+/// None if it is no name for a node.
 fn host_name() -> Option<String> {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
-    NodeId::new(name.trim()).ok().map(|id| id.to_string())
+    NodeId::new(railgun_process::host_name()).ok().map(|id| id.to_string())
 }
 
 fn tls_files(settings: &Settings) -> Result<Option<TlsFiles>, SettingsError> {

@@ -1,10 +1,12 @@
 //! One replica's clock is five minutes ahead, another's five minutes behind. Who joins by the first may join by
-//! the others as the limits say; the second refuses fresh tokens, and says why; each says by how much it is off,
-//! in its log and to a scrape, and those that are right know that they are.
+//! the others as the limits say, and a call over it has no hole; the second refuses fresh tokens, and says why;
+//! each says by how much it is off, in its log and to a scrape, and those that are right know that they are.
 
+use crate::calls::{assert_untouched, open_room, worst_hole};
 use railgun_client::ErrorCode;
 use railgun_tests::{Cluster, ClusterOptions};
 use std::time::Duration;
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 const RIGHT: usize = 0;
@@ -15,8 +17,9 @@ const SKEW: i64 = 300;
 const SAID_WITHIN: Duration = Duration::from_secs(20);
 /// The cooldown, and a slow machine.
 const ALLOWED_WITHIN: Duration = Duration::from_secs(15);
+const HOLE_MAX: Duration = Duration::from_millis(500);
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replica_whose_clock_is_off_locks_nobody_out_and_says_so() {
     let options = ClusterOptions {
         replicas: 3,
@@ -25,6 +28,12 @@ async fn a_replica_whose_clock_is_off_locks_nobody_out_and_says_so() {
         ..ClusterOptions::default()
     };
     let cluster = Cluster::start_with(options).await.unwrap();
+    let (outcome, mut outcomes) = mpsc::unbounded_channel();
+    let urls = [cluster.url(RIGHT), cluster.url(AHEAD)];
+    let mut rooms = [open_room(&cluster, "call", (4, 2), &urls, &outcome).await.unwrap()];
+    worst_hole(&mut rooms, Instant::now()).await;
+    let began = Instant::now();
+
     let ada = cluster.client("ada", AHEAD).await.unwrap();
     ada.join("lobby").await.unwrap();
     let joined = Instant::now();
@@ -66,4 +75,8 @@ async fn a_replica_whose_clock_is_off_locks_nobody_out_and_says_so() {
     assert!(!log.contains(own), "{log}");
     let peers = cluster.sample(RIGHT, "railgun_control_clock_skewed_peers").await.unwrap();
     assert_eq!(peers, 2.0, "{log}");
+    let hole = worst_hole(&mut rooms, began).await;
+    println!("worst hole {hole:?}");
+    assert!(hole < HOLE_MAX, "{hole:?}");
+    assert_untouched(&rooms, &mut outcomes);
 }

@@ -5,7 +5,7 @@ use super::session::Session;
 use crate::ending::over;
 use crate::media_client::{Delivery, NodeCall, NodeLink, overloaded, unavailable};
 use railgun_protocol::media_rpc::{Address, Command, LeaveReason, Reply};
-use railgun_protocol::signal::{ErrorBody, ErrorCode};
+use railgun_protocol::signal::ErrorBody;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
@@ -41,7 +41,8 @@ impl Session {
         let mut end = self.end();
         tokio::select! {
             reply = self.reply(ticket, deadline) => reply,
-            _ = over(&mut end) => Err(ErrorBody::new(ErrorCode::Internal, "the session ended").fatal()),
+            // Not fatal: who loses the socket with its replica takes the session up at another one.
+            _ = over(&mut end) => Err(unavailable()),
         }
     }
 

@@ -38,6 +38,17 @@ impl Client {
     pub(crate) async fn connect_from(from: [u8; 4], to: SocketAddr, auth: Value) -> Result<Self, String> {
         let tcp = TcpSocket::new_v4().unwrap();
         tcp.bind((from, 0).into()).unwrap();
+        Self::connect_by(tcp, to, auth).await
+    }
+
+    /// Its kernel takes no more than some kilobytes that it does not read.
+    pub(crate) async fn connect_narrow(to: SocketAddr, auth: Value) -> Result<Self, String> {
+        let tcp = TcpSocket::new_v4().unwrap();
+        tcp.set_recv_buffer_size(4096).unwrap();
+        Self::connect_by(tcp, to, auth).await
+    }
+
+    async fn connect_by(tcp: TcpSocket, to: SocketAddr, auth: Value) -> Result<Self, String> {
         let tcp = tcp.connect(to).await.unwrap();
         let url = format!("ws://{to}/socket.io/?EIO=4&transport=websocket");
         let (socket, _) = client_async(url, MaybeTlsStream::Plain(tcp)).await.unwrap();

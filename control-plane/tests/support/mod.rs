@@ -10,7 +10,7 @@ use railgun_control::auth::{Claims, JwksSource, LocalKey};
 use railgun_control::{Config, Control, DevMode, JoinLimits, MediaNodes};
 use railgun_etcd::Store;
 use railgun_protocol::directory::{NodeRecord, NodeState, encode};
-use railgun_protocol::ids::{BootId, NodeId, UserId};
+use railgun_protocol::ids::{NodeId, UserId};
 use railgun_protocol::plan::Tier;
 use railgun_settings::EtcdSettings;
 use serde_json::{Value, json};
@@ -179,8 +179,7 @@ impl FakeNode {
     pub(crate) async fn register(&self, store: &Store) {
         let lease = store.grant(Duration::from_secs(600)).await.unwrap();
         let record = NodeRecord {
-            // What the node says of itself.
-            boot_id: BootId::from_bits(0),
+            boot_id: self.boot_id(),
             lease,
             rpc_address: self.address.to_string(),
             media_addresses: Vec::new(),

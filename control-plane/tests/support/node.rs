@@ -1,7 +1,9 @@
 //! A media node without media: it takes every command, remembers it, and answers that it is done.
 
 use futures::{Stream, StreamExt};
-use railgun_protocol::ids::{ChannelId, ConsumerId, DeviceId, ProducerId, SessionId, TransportId, UserId};
+use railgun_protocol::ids::{
+    BootId, ChannelId, ConsumerId, DeviceId, ProducerId, SessionId, TransportId, UserId,
+};
 use railgun_protocol::media_rpc::{
     Address, Audience, Command, ConsumerDescription, Event, JoinRequest, OwnState, Reply, ResumeRequest,
     RoomEvent, RoomSnapshot, Slot, SlotState, TokenDigest, UserAction, UserOrder, WorkerDied,
@@ -15,10 +17,16 @@ use railgun_protocol::transport_parameters::{
     DtlsParameters, DtlsRole, IceCandidate, IceParameters, TransportParameters,
 };
 use railgun_rpc::proto::media_node_server::{MediaNode, MediaNodeServer};
+use railgun_rpc::proto::media_node_server::{MediaNode, MediaNodeServer};
+use railgun_rpc::proto::{
+    ControlFrame, DescribeRequest, ListRoomsRequest, NodeDescription, NodeFrame, RoomList, RoomSummary,
+};
 use railgun_rpc::proto::{
     ControlFrame, DescribeRequest, ListRoomsRequest, NodeDescription, NodeFrame, RoomList, RoomSummary,
 };
 use railgun_rpc::proto::{UserOrder as WireOrder, UserOrdered};
+use railgun_rpc::proto::{UserOrder as WireOrder, UserOrdered};
+use railgun_rpc::{decode_command, decode_user_order, encode_event, encode_reply, encode_worker_died};
 use railgun_rpc::{decode_command, decode_user_order, encode_event, encode_reply, encode_worker_died};
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
@@ -43,6 +51,7 @@ struct State {
     seen: Mutex<Vec<(Address, Command)>>,
     down: AtomicBool,
     lacks_relays: AtomicBool,
+    is_confused: AtomicBool,
     lose: Notify,
     counter: AtomicU64,
     boot: AtomicU64,
@@ -138,6 +147,11 @@ impl FakeNode {
         self.state.release.notify_waiters();
     }
 
+    /// Answers whatever a session asks for with nothing but that it is done.
+    pub(crate) fn is_confused(&self) {
+        self.state.is_confused.store(true, Ordering::SeqCst);
+    }
+
     /// Says something unasked.
     pub(crate) async fn say(&self, event: RoomEvent) {
         let out = self.state.out.lock().unwrap().clone().unwrap();
@@ -170,6 +184,11 @@ impl FakeNode {
         self.lose(false);
     }
 
+    /// Of its present run.
+    pub(crate) fn boot_id(&self) -> BootId {
+        BootId::from_bits(self.state.boot.load(Ordering::SeqCst).into())
+    }
+
     /// Every resume window closes.
     pub(crate) fn forget_sessions(&self) {
         self.state.sessions.lock().unwrap().clear();
@@ -195,6 +214,9 @@ impl FakeNode {
     }
 
     fn reply(&self, address: &Address, command: &Command) -> Result<Reply, ErrorBody> {
+        if self.state.is_confused.load(Ordering::SeqCst) {
+            return Ok(Reply::Done);
+        }
         Ok(match command {
             Command::Join(request) => {
                 if let Some(token) = request.resume {
@@ -449,7 +471,7 @@ impl MediaNode for FakeNode {
         let sessions = self.state.sessions.lock().unwrap().len();
         Ok(Response::new(NodeDescription {
             node_id: "fake".into(),
-            boot_id: format!("{:032x}", self.state.boot.load(Ordering::SeqCst)),
+            boot_id: self.boot_id().to_string(),
             version: "0".into(),
             media_addresses: vec!["127.0.0.1:40000".into()],
             rooms: 0,

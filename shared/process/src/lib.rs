@@ -4,3 +4,8 @@
 pub mod each_minute;
 pub mod logging;
 pub mod metrics;
+
+/// The host's name as the kernel has it; empty where there is none to read.
+pub fn host_name() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned()
+}

@@ -31,9 +31,9 @@ class Client {
     return { sessionId: joined.sessionId, permissions: joined.permissions, media: this.candidates };
   }
 
-  /** To send, and to receive nothing. */
-  async joinOnly({ userId, token, mode, channel, speakers }) {
-    Object.assign(this, { userId, speakers });
+  /** To send, and to receive nothing. `ports`: others in place of the server's media ports. */
+  async joinOnly({ userId, token, mode, channel, speakers, ports }) {
+    Object.assign(this, { userId, speakers, ports });
     this.socket = io({ auth: { token }, transports: ["websocket"], reconnection: false });
     this.socket.onAny((name, payload) => this.events.push({ name, at: Date.now(), payload }));
     this.socket.on("disconnect", (reason) =>
@@ -47,6 +47,7 @@ class Client {
 
     const joined = await this.request("voice:join", { channelId: channel });
     this.sessionId = joined.sessionId;
+    this.rtcConfig = joined.rtcConfig;
     const { rtpCapabilities } = await this.request("voice:rtc:getRouterRtpCapabilities");
     this.device = new Device();
     await this.device.load({ routerRtpCapabilities: rtpCapabilities });
@@ -138,8 +139,29 @@ class Client {
     };
   }
 
+  /** Asks for another transport of a direction: `{id}`, or the code of the refusal. */
+  async createTransport(direction) {
+    const asked = this.request("voice:rtc:createTransport", { direction });
+    return asked.then(({ id }) => ({ id }), ({ code }) => ({ code }));
+  }
+
+  /** Another transport in place of one that does not connect, and what it received anew; gives its id. */
+  async replaceTransport(direction) {
+    const before = this[direction];
+    this[direction] = await this.#openTransport(direction, this.rtcConfig);
+    before.close();
+    if (direction === "recv") {
+      for (const [producerId, { userId }] of [...this.received]) {
+        this.#drop(producerId);
+        this.#consume(userId, producerId);
+      }
+    }
+    return this[direction].id;
+  }
+
   async #openTransport(direction, { iceServers, iceTransportPolicy }) {
     const options = await this.request("voice:rtc:createTransport", { direction });
+    for (const candidate of options.iceCandidates) candidate.port = this.ports?.[candidate.port] ?? candidate.port;
     this.candidates ??= options.iceCandidates;
     const open = direction === "send" ? "createSendTransport" : "createRecvTransport";
     const transport = this.device[open]({ ...options, iceServers, iceTransportPolicy });

@@ -90,10 +90,10 @@ class Standalone extends Server {
   /** What the server gives tokens for. */
   secret = randomUUID();
 
-  /** `origins`: of pages that may talk to the server. */
-  constructor({ origins = [] } = {}) {
+  /** `origins`: of pages that may talk to the server. `settings`: more of its environment. */
+  constructor({ origins = [], settings = {} } = {}) {
     super();
-    this.origins = origins;
+    Object.assign(this, { origins, settings });
   }
 
   async ready() {
@@ -118,7 +118,7 @@ class Standalone extends Server {
   #start() {
     const flags = ["--dev", "--listen", `127.0.0.1:${this.port}`, "--operators-listen", this.operators];
     if (this.origins.length > 0) flags.push("--cors-origins", this.origins.join(","));
-    const settings = { ...ANY_JOINS, RAILGUN_DEV_SECRET: this.secret };
+    const settings = { ...ANY_JOINS, RAILGUN_DEV_SECRET: this.secret, ...this.settings };
     return this.startProgram("railgun", flags, settings, `${this.url}/readyz`);
   }
 

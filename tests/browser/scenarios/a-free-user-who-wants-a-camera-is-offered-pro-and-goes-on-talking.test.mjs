@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { scenario } from "../lib/call.mjs";
-import { callOfTwo } from "../lib/page.mjs";
+import { callOfTwo, PageUser } from "../lib/page.mjs";
+import { standalone } from "../lib/server.mjs";
+
+const SHOP = "https://app.example.com/pro";
 
 scenario("a Free user who wants a camera is offered Pro and goes on talking", async (call) => {
   const [ada, ben] = await callOfTwo(call, { tier: "Free" });
@@ -22,3 +25,20 @@ scenario("a Free user who wants a camera is offered Pro and goes on talking", as
   await ben.playsVideos(1);
   await ben.picture("call-2");
 });
+
+scenario(
+  "Get Pro leads where the operator says",
+  async (call) => {
+    const ben = await PageUser.open(call, "Ben", { tone: 770 });
+    const context = ben.page.context();
+    await context.route(SHOP, (route) => route.fulfill({ contentType: "text/html", body: "<h1>Pro</h1>" }));
+    await ben.join("Free");
+    await ben.press("Start camera");
+    const [shop] = await Promise.all([context.waitForEvent("page"), ben.press("Get Pro")]);
+    await shop.getByRole("heading", { name: "Pro" }).waitFor();
+    assert.equal(shop.url(), SHOP);
+    assert.equal(await shop.evaluate(() => window.opener), null);
+    await ben.button("Leave", { exact: true }).waitFor();
+  },
+  { start: () => standalone({ settings: { RAILGUN_PAGE_UPGRADE_URL: SHOP } }) },
+);

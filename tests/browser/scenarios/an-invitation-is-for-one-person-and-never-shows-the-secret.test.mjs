@@ -37,6 +37,9 @@ scenario("an invitation is for one person and never shows the secret", async (ca
   const ben = await PageUser.open(call, "Ben", { tone: 770, token });
   assert.ok(!ben.page.url().includes(token), "the token is gone from the address bar");
   assert.equal(await ben.button("Invite somebody").count(), 0, "who is invited cannot invite");
+  // What others see is the name in the token: the page does not ask for another.
+  await ben.page.reload();
+  assert.equal(await ben.page.getByLabel("Your name").inputValue(), "Ben");
   await ben.join("Pro", "attic");
   await ada.hears(ben);
   await ben.hears(ada);

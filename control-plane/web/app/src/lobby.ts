@@ -7,7 +7,7 @@ import { initialOf } from "./names";
 import { preferences } from "./preferences";
 import { describe } from "./sentences";
 import { SetupCheck } from "./setup-check";
-import { canInvite, tokenFor, type Tier } from "./token";
+import { canInvite, nameInToken, tokenFor, type Tier } from "./token";
 import { toast } from "./toasts";
 
 export interface JoinForm {
@@ -79,6 +79,7 @@ export class Lobby {
       h("div", { class: "preview-controls" }, this.#micButton, this.#cameraButton),
     );
 
+    const ownName = nameInToken() ?? values.name;
     const name = h("input", {
       id: "name",
       name: "name",
@@ -86,10 +87,10 @@ export class Lobby {
       maxlength: 40,
       autocomplete: "nickname",
       placeholder: "How others will see you",
-      value: values.name,
+      value: ownName,
       oninput: () => setText(initial, initialOf(name.value)),
     });
-    setText(initial, initialOf(values.name));
+    setText(initial, initialOf(ownName));
     this.#button = h("button", { type: "submit", class: "primary wide" }, "Join call");
     this.#form = h(
       "form",

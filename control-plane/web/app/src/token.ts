@@ -11,6 +11,18 @@ export async function tokenFor(name: string, tier: Tier): Promise<string> {
   return kept("token") ?? (await mint({ userId: ownId(), tier, name }));
 }
 
+/** The name that a token of one's own gives its user; null where it gives none, or there is no such token. */
+export function nameInToken(): string | null {
+  try {
+    const claims = kept("token")?.split(".")[1] ?? "";
+    const bytes = Uint8Array.from(atob(claims.replaceAll("-", "+").replaceAll("_", "/")), (it) => it.charCodeAt(0));
+    const { name } = JSON.parse(new TextDecoder().decode(bytes)) as { name?: unknown };
+    return typeof name === "string" ? name : null;
+  } catch {
+    return null;
+  }
+}
+
 /** Whether the page can make tokens for others. */
 export function canInvite(): boolean {
   return kept("token") === null && kept("secret") !== null;
@@ -34,6 +46,7 @@ async function mint(wanted: { userId: string; tier: Tier; name: string }): Promi
     throw new VoiceError("UNREACHABLE", "the server cannot be reached");
   });
   if (response.status === 403) throw new NoToken("Open the link that the server printed when it started.");
+  if (response.status === 429) throw new NoToken("Too many wrong secrets were shown. Try again in a minute.");
   if (!response.ok) {
     throw new NoToken("This server gives out no trial tokens. Open the page with #token= and your token.");
   }

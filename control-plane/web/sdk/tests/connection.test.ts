@@ -21,7 +21,8 @@ class FakeSocket {
     const answer = this.answer(name);
     return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer);
   };
-  resumed = () => Promise.resolve(this.resumedWith);
+  resumed = () =>
+    this.resumedWith instanceof Error ? Promise.reject(this.resumedWith) : Promise.resolve(this.resumedWith);
   listen(onEvent: (event: ServerEvent) => void) {
     this.onEvent = onEvent;
   }
@@ -170,9 +171,9 @@ describe("joining", () => {
 });
 
 describe("a fatal refusal", () => {
-  const fatal = new VoiceError("UNAUTHORIZED", "no", {}, true);
-
-  it("of whatever is asked in a call ends it", async () => {
+  // INTERNAL: the server no longer knows how the session stands.
+  it.each(["UNAUTHORIZED", "INTERNAL"] as const)("of whatever is asked in a call ends it: %s", async (code) => {
+    const fatal = new VoiceError(code, "no", {}, true);
     let answer: unknown = joined;
     sockets = [new FakeSocket(() => answer)];
     const { connection, machine, handlers } = await inCall();
@@ -180,6 +181,43 @@ describe("a fatal refusal", () => {
     await expect(connection.request("voice:entitlement:refresh", { token: "" })).rejects.toBe(fatal);
     expect(machine.state).toBe("DISCONNECTED");
     expect(handlers.ended).toHaveBeenCalledWith(fatal);
+    expect(mediaClosed).toBe(1);
+    await vi.runAllTimersAsync();
+    expect(connects.length).toBe(1);
+  });
+
+  it("of a step after the join ends it, and INTERNAL is not tried again", async () => {
+    const fatal = new VoiceError("INTERNAL", "no", {}, true);
+    vi.mocked(Media.open).mockRejectedValue(fatal);
+    const socket = good();
+    sockets = [socket, good()];
+    const { connection, machine } = begin();
+    await expect(connection.join("lobby")).rejects.toBe(fatal);
+    expect([connects.length, socket.connected]).toEqual([1, false]);
+    expect(machine.state).toBe("DISCONNECTED");
+  });
+
+  it("of a resume ends the call, and no other try is made", async () => {
+    const fatal = new VoiceError("INTERNAL", "no", {}, true);
+    const [first, second] = [good(), good()];
+    second.resumedWith = fatal;
+    sockets = [first, second, good()];
+    const { machine, handlers } = await inCall();
+    first.lose();
+    await vi.runAllTimersAsync();
+    expect(machine.state).toBe("DISCONNECTED");
+    expect(handlers.ended).toHaveBeenCalledExactlyOnceWith(fatal);
+    expect([connects.length, second.requests, mediaClosed]).toEqual([2, [], 1]);
+  });
+
+  it("of a resume ends the call also when its code may be temporary", async () => {
+    const [first, second] = [good(), good()];
+    second.resumedWith = new VoiceError("NODE_UNAVAILABLE", "no", {}, true);
+    sockets = [first, second, good()];
+    const { machine } = await inCall();
+    first.lose();
+    await vi.runAllTimersAsync();
+    expect([machine.state, connects.length]).toEqual(["DISCONNECTED", 2]);
   });
 
   it("of a join is not tried again, though its code may be temporary", async () => {
@@ -194,9 +232,11 @@ describe("a fatal refusal", () => {
     let answer: unknown = joined;
     sockets = [new FakeSocket(() => answer)];
     const { connection, machine } = await inCall();
-    answer = new VoiceError("PERMISSION_DENIED", "no");
-    await expect(connection.request("voice:ping", { sentAt: 0 })).rejects.toMatchObject({ fatal: false });
-    expect(machine.state).toBe("PRODUCING_AUDIO");
+    for (const code of ["PERMISSION_DENIED", "INTERNAL"] as const) {
+      answer = new VoiceError(code, "no");
+      await expect(connection.request("voice:ping", { sentAt: 0 })).rejects.toMatchObject({ fatal: false });
+      expect(machine.state).toBe("PRODUCING_AUDIO");
+    }
   });
 });
 

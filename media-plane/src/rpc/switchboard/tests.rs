@@ -110,6 +110,69 @@ async fn a_stream_that_does_not_read_is_closed() {
     assert!(told.is_closed());
 }
 
+/// Every replica is gone, for longer than any window: whoever comes back finds the seats.
+#[tokio::test]
+async fn while_no_control_stream_is_open_the_windows_stand_still() {
+    let (outbox, mut notices) = mpsc::channel(64);
+    let workers = vec![spawn_worker(0, &outbox)];
+    let mut switchboard = Switchboard::new(pool(workers), watch::channel(all(1)).0);
+    let (frames, mut told) = mpsc::channel(64);
+    let opened = |frames: &FrameSender| Input::Opened {
+        stream: STREAM,
+        replica: None,
+        frames: frames.clone(),
+        alive: oneshot::channel().0,
+    };
+    switchboard.input(opened(&frames));
+    switchboard.input(join(1, "lobby"));
+    while !drain(&mut told).iter().any(|it| matches!(it, FromNode::Reply { request: 1, .. })) {
+        step(&mut switchboard, &mut notices).await;
+    }
+    switchboard.input(Input::Ended { stream: STREAM });
+    (0..100).for_each(|_| switchboard.tick());
+    switchboard.input(opened(&frames));
+    switchboard.tick();
+    // Whatever the worker was ordered before comes before its reply to this.
+    switchboard.input(join(2, "lobby"));
+    while !drain(&mut told).iter().any(|it| matches!(it, FromNode::Reply { request: 2, .. })) {
+        step(&mut switchboard, &mut notices).await;
+    }
+    assert_eq!(switchboard.rooms.population(), (1, 2));
+    drop(notices);
+    switchboard.pool.into_workers().into_iter().for_each(WorkerHandle::stop);
+}
+
+/// Of two that a device asked for at the same time, the replica of the earlier one hears of the later.
+#[tokio::test]
+async fn whoever_replaces_a_device_is_told_of_a_later_join_of_it() {
+    use railgun_protocol::ids::DeviceId;
+    use railgun_protocol::media_rpc::{JoinRequest, UserAction};
+    let (outbox, _notices) = mpsc::channel(64);
+    let workers = vec![spawn_worker(0, &outbox)];
+    let mut switchboard = Switchboard::new(pool(workers), watch::channel(all(1)).0);
+    let (frames, _told) = mpsc::channel(64);
+    switchboard.input(Input::Opened { stream: STREAM, replica: None, frames, alive: oneshot::channel().0 });
+    let place = |session: u128, asked_at| Replacement {
+        device: DeviceId::new("laptop").unwrap(),
+        by: SessionId::from_bits(session),
+        asked_at,
+    };
+    let later = place(1, 2_000);
+    let request = World::join_request(1, Tier::Pro);
+    let user = request.user.clone();
+    let request = JoinRequest { device: Some(later.device.clone()), asked_at: later.asked_at, ..request };
+    let address = Address { channel: ChannelId::new("lobby").unwrap(), epoch: 1 };
+    let command = Command::Join(Box::new(request));
+    switchboard.input(Input::Command { stream: STREAM, request: 1, address, command });
+    let mut order = |by| {
+        let order = UserOrder { user: user.clone(), channel: None, action: UserAction::Replace(by) };
+        switchboard.order_user(&order)
+    };
+    assert_eq!(order(place(2, 1_000)), (0, Some(later)));
+    assert_eq!(order(place(3, 3_000)), (1, None));
+    switchboard.pool.into_workers().into_iter().for_each(WorkerHandle::stop);
+}
+
 #[cfg(feature = "etcd")]
 mod at_the_gate {
     use super::super::super::gate::Ask;

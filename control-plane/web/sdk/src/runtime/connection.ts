@@ -245,7 +245,7 @@ export class Connection {
         const error = VoiceError.from(thrown);
         if (this.#stay !== stay) return;
         this.#closeSignaling();
-        if (!error.isTemporary || resumeDue(tried + 1) === null) throw error;
+        if (!error.isTemporary || error.fatal || resumeDue(tried + 1) === null) throw error;
       }
     }
   }

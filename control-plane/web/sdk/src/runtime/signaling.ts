@@ -102,14 +102,17 @@ export class Signaling {
     });
   }
 
-  /** The server's answer to `resume`: the session as it is, or null when it is gone. */
+  /** The server's answer to `resume`: the session as it is, or null when it is gone. Fails with any other refusal. */
   async resumed(): Promise<Resumed | null> {
     const isAnswer = ({ name }: ServerEvent) => name === "voice:resumed" || name === "voice:error";
     for (let waited = 0; waited < TIMEOUTS.join; waited += 20) {
       const index = this.#early.findIndex(isAnswer);
       const [answer] = index === -1 ? [] : this.#early.splice(index, 1);
       if (answer?.name === "voice:resumed") return answer.payload;
-      if (answer) return null;
+      if (answer?.name === "voice:error") {
+        if (answer.payload.code === "RESUME_FAILED") return null;
+        throw VoiceError.refused(answer.payload);
+      }
       if (!this.#socket.connected) throw new VoiceError("UNREACHABLE", "the socket was lost again");
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
