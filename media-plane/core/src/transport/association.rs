@@ -139,7 +139,8 @@ pub(crate) fn receive_handshake(
     Some(poll_handshake(transports, output, key, now))
 }
 
-/// What time does to ICE and DTLS: lost consent, retransmissions, handshakes given up.
+/// What time does to ICE and DTLS: lost consent, retransmissions, handshakes given up. The caller has the transport
+/// looked at again.
 pub(crate) fn handle_timeout(
     transports: &mut TransportTable,
     output: &mut Output,
@@ -158,7 +159,7 @@ pub(crate) fn handle_timeout(
         }
         transport.ice.handle_timeout(now);
     }
-    let progress = poll_handshake(transports, output, key, now);
+    let progress = step_handshake(transports, output, key, now);
     follow_ice(transports, output, key, now);
     transports.unbind_lost_addresses(key);
     progress
@@ -171,9 +172,19 @@ fn poll_handshake(
     key: TransportKey,
     now: Instant,
 ) -> Progress {
+    let progress = step_handshake(transports, output, key, now);
+    transports.schedule(key);
+    progress
+}
+
+fn step_handshake(
+    transports: &mut TransportTable,
+    output: &mut Output,
+    key: TransportKey,
+    now: Instant,
+) -> Progress {
     let is_connected = poll_dtls(transports, output, key, now);
     handshakes::update(transports, key, now);
-    transports.schedule(key);
     Progress { transport: key, is_connected }
 }
 
