@@ -28,13 +28,16 @@ impl Waker {
         }
     }
 
-    /// Returns once there is something to receive, after [`Self::wake`], or after `at_most`.
-    pub(crate) fn sleep(&self, socket: impl AsFd, at_most: Option<Duration>) -> io::Result<()> {
+    /// Returns once there is something to receive, after [`Self::wake`], or after `at_most`; whether there is
+    /// something at the socket, an error among it.
+    pub(crate) fn sleep(&self, socket: impl AsFd, at_most: Option<Duration>) -> io::Result<bool> {
         let mut files = [PollFd::new(&socket, PollFlags::IN), PollFd::new(&self.event, PollFlags::IN)];
         // Too long for the kernel's clock is for ever.
         let at_most = at_most.and_then(|it| Timespec::try_from(it).ok());
         match poll(&mut files, at_most.as_ref()) {
-            Ok(_) | Err(Errno::INTR) => {}
+            Ok(_) => {}
+            // What is there was not looked at.
+            Err(Errno::INTR) => return Ok(true),
             Err(cause) => return Err(cause.into()),
         }
         if files[1].revents().contains(PollFlags::IN) {
@@ -43,7 +46,7 @@ impl Waker {
                 Err(cause) => return Err(cause.into()),
             }
         }
-        Ok(())
+        Ok(!files[0].revents().is_empty())
     }
 }
 
@@ -72,7 +75,7 @@ mod tests {
         let (waker, socket) = (Waker::new().unwrap(), socket());
         socket.send_to(b"a", socket.local_addr().unwrap()).unwrap();
         for _ in 0..2 {
-            assert!(seconds(|| waker.sleep(&socket, LONG).unwrap()) < 30);
+            assert!(seconds(|| assert!(waker.sleep(&socket, LONG).unwrap(), "it is there")) < 30);
         }
     }
 
@@ -81,7 +84,7 @@ mod tests {
         let (waker, socket) = (Arc::new(Waker::new().unwrap()), socket());
         let other = waker.clone();
         let thread = thread::spawn(move || (0..3).for_each(|_| other.wake().unwrap()));
-        assert!(seconds(|| waker.sleep(&socket, LONG).unwrap()) < 30);
+        assert!(seconds(|| assert!(!waker.sleep(&socket, LONG).unwrap(), "nothing is there")) < 30);
         thread.join().unwrap();
         // What came after the first is taken here.
         waker.sleep(&socket, Some(Duration::ZERO)).unwrap();
@@ -94,7 +97,7 @@ mod tests {
     fn a_sleep_lasts_no_longer_than_it_may() {
         let (waker, socket) = (Waker::new().unwrap(), socket());
         let start = Instant::now();
-        waker.sleep(&socket, Some(Duration::from_millis(5))).unwrap();
+        assert!(!waker.sleep(&socket, Some(Duration::from_millis(5))).unwrap(), "nothing is there");
         let slept = start.elapsed();
         assert!(slept >= Duration::from_millis(5) && slept < Duration::from_secs(30), "{slept:?}");
     }

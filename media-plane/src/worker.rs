@@ -206,13 +206,12 @@ impl<'a> Worker<'a> {
     }
 
     fn run(&mut self) -> io::Result<()> {
+        let mut is_readable = true;
         while !self.stopping {
-            let mut more = self.receive();
+            let mut more = is_readable && self.receive();
             more |= self.run_commands();
             self.tick();
-            if !more {
-                self.waker.sleep(self.socket.as_socket(), self.at_most())?;
-            }
+            is_readable = more || self.waker.sleep(self.socket.as_socket(), self.at_most())?;
         }
         Ok(())
     }

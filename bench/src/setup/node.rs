@@ -130,7 +130,7 @@ impl Node {
         let reply = self.command(room, Command::CreateTransport { session, direction })?;
         let Reply::TransportCreated { transport, parameters, .. } = reply else { bail!("no transport") };
         let candidate = parameters.ice_candidates.first().context("no candidate")?;
-        // An address of its own: one that an earlier transport has stays that one's.
+        // An address of its own: what it costs to take over another's is not measured.
         let [.., high, low] = seed.to_be_bytes();
         let socket = UdpSocket::bind((Ipv4Addr::new(127, 9, high, low), 0))?;
         socket.connect(SocketAddr::new(candidate.ip, candidate.port))?;

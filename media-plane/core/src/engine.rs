@@ -17,6 +17,7 @@ use crate::room::reconnecting::{self, Silence};
 use crate::room::table::RoomTable;
 use crate::room::{audio_levels, commands, epoch, timers, turn};
 use crate::send_batch::SendBatch;
+use crate::transport::address_holds;
 use crate::transport::association::{self, Progress};
 use crate::transport::dtls::SrtpKeys;
 use crate::transport::table::{TransportConfig, TransportTable};
@@ -129,6 +130,16 @@ impl Engine {
     }
 
     fn handle_dtls(&mut self, key: TransportKey, datagram: &Datagram<'_>, now: Instant) {
+        let contender = address_holds::contender(&self.media.transports, key, datagram);
+        if contender.is_none_or(|it| !it.is_its_alone) {
+            self.handle_dtls_of(key, datagram, now);
+        }
+        if let Some(contender) = contender {
+            self.handle_dtls_of(contender.transport, datagram, now);
+        }
+    }
+
+    fn handle_dtls_of(&mut self, key: TransportKey, datagram: &Datagram<'_>, now: Instant) {
         let MediaTables { transports, output, .. } = &mut self.media;
         if let Some(progress) = association::receive_handshake(transports, output, key, datagram, now) {
             self.follow(progress, now);

@@ -151,6 +151,12 @@ impl Peer {
         self.poll_dtls();
     }
 
+    /// Ends the connection by a `close_notify` alert, as a closed page does.
+    pub fn close(&mut self) {
+        self.dtls.close();
+        self.poll_dtls();
+    }
+
     /// Datagrams for the node.
     pub fn take_outgoing(&mut self) -> Vec<Vec<u8>> {
         std::mem::take(&mut self.outgoing)

@@ -8,7 +8,6 @@ use super::webrtc_transport::WebRtcTransport;
 use crate::arena::TransportKey;
 use crate::output::Output;
 use railgun_protocol::ids::UserId;
-use railgun_protocol::media_rpc::{Audience, Event};
 use railgun_protocol::transport_parameters::{DtlsState, IceState};
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -77,7 +76,7 @@ pub(super) fn set_states(
     }
     (transport.ice_state, transport.dtls_state) = (ice, dtls);
     let (id, room, session) = (transport.id, transport.room, transport.session);
-    output.tell(room, Audience::Only(session), Event::TransportState { transport: id, ice, dtls });
+    output.tell_state(room, session, id, (ice, dtls));
 }
 
 fn send_to(transports: &mut TransportTable, key: TransportKey, address: Option<SocketAddr>) {

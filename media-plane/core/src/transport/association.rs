@@ -1,6 +1,7 @@
 //! What makes a transport usable: ICE checks and the DTLS handshake. And what time does to both.
 
 use super::address_changes::{follow_ice, set_states};
+use super::address_holds::{self, Claim};
 use super::dtls::{DtlsOutput, DtlsTransport, POLL_BUFFER_LEN, SrtpKeyMaterial, SrtpKeys};
 use super::handshakes;
 use super::ice_lite::IceDrop;
@@ -12,12 +13,7 @@ use crate::output::Output;
 use crate::packet::stun::{BINDING_SUCCESS_MAX, BindingRequest};
 use crate::srtp::{InboundControl, InboundSession, OutboundControl, OutboundSession, SrtpError};
 use railgun_protocol::transport_parameters::{DtlsState, IceState};
-use std::net::SocketAddr;
-use std::time::{Duration, Instant};
-
-/// An address that one transport has an ICE check from goes over to another transport only so long
-/// after the last: any member can make a check with a forged source.
-const ADDRESS_HELD: Duration = Duration::from_secs(10);
+use std::time::Instant;
 
 /// The transport that a step was about.
 #[derive(Clone, Copy, Debug)]
@@ -49,7 +45,8 @@ fn answer_check(
     let request = BindingRequest::parse(datagram.bytes).ok()?;
     let key = transports.by_ufrag(request.local_ufrag())?;
     let source = datagram.source;
-    if is_held_by_another(transports, source, key, now) {
+    let claim = address_holds::judge(transports, source, key, now);
+    if claim == Claim::Refuse {
         return None;
     }
     let transport = transports.get_mut(key)?;
@@ -68,26 +65,15 @@ fn answer_check(
         out.copy_from_slice(answer.get(..answer_of.len).unwrap_or_default());
         answer_of.len
     });
-    transports.bind_address(source, key);
-    if answer_of.is_fresh
-        && let Some(transport) = transports.get_mut(key)
-    {
-        // Its bytes were counted by ICE.
-        transport.on_heard(source, 0, now);
+    if answer_of.is_fresh {
+        address_holds::carry_out(transports, output, claim, source, key, now);
+        if let Some(transport) = transports.get_mut(key) {
+            // Its bytes were counted by ICE.
+            transport.on_heard(source, 0, now);
+        }
     }
     follow_ice(transports, output, key, now);
     Some(start_handshake(transports, output, key, now))
-}
-
-fn is_held_by_another(
-    transports: &TransportTable,
-    source: SocketAddr,
-    asking: TransportKey,
-    now: Instant,
-) -> bool {
-    let holder = transports.by_address(source).filter(|holder| *holder != asking);
-    let tuple = holder.and_then(|holder| transports.live(holder)?.ice.tuple(source));
-    tuple.is_some_and(|tuple| now.saturating_duration_since(tuple.last_check_at) < ADDRESS_HELD)
 }
 
 /// The session is in privacy mode from now on: an address that is no relay's is sent nothing more.
@@ -153,7 +139,8 @@ pub(crate) fn receive_handshake(
     Some(poll_handshake(transports, output, key, now))
 }
 
-/// What time does to ICE and DTLS: lost consent, retransmissions, handshakes given up.
+/// What time does to ICE and DTLS: lost consent, retransmissions, handshakes given up. The caller has the transport
+/// looked at again.
 pub(crate) fn handle_timeout(
     transports: &mut TransportTable,
     output: &mut Output,
@@ -172,7 +159,7 @@ pub(crate) fn handle_timeout(
         }
         transport.ice.handle_timeout(now);
     }
-    let progress = poll_handshake(transports, output, key, now);
+    let progress = step_handshake(transports, output, key, now);
     follow_ice(transports, output, key, now);
     transports.unbind_lost_addresses(key);
     progress
@@ -185,9 +172,19 @@ fn poll_handshake(
     key: TransportKey,
     now: Instant,
 ) -> Progress {
+    let progress = step_handshake(transports, output, key, now);
+    transports.schedule(key);
+    progress
+}
+
+fn step_handshake(
+    transports: &mut TransportTable,
+    output: &mut Output,
+    key: TransportKey,
+    now: Instant,
+) -> Progress {
     let is_connected = poll_dtls(transports, output, key, now);
     handshakes::update(transports, key, now);
-    transports.schedule(key);
     Progress { transport: key, is_connected }
 }
 
@@ -237,8 +234,11 @@ pub(crate) fn take_keys(
             transport.keys = Some(keys);
             transport.reports_at = Some(now + REPORT_INTERVAL);
             let proved = transport.handshake_path.proved();
-            if let Some(tuple) = proved.and_then(|address| transport.ice.tuple_mut(address)) {
+            if let Some(address) = proved
+                && let Some(tuple) = transport.ice.tuple_mut(address)
+            {
                 tuple.proof.proved();
+                address_holds::settle(transports, output, address, key, now);
             }
             output.counters.handshakes_done += 1;
             set_states(transports, output, key, ice, DtlsState::Connected);

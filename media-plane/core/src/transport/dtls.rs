@@ -158,6 +158,11 @@ impl DtlsTransport {
             && first_client_hello(datagram).is_some()
     }
 
+    /// It repeats a part of the handshake that is done, or is sealed, so that nobody knows without the keys.
+    pub(crate) fn may_be_of_handshake(&self, datagram: &[u8]) -> bool {
+        self.attempt.as_ref().is_some_and(|attempt| attempt.gate.knows(datagram))
+    }
+
     /// [`Self::handle_timeout`] would begin one.
     pub(crate) fn begins_again_by(&self, now: Instant) -> bool {
         self.client_restart_at().is_some_and(|at| now >= at)

@@ -226,6 +226,12 @@ impl IceLite {
         self.leave_lost(|ice| ice.tuples.latest_proved());
     }
 
+    /// Forgets an address that leads to another transport now.
+    pub(super) fn forget(&mut self, address: SocketAddr) {
+        self.tuples.forget(address);
+        self.leave_lost(|ice| ice.tuples.latest());
+    }
+
     /// Forgets tuples without consent (RFC 7675). Without the selected one, the tuple of the
     /// latest check is selected, a proved one first; without any, the state is `disconnected`.
     pub fn handle_timeout(&mut self, now: Instant) {

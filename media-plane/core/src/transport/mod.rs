@@ -15,4 +15,5 @@ pub(crate) mod users;
 pub(crate) mod table;
 pub(crate) mod handshakes;
 pub(crate) mod address_changes;
+pub(crate) mod address_holds;
 pub(crate) mod association;

@@ -36,8 +36,8 @@ pub(crate) struct TransportTable {
     entries: Arena<TransportKey, WebRtcTransport>,
     /// By the local ICE user fragment, a restart's previous one included while it is valid.
     by_ufrag: HashMap<String, TransportKey>,
-    /// By the addresses of their ICE tuples. A tuple that two transports have leads to the one that an ICE
-    /// check named last.
+    /// By the addresses of their ICE tuples. To which of two transports with the same one it leads,
+    /// `address_holds` says.
     by_address: HashMap<SocketAddr, TransportKey>,
     pub(crate) users: Users,
     /// What users' addresses may get before they are proved.
@@ -150,9 +150,13 @@ impl TransportTable {
         self.by_ufrag.remove(ufrag);
     }
 
-    /// An ICE check from this address named this transport.
-    pub(crate) fn bind_address(&mut self, address: SocketAddr, key: TransportKey) {
-        self.by_address.insert(address, key);
+    /// The address leads to this transport from now on.
+    pub(super) fn bind_address(&mut self, address: SocketAddr, key: TransportKey, now: Instant) {
+        if self.by_address.insert(address, key) != Some(key)
+            && let Some(tuple) = self.entries.get_mut(key).and_then(|it| it.ice.tuple_mut(address))
+        {
+            tuple.held_since = now;
+        }
         self.unbind_lost_addresses(key);
     }
 

@@ -251,7 +251,8 @@ proptest! {
                     untold.clear();
                 }
                 // One that is let go of is not told any more when it comes.
-                let place = recorder.highest().and_then(|it| recorder.place(it - highest.saturating_sub(this)));
+                let back = highest.saturating_sub(this);
+                let place = recorder.highest().and_then(|it| recorder.place(it.checked_sub(back)?));
                 let newest = arrived.last_key_value().map_or(tick, |(_, newest)| *newest);
                 let is_in_time = newest + LATE_TICKS_MAX >= tick;
                 let is_awaited = this >= highest || place.is_some() && is_in_time;

@@ -6,6 +6,7 @@
 //! allows discarding what is not valid).
 
 use crate::packet::MAX_DATAGRAM;
+use std::hash::{DefaultHasher, Hasher};
 
 /// Longest plaintext handshake message, in bytes; browsers' longest is a ClientHello of 1.4 KB.
 pub(super) const MAX_HANDSHAKE_MESSAGE: usize = 16 * 1024;
@@ -58,8 +59,8 @@ pub(super) enum Verdict {
 pub(super) struct Gate {
     peer_is_client: bool,
     dtls13: bool,
-    /// `(message_seq, offset, length)` of the different fragments passed.
-    fragments: Vec<(u16, u32, u32)>,
+    /// `(message_seq, offset, length)` of the different fragments passed, and a digest of the bytes that came first.
+    fragments: Vec<((u16, u32, u32), u64)>,
     fragment_bytes: usize,
     handshake_bytes: usize,
 }
@@ -140,17 +141,37 @@ impl Gate {
         for fragment in Fragments(record.body).flatten() {
             let Ok(len) = u32::try_from(fragment.body.len()) else { return false };
             let key = (fragment.message_seq, fragment.offset, len);
-            if self.fragments.contains(&key) {
+            if self.fragments.iter().any(|(passed, _)| *passed == key) {
                 continue;
             }
             self.fragment_bytes += fragment.body.len();
             if self.fragments.len() == FRAGMENTS_MAX || self.fragment_bytes > FRAGMENT_BYTES_MAX {
                 return false;
             }
-            self.fragments.push(key);
+            self.fragments.push((key, digest(fragment.body)));
         }
         true
     }
+
+    /// Whether each plaintext handshake fragment of `datagram`, if it has any, is one that passed before.
+    pub(super) fn knows(&self, datagram: &[u8]) -> bool {
+        let is_known = |fragment: Option<Fragment<'_>>| {
+            fragment.is_some_and(|it| {
+                let len = u32::try_from(it.body.len()).unwrap_or(u32::MAX);
+                self.fragments.contains(&((it.message_seq, it.offset, len), digest(it.body)))
+            })
+        };
+        Records::new(datagram)
+            .map_while(|record| record)
+            .filter(|record| record.kind == Kind::Plaintext { content_type: HANDSHAKE })
+            .all(|record| Fragments(record.body).all(is_known))
+    }
+}
+
+fn digest(bytes: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(bytes);
+    hasher.finish()
 }
 
 /// The random of the ClientHello that `datagram` begins, if it does begin a handshake.

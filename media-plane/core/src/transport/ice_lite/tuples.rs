@@ -1,5 +1,6 @@
 //! The addresses from which a transport's peer has passed a check.
 
+use crate::arena::TransportKey;
 use crate::transport::address_proof::AddressProof;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -14,6 +15,10 @@ pub struct Tuple {
     pub proof: AddressProof,
     /// When the last valid check came from there.
     pub last_check_at: Instant,
+    /// Since when the address leads to this transport, if it does.
+    pub(in crate::transport) held_since: Instant,
+    /// A transport without keys that a check from there named, and since when it has the turn.
+    pub(in crate::transport) contested_by: Option<(TransportKey, Instant)>,
 }
 
 /// At most [`TUPLES_MAX`] of them.
@@ -39,7 +44,13 @@ impl Tuples {
         let known = self.entries.iter().position(|tuple| tuple.address == address);
         let mut tuple = match known {
             Some(index) => self.entries.swap_remove(index),
-            None => Tuple { address, proof: AddressProof::default(), last_check_at: now },
+            None => Tuple {
+                address,
+                proof: AddressProof::default(),
+                last_check_at: now,
+                held_since: now,
+                contested_by: None,
+            },
         };
         tuple.last_check_at = now;
         if self.entries.len() == TUPLES_MAX {
