@@ -17,16 +17,10 @@ use railgun_protocol::transport_parameters::{
     DtlsParameters, DtlsRole, IceCandidate, IceParameters, TransportParameters,
 };
 use railgun_rpc::proto::media_node_server::{MediaNode, MediaNodeServer};
-use railgun_rpc::proto::media_node_server::{MediaNode, MediaNodeServer};
-use railgun_rpc::proto::{
-    ControlFrame, DescribeRequest, ListRoomsRequest, NodeDescription, NodeFrame, RoomList, RoomSummary,
-};
 use railgun_rpc::proto::{
     ControlFrame, DescribeRequest, ListRoomsRequest, NodeDescription, NodeFrame, RoomList, RoomSummary,
 };
 use railgun_rpc::proto::{UserOrder as WireOrder, UserOrdered};
-use railgun_rpc::proto::{UserOrder as WireOrder, UserOrdered};
-use railgun_rpc::{decode_command, decode_user_order, encode_event, encode_reply, encode_worker_died};
 use railgun_rpc::{decode_command, decode_user_order, encode_event, encode_reply, encode_worker_died};
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
