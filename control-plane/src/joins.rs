@@ -5,8 +5,8 @@
 mod in_etcd;
 
 use crate::policy::join_history::{JoinHistory, JoinLimits, Wait};
+use crate::refusal::Refusal;
 use railgun_protocol::ids::UserId;
-use railgun_protocol::signal::{ErrorBody, ErrorCode};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -45,13 +45,13 @@ impl Joins {
     }
 
     /// Counts a join that is asked for at `now` (Unix milliseconds), or refuses it.
-    pub(crate) async fn ask(&self, user: &UserId, now: u64) -> Result<(), ErrorBody> {
+    pub(crate) async fn ask(&self, user: &UserId, now: u64) -> Result<(), Refusal> {
         let asked = self.change(user, now, |history| history.ask(self.limits, now)).await;
         asked.unwrap_or(Err(Wait::TooMany(1000))).map_err(refusal)
     }
 
     /// The same for a join that is not counted.
-    pub(crate) async fn ask_uncounted(&self, user: &UserId, now: u64) -> Result<(), ErrorBody> {
+    pub(crate) async fn ask_uncounted(&self, user: &UserId, now: u64) -> Result<(), Refusal> {
         let asked = self.change(user, now, |history| history.barred(now)).await;
         asked.unwrap_or(Ok(())).map_err(refusal)
     }
@@ -104,18 +104,18 @@ impl Joins {
     }
 }
 
-fn refusal(wait: Wait) -> ErrorBody {
-    let (code, message, wait) = match wait {
-        Wait::TooMany(wait) => (ErrorCode::RateLimited, "too many joins in a minute", wait),
-        Wait::TooSoon(wait) => (ErrorCode::RateLimited, "too soon after the last join", wait),
-        Wait::Barred(wait) => (ErrorCode::PermissionDenied, "kicked, and not yet allowed back", wait),
-    };
-    ErrorBody::new(code, message).with("retryAfterMs", wait)
+fn refusal(wait: Wait) -> Refusal {
+    match wait {
+        Wait::TooMany(wait) => Refusal::TooManyJoins { wait },
+        Wait::TooSoon(wait) => Refusal::JoinedTooSoon { wait },
+        Wait::Barred(wait) => Refusal::Kicked { wait },
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use railgun_protocol::signal::ErrorCode;
 
     fn user(name: &str) -> UserId {
         UserId::new(name).unwrap()
@@ -126,13 +126,13 @@ mod tests {
         let joins = Joins::new(JoinLimits::default());
         joins.ask(&user("ada"), 1000).await.unwrap();
         joins.succeeded(&user("ada"), 1000).await;
-        let refused = joins.ask(&user("ada"), 2000).await.unwrap_err();
+        let refused = joins.ask(&user("ada"), 2000).await.unwrap_err().body();
         assert_eq!((refused.code, &refused.details["retryAfterMs"]), (ErrorCode::RateLimited, &4000.into()));
         joins.ask_uncounted(&user("ada"), 2000).await.unwrap();
         joins.ask(&user("bob"), 2000).await.unwrap();
         joins.bar(&user("bob"), 9000, 2000).await;
         assert_eq!(
-            joins.ask_uncounted(&user("bob"), 8999).await.unwrap_err().code,
+            joins.ask_uncounted(&user("bob"), 8999).await.unwrap_err().code(),
             ErrorCode::PermissionDenied
         );
     }

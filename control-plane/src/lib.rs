@@ -25,6 +25,7 @@ mod networks;
 mod placement;
 mod policy;
 mod records;
+mod refusal;
 mod registry;
 mod requests;
 mod resume_token;

@@ -5,18 +5,19 @@ use super::engine_io::EngineSocket;
 use crate::ending::{End, over};
 use crate::media_client::Delivery;
 use crate::metrics::Outcome;
+use crate::refusal::Refusal;
 use crate::requests::{self, NotResumed};
 use crate::resume_token::ResumeToken;
 use crate::session::{Ack, Asked, Session};
 use railgun_protocol::media_rpc::Command;
-use railgun_protocol::signal::{ClientEvent, ErrorBody, KickReason, ServerEvent};
+use railgun_protocol::signal::{ClientEvent, KickReason, ServerEvent};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 /// A request as it left the socket.
 pub(super) struct Incoming {
     pub(super) asked: Asked,
-    pub(super) event: Result<ClientEvent, ErrorBody>,
+    pub(super) event: Result<ClientEvent, Refusal>,
     pub(super) ack: Ack,
     pub(super) arrived_at: Instant,
 }

@@ -7,10 +7,11 @@ use super::actor::Incoming;
 use crate::ending::{End, Ending};
 use crate::metrics::Outcome;
 use crate::policy::event_budget::Verdict;
+use crate::refusal::Refusal;
 use crate::services::Services;
 use crate::session::{Ack, Asked, Budget, Outbox};
 use railgun_protocol::limits;
-use railgun_protocol::signal::{ClientRequest, ErrorBody, ErrorCode};
+use railgun_protocol::signal::ClientRequest;
 use serde_json::Value;
 use socketioxide::adapter::LocalAdapter;
 use socketioxide::extract::SocketRef;
@@ -43,9 +44,9 @@ impl Intake {
         (Self { requests, ending, services, budget }, queue)
     }
 
-    fn refuse(&self, socket: Arc<Socket<LocalAdapter>>, refused: &Incoming, error: ErrorBody) {
+    fn refuse(&self, socket: Arc<Socket<LocalAdapter>>, refused: &Incoming, error: Refusal) {
         let waited = refused.arrived_at.elapsed();
-        self.services.metrics.answered(&refused.asked.event, Outcome::Refused(error.code), waited);
+        self.services.metrics.answered(&refused.asked.event, Outcome::Refused(error.code()), waited);
         let outbox = Outbox::new(SocketRef::from(socket), self.ending.clone(), self.budget.clone());
         outbox.refuse_at_once(&refused.asked, &refused.ack, error);
     }
@@ -66,12 +67,10 @@ impl MessageHandler<LocalAdapter, InOrder> for Intake {
         let incoming = read(text, Ack::new(socket.clone(), ack_id));
         if let Verdict::Refused(wait) = verdict {
             let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-            let error = ErrorBody::new(ErrorCode::RateLimited, "too many events");
-            return self.refuse(socket, &incoming, error.with("retryAfterMs", wait));
+            return self.refuse(socket, &incoming, Refusal::TooManyEvents { wait });
         }
         if let Err(mpsc::error::TrySendError::Full(refused)) = self.requests.try_send(Box::new(incoming)) {
-            let error = ErrorBody::new(ErrorCode::RateLimited, "too many requests wait already");
-            self.refuse(socket, &refused, error);
+            self.refuse(socket, &refused, Refusal::TooManyRequests);
         }
     }
 }
@@ -90,9 +89,7 @@ fn read(text: &str, ack: Ack) -> Incoming {
     let payload = parts.next().unwrap_or(Value::Null);
     let (event, request_id) = match ClientRequest::parse(&name, &payload) {
         Ok(ClientRequest { request_id, event }) => (Ok(event), request_id),
-        Err((error, request_id)) => {
-            (Err(ErrorBody::new(ErrorCode::InvalidPayload, error.to_string())), request_id)
-        }
+        Err((error, request_id)) => (Err(Refusal::Unreadable(error)), request_id),
     };
     let asked = Asked { event: name.chars().take(EVENT_NAME_CHARS_MAX).collect(), request_id };
     Incoming { asked, event, ack, arrived_at: Instant::now() }

@@ -87,6 +87,7 @@ impl Shared {
 mod tests {
     use super::super::Joins;
     use super::*;
+    use crate::refusal::Refusal;
     use railgun_etcd::testing::EtcdServer;
     use railgun_protocol::signal::ErrorCode;
     use std::time::Instant;
@@ -110,7 +111,7 @@ mod tests {
             two.ask(&user("ada"), 1000 + at).await.unwrap();
         }
         for joins in [&one, &two] {
-            let refused = joins.ask(&user("ada"), 2000).await.unwrap_err();
+            let refused = joins.ask(&user("ada"), 2000).await.unwrap_err().body();
             assert_eq!(
                 (refused.code, &refused.details["retryAfterMs"]),
                 (ErrorCode::RateLimited, &59_000.into())
@@ -130,10 +131,10 @@ mod tests {
         let limits = JoinLimits { per_minute: 0, cooldown: 5000 };
         let (one, two) = (replica(&etcd, limits), replica(&etcd, limits));
         one.succeeded(&user("ada"), 1000).await;
-        let refused = two.ask(&user("ada"), 3000).await.unwrap_err();
+        let refused = two.ask(&user("ada"), 3000).await.unwrap_err().body();
         assert_eq!(refused.details["retryAfterMs"], 3000);
         two.bar(&user("ada"), 300_000, 7000).await;
-        let refused = one.ask_uncounted(&user("ada"), 8000).await.unwrap_err();
+        let refused = one.ask_uncounted(&user("ada"), 8000).await.unwrap_err().body();
         assert_eq!(refused.code, ErrorCode::PermissionDenied);
 
         let key = format!("{}calls", etcd.store().keys().joins(&user("ada")));
@@ -165,7 +166,7 @@ mod tests {
         for at in 0..10 {
             one.ask(&user("ada"), 1001 + at).await.unwrap();
         }
-        assert_eq!(two.ask(&user("ada"), 2000).await.unwrap_err().code, ErrorCode::RateLimited);
+        assert_eq!(two.ask(&user("ada"), 2000).await.unwrap_err().code(), ErrorCode::RateLimited);
     }
 
     #[tokio::test]
@@ -179,7 +180,7 @@ mod tests {
         }
         ahead.succeeded(&user("ada"), now + skew).await;
         // As if all of it had been asked for now: the limits hold, and no longer than they say.
-        let wait = |refused: railgun_protocol::signal::ErrorBody| refused.details["retryAfterMs"].clone();
+        let wait = |refused: Refusal| refused.body().details["retryAfterMs"].clone();
         assert_eq!(wait(right.ask(&user("ada"), now).await.unwrap_err()), 60_000);
         assert_eq!(wait(right.ask(&user("ada"), now + 59_000).await.unwrap_err()), 1000);
         right.ask(&user("ada"), now + 60_000).await.unwrap();
@@ -195,7 +196,7 @@ mod tests {
         }
         etcd.kill();
         let asked = Instant::now();
-        let refused = one.ask(&user("ada"), 2000).await.unwrap_err();
+        let refused = one.ask(&user("ada"), 2000).await.unwrap_err().body();
         assert!(asked.elapsed() < Duration::from_secs(1));
         assert_eq!(refused.code, ErrorCode::RateLimited);
         one.ask(&user("bob"), 2000).await.unwrap();

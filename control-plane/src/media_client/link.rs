@@ -6,12 +6,12 @@ use super::place::Place;
 use super::room_table::{Delivery, RoomTable, Route};
 use crate::ending::End;
 use crate::metrics::LinkMetrics;
+use crate::refusal::Refusal;
 use crate::webhooks::Webhooks;
 use futures::{FutureExt, StreamExt};
 use railgun_process::each_minute::EachMinute;
 use railgun_protocol::ids::{NodeId, SessionId};
 use railgun_protocol::media_rpc::{Address, Command, LeaveReason, REPLICA_HEADER, Reply, WorkerDied};
-use railgun_protocol::signal::{ErrorBody, ErrorCode};
 use railgun_rpc::proto::media_node_client::MediaNodeClient;
 use railgun_rpc::proto::{ControlFrame, DescribeRequest, NodeFrame};
 use railgun_rpc::{FromNode, decode_node_frame, encode_command};
@@ -126,7 +126,7 @@ impl NodeLink {
     }
 
     /// Hands a command over; its reply comes by the call's route, also when there is no node.
-    pub(crate) async fn call(&self, call: NodeCall) -> Result<(), ErrorBody> {
+    pub(crate) async fn call(&self, call: NodeCall) -> Result<(), Refusal> {
         self.calls.send(call).await.map_err(|_| unavailable())
     }
 
@@ -177,25 +177,25 @@ impl NodeLink {
     }
 }
 
-pub(crate) fn unavailable() -> ErrorBody {
-    ErrorBody::new(ErrorCode::NodeUnavailable, "no media node can be reached right now")
+pub(crate) fn unavailable() -> Refusal {
+    Refusal::NoMediaNode
 }
 
 /// The node answered one thing with another, so nobody knows how the session stands.
-pub(crate) fn unexpected(reply: &Reply) -> ErrorBody {
+pub(crate) fn unexpected(reply: &Reply) -> Refusal {
     tracing::error!(?reply, "a reply of the wrong kind");
-    ErrorBody::new(ErrorCode::Internal, "the media node answered something else").fatal()
+    Refusal::UnexpectedReply
 }
 
 /// There are nodes, and more is asked of them at this moment than they can answer in time.
-pub(crate) fn overloaded() -> ErrorBody {
+pub(crate) fn overloaded() -> Refusal {
     later("too much is asked of the media nodes at this moment")
 }
 
 /// What cannot be done now, and when to try again: everybody at another time.
-pub(crate) fn later(why: &str) -> ErrorBody {
+pub(crate) fn later(why: &'static str) -> Refusal {
     let wait: u64 = rand::random_range(RETRY_AFTER_MS);
-    ErrorBody::new(ErrorCode::NodeUnavailable, why).with("retryAfterMs", wait)
+    Refusal::Later { why, wait }
 }
 
 struct Link {
@@ -425,7 +425,7 @@ impl Link {
                 self.webhooks.observe(&event);
                 self.rooms.spread(event);
             }
-            Ok(FromNode::Reply { request, reply }) => self.complete(request, reply),
+            Ok(FromNode::Reply { request, reply }) => self.complete(request, reply.map_err(Refusal::from)),
             Ok(FromNode::WorkerDied(died)) => {
                 let Self { node, address, boot_id, .. } = &self;
                 let WorkerDied { worker, rooms, deaths } = died;
@@ -442,7 +442,7 @@ impl Link {
         self.metrics.change_rooms(before, self.rooms_counted);
     }
 
-    fn complete(&mut self, request: u64, reply: Result<Reply, ErrorBody>) {
+    fn complete(&mut self, request: u64, reply: Result<Reply, Refusal>) {
         // Replies to the leaves of those left behind are nobody's.
         let Some(pending) = self.pending.remove(&request) else { return };
         let Pending { route, ticket, address, kind, sent_at } = pending;

@@ -1,9 +1,9 @@
 //! Which of this replica's sessions are in which room, so that one event of the node reaches them.
 
 use crate::ending::{End, Ending};
+use crate::refusal::Refusal;
 use railgun_protocol::ids::{ChannelId, SessionId};
 use railgun_protocol::media_rpc::{Address, Audience, Event, Reply, RoomEvent};
-use railgun_protocol::signal::ErrorBody;
 use std::collections::HashMap;
 use tokio::sync::mpsc;
 
@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 pub(crate) enum Delivery {
     Reply {
         ticket: u64,
-        reply: Result<Reply, ErrorBody>,
+        reply: Result<Reply, Refusal>,
     },
     Event(RoomEvent),
     /// The control stream is gone; the room may well go on. One of the next two follows.

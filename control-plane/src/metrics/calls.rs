@@ -3,12 +3,13 @@
 use super::join_log::{JoinLog, JoinRecord};
 use super::labels::{OfKind, OfMedia, Regions, network};
 use crate::policy::join_trace::{JoinTrace, MediaOutcome};
+use crate::refusal::Refusal;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
-use railgun_protocol::signal::{ErrorBody, NetworkType, StatsReport, UiEventName};
+use railgun_protocol::signal::{NetworkType, StatsReport, UiEventName};
 use railgun_protocol::transport_parameters::{DtlsState, IceState};
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant, SystemTime};
@@ -127,11 +128,11 @@ impl CallMetrics {
     }
 
     /// A join that was refused.
-    pub(crate) fn refused(&self, region: Option<&str>, network_type: Option<NetworkType>, error: &ErrorBody) {
+    pub(crate) fn refused(&self, region: Option<&str>, network_type: Option<NetworkType>, error: &Refusal) {
         let region = self.regions.label(region);
         let record = JoinRecord::of(SystemTime::now(), &region, network(network_type));
-        let why = format!("The join was refused: {}.", error.message);
-        self.log.add(JoinRecord { outcome: error.code.as_str(), why, ..record });
+        let why = format!("The join was refused: {}.", error.message());
+        self.log.add(JoinRecord { outcome: error.code().as_str(), why, ..record });
     }
 
     /// A session sits in a room. `joined`: it was not there before, so its media has to connect.

@@ -1,7 +1,8 @@
 //! Labels of which there are only so many.
 
+use crate::refusal::Refusal;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
-use railgun_protocol::signal::{ClientEvent, ErrorBody, ErrorCode, NetworkType};
+use railgun_protocol::signal::{ClientEvent, ErrorCode, NetworkType};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -34,8 +35,8 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
-    pub(crate) fn of<T>(result: &Result<T, ErrorBody>) -> Self {
-        result.as_ref().map_or_else(|error| Self::Refused(error.code), |_| Self::Ok)
+    pub(crate) fn of<T>(result: &Result<T, Refusal>) -> Self {
+        result.as_ref().map_or_else(|error| Self::Refused(error.code()), |_| Self::Ok)
     }
 }
 

@@ -1,12 +1,12 @@
 //! One node, or a cluster of them: the same questions to either.
 
-#[cfg(feature = "etcd")]
 use super::cluster::Cluster;
 use super::found::Found;
 use crate::media_client::{NodeLink, Place};
+#[cfg(feature = "etcd")]
+use crate::refusal::Refusal;
 use railgun_protocol::ids::ChannelId;
 use railgun_protocol::media_rpc::Address;
-use railgun_protocol::signal::ErrorBody;
 #[cfg(feature = "etcd")]
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ impl Placement {
         &self,
         channel: &ChannelId,
         region: Option<&str>,
-    ) -> Result<(NodeLink, Address), ErrorBody> {
+    ) -> Result<(NodeLink, Address), Refusal> {
         match self {
             Self::Single(node) => Ok((node.clone(), Address { channel: channel.clone(), epoch: ONLY_EPOCH })),
             #[cfg(feature = "etcd")]

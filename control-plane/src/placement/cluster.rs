@@ -7,12 +7,12 @@ use crate::config::MediaConfig;
 use crate::media_client::{NodeLink, Place, later, overloaded};
 use crate::metrics::LinkMetrics;
 use crate::policy::placement::choose;
+use crate::refusal::Refusal;
 use crate::webhooks::Webhooks;
 use railgun_etcd::{Compare, CompareOp, Condition, Entry, EtcdError, PutOptions, Store, Txn, TxnOp};
 use railgun_protocol::directory::{NodeRecord, RoomRecord, decode, encode};
 use railgun_protocol::ids::{ChannelId, NodeId};
 use railgun_protocol::media_rpc::Address;
-use railgun_protocol::signal::ErrorBody;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -86,7 +86,7 @@ impl Cluster {
     }
 
     /// The refusal of whoever needs a room that could not be found or bound in time.
-    fn refusal(&self) -> ErrorBody {
+    fn refusal(&self) -> Refusal {
         self.hindrance().map_or_else(overloaded, later)
     }
 
@@ -153,7 +153,7 @@ impl Cluster {
         &self,
         channel: &ChannelId,
         region: Option<&str>,
-    ) -> Result<(NodeLink, Address), ErrorBody> {
+    ) -> Result<(NodeLink, Address), Refusal> {
         let placed = timeout(PLACE_TIMEOUT, self.find_or_bind(channel, region)).await;
         placed.unwrap_or_else(|_| Err(self.refusal()))
     }
@@ -162,7 +162,7 @@ impl Cluster {
         &self,
         channel: &ChannelId,
         region: Option<&str>,
-    ) -> Result<(NodeLink, Address), ErrorBody> {
+    ) -> Result<(NodeLink, Address), Refusal> {
         let mut changes = self.changes.subscribe();
         loop {
             changes.mark_unchanged();

@@ -162,7 +162,7 @@ impl Placement {
                     last = Some(later);
                 }
                 Ok(_) => {}
-                Err(error) => tracing::warn!(code = %error.code, "a media node did not hear of an order"),
+                Err(error) => tracing::warn!(code = %error.code(), "a media node did not hear of an order"),
             }
         }
         last

@@ -1,9 +1,9 @@
 //! Whether a user may be in a channel, by the operators' records.
 
 use crate::records::View;
+use crate::refusal::Refusal;
 use railgun_protocol::ids::{ChannelId, UserId};
 use railgun_protocol::plan::RoomLimits;
-use railgun_protocol::signal::{ErrorBody, ErrorCode};
 
 /// How much the channel's room takes, if this user may join it at `now` (Unix seconds). A channel
 /// that is closed to the user does not exist for the user.
@@ -12,17 +12,13 @@ pub(crate) fn admit(
     user: &UserId,
     channel: &ChannelId,
     now: u64,
-) -> Result<RoomLimits, ErrorBody> {
+) -> Result<RoomLimits, Refusal> {
     let record = view.channel(channel).filter(|record| record.admits(user));
     let Some(record) = record else {
-        return Err(ErrorBody::new(ErrorCode::ChannelNotFound, "there is no such channel"));
+        return Err(Refusal::NoSuchChannel);
     };
     if let Some(ban) = view.ban(user, channel, now) {
-        let banned = ErrorBody::new(ErrorCode::PermissionDenied, "banned from this channel");
-        return Err(match ban.until {
-            Some(until) => banned.with("until", until),
-            None => banned,
-        });
+        return Err(Refusal::Banned { until: ban.until });
     }
     Ok(RoomLimits::of(record.tier))
 }
@@ -32,6 +28,7 @@ mod tests {
     use super::*;
     use crate::records::{BanRecord, BanScope, ChannelKind, ChannelRecord, Record, RecordKey};
     use railgun_protocol::plan::Tier;
+    use railgun_protocol::signal::ErrorCode;
 
     #[test]
     fn a_closed_channel_does_not_exist_and_a_banned_user_is_denied() {
@@ -45,8 +42,8 @@ mod tests {
 
         assert_eq!(admit(&view, &ada, &dm, 1), Ok(RoomLimits::of(Tier::Free)));
         // Whoever is banned learns no more of a closed channel than anybody else.
-        assert_eq!(admit(&view, &eve, &dm, 1).unwrap_err().code, ErrorCode::ChannelNotFound);
-        let denied = admit(&view, &eve, &lobby, 1).unwrap_err();
+        assert_eq!(admit(&view, &eve, &dm, 1).unwrap_err().code(), ErrorCode::ChannelNotFound);
+        let denied = admit(&view, &eve, &lobby, 1).unwrap_err().body();
         assert_eq!((denied.code, &denied.details["until"]), (ErrorCode::PermissionDenied, &50.into()));
         assert_eq!(admit(&view, &eve, &lobby, 50), Ok(RoomLimits::of(Tier::Pro)));
     }

@@ -2,10 +2,11 @@
 
 use crate::auth::Identity;
 use crate::records::EntitlementRecord;
+use crate::refusal::Refusal;
 use railgun_protocol::media_rpc::Grant;
 use railgun_protocol::plan::{Permissions, Tier};
 use railgun_protocol::rtp_parameters::MediaKind;
-use railgun_protocol::signal::{ErrorBody, ErrorCode, GrantReason, Source};
+use railgun_protocol::signal::{GrantReason, Source};
 use std::time::{Duration, SystemTime};
 
 /// The grant the node enforces. A record counts more than any token; a token that was revoked counts
@@ -47,30 +48,21 @@ pub(crate) fn reason(before: &Grant, after: &Grant) -> GrantReason {
 }
 
 /// Whether this source, sent as this kind, is allowed.
-pub(crate) fn check_source(
-    permissions: Permissions,
-    kind: MediaKind,
-    source: Source,
-) -> Result<(), ErrorBody> {
+pub(crate) fn check_source(permissions: Permissions, kind: MediaKind, source: Source) -> Result<(), Refusal> {
     if kind != source.kind() {
-        return Err(ErrorBody::new(ErrorCode::InvalidPayload, "the kind does not fit appData.source"));
+        return Err(Refusal::WrongKind);
     }
     if permissions.allow(source) {
         return Ok(());
     }
-    Err(match source {
-        Source::Mic => ErrorBody::new(ErrorCode::PermissionDenied, "may not send audio"),
-        Source::Camera | Source::Screen | Source::ScreenAudio => {
-            ErrorBody::new(ErrorCode::CapabilityRequired, "this needs Pro")
-                .with("capability", source.capability())
-        }
-    })
+    Err(Refusal::NotGranted(source))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use railgun_protocol::ids::UserId;
+    use railgun_protocol::signal::ErrorCode;
 
     fn at(seconds: u64) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
@@ -152,7 +144,7 @@ mod tests {
             (MediaKind::Video, Source::Screen, "SCREEN_SHARE"),
             (MediaKind::Audio, Source::ScreenAudio, "SCREEN_SHARE"),
         ] {
-            let refused = check_source(free, kind, source).unwrap_err();
+            let refused = check_source(free, kind, source).unwrap_err().body();
             assert_eq!(refused.code, ErrorCode::CapabilityRequired);
             assert_eq!(refused.details["capability"], capability);
         }
@@ -162,7 +154,7 @@ mod tests {
     fn a_kind_that_does_not_fit_its_source_is_an_invalid_payload() {
         let pro = Permissions::of(Tier::Pro);
         for (kind, source) in [(MediaKind::Video, Source::Mic), (MediaKind::Audio, Source::Camera)] {
-            assert_eq!(check_source(pro, kind, source).unwrap_err().code, ErrorCode::InvalidPayload);
+            assert_eq!(check_source(pro, kind, source).unwrap_err().code(), ErrorCode::InvalidPayload);
         }
     }
 }

@@ -4,11 +4,12 @@
 //! node is told of it only if it does not know it from the join.
 
 use crate::media_client::unexpected;
+use crate::refusal::Refusal;
 use crate::session::{Answer, Owned, Session};
 use railgun_protocol::ids::{ConsumerId, ProducerId, TransportId};
 use railgun_protocol::media_rpc::{Command, Reply};
 use railgun_protocol::rtp_parameters::RtpCapabilities;
-use railgun_protocol::signal::{AppData, ConsumerLayers, ErrorBody, ServerEvent};
+use railgun_protocol::signal::{AppData, ConsumerLayers, ServerEvent};
 use std::num::NonZeroU8;
 
 pub(super) async fn consume(
@@ -16,7 +17,7 @@ pub(super) async fn consume(
     transport: Option<Owned<TransportId>>,
     producer: ProducerId,
     rtp_capabilities: Option<RtpCapabilities>,
-) -> Result<Answer, ErrorBody> {
+) -> Result<Answer, Refusal> {
     let transport = transport.map(|owned| owned.id());
     let rtp_capabilities = match rtp_capabilities {
         Some(said) => {
@@ -48,7 +49,7 @@ pub(super) async fn consume(
 pub(super) async fn request_key_frame(
     session: &mut Session,
     consumer: Owned<ConsumerId>,
-) -> Result<Answer, ErrorBody> {
+) -> Result<Answer, Refusal> {
     let command = Command::RequestKeyFrame { session: session.id, consumer: consumer.id() };
     match session.ask(command).await? {
         Reply::KeyFrameRequested { consumer } => {
@@ -62,7 +63,7 @@ pub(super) async fn set_preferred_layers(
     session: &mut Session,
     consumer: Owned<ConsumerId>,
     layers: ConsumerLayers,
-) -> Result<Answer, ErrorBody> {
+) -> Result<Answer, Refusal> {
     let command = Command::SetPreferredLayers { session: session.id, consumer: consumer.id(), layers };
     match session.ask(command).await? {
         Reply::PreferredLayersSet { consumer, layers } => {
@@ -76,7 +77,7 @@ pub(super) async fn set_priority(
     session: &mut Session,
     consumer: Owned<ConsumerId>,
     priority: NonZeroU8,
-) -> Result<Answer, ErrorBody> {
+) -> Result<Answer, Refusal> {
     let command = Command::SetPriority { session: session.id, consumer: consumer.id(), priority };
     match session.ask(command).await? {
         Reply::PrioritySet { consumer, priority } => {

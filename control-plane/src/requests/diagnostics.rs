@@ -1,9 +1,9 @@
 //! The reserved channel `$diagnostics`: a room of its own for each session that joins it, where it
 //! may hear and see itself. Nobody can take such a session up again, and it is no call.
 
+use crate::refusal::Refusal;
 use railgun_protocol::ids::{ChannelId, SessionId};
 use railgun_protocol::plan::RoomLimits;
-use railgun_protocol::signal::{ErrorBody, ErrorCode};
 
 use crate::policy::join_history::JoinLimits;
 
@@ -19,7 +19,6 @@ pub(super) fn is(channel: &ChannelId) -> bool {
 }
 
 /// What the session's own room is called between us and the nodes.
-pub(super) fn room_of(session: SessionId) -> Result<ChannelId, ErrorBody> {
-    ChannelId::new(format!("{NAME}/{session}"))
-        .map_err(|error| ErrorBody::new(ErrorCode::Internal, error.to_string()))
+pub(super) fn room_of(session: SessionId) -> Result<ChannelId, Refusal> {
+    ChannelId::new(format!("{NAME}/{session}")).map_err(|error| Refusal::Internal(error.to_string()))
 }

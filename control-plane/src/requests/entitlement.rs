@@ -4,16 +4,17 @@
 use crate::clock::unix_seconds;
 use crate::media_client::{later, unexpected};
 use crate::policy::{admission, entitlement};
+use crate::refusal::Refusal;
 use crate::session::{Answer, Session};
 use railgun_protocol::media_rpc::{Command, Grant, Reply};
 use railgun_protocol::plan::{RoomLimits, Tier};
-use railgun_protocol::signal::{ErrorBody, ErrorCode, GrantReason, KickReason, ServerEvent, Token};
+use railgun_protocol::signal::{ErrorCode, GrantReason, KickReason, ServerEvent, Token};
 use std::time::SystemTime;
 
-pub(super) async fn refresh(session: &mut Session, token: &Token) -> Result<Answer, ErrorBody> {
+pub(super) async fn refresh(session: &mut Session, token: &Token) -> Result<Answer, Refusal> {
     let refused = |code: &'static str| {
         let code = ErrorCode::from_name(code).unwrap_or(ErrorCode::Unauthorized);
-        ErrorBody::new(code, "the token was refused")
+        Refusal::Token(code)
     };
     let now = unix_seconds(SystemTime::now());
     let identity = session.services.keys.verify(&token.0, now).map_err(|error| {
@@ -45,7 +46,7 @@ pub(super) async fn refresh(session: &mut Session, token: &Token) -> Result<Answ
     Ok(ServerEvent::Permissions { permissions: grant.permissions, limits, reason }.into())
 }
 
-async fn set_grant(session: &mut Session, grant: Grant, reason: GrantReason) -> Result<(), ErrorBody> {
+async fn set_grant(session: &mut Session, grant: Grant, reason: GrantReason) -> Result<(), Refusal> {
     match session.ask(Command::SetGrant { session: session.id, grant, reason }).await? {
         Reply::Done => {
             if let Some(seat) = &mut session.seat {
@@ -76,7 +77,7 @@ pub(crate) async fn records_changed(session: &mut Session) {
     };
     match admitted {
         Err(error) => {
-            let is_banned = error.code == ErrorCode::PermissionDenied;
+            let is_banned = error.code() == ErrorCode::PermissionDenied;
             let reason = if is_banned { KickReason::Banned } else { KickReason::ChannelClosed };
             kick(session, reason).await;
         }
@@ -97,7 +98,7 @@ async fn kick(session: &mut Session, reason: KickReason) {
     // The node's word goes out ahead of its reply, also if somebody else's order was there first.
     if session.seat.take().is_some() {
         if let Err(error) = kicked {
-            tracing::warn!(code = %error.code, "a node did not confirm that somebody is out");
+            tracing::warn!(code = %error.code(), "a node did not confirm that somebody is out");
         }
         session.tell(&ServerEvent::Kicked { reason, until: None }).await;
     }

@@ -11,19 +11,17 @@ use super::turn;
 use crate::clock::{unix_millis, unix_seconds};
 use crate::media_client::{NodeLink, NodeState, unavailable, unexpected};
 use crate::policy::admission;
+use crate::refusal::Refusal;
 use crate::resume_token::ResumeToken;
 use crate::session::{Answer, Possessions, Seat, Session};
 use crate::turn::Issued;
 use railgun_protocol::ids::ChannelId;
 use railgun_protocol::media_rpc::{
     Address, Command, JoinRequest, LeaveReason, Replacement, Reply, RoomSnapshot, UserAction, UserOrder,
-    is_room_moved,
 };
 use railgun_protocol::plan::RoomLimits;
 use railgun_protocol::rtp_parameters::RtpCapabilities;
-use railgun_protocol::signal::{
-    ErrorBody, ErrorCode, IceTransportPolicy, NetworkType, RtcConfig, ServerEvent,
-};
+use railgun_protocol::signal::{ErrorCode, IceTransportPolicy, NetworkType, RtcConfig, ServerEvent};
 use std::time::SystemTime;
 
 pub(super) async fn join(
@@ -31,7 +29,7 @@ pub(super) async fn join(
     channel: ChannelId,
     rtp_capabilities: Option<RtpCapabilities>,
     network_type: Option<NetworkType>,
-) -> Result<Answer, ErrorBody> {
+) -> Result<Answer, Refusal> {
     let network_type = session.network(network_type);
     let joined = try_join(session, channel, rtp_capabilities, network_type).await;
     if let Err(error) = &joined {
@@ -46,7 +44,7 @@ async fn try_join(
     channel: ChannelId,
     rtp_capabilities: Option<RtpCapabilities>,
     network_type: Option<NetworkType>,
-) -> Result<Answer, ErrorBody> {
+) -> Result<Answer, Refusal> {
     let is_diagnostics = diagnostics::is(&channel);
     let limits = admitted(session, &channel)?;
     let (told, rtp_capabilities) = match rtp_capabilities {
@@ -118,7 +116,7 @@ async fn find_seat(
     session: &mut Session,
     room: &ChannelId,
     request: JoinRequest,
-) -> Result<(NodeLink, Address, RoomSnapshot), ErrorBody> {
+) -> Result<(NodeLink, Address, RoomSnapshot), Refusal> {
     let services = session.services.clone();
     let mut may_look_again = true;
     loop {
@@ -128,7 +126,7 @@ async fn find_seat(
         session.seat.take_if(|seat| !seat.node.is(&node));
         match ask_for_seat(session, &node, &address, request.clone()).await {
             Ok(snapshot) => return Ok((node, address, snapshot)),
-            Err(error) if is_room_moved(&error) => {
+            Err(Refusal::RoomMoved(_)) => {
                 services.placement.forget(&address);
                 if !std::mem::take(&mut may_look_again) {
                     return Err(unavailable());
@@ -139,7 +137,7 @@ async fn find_seat(
     }
 }
 
-fn check_privacy(session: &Session, node: &NodeLink) -> Result<(), ErrorBody> {
+fn check_privacy(session: &Session, node: &NodeLink) -> Result<(), Refusal> {
     if !session.identity.privacy_mode {
         return Ok(());
     }
@@ -150,17 +148,16 @@ fn check_privacy(session: &Session, node: &NodeLink) -> Result<(), ErrorBody> {
     } else {
         return Ok(());
     };
-    let why = format!("privacy mode needs a TURN relay, and {missing} names none");
-    Err(ErrorBody::new(ErrorCode::TransportFailed, why))
+    Err(Refusal::NoRelay(missing))
 }
 
-fn admitted(session: &Session, channel: &ChannelId) -> Result<RoomLimits, ErrorBody> {
+fn admitted(session: &Session, channel: &ChannelId) -> Result<RoomLimits, Refusal> {
     if diagnostics::is(channel) {
         return Ok(diagnostics::LIMITS);
     }
     // Such names are ours.
     if channel.as_str().starts_with('$') {
-        return Err(ErrorBody::new(ErrorCode::ChannelNotFound, "there is no such channel"));
+        return Err(Refusal::NoSuchChannel);
     }
     if !session.services.records.is_complete() {
         return Err(unavailable());
@@ -170,7 +167,7 @@ fn admitted(session: &Session, channel: &ChannelId) -> Result<RoomLimits, ErrorB
 }
 
 /// Counts a join against the user's, unless the server itself asked for it.
-async fn count(session: &Session, is_diagnostics: bool) -> Result<(), ErrorBody> {
+async fn count(session: &Session, is_diagnostics: bool) -> Result<(), Refusal> {
     let user = &session.identity.user;
     let now = unix_millis(SystemTime::now());
     match (is_diagnostics, session.may_rejoin) {
@@ -202,7 +199,7 @@ async fn ask_for_seat(
     node: &NodeLink,
     address: &Address,
     request: JoinRequest,
-) -> Result<RoomSnapshot, ErrorBody> {
+) -> Result<RoomSnapshot, Refusal> {
     // What the node may still have of a seat that was given up is of no use to anybody.
     let request = JoinRequest { anew: session.seat.is_none(), ..request };
     match session.call(node, address.clone(), Command::Join(Box::new(request))).await {
@@ -210,8 +207,8 @@ async fn ask_for_seat(
         Ok(other) => Err(unexpected(&other)),
         Err(error) => {
             // Without a reply the node may still have given the seat, or do so later.
-            if matches!(error.code, ErrorCode::NodeUnavailable | ErrorCode::Internal)
-                && !is_room_moved(&error)
+            if matches!(error.code(), ErrorCode::NodeUnavailable | ErrorCode::Internal)
+                && !matches!(error, Refusal::RoomMoved(_))
                 && session.seat.is_none()
             {
                 session.abandon(node, address.clone(), LeaveReason::Left).await;
@@ -221,7 +218,7 @@ async fn ask_for_seat(
     }
 }
 
-fn joined(session: &Session, node: &NodeLink, snapshot: RoomSnapshot) -> Result<Answer, ErrorBody> {
+fn joined(session: &Session, node: &NodeLink, snapshot: RoomSnapshot) -> Result<Answer, Refusal> {
     let seat = session.seated()?;
     let services = &session.services;
     let of_node =

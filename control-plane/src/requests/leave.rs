@@ -3,29 +3,30 @@
 //! Whatever is queued behind it finds the session without a channel and is refused for that.
 
 use crate::media_client::unexpected;
+use crate::refusal::Refusal;
 use crate::session::{Answer, Seat, Session};
 use railgun_protocol::ids::ChannelId;
 use railgun_protocol::media_rpc::{Command, LeaveReason, Reply};
-use railgun_protocol::signal::{ErrorBody, ErrorCode, ServerEvent};
+use railgun_protocol::signal::{ErrorCode, ServerEvent};
 
-pub(super) async fn leave(session: &mut Session, named: Option<ChannelId>) -> Result<Answer, ErrorBody> {
+pub(super) async fn leave(session: &mut Session, named: Option<ChannelId>) -> Result<Answer, Refusal> {
     let channel_id = session.seated()?.channel.clone();
     if named.is_some_and(|named| named != channel_id) {
-        return Err(ErrorBody::new(ErrorCode::NotFound, "that is not the channel that was joined"));
+        return Err(Refusal::AnotherChannel);
     }
     vacate(session, LeaveReason::Left).await?;
     Ok(ServerEvent::Left { channel_id }.into())
 }
 
 /// Gives the seat back. It is gone on our side whatever the node answers.
-pub(super) async fn vacate(session: &mut Session, reason: LeaveReason) -> Result<(), ErrorBody> {
+pub(super) async fn vacate(session: &mut Session, reason: LeaveReason) -> Result<(), Refusal> {
     let Some(Seat { node, address, attachment, .. }) = session.seat.take() else { return Ok(()) };
     let leave = Command::Leave { session: session.id, reason, attachment: Some(attachment) };
     match session.call(&node, address, leave).await {
         Ok(Reply::Left) => Ok(()),
         Ok(other) => Err(unexpected(&other)),
         // The room does not have this session any more, which is what was asked for.
-        Err(error) if error.code == ErrorCode::NotFound || error.code == ErrorCode::InvalidState => Ok(()),
+        Err(error) if matches!(error.code(), ErrorCode::NotFound | ErrorCode::InvalidState) => Ok(()),
         Err(error) => Err(error),
     }
 }

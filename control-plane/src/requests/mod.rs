@@ -19,11 +19,12 @@ mod video_slot;
 pub(crate) use entitlement::records_changed;
 pub(crate) use resume::{NotResumed, reclaim, resume};
 
+use crate::refusal::Refusal;
 use crate::session::{Answer, Session};
-use railgun_protocol::signal::{ClientEvent, ErrorBody};
+use railgun_protocol::signal::ClientEvent;
 
 /// Does what was asked and says what to answer.
-pub(crate) async fn handle(session: &mut Session, event: ClientEvent) -> Result<Answer, ErrorBody> {
+pub(crate) async fn handle(session: &mut Session, event: ClientEvent) -> Result<Answer, Refusal> {
     match event {
         ClientEvent::Join { channel_id, rtp_capabilities, network_type } => {
             join::join(session, channel_id, rtp_capabilities, network_type).await

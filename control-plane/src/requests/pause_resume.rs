@@ -2,15 +2,13 @@
 //! session's own. Pausing or resuming what already is so succeeds.
 
 use crate::media_client::unexpected;
+use crate::refusal::Refusal;
 use crate::session::{Answer, Owned, Session};
 use railgun_protocol::ids::{ConsumerId, ProducerId};
 use railgun_protocol::media_rpc::{Command, Reply};
-use railgun_protocol::signal::{ErrorBody, ServerEvent};
+use railgun_protocol::signal::ServerEvent;
 
-pub(super) async fn pause_producer(
-    session: &mut Session,
-    of: Owned<ProducerId>,
-) -> Result<Answer, ErrorBody> {
+pub(super) async fn pause_producer(session: &mut Session, of: Owned<ProducerId>) -> Result<Answer, Refusal> {
     match session.ask(Command::PauseProducer { session: session.id, producer: of.id() }).await? {
         Reply::ProducerPaused { producer } => Ok(ServerEvent::ProducerPaused {
             producer_id: producer,
@@ -23,10 +21,7 @@ pub(super) async fn pause_producer(
     }
 }
 
-pub(super) async fn resume_producer(
-    session: &mut Session,
-    of: Owned<ProducerId>,
-) -> Result<Answer, ErrorBody> {
+pub(super) async fn resume_producer(session: &mut Session, of: Owned<ProducerId>) -> Result<Answer, Refusal> {
     match session.ask(Command::ResumeProducer { session: session.id, producer: of.id() }).await? {
         Reply::ProducerResumed { producer } => Ok(ServerEvent::ProducerResumed {
             producer_id: producer,
@@ -39,10 +34,7 @@ pub(super) async fn resume_producer(
     }
 }
 
-pub(super) async fn pause_consumer(
-    session: &mut Session,
-    of: Owned<ConsumerId>,
-) -> Result<Answer, ErrorBody> {
+pub(super) async fn pause_consumer(session: &mut Session, of: Owned<ConsumerId>) -> Result<Answer, Refusal> {
     match session.ask(Command::PauseConsumer { session: session.id, consumer: of.id() }).await? {
         Reply::ConsumerPaused { consumer } => {
             Ok(ServerEvent::ConsumerPaused { consumer_id: consumer }.into())
@@ -51,10 +43,7 @@ pub(super) async fn pause_consumer(
     }
 }
 
-pub(super) async fn resume_consumer(
-    session: &mut Session,
-    of: Owned<ConsumerId>,
-) -> Result<Answer, ErrorBody> {
+pub(super) async fn resume_consumer(session: &mut Session, of: Owned<ConsumerId>) -> Result<Answer, Refusal> {
     match session.ask(Command::ResumeConsumer { session: session.id, consumer: of.id() }).await? {
         Reply::ConsumerResumed { consumer } => {
             Ok(ServerEvent::ConsumerResumed { consumer_id: consumer }.into())

@@ -4,11 +4,12 @@
 
 use crate::media_client::unexpected;
 use crate::policy::entitlement;
+use crate::refusal::Refusal;
 use crate::session::{Answer, Owned, Session};
 use railgun_protocol::ids::{ProducerId, TransportId};
 use railgun_protocol::media_rpc::{Command, Reply};
 use railgun_protocol::rtp_parameters::{MediaKind, RtpParameters};
-use railgun_protocol::signal::{AppData, ErrorBody, ServerEvent, Source};
+use railgun_protocol::signal::{AppData, ServerEvent, Source};
 
 pub(super) async fn produce(
     session: &mut Session,
@@ -16,7 +17,7 @@ pub(super) async fn produce(
     kind: MediaKind,
     source: Source,
     rtp_parameters: RtpParameters,
-) -> Result<Answer, ErrorBody> {
+) -> Result<Answer, Refusal> {
     entitlement::check_source(session.permissions(), kind, source)?;
     let rtp_parameters = Box::new(rtp_parameters);
     let command =
@@ -33,7 +34,7 @@ pub(super) async fn produce(
     }
 }
 
-pub(super) async fn close(session: &mut Session, producer: Owned<ProducerId>) -> Result<Answer, ErrorBody> {
+pub(super) async fn close(session: &mut Session, producer: Owned<ProducerId>) -> Result<Answer, Refusal> {
     let command = Command::CloseProducer { session: session.id, producer: producer.id() };
     match session.ask(command).await? {
         Reply::ProducerClosed { producer } => {

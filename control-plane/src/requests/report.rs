@@ -1,17 +1,18 @@
 //! `voice:stats:report`, `voice:ui:event`. Checks: a channel was joined, and the numbers are ones
 //! that can be, for the report. Both are answered by the ack alone.
 
+use crate::refusal::Refusal;
 use crate::session::{Answer, Session};
-use railgun_protocol::signal::{ErrorBody, ErrorCode, StatsReport, UiEventName};
+use railgun_protocol::signal::{StatsReport, UiEventName};
 use serde_json::Map;
 
 /// Nothing that is called a call takes longer.
 const MILLIS_MAX: f64 = 600_000.0;
 
-pub(super) fn stats(session: &mut Session, report: &StatsReport) -> Result<Answer, ErrorBody> {
+pub(super) fn stats(session: &mut Session, report: &StatsReport) -> Result<Answer, Refusal> {
     session.seated()?;
     if !can_be(report) {
-        return Err(ErrorBody::new(ErrorCode::InvalidPayload, "a number is out of its range"));
+        return Err(Refusal::OutOfRange);
     }
     if let Some(call) = session.seat.as_mut().and_then(|seat| seat.call.as_mut()) {
         call.reported(report);

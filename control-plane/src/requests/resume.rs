@@ -13,14 +13,15 @@ use crate::media_client::{NodeLink, unavailable, unexpected};
 use crate::metrics::Outcome;
 use crate::placement::Found;
 use crate::policy::admission;
+use crate::refusal::Refusal;
 use crate::resume_token::ResumeToken;
 use crate::session::{Possessions, Seat, Session};
 use railgun_protocol::ids::ChannelId;
 use railgun_protocol::media_rpc::{
-    Address, Command, OwnState, Reply, ResumeRequest, Rights, RoomSnapshot, Slot, SlotState, is_room_moved,
+    Address, Command, OwnState, Reply, ResumeRequest, Rights, RoomSnapshot, Slot, SlotState,
 };
 use railgun_protocol::plan::RoomLimits;
-use railgun_protocol::signal::{ErrorBody, ErrorCode, QueuePlace, ServerEvent, VideoSource};
+use railgun_protocol::signal::{ErrorCode, QueuePlace, ServerEvent, VideoSource};
 use std::sync::PoisonError;
 use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
@@ -32,7 +33,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// Why a session was not taken up.
 pub(crate) enum NotResumed {
     /// There is no such session, or not for this socket.
-    Over(ErrorBody),
+    Over(Refusal),
     /// Nobody could be asked.
     Unreachable,
 }
@@ -41,7 +42,7 @@ impl NotResumed {
     pub(crate) fn outcome<T>(resumed: &Result<T, Self>) -> Outcome {
         match resumed {
             Ok(_) => Outcome::Ok,
-            Err(Self::Over(error)) => Outcome::Refused(error.code),
+            Err(Self::Over(error)) => Outcome::Refused(error.code()),
             Err(Self::Unreachable) => Outcome::Refused(ErrorCode::NodeUnavailable),
         }
     }
@@ -51,10 +52,10 @@ impl NotResumed {
     }
 }
 
-impl From<ErrorBody> for NotResumed {
-    fn from(error: ErrorBody) -> Self {
-        tracing::debug!(%error, "a session could not be taken up");
-        match error.code {
+impl From<Refusal> for NotResumed {
+    fn from(error: Refusal) -> Self {
+        tracing::debug!(?error, "a session could not be taken up");
+        match error.code() {
             ErrorCode::NodeUnavailable => Self::Unreachable,
             _ => Self::over(),
         }
@@ -155,7 +156,7 @@ async fn try_take_up(
             let rights = rights.or(own.rights).ok_or(NotResumed::Unreachable)?;
             Ok((node, address, room, own, rights))
         }
-        Err(error) if is_room_moved(&error) => {
+        Err(Refusal::RoomMoved(_)) => {
             services.placement.forget(&address);
             Err(NotResumed::Unreachable)
         }
@@ -197,9 +198,9 @@ pub(crate) async fn reclaim(session: &mut Session) {
             }
         }
         // Lost once more; it is tried again when the node is back once more.
-        Err(error) if error.code == ErrorCode::NodeUnavailable && node.state().is_none() => {}
+        Err(error) if error.code() == ErrorCode::NodeUnavailable && node.state().is_none() => {}
         Err(error) => {
-            tracing::info!(code = %error.code, "a node no longer has a session");
+            tracing::info!(code = %error.code(), "a node no longer has a session");
             session.tell_to_rejoin(people).await;
         }
     }
@@ -213,7 +214,7 @@ async fn ask(
     address: &Address,
     (shown, next): (&ResumeToken, &ResumeToken),
     rights: Option<Rights>,
-) -> Result<(RoomSnapshot, OwnState), ErrorBody> {
+) -> Result<(RoomSnapshot, OwnState), Refusal> {
     if node.state().is_none() {
         return Err(unavailable());
     }
@@ -236,7 +237,7 @@ fn still_admitted(session: &Session, channel: &ChannelId) -> Option<RoomLimits> 
     admission::admit(&view, &session.identity.user, channel, unix_seconds(SystemTime::now())).ok()
 }
 
-fn resumed(session: &Session, room: RoomSnapshot, own: OwnState) -> Result<ServerEvent, ErrorBody> {
+fn resumed(session: &Session, room: RoomSnapshot, own: OwnState) -> Result<ServerEvent, Refusal> {
     let seat = session.seated()?;
     let now = SystemTime::now();
     Ok(ServerEvent::Resumed {
@@ -265,6 +266,6 @@ fn place(source: VideoSource, state: SlotState, now: SystemTime) -> Option<Queue
 }
 
 /// One refusal for all: whoever tries tokens learns nothing from it.
-fn failed() -> ErrorBody {
-    ErrorBody::new(ErrorCode::ResumeFailed, "there is no such session to take up: join again")
+fn failed() -> Refusal {
+    Refusal::ResumeFailed
 }

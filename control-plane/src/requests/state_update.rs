@@ -2,13 +2,14 @@
 //! Both are answered by the ack alone.
 
 use crate::media_client::unexpected;
+use crate::refusal::Refusal;
 use crate::session::{Answer, Session};
 use railgun_protocol::media_rpc::{Command, Reply};
-use railgun_protocol::signal::{ErrorBody, StateUpdate};
+use railgun_protocol::signal::StateUpdate;
 use serde_json::{Map, Value};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-pub(super) async fn update(session: &mut Session, update: StateUpdate) -> Result<Answer, ErrorBody> {
+pub(super) async fn update(session: &mut Session, update: StateUpdate) -> Result<Answer, Refusal> {
     match session.ask(Command::UpdateState { session: session.id, update }).await? {
         Reply::StateUpdated(state) => {
             let mut fields = Map::new();

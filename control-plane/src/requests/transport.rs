@@ -4,25 +4,23 @@
 //! client never used is replaced by the next.
 
 use crate::media_client::unexpected;
+use crate::refusal::Refusal;
 use crate::session::{Answer, Owned, Session};
 use railgun_protocol::ids::TransportId;
 use railgun_protocol::media_rpc::{Command, Reply};
 use railgun_protocol::ortc::{self, DEFAULT_CODECS};
-use railgun_protocol::signal::{ErrorBody, ServerEvent};
+use railgun_protocol::signal::ServerEvent;
 use railgun_protocol::transport_parameters::{DtlsParameters, TransportDirection};
 
 /// The caller's own ceiling goes into the answer, so that a client keeps to it by itself.
-pub(super) fn router_rtp_capabilities(session: &Session) -> Result<Answer, ErrorBody> {
+pub(super) fn router_rtp_capabilities(session: &Session) -> Result<Answer, Refusal> {
     session.seated()?;
     let ceiling = session.permissions().max_bitrate;
     let rtp_capabilities = ortc::router_rtp_capabilities(&DEFAULT_CODECS, ceiling);
     Ok(ServerEvent::RouterRtpCapabilities { rtp_capabilities }.into())
 }
 
-pub(super) async fn create(
-    session: &mut Session,
-    direction: TransportDirection,
-) -> Result<Answer, ErrorBody> {
+pub(super) async fn create(session: &mut Session, direction: TransportDirection) -> Result<Answer, Refusal> {
     match session.ask(Command::CreateTransport { session: session.id, direction }).await? {
         Reply::TransportCreated { direction, transport, parameters } => {
             if let Some(call) = session.seat.as_mut().and_then(|seat| seat.call.as_mut()) {
@@ -44,7 +42,7 @@ pub(super) async fn connect(
     session: &mut Session,
     transport: Owned<TransportId>,
     dtls: DtlsParameters,
-) -> Result<Answer, ErrorBody> {
+) -> Result<Answer, Refusal> {
     let command = Command::ConnectTransport { session: session.id, transport: transport.id(), dtls };
     match session.ask(command).await? {
         Reply::TransportConnected { transport } => {
@@ -60,7 +58,7 @@ pub(super) async fn connect(
 pub(super) async fn restart_ice(
     session: &mut Session,
     transport: Owned<TransportId>,
-) -> Result<Answer, ErrorBody> {
+) -> Result<Answer, Refusal> {
     match session.ask(Command::RestartIce { session: session.id, transport: transport.id() }).await? {
         Reply::IceRestarted { transport, ice_parameters } => {
             Ok(ServerEvent::IceRestarted { transport_id: transport, ice_parameters }.into())

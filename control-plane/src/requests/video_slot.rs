@@ -4,12 +4,13 @@
 use crate::clock::rfc3339;
 use crate::media_client::unexpected;
 use crate::policy::entitlement;
+use crate::refusal::Refusal;
 use crate::session::{Answer, Session};
 use railgun_protocol::media_rpc::{Command, Reply, Slot, SlotState};
-use railgun_protocol::signal::{ErrorBody, ServerEvent, Source, VideoSource};
+use railgun_protocol::signal::{ServerEvent, Source, VideoSource};
 use std::time::SystemTime;
 
-pub(super) async fn request(session: &mut Session, source: VideoSource) -> Result<Answer, ErrorBody> {
+pub(super) async fn request(session: &mut Session, source: VideoSource) -> Result<Answer, Refusal> {
     session.seated()?;
     let of = Source::from(source);
     entitlement::check_source(session.permissions(), of.kind(), of)?;
@@ -19,7 +20,7 @@ pub(super) async fn request(session: &mut Session, source: VideoSource) -> Resul
     }
 }
 
-pub(super) async fn release(session: &mut Session, source: VideoSource) -> Result<Answer, ErrorBody> {
+pub(super) async fn release(session: &mut Session, source: VideoSource) -> Result<Answer, Refusal> {
     match session.ask(Command::ReleaseSlot { session: session.id, source }).await? {
         Reply::SlotReleased { source } => Ok(ServerEvent::VideoSlotReleased { source }.into()),
         other => Err(unexpected(&other)),

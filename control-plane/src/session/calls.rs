@@ -4,8 +4,8 @@ use super::seat::Seat;
 use super::session::Session;
 use crate::ending::over;
 use crate::media_client::{Delivery, NodeCall, NodeLink, overloaded, unavailable};
+use crate::refusal::Refusal;
 use railgun_protocol::media_rpc::{Address, Command, LeaveReason, Reply};
-use railgun_protocol::signal::ErrorBody;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
@@ -16,7 +16,7 @@ const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Session {
     /// Asks the room this session sits in.
-    pub(crate) async fn ask(&mut self, command: Command) -> Result<Reply, ErrorBody> {
+    pub(crate) async fn ask(&mut self, command: Command) -> Result<Reply, Refusal> {
         let seat = self.seated()?;
         if seat.is_silent {
             return Err(unavailable());
@@ -35,7 +35,7 @@ impl Session {
         node: &NodeLink,
         address: Address,
         command: Command,
-    ) -> Result<Reply, ErrorBody> {
+    ) -> Result<Reply, Refusal> {
         let deadline = Instant::now() + REPLY_TIMEOUT;
         let ticket = self.send(node, address, command, deadline).await?;
         let mut end = self.end();
@@ -52,13 +52,13 @@ impl Session {
         node: &NodeLink,
         address: Address,
         command: Command,
-    ) -> Result<Reply, ErrorBody> {
+    ) -> Result<Reply, Refusal> {
         let deadline = Instant::now() + REPLY_TIMEOUT;
         let ticket = self.send(node, address, command, deadline).await?;
         self.reply(ticket, deadline).await
     }
 
-    async fn reply(&mut self, ticket: u64, deadline: Instant) -> Result<Reply, ErrorBody> {
+    async fn reply(&mut self, ticket: u64, deadline: Instant) -> Result<Reply, Refusal> {
         loop {
             match timeout_at(deadline, self.deliveries.recv()).await {
                 Ok(Some(delivery)) => match *delivery {
@@ -79,7 +79,7 @@ impl Session {
         address: Address,
         command: Command,
         deadline: Instant,
-    ) -> Result<u64, ErrorBody> {
+    ) -> Result<u64, Refusal> {
         self.last_ticket += 1;
         let call = NodeCall { address, command, route: self.route.clone(), ticket: self.last_ticket };
         timeout_at(deadline, node.call(call)).await.map_err(|_| overloaded())??;

@@ -1,8 +1,8 @@
 //! What a session says it can receive, checked and narrowed once for as long as it says the same.
 
+use crate::refusal::Refusal;
 use railgun_protocol::ortc::narrow_capabilities;
 use railgun_protocol::rtp_parameters::RtpCapabilities;
-use railgun_protocol::signal::{ErrorBody, ErrorCode};
 use sha2::{Digest, Sha256};
 
 /// SHA-256 of capabilities as JSON.
@@ -22,14 +22,13 @@ impl ReceiverCapabilities {
     pub(crate) fn narrow(
         &mut self,
         said: &RtpCapabilities,
-    ) -> Result<(CapabilitiesDigest, &RtpCapabilities), ErrorBody> {
+    ) -> Result<(CapabilitiesDigest, &RtpCapabilities), Refusal> {
         // Maps of it are ordered, and it came from JSON.
-        let json = serde_json::to_vec(said)
-            .map_err(|_| ErrorBody::new(ErrorCode::InvalidPayload, "rtpCapabilities cannot be read"))?;
+        let json = serde_json::to_vec(said).map_err(|_| Refusal::UnreadableCapabilities)?;
         let digest: CapabilitiesDigest = Sha256::digest(&json).into();
         let last = match self.last.take().filter(|last| last.0 == digest) {
             Some(last) => last,
-            None => Box::new((digest, narrow_capabilities(said).map_err(ErrorBody::from)?)),
+            None => Box::new((digest, narrow_capabilities(said)?)),
         };
         Ok((digest, &self.last.insert(last).1))
     }

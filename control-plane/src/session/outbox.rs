@@ -2,8 +2,9 @@
 
 use super::budget::Budget;
 use crate::ending::{End, Ending};
+use crate::refusal::Refusal;
 use axum::body::Bytes;
-use railgun_protocol::signal::{ErrorBody, ServerEvent};
+use railgun_protocol::signal::ServerEvent;
 use serde_json::{Map, Value};
 use socketioxide::adapter::LocalAdapter;
 use socketioxide::extract::{AckSender, SocketRef};
@@ -84,15 +85,15 @@ impl Outbox {
     }
 
     /// That the session which the socket wanted to take up could not be.
-    pub(crate) async fn refuse_to_resume(&self, error: ErrorBody) {
-        let event = ServerEvent::Error(error);
+    pub(crate) async fn refuse_to_resume(&self, error: Refusal) {
+        let event = ServerEvent::Error(error.body());
         let mut payload = fields(&event);
         payload.insert("event".into(), "resume".into());
         self.put(|| self.socket.emit(event.name(), &payload)).await;
     }
 
     /// The reply event, and then the ack.
-    pub(crate) async fn answer(&self, asked: &Asked, ack: &Ack, result: Result<Answer, ErrorBody>) {
+    pub(crate) async fn answer(&self, asked: &Asked, ack: &Ack, result: Result<Answer, Refusal>) {
         if let Ok(Answer::Reply(event)) = &result {
             self.budget.tell(event);
         }
@@ -106,7 +107,7 @@ impl Outbox {
 
     /// Refuses a request that came while the session has no room for it, without waiting for
     /// anything. A socket that cannot even take that has to go.
-    pub(crate) fn refuse_at_once(&self, asked: &Asked, ack: &Ack, error: ErrorBody) {
+    pub(crate) fn refuse_at_once(&self, asked: &Asked, ack: &Ack, error: Refusal) {
         let Answered { name, mut payload, ok } = asked.answered(Err(error));
         let emitted = name.map_or(Ok(()), |name| self.socket.emit(name, &payload));
         payload.insert("ok".into(), ok.into());
@@ -168,12 +169,12 @@ struct Answered {
 }
 
 impl Asked {
-    fn answered(&self, result: Result<Answer, ErrorBody>) -> Answered {
+    fn answered(&self, result: Result<Answer, Refusal>) -> Answered {
         let (name, mut payload, ok) = match result {
             Ok(Answer::Reply(event)) => (Some(event.name()), fields(&event), true),
             Ok(Answer::AckOnly(payload)) => (None, payload, true),
             Err(error) => {
-                let error = error.of_request(&self.event);
+                let error = error.body().of_request(&self.event);
                 let event = match self.event.as_str() {
                     "voice:join" => ServerEvent::Error(error),
                     _ => ServerEvent::RtcError(error),

@@ -1,9 +1,9 @@
 //! What a session owns. Nothing acts on an id that a client sent before it has become an
 //! [`Owned`] one, and only [`Possessions::own`] makes those.
 
+use crate::refusal::Refusal;
 use railgun_protocol::ids::{ConsumerId, ProducerId, TransportId};
 use railgun_protocol::media_rpc::{OwnState, Reply};
-use railgun_protocol::signal::{ErrorBody, ErrorCode};
 use railgun_protocol::transport_parameters::TransportDirection;
 use std::collections::HashSet;
 use std::hash::Hash;
@@ -67,11 +67,11 @@ impl Possessions {
     }
 
     /// The same refusal for what never was, what was closed, and what is somebody else's.
-    pub(crate) fn own<T: Ownable>(&self, id: T) -> Result<Owned<T>, ErrorBody> {
+    pub(crate) fn own<T: Ownable>(&self, id: T) -> Result<Owned<T>, Refusal> {
         if id.is_in(self) {
             return Ok(Owned(id));
         }
-        Err(ErrorBody::new(ErrorCode::NotFound, format!("there is no such {}", T::NOUN)))
+        Err(Refusal::NoSuch(T::NOUN))
     }
 
     /// Takes note of what a reply of the node gave or took.
@@ -125,6 +125,7 @@ impl Possessions {
 mod tests {
     use super::*;
     use railgun_protocol::rtp_parameters::MediaKind;
+    use railgun_protocol::signal::ErrorCode;
     use railgun_protocol::signal::Source;
 
     #[test]
@@ -137,7 +138,7 @@ mod tests {
         let foreign = possessions.own(other).unwrap_err();
         possessions.note(&Reply::ProducerClosed { producer: mine });
         let closed = possessions.own(mine).unwrap_err();
-        assert_eq!(never.code, ErrorCode::NotFound);
+        assert_eq!(never.code(), ErrorCode::NotFound);
         assert!(never == foreign && foreign == closed);
     }
 

@@ -13,13 +13,14 @@ use crate::ending::{End, Ending};
 use crate::media_client::{Delivery, Route};
 use crate::networks::Origin;
 use crate::policy::entitlement;
+use crate::refusal::Refusal;
 use crate::registry::Registered;
 use crate::resume_token::ResumeToken;
 use crate::services::Services;
 use railgun_protocol::ids::{ConsumerId, DeviceId, ProducerId, SessionId, TransportId};
 use railgun_protocol::media_rpc::{Event, Grant};
 use railgun_protocol::plan::Permissions;
-use railgun_protocol::signal::{ErrorBody, ErrorCode, NetworkType, RejoinReason, ServerEvent};
+use railgun_protocol::signal::{NetworkType, RejoinReason, ServerEvent};
 use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::sync::{mpsc, watch};
@@ -132,19 +133,19 @@ impl Session {
     }
 
     /// The seat, or the refusal of everything that needs one.
-    pub(crate) fn seated(&self) -> Result<&Seat, ErrorBody> {
-        self.seat.as_ref().ok_or_else(|| ErrorBody::new(ErrorCode::InvalidState, "join a channel first"))
+    pub(crate) fn seated(&self) -> Result<&Seat, Refusal> {
+        self.seat.as_ref().ok_or_else(|| Refusal::NotJoined)
     }
 
-    pub(crate) fn own_transport(&self, id: TransportId) -> Result<Owned<TransportId>, ErrorBody> {
+    pub(crate) fn own_transport(&self, id: TransportId) -> Result<Owned<TransportId>, Refusal> {
         self.seated()?.possessions.own(id)
     }
 
-    pub(crate) fn own_producer(&self, id: ProducerId) -> Result<Owned<ProducerId>, ErrorBody> {
+    pub(crate) fn own_producer(&self, id: ProducerId) -> Result<Owned<ProducerId>, Refusal> {
         self.seated()?.possessions.own(id)
     }
 
-    pub(crate) fn own_consumer(&self, id: ConsumerId) -> Result<Owned<ConsumerId>, ErrorBody> {
+    pub(crate) fn own_consumer(&self, id: ConsumerId) -> Result<Owned<ConsumerId>, Refusal> {
         self.seated()?.possessions.own(id)
     }
 

@@ -10,13 +10,14 @@ use crate::clock::unix_millis;
 use crate::media_client::NodeLink;
 use crate::placement::Found;
 use crate::records::{REASON_CHARS_MAX, seconds_if_any};
+use crate::refusal::Refusal;
 use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use railgun_protocol::ids::{ChannelId, SessionId};
-use railgun_protocol::media_rpc::{Address, Command, Reply, is_room_moved};
+use railgun_protocol::media_rpc::{Address, Command, Reply};
 use railgun_protocol::rtp_parameters::MediaKind;
-use railgun_protocol::signal::{ErrorBody, ErrorCode, Participant, Source};
+use railgun_protocol::signal::{ErrorCode, Participant, Source};
 use serde::{Deserialize, Serialize};
 use std::ops::Bound;
 use std::sync::Arc;
@@ -242,12 +243,12 @@ async fn order(api: &Api, link: &NodeLink, address: Address, command: Command) -
     replied.map(drop).map_err(|error| refused(api, &address, &error, "participant"))
 }
 
-fn refused(api: &Api, address: &Address, error: &ErrorBody, what: &str) -> ApiError {
-    if is_room_moved(error) {
+fn refused(api: &Api, address: &Address, error: &Refusal, what: &str) -> ApiError {
+    if matches!(error, Refusal::RoomMoved(_)) {
         api.services.placement.forget(address);
     }
-    match error.code {
+    match error.code() {
         ErrorCode::NotFound | ErrorCode::ChannelNotFound => ApiError::not_found(what),
-        _ => ApiError::unavailable(error.message.clone()),
+        _ => ApiError::unavailable(error.message()),
     }
 }
