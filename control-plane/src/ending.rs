@@ -4,7 +4,7 @@ use socketioxide::socket::DisconnectReason;
 use tokio::sync::watch;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
+pub(crate) enum EndReason {
     /// It went in order, or was told to go: the seat is given back at once.
     Left,
     /// The connection was lost: another socket may take the session up.
@@ -21,14 +21,14 @@ pub(crate) enum End {
 
 /// Who ends first decides why.
 #[derive(Clone, Debug)]
-pub(crate) struct Ending(watch::Sender<Option<End>>);
+pub(crate) struct EndSignal(watch::Sender<Option<EndReason>>);
 
-impl Ending {
+impl EndSignal {
     pub(crate) fn new() -> Self {
         Self(watch::Sender::new(None))
     }
 
-    pub(crate) fn say(&self, end: End) {
+    pub(crate) fn set(&self, end: EndReason) {
         self.0.send_if_modified(|said| {
             let is_first = said.is_none();
             *said = said.or(Some(end));
@@ -36,16 +36,16 @@ impl Ending {
         });
     }
 
-    pub(crate) fn is_said(&self) -> bool {
+    pub(crate) fn is_set(&self) -> bool {
         self.0.borrow().is_some()
     }
 
-    pub(crate) fn subscribe(&self) -> watch::Receiver<Option<End>> {
+    pub(crate) fn subscribe(&self) -> watch::Receiver<Option<EndReason>> {
         self.0.subscribe()
     }
 }
 
-impl From<DisconnectReason> for End {
+impl From<DisconnectReason> for EndReason {
     /// A closed tab ends its WebSocket in order, so what ends otherwise was not meant to.
     fn from(reason: DisconnectReason) -> Self {
         match reason {
@@ -64,12 +64,12 @@ impl From<DisconnectReason> for End {
 /// Returns when the session has to end, and why. An error means that nobody is left who could say
 /// so, which is the end as well. A replica that stops gives its sessions to another.
 pub(crate) async fn over(
-    (ended, stopping): &mut (watch::Receiver<Option<End>>, watch::Receiver<bool>),
-) -> End {
+    (ended, stopping): &mut (watch::Receiver<Option<EndReason>>, watch::Receiver<bool>),
+) -> EndReason {
     tokio::select! {
         biased;
-        ended = ended.wait_for(Option::is_some) => ended.ok().and_then(|end| *end).unwrap_or(End::Left),
-        _ = stopping.wait_for(|stopping| *stopping) => End::Lost,
+        ended = ended.wait_for(Option::is_some) => ended.ok().and_then(|end| *end).unwrap_or(EndReason::Left),
+        _ = stopping.wait_for(|stopping| *stopping) => EndReason::Lost,
     }
 }
 
@@ -79,10 +79,10 @@ mod tests {
 
     #[test]
     fn the_first_end_counts() {
-        let ending = Ending::new();
-        assert!(!ending.is_said());
-        ending.say(End::Superseded);
-        ending.say(End::Left);
-        assert_eq!(*ending.subscribe().borrow(), Some(End::Superseded));
+        let ending = EndSignal::new();
+        assert!(!ending.is_set());
+        ending.set(EndReason::Superseded);
+        ending.set(EndReason::Left);
+        assert_eq!(*ending.subscribe().borrow(), Some(EndReason::Superseded));
     }
 }

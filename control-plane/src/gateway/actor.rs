@@ -2,13 +2,13 @@
 //! hands on what the node says in the node's order.
 
 use super::engine_io::EngineSocket;
-use crate::ending::{End, over};
+use crate::ending::{EndReason, over};
 use crate::media_client::Delivery;
 use crate::metrics::Outcome;
 use crate::refusal::Refusal;
 use crate::requests::{self, NotResumed};
 use crate::resume_token::ResumeToken;
-use crate::session::{Ack, Asked, Session};
+use crate::session::{Ack, RequestMeta, Session};
 use railgun_protocol::media_rpc::Command;
 use railgun_protocol::signal::{ClientEvent, KickReason, ServerEvent};
 use tokio::sync::mpsc;
@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep_until};
 
 /// A request as it left the socket.
 pub(super) struct Incoming {
-    pub(super) asked: Asked,
+    pub(super) asked: RequestMeta,
     pub(super) event: Result<ClientEvent, Refusal>,
     pub(super) ack: Ack,
     pub(super) arrived_at: Instant,
@@ -24,7 +24,7 @@ pub(super) struct Incoming {
 
 /// What happens next.
 enum Next {
-    Over(End),
+    Over(EndReason),
     Delivery(Box<Delivery>),
     Request(Box<Incoming>),
     RecordsChanged,
@@ -45,7 +45,7 @@ pub(super) async fn run(
         match resumed {
             Ok(resumed) => session.outbox.tell(&resumed).await,
             Err(NotResumed::Over(error)) => session.outbox.refuse_to_resume(error).await,
-            Err(NotResumed::Unreachable) => session.route.ending.say(End::Elsewhere),
+            Err(NotResumed::Unreachable) => session.route.ending.set(EndReason::Elsewhere),
         }
     }
     let end = loop {
@@ -54,7 +54,7 @@ pub(super) async fn run(
         }
         match next(&mut session, &mut queue).await {
             Next::Over(end) => break end,
-            Next::Delivery(delivery) => session.hand_on(*delivery).await,
+            Next::Delivery(delivery) => session.deliver(*delivery).await,
             Next::Request(request) => Box::pin(answer(&mut session, *request)).await,
             Next::RecordsChanged => Box::pin(requests::records_changed(&mut session)).await,
             Next::MediaIsDue => {
@@ -65,13 +65,14 @@ pub(super) async fn run(
         }
     };
     drop(queue);
-    Box::pin(session.say_goodbye(matches!(end, End::Lost | End::Elsewhere | End::Behind))).await;
-    if end == End::Replaced {
+    Box::pin(session.say_goodbye(matches!(end, EndReason::Lost | EndReason::Elsewhere | EndReason::Behind)))
+        .await;
+    if end == EndReason::Replaced {
         session.outbox.tell_at_last(&ServerEvent::Kicked { reason: KickReason::Replaced, until: None });
     }
     // A socket that is told to go does not come back by itself. One whose server stops should, and
     // one that another replica may serve, or that missed something: those just lose their connection.
-    if matches!(end, End::Elsewhere | End::Behind) {
+    if matches!(end, EndReason::Elsewhere | EndReason::Behind) {
         // Without a DISCONNECT, after which a client never comes back.
         Box::pin(engine.close(end, false)).await;
     } else if !*session.stopping.borrow() {
@@ -92,7 +93,7 @@ async fn next(session: &mut Session, queue: &mut mpsc::Receiver<Box<Incoming>>) 
         () = sleep_until(due.unwrap_or_else(std::time::Instant::now).into()), if due.is_some() => {
             Next::MediaIsDue
         }
-        request = queue.recv() => request.map_or(Next::Over(End::Left), Next::Request),
+        request = queue.recv() => request.map_or(Next::Over(EndReason::Left), Next::Request),
     }
 }
 

@@ -3,7 +3,7 @@
 //! known or gone.
 
 use crate::http::connection::Connection;
-use crate::policy::strangers::{Limits, Strangers, Verdict, network};
+use crate::policy::strangers::{Admission, Limits, Strangers, network};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -115,15 +115,15 @@ impl Anonymous {
             state.places.forwards(address);
         }
         let (is_reserve, verdict) = match state.places.arrive(address, now) {
-            Verdict::Full => (true, state.reserve.arrive(address, now)),
+            Admission::Full => (true, state.reserve.arrive(address, now)),
             verdict => (false, verdict),
         };
         let (number, gone) = match verdict {
-            Verdict::Admitted(number) => (number, None),
-            Verdict::InsteadOf(number, gone) => {
+            Admission::Admitted(number) => (number, None),
+            Admission::InsteadOf(number, gone) => {
                 (number, state.holders.remove(&(is_reserve, gone)).map(|(_, holder)| holder))
             }
-            Verdict::TooMany | Verdict::Full => return Err(()),
+            Admission::TooMany | Admission::Full => return Err(()),
         };
         state.holders.insert((is_reserve, number), (address, holder.clone()));
         let failures = AtomicU8::new(0);

@@ -6,7 +6,7 @@
 
 use super::engine_io::{Opened, Sockets};
 use crate::clock::unix_seconds;
-use crate::ending::Ending;
+use crate::ending::EndSignal;
 use crate::registry::Newcomer;
 use crate::services::Services;
 use crate::session::Admitted;
@@ -21,7 +21,7 @@ pub(super) async fn admit(
     sockets: &Sockets,
     opened: &Opened,
     auth: Option<&Value>,
-    ending: Ending,
+    ending: EndSignal,
 ) -> Result<Admitted, &'static str> {
     let field = |name| auth.and_then(|auth| auth.get(name)).filter(|value| !value.is_null());
     let Some(token) = field("token").and_then(Value::as_str) else {

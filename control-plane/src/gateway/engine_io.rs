@@ -6,7 +6,7 @@
 
 use super::anonymous::{Anonymous, Holder, Place};
 use super::websocket::{Watched, names_namespace};
-use crate::ending::{End, Ending};
+use crate::ending::{EndReason, EndSignal};
 use crate::http::body::TooLarge;
 use crate::http::connection::Connection;
 use crate::http::proxies::{Proxies, says_forwarded};
@@ -126,7 +126,7 @@ impl Sockets {
     pub(super) async fn failed(&self, socket: &SocketRef, opened: &Opened) {
         self.failures().failed(opened.place.address(), self.0.anonymous.now());
         if opened.place.failed() {
-            self.of(socket).close(End::Lost, false).await;
+            self.of(socket).close(EndReason::Lost, false).await;
         }
     }
 
@@ -282,8 +282,8 @@ impl Sockets {
         // One that is still polling began to change and cannot go on: it answers nothing any more.
         match self.0.io.get_socket(sid) {
             Some(socket) if socket.transport_type() == TransportType::Polling => {
-                if let Some(ending) = socket.extensions.get::<Ending>() {
-                    ending.say(End::Lost);
+                if let Some(ending) = socket.extensions.get::<EndSignal>() {
+                    ending.set(EndReason::Lost);
                 }
             }
             Some(_) => {}
@@ -361,7 +361,7 @@ impl EngineSocket {
     }
 
     /// Ends the connection. `is_told`: something is on its way that says why, and has a moment to go.
-    pub(crate) async fn close(self, end: End, is_told: bool) {
+    pub(crate) async fn close(self, end: EndReason, is_told: bool) {
         let connections = self.connections();
         connections.iter().for_each(Connection::is_over);
         if is_told {
@@ -372,7 +372,11 @@ impl EngineSocket {
             }
         }
         for connection in &connections {
-            if matches!(end, End::Lost | End::Behind) { connection.reset() } else { connection.shut() }
+            if matches!(end, EndReason::Lost | EndReason::Behind) {
+                connection.reset()
+            } else {
+                connection.shut()
+            }
         }
         self.sockets.close_polling(self.sid.as_str()).await;
     }

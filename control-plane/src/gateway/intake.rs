@@ -4,12 +4,12 @@
 //! for each message, and a request could overtake another.
 
 use super::actor::Incoming;
-use crate::ending::{End, Ending};
+use crate::ending::{EndReason, EndSignal};
 use crate::metrics::Outcome;
-use crate::policy::event_budget::Verdict;
+use crate::policy::event_budget::BudgetDecision;
 use crate::refusal::Refusal;
 use crate::services::Services;
-use crate::session::{Ack, Asked, Budget, Outbox};
+use crate::session::{Ack, Budget, Outbox, RequestMeta};
 use railgun_protocol::limits;
 use railgun_protocol::signal::ClientRequest;
 use serde_json::Value;
@@ -27,7 +27,7 @@ const EVENT_NAME_CHARS_MAX: usize = 64;
 pub(super) struct Intake {
     /// Boxed, since a channel keeps room for dozens, and most sockets ask for nothing.
     requests: mpsc::Sender<Box<Incoming>>,
-    ending: Ending,
+    ending: EndSignal,
     services: Arc<Services>,
     budget: Budget,
 }
@@ -39,7 +39,7 @@ pub(super) type Requests = mpsc::Receiver<Box<Incoming>>;
 pub(super) struct InOrder;
 
 impl Intake {
-    pub(super) fn new(ending: Ending, services: Arc<Services>, budget: Budget) -> (Self, Requests) {
+    pub(super) fn new(ending: EndSignal, services: Arc<Services>, budget: Budget) -> (Self, Requests) {
         let (requests, queue) = mpsc::channel(limits::REQUESTS_QUEUED_MAX);
         (Self { requests, ending, services, budget }, queue)
     }
@@ -54,18 +54,18 @@ impl Intake {
 
 impl MessageHandler<LocalAdapter, InOrder> for Intake {
     fn call(&self, socket: Arc<Socket<LocalAdapter>>, message: handler::Value, ack_id: Option<i64>) {
-        if self.ending.is_said() {
+        if self.ending.is_set() {
             return;
         }
         let text = message.as_str().map_or("", |text| text.as_str());
         let verdict = self.budget.spend(name_of(text));
-        if verdict == Verdict::Exhausted {
+        if verdict == BudgetDecision::Exhausted {
             tracing::info!("a socket that sends without end is disconnected");
-            self.ending.say(End::Left);
+            self.ending.set(EndReason::Left);
             return;
         }
         let incoming = read(text, Ack::new(socket.clone(), ack_id));
-        if let Verdict::Refused(wait) = verdict {
+        if let BudgetDecision::Refused(wait) = verdict {
             let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
             return self.refuse(socket, &incoming, Refusal::TooManyEvents { wait });
         }
@@ -91,6 +91,6 @@ fn read(text: &str, ack: Ack) -> Incoming {
         Ok(ClientRequest { request_id, event }) => (Ok(event), request_id),
         Err((error, request_id)) => (Err(Refusal::Unreadable(error)), request_id),
     };
-    let asked = Asked { event: name.chars().take(EVENT_NAME_CHARS_MAX).collect(), request_id };
+    let asked = RequestMeta { event: name.chars().take(EVENT_NAME_CHARS_MAX).collect(), request_id };
     Incoming { asked, event, ack, arrived_at: Instant::now() }
 }

@@ -5,7 +5,7 @@ use super::anonymous::Anonymous;
 use super::connect::admit;
 use super::engine_io::{EngineSocket, Opened, Owner, Sockets};
 use super::intake::{Intake, Requests};
-use crate::ending::Ending;
+use crate::ending::EndSignal;
 use crate::http::proxies::Proxies;
 use crate::services::Services;
 use crate::session::{Admitted, Budget, Outbox, Session};
@@ -26,7 +26,7 @@ const PACKETS_QUEUED_MAX: usize = 128;
 struct Waiting {
     admitted: Admitted,
     requests: Requests,
-    ending: Ending,
+    ending: EndSignal,
     engine: EngineSocket,
     budget: Budget,
 }
@@ -59,7 +59,7 @@ pub(crate) fn socket_io(
         let Some(opened) = socket.req_parts().extensions.get::<Opened>().cloned() else {
             return Err("INTERNAL");
         };
-        let ending = Ending::new();
+        let ending = EndSignal::new();
         let admitted = admit(&services, &of_middleware, &opened, auth.as_ref().ok(), ending.clone()).await;
         services.metrics.connected(admitted.as_ref().map(|_| ()).map_err(|message| *message));
         let admitted = match admitted {
@@ -84,7 +84,7 @@ pub(crate) fn socket_io(
 fn prepare(
     socket: &SocketRef,
     admitted: Admitted,
-    ending: Ending,
+    ending: EndSignal,
     engine: EngineSocket,
     services: Arc<Services>,
 ) {
@@ -92,7 +92,7 @@ fn prepare(
     let (intake, requests) = Intake::new(ending.clone(), services, budget.clone());
     socket.on_fallback(intake);
     let gone = ending.clone();
-    socket.on_disconnect(async move |reason: DisconnectReason| gone.say(reason.into()));
+    socket.on_disconnect(async move |reason: DisconnectReason| gone.set(reason.into()));
     socket.extensions.insert(Owner(admitted.identity.user.clone()));
     socket.extensions.insert(ending.clone());
     let waiting = Waiting { admitted, requests, ending, engine, budget };

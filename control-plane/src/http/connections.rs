@@ -2,7 +2,7 @@
 
 use super::connection::{Connection, Ledger, Stream};
 use super::proxies::{Proxies, read_proxy_header};
-use crate::policy::strangers::{Limits, Strangers, Verdict, network};
+use crate::policy::strangers::{Admission, Limits, Strangers, network};
 use railgun_protocol::ids::UserId;
 use railgun_protocol::limits::CONNECTIONS_PER_USER;
 use std::collections::{HashMap, VecDeque};
@@ -127,14 +127,14 @@ impl Connections {
             let of = network(peer);
             let now = u64::try_from(self.0.since.elapsed().as_millis()).unwrap_or(u64::MAX);
             let number = match state.strangers.arrive(of, now) {
-                Verdict::Admitted(number) => number,
-                Verdict::InsteadOf(number, gone) => {
+                Admission::Admitted(number) => number,
+                Admission::InsteadOf(number, gone) => {
                     if let Some(gone) = state.open.get(&gone) {
                         gone.connection.reset();
                     }
                     number
                 }
-                Verdict::TooMany | Verdict::Full => return None,
+                Admission::TooMany | Admission::Full => return None,
             };
             (number, Some(of), Standing::Stranger(of))
         } else {

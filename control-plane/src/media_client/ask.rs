@@ -3,7 +3,7 @@
 
 use super::link::{NodeCall, NodeLink, unavailable};
 use super::room_table::{Delivery, Route};
-use crate::ending::Ending;
+use crate::ending::EndSignal;
 use crate::refusal::Refusal;
 use railgun_protocol::ids::SessionId;
 use railgun_protocol::media_rpc::{Address, Command, Replacement, Reply, UserOrder};
@@ -23,7 +23,7 @@ impl NodeLink {
         let (to, mut from) = mpsc::channel(1);
         // In no room, so that it gets its reply and nothing else, whosever name it bears.
         let session = command.session().unwrap_or(SessionId::from_bits(0));
-        let route = Route { session, to, ending: Ending::new() };
+        let route = Route { session, to, ending: EndSignal::new() };
         let replied = async {
             self.call(NodeCall { address, command, route, ticket: 0 }).await?;
             match from.recv().await.map(|delivery| *delivery) {

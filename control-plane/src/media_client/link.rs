@@ -4,7 +4,7 @@
 
 use super::place::Place;
 use super::room_table::{Delivery, RoomTable, Route};
-use crate::ending::End;
+use crate::ending::EndReason;
 use crate::metrics::LinkMetrics;
 use crate::refusal::Refusal;
 use crate::webhooks::Webhooks;
@@ -481,7 +481,7 @@ impl Link {
     /// The node may still be reached by others, who then take the sessions up.
     fn send_elsewhere(&mut self, silent_since: Instant) {
         if silent_since.elapsed() >= SILENT_AT_LEAST {
-            self.silent.drain(..).for_each(|route| route.ending.say(End::Elsewhere));
+            self.silent.drain(..).for_each(|route| route.ending.set(EndReason::Elsewhere));
         }
     }
 

@@ -1,6 +1,6 @@
 //! Which of this replica's sessions are in which room, so that one event of the node reaches them.
 
-use crate::ending::{End, Ending};
+use crate::ending::{EndReason, EndSignal};
 use crate::refusal::Refusal;
 use railgun_protocol::ids::{ChannelId, SessionId};
 use railgun_protocol::media_rpc::{Address, Audience, Event, Reply, RoomEvent};
@@ -32,7 +32,7 @@ pub(crate) struct Route {
     pub(crate) session: SessionId,
     /// Boxed, since a channel keeps room for dozens, and most sockets wait for nothing.
     pub(crate) to: mpsc::Sender<Box<Delivery>>,
-    pub(crate) ending: Ending,
+    pub(crate) ending: EndSignal,
 }
 
 impl Route {
@@ -43,7 +43,7 @@ impl Route {
 
     pub(crate) fn deliver(&self, delivery: Delivery) {
         if let Err(mpsc::error::TrySendError::Full(_)) = self.to.try_send(Box::new(delivery)) {
-            self.ending.say(End::Behind);
+            self.ending.set(EndReason::Behind);
         }
     }
 }
@@ -134,7 +134,7 @@ mod tests {
 
     fn route(bits: u128, depth: usize) -> (Route, mpsc::Receiver<Box<Delivery>>) {
         let (to, from) = mpsc::channel(depth);
-        (Route { session: SessionId::from_bits(bits), to, ending: Ending::new() }, from)
+        (Route { session: SessionId::from_bits(bits), to, ending: EndSignal::new() }, from)
     }
 
     fn address(epoch: u64) -> Address {
@@ -222,9 +222,9 @@ mod tests {
         table.join(&address(1), slow);
         table.join(&address(1), quick);
         table.spread(event(1, Audience::Everyone, left()));
-        assert!(!ending.is_said());
+        assert!(!ending.is_set());
         table.spread(event(1, Audience::Everyone, left()));
-        assert!(ending.is_said());
+        assert!(ending.is_set());
         assert_eq!(count(&mut at_quick), 2);
     }
 }

@@ -127,7 +127,7 @@ impl Cluster {
             }
         };
         let link = self.link(id, &address, channel);
-        minders.spawn(mind(self.clone(), id.clone(), address.clone(), link.watch()));
+        minders.spawn(watch_link(self.clone(), id.clone(), address.clone(), link.watch()));
         self.state().put_link(id.clone(), address, link);
     }
 
@@ -150,7 +150,7 @@ impl Cluster {
         };
         tracing::info!(%node, address, "etcd does not answer: a media node is looked for where it was");
         let link = self.link(node, address, channel);
-        let minder = mind(self.clone(), node.clone(), address.clone(), link.watch());
+        let minder = watch_link(self.clone(), node.clone(), address.clone(), link.watch());
         self.state().put_remembered(node.clone(), address.clone(), link, Instant::now());
         // It ends with the link, too.
         tokio::spawn(minder);
@@ -158,7 +158,7 @@ impl Cluster {
 
     /// The process of this run of the node is gone: its record and lease go too, and with the lease
     /// its rooms, unless the node has registered again.
-    async fn bury(&self, id: &NodeId, boot_id: &str) {
+    async fn evict_dead_node(&self, id: &NodeId, boot_id: &str) {
         let node = self.state().node(id).cloned();
         let Some(node) = node.filter(|node| node.record.boot_id.to_string() == boot_id) else { return };
         let address = &node.record.rpc_address;
@@ -176,7 +176,7 @@ impl Cluster {
 }
 
 /// Watches one link until it is given up.
-async fn mind(
+async fn watch_link(
     cluster: Arc<Cluster>,
     id: NodeId,
     address: String,
@@ -193,7 +193,7 @@ async fn mind(
         }
         cluster.changed();
         if is_gone(&address, &state).await {
-            cluster.bury(&id, &boot_id).await;
+            cluster.evict_dead_node(&id, &boot_id).await;
         }
     }
 }

@@ -31,7 +31,7 @@ pub(crate) struct Limits {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum Admission {
     Admitted(u64),
     /// The second has to go for the first.
     InsteadOf(u64, u64),
@@ -88,20 +88,20 @@ impl Strangers {
     }
 
     /// Somebody of this [`network`] comes, at `now` in milliseconds.
-    pub(crate) fn arrive(&mut self, address: IpAddr, now: u64) -> Verdict {
+    pub(crate) fn arrive(&mut self, address: IpAddr, now: u64) -> Admission {
         let of_address = self.by_address.get(&address);
         let own = of_address.map_or(0, |of| of.strangers.len());
         let gone = if own >= self.share(of_address, own) {
             match of_address.and_then(|of| of.evictable(now)) {
                 Some(gone) => Some((address, gone)),
-                None => return Verdict::TooMany,
+                None => return Admission::TooMany,
             }
         } else if self.strangers + self.known >= self.limits.total {
             let crowd = self.by_address.iter().max_by_key(|(_, of)| of.strangers.len());
             let crowd = crowd.filter(|(_, of)| of.strangers.len() > own);
             match crowd.and_then(|(address, of)| Some((*address, of.evictable(now)?))) {
                 Some(gone) => Some(gone),
-                None => return Verdict::Full,
+                None => return Admission::Full,
             }
         } else {
             None
@@ -114,7 +114,7 @@ impl Strangers {
         let stranger = Stranger { number: self.last, since: now, is_idle: false };
         self.by_address.entry(address).or_default().strangers.push(stranger);
         self.strangers += 1;
-        gone.map_or(Verdict::Admitted(self.last), |(_, gone)| Verdict::InsteadOf(self.last, gone))
+        gone.map_or(Admission::Admitted(self.last), |(_, gone)| Admission::InsteadOf(self.last, gone))
     }
 
     /// A load balancer that nobody listed has everybody's sockets, which must not be held to one address's
@@ -208,7 +208,7 @@ mod tests {
         let mut admitted = Vec::new();
         for _ in 0..number {
             match strangers.arrive(of, now) {
-                Verdict::Admitted(id) => admitted.push(id),
+                Admission::Admitted(id) => admitted.push(id),
                 other => panic!("{other:?}"),
             }
         }
@@ -219,11 +219,11 @@ mod tests {
     fn an_address_has_its_share_and_its_oldest_makes_room() {
         let mut strangers = Strangers::new(LIMITS);
         let first = fill(&mut strangers, address(1), 4, 0);
-        assert_eq!(strangers.arrive(address(1), GRACE_MS - 1), Verdict::TooMany);
-        assert_eq!(strangers.arrive(address(1), GRACE_MS), Verdict::InsteadOf(5, first[0]));
+        assert_eq!(strangers.arrive(address(1), GRACE_MS - 1), Admission::TooMany);
+        assert_eq!(strangers.arrive(address(1), GRACE_MS), Admission::InsteadOf(5, first[0]));
         // One that only waits for a next request goes at once.
         strangers.set_idle(address(1), 5, true);
-        assert_eq!(strangers.arrive(address(1), GRACE_MS), Verdict::InsteadOf(6, 5));
+        assert_eq!(strangers.arrive(address(1), GRACE_MS), Admission::InsteadOf(6, 5));
         fill(&mut strangers, address(2), 4, 0);
     }
 
@@ -246,13 +246,13 @@ mod tests {
         for last in 1..=4 {
             fill(&mut strangers, address(last), 4, 0);
         }
-        assert_eq!(strangers.arrive(address(9), 0), Verdict::Full);
-        assert!(matches!(strangers.arrive(address(9), GRACE_MS), Verdict::InsteadOf(..)));
+        assert_eq!(strangers.arrive(address(9), 0), Admission::Full);
+        assert!(matches!(strangers.arrive(address(9), GRACE_MS), Admission::InsteadOf(..)));
         assert_eq!(strangers.count(), (16, 0));
         // Nobody who is known goes for it.
         let mut strangers = Strangers::new(LIMITS);
         while strangers.arrive_known().is_some() {}
-        assert_eq!(strangers.arrive(address(9), u64::MAX), Verdict::Full);
+        assert_eq!(strangers.arrive(address(9), u64::MAX), Admission::Full);
     }
 
     #[test]
@@ -263,7 +263,7 @@ mod tests {
         assert!(!strangers.has_forwarder());
         fill(&mut strangers, address(1), 8, 0);
         assert!(strangers.has_forwarder());
-        assert_eq!(strangers.arrive(address(1), 0), Verdict::TooMany);
+        assert_eq!(strangers.arrive(address(1), 0), Admission::TooMany);
         fill(&mut strangers, address(2), 4, 0);
     }
 

@@ -8,7 +8,7 @@
 use super::table::{Held, SESSIONS_MAX, Table, instead_of};
 use crate::clock::unix_millis;
 use crate::clock_watch::Replica;
-use crate::ending::End;
+use crate::ending::EndReason;
 use futures::future::join_all;
 use railgun_etcd::{
     Compare, CompareOp, Entry, EtcdError, LeaseId, Outcome, PutOptions, SharedLeases, Store, Txn, TxnOp,
@@ -160,12 +160,13 @@ impl Slots {
         user: &UserId,
         Place { key, entry }: &Place,
         victim: &Slot,
-        end: End,
+        end: EndReason,
         slot: &[u8],
         lease: LeaseId,
     ) -> Result<bool, EtcdError> {
         let revision = entry.as_ref().map_or(0, |entry| entry.mod_revision);
-        let notice = Notice { user: user.clone(), id: victim.id.clone(), is_taken_up: end == End::Lost };
+        let notice =
+            Notice { user: user.clone(), id: victim.id.clone(), is_taken_up: end == EndReason::Lost };
         let told = format!("{}{}", self.store.keys().notices(victim.replica), victim.id.0);
         let under = |lease| Some(PutOptions::new().with_lease(lease));
         let of_notice = self.leases.lasting(NOTICE_TTL).await?;
@@ -314,7 +315,7 @@ impl Table {
 
     fn evict(&self, Notice { user, id, is_taken_up }: &Notice) {
         if let Some(held) = self.remove_if(user, |held| Mark::of(&held.id) == *id) {
-            held.ending.say(if *is_taken_up { End::Lost } else { End::Replaced });
+            held.ending.set(if *is_taken_up { EndReason::Lost } else { EndReason::Replaced });
         }
     }
 }

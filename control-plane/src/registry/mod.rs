@@ -8,7 +8,7 @@
 mod in_etcd;
 mod table;
 
-use crate::ending::Ending;
+use crate::ending::EndSignal;
 use railgun_protocol::ids::{DeviceId, SessionId, UserId};
 use railgun_protocol::limits;
 use std::sync::Arc;
@@ -42,18 +42,18 @@ pub(crate) struct Newcomer {
     /// The session that it wants to take up.
     pub(crate) resumes: Option<SessionId>,
     /// Said when another socket gets its place.
-    pub(crate) ending: Ending,
+    pub(crate) ending: EndSignal,
 }
 
 /// A session that counts until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Registered {
+pub(crate) struct SessionGuard {
     inner: Arc<Inner>,
     user: UserId,
     id: SessionId,
 }
 
-impl Registered {
+impl SessionGuard {
     /// What a session is called that takes up no other.
     pub(crate) fn id(&self) -> SessionId {
         self.id
@@ -77,7 +77,7 @@ impl Registry {
 
     /// None if this user, or this replica, has as many sessions as it may.
     #[cfg_attr(not(feature = "etcd"), expect(clippy::unused_async, reason = "etcd has to be asked"))]
-    pub(crate) async fn register(&self, newcomer: Newcomer) -> Option<Registered> {
+    pub(crate) async fn register(&self, newcomer: Newcomer) -> Option<SessionGuard> {
         let registered = self.register_here(newcomer)?;
         #[cfg(feature = "etcd")]
         if let Some(slots) = &self.inner.shared {
@@ -88,7 +88,7 @@ impl Registry {
         Some(registered)
     }
 
-    fn register_here(&self, Newcomer { user, device, resumes, ending }: Newcomer) -> Option<Registered> {
+    fn register_here(&self, Newcomer { user, device, resumes, ending }: Newcomer) -> Option<SessionGuard> {
         let mut by_user = self.inner.table.by_user();
         let reserve = if resumes.is_some() { 0 } else { SESSIONS_RESERVE };
         if *self.inner.total.borrow() >= SESSIONS_MAX - reserve {
@@ -107,11 +107,11 @@ impl Registry {
         if of_user.len() >= limits::SESSIONS_PER_USER {
             let places = of_user.iter().map(|held| (&held.session, held.device.as_ref()));
             let (place, end) = instead_of(&held.session, held.device.as_ref(), places)?;
-            of_user.remove(place).ending.say(end);
+            of_user.remove(place).ending.set(end);
         }
         of_user.push(held);
         self.inner.total.send_modify(|total| *total += 1);
-        Some(Registered { inner: self.inner.clone(), user, id })
+        Some(SessionGuard { inner: self.inner.clone(), user, id })
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -136,7 +136,7 @@ impl Registry {
     }
 }
 
-impl Drop for Registered {
+impl Drop for SessionGuard {
     fn drop(&mut self) {
         self.inner.table.remove(&self.user, self.id);
         #[cfg(feature = "etcd")]
@@ -150,14 +150,14 @@ impl Drop for Registered {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ending::End;
+    use crate::ending::EndReason;
 
     fn newcomer(user: &str, device: Option<&str>) -> Newcomer {
         Newcomer {
             user: UserId::new(user).unwrap(),
             device: device.map(|device| DeviceId::new(device).unwrap()),
             resumes: None,
-            ending: Ending::new(),
+            ending: EndSignal::new(),
         }
     }
 
@@ -188,10 +188,10 @@ mod tests {
         }
         let ended = |number: usize| *endings[number].subscribe().borrow();
         held.push(registry.register(newcomer("ada", Some("d3"))).await.unwrap());
-        assert_eq!(ended(3), Some(End::Replaced));
+        assert_eq!(ended(3), Some(EndReason::Replaced));
         let taking_up = Newcomer { resumes: Some(held[1].id()), ..newcomer("ada", Some("d2")) };
         held.push(registry.register(taking_up).await.unwrap());
-        assert_eq!((ended(1), ended(2)), (Some(End::Lost), None));
+        assert_eq!((ended(1), ended(2)), (Some(EndReason::Lost), None));
         assert!(registry.register(newcomer("ada", Some("d9"))).await.is_none());
         // The sockets whose places were given away free none when they end.
         held.remove(3);

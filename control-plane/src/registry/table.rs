@@ -1,6 +1,6 @@
 //! The sessions of this replica by user, and which of them a newcomer may take the place of.
 
-use crate::ending::{End, Ending};
+use crate::ending::{EndReason, EndSignal};
 use railgun_protocol::ids::{DeviceId, SessionId, UserId};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,7 +16,7 @@ pub(super) struct Held {
     /// The one that it takes up, or a fresh one.
     pub(super) session: SessionId,
     pub(super) device: Option<DeviceId>,
-    pub(super) ending: Ending,
+    pub(super) ending: EndSignal,
     /// Under which lease it is in etcd; 0: under none. None: it is asking.
     #[cfg(feature = "etcd")]
     pub(super) lease: Option<i64>,
@@ -59,5 +59,5 @@ pub(super) fn instead_of<'a, S: PartialEq + 'a, D: PartialEq + 'a>(
     let places: Vec<_> = places.collect();
     let taken_up = || places.iter().position(|(of, _)| *of == session);
     let of_device = || places.iter().position(|(_, of)| device.is_some() && *of == device);
-    taken_up().map(|place| (place, End::Lost)).or_else(|| Some((of_device()?, End::Replaced)))
+    taken_up().map(|place| (place, EndReason::Lost)).or_else(|| Some((of_device()?, EndReason::Replaced)))
 }

@@ -6,14 +6,14 @@
 //! Joining the channel one is in answers its present state; joining another leaves the first.
 
 use super::diagnostics;
-use super::leave::vacate;
+use super::leave::leave_current_room;
 use super::turn;
 use crate::clock::{unix_millis, unix_seconds};
 use crate::media_client::{NodeLink, NodeState, unavailable, unexpected};
 use crate::policy::admission;
 use crate::refusal::Refusal;
 use crate::resume_token::ResumeToken;
-use crate::session::{Answer, Possessions, Seat, Session};
+use crate::session::{Answer, OwnedObjects, Seat, Session};
 use crate::turn::Issued;
 use railgun_protocol::ids::ChannelId;
 use railgun_protocol::media_rpc::{
@@ -57,7 +57,7 @@ async fn try_join(
     let is_seated = session.seat.as_ref().is_some_and(|seat| seat.channel == channel);
     if !is_seated {
         count(session, is_diagnostics).await?;
-        vacate(session, LeaveReason::Left).await?;
+        leave_current_room(session, LeaveReason::Left).await?;
     }
     let room = if is_diagnostics { diagnostics::room_of(session.id)? } else { channel.clone() };
     let grant = session.grant();
@@ -88,12 +88,12 @@ async fn try_join(
         if let Some(call) = call.as_mut().filter(|_| grant.relay_only) {
             call.goes_through_relays();
         }
-        let possessions = Possessions::default();
+        let owned = OwnedObjects::default();
         session.seat = Some(Seat {
             node: node.clone(),
             address,
             channel,
-            possessions,
+            owned,
             attachment: snapshot.attachment,
             grant,
             limits,

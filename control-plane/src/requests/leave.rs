@@ -14,12 +14,12 @@ pub(super) async fn leave(session: &mut Session, named: Option<ChannelId>) -> Re
     if named.is_some_and(|named| named != channel_id) {
         return Err(Refusal::AnotherChannel);
     }
-    vacate(session, LeaveReason::Left).await?;
+    leave_current_room(session, LeaveReason::Left).await?;
     Ok(ServerEvent::Left { channel_id }.into())
 }
 
 /// Gives the seat back. It is gone on our side whatever the node answers.
-pub(super) async fn vacate(session: &mut Session, reason: LeaveReason) -> Result<(), Refusal> {
+pub(super) async fn leave_current_room(session: &mut Session, reason: LeaveReason) -> Result<(), Refusal> {
     let Some(Seat { node, address, attachment, .. }) = session.seat.take() else { return Ok(()) };
     let leave = Command::Leave { session: session.id, reason, attachment: Some(attachment) };
     match session.call(&node, address, leave).await {

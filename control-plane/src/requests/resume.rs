@@ -15,7 +15,7 @@ use crate::placement::Found;
 use crate::policy::admission;
 use crate::refusal::Refusal;
 use crate::resume_token::ResumeToken;
-use crate::session::{Possessions, Seat, Session};
+use crate::session::{OwnedObjects, Seat, Session};
 use railgun_protocol::ids::ChannelId;
 use railgun_protocol::media_rpc::{
     Address, Command, OwnState, Reply, ResumeRequest, Rights, RoomSnapshot, Slot, SlotState,
@@ -112,7 +112,7 @@ async fn take_up(session: &mut Session, shown: &ResumeToken) -> Result<ServerEve
         node,
         address,
         channel: shown.channel().clone(),
-        possessions: Possessions::of(&own),
+        owned: OwnedObjects::of(&own),
         attachment: room.attachment,
         grant,
         limits,
@@ -192,7 +192,7 @@ pub(crate) async fn reclaim(session: &mut Session) {
             seat.is_silent = false;
             seat.grant = rights.grant;
             seat.attachment = room.attachment;
-            seat.possessions = Possessions::of(&own);
+            seat.owned = OwnedObjects::of(&own);
             if let Ok(event) = resumed(session, room, own) {
                 session.tell(&event).await;
             }

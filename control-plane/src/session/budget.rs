@@ -1,6 +1,6 @@
 //! A socket's budget of events, which what it is told adds to.
 
-use crate::policy::event_budget::{EventBudget, Verdict};
+use crate::policy::event_budget::{BudgetDecision, EventBudget};
 use railgun_protocol::limits::{FOLLOW_UPS_PER_PRODUCER, FOLLOW_UPS_PER_RESUME};
 use railgun_protocol::signal::{Participant, ServerEvent};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,7 +16,7 @@ impl Budget {
     }
 
     /// A request of this name came.
-    pub(crate) fn spend(&self, event: &str) -> Verdict {
+    pub(crate) fn spend(&self, event: &str) -> BudgetDecision {
         let (budget, since) = &*self.0;
         let now = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
         budget.lock().unwrap_or_else(PoisonError::into_inner).spend(now, is_follow_up(event))

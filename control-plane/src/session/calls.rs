@@ -24,7 +24,7 @@ impl Session {
         let (node, address) = (seat.node.clone(), seat.address.clone());
         let reply = self.call(&node, address, command).await?;
         if let Some(seat) = &mut self.seat {
-            seat.possessions.note(&reply);
+            seat.owned.note(&reply);
         }
         Ok(reply)
     }
@@ -63,7 +63,7 @@ impl Session {
             match timeout_at(deadline, self.deliveries.recv()).await {
                 Ok(Some(delivery)) => match *delivery {
                     Delivery::Reply { ticket: of, reply } if of == ticket => return reply,
-                    other => self.hand_on(other).await,
+                    other => self.deliver(other).await,
                 },
                 Ok(None) | Err(_) => {
                     tracing::warn!("a media node did not reply in time");

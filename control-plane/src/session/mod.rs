@@ -12,7 +12,7 @@ mod seat;
 mod session;
 
 pub(crate) use budget::Budget;
-pub(crate) use outbox::{Ack, Answer, Asked, Outbox};
-pub(crate) use ownership::{Owned, Possessions};
+pub(crate) use outbox::{Ack, Answer, Outbox, RequestMeta};
+pub(crate) use ownership::{Owned, OwnedObjects};
 pub(crate) use seat::Seat;
 pub(crate) use session::{Admitted, Session};

@@ -1,7 +1,7 @@
 //! The only place that writes to a session's socket: replies, acks and room events in one order.
 
 use super::budget::Budget;
-use crate::ending::{End, Ending};
+use crate::ending::{EndReason, EndSignal};
 use crate::refusal::Refusal;
 use axum::body::Bytes;
 use railgun_protocol::signal::ServerEvent;
@@ -37,7 +37,7 @@ impl From<ServerEvent> for Answer {
 
 /// What a reply has to carry back of its request.
 #[derive(Debug)]
-pub(crate) struct Asked {
+pub(crate) struct RequestMeta {
     pub(crate) event: String,
     pub(crate) request_id: Option<String>,
 }
@@ -62,13 +62,13 @@ impl Ack {
 
 pub(crate) struct Outbox {
     socket: SocketRef,
-    ending: Ending,
+    ending: EndSignal,
     budget: Budget,
 }
 
 impl Outbox {
     /// `ending` is said when the socket cannot take any more.
-    pub(crate) fn new(socket: SocketRef, ending: Ending, budget: Budget) -> Self {
+    pub(crate) fn new(socket: SocketRef, ending: EndSignal, budget: Budget) -> Self {
         Self { socket, ending, budget }
     }
 
@@ -93,7 +93,7 @@ impl Outbox {
     }
 
     /// The reply event, and then the ack.
-    pub(crate) async fn answer(&self, asked: &Asked, ack: &Ack, result: Result<Answer, Refusal>) {
+    pub(crate) async fn answer(&self, asked: &RequestMeta, ack: &Ack, result: Result<Answer, Refusal>) {
         if let Ok(Answer::Reply(event)) = &result {
             self.budget.tell(event);
         }
@@ -107,13 +107,13 @@ impl Outbox {
 
     /// Refuses a request that came while the session has no room for it, without waiting for
     /// anything. A socket that cannot even take that has to go.
-    pub(crate) fn refuse_at_once(&self, asked: &Asked, ack: &Ack, error: Refusal) {
+    pub(crate) fn refuse_at_once(&self, asked: &RequestMeta, ack: &Ack, error: Refusal) {
         let Answered { name, mut payload, ok } = asked.answered(Err(error));
         let emitted = name.map_or(Ok(()), |name| self.socket.emit(name, &payload));
         payload.insert("ok".into(), ok.into());
         for sent in [emitted, ack.send(&payload)] {
             if !is_done(&sent) {
-                self.ending.say(End::Behind);
+                self.ending.set(EndReason::Behind);
             }
         }
     }
@@ -135,7 +135,7 @@ impl Outbox {
     /// Sends, and gives a full socket a moment to be read. One that stays full has to go: whoever
     /// misses a packet no longer knows the room.
     async fn put(&self, send: impl Fn() -> Result<(), SendError>) {
-        if self.ending.is_said() {
+        if self.ending.is_set() {
             return;
         }
         for _ in 0..FULL_RETRIES {
@@ -145,7 +145,7 @@ impl Outbox {
             tokio::time::sleep(FULL_RETRY).await;
         }
         tracing::info!("a socket that does not keep up is disconnected");
-        self.ending.say(End::Behind);
+        self.ending.set(EndReason::Behind);
     }
 }
 
@@ -168,7 +168,7 @@ struct Answered {
     ok: bool,
 }
 
-impl Asked {
+impl RequestMeta {
     fn answered(&self, result: Result<Answer, Refusal>) -> Answered {
         let (name, mut payload, ok) = match result {
             Ok(Answer::Reply(event)) => (Some(event.name()), fields(&event), true),

@@ -1,5 +1,5 @@
 //! What a session owns. Nothing acts on an id that a client sent before it has become an
-//! [`Owned`] one, and only [`Possessions::own`] makes those.
+//! [`Owned`] one, and only [`OwnedObjects::own`] makes those.
 
 use crate::refusal::Refusal;
 use railgun_protocol::ids::{ConsumerId, ProducerId, TransportId};
@@ -21,7 +21,7 @@ impl<T: Copy> Owned<T> {
 /// Filled from the node's replies and events, never from what a client says. The node bounds how
 /// many there can be.
 #[derive(Debug, Default)]
-pub(crate) struct Possessions {
+pub(crate) struct OwnedObjects {
     send: Option<TransportId>,
     recv: Option<TransportId>,
     producers: HashSet<ProducerId>,
@@ -30,31 +30,31 @@ pub(crate) struct Possessions {
 
 pub(crate) trait Ownable: Copy + Eq + Hash {
     const NOUN: &'static str;
-    fn is_in(self, possessions: &Possessions) -> bool;
+    fn is_in(self, owned: &OwnedObjects) -> bool;
 }
 
 impl Ownable for TransportId {
     const NOUN: &'static str = "transport";
-    fn is_in(self, possessions: &Possessions) -> bool {
-        possessions.send == Some(self) || possessions.recv == Some(self)
+    fn is_in(self, owned: &OwnedObjects) -> bool {
+        owned.send == Some(self) || owned.recv == Some(self)
     }
 }
 
 impl Ownable for ProducerId {
     const NOUN: &'static str = "producer";
-    fn is_in(self, possessions: &Possessions) -> bool {
-        possessions.producers.contains(&self)
+    fn is_in(self, owned: &OwnedObjects) -> bool {
+        owned.producers.contains(&self)
     }
 }
 
 impl Ownable for ConsumerId {
     const NOUN: &'static str = "consumer";
-    fn is_in(self, possessions: &Possessions) -> bool {
-        possessions.consumers.contains(&self)
+    fn is_in(self, owned: &OwnedObjects) -> bool {
+        owned.consumers.contains(&self)
     }
 }
 
-impl Possessions {
+impl OwnedObjects {
     /// What a node says a session has.
     pub(crate) fn of(own: &OwnState) -> Self {
         let transport = |of| own.transports.iter().find(|(direction, _)| *direction == of).map(|(_, id)| *id);
@@ -131,23 +131,23 @@ mod tests {
     #[test]
     fn only_what_a_reply_gave_is_owned_and_only_until_it_is_closed() {
         let (mine, other) = (ProducerId::from_bits(1), ProducerId::from_bits(2));
-        let mut possessions = Possessions::default();
-        let never = possessions.own(mine).unwrap_err();
-        possessions.note(&Reply::Produced { producer: mine, kind: MediaKind::Audio, source: Source::Mic });
-        assert_eq!(possessions.own(mine).unwrap().id(), mine);
-        let foreign = possessions.own(other).unwrap_err();
-        possessions.note(&Reply::ProducerClosed { producer: mine });
-        let closed = possessions.own(mine).unwrap_err();
+        let mut owned = OwnedObjects::default();
+        let never = owned.own(mine).unwrap_err();
+        owned.note(&Reply::Produced { producer: mine, kind: MediaKind::Audio, source: Source::Mic });
+        assert_eq!(owned.own(mine).unwrap().id(), mine);
+        let foreign = owned.own(other).unwrap_err();
+        owned.note(&Reply::ProducerClosed { producer: mine });
+        let closed = owned.own(mine).unwrap_err();
         assert_eq!(never.code(), ErrorCode::NotFound);
         assert!(never == foreign && foreign == closed);
     }
 
     #[test]
     fn an_id_of_one_kind_owns_nothing_of_another() {
-        let mut possessions = Possessions::default();
+        let mut owned = OwnedObjects::default();
         let producer = ProducerId::from_bits(7);
-        possessions.note(&Reply::Produced { producer, kind: MediaKind::Audio, source: Source::Mic });
-        assert!(possessions.own(ConsumerId::from_bits(7)).is_err());
-        assert!(possessions.own(TransportId::from_bits(7)).is_err());
+        owned.note(&Reply::Produced { producer, kind: MediaKind::Audio, source: Source::Mic });
+        assert!(owned.own(ConsumerId::from_bits(7)).is_err());
+        assert!(owned.own(TransportId::from_bits(7)).is_err());
     }
 }

@@ -1,7 +1,7 @@
 //! A session's place in a room.
 
 use super::capabilities::CapabilitiesDigest;
-use super::ownership::Possessions;
+use super::ownership::OwnedObjects;
 use crate::media_client::NodeLink;
 use crate::metrics::Call;
 use crate::resume_token::ResumeToken;
@@ -14,7 +14,7 @@ pub(crate) struct Seat {
     pub(crate) address: Address,
     /// As the client calls it.
     pub(crate) channel: ChannelId,
-    pub(crate) possessions: Possessions,
+    pub(crate) owned: OwnedObjects,
     /// Which of the session's sockets this is, by the node's count.
     pub(crate) attachment: u32,
     pub(crate) grant: Grant,
@@ -37,8 +37,8 @@ impl Seat {
     /// Takes note of a room event.
     pub(crate) fn note(&mut self, event: &Event) {
         match event {
-            Event::ProducerClosed { producer, .. } => self.possessions.producer_closed(*producer),
-            Event::ConsumerClosed { consumer, .. } => self.possessions.consumer_closed(*consumer),
+            Event::ProducerClosed { producer, .. } => self.owned.producer_closed(*producer),
+            Event::ConsumerClosed { consumer, .. } => self.owned.consumer_closed(*consumer),
             Event::TransportState { ice, dtls, .. } => {
                 if let Some(call) = &mut self.call {
                     call.transport_state(*ice, *dtls);

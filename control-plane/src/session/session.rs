@@ -9,12 +9,12 @@ use super::room_event::room_event;
 use super::seat::Seat;
 use crate::auth::Identity;
 use crate::clock::unix_millis;
-use crate::ending::{End, Ending};
+use crate::ending::{EndReason, EndSignal};
 use crate::media_client::{Delivery, Route};
 use crate::networks::Origin;
 use crate::policy::entitlement;
 use crate::refusal::Refusal;
-use crate::registry::Registered;
+use crate::registry::SessionGuard;
 use crate::resume_token::ResumeToken;
 use crate::services::Services;
 use railgun_protocol::ids::{ConsumerId, DeviceId, ProducerId, SessionId, TransportId};
@@ -36,7 +36,7 @@ pub(crate) struct Admitted {
     pub(crate) origin: Origin,
     /// The session it wants to take up. None inside: what it showed is no token.
     pub(crate) resume: Option<Option<ResumeToken>>,
-    pub(crate) registered: Registered,
+    pub(crate) registered: SessionGuard,
 }
 
 pub(crate) struct Session {
@@ -52,13 +52,13 @@ pub(crate) struct Session {
     /// It asked for its permissions itself, and the reply tells them.
     pub(crate) is_refreshing: bool,
     pub(crate) capabilities: ReceiverCapabilities,
-    _registered: Registered,
+    _registered: SessionGuard,
     pub(crate) route: Route,
     pub(crate) deliveries: mpsc::Receiver<Box<Delivery>>,
     pub(super) last_ticket: u64,
     pub(crate) outbox: Outbox,
     pub(crate) records_changed: watch::Receiver<u64>,
-    ended: watch::Receiver<Option<End>>,
+    ended: watch::Receiver<Option<EndReason>>,
     pub(crate) stopping: watch::Receiver<bool>,
     /// Its seat has to be taken up again there.
     pub(crate) node_is_back: bool,
@@ -66,7 +66,12 @@ pub(crate) struct Session {
 
 impl Session {
     /// `ending` is said when the socket is gone or has to go.
-    pub(crate) fn new(admitted: Admitted, services: Arc<Services>, outbox: Outbox, ending: Ending) -> Self {
+    pub(crate) fn new(
+        admitted: Admitted,
+        services: Arc<Services>,
+        outbox: Outbox,
+        ending: EndSignal,
+    ) -> Self {
         let Admitted { identity, device, origin, registered, .. } = admitted;
         let id = registered.id();
         let (to, deliveries) = mpsc::channel(DELIVERIES_MAX);
@@ -95,7 +100,7 @@ impl Session {
         }
     }
 
-    pub(crate) fn end(&self) -> (watch::Receiver<Option<End>>, watch::Receiver<bool>) {
+    pub(crate) fn end(&self) -> (watch::Receiver<Option<EndReason>>, watch::Receiver<bool>) {
         (self.ended.clone(), self.stopping.clone())
     }
 
@@ -138,15 +143,15 @@ impl Session {
     }
 
     pub(crate) fn own_transport(&self, id: TransportId) -> Result<Owned<TransportId>, Refusal> {
-        self.seated()?.possessions.own(id)
+        self.seated()?.owned.own(id)
     }
 
     pub(crate) fn own_producer(&self, id: ProducerId) -> Result<Owned<ProducerId>, Refusal> {
-        self.seated()?.possessions.own(id)
+        self.seated()?.owned.own(id)
     }
 
     pub(crate) fn own_consumer(&self, id: ConsumerId) -> Result<Owned<ConsumerId>, Refusal> {
-        self.seated()?.possessions.own(id)
+        self.seated()?.owned.own(id)
     }
 
     /// This socket speaks for that session from now on.
@@ -169,7 +174,7 @@ impl Session {
         self.outbox.tell(&rejoin).await;
     }
 
-    pub(crate) async fn hand_on(&mut self, delivery: Delivery) {
+    pub(crate) async fn deliver(&mut self, delivery: Delivery) {
         match delivery {
             Delivery::Event(event) => {
                 self.note(&event.event).await;
@@ -217,7 +222,7 @@ impl Session {
             }
             Event::Superseded => {
                 self.seat = None;
-                self.route.ending.say(End::Superseded);
+                self.route.ending.set(EndReason::Superseded);
             }
             _ => {}
         }

@@ -11,7 +11,7 @@ mod rooms;
 use self::held::{Held, Me};
 use crate::config::Config;
 use crate::fence::Fence;
-use crate::rpc::{ASKS_MAX, Gate, Input};
+use crate::rpc::{ASKS_MAX, Input, JoinGate};
 use anyhow::Context;
 use railgun_etcd::Store;
 use railgun_protocol::directory::{NodeRecord, NodeState};
@@ -44,7 +44,7 @@ impl Cluster {
         media_addresses: Vec<SocketAddr>,
         inputs: mpsc::Sender<Input>,
         fence: Arc<Fence>,
-    ) -> anyhow::Result<Option<(Self, Gate)>> {
+    ) -> anyhow::Result<Option<(Self, JoinGate)>> {
         let Some(settings) = &config.etcd else { return Ok(None) };
         let store = Store::open(settings)?;
         let record = NodeRecord {
@@ -60,7 +60,7 @@ impl Cluster {
         let me = Me { id: NodeId::new(config.node_id.clone()).context("node_id")?, boot, record };
         let (asks, asked) = mpsc::channel(ASKS_MAX);
         let (held_out, held) = watch::channel(Held::default());
-        let gate = Gate::new(asks, fence.clone());
+        let gate = JoinGate::new(asks, fence.clone());
         let (state_out, state) = watch::channel(NodeState::Serving);
         let (refuse, refused) = oneshot::channel();
         let registration = registration::Registration::new(
@@ -72,7 +72,7 @@ impl Cluster {
             refuse,
         );
         let drain = drain::Drain { store: store.clone(), me: me.id.clone(), switchboard: inputs.clone() };
-        let rooms = rooms::Rooms::new(store.clone(), me, fence, inputs, asked, held.clone());
+        let rooms = rooms::Bindings::new(store.clone(), me, fence, inputs, asked, held.clone());
         let tasks = [
             tokio::spawn(registration.run()),
             tokio::spawn(rooms.run()),

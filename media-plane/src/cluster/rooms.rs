@@ -5,7 +5,7 @@
 
 use super::held::{Held, Me};
 use crate::fence::Fence;
-use crate::rpc::{Ask, Input, Verdict};
+use crate::rpc::{Ask, Input, RoomCheck};
 use railgun_etcd::{Backoff, Entry, EtcdError, LeaseId, Outcome, PrefixWatch, Store, Update};
 use railgun_protocol::directory::{RoomRecord, decode, encode};
 use railgun_protocol::ids::ChannelId;
@@ -23,7 +23,7 @@ const LOOKUPS_MAX: usize = 32;
 /// Between two tries to delete a key.
 const DELETE_RETRY: Duration = Duration::from_secs(1);
 
-pub(super) struct Rooms {
+pub(super) struct Bindings {
     desk: Desk,
     asks: mpsc::Receiver<Ask>,
     held: watch::Receiver<Held>,
@@ -51,7 +51,7 @@ struct Desk {
     switchboard: mpsc::Sender<Input>,
 }
 
-impl Rooms {
+impl Bindings {
     pub(super) fn new(
         store: Store,
         me: Me,
@@ -127,7 +127,7 @@ impl Rooms {
     }
 
     async fn was_deleted(&mut self, address: Address, done: bool) {
-        let verdict = if done { Verdict::Moved } else { Verdict::Unknown };
+        let verdict = if done { RoomCheck::Moved } else { RoomCheck::Unknown };
         for address in self.waiting.remove(&address.channel).unwrap_or_default() {
             self.desk.tell(Input::Verified { address, verdict }).await;
         }
@@ -219,11 +219,11 @@ impl Desk {
         answer.await.unwrap_or_default()
     }
 
-    async fn verdict(&self, address: &Address) -> Verdict {
+    async fn verdict(&self, address: &Address) -> RoomCheck {
         match self.store.read(&self.store.keys().room(&address.channel)).await {
-            Ok(Some(entry)) if entry.epoch() == address.epoch && self.is_ours(&entry) => Verdict::Ours,
-            Ok(_) => Verdict::Moved,
-            Err(_) => Verdict::Unknown,
+            Ok(Some(entry)) if entry.epoch() == address.epoch && self.is_ours(&entry) => RoomCheck::Ours,
+            Ok(_) => RoomCheck::Moved,
+            Err(_) => RoomCheck::Unknown,
         }
     }
 

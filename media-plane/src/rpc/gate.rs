@@ -25,7 +25,7 @@ pub(crate) enum Ask {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum RoomCheck {
     Ours,
     /// It is bound elsewhere, under another epoch, or not at all.
     Moved,
@@ -42,14 +42,14 @@ pub(super) struct Parked {
 }
 
 #[derive(Debug)]
-pub(crate) struct Gate {
+pub(crate) struct JoinGate {
     asks: mpsc::Sender<Ask>,
     fence: Arc<Fence>,
     parked: HashMap<Address, Vec<Parked>>,
     parked_count: usize,
 }
 
-impl Gate {
+impl JoinGate {
     pub(crate) fn new(asks: mpsc::Sender<Ask>, fence: Arc<Fence>) -> Self {
         Self { asks, fence, parked: HashMap::new(), parked_count: 0 }
     }

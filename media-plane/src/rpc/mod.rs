@@ -10,9 +10,9 @@ mod server;
 mod switchboard;
 mod users;
 
-pub(crate) use gate::{ASKS_MAX, Gate};
+pub(crate) use gate::{ASKS_MAX, JoinGate};
 #[cfg(feature = "etcd")]
-pub(crate) use gate::{Ask, Verdict};
+pub(crate) use gate::{Ask, RoomCheck};
 #[cfg(feature = "etcd")]
 pub(crate) use rooms::RoomSummary;
 pub(crate) use server::{Identity, MediaNodeService};

@@ -7,7 +7,7 @@
 //! Without one, because the stream ended or said that the socket was lost, its window runs; a resume
 //! on its way stops it, and only an accepted one closes it.
 
-use super::users::{Sitting, Users};
+use super::users::{UserSeat, Users};
 use railgun_media_core::Silence;
 use railgun_protocol::ids::{ChannelId, SessionId, UserId};
 use railgun_protocol::limits::{RESUME_WINDOW_MAX, SESSIONS_PER_USER};
@@ -22,7 +22,7 @@ const ROOMS_MAX: usize = 16_384;
 pub(crate) type StreamId = u64;
 
 #[derive(Debug)]
-pub(super) struct Rooms {
+pub(super) struct RoutingTable {
     rooms: HashMap<ChannelId, Room>,
     users: Users,
     /// Seats of each worker; none for one that died.
@@ -87,7 +87,7 @@ pub(super) struct Silent {
     pub(super) silence: Silence,
 }
 
-impl Rooms {
+impl RoutingTable {
     pub(super) fn new(workers: usize) -> Self {
         Self {
             rooms: HashMap::new(),
@@ -188,7 +188,7 @@ impl Rooms {
     }
 
     /// The seats of a user, joining ones included.
-    pub(super) fn seats_of(&self, user: &UserId) -> &[Sitting] {
+    pub(super) fn seats_of(&self, user: &UserId) -> &[UserSeat] {
         self.users.of(user)
     }
 
@@ -388,7 +388,7 @@ impl Rooms {
         if sitting.len() <= SESSIONS_PER_USER {
             return None;
         }
-        let lasted = |at: &&Sitting| match self.seat(&at.channel, at.session).map(|seat| &seat.owner) {
+        let lasted = |at: &&UserSeat| match self.seat(&at.channel, at.session).map(|seat| &seat.owner) {
             Some(Owner::Nobody(since)) => Some(*since),
             _ => None,
         };

@@ -105,7 +105,7 @@ impl MediaNode for MediaNodeService {
 
     async fn list_rooms(&self, _request: Request<ListRoomsRequest>) -> Result<Response<RoomList>, Status> {
         let (asker, answer) = oneshot::channel();
-        self.inputs.send(Input::Rooms(asker)).await.map_err(|_| stopping())?;
+        self.inputs.send(Input::RoutingTable(asker)).await.map_err(|_| stopping())?;
         let rooms = answer.await.map_err(|_| stopping())?.into_iter().map(|room| RoomSummary {
             channel: room.address.channel.to_string(),
             epoch: room.address.epoch,

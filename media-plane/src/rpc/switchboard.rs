@@ -5,8 +5,8 @@
 //! up within [`RESUME_WINDOW`] the engine hears each second, and ends it when its ICE consent does.
 //! Time without any stream does not count: a node that lost its control-plane carries its calls on.
 
-use super::gate::{Gate, Verdict};
-use super::rooms::{RoomSummary, Rooms, Silent, StreamId};
+use super::gate::{JoinGate, RoomCheck};
+use super::rooms::{RoomSummary, RoutingTable, Silent, StreamId};
 use crate::health::WorkersState;
 use crate::worker::{WorkerEvent, WorkerHandle, WorkerNotice};
 use crate::worker_pool::WorkerPool;
@@ -68,7 +68,7 @@ pub(crate) enum Input {
     /// Answered with the names of the replicas that have streams.
     Replicas(oneshot::Sender<Vec<String>>),
     /// Answered with every room.
-    Rooms(oneshot::Sender<Vec<RoomSummary>>),
+    RoutingTable(oneshot::Sender<Vec<RoomSummary>>),
     /// For tests of what happens then: that worker's thread panics. No frame says this.
     Crash {
         worker: usize,
@@ -76,7 +76,7 @@ pub(crate) enum Input {
     /// Whether a room may be opened here; those who wait for it are let in or refused.
     Verified {
         address: Address,
-        verdict: Verdict,
+        verdict: RoomCheck,
     },
     /// The channel's room is this node's, under this epoch.
     Rebind(Address),
@@ -96,14 +96,14 @@ pub(crate) enum Input {
 pub(crate) struct Switchboard {
     pool: WorkerPool,
     streams: HashMap<StreamId, Stream>,
-    rooms: Rooms,
+    rooms: RoutingTable,
     /// Commands that a worker has and has not answered: bounded by the workers' inboxes.
     pending: HashMap<u64, Pending>,
     next_tag: u64,
     workers: watch::Sender<WorkersState>,
     deaths: u32,
     /// None: there are no other nodes, and every room may be opened here.
-    gate: Option<Gate>,
+    gate: Option<JoinGate>,
 }
 
 #[derive(Debug)]
@@ -132,7 +132,7 @@ enum About {
 
 impl Switchboard {
     pub(crate) fn new(pool: WorkerPool, workers: watch::Sender<WorkersState>) -> Self {
-        let rooms = Rooms::new(pool.len());
+        let rooms = RoutingTable::new(pool.len());
         Self {
             pool,
             streams: HashMap::new(),
@@ -146,7 +146,7 @@ impl Switchboard {
     }
 
     /// Opens only rooms that the gate knows to be this node's.
-    pub(crate) fn with_gate(self, gate: Option<Gate>) -> Self {
+    pub(crate) fn with_gate(self, gate: Option<JoinGate>) -> Self {
         Self { gate, ..self }
     }
 
@@ -196,7 +196,7 @@ impl Switchboard {
             Input::Ended { stream } => self.end(stream),
             Input::Population(asker) => _ = asker.send(self.rooms.population()),
             Input::Replicas(asker) => _ = asker.send(self.replicas()),
-            Input::Rooms(asker) => _ = asker.send(self.rooms.list()),
+            Input::RoutingTable(asker) => _ = asker.send(self.rooms.list()),
             Input::Crash { worker } => self.pool.crash(worker),
             Input::Verified { address, verdict } => self.verified(&address, verdict),
             Input::Rebind(address) => self.rebind(address),

@@ -7,12 +7,12 @@ use std::collections::HashMap;
 
 #[derive(Debug, Default)]
 pub(super) struct Users {
-    sitting: HashMap<UserId, Vec<Sitting>>,
+    sitting: HashMap<UserId, Vec<UserSeat>>,
 }
 
 /// One seat of a user.
 #[derive(Debug)]
-pub(super) struct Sitting {
+pub(super) struct UserSeat {
     pub(super) channel: ChannelId,
     pub(super) session: SessionId,
     /// What it is to others of its device; none: it did not say on which it is.
@@ -28,7 +28,7 @@ impl Users {
             by: join.session,
             asked_at: join.asked_at,
         });
-        self.sitting.entry(join.user.clone()).or_default().push(Sitting {
+        self.sitting.entry(join.user.clone()).or_default().push(UserSeat {
             channel: channel.clone(),
             session: join.session,
             place,
@@ -52,7 +52,7 @@ impl Users {
         }
     }
 
-    pub(super) fn of(&self, user: &UserId) -> &[Sitting] {
+    pub(super) fn of(&self, user: &UserId) -> &[UserSeat] {
         self.sitting.get(user).map(Vec::as_slice).unwrap_or_default()
     }
 
@@ -64,7 +64,7 @@ impl Users {
     }
 }
 
-impl Sitting {
+impl UserSeat {
     /// Whether the order is about this seat, as far as the seat itself tells.
     pub(super) fn is_meant(&self, channel: Option<&ChannelId>, action: &UserAction) -> bool {
         let here = channel.is_none_or(|channel| *channel == self.channel);

@@ -1,6 +1,6 @@
-use super::super::{Newcomer, Registered, Registry};
+use super::super::{Newcomer, Registry, SessionGuard};
 use super::*;
-use crate::ending::Ending;
+use crate::ending::EndSignal;
 use railgun_etcd::testing::EtcdServer;
 use railgun_protocol::ids::DeviceId;
 use tokio::task::{JoinHandle, JoinSet};
@@ -15,7 +15,7 @@ fn newcomer(device: Option<&str>) -> Newcomer {
         user: UserId::new("ada").unwrap(),
         device: device.map(|device| DeviceId::new(device).unwrap()),
         resumes: None,
-        ending: Ending::new(),
+        ending: EndSignal::new(),
     }
 }
 
@@ -25,7 +25,7 @@ fn replica(etcd: &EtcdServer) -> (Registry, JoinHandle<()>) {
 }
 
 /// Five over both.
-async fn five(one: &Registry, two: &Registry) -> Vec<Registered> {
+async fn five(one: &Registry, two: &Registry) -> Vec<SessionGuard> {
     let mut held = Vec::new();
     for number in 0..SESSIONS_PER_USER {
         let replica = if number % 2 == 0 { one } else { two };
@@ -35,7 +35,7 @@ async fn five(one: &Registry, two: &Registry) -> Vec<Registered> {
 }
 
 /// Once there is a place again.
-async fn registered_within(replica: &Registry, patience: Duration) -> Registered {
+async fn registered_within(replica: &Registry, patience: Duration) -> SessionGuard {
     let until = Instant::now() + patience;
     loop {
         if let Some(registered) = replica.register(newcomer(None)).await {
@@ -46,7 +46,7 @@ async fn registered_within(replica: &Registry, patience: Duration) -> Registered
     }
 }
 
-async fn ended(newcomer: &Ending) -> Option<End> {
+async fn ended(newcomer: &EndSignal) -> Option<EndReason> {
     let mut ending = newcomer.subscribe();
     *timeout(PATIENCE, ending.wait_for(Option::is_some)).await.expect("it did not end").unwrap()
 }
@@ -106,7 +106,7 @@ async fn another_replica_gives_a_place_to_the_same_session_or_device_and_the_old
     }
     let taking_up = Newcomer { resumes: Some(phone.id()), ..newcomer(Some("laptop")) };
     held.push(two.register(taking_up).await.unwrap());
-    assert_eq!(ended(&endings.0).await, Some(End::Lost));
+    assert_eq!(ended(&endings.0).await, Some(EndReason::Lost));
     assert!(!endings.1.is_said());
     // The socket that lost its place frees none.
     drop(phone);
@@ -158,5 +158,5 @@ async fn without_etcd_nobody_is_put_out_and_afterwards_all_count_together() {
     for replica in [&one, &two] {
         assert!(replica.register(newcomer(None)).await.is_none());
     }
-    assert!(!ending.is_said());
+    assert!(!ending.is_set());
 }

@@ -18,7 +18,7 @@ fn who_joins(bits: u128) -> JoinRequest {
     JoinRequest { user: UserId::new("u").unwrap(), ..World::join_request(bits, Tier::Pro) }
 }
 
-fn seated(rooms: &mut Rooms, address: &Address, who: u128, stream: StreamId) -> Option<usize> {
+fn seated(rooms: &mut RoutingTable, address: &Address, who: u128, stream: StreamId) -> Option<usize> {
     let worker = rooms.join(address, &who_joins(who), stream);
     rooms.join_answered(&address.channel, session(who), Some(1));
     worker
@@ -26,7 +26,7 @@ fn seated(rooms: &mut Rooms, address: &Address, who: u128, stream: StreamId) -> 
 
 #[test]
 fn a_new_room_goes_to_the_worker_with_the_fewest_sessions() {
-    let mut rooms = Rooms::new(2);
+    let mut rooms = RoutingTable::new(2);
     let workers: Vec<_> = (0..3).map(|who| seated(&mut rooms, &at("a"), who, 1)).collect();
     assert_eq!(workers, [Some(0); 3]);
     assert_eq!(seated(&mut rooms, &at("b"), 10, 1), Some(1));
@@ -38,7 +38,7 @@ fn a_new_room_goes_to_the_worker_with_the_fewest_sessions() {
 
 #[test]
 fn a_refused_join_leaves_nothing_behind() {
-    let mut rooms = Rooms::new(1);
+    let mut rooms = RoutingTable::new(1);
     rooms.join(&at("a"), &who_joins(1), 1);
     rooms.join_answered(&at("a").channel, session(1), None);
     assert_eq!(rooms.population(), (0, 0));
@@ -50,7 +50,7 @@ fn a_refused_join_leaves_nothing_behind() {
 
 #[test]
 fn a_join_that_passes_the_news_of_the_closing_keeps_its_room() {
-    let mut rooms = Rooms::new(2);
+    let mut rooms = RoutingTable::new(2);
     seated(&mut rooms, &at("a"), 1, 1);
     rooms.left(&at("a").channel, session(1));
     assert_eq!(rooms.join(&at("a"), &who_joins(2), 2), Some(0));
@@ -162,7 +162,7 @@ fn a_window_runs_while_nobody_has_the_session_and_no_resume_is_on_its_way() {
         ),
     ];
     for (name, steps, abandoned, owner) in cases {
-        let mut rooms = Rooms::new(1);
+        let mut rooms = RoutingTable::new(1);
         let (channel, who) = (at("a").channel, session(1));
         seated(&mut rooms, &at("a"), 1, 1);
         let mut left = Vec::new();
@@ -190,7 +190,7 @@ fn a_window_runs_while_nobody_has_the_session_and_no_resume_is_on_its_way() {
 
 #[test]
 fn a_stream_commands_only_its_own_sessions_and_hears_only_rooms_it_is_in() {
-    let mut rooms = Rooms::new(1);
+    let mut rooms = RoutingTable::new(1);
     seated(&mut rooms, &at("a"), 1, 1);
     seated(&mut rooms, &at("a"), 2, 2);
     let channel = at("a").channel;
@@ -209,7 +209,7 @@ fn a_stream_commands_only_its_own_sessions_and_hears_only_rooms_it_is_in() {
 
 #[test]
 fn a_list_counts_who_is_seated_and_what_is_sent() {
-    let mut rooms = Rooms::new(1);
+    let mut rooms = RoutingTable::new(1);
     seated(&mut rooms, &at("b"), 1, 1);
     seated(&mut rooms, &at("b"), 2, 1);
     rooms.join(&at("a"), &who_joins(3), 1);
@@ -227,7 +227,7 @@ fn a_list_counts_who_is_seated_and_what_is_sent() {
 
 #[test]
 fn the_rooms_of_a_dead_worker_are_given_up_and_it_gets_no_more() {
-    let mut rooms = Rooms::new(2);
+    let mut rooms = RoutingTable::new(2);
     seated(&mut rooms, &at("a"), 1, 7);
     rooms.event(&at("a").channel, 41, &Event::RoomClosed);
     let lost = rooms.worker_died(0);
@@ -241,9 +241,9 @@ fn the_rooms_of_a_dead_worker_are_given_up_and_it_gets_no_more() {
 
 #[test]
 fn the_seats_of_a_user_are_those_that_there_are() {
-    let mut rooms = Rooms::new(2);
+    let mut rooms = RoutingTable::new(2);
     let user = UserId::new("u").unwrap();
-    let seats = |rooms: &Rooms| {
+    let seats = |rooms: &RoutingTable| {
         let mut seats: Vec<_> = rooms.seats_of(&user).iter().map(|seat| seat.session.to_bits()).collect();
         seats.sort_unstable();
         seats
@@ -265,7 +265,7 @@ fn the_seats_of_a_user_are_those_that_there_are() {
 
 #[test]
 fn of_a_user_with_too_many_seats_the_longest_lost_one_has_to_go() {
-    let mut rooms = Rooms::new(1);
+    let mut rooms = RoutingTable::new(1);
     let user = UserId::new("u").unwrap();
     for who in 0..5 {
         seated(&mut rooms, &at("a"), who, 1);

@@ -1,6 +1,6 @@
 //! What the gate decides: which joins wait, and what becomes of rooms that are bound anew.
 
-use super::super::gate::{Parked, Verdict};
+use super::super::gate::{Parked, RoomCheck};
 use super::super::rooms::StreamId;
 use super::{Switchboard, overloaded};
 use railgun_protocol::media_rpc::{Address, Command, Reply, room_moved};
@@ -48,24 +48,24 @@ impl Switchboard {
     }
 
     /// Lets those in who waited for this room, or refuses them.
-    pub(super) fn verified(&mut self, address: &Address, verdict: Verdict) {
+    pub(super) fn verified(&mut self, address: &Address, verdict: RoomCheck) {
         let Some(gate) = &mut self.gate else { return };
         let waiting = gate.unpark(address);
-        if verdict == Verdict::Ours {
+        if verdict == RoomCheck::Ours {
             self.rebind(address.clone());
         }
         for Parked { stream, request, command } in waiting {
             match verdict {
-                Verdict::Ours if self.streams.contains_key(&stream) => {
+                RoomCheck::Ours if self.streams.contains_key(&stream) => {
                     self.command(stream, request, address.clone(), command);
                 }
-                Verdict::Ours => {}
-                Verdict::Moved => self.answer(stream, request, Err(room_moved())),
-                Verdict::Unknown => self.answer(stream, request, Err(unavailable("etcd does not answer"))),
+                RoomCheck::Ours => {}
+                RoomCheck::Moved => self.answer(stream, request, Err(room_moved())),
+                RoomCheck::Unknown => self.answer(stream, request, Err(unavailable("etcd does not answer"))),
             }
         }
         // It is bound to us, and nobody came of it.
-        if verdict == Verdict::Ours
+        if verdict == RoomCheck::Ours
             && self.rooms.epoch_of(&address.channel).is_none()
             && let Some(gate) = &self.gate
         {

@@ -198,7 +198,7 @@ mod at_the_gate {
         fence.renewed(7, Instant::now() + Duration::from_secs(3600));
         fence.adopted(7);
         let (asks_out, asks) = mpsc::channel(8);
-        let gate = Gate::new(asks_out, fence.clone());
+        let gate = JoinGate::new(asks_out, fence.clone());
         let workers = vec![spawn_worker(0, &outbox)];
         let mut switchboard = Switchboard::new(pool(workers), watch::channel(all(1)).0).with_gate(Some(gate));
         let (frames, told) = mpsc::channel(64);
@@ -235,7 +235,7 @@ mod at_the_gate {
         bench.switchboard.input(join(1, "lobby"));
         assert_eq!(bench.asks.try_recv(), Ok(Ask::Verify(lobby(1))));
         assert!(drain(&mut bench.told).is_empty());
-        bench.switchboard.input(Input::Verified { address: lobby(1), verdict: Verdict::Ours });
+        bench.switchboard.input(Input::Verified { address: lobby(1), verdict: RoomCheck::Ours });
         assert!(matches!(bench.answer().await, Ok(Reply::Joined(_))));
         // A room that is here needs no word.
         bench.switchboard.input(join(2, "lobby"));
@@ -259,7 +259,7 @@ mod at_the_gate {
     #[tokio::test]
     async fn a_room_of_somebody_else_is_refused_and_without_a_lease_none_is_asked_for() {
         let mut bench = bench();
-        for (verdict, is_moved) in [(Verdict::Moved, true), (Verdict::Unknown, false)] {
+        for (verdict, is_moved) in [(RoomCheck::Moved, true), (RoomCheck::Unknown, false)] {
             bench.switchboard.input(join(1, "lobby"));
             bench.switchboard.input(Input::Verified { address: lobby(1), verdict });
             assert_eq!(is_room_moved(&bench.answer().await.unwrap_err()), is_moved);
@@ -295,7 +295,7 @@ mod at_the_gate {
     async fn a_room_that_is_bound_elsewhere_ends_here_and_its_people_are_told() {
         let mut bench = bench();
         bench.switchboard.input(join(1, "lobby"));
-        bench.switchboard.input(Input::Verified { address: lobby(1), verdict: Verdict::Ours });
+        bench.switchboard.input(Input::Verified { address: lobby(1), verdict: RoomCheck::Ours });
         assert!(matches!(bench.answer().await, Ok(Reply::Joined(_))));
         // Bound anew to us, it goes on; what is told late of an earlier binding changes nothing.
         bench.switchboard.input(Input::Rebind(lobby(5)));
