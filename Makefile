@@ -45,13 +45,15 @@ test-api: tools test-tools web ## The operators' API against its own description
 	TIME=$(TIME) tests/api/run.sh target/debug
 
 .PHONY: lint
-lint: tools protoc ## Formatting, imports, clippy, documentation, and the types of the page and its SDK
+lint: tools protoc ## Formatting, imports, clippy with and without etcd, documentation, and the types of the page and its SDK
 	cargo fmt --all --check
 	node tests/lint/imports.mjs
 	node tests/lint/walks.mjs
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo clippy --package railgun-steps --features steps --all-targets --locked -- -D warnings
 	cargo clippy --manifest-path tests/fuzz/Cargo.toml --target-dir target --lib --locked -- -D warnings
+	PROTOC=/nonexistent cargo clippy --package railgun-media --package railgun-control --package railgun \
+		--no-default-features --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 	$(SETUP)/npm-install.sh $(WEB)
 	cd $(WEB) && npm run check --silent
