@@ -46,7 +46,7 @@ test-api: tools test-tools web ## The operators' API against its own description
 	TIME=$(TIME) tests/api/run.sh target/debug
 
 .PHONY: lint
-lint: tools protoc ## Formatting, imports, dependencies, clippy, documentation, and the types of the page and its SDK
+lint: tools protoc ## Formatting, imports, dependencies, clippy with and without etcd, documentation, types of the page and SDK
 	cargo fmt --all --check
 	cargo fmt --manifest-path tests/fuzz/Cargo.toml --check
 	node tests/lint/imports.mjs
@@ -56,6 +56,8 @@ lint: tools protoc ## Formatting, imports, dependencies, clippy, documentation, 
 	cargo clippy --package railgun-steps --package railgun-corpus --features railgun-steps/steps,railgun-corpus/targets \
 		--all-targets --locked -- -D warnings
 	cargo clippy --manifest-path tests/fuzz/Cargo.toml --target-dir target --lib --locked -- -D warnings
+	PROTOC=/nonexistent cargo clippy --package railgun-media --package railgun-control --package railgun \
+		--no-default-features --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 	$(SETUP)/npm-install.sh $(WEB)
 	cd $(WEB) && npm run check --silent

@@ -67,6 +67,19 @@ async fn behind_a_listed_proxy_by_what_it_says() {
         }
     }
     assert!(opens(&harness, HERE, "X-Forwarded-For: 203.0.113.1\r\n").await.is_none());
+    // HTTP polling is counted with it.
+    let polled = |client: u8| {
+        format!(
+            "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\
+             X-Forwarded-For: 203.0.113.{client}\r\n\r\n"
+        )
+    };
+    for (client, is_opened) in [(20, true), (20, true), (20, true), (21, true), (20, false)] {
+        let mut stream = raw(HERE, harness.address, &polled(client)).await;
+        let opened = timeout(SOON, read_until(&mut stream, "\"sid\"")).await.ok().flatten();
+        assert_eq!(opened.is_some(), is_opened, "{client}");
+        held.push(stream);
+    }
     // The same by the PROXY protocol, of which each connection begins with a header.
     let proxied = |client: u8| format!("PROXY TCP4 198.51.100.{client} 127.0.0.1 4711 80\r\n{}", opening(""));
     for client in [1, 1, 1, 2] {

@@ -11,6 +11,8 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 const SEATS: usize = 5;
+/// Several, since one request in two would find its replica by chance.
+const POLLERS: usize = 4;
 const ALL_WITHIN: Duration = Duration::from_secs(15);
 const BACK_WITHIN: Duration = Duration::from_secs(20);
 const HOLE_MAX: Duration = Duration::from_millis(500);
@@ -73,6 +75,47 @@ async fn everybody_is_back_within_seconds_and_bans_count_when_etcd_is() {
         while !outcomes.recv().await.unwrap().unwrap_err().to_string().contains("voice:kicked") {}
     })
     .await;
+}
+
+/// By HTTP polling, whose requests all have to reach the replica that has the session: HAProxy's cookie leads there,
+/// also where it takes no replica for a healthy one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_polls_resumes_through_haproxy_as_well() {
+    let mut cluster = Cluster::start(2, 1).await.unwrap();
+    cluster.start_proxy().await.unwrap();
+    let url = format!("http://{}", cluster.proxy());
+    let mut pollers = Vec::new();
+    for number in 0..POLLERS {
+        let client = cluster.polling_client(&format!("poller-{number}")).await.unwrap();
+        let member = Member::join(client.clone(), "p").await.unwrap();
+        pollers.push((client, member));
+    }
+    cluster.etcd.kill();
+    restart(&mut cluster);
+    for (client, member) in &pollers {
+        let resumed = within(ALL_WITHIN, "a resume", async {
+            loop {
+                match client.resume(&url).await {
+                    Ok((resumed, _)) => break resumed,
+                    Err(error) => assert_ne!(error.code(), Some(ErrorCode::ResumeFailed), "{error:#}"),
+                }
+                sleep(Duration::from_millis(500)).await;
+            }
+        })
+        .await;
+        assert_eq!(resumed.session_id, member.joined.session_id);
+        for muted in [true, false, true] {
+            let state = client.request("voice:state:update", json!({ "muted": muted })).await.unwrap();
+            assert_eq!(state["muted"], muted);
+        }
+        assert!(!member.sending.is_closed() && !member.receiving.is_closed());
+    }
+    for replica in 0..2 {
+        assert!(
+            !matches!(cluster.health(replica).await, Ok(200)),
+            "a replica that read etcd is no such case"
+        );
+    }
 }
 
 /// What stands at the address in a token could be anybody who has a certificate of the cluster.
