@@ -96,3 +96,20 @@ async fn with_few_descriptors_a_few_addresses_do_not_lock_out_others() {
     }
     assert!(running.log().contains("descriptors=256"));
 }
+
+#[tokio::test]
+async fn with_few_descriptors_connections_of_many_addresses_leave_half_of_them_for_everything_else() {
+    let running = Running::start("info", 256).await;
+    let descriptors = || std::fs::read_dir(format!("/proc/{}/fd", running.child.id())).unwrap().count();
+    let before = descriptors();
+    let mut held = Vec::new();
+    // Each address has fewer than its share.
+    for _ in 0..20 {
+        for last in 100..116 {
+            held.push(raw([127, 0, 0, last], running.address, &opening("")).await);
+        }
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let taken = descriptors() - before;
+    assert!((100..=128 + 8).contains(&taken), "{taken} of 256");
+}
