@@ -7,6 +7,7 @@ use proto::user_order::Action;
 use railgun_protocol::ids::{ChannelId, DeviceId, UserId};
 use railgun_protocol::media_rpc::{Replacement, UserAction, UserOrder};
 
+/// For the unary call `OrderUser`.
 pub fn encode_user_order(order: UserOrder) -> proto::UserOrder {
     let action = match order.action {
         UserAction::Kick { reason } => Action::KickReason(reason),
@@ -20,6 +21,7 @@ pub fn encode_user_order(order: UserOrder) -> proto::UserOrder {
     }
 }
 
+/// Reads what [`encode_user_order`] wrote; an action is required.
 pub fn decode_user_order(order: proto::UserOrder) -> Result<UserOrder, WireError> {
     let action = match order.action.ok_or(WireError::Missing("action"))? {
         Action::KickReason(reason) => UserAction::Kick { reason },
@@ -33,6 +35,7 @@ pub fn decode_user_order(order: proto::UserOrder) -> Result<UserOrder, WireError
     })
 }
 
+/// For the answer to an order that came after a later replacement.
 pub fn encode_replacement(replacement: &Replacement) -> proto::Replace {
     proto::Replace {
         device: replacement.device.to_string(),
@@ -41,6 +44,7 @@ pub fn encode_replacement(replacement: &Replacement) -> proto::Replace {
     }
 }
 
+/// Reads what [`encode_replacement`] wrote.
 pub fn decode_replacement(replace: proto::Replace) -> Result<Replacement, WireError> {
     Ok(Replacement {
         device: name("device", replace.device, DeviceId::new)?,
