@@ -18,13 +18,11 @@ use crate::room::table::RoomTable;
 use crate::room::{audio_levels, commands, epoch, timers, turn};
 use crate::send_batch::SendBatch;
 use crate::transport::association::{self, Progress};
-use crate::transport::dtls::SrtpKeys;
 use crate::transport::table::{TransportConfig, TransportTable};
 use railgun_protocol::media_rpc::{Address, Command};
 use railgun_protocol::signal::{ErrorBody, RejoinReason};
 use rand::SeedableRng;
 use rand_chacha::ChaCha12Rng;
-use std::net::SocketAddr;
 use std::time::{Instant, SystemTime};
 
 /// All rooms of one worker. See the crate's documentation for how to drive it.
@@ -229,17 +227,6 @@ impl Engine {
 
     pub fn session_count(&self) -> usize {
         self.rooms.iter().map(|room| room.sessions.len()).sum()
-    }
-
-    /// Gives the connected transport behind an address other keys than its handshake did, in place
-    /// of a client that negotiates another suite. For measurements; false if nobody is there.
-    #[doc(hidden)]
-    pub fn replace_srtp_keys(&mut self, address: SocketAddr, master: &SrtpKeys) -> bool {
-        let transports = &mut self.media.transports;
-        let transport = transports.by_address(address).and_then(|key| transports.get_mut(key));
-        let (Some(transport), Ok(keys)) = (transport, association::srtp_keys(master)) else { return false };
-        transport.keys = Some(keys);
-        true
     }
 }
 

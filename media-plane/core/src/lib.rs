@@ -105,6 +105,9 @@ mod timers;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub mod testing;
 #[cfg(feature = "steps")]
 #[doc(hidden)]
 pub use packet_path::steps;

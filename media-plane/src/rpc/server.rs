@@ -49,11 +49,6 @@ impl MediaNodeService {
         Self { identity: Arc::new(identity), inputs, next_stream: Arc::default() }
     }
 
-    /// Has one worker's thread panic.
-    pub(crate) async fn crash(&self, worker: usize) {
-        let _ = self.inputs.send(Input::Crash { worker }).await;
-    }
-
     async fn population(&self) -> Option<(usize, usize)> {
         let (asker, answer) = oneshot::channel();
         self.inputs.send(Input::Population(asker)).await.ok()?;

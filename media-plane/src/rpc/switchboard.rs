@@ -69,10 +69,6 @@ pub(crate) enum Input {
     Replicas(oneshot::Sender<Vec<String>>),
     /// Answered with every room.
     Rooms(oneshot::Sender<Vec<RoomSummary>>),
-    /// For tests of what happens then: that worker's thread panics. No frame says this.
-    Crash {
-        worker: usize,
-    },
     /// Whether a room may be opened here; those who wait for it are let in or refused.
     Verified {
         address: Address,
@@ -197,7 +193,6 @@ impl Switchboard {
             Input::Population(asker) => _ = asker.send(self.rooms.population()),
             Input::Replicas(asker) => _ = asker.send(self.replicas()),
             Input::Rooms(asker) => _ = asker.send(self.rooms.list()),
-            Input::Crash { worker } => self.pool.crash(worker),
             Input::Verified { address, verdict } => self.verified(&address, verdict),
             Input::Rebind(address) => self.rebind(address),
             Input::Close(address) => self.close_older(address),
