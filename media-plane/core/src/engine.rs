@@ -32,6 +32,7 @@ pub struct Engine {
 }
 
 impl Engine {
+    /// Without rooms.
     pub fn new(config: EngineConfig) -> Self {
         let mut rng = ChaCha12Rng::from_seed(config.seed);
         let transports = TransportConfig {
@@ -197,6 +198,8 @@ impl Engine {
         &mut self.media.output.sends
     }
 
+    /// The oldest reply or event that was not taken yet. To be asked for until there is none, after each
+    /// call.
     pub fn poll_notice(&mut self) -> Option<Notice> {
         self.media.output.notices.pop_front()
     }
@@ -207,10 +210,12 @@ impl Engine {
         transport.into_iter().chain(self.rooms.next_timeout()).min()
     }
 
+    /// Since the engine was made.
     pub fn counters(&self) -> &Counters {
         &self.media.output.counters
     }
 
+    /// Rooms with at least one session, those of network tests included.
     pub fn room_count(&self) -> usize {
         self.rooms.len()
     }
@@ -225,6 +230,7 @@ impl Engine {
         (self.media.transports.len(), self.media.transports.handshakes.len())
     }
 
+    /// Sessions of all rooms.
     pub fn session_count(&self) -> usize {
         self.rooms.iter().map(|room| room.sessions.len()).sum()
     }
