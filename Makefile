@@ -17,8 +17,8 @@ help: ## This list
 
 .PHONY: run
 run: tools web ## Build everything and start the server on 127.0.0.1:8080, in development mode
-	cargo build --release --locked --package railgun
-	exec target/release/railgun --dev $(ARGS)
+	cargo build --profile quick --locked --package railgun
+	exec target/quick/railgun --dev $(ARGS)
 
 .PHONY: build
 build: tools protoc web ## The programs, with the page in them, in target/release
@@ -73,6 +73,12 @@ steps: ## Instructions of each step of the packet path, beside those on record; 
 	cargo build --release --locked --package railgun-bench
 	cargo build --release --locked --package railgun-steps --features steps
 	target/release/railgun-bench steps $(ARGS)
+
+.PHONY: steps-check
+steps-check: ## After make test: fails if a step takes 5 % more instructions than on record
+	@$(SETUP)/check-tools.sh cargo cc valgrind
+	cargo build --release --locked --package railgun-steps --features steps
+	target/debug/railgun-bench steps --program target/release/railgun-steps --rise-max 5
 
 .PHONY: fuzz
 fuzz: ## Each fuzz target for TIME seconds; needs a nightly compiler and cargo-fuzz

@@ -30,6 +30,10 @@ pub(crate) struct Options {
     /// Counts to compare with
     #[arg(long, default_value = "bench/steps/instructions.txt")]
     baseline: PathBuf,
+    /// Fail if a step takes more instructions than the baseline by more than this part of it, in percent;
+    /// a baseline that was taken with other tools is not compared with
+    #[arg(long, value_name = "PERCENT")]
+    rise_max: Option<f64>,
     /// Make these the counts to compare with
     #[arg(long, conflicts_with = "filter")]
     write: bool,
@@ -89,11 +93,28 @@ pub(crate) fn run(options: &Options, json: bool) -> Result<Value> {
     if !json && !before.tools.is_empty() && before.tools != counted.tools {
         println!("The baseline was taken with other tools, {}: a change may be theirs", before.tools);
     }
+    if let Some(percent) = options.rise_max.filter(|_| before.tools == counted.tools) {
+        let risen = risen(&before, &counted, percent / 100.0);
+        ensure!(
+            risen.is_empty(),
+            "more instructions than on record by over {percent} %: {}",
+            risen.join(", ")
+        );
+    }
     if options.write {
         fs::write(&options.baseline, counted.write())
             .with_context(|| options.baseline.display().to_string())?;
     }
     Ok(json!({ "tools": counted.tools, "runs": options.runs, "steps": rows }))
+}
+
+/// Steps whose count is above the baseline's by more than this part of it.
+fn risen(before: &Baseline, counted: &Baseline, part: f64) -> Vec<String> {
+    let above = |(name, count): (&String, &f64)| {
+        let was = before.counts.get(name)?;
+        (*count > was * (1.0 + part)).then(|| name.clone())
+    };
+    counted.counts.iter().filter_map(above).collect()
 }
 
 fn print_row(name: &str, count: f64, was: Option<f64>, change: Option<f64>) {
@@ -146,5 +167,16 @@ mod tests {
             counts: counts.map(|(name, count)| (name.to_owned(), count)).into(),
         };
         assert_eq!(Baseline::read(&baseline.write()), baseline);
+    }
+
+    #[test]
+    fn a_step_that_takes_more_instructions_than_on_record_has_risen() {
+        let of = |counts: [(&str, f64); 3]| Baseline {
+            counts: counts.map(|(name, count)| (name.to_owned(), count)).into(),
+            ..Baseline::default()
+        };
+        let before = of([("demux", 100.0), ("rtp", 100.0), ("gone", 100.0)]);
+        let counted = of([("demux", 102.1), ("rtp", 101.9), ("new", 500.0)]);
+        assert_eq!(risen(&before, &counted, 0.02), ["demux"]);
     }
 }

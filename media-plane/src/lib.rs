@@ -17,6 +17,9 @@ mod node;
 #[cfg_attr(not(feature = "etcd"), allow(dead_code, unused_imports))]
 mod rpc;
 mod sleep;
+#[cfg(any(test, feature = "testing"))]
+#[doc(hidden)]
+pub mod testing;
 pub mod tls;
 pub mod udp;
 pub mod worker;

@@ -154,13 +154,6 @@ impl Node {
         metrics::register(self.gauges.clone(), registry);
     }
 
-    /// Has a worker's thread panic. For tests of what that does to the others; nothing that comes
-    /// over a network can ask for it.
-    #[doc(hidden)]
-    pub async fn crash_worker(&self, worker: usize) {
-        self.service.crash(worker).await;
-    }
-
     /// What clients are told to send to, by worker.
     pub fn media_addresses(&self) -> &[SocketAddr] {
         &self.media_addresses

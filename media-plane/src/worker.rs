@@ -62,7 +62,6 @@ enum WorkerCommand {
     Silence(Address, Silence),
     /// Whose the rooms are is known.
     Release,
-    Crash,
     Stop,
 }
 
@@ -106,11 +105,6 @@ impl WorkerHandle {
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
         };
         accepted && self.waker.wake().is_ok()
-    }
-
-    /// Has the thread panic, for tests of what that does to others.
-    pub(crate) fn crash(&self) {
-        self.post(WorkerCommand::Crash);
     }
 
     /// Ends the loop; blocks until the thread has ended.
@@ -208,6 +202,8 @@ impl<'a> Worker<'a> {
     fn run(&mut self) -> io::Result<()> {
         let mut is_readable = true;
         while !self.stopping {
+            #[cfg(any(test, feature = "testing"))]
+            crate::testing::panic_if_told(self.socket.address().port());
             let mut more = is_readable && self.receive();
             more |= self.run_commands();
             self.tick();
@@ -259,7 +255,6 @@ impl<'a> Worker<'a> {
                     self.engine.handle_command(tag, &address, command, now, wall);
                     self.flush();
                 }
-                Ok(WorkerCommand::Crash) => panic!("this worker was told to panic"),
                 Ok(WorkerCommand::Rebind(address)) => self.engine.rebind_room(&address),
                 Ok(WorkerCommand::Close(address, reason)) => {
                     self.engine.close_older_room(&address, reason);

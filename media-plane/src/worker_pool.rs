@@ -62,13 +62,6 @@ impl WorkerPool {
         }
     }
 
-    /// Has a worker panic.
-    pub(crate) fn crash(&self, worker: usize) {
-        if let Some(worker) = self.workers.get(worker) {
-            worker.crash();
-        }
-    }
-
     /// Starts a worker in the place of one that died: the same port, and no room. False if that
     /// failed; the node then goes on with those it has.
     pub(crate) fn replace(&mut self, worker: usize) -> bool {

@@ -2,7 +2,7 @@
 //! operators do, readiness shows it, and everybody else's call goes on.
 
 use crate::support::{Link, channel_to, config, join, mute};
-use railgun_media::Node;
+use railgun_media::{Node, testing};
 use railgun_protocol::media_rpc::{Audience, Event, Reply, WorkerDied};
 use railgun_protocol::signal::RejoinReason;
 use railgun_rpc::FromNode;
@@ -44,7 +44,7 @@ async fn its_rooms_are_told_to_join_again_and_the_others_go_on() {
 
     assert!(get(address, "/readyz").await.starts_with("HTTP/1.1 200"));
 
-    node.crash_worker(0).await;
+    testing::crash_worker(node.media_addresses()[0]);
     let died = FromNode::WorkerDied(WorkerDied { worker: 0, rooms: 1, deaths: 1 });
     let (mut told, mut is_told) = (Vec::new(), false);
     while told.last() != Some(&Event::RoomClosed) {

@@ -10,14 +10,19 @@ use std::time::{Instant, SystemTime};
 /// A received datagram. It is decrypted in place: its bytes afterwards are not those that arrived.
 #[derive(Debug)]
 pub struct Datagram<'a> {
+    /// Where it came from, as the kernel says.
     pub source: SocketAddr,
+    /// The whole UDP payload.
     pub bytes: &'a mut [u8],
 }
 
+/// What the driver of an engine decides; the same for all of its rooms.
 pub struct EngineConfig {
     /// What clients are told to send to.
     pub candidates: Vec<IceCandidate>,
+    /// Shown in every DTLS handshake; its digest is in `dtlsParameters`.
     pub certificate: Certificate,
+    /// Which versions are accepted.
     pub dtls_version: DtlsVersion,
     /// Where sessions in privacy mode may come from.
     pub relays: Arc<Relays>,

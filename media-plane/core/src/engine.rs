@@ -19,13 +19,11 @@ use crate::room::{audio_levels, commands, epoch, timers, turn};
 use crate::send_batch::SendBatch;
 use crate::transport::address_holds;
 use crate::transport::association::{self, Progress};
-use crate::transport::dtls::SrtpKeys;
 use crate::transport::table::{TransportConfig, TransportTable};
 use railgun_protocol::media_rpc::{Address, Command};
 use railgun_protocol::signal::{ErrorBody, RejoinReason};
 use rand::SeedableRng;
 use rand_chacha::ChaCha12Rng;
-use std::net::SocketAddr;
 use std::time::{Instant, SystemTime};
 
 /// All rooms of one worker. See the crate's documentation for how to drive it.
@@ -35,6 +33,7 @@ pub struct Engine {
 }
 
 impl Engine {
+    /// Without rooms.
     pub fn new(config: EngineConfig) -> Self {
         let mut rng = ChaCha12Rng::from_seed(config.seed);
         let transports = TransportConfig {
@@ -210,6 +209,8 @@ impl Engine {
         &mut self.media.output.sends
     }
 
+    /// The oldest reply or event that was not taken yet. To be asked for until there is none, after each
+    /// call.
     pub fn poll_notice(&mut self) -> Option<Notice> {
         self.media.output.notices.pop_front()
     }
@@ -220,10 +221,12 @@ impl Engine {
         transport.into_iter().chain(self.rooms.next_timeout()).min()
     }
 
+    /// Since the engine was made.
     pub fn counters(&self) -> &Counters {
         &self.media.output.counters
     }
 
+    /// Rooms with at least one session, those of network tests included.
     pub fn room_count(&self) -> usize {
         self.rooms.len()
     }
@@ -238,19 +241,9 @@ impl Engine {
         (self.media.transports.len(), self.media.transports.handshakes.len())
     }
 
+    /// Sessions of all rooms.
     pub fn session_count(&self) -> usize {
         self.rooms.iter().map(|room| room.sessions.len()).sum()
-    }
-
-    /// Gives the connected transport behind an address other keys than its handshake did, in place
-    /// of a client that negotiates another suite. For measurements; false if nobody is there.
-    #[doc(hidden)]
-    pub fn replace_srtp_keys(&mut self, address: SocketAddr, master: &SrtpKeys) -> bool {
-        let transports = &mut self.media.transports;
-        let transport = transports.by_address(address).and_then(|key| transports.get_mut(key));
-        let (Some(transport), Ok(keys)) = (transport, association::srtp_keys(master)) else { return false };
-        transport.keys = Some(keys);
-        true
     }
 }
 

@@ -81,6 +81,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 #![forbid(unsafe_code)]
+#![warn(missing_docs)]
 // No clock, thread, socket or unseeded randomness: the lists are in clippy.toml.
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 
@@ -104,7 +105,11 @@ mod room;
 mod timers;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
+#[allow(missing_docs, reason = "no part of the interface")]
 pub mod fuzzing;
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub mod testing;
 #[cfg(feature = "steps")]
 #[doc(hidden)]
 pub use packet_path::steps;

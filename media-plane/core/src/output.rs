@@ -16,9 +16,12 @@ const SEND_BATCH_BYTES: usize = if cfg!(feature = "fuzzing") { 256 << 10 } else 
 pub enum Notice {
     /// The answer to the command that came with `tag`.
     Reply {
+        /// As given to [`Engine::handle_command`](crate::Engine::handle_command).
         tag: u64,
+        /// What was done, or why it was refused.
         reply: Result<Reply, ErrorBody>,
     },
+    /// Something happened in a room; for whom is in it.
     Event(RoomEvent),
 }
 
@@ -35,7 +38,9 @@ pub struct Counters {
     pub unknown_addresses: u64,
     /// An SSRC that was not declared and carries no MID of the sender's.
     pub unknown_streams: u64,
+    /// A payload type that the producer did not declare.
     pub wrong_payload_types: u64,
+    /// RTP headers and elements that do not lie in their packet.
     pub malformed_packets: u64,
     /// Replayed, or not sealed with the peer's key.
     pub unauthentic_packets: u64,
@@ -53,6 +58,7 @@ pub struct Counters {
     pub refused_checks: u64,
     /// Addresses that connected clients nominated before they were proved, and those that then were.
     pub address_changes: u64,
+    /// Of those addresses, the ones that echoed what was sent there.
     pub proved_addresses: u64,
     /// Echoes from addresses not yet proved that name what was never sent there.
     pub wrong_guesses: u64,
@@ -60,6 +66,7 @@ pub struct Counters {
     pub refused_addresses: u64,
     /// ICE checks for a session in privacy mode that came past the relays.
     pub unrelayed_checks: u64,
+    /// PLI and FIR sent to publishers.
     pub key_frame_requests: u64,
     /// DTLS from clients that would have begun a handshake too many.
     pub refused_handshakes: u64,
@@ -67,7 +74,9 @@ pub struct Counters {
     pub evicted_handshakes: u64,
     /// Packets of producers above their bitrate limit.
     pub policed_packets: u64,
+    /// DTLS handshakes that ended in SRTP keys.
     pub handshakes_done: u64,
+    /// DTLS handshakes that ended without, for lack of time or of the signaled certificate.
     pub handshakes_failed: u64,
 }
 

@@ -17,9 +17,13 @@ pub struct SendBatch {
 /// `len` bytes from `start` for one destination: datagrams of `segment` bytes, the last maybe shorter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Run {
+    /// The destination of every datagram in it.
     pub to: SocketAddr,
+    /// Offset in the batch, in bytes.
     pub start: usize,
+    /// Bytes of all its datagrams.
     pub len: usize,
+    /// Bytes of each datagram but the last, which may be shorter; UDP_SEGMENT's value.
     pub segment: usize,
 }
 
@@ -43,14 +47,17 @@ impl SendBatch {
         }
     }
 
+    /// Whether there is nothing to send.
     pub fn is_empty(&self) -> bool {
         self.runs.is_empty()
     }
 
+    /// In the order in which they are to be sent.
     pub fn runs(&self) -> &[Run] {
         &self.runs
     }
 
+    /// The datagrams of a run of this batch, side by side.
     pub fn bytes(&self, run: &Run) -> &[u8] {
         self.bytes.get(run.start..run.start + run.len).unwrap_or_default()
     }
@@ -70,6 +77,7 @@ impl SendBatch {
         self.dropped
     }
 
+    /// Forgets what was written. The count of dropped datagrams goes on.
     pub fn clear(&mut self) {
         self.used = 0;
         self.joinable = 0;

@@ -6,10 +6,10 @@ use railgun_media_core::transport::dtls::{
     Certificate, DtlsOutput, DtlsTransport, DtlsVersion, POLL_BUFFER_LEN,
 };
 use railgun_peer::{Peer, World};
-use railgun_shared::media_rpc::{Command, Reply};
-use railgun_shared::plan::Tier;
-use railgun_shared::transport_parameters::DtlsRole;
-use railgun_shared::transport_parameters::TransportDirection::Send;
+use railgun_protocol::media_rpc::{Command, Reply};
+use railgun_protocol::plan::Tier;
+use railgun_protocol::transport_parameters::DtlsRole;
+use railgun_protocol::transport_parameters::TransportDirection::Send;
 use std::net::SocketAddr;
 use std::time::Duration;
 

@@ -49,11 +49,6 @@ impl MediaNodeService {
         Self { identity: Arc::new(identity), inputs, next_stream: Arc::default() }
     }
 
-    /// Has one worker's thread panic.
-    pub(crate) async fn crash(&self, worker: usize) {
-        let _ = self.inputs.send(Input::Crash { worker }).await;
-    }
-
     async fn population(&self) -> Option<(usize, usize)> {
         let (asker, answer) = oneshot::channel();
         self.inputs.send(Input::Population(asker)).await.ok()?;
@@ -105,7 +100,7 @@ impl MediaNode for MediaNodeService {
 
     async fn list_rooms(&self, _request: Request<ListRoomsRequest>) -> Result<Response<RoomList>, Status> {
         let (asker, answer) = oneshot::channel();
-        self.inputs.send(Input::RoutingTable(asker)).await.map_err(|_| stopping())?;
+        self.inputs.send(Input::Rooms(asker)).await.map_err(|_| stopping())?;
         let rooms = answer.await.map_err(|_| stopping())?.into_iter().map(|room| RoomSummary {
             channel: room.address.channel.to_string(),
             epoch: room.address.epoch,

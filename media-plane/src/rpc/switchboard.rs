@@ -68,11 +68,7 @@ pub(crate) enum Input {
     /// Answered with the names of the replicas that have streams.
     Replicas(oneshot::Sender<Vec<String>>),
     /// Answered with every room.
-    RoutingTable(oneshot::Sender<Vec<RoomSummary>>),
-    /// For tests of what happens then: that worker's thread panics. No frame says this.
-    Crash {
-        worker: usize,
-    },
+    Rooms(oneshot::Sender<Vec<RoomSummary>>),
     /// Whether a room may be opened here; those who wait for it are let in or refused.
     Verified {
         address: Address,
@@ -196,8 +192,7 @@ impl Switchboard {
             Input::Ended { stream } => self.end(stream),
             Input::Population(asker) => _ = asker.send(self.rooms.population()),
             Input::Replicas(asker) => _ = asker.send(self.replicas()),
-            Input::RoutingTable(asker) => _ = asker.send(self.rooms.list()),
-            Input::Crash { worker } => self.pool.crash(worker),
+            Input::Rooms(asker) => _ = asker.send(self.rooms.list()),
             Input::Verified { address, verdict } => self.verified(&address, verdict),
             Input::Rebind(address) => self.rebind(address),
             Input::Close(address) => self.close_older(address),

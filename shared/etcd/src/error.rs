@@ -18,12 +18,22 @@ pub enum EtcdError {
     /// Nothing was written, and nothing will be until an operator makes room.
     #[error("etcd refuses writes: its database is full (alarm NOSPACE)")]
     Full,
+    /// Any other error of the client or of etcd.
     #[error("etcd: {0}")]
     Failed(#[from] Error),
+    /// A listing stopped at 1,000,000 entries under this prefix.
     #[error("{0} holds more entries than can be right")]
     TooMany(String),
+    /// A PEM or password file that the settings name.
     #[error("etcd.{key} = {path:?} cannot be read: {cause}")]
-    File { key: &'static str, path: std::path::PathBuf, cause: std::io::Error },
+    File {
+        /// Without its section, as in `ca`.
+        key: &'static str,
+        /// As the settings have it.
+        path: std::path::PathBuf,
+        /// What reading it ended with.
+        cause: std::io::Error,
+    },
 }
 
 impl EtcdError {

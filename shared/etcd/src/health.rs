@@ -15,6 +15,7 @@ const SAID_AGAIN: Duration = Duration::from_secs(60);
 /// Whether new rooms can be opened, as far as etcd goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Condition {
+    /// Requests are answered and writes taken, or have failed for less than 2 s.
     Well,
     /// No request was answered for this long.
     Away(Duration),
@@ -98,6 +99,7 @@ impl Health {
         self.is_full.load(Ordering::Relaxed)
     }
 
+    /// What readiness says of etcd now.
     pub fn condition(&self) -> Condition {
         let silent = self.since(self.answered_at.load(Ordering::Relaxed));
         if self.is_unanswered.load(Ordering::Relaxed) && silent >= OUTAGE_MIN {

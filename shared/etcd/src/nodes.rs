@@ -9,8 +9,11 @@ use std::collections::HashMap;
 /// A media node that is up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeEntry {
+    /// From its key.
     pub id: NodeId,
+    /// Where it is reached, and which of its runs this is.
     pub record: NodeRecord,
+    /// Last written by the node itself, every few seconds.
     pub load: LoadRecord,
 }
 

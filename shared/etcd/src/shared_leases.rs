@@ -24,6 +24,7 @@ pub struct SharedLeases {
 }
 
 impl SharedLeases {
+    /// No lease is granted before the first is asked for.
     pub fn new(store: Store) -> Self {
         Self { store, started: Instant::now(), leases: Arc::default() }
     }

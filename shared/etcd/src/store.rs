@@ -25,6 +25,7 @@ const PAGE: i64 = 500;
 /// A listing of more than this is refused: nothing of ours is so large.
 const ENTRIES_MAX: usize = 1_000_000;
 
+/// As etcd numbers leases; 0 is none.
 pub type LeaseId = i64;
 
 /// Whether a request, once it is answered, shows that etcd takes writes. Deleting and renewing do not:
@@ -35,9 +36,13 @@ const READS: bool = false;
 /// A key with its value and history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
+    /// In full, with the prefix.
     pub key: String,
+    /// As it was written: JSON, in our records.
     pub value: Vec<u8>,
+    /// Revision of the store at which the key was made. A key that was deleted and made again has a new one.
     pub create_revision: i64,
+    /// Revision of the store at which the value was last written.
     pub mod_revision: i64,
     /// 0: none.
     pub lease: LeaseId,
@@ -131,6 +136,7 @@ impl Store {
         })
     }
 
+    /// Names of the keys, below this store's prefix.
     pub fn keys(&self) -> &Keys {
         &self.inner.keys
     }

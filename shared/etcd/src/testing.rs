@@ -40,6 +40,7 @@ struct Member {
 /// PEM files of an etcd that talks to those only who have a certificate.
 #[derive(Clone, Debug)]
 pub struct EtcdTls {
+    /// Certificate of the authority that signed the others.
     pub ca: PathBuf,
     /// Certificate and key of every member.
     pub server: (PathBuf, PathBuf),

@@ -28,6 +28,7 @@ const OLD_READS_MAX: u32 = 8;
 /// What changed, in etcd's order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Update {
+    /// This key has this value now: it was there when the watch began, is new, or was changed.
     Put(Entry),
     /// This key is not there any more.
     Deleted(String),

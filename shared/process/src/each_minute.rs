@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 const INTERVAL: Duration = Duration::from_secs(60);
 
+/// Whether a condition is to be logged: one for each condition.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EachMinute {
     /// When it was last logged; `None` while the condition does not hold.

@@ -10,6 +10,7 @@
 //! | `session/{user}/{0..4}` | its replica's | one of the sessions that a user may have |
 //! | `replica/{boot id}` | the replica's, 10 s | [`ReplicaRecord`]: when its clock said it was what, every 3 s |
 //! | `notice/{replica}/…` | its own | sessions of a replica whose places others have got |
+#![warn(missing_docs)]
 
 use crate::ids::{BootId, ChannelId, NodeId, UserId};
 use serde::de::DeserializeOwned;
@@ -46,26 +47,32 @@ impl Keys {
         Self { prefix: prefix.into() }
     }
 
+    /// What the keys of all nodes begin with.
     pub fn nodes(&self) -> String {
         format!("{}/node/", self.prefix)
     }
 
+    /// Of a [`NodeRecord`].
     pub fn node(&self, id: &NodeId) -> String {
         format!("{}/node/{id}", self.prefix)
     }
 
+    /// What the keys of all nodes' loads begin with.
     pub fn loads(&self) -> String {
         format!("{}/load/", self.prefix)
     }
 
+    /// Of a [`LoadRecord`].
     pub fn load(&self, id: &NodeId) -> String {
         format!("{}/load/{id}", self.prefix)
     }
 
+    /// What the keys of all rooms begin with.
     pub fn rooms(&self) -> String {
         format!("{}/room/", self.prefix)
     }
 
+    /// Of a [`RoomRecord`].
     pub fn room(&self, channel: &ChannelId) -> String {
         format!("{}/room/{channel}", self.prefix)
     }
@@ -120,6 +127,7 @@ impl Keys {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NodeState {
+    /// It gets rooms, as its load and capacity allow.
     #[default]
     Serving,
     /// Its rooms go on until they are empty; it gets no others.
@@ -129,6 +137,7 @@ pub enum NodeState {
 /// A media node that is up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeRecord {
+    /// Which run of its program this is: commands for another are refused.
     pub boot_id: BootId,
     /// Of this key, of the load and of the rooms: whoever revokes it gives all of them up.
     pub lease: i64,
@@ -136,10 +145,13 @@ pub struct NodeRecord {
     pub rpc_address: String,
     /// One per worker, as clients are told.
     pub media_addresses: Vec<SocketAddr>,
+    /// As operators name it: new rooms of a region go to its nodes, if one takes them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
+    /// Serving at its start; an operator changes it through any replica.
     #[serde(default)]
     pub state: NodeState,
+    /// Of its program.
     pub version: String,
     /// Sessions that it takes.
     pub capacity: u32,
@@ -148,7 +160,9 @@ pub struct NodeRecord {
 /// What a node has to do.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoadRecord {
+    /// Rooms that are open.
     pub rooms: u32,
+    /// Sessions that have a seat, in all of its rooms.
     pub sessions: u32,
     /// When it was written by the node's clock, in Unix milliseconds. None: by an older version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -171,7 +185,9 @@ pub struct ReplicaRecord {
 /// Where a room is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoomRecord {
+    /// The node that has it.
     pub node: NodeId,
+    /// The run of that node: after a restart the room is gone, and the record void.
     pub boot_id: BootId,
 }
 

@@ -1,10 +1,12 @@
 //! Identifiers as types of their own, so that one can never be passed for another.
+#![warn(missing_docs)]
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::{fmt, str::FromStr};
 
 /// An identifier that could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "each message says which rule was broken")]
 pub enum IdError {
     #[error("not 32 lower-case hexadecimal digits")]
     NotHex,
@@ -25,10 +27,12 @@ macro_rules! random_id {
         pub struct $name(u128);
 
         impl $name {
+            /// Of an id that is known, or made from random bits.
             pub const fn from_bits(bits: u128) -> Self {
                 Self(bits)
             }
 
+            /// All 128.
             pub const fn to_bits(self) -> u128 {
                 self.0
             }
@@ -104,8 +108,10 @@ macro_rules! name_id {
         pub struct $name(String);
 
         impl $name {
+            /// In UTF-8.
             pub const MAX_BYTES: usize = $max;
 
+            /// Checks length and characters.
             pub fn new(text: impl Into<String>) -> Result<Self, IdError> {
                 let text = text.into();
                 if text.is_empty() {
@@ -120,6 +126,7 @@ macro_rules! name_id {
                 Ok(Self(text))
             }
 
+            /// As it was given.
             pub fn as_str(&self) -> &str {
                 &self.0
             }

@@ -1,19 +1,26 @@
 //! Every number the contract promises or enforces, with the relations they must keep.
+#![warn(missing_docs)]
 
 use std::time::Duration;
 
 /// Participants a room takes, by the tier of its channel.
 pub const PARTICIPANTS_FREE: u16 = 8;
+/// The same of a channel of the tier Pro.
 pub const PARTICIPANTS_PRO: u16 = 25;
 /// Live videos a room takes; a screen share is one.
 pub const VIDEO_PUBLISHERS_FREE: u16 = 4;
+/// The same of a channel of the tier Pro.
 pub const VIDEO_PUBLISHERS_PRO: u16 = 6;
 
 /// Ceilings in bits per second of what a user may send.
 pub const AUDIO_BITRATE_FREE: u32 = 32_000;
+/// The same of a user with Pro.
 pub const AUDIO_BITRATE_PRO: u32 = 64_000;
+/// One camera.
 pub const VIDEO_BITRATE: u32 = 2_500_000;
+/// One screen share.
 pub const SCREEN_BITRATE: u32 = 1_500_000;
+/// Camera and screen share together.
 pub const VIDEO_TOTAL_BITRATE: u32 = 4_000_000;
 /// What a policer lets through of a bitrate limit, in percent: headroom for FEC, RTP headers and bursts.
 pub const BITRATE_HEADROOM_PERCENT: u32 = 150;
@@ -24,11 +31,13 @@ pub const VIDEO_TOTAL_HEADROOM_PERCENT: u32 = 110;
 pub const HANDSHAKES_PER_NODE: usize = 500;
 /// The same of one user, over all of that user's transports on a worker, and of one room.
 pub const HANDSHAKES_PER_USER: usize = 2;
+/// The same of one room.
 pub const HANDSHAKES_PER_ROOM: usize = 50;
 /// Minimum age of a DTLS handshake before another user's may evict it.
 pub const HANDSHAKE_UNDISTURBED: Duration = Duration::from_secs(5);
 /// Transports that one user may have made on a worker: at once, and one more after each interval.
 pub const TRANSPORTS_BURST: u32 = 20;
+/// The interval of [`TRANSPORTS_BURST`].
 pub const TRANSPORT_INTERVAL: Duration = Duration::from_secs(3);
 
 /// Sessions one user may hold at once, over all rooms of a replica.
@@ -46,6 +55,7 @@ pub const ROOMS_PER_WORKER: usize = 10_000;
 
 /// A socket.io message, in bytes and in JSON nesting.
 pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
+/// Arrays and objects of a message inside each other; deeper JSON is refused before it is read.
 pub const JSON_DEPTH_MAX: usize = 32;
 /// A token, in bytes.
 pub const TOKEN_BYTES_MAX: usize = 8 * 1024;
@@ -57,28 +67,36 @@ pub const NAME_CHARS_MAX: usize = 64;
 pub const REQUESTS_QUEUED_MAX: usize = 128;
 /// Requests of one socket: at once after a while of silence, and each second from then on.
 pub const REQUESTS_BURST: u32 = 200;
+/// The rate that follows [`REQUESTS_BURST`].
 pub const REQUESTS_PER_SECOND: u32 = 50;
 
 /// What one user's changes in a room cost, in requests that they make each other member's client ask:
 /// a new producer is followed by consume, resumeConsumer, setPreferredLayers and, once it is paused,
 /// pauseConsumer; a resumed one by resumeConsumer and pauseConsumer. Closing and pausing are free.
 pub const FOLLOW_UPS_PER_PRODUCER: u32 = 4;
+/// The same for a producer that is resumed.
 pub const FOLLOW_UPS_PER_RESUME: u32 = 2;
 /// What one user's changes in a room may cost so: at once, and each second.
 pub const FOLLOW_UPS_BURST: u32 = 40;
+/// The rate that follows [`FOLLOW_UPS_BURST`].
 pub const FOLLOW_UPS_PER_SECOND: u32 = 2;
 /// Updates of one user's state that a room is told of, and places in its queue for video that one user
 /// takes: at once, and each second.
 pub const STATES_BURST: u32 = 20;
+/// The rate that follows [`STATES_BURST`].
 pub const STATES_PER_SECOND: u32 = 4;
 
 /// Lists inside RTP parameters and capabilities. Chromium offers about 40 codecs.
 pub const CODECS_MAX: usize = 96;
+/// Header extensions of one side, in parameters or capabilities.
 pub const HEADER_EXTENSIONS_MAX: usize = 64;
+/// Encodings of one producer: simulcast layers.
 pub const ENCODINGS_MAX: usize = 4;
+/// Kinds of RTCP feedback of one codec.
 pub const FEEDBACKS_MAX: usize = 16;
 /// Parameters of one codec or header extension.
 pub const CODEC_PARAMETERS_MAX: usize = 32;
+/// Certificate fingerprints in `dtlsParameters`: one for each hash function.
 pub const FINGERPRINTS_MAX: usize = 8;
 /// Any single string inside RTP or DTLS parameters, in bytes.
 pub const PARAMETER_STRING_MAX: usize = 256;
@@ -86,7 +104,9 @@ pub const PARAMETER_STRING_MAX: usize = 256;
 /// Largest UDP payload the node reads; what is longer is not RTP over any path we serve.
 pub const DATAGRAM_BYTES_MAX: usize = 1500;
 
+/// From one of engine.io's pings to the next.
 pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);
+/// How long the answer to a ping may take before the socket is taken for gone.
 pub const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(5);
 /// From the end of ICE's first valid check, or of `connectTransport`, to the end of DTLS.
 pub const DTLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -103,16 +123,20 @@ pub const DIAGNOSTICS_DURATION: Duration = Duration::from_secs(60);
 /// A microphone that is louder than -30 dBov, with less than 3 dB between its loudest and its
 /// quietest packet, for so long is a noise loop.
 pub const NOISE_LOOP_DURATION: Duration = Duration::from_secs(10);
+/// The loudness above which it is one, in -dBov (RFC 6464).
 pub const NOISE_LOOP_LEVEL: u8 = 30;
+/// The spread in dB below which it is one.
 pub const NOISE_LOOP_SPREAD: u8 = 3;
 /// The noise loop of a session that ends it, and for how long its user stays out.
 pub const NOISE_LOOP_STRIKES: u8 = 3;
+/// How long its user stays out of the room.
 pub const NOISE_LOOP_BAN: Duration = Duration::from_secs(300);
 /// Between two key-frame requests to one source.
 pub const KEY_FRAME_REQUEST_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Where media nodes receive media.
 pub const RTC_PORT_MIN: u16 = 40_000;
+/// The last of these UDP ports; a worker takes one.
 pub const RTC_PORT_MAX: u16 = 49_999;
 
 const _: () = {

@@ -1,4 +1,5 @@
 //! What a tier allows: pure functions from tiers to permissions and limits.
+#![warn(missing_docs)]
 
 use crate::limits;
 use crate::signal::source::Source;
@@ -8,8 +9,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Tier {
+    /// Speech only, in a room of eight.
     #[default]
     Free,
+    /// Video and screen sharing too, in a room of 25.
     Pro,
 }
 
@@ -18,9 +21,13 @@ pub enum Tier {
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub struct Permissions {
+    /// A microphone.
     pub audio: bool,
+    /// A camera.
     pub video: bool,
+    /// A screen, and its sound.
     pub screenshare: bool,
+    /// Of audio, in bits per second.
     pub max_bitrate: u32,
 }
 
@@ -29,11 +36,14 @@ pub struct Permissions {
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub struct RoomLimits {
+    /// Who is over them is refused with `CHANNEL_FULL`.
     pub participants: u16,
+    /// Cameras and screens together; who is over them waits in a queue.
     pub video_publishers: u16,
 }
 
 impl Permissions {
+    /// What a user of this tier may send.
     pub const fn of(tier: Tier) -> Self {
         let pro = matches!(tier, Tier::Pro);
         let max_bitrate = if pro { limits::AUDIO_BITRATE_PRO } else { limits::AUDIO_BITRATE_FREE };
@@ -60,6 +70,7 @@ impl Permissions {
 }
 
 impl RoomLimits {
+    /// How large a room is in a channel of this tier.
     pub const fn of(tier: Tier) -> Self {
         match tier {
             Tier::Free => Self {

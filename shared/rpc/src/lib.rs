@@ -4,6 +4,7 @@
 //! Encoding cannot fail. Decoding refuses what it does not understand and never panics, whatever
 //! the other side sent; the bounds inside RTP parameters are `ortc`'s to check.
 #![forbid(unsafe_code)]
+#![warn(missing_docs)]
 
 mod error;
 pub mod proto;
@@ -27,8 +28,16 @@ use railgun_protocol::signal::ErrorBody;
 /// What a node says on its control stream.
 #[derive(Clone, Debug, PartialEq)]
 pub enum FromNode {
-    Reply { request: u64, reply: Result<Reply, ErrorBody> },
+    /// The answer to a command that came on this stream.
+    Reply {
+        /// The command's number.
+        request: u64,
+        /// What was done, or why it was refused.
+        reply: Result<Reply, ErrorBody>,
+    },
+    /// Something happened in a room; events of a room come in the order of their `room_seq`.
     Event(RoomEvent),
+    /// A worker's thread ended, and its rooms with it.
     WorkerDied(WorkerDied),
 }
 

@@ -6,6 +6,7 @@
     clippy::use_self,
     elided_lifetimes_in_paths,
     missing_debug_implementations,
+    missing_docs,
     unnameable_types,
     unreachable_pub,
     unused_qualifications,

@@ -6,6 +6,7 @@ use super::proto;
 use proto::user_order::Action;
 use railgun_protocol::media_rpc::{Replacement, UserAction, UserOrder};
 
+/// For the unary call `OrderUser`.
 pub fn encode_user_order(order: UserOrder) -> proto::UserOrder {
     let action = match order.action {
         UserAction::Kick { reason } => Action::KickReason(reason.to_wire()),
@@ -15,6 +16,7 @@ pub fn encode_user_order(order: UserOrder) -> proto::UserOrder {
     proto::UserOrder { user: order.user.to_wire(), channel: order.channel.to_wire(), action: Some(action) }
 }
 
+/// Reads what [`encode_user_order`] wrote; an action is required.
 pub fn decode_user_order(order: proto::UserOrder) -> Result<UserOrder, WireError> {
     let action = match order.action.ok_or(WireError::Missing("action"))? {
         Action::KickReason(reason) => UserAction::Kick { reason: Field::from_wire(reason, "kick_reason")? },
@@ -28,10 +30,12 @@ pub fn decode_user_order(order: proto::UserOrder) -> Result<UserOrder, WireError
     })
 }
 
+/// For the answer to an order that came after a later replacement.
 pub fn encode_replacement(replacement: Replacement) -> proto::Replacement {
     replacement.to_wire()
 }
 
+/// Reads what [`encode_replacement`] wrote.
 pub fn decode_replacement(replacement: proto::Replacement) -> Result<Replacement, WireError> {
     Field::from_wire(replacement, "later")
 }

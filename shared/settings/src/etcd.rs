@@ -6,6 +6,7 @@ use std::path::PathBuf;
 const ENDPOINTS: &str = "URLs such as https://etcd-1.example.com:2379, all http:// or all https://";
 const PREFIX: &str = "a path such as /rg/v1, without a slash at its end";
 
+/// `etcd.*` of a process that belongs to a cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EtcdSettings {
     /// `etcd.endpoints`
@@ -21,6 +22,7 @@ pub struct EtcdSettings {
 }
 
 impl EtcdSettings {
+    /// Each key with its help.
     pub const KEYS: [(&'static str, &'static str); 7] = [
         ("etcd.endpoints", "URLs of the etcd cluster; unset: this process is a system of its own"),
         ("etcd.user", "Name to sign in to etcd with"),
@@ -30,6 +32,7 @@ impl EtcdSettings {
         ("etcd.key", "PEM file of its key"),
         ("etcd.prefix", "What all keys in etcd begin with [/rg/v1]"),
     ];
+    /// Default of `etcd.prefix`.
     pub const PREFIX: &'static str = "/rg/v1";
 
     /// None if no endpoint is set: there is no etcd.

@@ -25,10 +25,26 @@ impl fmt::Debug for Sources<'_> {
 /// What is wrong with a setting.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
+    /// A key in the file that no setting has.
     #[error("{key} is not a setting; there are {known}")]
-    UnknownKey { key: String, known: String },
+    UnknownKey {
+        /// As it stands in the file, with its sections.
+        key: String,
+        /// Every key that there is, for the message.
+        known: String,
+    },
+    /// A value that cannot be read or is out of bounds.
     #[error("{key} = {value}{from} is not allowed: give {allowed}")]
-    Wrong { key: &'static str, value: String, from: String, allowed: String },
+    Wrong {
+        /// Which setting.
+        key: &'static str,
+        /// What it was set to.
+        value: String,
+        /// Where, as " (from …)"; empty for the file.
+        from: String,
+        /// What may be given instead.
+        allowed: String,
+    },
 }
 
 /// What the sources set, each value with where it came from.

@@ -4,6 +4,7 @@
 //! A setting comes from a flag, else from the environment (`RAILGUN_` and the key in capitals, dots
 //! as underscores: `media.url` is `RAILGUN_MEDIA_URL`), else from the TOML file, else it is not set.
 #![forbid(unsafe_code)]
+#![warn(missing_docs)]
 
 mod gather;
 mod etcd;

@@ -6,7 +6,7 @@ use railgun_media_core::send_batch::SendBatch;
 use railgun_media_core::srtp::{MasterKey, Suite};
 use railgun_media_core::transport::dtls::{Certificate, DtlsVersion, SrtpKeys};
 use railgun_media_core::transport::ice_lite::Relays;
-use railgun_media_core::{Datagram, Engine, EngineConfig, Notice, Silence};
+use railgun_media_core::{Datagram, Engine, EngineConfig, Notice, Silence, testing};
 use railgun_protocol::ids::{ChannelId, ProducerId, SessionId, TransportId, UserId};
 use railgun_protocol::limits::{BITRATE_HEADROOM_PERCENT, HANDSHAKES_PER_NODE};
 use railgun_protocol::media_rpc::{
@@ -201,7 +201,10 @@ impl World {
         };
         let (node, client) = (key(0x55), key(0xaa));
         let of_node = SrtpKeys { inbound: client.clone(), outbound: node.clone() };
-        assert!(self.engine.replace_srtp_keys(self.peers[peer].address, &of_node), "a connected peer");
+        assert!(
+            testing::replace_srtp_keys(&mut self.engine, self.peers[peer].address, &of_node),
+            "a connected peer"
+        );
         self.peers[peer].use_keys(&SrtpKeys { inbound: node, outbound: client });
     }
 

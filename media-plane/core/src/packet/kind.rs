@@ -12,7 +12,9 @@ const RTCP_HEADER: usize = 8;
 /// The protocols that share a media socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
+    /// ICE checks, RFC 8489.
     Stun,
+    /// Handshakes and alerts, RFC 6347 and RFC 9147.
     Dtls,
     /// RTP or SRTP.
     Rtp,

@@ -34,6 +34,7 @@ pub(crate) fn middle_of_ntp(ntp: u64) -> u32 {
 
 /// Why a packet could not be written.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each message says what was wrong")]
 pub enum WriteError {
     /// The buffer is shorter than the packet.
     #[error("no room in the buffer")]

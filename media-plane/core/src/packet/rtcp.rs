@@ -33,18 +33,29 @@ pub const MAX_SUB_PACKETS: usize = 64;
 /// One sub-packet.
 #[derive(Clone, Copy, Debug)]
 pub enum RtcpPacket<'a> {
+    /// What a sender says of its stream.
     SenderReport(SenderReport<'a>),
+    /// What a receiver says of the streams that it gets.
     ReceiverReport(ReceiverReport<'a>),
+    /// Names of sources, RFC 3550 section 6.5.
     Sdes(Sdes<'a>),
+    /// Sources that end, RFC 3550 section 6.6.
     Bye(Bye<'a>),
+    /// Packets asked for again.
     Nack(Nack<'a>),
+    /// A key frame asked for.
     Pli(Pli),
+    /// Key frames asked for, each until it comes.
     Fir(Fir<'a>),
+    /// What a receiver thinks it can take.
     Remb(Remb<'a>),
+    /// When packets of a transport arrived.
     TransportCc(TransportCc<'a>),
+    /// RFC 3611: times to measure a round trip by.
     Extended(ExtendedReport<'a>),
     /// Well-framed but of no type that is read here (APP and others).
     Unknown {
+        /// As RFC 3550 section 12.1 numbers them.
         packet_type: u8,
         /// The count or format field, 0-31.
         format: u8,

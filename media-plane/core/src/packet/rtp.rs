@@ -16,6 +16,7 @@ const TWO_BYTE_PROFILE: u16 = 0x1000;
 
 /// Why a packet is no well-formed RTP.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each message says what was wrong")]
 pub enum RtpError {
     #[error("shorter than the fixed header")]
     TooShort,
@@ -45,15 +46,23 @@ pub enum RtpError {
 /// The padding's length is inside the encryption: see [`Self::strip_padding`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RtpHeader {
+    /// As the payload format says: for video, the last packet of a frame.
     pub marker: bool,
+    /// Whether the payload ends in padding.
     pub padding: bool,
+    /// 0 to 127.
     pub payload_type: u8,
+    /// The low 16 bits of the packet's index; the upper ones are the roll-over counter.
     pub sequence: u16,
+    /// In units of the codec's clock rate.
     pub timestamp: u32,
+    /// Which stream.
     pub ssrc: u32,
+    /// 0 to 15 contributing sources, 4 bytes each.
     pub csrc_count: u8,
     /// Where the payload starts, in bytes.
     pub header_len: usize,
+    /// `None` without an extension header.
     pub extension: Option<ExtensionBlock>,
 }
 
@@ -204,11 +213,15 @@ impl<'a> Elements<'a> {
 /// The fields of an outgoing header: no CSRCs, no padding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeaderWriter {
+    /// As in [`RtpHeader::marker`].
     pub marker: bool,
     /// 0-127.
     pub payload_type: u8,
+    /// The low 16 bits of the packet's index.
     pub sequence: u16,
+    /// In units of the codec's clock rate.
     pub timestamp: u32,
+    /// Which stream.
     pub ssrc: u32,
 }
 

@@ -41,6 +41,7 @@ const UFRAG_LEN: std::ops::RangeInclusive<usize> = 4..=256;
 
 /// Why a datagram is no Binding request to be looked at. None of them is answered.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each message says what was wrong")]
 pub enum StunError {
     /// Shorter than the longest answer: an answer must not amplify. Real checks have 88 bytes and more.
     #[error("shorter than its answer")]
@@ -84,6 +85,7 @@ pub enum StunError {
 pub struct IntegrityKey(hmac::Key);
 
 impl IntegrityKey {
+    /// Hashes the password once, for all checks.
     pub fn new(password: &[u8]) -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, password))
     }
@@ -109,10 +111,13 @@ impl std::fmt::Debug for IntegrityKey {
 /// A well-formed connectivity check; its integrity is still to be verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BindingRequest<'a> {
+    /// Repeated in the answer.
     pub transaction_id: [u8; 12],
     /// The receiver's user fragment, a colon, the sender's.
     pub username: &'a str,
+    /// USE-CANDIDATE: the peer nominates this address.
     pub use_candidate: bool,
+    /// PRIORITY (RFC 8445 section 7.1.1): what a candidate found by this check would have.
     pub priority: Option<u32>,
     /// The peer's tie-breaker; `None` if it claims the controlled role or none.
     pub ice_controlling: Option<u64>,

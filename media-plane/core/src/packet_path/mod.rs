@@ -36,4 +36,5 @@ pub(crate) mod header;
 pub(crate) mod packet_writer;
 pub(crate) mod probe;
 #[cfg(feature = "steps")]
+#[allow(missing_docs, reason = "no part of the interface")]
 pub mod steps;

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 /// Since when nobody speaks for which socket of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Silence {
+    /// Whose socket was lost.
     pub session: SessionId,
     /// Of the socket that was lost, as the room counts them.
     pub attachment: u32,

@@ -4,6 +4,7 @@ use thiserror::Error;
 
 /// Why a packet was not protected or not taken.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each message says what was wrong")]
 pub enum SrtpError {
     #[error("keying material has not the suite's length")]
     KeyingMaterialLength,

@@ -53,6 +53,7 @@ impl InboundSession {
         Ok(Self { cipher: PacketCipher::new(master, Purpose::Rtp)? })
     }
 
+    /// What the handshake chose.
     pub fn suite(&self) -> Suite {
         self.cipher.suite
     }

@@ -15,8 +15,11 @@ const MAX_SALT: usize = 14;
 /// preference: GCM costs a third of SHA-1 a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Suite {
+    /// RFC 7714, 16 bytes of tag.
     AeadAes256Gcm,
+    /// RFC 7714, 16 bytes of tag.
     AeadAes128Gcm,
+    /// RFC 3711, 10 bytes of tag; what every WebRTC client has.
     AesCm128HmacSha1_80,
 }
 
@@ -88,6 +91,7 @@ impl MasterKey {
         Ok((Self::new(suite, client_key, client_salt)?, Self::new(suite, server_key, server_salt)?))
     }
 
+    /// What the key is for.
     pub fn suite(&self) -> Suite {
         self.suite
     }

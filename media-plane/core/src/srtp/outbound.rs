@@ -20,6 +20,7 @@ impl OutboundSession {
         Ok(Self { cipher: PacketCipher::new(master, Purpose::Rtp)? })
     }
 
+    /// What the handshake chose.
     pub fn suite(&self) -> Suite {
         self.cipher.suite
     }

@@ -13,6 +13,7 @@ pub const AMPLIFICATION_FACTOR: u64 = 3;
 /// Bytes under SRTP's keys that go to an unproved address in one [`UNPROVED_SEALED_PERIOD`], however
 /// much came from it: what asks for a proof, several times, since each may be lost.
 pub const UNPROVED_SEALED_MAX: u64 = 600;
+/// The period of [`UNPROVED_SEALED_MAX`].
 pub const UNPROVED_SEALED_PERIOD: Duration = Duration::from_secs(10);
 
 /// What one tuple has sent, been sent, and proved.
@@ -73,6 +74,7 @@ impl AddressProof {
         self.proved = true;
     }
 
+    /// Whether the peer has shown that it receives what is sent there.
     #[must_use]
     pub fn is_proved(&self) -> bool {
         self.proved

@@ -50,6 +50,7 @@ const ANSWER_FINAL_FLIGHT_MAX: u8 = 3;
 
 /// Why a transport has no keys and never will.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each message says what was wrong")]
 pub enum DtlsFailure {
     #[error("the handshake did not finish in time")]
     Timeout,
@@ -404,6 +405,7 @@ pub struct FuzzedGate(gate::Gate);
 
 #[cfg(feature = "fuzzing")]
 impl FuzzedGate {
+    /// Before the first datagram.
     pub fn new(peer_is_client: bool, dtls13: bool) -> Self {
         Self(gate::Gate::new(peer_is_client, dtls13))
     }

@@ -36,6 +36,7 @@ const BARRED_FOR: Duration = Duration::from_secs(600);
 
 /// Why a well-formed check was dropped; only ever counted.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "each message says why")]
 pub enum IceDrop {
     #[error("user fragment of another transport")]
     WrongUfrag,
@@ -59,7 +60,9 @@ pub struct IceAnswer {
     pub len: usize,
     /// Not one that came before: a sign of life.
     pub is_fresh: bool,
+    /// Media goes to another address now.
     pub is_selected_changed: bool,
+    /// [`IceLite::state`] says something else now.
     pub is_state_changed: bool,
 }
 
@@ -99,6 +102,7 @@ impl Transaction {
 }
 
 impl IceLite {
+    /// With new credentials, and no address yet.
     pub fn new(rng: &mut impl Rng) -> Self {
         Self {
             current: IceCredentials::generate(rng),
@@ -260,6 +264,7 @@ impl IceLite {
         self.tuples.oldest_check_at().map(|at| at + CONSENT_TIMEOUT)
     }
 
+    /// As `voice:rtc:getStats` and the room's events say it.
     #[must_use]
     pub fn state(&self) -> IceState {
         match (self.selected, self.is_nominated) {
@@ -282,6 +287,7 @@ impl IceLite {
         self.tuples.latest_proved().map(|tuple| tuple.address)
     }
 
+    /// Whether a tuple of this address exists and is proved.
     #[must_use]
     pub fn is_proved(&self, address: SocketAddr) -> bool {
         self.tuples.get(address).is_some_and(|tuple| tuple.proof.is_proved())
@@ -304,6 +310,7 @@ impl IceLite {
         self.tuples.take_lost()
     }
 
+    /// [`Self::tuple`], to count what is sent there.
     #[must_use]
     pub fn tuple_mut(&mut self, address: SocketAddr) -> Option<&mut Tuple> {
         self.tuples.get_mut(address)

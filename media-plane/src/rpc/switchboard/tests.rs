@@ -1,6 +1,7 @@
 use super::*;
 use crate::fence::Fence;
 use crate::metrics::WorkerGauges;
+use crate::testing;
 use crate::udp::RtcSocket;
 use crate::worker;
 use railgun_media_core::EngineConfig;
@@ -14,8 +15,15 @@ use std::time::{Instant, SystemTime};
 
 const STREAM: StreamId = 1;
 
+fn socket() -> RtcSocket {
+    RtcSocket::bind(Ipv4Addr::LOCALHOST.into(), 0..=0).unwrap()
+}
+
 fn spawn_worker(index: usize, outbox: &mpsc::Sender<WorkerNotice>) -> WorkerHandle {
-    let socket = RtcSocket::bind(Ipv4Addr::LOCALHOST.into(), 0..=0).unwrap();
+    spawn_worker_at(socket(), index, outbox)
+}
+
+fn spawn_worker_at(socket: RtcSocket, index: usize, outbox: &mpsc::Sender<WorkerNotice>) -> WorkerHandle {
     let engine = EngineConfig {
         candidates: Vec::new(),
         certificate: Certificate::generate().unwrap(),
@@ -58,7 +66,9 @@ fn drain(frames: &mut mpsc::Receiver<Result<NodeFrame, Status>>) -> Vec<FromNode
 #[tokio::test]
 async fn the_rooms_of_a_dead_worker_are_closed_and_new_ones_go_elsewhere() {
     let (outbox, mut notices) = mpsc::channel(64);
-    let workers = vec![spawn_worker(0, &outbox), spawn_worker(1, &outbox)];
+    let doomed = socket();
+    let address = doomed.address();
+    let workers = vec![spawn_worker_at(doomed, 0, &outbox), spawn_worker(1, &outbox)];
     let (workers_out, workers_state) = watch::channel(all(2));
     let mut switchboard = Switchboard::new(pool(workers), workers_out);
     let (frames, mut told) = mpsc::channel(64);
@@ -68,7 +78,7 @@ async fn the_rooms_of_a_dead_worker_are_closed_and_new_ones_go_elsewhere() {
     while drain(&mut told).is_empty() || switchboard.rooms.population() != (1, 1) {
         step(&mut switchboard, &mut notices).await;
     }
-    switchboard.pool.crash(0);
+    testing::crash_worker(address);
     while workers_state.borrow().alive == 2 {
         step(&mut switchboard, &mut notices).await;
     }

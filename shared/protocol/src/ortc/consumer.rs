@@ -1,4 +1,5 @@
 //! What one receiver gets of a stream.
+#![warn(missing_docs)]
 
 use super::codec_match::{apt, is_rtx, same_codec};
 use super::error::OrtcError;
@@ -15,9 +16,11 @@ use crate::rtp_parameters::{
 pub struct ConsumerStream {
     /// Decimal, unique on its transport, at most 8 characters.
     pub mid: String,
+    /// Of the one encoding that the consumer gets.
     pub ssrc: u32,
     /// Used if the consumer gets retransmissions.
     pub rtx_ssrc: u32,
+    /// RTCP's name of the producer's clock (RFC 3550 §6.5.1), by which audio and video are played in step.
     pub cname: String,
 }
 

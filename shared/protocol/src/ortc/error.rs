@@ -1,8 +1,11 @@
 //! Why RTP parameters or capabilities were refused.
+#![warn(missing_docs)]
 
 use crate::signal::{ErrorBody, ErrorCode};
 
+/// The first rule that was broken; parameters are checked in one order, and not further.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "each message says which rule was broken")]
 pub enum OrtcError {
     #[error("{list} has more than {max} entries")]
     TooMany { list: &'static str, max: usize },
@@ -55,6 +58,7 @@ pub enum OrtcError {
 }
 
 impl OrtcError {
+    /// The contract's code of the refusal.
     pub const fn code(&self) -> ErrorCode {
         match self {
             Self::Unsupported(_) | Self::NothingToReceive => ErrorCode::UnsupportedCodec,

@@ -1,4 +1,5 @@
 //! What of a sender's stream a router takes, and under which of its own numbers.
+#![warn(missing_docs)]
 
 use super::codec_match::{apt, is_rtx, kind_of_mime_type, same_codec};
 use super::error::OrtcError;
@@ -13,25 +14,31 @@ use crate::rtp_parameters::{
 /// From a sender's numbers to the router's. No `from` appears twice in its list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProducerMapping {
+    /// Of media and of retransmission.
     pub codecs: Vec<PayloadTypeMapping>,
     /// Of the extensions the router knows; the others are not forwarded.
     pub header_extensions: Vec<ExtensionMapping>,
     /// At least one, at most [`crate::limits::ENCODINGS_MAX`], lowest quality first.
     pub encodings: Vec<EncodingMapping>,
+    /// Whether layers can be chosen from, and how they are sent.
     pub stream_type: StreamType,
 }
 
 /// RTP payload types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PayloadTypeMapping {
+    /// As the sender numbers it.
     pub from: u8,
+    /// As the router does, and a consumer with it.
     pub to: u8,
 }
 
 /// Header extension ids (RFC 8285).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExtensionMapping {
+    /// As the sender numbers it.
     pub from: u8,
+    /// As the router does.
     pub to: u8,
 }
 
@@ -39,9 +46,13 @@ pub struct ExtensionMapping {
 /// there is no rid either, from the first packet with the producer's mid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EncodingMapping {
+    /// Of its media packets, if it was signaled.
     pub ssrc: Option<u32>,
+    /// Of its retransmissions (RFC 4588), if it was signaled.
     pub rtx_ssrc: Option<u32>,
+    /// RTP stream id (RFC 8852).
     pub rid: Option<String>,
+    /// Layers inside this encoding.
     pub scalability: ScalabilityMode,
 }
 

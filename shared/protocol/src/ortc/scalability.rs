@@ -1,4 +1,5 @@
 //! `scalabilityMode` (W3C webrtc-svc): how many layers one encoding holds.
+#![warn(missing_docs)]
 
 use super::error::OrtcError;
 use std::str::FromStr;
@@ -6,7 +7,9 @@ use std::str::FromStr;
 /// Layers of one encoding, counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ScalabilityMode {
+    /// 1 to 8.
     pub spatial_layers: u8,
+    /// 1 to 8.
     pub temporal_layers: u8,
     /// K-SVC: layers depend on lower ones in key frames only.
     pub key_frames_only: bool,
@@ -16,6 +19,7 @@ impl ScalabilityMode {
     /// One layer: what an encoding without a mode has.
     pub const NONE: Self = Self { spatial_layers: 1, temporal_layers: 1, key_frames_only: false };
 
+    /// Whether there is a layer to leave out.
     pub const fn is_layered(self) -> bool {
         self.spatial_layers > 1 || self.temporal_layers > 1
     }

@@ -1,4 +1,5 @@
 //! The codecs and header extensions a router can offer.
+#![warn(missing_docs)]
 
 use crate::rtp_parameters::{
     CodecParameters, Direction, MediaKind, RtcpFeedback, RtpHeaderExtensionCapability, extension_uri,
@@ -8,10 +9,15 @@ use serde_json::{Value, json};
 /// A codec the node can forward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MediaCodec {
+    /// RFC 7587.
     Opus,
+    /// RFC 7741.
     Vp8,
+    /// RFC 9628.
     Vp9,
+    /// RFC 6184.
     H264,
+    /// The RTP payload format of the Alliance for Open Media.
     Av1,
 }
 
@@ -20,6 +26,7 @@ pub const DEFAULT_CODECS: [MediaCodec; 5] =
     [MediaCodec::Opus, MediaCodec::Vp8, MediaCodec::Vp9, MediaCodec::H264, MediaCodec::Av1];
 
 impl MediaCodec {
+    /// As SDP and mediasoup spell it.
     pub const fn mime_type(self) -> &'static str {
         match self {
             Self::Opus => "audio/opus",
@@ -30,6 +37,7 @@ impl MediaCodec {
         }
     }
 
+    /// What it encodes.
     pub const fn kind(self) -> MediaKind {
         match self {
             Self::Opus => MediaKind::Audio,
@@ -93,16 +101,27 @@ fn parameters(pairs: &[(&str, Value)]) -> CodecParameters {
 /// The router's own header extension ids, the same in every room. 6, 7 and 9 stay free: older
 /// routers of the same contract gave them to extensions that are gone.
 pub mod extension_id {
+    /// RFC 9143.
     pub const MID: u8 = 1;
+    /// RFC 8852.
     pub const RTP_STREAM_ID: u8 = 2;
+    /// RFC 8852: the stream that a retransmission repairs.
     pub const REPAIRED_RTP_STREAM_ID: u8 = 3;
+    /// Send time in 1/64 s modulo 64 s, 24 bits.
     pub const ABS_SEND_TIME: u8 = 4;
+    /// Transport-wide sequence number, 16 bits.
     pub const TRANSPORT_WIDE_CC: u8 = 5;
+    /// AV1's, which names the layers of a frame outside the encrypted payload.
     pub const DEPENDENCY_DESCRIPTOR: u8 = 8;
+    /// RFC 6464.
     pub const AUDIO_LEVEL: u8 = 10;
+    /// 3GPP TS 26.114, coordination of video orientation.
     pub const VIDEO_ORIENTATION: u8 = 11;
+    /// RFC 5450.
     pub const TRANSMISSION_OFFSET: u8 = 12;
+    /// When the frame was captured, by the sender's clock.
     pub const ABS_CAPTURE_TIME: u8 = 13;
+    /// The least and the most time that a receiver should buffer.
     pub const PLAYOUT_DELAY: u8 = 14;
 }
 

@@ -1,4 +1,5 @@
 //! What a producer carries.
+#![warn(missing_docs)]
 
 use crate::rtp_parameters::MediaKind;
 use serde::{Deserialize, Serialize};
@@ -8,15 +9,21 @@ use serde::{Deserialize, Serialize};
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub enum Source {
+    /// The user's voice.
     Mic,
+    /// The user's camera.
     Camera,
+    /// A shared screen, window or tab.
     Screen,
+    /// The sound of what is shared.
     ScreenAudio,
 }
 
 impl Source {
+    /// Each once.
     pub const ALL: [Self; 4] = [Self::Mic, Self::Camera, Self::Screen, Self::ScreenAudio];
 
+    /// Audio or video.
     pub const fn kind(self) -> MediaKind {
         match self {
             Self::Mic | Self::ScreenAudio => MediaKind::Audio,
@@ -38,11 +45,14 @@ impl Source {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub enum VideoSource {
+    /// The user's camera.
     Camera,
+    /// A shared screen, window or tab.
     Screen,
 }
 
 impl VideoSource {
+    /// Both.
     pub const ALL: [Self; 2] = [Self::Camera, Self::Screen];
 
     /// None: such a source takes no slot.

@@ -11,6 +11,7 @@ const LAST_REFERENCE: u8 = 5;
 /// The blocks of one extended report. What is malformed in it is passed over.
 #[derive(Clone, Copy, Debug)]
 pub struct ExtendedReport<'a> {
+    /// Who reports.
     pub ssrc: u32,
     blocks: &'a [u8],
 }

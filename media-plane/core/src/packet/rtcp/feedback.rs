@@ -11,7 +11,9 @@ const REMB: &[u8; 4] = b"REMB";
 /// Packets of one source that did not arrive (RFC 4585 section 6.2.1).
 #[derive(Clone, Copy, Debug)]
 pub struct Nack<'a> {
+    /// Who asks.
     pub sender_ssrc: u32,
+    /// Of the stream whose packets did not arrive.
     pub media_ssrc: u32,
     entries: &'a [u8],
 }
@@ -19,7 +21,9 @@ pub struct Nack<'a> {
 /// A lost packet and a bit for each of the sixteen after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NackEntry {
+    /// Sequence number of the first lost packet.
     pub pid: u16,
+    /// Bit `n`, from the lowest, is packet `pid + n + 1`: 1 if it is lost, too.
     pub blp: u16,
 }
 
@@ -41,6 +45,7 @@ impl<'a> Nack<'a> {
         Ok(Self { sender_ssrc, media_ssrc, entries })
     }
 
+    /// In the order of the message.
     pub fn entries(&self) -> impl Iterator<Item = NackEntry> + 'a {
         let entry = |&[p0, p1, b0, b1]: &[u8; NACK_ENTRY]| NackEntry {
             pid: u16::from_be_bytes([p0, p1]),
@@ -63,7 +68,9 @@ impl<'a> Nack<'a> {
 /// A request for a key frame (RFC 4585 section 6.3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pli {
+    /// Who asks.
     pub sender_ssrc: u32,
+    /// Of the stream whose key frame is wanted.
     pub media_ssrc: u32,
 }
 
@@ -80,6 +87,7 @@ impl Pli {
 /// Requests for key frames, repeated until obeyed (RFC 5104 section 4.3.1).
 #[derive(Clone, Copy, Debug)]
 pub struct Fir<'a> {
+    /// Who asks.
     pub sender_ssrc: u32,
     entries: &'a [u8],
 }
@@ -87,7 +95,9 @@ pub struct Fir<'a> {
 /// One FIR request. A repetition keeps its sequence number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FirEntry {
+    /// Of the stream whose key frame is wanted.
     pub ssrc: u32,
+    /// One more for each new request, modulo 256.
     pub sequence: u8,
 }
 
@@ -101,6 +111,7 @@ impl<'a> Fir<'a> {
         Ok(Self { sender_ssrc, entries })
     }
 
+    /// In the order of the message.
     pub fn entries(&self) -> impl Iterator<Item = FirEntry> + 'a {
         let entry = |&[s0, s1, s2, s3, sequence, ..]: &[u8; FIR_ENTRY]| FirEntry {
             ssrc: u32::from_be_bytes([s0, s1, s2, s3]),
@@ -113,6 +124,7 @@ impl<'a> Fir<'a> {
 /// What a receiver thinks it can take of all these sources together.
 #[derive(Clone, Copy, Debug)]
 pub struct Remb<'a> {
+    /// Who says so.
     pub sender_ssrc: u32,
     /// In bit/s.
     pub bitrate: u64,

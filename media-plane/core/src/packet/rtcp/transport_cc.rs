@@ -15,7 +15,9 @@ pub(super) const LARGE_DELTA: u8 = 2;
 /// When packets of a transport arrived.
 #[derive(Clone, Copy, Debug)]
 pub struct TransportCc<'a> {
+    /// Who reports.
     pub sender_ssrc: u32,
+    /// Of one of the streams; the numbers are of the transport.
     pub media_ssrc: u32,
     /// Transport-wide sequence number of the first status.
     pub base_sequence: u16,
@@ -23,6 +25,7 @@ pub struct TransportCc<'a> {
     pub status_count: u16,
     /// What the first delta is added to, in 64 ms: 24 bits signed.
     pub reference_time: i32,
+    /// One more for each message, modulo 256: a gap is a lost report.
     pub feedback_count: u8,
     chunks: &'a [u8],
     deltas: &'a [u8],

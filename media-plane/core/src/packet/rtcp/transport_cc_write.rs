@@ -17,12 +17,15 @@ const COUNT_AT: usize = 14;
 /// A feedback message without its statuses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TransportCcInfo {
+    /// Who reports.
     pub sender_ssrc: u32,
+    /// Of one of the streams; the numbers are of the transport.
     pub media_ssrc: u32,
     /// Transport-wide sequence number of the first status.
     pub base_sequence: u16,
     /// What the first delta is added to, in 64 ms; its low 24 bits are sent.
     pub reference_time: i32,
+    /// One more for each message, modulo 256: a gap is a lost report.
     pub feedback_count: u8,
 }
 

@@ -20,6 +20,7 @@ pub(super) const FORMAT_APPLICATION: u8 = 15;
 
 /// Why a datagram is no well-formed RTCP.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each message says what was wrong")]
 pub enum RtcpError {
     #[error("no packet in it")]
     Empty,

@@ -39,6 +39,7 @@ struct Shared {
     config: Arc<Config>,
 }
 
+/// The cryptographic library made no key pair or no certificate.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error("no certificate could be made")]
 pub struct CertificateError;
@@ -70,8 +71,10 @@ impl fmt::Debug for Certificate {
 /// AEAD_AES_256_GCM.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DtlsVersion {
+    /// RFC 6347 alone.
     #[default]
     Dtls12,
+    /// RFC 9147 alone.
     Dtls13,
     /// What the client offers, 1.3 first.
     Auto,

@@ -8,6 +8,7 @@ use thiserror::Error;
 
 /// Why a list of fingerprints was refused.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each message says why")]
 pub enum FingerprintError {
     #[error("no fingerprints")]
     Empty,

@@ -8,7 +8,9 @@ use zeroize::Zeroizing;
 /// section 4.2). Erased when dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SrtpKeyMaterial {
+    /// The SRTP profile that the handshake chose.
     pub suite: Suite,
+    /// Two keys and two salts of the suite's lengths.
     pub bytes: Zeroizing<Vec<u8>>,
     /// Whether this side was the DTLS server, that is, writes with the server's key.
     pub is_server: bool,
@@ -24,6 +26,7 @@ pub struct SrtpKeys {
 }
 
 impl SrtpKeyMaterial {
+    /// The two master keys. An error if the length is not the suite's.
     pub fn split(&self) -> Result<SrtpKeys, SrtpError> {
         let (client, server) = MasterKey::split(self.suite, &self.bytes)?;
         Ok(match self.is_server {

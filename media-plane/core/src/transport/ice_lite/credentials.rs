@@ -13,7 +13,9 @@ const ICE_CHARS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvw
 /// One generation of credentials, replaced by an ICE restart.
 #[derive(Clone)]
 pub struct IceCredentials {
+    /// User fragment: the first half of a check's USERNAME.
     pub ufrag: String,
+    /// Key of a check's MESSAGE-INTEGRITY.
     pub password: String,
     pub(super) key: IntegrityKey,
 }

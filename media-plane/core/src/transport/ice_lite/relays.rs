@@ -7,6 +7,7 @@ use thiserror::Error;
 /// Networks that a node takes for relays; each is looked at for a check of a session in privacy mode.
 pub const RELAYS_MAX: usize = 64;
 
+/// Text that is no network.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error("not an IP address, or a network such as 192.0.2.0/28 without bits after its prefix")]
 pub struct NotANetwork;
@@ -30,12 +31,14 @@ impl Relays {
         (networks.len() <= RELAYS_MAX).then_some(Self(networks))
     }
 
+    /// Whether one of the networks has this address.
     #[must_use]
     pub fn contains(&self, ip: IpAddr) -> bool {
         let bits = bits(ip);
         self.0.iter().any(|network| bits & network.mask == network.first)
     }
 
+    /// Whether nobody in privacy mode can connect.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -11,7 +11,9 @@ pub const TUPLES_MAX: usize = 8;
 /// One address of the peer, all transports of a worker sharing its socket.
 #[derive(Clone, Copy, Debug)]
 pub struct Tuple {
+    /// The peer's, as its checks show it.
     pub address: SocketAddr,
+    /// What was sent there, and whether it is known to arrive.
     pub proof: AddressProof,
     /// When the last valid check came from there.
     pub last_check_at: Instant,
