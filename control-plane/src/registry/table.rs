@@ -55,7 +55,7 @@ pub(super) fn instead_of<'a, S: PartialEq + 'a, D: PartialEq + 'a>(
     session: &S,
     device: Option<&D>,
     places: impl Iterator<Item = (&'a S, Option<&'a D>)>,
-) -> Option<(usize, End)> {
+) -> Option<(usize, EndReason)> {
     let places: Vec<_> = places.collect();
     let taken_up = || places.iter().position(|(of, _)| *of == session);
     let of_device = || places.iter().position(|(_, of)| device.is_some() && *of == device);

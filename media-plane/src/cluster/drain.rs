@@ -63,7 +63,7 @@ impl Drain {
 
     async fn rooms(&self) -> Vec<RoomSummary> {
         let (asker, answer) = oneshot::channel();
-        _ = self.switchboard.send(Input::Bindings(asker)).await;
+        _ = self.switchboard.send(Input::Rooms(asker)).await;
         answer.await.unwrap_or_default()
     }
 

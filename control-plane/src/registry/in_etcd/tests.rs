@@ -107,7 +107,7 @@ async fn another_replica_gives_a_place_to_the_same_session_or_device_and_the_old
     let taking_up = Newcomer { resumes: Some(phone.id()), ..newcomer(Some("laptop")) };
     held.push(two.register(taking_up).await.unwrap());
     assert_eq!(ended(&endings.0).await, Some(EndReason::Lost));
-    assert!(!endings.1.is_said());
+    assert!(!endings.1.is_set());
     // The socket that lost its place frees none.
     drop(phone);
     let same = Newcomer { resumes: None, ..newcomer(Some("laptop")) };
