@@ -105,7 +105,7 @@ mod room;
 mod timers;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
-#[allow(missing_docs, reason = "no part of the interface")]
+#[allow(missing_docs, clippy::type_complexity, reason = "no part of the interface")]
 pub mod fuzzing;
 #[cfg(feature = "testing")]
 #[doc(hidden)]

@@ -21,8 +21,11 @@ pub mod srtp;
 pub mod stun;
 pub mod transport_cc;
 
-/// Each target by the name of its program in `fuzz_targets/`, and what it does with an input.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+/// What a target does with an input; it panics if a property does not hold.
+pub type Check = fn(&[u8]);
+
+/// Each target by the name of its program in `fuzz_targets/`.
+pub const TARGETS: &[(&str, Check)] = &[
     ("stun_parse", stun::parse),
     ("stun_integrity", stun::integrity),
     ("dtls_records", dtls::records),
