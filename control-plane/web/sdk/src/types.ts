@@ -61,6 +61,8 @@ export interface VoiceSnapshot {
   limits: RoomLimits | null;
   muted: boolean;
   deafened: boolean;
+  /** One's own voice is heard by the others now. */
+  speaking: boolean;
   camera: VideoState;
   screen: VideoState;
   participants: Participant[];
