@@ -30,5 +30,6 @@ export type { CallStats } from "./runtime/stats";
 export type { InputLevels } from "./dsp/input-chain";
 export type { Viewport } from "./layers";
 export { type DeviceList, listDevices, onDevicesChanged } from "./runtime/capture";
-export * from "./diagnostics";
+export type { ListenOptions } from "./runtime/emitter";
+export type { VideoSource } from "./runtime/video-slots";
 export type { ErrorCode, NetworkType, Permissions, QueuePlace, RoomLimits, Source } from "./wire";
