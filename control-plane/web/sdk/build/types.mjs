@@ -1,8 +1,8 @@
 // TypeScript leaves imports as they are written; with `moduleResolution: nodenext` they need their extension.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 
-const dist = fileURLToPath(new URL("../dist/", import.meta.url));
+// Usage: types.mjs FOLDER, of the package's own.
+const dist = `${process.argv[2]}/`;
 
 for (const name of readdirSync(dist, { recursive: true })) {
   if (!name.endsWith(".d.ts")) continue;
