@@ -61,6 +61,7 @@ function Status({ message }: { message: string | null }) {
   const texts = useTexts();
   const state = useVoiceState((snapshot) => snapshot.state);
   const media = useVoiceState((snapshot) => snapshot.media);
+  const noSound = useVoiceState((snapshot) => snapshot.noSound);
   const { camera, screen } = useQueue();
   const [isBlocked, setBlocked] = useState(false);
   useEffect(() => voice.on("playbackBlocked", () => setBlocked(true)), [voice]);
@@ -69,6 +70,7 @@ function Status({ message }: { message: string | null }) {
     ["RESUMING", "REJOINING", "JOINING"].includes(state) && texts.reconnecting,
     media === "connecting" && texts.connecting,
     media === "interrupted" && texts.interrupted,
+    noSound && texts.noSoundFromAnybody,
     place && texts.queue(place.position, place.current, place.max),
     message,
   ];

@@ -37,6 +37,7 @@ export function Tile({ participant, source = "camera", name: ownName = "", child
   const caption = isScreen ? (participant ? texts.screenOf(name) : texts.ownScreen) : person;
   const states = [
     participant?.reconnecting && texts.isReconnecting,
+    !isScreen && participant?.trouble && texts.trouble[participant.trouble],
     deafened ? texts.isDeafened : muted && texts.isMuted,
   ].filter(Boolean);
   return (

@@ -56,6 +56,14 @@ describe("useVoiceState", () => {
   });
 });
 
+it("a tile says what of a person's does not arrive, and the call that nothing does", async () => {
+  await show(<Call channelId="lobby" />);
+  await press("Join call");
+  await act(async () => voice.become({ participants: [person("Ada", { trouble: "noSound" })], noSound: true }));
+  expect(page.querySelectorAll("figcaption")[1]?.textContent).toBe("Adano sound arrives");
+  expect(page.querySelector("[role=status]")?.textContent).toBe(en.noSoundFromAnybody);
+});
+
 it("useParticipants and useTracks give who is there and every video, with keys that stay", async () => {
   let keys: string[] = [];
   let names: string[] = [];

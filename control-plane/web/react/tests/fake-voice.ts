@@ -17,6 +17,7 @@ export const person = (name: string, more: Partial<Participant> = {}): Participa
   deafened: false,
   speaking: false,
   reconnecting: false,
+  trouble: null,
   volume: 1,
   camera: null,
   screen: null,
@@ -44,6 +45,8 @@ export function fakeVoice() {
       participants: [] as Participant[],
       activeSpeaker: null,
       stats: null,
+      noSound: false,
+      cpuLimited: false,
       devices: { microphone: "", camera: "", speaker: "" },
     } as unknown as VoiceSnapshot,
     on(name: string, handler: (event: unknown) => void) {

@@ -24,6 +24,7 @@ export { type ClientErrorCode, VoiceError } from "./errors";
 export type * from "./types";
 export { calculateMOS, type Grade, GRADES, gradeOf, queueText } from "./quality";
 export { STATES, type VoiceState, isInCall } from "./state-machine";
+export type { Trouble } from "./runtime/health";
 export type { MediaState } from "./runtime/path-watch";
 export { deviceIdOfProfile, deviceIdOfTab } from "./runtime/device-id";
 export type { CallStats } from "./runtime/stats";

@@ -31,6 +31,13 @@ export const de: Texts = {
   isMuted: "stumm",
   isDeafened: "Ton aus",
   isReconnecting: "verbindet neu",
+  noSoundFromAnybody: "Von niemandem kommt Ton an.",
+  trouble: {
+    noSound: "kein Ton kommt an",
+    choppySound: "Ton setzt aus",
+    videoStalled: "Bild steht still",
+    videoHeldBack: "angehalten: dein Netz ist zu schwach",
+  },
   you: (name) => `${name} (du)`,
   videoOf: (name) => `Video von ${name}`,
   screenOf: (name) => `Bildschirm von ${name}`,

@@ -29,6 +29,14 @@ export const en = {
   isMuted: "muted",
   isDeafened: "deafened",
   isReconnecting: "reconnecting",
+  noSoundFromAnybody: "No sound arrives from anybody.",
+  /** Beside a name. */
+  trouble: {
+    noSound: "no sound arrives",
+    choppySound: "sound breaks up",
+    videoStalled: "picture stands still",
+    videoHeldBack: "paused: your network is too weak",
+  },
   you: (name: string) => `${name} (you)`,
   videoOf: (name: string) => `Video of ${name}`,
   screenOf: (name: string) => `${name}'s screen`,

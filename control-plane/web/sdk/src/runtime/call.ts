@@ -1,11 +1,12 @@
 import { VoiceError } from "../errors";
 import type { InputLevels } from "../dsp/input-chain";
-import { queueText } from "../quality";
+import { gradeWith, queueText } from "../quality";
 import { StateMachine, type VoiceState } from "../state-machine";
 import type { Notice, VoiceEvents, VoiceOptions, VoiceSnapshot } from "../types";
 import type { Permissions, Resumed, Source } from "../wire";
 import { Connection } from "./connection";
 import { deviceIdOfProfile } from "./device-id";
+import type { Health } from "./health";
 import type { Direction, Media } from "./media";
 import { Microphone } from "./microphone";
 import { Monitor } from "./monitor";
@@ -44,6 +45,7 @@ export class Call {
   /** The microphone while it is being opened for a join. */
   #opening: Promise<unknown> = Promise.resolve();
   #videos = this.#switches();
+  #health: Health = { people: new Map(), noSound: false };
   #snapshot: VoiceSnapshot | null = null;
   #told: VoiceSnapshot | null = null;
   #speaking = false;
@@ -98,13 +100,18 @@ export class Call {
     });
     this.#monitor = new Monitor(request, this.speakers, {
       stats: (stats) => {
-        this.#stats = stats;
-        emit("stats", stats);
+        this.#stats = { ...stats, grade: gradeWith(stats.grade, this.#health) };
+        emit("stats", this.#stats);
         this.changed();
       },
       plan: (plan) => void this.publisher.apply(plan),
       levels: (levels) => this.#onRemoteLevels(levels),
       feedback: () => this.#onFeedback(),
+      expected: () => this.receiver?.expected() ?? [],
+      health: (health) => {
+        this.#health = health;
+        this.changed();
+      },
       refused: (event, error) => this.#refused(event, error),
     });
   }
@@ -135,10 +142,18 @@ export class Call {
       camera: video("camera"),
       screen: video("screen"),
       participants: [...participants.values()].map((remote) =>
-        describeParticipant(now(remote), this.receiver, this.speakers, this.#levels.get(remote.sessionId)),
+        describeParticipant(
+          now(remote),
+          this.receiver,
+          this.speakers,
+          this.#levels.get(remote.sessionId),
+          this.#health.people.get(remote.sessionId),
+        ),
       ),
       activeSpeaker,
       stats: this.#stats,
+      noSound: this.#health.noSound,
+      cpuLimited: this.#stats?.cpuLimited ?? false,
       devices: {
         microphone: this.microphone.deviceId,
         camera: this.publisher.cameraId,
@@ -386,6 +401,7 @@ export class Call {
     this.#videos = this.#switches();
     this.#opening = Promise.resolve();
     this.#speaking = false;
+    this.#health = { people: new Map(), noSound: false };
     this.#spoke = { said: false, at: 0 };
   }
 
@@ -400,6 +416,9 @@ export class Call {
         break;
       case "voice:consumerClosed":
         this.receiver?.consumerClosed(event.payload.consumerId);
+        break;
+      case "voice:consumerLayers":
+        this.receiver?.layersChanged(event.payload.consumerId, event.payload.layers);
         break;
       case "voice:permissions":
         this.#onPermissions(event.payload.permissions, event.payload.reason);

@@ -1,6 +1,7 @@
 /** What is shown of a call, put together from those who know it. */
 import { SILENCE_DB } from "../dsp/decibel";
 import type { Participant, VideoState } from "../types";
+import type { Trouble } from "./health";
 import type { Publisher } from "./publisher";
 import type { Receiver } from "./receiver";
 import type { RemoteParticipant } from "./room";
@@ -24,6 +25,7 @@ export function describeParticipant(
   receiver: Receiver | null,
   speakers: Speakers,
   level: number | undefined,
+  trouble: Trouble | undefined,
 ): Participant {
   const { sessionId, userId, name, muted, deafened, speaking, reconnecting } = remote;
   const video = (source: VideoSource) => {
@@ -41,6 +43,7 @@ export function describeParticipant(
     deafened,
     speaking: !isMuted && (isLoud(level) || speaking),
     reconnecting,
+    trouble: trouble ?? null,
     volume: speakers.userVolume(userId),
     camera: video("camera"),
     screen: video("screen"),
