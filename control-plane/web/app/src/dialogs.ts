@@ -4,6 +4,7 @@ import { h, icon, range } from "./dom";
 import { Meter } from "./meter";
 import { preferences } from "./preferences";
 import { describe } from "./sentences";
+import { TALK_KEY } from "./hold-to-talk";
 import { SHORTCUTS } from "./shortcuts";
 import { toast } from "./toasts";
 
@@ -106,16 +107,17 @@ export class SettingsDialog {
         preferences.save({ inputVolume: value });
         voice.setInputVolume(value);
       }),
-      slider("Volume of the call", 100, values.outputVolume, (value) => {
+      slider("Volume of the call", 200, values.outputVolume, (value) => {
         preferences.save({ outputVolume: value });
         voice.setOutputVolume(value);
       }),
       this.#denoise(),
+      this.#sounds(),
       h("h3", {}, "Keyboard"),
       h(
         "dl",
         { class: "keys" },
-        ...SHORTCUTS.map(({ key, text }) =>
+        ...[...SHORTCUTS, { key: TALK_KEY, text: "Hold: talk while muted" }].map(({ key, text }) =>
           h("div", {}, h("dt", {}, h("kbd", {}, key.toUpperCase())), h("dd", {}, text)),
         ),
       ),
@@ -131,6 +133,16 @@ export class SettingsDialog {
     void this.#pickers.open();
     this.#stop = this.voice.on("inputLevel", ({ input }) => this.#meter.show(input));
     this.element.showModal();
+  }
+
+  #sounds(): HTMLElement {
+    const box = h("input", {
+      type: "checkbox",
+      checked: preferences.values.sounds,
+      onchange: () => preferences.save({ sounds: box.checked }),
+    });
+    const text = h("span", {}, "Sounds", h("small", {}, "When somebody joins or leaves, and when you mute."));
+    return h("label", { class: "check" }, box, text);
   }
 
   #denoise(): HTMLElement {

@@ -8,9 +8,11 @@ interface Stored {
   speaker: string;
   /** 0 to 2. */
   inputVolume: number;
-  /** 0 to 1. */
+  /** 0 to 2. */
   outputVolume: number;
   denoise: boolean;
+  /** When somebody comes or goes, and at one's own mute. */
+  sounds: boolean;
 }
 
 const DEFAULTS: Stored = {
@@ -22,6 +24,7 @@ const DEFAULTS: Stored = {
   inputVolume: 1,
   outputVolume: 1,
   denoise: false,
+  sounds: true,
 };
 const KEY = "railgun";
 

@@ -1,4 +1,4 @@
-import type { VoiceService, VoiceSnapshot } from "@railgun/voice";
+import { listDevices, type VoiceService, type VoiceSnapshot } from "@railgun/voice";
 import { h, Keyed } from "./dom";
 import { bestGrid } from "./grid";
 import { Tile, type TileData } from "./tile";
@@ -12,19 +12,25 @@ export class Stage {
   #grid = h("div", { class: "grid", role: "group", "aria-label": "People" });
   #tiles = new Keyed<TileData, Tile>(
     this.#grid,
-    (data) => new Tile(data),
-    (tile, data) => tile.update(data),
+    (data, key) => this.#make(data, key),
+    (tile, data) => tile.update(data, this.#flip),
     (tile) => tile.close(),
   );
   #screens = new Keyed<TileData, Tile>(
     this.#main,
-    (data) => new Tile(data),
-    (tile, data) => tile.update(data),
+    (data, key) => this.#make(data, key),
+    (tile, data) => tile.update(data, this.#flip),
     (tile) => tile.close(),
   );
   #resized = new ResizeObserver(() => this.#layout());
   #visible = new WeakSet<Element>();
   #seen: IntersectionObserver;
+  /** The key of who is shown large by choice. */
+  #pinned: string | null = null;
+  #ownCamera: MediaStreamTrack | null = null;
+  #again: () => void = () => undefined;
+  /** Goes over to the next camera; undefined while there is but one. */
+  #flip: (() => void) | undefined;
 
   constructor(private readonly voice: VoiceService) {
     this.element.append(this.#main, this.#grid);
@@ -48,7 +54,35 @@ export class Stage {
     document.removeEventListener("visibilitychange", this.#tellViewports);
   }
 
+  #make(data: TileData, key: string): Tile {
+    return new Tile(data, {
+      pin: () => {
+        this.#pinned = this.#pinned === key ? null : key;
+        this.#again();
+      },
+      flip: () => this.#flip?.(),
+    });
+  }
+
+  /** A phone's other camera, once the browser says that there is one. */
+  async #lookForCameras(): Promise<void> {
+    const cameras = (await listDevices().catch(() => null))?.cameras ?? [];
+    const isHandheld = matchMedia("(pointer: coarse)").matches;
+    this.#flip =
+      isHandheld && cameras.length > 1
+        ? () => {
+            const used = this.voice.ownTrack("camera")?.getSettings().deviceId;
+            const next = (cameras.findIndex(({ deviceId }) => deviceId === used) + 1) % cameras.length;
+            void this.voice.setCamera(cameras[next]?.deviceId ?? "").catch(() => undefined);
+          }
+        : undefined;
+    this.#again();
+  }
+
   render(snapshot: VoiceSnapshot, ownName: string, ownSpeaking: boolean): void {
+    this.#again = () => this.render(this.voice.snapshot, ownName, ownSpeaking);
+    if (snapshot.camera.track && this.#ownCamera !== snapshot.camera.track) void this.#lookForCameras();
+    this.#ownCamera = snapshot.camera.track;
     const people = new Map<string, TileData>();
     const screens = new Map<string, TileData>();
     const { muted, deafened, camera, screen, activeSpeaker } = snapshot;
@@ -60,6 +94,8 @@ export class Stage {
       speaking: ownSpeaking && !muted,
       active: false,
       pending: false,
+      trouble: null,
+      pinned: false,
     };
     people.set("own", { ...own, muted, source: "camera", video: camera.track });
     if (screen.track) {
@@ -75,7 +111,7 @@ export class Stage {
     }
     for (const person of snapshot.participants) {
       const { sessionId, name, sends } = person;
-      const base = { sessionId, name, own: false, active: false };
+      const base = { sessionId, name, own: false, active: false, pinned: false };
       const { muted: isMuted, deafened: isDeaf, speaking } = person;
       people.set(sessionId, {
         ...base,
@@ -86,6 +122,7 @@ export class Stage {
         source: "camera",
         video: person.camera,
         pending: sends.camera,
+        trouble: person.trouble,
       });
       if (!sends.screen) continue;
       screens.set(`${sessionId}-screen`, {
@@ -96,7 +133,18 @@ export class Stage {
         source: "screen",
         video: person.screen,
         pending: true,
+        trouble: null,
       });
+    }
+    const pinned = this.#pinned;
+    if (pinned && !people.has(pinned) && !screens.has(pinned)) this.#pinned = null;
+    // What is pinned has the large place alone; other screens are tiles beside the faces meanwhile.
+    const large = pinned ? (people.get(pinned) ?? screens.get(pinned)) : undefined;
+    if (pinned && large) {
+      for (const [key, data] of screens) people.set(key, data);
+      people.delete(pinned);
+      screens.clear();
+      screens.set(pinned, { ...large, pinned: true });
     }
     this.#tiles.render(people);
     this.#screens.render(screens);

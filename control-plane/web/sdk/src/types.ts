@@ -46,7 +46,7 @@ export interface Participant {
   reconnecting: boolean;
   /** What of theirs does not arrive as it should; null when all is well, or nothing is to be expected. */
   trouble: Trouble | null;
-  /** As set by `setPerUserVolume`, 0 to 1. */
+  /** As set by `setPerUserVolume`, 0 to 2. */
   volume: number;
   camera: MediaStreamTrack | null;
   screen: MediaStreamTrack | null;

@@ -157,14 +157,14 @@ export class VoiceService extends Emitter<VoiceEvents> {
     this.#call.microphone.change({ gain });
   }
 
-  /** Of everything that is heard, 0 to 1. */
+  /** Of everything that is heard, 0 to 2; 1 is as loud as it comes. */
   setOutputVolume(volume: number): void {
     this.#call.speakers.duck = 1;
     this.#call.speakers.volume = volume;
     this.#call.changed();
   }
 
-  /** Of one user, 0 to 1, in this call and later ones. */
+  /** Of one user, 0 to 2, in this call and later ones. */
   setPerUserVolume(userId: string, volume: number): void {
     this.#call.speakers.setUserVolume(userId, volume);
     this.#call.changed();

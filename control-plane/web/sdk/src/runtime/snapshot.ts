@@ -41,7 +41,8 @@ export function describeParticipant(
     name,
     muted: isMuted,
     deafened,
-    speaking: !isMuted && (isLoud(level) || speaking),
+    // What the server last said of them may be old when nothing arrives.
+    speaking: !isMuted && trouble !== "noSound" && (isLoud(level) || speaking),
     reconnecting,
     trouble: trouble ?? null,
     volume: speakers.userVolume(userId),
