@@ -16,6 +16,7 @@ import { describe, describeNotice } from "./sentences";
 import { type Command, listenForShortcuts } from "./shortcuts";
 import { holdToTalk } from "./hold-to-talk";
 import { InviteDialog } from "./invite-dialog";
+import { preferences } from "./preferences";
 import { play } from "./sounds";
 import { Stage } from "./stage";
 import { GRADE_WORDS, StatsPanel } from "./stats-panel";
@@ -59,8 +60,8 @@ export class CallView {
   #queue = h("p", { class: "queue", role: "status" });
   #invite = new InviteDialog();
   #alone = h(
-    "p",
-    { class: "alone", hidden: true },
+    "section",
+    { class: "alone", hidden: true, "aria-label": "Invitation" },
     "You are the first one here. ",
     h("button", { type: "button", class: "link", onclick: () => this.#inviteSomebody() }, "Invite somebody"),
   );
@@ -90,7 +91,7 @@ export class CallView {
     this.#stats = new StatsPanel(() => this.#toggle("stats"));
     this.#toolbar = new Toolbar((button) => (button === "leave" ? void this.#leave() : this.#run(button)));
     this.#upgrade = new UpgradeDialog(voice);
-    this.#settings = new SettingsDialog(voice);
+    this.#settings = new SettingsDialog(voice, () => this.#render(voice.snapshot));
     this.element = h(
       "div",
       { class: "call" },
@@ -170,6 +171,10 @@ export class CallView {
       people: () => this.#toggle("people"),
       stats: () => this.#toggle("stats"),
       settings: () => this.#settings.open(),
+      view: () => {
+        preferences.save({ speakerView: !preferences.values.speakerView });
+        this.#render(voice.snapshot);
+      },
     };
     const source = command === "camera" || command === "screen" ? command : "mic";
     Promise.resolve(actions[command]()).catch((error: unknown) => this.#failed(source, error));

@@ -85,8 +85,13 @@ export class SettingsDialog {
   #pickers: DevicePickers;
   #meter = new Meter("Microphone level");
   #stop: () => void = () => undefined;
+  #options = new Map<"sounds" | "speakerView", HTMLInputElement>();
 
-  constructor(private readonly voice: VoiceService) {
+  constructor(
+    private readonly voice: VoiceService,
+    /** What is shown of the call is another. */
+    private readonly viewChanged: () => void,
+  ) {
     const { values } = preferences;
     this.#pickers = new DevicePickers("call", (kind, deviceId) => {
       const set = { microphone: "setMicrophone", camera: "setCamera", speaker: "setSpeaker" } as const;
@@ -112,7 +117,9 @@ export class SettingsDialog {
         voice.setOutputVolume(value);
       }),
       this.#denoise(),
-      this.#sounds(),
+      this.#option("sounds", "Sounds", "When somebody joins or leaves, and when you mute."),
+      h("h3", {}, "View"),
+      this.#option("speakerView", "Speaker view", "Whoever speaks is shown large."),
       h("h3", {}, "Keyboard"),
       h(
         "dl",
@@ -130,19 +137,22 @@ export class SettingsDialog {
 
   open(): void {
     if (this.element.open) return;
+    for (const [name, box] of this.#options) box.checked = preferences.values[name];
     void this.#pickers.open();
     this.#stop = this.voice.on("inputLevel", ({ input }) => this.#meter.show(input));
     this.element.showModal();
   }
 
-  #sounds(): HTMLElement {
+  #option(name: "sounds" | "speakerView", title: string, text: string): HTMLElement {
     const box = h("input", {
       type: "checkbox",
-      checked: preferences.values.sounds,
-      onchange: () => preferences.save({ sounds: box.checked }),
+      onchange: () => {
+        preferences.save({ [name]: box.checked });
+        this.viewChanged();
+      },
     });
-    const text = h("span", {}, "Sounds", h("small", {}, "When somebody joins or leaves, and when you mute."));
-    return h("label", { class: "check" }, box, text);
+    this.#options.set(name, box);
+    return h("label", { class: "check" }, box, h("span", {}, title, h("small", {}, text)));
   }
 
   #denoise(): HTMLElement {

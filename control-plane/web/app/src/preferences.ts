@@ -13,6 +13,8 @@ interface Stored {
   denoise: boolean;
   /** When somebody comes or goes, and at one's own mute. */
   sounds: boolean;
+  /** Whoever speaks is shown large. */
+  speakerView: boolean;
 }
 
 const DEFAULTS: Stored = {
@@ -25,6 +27,7 @@ const DEFAULTS: Stored = {
   outputVolume: 1,
   denoise: false,
   sounds: true,
+  speakerView: false,
 };
 const KEY = "railgun";
 

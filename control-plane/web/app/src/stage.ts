@@ -1,6 +1,7 @@
 import { listDevices, type VoiceService, type VoiceSnapshot } from "@railgun/voice";
 import { h, Keyed } from "./dom";
 import { bestGrid } from "./grid";
+import { preferences } from "./preferences";
 import { Tile, type TileData } from "./tile";
 
 const GAP = 10;
@@ -27,6 +28,7 @@ export class Stage {
   #seen: IntersectionObserver;
   /** The key of who is shown large by choice. */
   #pinned: string | null = null;
+  #speaker: string | null = null;
   #ownCamera: MediaStreamTrack | null = null;
   #again: () => void = () => undefined;
   /** Goes over to the next camera; undefined while there is but one. */
@@ -62,6 +64,18 @@ export class Stage {
       },
       flip: () => this.#flip?.(),
     });
+  }
+
+  /** Of several others, who spoke last; with the speaker view alone. */
+  #speakerOf({ participants, activeSpeaker }: VoiceSnapshot): string | null {
+    if (!preferences.values.speakerView || participants.length < 2) return null;
+    const speaking = participants.filter((person) => person.speaking).map(({ sessionId }) => sessionId);
+    const isHere = participants.some(({ sessionId }) => sessionId === this.#speaker);
+    // The server's choice first; whoever fell silent stays until somebody else speaks.
+    if (activeSpeaker && speaking.includes(activeSpeaker)) this.#speaker = activeSpeaker;
+    else if (speaking[0] && !speaking.includes(this.#speaker ?? "")) this.#speaker = speaking[0];
+    else if (!isHere) this.#speaker = participants[0]?.sessionId ?? null;
+    return this.#speaker;
   }
 
   /** A phone's other camera, once the browser says that there is one. */
@@ -136,15 +150,15 @@ export class Stage {
         trouble: null,
       });
     }
-    const pinned = this.#pinned;
-    if (pinned && !people.has(pinned) && !screens.has(pinned)) this.#pinned = null;
+    if (this.#pinned && !people.has(this.#pinned) && !screens.has(this.#pinned)) this.#pinned = null;
+    const key = this.#pinned ?? (screens.size === 0 ? this.#speakerOf(snapshot) : null);
     // What is pinned has the large place alone; other screens are tiles beside the faces meanwhile.
-    const large = pinned ? (people.get(pinned) ?? screens.get(pinned)) : undefined;
-    if (pinned && large) {
-      for (const [key, data] of screens) people.set(key, data);
-      people.delete(pinned);
+    const large = key ? (people.get(key) ?? screens.get(key)) : undefined;
+    if (key && large) {
+      for (const [other, data] of screens) people.set(other, data);
+      people.delete(key);
       screens.clear();
-      screens.set(pinned, { ...large, pinned: true });
+      screens.set(key, { ...large, pinned: key === this.#pinned });
     }
     this.#tiles.render(people);
     this.#screens.render(screens);
@@ -163,7 +177,8 @@ export class Stage {
     const count = this.#grid.children.length;
     if (count === 0 || box.width === 0) return;
     const isStrip = this.element.classList.contains("focused");
-    const { columns, width } = bestGrid(count, box.width, Math.max(box.height, 120), GAP);
+    const { columns, width, ratio } = bestGrid(count, box.width, Math.max(box.height, 120), GAP);
+    this.#grid.style.setProperty("--ratio", isStrip ? "" : String(ratio));
     this.#grid.style.setProperty("--columns", String(columns));
     this.#grid.style.setProperty("--tile-width", isStrip ? "" : `${Math.floor(width)}px`);
     this.#tellViewports();
