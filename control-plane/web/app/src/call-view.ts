@@ -1,5 +1,6 @@
 import {
   type CallStats,
+  isInCall,
   type MediaState,
   queueText,
   VoiceError,
@@ -13,10 +14,16 @@ import type { JoinForm } from "./lobby";
 import { People } from "./people";
 import { describe, describeNotice } from "./sentences";
 import { type Command, listenForShortcuts } from "./shortcuts";
+import { holdToTalk } from "./hold-to-talk";
+import { InviteDialog } from "./invite-dialog";
+import { preferences } from "./preferences";
+import { play } from "./sounds";
 import { Stage } from "./stage";
 import { GRADE_WORDS, StatsPanel } from "./stats-panel";
 import { toast } from "./toasts";
+import { canInvite } from "./token";
 import { Toolbar } from "./toolbar";
+import { keepAwake } from "./wake-lock";
 
 const RECONNECTING: Partial<Record<VoiceState, string>> = {
   RESUMING: "Reconnecting… you can go on talking",
@@ -36,6 +43,8 @@ const MEDIA: Record<MediaState, string> = {
 /** A transport connects in less than this on any usable network, in milliseconds. */
 const MEDIA_PATIENCE_MS = 2_000;
 
+const NO_SOUND = "No sound arrives from anybody.";
+const CPU_LIMITED = "This device is too slow for your video, so it is sent coarser.";
 const HELD_BACK = "Your video is paused: the network is too weak. Your voice goes on.";
 
 /** A call on the screen, from the join to the leave. */
@@ -49,6 +58,15 @@ export class CallView {
   #settings: SettingsDialog;
   #banner = h("p", { class: "banner", role: "status" });
   #queue = h("p", { class: "queue", role: "status" });
+  #invite = new InviteDialog();
+  #alone = h(
+    "section",
+    { class: "alone", hidden: true, "aria-label": "Invitation" },
+    "You are the first one here. ",
+    h("button", { type: "button", class: "link", onclick: () => this.#inviteSomebody() }, "Invite somebody"),
+  );
+  /** Who was there, for the sounds; null until the call stands. */
+  #before: { people: Set<string>; muted: boolean } | null = null;
   #quality = h(
     "button",
     { type: "button", class: "quality", onclick: () => this.#toggle("stats") },
@@ -73,7 +91,7 @@ export class CallView {
     this.#stats = new StatsPanel(() => this.#toggle("stats"));
     this.#toolbar = new Toolbar((button) => (button === "leave" ? void this.#leave() : this.#run(button)));
     this.#upgrade = new UpgradeDialog(voice);
-    this.#settings = new SettingsDialog(voice);
+    this.#settings = new SettingsDialog(voice, () => this.#render(voice.snapshot));
     this.element = h(
       "div",
       { class: "call" },
@@ -87,10 +105,12 @@ export class CallView {
         this.#quality,
       ),
       h("main", { class: "room" }, this.#stage.element, this.#people.element, this.#stats.element),
+      this.#alone,
       this.#queue,
       this.#toolbar.element,
       this.#upgrade.element,
       this.#settings.element,
+      this.#invite.element,
     );
   }
 
@@ -122,6 +142,8 @@ export class CallView {
           { label: "Play sound", run: () => voice.resumePlayback() },
         ),
       ),
+      keepAwake(),
+      holdToTalk(voice, (error) => this.#failed("mic", error)),
       listenForShortcuts((command) => this.#run(command)),
     ];
     this.#onMedia(voice.snapshot.media);
@@ -149,16 +171,50 @@ export class CallView {
       people: () => this.#toggle("people"),
       stats: () => this.#toggle("stats"),
       settings: () => this.#settings.open(),
+      view: () => {
+        preferences.save({ speakerView: !preferences.values.speakerView });
+        this.#render(voice.snapshot);
+      },
     };
     const source = command === "camera" || command === "screen" ? command : "mic";
-    Promise.resolve(actions[command]()).catch((error: unknown) => {
-      const { code } = VoiceError.from(error);
-      // Closing the browser's own chooser is an answer, not a failure. Pro has its dialog.
-      const isNo = command === "screen" && code === "CAPTURE_DENIED";
-      if (!isNo && code !== "CANCELLED" && code !== "CAPABILITY_REQUIRED") {
-        toast({ text: describe(error, source), tone: "bad" });
-      }
-    });
+    Promise.resolve(actions[command]()).catch((error: unknown) => this.#failed(source, error));
+  }
+
+  #failed(source: "mic" | "camera" | "screen", error: unknown): void {
+    const { code } = VoiceError.from(error);
+    // Closing the browser's own chooser is an answer, not a failure. Pro has its dialog.
+    const isNo = source === "screen" && code === "CAPTURE_DENIED";
+    if (!isNo && code !== "CANCELLED" && code !== "CAPABILITY_REQUIRED") {
+      toast({ text: describe(error, source), tone: "bad" });
+    }
+  }
+
+  /** A link for one person where the page can make one, and else one that leads to this channel. */
+  #inviteSomebody(): void {
+    if (canInvite()) {
+      this.#invite.open(this.form.channel);
+      return;
+    }
+    const link = `${location.origin}/#${new URLSearchParams({ channel: this.form.channel })}`;
+    navigator.clipboard.writeText(link).then(
+      () => toast({ text: "The link to this channel is copied.", tone: "good" }),
+      () => toast({ text: `The link to this channel: ${link}`, tone: "plain" }),
+    );
+  }
+
+  #signal({ state, participants, muted, deafened }: VoiceSnapshot): void {
+    // After a reconnection everybody is there again at once.
+    if (!isInCall(state) || state === "RESUMING") {
+      this.#before = null;
+      return;
+    }
+    const before = this.#before;
+    const people = new Set(participants.map(({ sessionId }) => sessionId));
+    this.#before = { people, muted };
+    if (!before || deafened) return;
+    if ([...people].some((it) => !before.people.has(it))) play("joined");
+    else if ([...before.people].some((it) => !people.has(it))) play("left");
+    else if (muted !== before.muted) play(muted ? "muted" : "unmuted");
   }
 
   async #leave(): Promise<void> {
@@ -182,7 +238,10 @@ export class CallView {
     this.element.classList.toggle("with-people", this.#open.people);
     this.#people.element.hidden = !this.#open.people;
     this.#stats.element.hidden = !this.#open.stats;
-    setText(this.#banner, RECONNECTING[snapshot.state] ?? this.#mediaText);
+    const missing = snapshot.noSound ? NO_SOUND : "";
+    setText(this.#banner, RECONNECTING[snapshot.state] ?? (this.#mediaText || missing));
+    this.#alone.hidden = snapshot.participants.length > 0 || !isInCall(snapshot.state);
+    this.#signal(snapshot);
     this.#renderQueue(snapshot);
     this.#toolbar.render(snapshot, this.#open);
     this.#people.render(snapshot);
@@ -190,10 +249,10 @@ export class CallView {
   }
 
   /** What keeps one's own video from the others. */
-  #renderQueue({ camera, screen }: VoiceSnapshot): void {
+  #renderQueue({ camera, screen, cpuLimited }: VoiceSnapshot): void {
     const place = camera.queue ?? screen.queue;
     const isHeldBack = camera.status === "heldBack" || screen.status === "heldBack";
-    setText(this.#queue, place ? queueText(place) : isHeldBack ? HELD_BACK : "");
+    setText(this.#queue, place ? queueText(place) : isHeldBack ? HELD_BACK : cpuLimited ? CPU_LIMITED : "");
   }
 
   #onStats(stats: CallStats): void {

@@ -4,6 +4,7 @@ import { h, icon, range } from "./dom";
 import { Meter } from "./meter";
 import { preferences } from "./preferences";
 import { describe } from "./sentences";
+import { TALK_KEY } from "./hold-to-talk";
 import { SHORTCUTS } from "./shortcuts";
 import { toast } from "./toasts";
 
@@ -84,8 +85,13 @@ export class SettingsDialog {
   #pickers: DevicePickers;
   #meter = new Meter("Microphone level");
   #stop: () => void = () => undefined;
+  #options = new Map<"sounds" | "speakerView", HTMLInputElement>();
 
-  constructor(private readonly voice: VoiceService) {
+  constructor(
+    private readonly voice: VoiceService,
+    /** What is shown of the call is another. */
+    private readonly viewChanged: () => void,
+  ) {
     const { values } = preferences;
     this.#pickers = new DevicePickers("call", (kind, deviceId) => {
       const set = { microphone: "setMicrophone", camera: "setCamera", speaker: "setSpeaker" } as const;
@@ -106,16 +112,19 @@ export class SettingsDialog {
         preferences.save({ inputVolume: value });
         voice.setInputVolume(value);
       }),
-      slider("Volume of the call", 100, values.outputVolume, (value) => {
+      slider("Volume of the call", 200, values.outputVolume, (value) => {
         preferences.save({ outputVolume: value });
         voice.setOutputVolume(value);
       }),
       this.#denoise(),
+      this.#option("sounds", "Sounds", "When somebody joins or leaves, and when you mute."),
+      h("h3", {}, "View"),
+      this.#option("speakerView", "Speaker view", "Whoever speaks is shown large."),
       h("h3", {}, "Keyboard"),
       h(
         "dl",
         { class: "keys" },
-        ...SHORTCUTS.map(({ key, text }) =>
+        ...[...SHORTCUTS, { key: TALK_KEY, text: "Hold: talk while muted" }].map(({ key, text }) =>
           h("div", {}, h("dt", {}, h("kbd", {}, key.toUpperCase())), h("dd", {}, text)),
         ),
       ),
@@ -128,9 +137,22 @@ export class SettingsDialog {
 
   open(): void {
     if (this.element.open) return;
+    for (const [name, box] of this.#options) box.checked = preferences.values[name];
     void this.#pickers.open();
     this.#stop = this.voice.on("inputLevel", ({ input }) => this.#meter.show(input));
     this.element.showModal();
+  }
+
+  #option(name: "sounds" | "speakerView", title: string, text: string): HTMLElement {
+    const box = h("input", {
+      type: "checkbox",
+      onchange: () => {
+        preferences.save({ [name]: box.checked });
+        this.viewChanged();
+      },
+    });
+    this.#options.set(name, box);
+    return h("label", { class: "check" }, box, h("span", {}, title, h("small", {}, text)));
   }
 
   #denoise(): HTMLElement {

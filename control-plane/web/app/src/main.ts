@@ -18,12 +18,7 @@ lobby.open();
 async function join(form: JoinForm): Promise<void> {
   let voice: VoiceService;
   // On its way while everything else is made ready; later ones are asked for when they are needed.
-  let noToken: unknown = null;
-  const ask = () =>
-    tokenFor(form.name, form.tier).catch((error: unknown) => {
-      noToken = error;
-      throw error;
-    });
+  const ask = () => tokenFor(form.name, form.tier);
   let first: Promise<string> | null = ask();
   first.catch(() => undefined);
   const token = () => {
@@ -37,8 +32,7 @@ async function join(form: JoinForm): Promise<void> {
     await applyPreferences(voice);
     await voice.joinChannel(form.channel, { muted: form.muted });
   } catch (error) {
-    // The service knows nothing of where tokens come from.
-    toast({ text: describe(noToken ?? error), tone: "bad" });
+    toast({ text: describe(error), tone: "bad" });
     return;
   }
   const call = new CallView(voice, form, (error) => {

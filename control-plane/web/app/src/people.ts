@@ -56,7 +56,7 @@ export class People {
 
   #row({ userId, name }: Participant): Row {
     const state = h("span", { class: "state" });
-    const slider = range({ max: 100, value: 100, "aria-label": `Volume of ${name}` }, (percent) =>
+    const slider = range({ max: 200, value: 100, "aria-label": `Volume of ${name}` }, (percent) =>
       this.voice.setPerUserVolume(userId, percent / 100),
     );
     const element = h(

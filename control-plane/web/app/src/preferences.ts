@@ -8,9 +8,13 @@ interface Stored {
   speaker: string;
   /** 0 to 2. */
   inputVolume: number;
-  /** 0 to 1. */
+  /** 0 to 2. */
   outputVolume: number;
   denoise: boolean;
+  /** When somebody comes or goes, and at one's own mute. */
+  sounds: boolean;
+  /** Whoever speaks is shown large. */
+  speakerView: boolean;
 }
 
 const DEFAULTS: Stored = {
@@ -22,6 +26,8 @@ const DEFAULTS: Stored = {
   inputVolume: 1,
   outputVolume: 1,
   denoise: false,
+  sounds: true,
+  speakerView: false,
 };
 const KEY = "railgun";
 

@@ -52,6 +52,8 @@ export function describe(error: unknown, source: Source = "mic"): string {
         : "That was too fast. Wait a moment and try again.";
     case "UNAUTHORIZED":
       return "The server did not accept who you are. Ask for a new token.";
+    case "TOKEN_UNAVAILABLE":
+      return error.cause instanceof NoToken ? error.cause.message : "No new token could be had. Join again.";
     case "TOKEN_EXPIRED":
       return "Your token has expired. Ask for a new one.";
     case "NODE_UNAVAILABLE":

@@ -1,10 +1,5 @@
-import {
-  Diagnostics,
-  type EchoPhase,
-  type NetworkResult,
-  playTestTone,
-  type VoiceOptions,
-} from "@railgun/voice";
+import type { VoiceOptions } from "@railgun/voice";
+import type { Diagnostics, EchoPhase, NetworkResult } from "@railgun/voice/diagnostics";
 import { h, icon, setText } from "./dom";
 import { Meter } from "./meter";
 import { describe } from "./sentences";
@@ -21,7 +16,8 @@ type Check = "mic" | "speaker" | "echo" | "network";
 export class SetupCheck {
   readonly element: HTMLElement;
   #meter = new Meter("Microphone level");
-  #diagnostics: Diagnostics | null = null;
+  /** Loaded at the first test: most people join without one. */
+  #diagnostics: Promise<Diagnostics> | null = null;
   #results: Record<Check, HTMLElement> = {
     mic: result(),
     speaker: result(),
@@ -98,20 +94,25 @@ export class SetupCheck {
   }
 
   async useMicrophone(deviceId: string): Promise<void> {
-    if (this.#diagnostics) await this.#diagnostics.openMicrophone(deviceId).catch(() => undefined);
+    await this.#diagnostics?.then((it) => it.openMicrophone(deviceId)).catch(() => undefined);
   }
 
   async close(): Promise<void> {
     const diagnostics = this.#diagnostics;
     this.#diagnostics = null;
-    await diagnostics?.close();
+    await (await diagnostics?.catch(() => null))?.close();
   }
 
-  #open(): Diagnostics {
-    this.#diagnostics ??= new Diagnostics(this.options, (levels) => {
-      this.#meter.show(levels.input);
-      if (levels.speaking) say(this.#results.mic, "good", "We hear you.");
-    });
+  #open(): Promise<Diagnostics> {
+    this.#diagnostics ??= import("@railgun/voice/diagnostics").then(
+      ({ Diagnostics }) =>
+        new Diagnostics(this.options, (levels) => {
+          this.#meter.show(levels.input);
+          if (levels.speaking) say(this.#results.mic, "good", "We hear you.");
+        }),
+    );
+    // Its script may be had at the next try.
+    this.#diagnostics.catch(() => (this.#diagnostics = null));
     return this.#diagnostics;
   }
 
@@ -128,20 +129,21 @@ export class SetupCheck {
 
   async #testMicrophone(): Promise<void> {
     say(this.#results.mic, "", "Say something and watch it move.");
-    await this.#open().openMicrophone(this.chosen().microphone);
+    await (await this.#open()).openMicrophone(this.chosen().microphone);
     this.onAllowed();
   }
 
   async #testSpeaker(): Promise<void> {
     say(this.#results.speaker, "", "Playing…");
+    const { playTestTone } = await import("@railgun/voice/diagnostics");
     await playTestTone(this.chosen().speaker);
     say(this.#results.speaker, "", "Did you hear it? If not, choose another speaker.");
   }
 
   async #testEcho(): Promise<void> {
     const output = this.#results.echo;
-    await this.#open().openMicrophone(this.chosen().microphone);
-    const found = await this.#open().echoTest(
+    await (await this.#open()).openMicrophone(this.chosen().microphone);
+    const found = await (await this.#open()).echoTest(
       (phase) => say(output, "", PHASES[phase]),
       this.chosen().speaker,
     );
@@ -157,7 +159,7 @@ export class SetupCheck {
   async #testNetwork(): Promise<void> {
     const output = this.#results.network;
     say(output, "", "Measuring…");
-    const { verdict, ...reading } = await this.#open().networkTest();
+    const { verdict, ...reading } = await (await this.#open()).networkTest();
     say(output, verdict.grade, verdict.text);
     if (verdict.advice[0]) output.append(h("span", { class: "advice" }, verdict.advice[0]));
     output.append(details(reading));

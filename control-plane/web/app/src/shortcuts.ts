@@ -1,5 +1,5 @@
 /** One key each, for those who do not want to aim. */
-export type Command = "mute" | "deafen" | "camera" | "screen" | "people" | "stats" | "settings";
+export type Command = "mute" | "deafen" | "camera" | "screen" | "people" | "stats" | "settings" | "view";
 
 export const SHORTCUTS: readonly { key: string; command: Command; text: string }[] = [
   { key: "m", command: "mute", text: "Mute or unmute" },
@@ -7,6 +7,7 @@ export const SHORTCUTS: readonly { key: string; command: Command; text: string }
   { key: "v", command: "camera", text: "Start or stop the camera" },
   { key: "s", command: "screen", text: "Share or stop the screen" },
   { key: "p", command: "people", text: "Show or hide people" },
+  { key: "f", command: "view", text: "Show whoever speaks large, or everybody alike" },
   { key: "q", command: "stats", text: "Show or hide call quality" },
 ];
 

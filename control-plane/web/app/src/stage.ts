@@ -1,6 +1,7 @@
-import type { VoiceService, VoiceSnapshot } from "@railgun/voice";
+import { listDevices, type VoiceService, type VoiceSnapshot } from "@railgun/voice";
 import { h, Keyed } from "./dom";
 import { bestGrid } from "./grid";
+import { preferences } from "./preferences";
 import { Tile, type TileData } from "./tile";
 
 const GAP = 10;
@@ -12,19 +13,26 @@ export class Stage {
   #grid = h("div", { class: "grid", role: "group", "aria-label": "People" });
   #tiles = new Keyed<TileData, Tile>(
     this.#grid,
-    (data) => new Tile(data),
-    (tile, data) => tile.update(data),
+    (data, key) => this.#make(data, key),
+    (tile, data) => tile.update(data, this.#flip),
     (tile) => tile.close(),
   );
   #screens = new Keyed<TileData, Tile>(
     this.#main,
-    (data) => new Tile(data),
-    (tile, data) => tile.update(data),
+    (data, key) => this.#make(data, key),
+    (tile, data) => tile.update(data, this.#flip),
     (tile) => tile.close(),
   );
   #resized = new ResizeObserver(() => this.#layout());
   #visible = new WeakSet<Element>();
   #seen: IntersectionObserver;
+  /** The key of who is shown large by choice. */
+  #pinned: string | null = null;
+  #speaker: string | null = null;
+  #ownCamera: MediaStreamTrack | null = null;
+  #again: () => void = () => undefined;
+  /** Goes over to the next camera; undefined while there is but one. */
+  #flip: (() => void) | undefined;
 
   constructor(private readonly voice: VoiceService) {
     this.element.append(this.#main, this.#grid);
@@ -48,7 +56,47 @@ export class Stage {
     document.removeEventListener("visibilitychange", this.#tellViewports);
   }
 
+  #make(data: TileData, key: string): Tile {
+    return new Tile(data, {
+      pin: () => {
+        this.#pinned = this.#pinned === key ? null : key;
+        this.#again();
+      },
+      flip: () => this.#flip?.(),
+    });
+  }
+
+  /** Of several others, who spoke last; with the speaker view alone. */
+  #speakerOf({ participants, activeSpeaker }: VoiceSnapshot): string | null {
+    if (!preferences.values.speakerView || participants.length < 2) return null;
+    const speaking = participants.filter((person) => person.speaking).map(({ sessionId }) => sessionId);
+    const isHere = participants.some(({ sessionId }) => sessionId === this.#speaker);
+    // The server's choice first; whoever fell silent stays until somebody else speaks.
+    if (activeSpeaker && speaking.includes(activeSpeaker)) this.#speaker = activeSpeaker;
+    else if (speaking[0] && !speaking.includes(this.#speaker ?? "")) this.#speaker = speaking[0];
+    else if (!isHere) this.#speaker = participants[0]?.sessionId ?? null;
+    return this.#speaker;
+  }
+
+  /** A phone's other camera, once the browser says that there is one. */
+  async #lookForCameras(): Promise<void> {
+    const cameras = (await listDevices().catch(() => null))?.cameras ?? [];
+    const isHandheld = matchMedia("(pointer: coarse)").matches;
+    this.#flip =
+      isHandheld && cameras.length > 1
+        ? () => {
+            const used = this.voice.ownTrack("camera")?.getSettings().deviceId;
+            const next = (cameras.findIndex(({ deviceId }) => deviceId === used) + 1) % cameras.length;
+            void this.voice.setCamera(cameras[next]?.deviceId ?? "").catch(() => undefined);
+          }
+        : undefined;
+    this.#again();
+  }
+
   render(snapshot: VoiceSnapshot, ownName: string, ownSpeaking: boolean): void {
+    this.#again = () => this.render(this.voice.snapshot, ownName, ownSpeaking);
+    if (snapshot.camera.track && this.#ownCamera !== snapshot.camera.track) void this.#lookForCameras();
+    this.#ownCamera = snapshot.camera.track;
     const people = new Map<string, TileData>();
     const screens = new Map<string, TileData>();
     const { muted, deafened, camera, screen, activeSpeaker } = snapshot;
@@ -60,6 +108,8 @@ export class Stage {
       speaking: ownSpeaking && !muted,
       active: false,
       pending: false,
+      trouble: null,
+      pinned: false,
     };
     people.set("own", { ...own, muted, source: "camera", video: camera.track });
     if (screen.track) {
@@ -75,7 +125,7 @@ export class Stage {
     }
     for (const person of snapshot.participants) {
       const { sessionId, name, sends } = person;
-      const base = { sessionId, name, own: false, active: false };
+      const base = { sessionId, name, own: false, active: false, pinned: false };
       const { muted: isMuted, deafened: isDeaf, speaking } = person;
       people.set(sessionId, {
         ...base,
@@ -86,6 +136,7 @@ export class Stage {
         source: "camera",
         video: person.camera,
         pending: sends.camera,
+        trouble: person.trouble,
       });
       if (!sends.screen) continue;
       screens.set(`${sessionId}-screen`, {
@@ -96,7 +147,18 @@ export class Stage {
         source: "screen",
         video: person.screen,
         pending: true,
+        trouble: null,
       });
+    }
+    if (this.#pinned && !people.has(this.#pinned) && !screens.has(this.#pinned)) this.#pinned = null;
+    const key = this.#pinned ?? (screens.size === 0 ? this.#speakerOf(snapshot) : null);
+    // What is pinned has the large place alone; other screens are tiles beside the faces meanwhile.
+    const large = key ? (people.get(key) ?? screens.get(key)) : undefined;
+    if (key && large) {
+      for (const [other, data] of screens) people.set(other, data);
+      people.delete(key);
+      screens.clear();
+      screens.set(key, { ...large, pinned: key === this.#pinned });
     }
     this.#tiles.render(people);
     this.#screens.render(screens);
@@ -115,7 +177,8 @@ export class Stage {
     const count = this.#grid.children.length;
     if (count === 0 || box.width === 0) return;
     const isStrip = this.element.classList.contains("focused");
-    const { columns, width } = bestGrid(count, box.width, Math.max(box.height, 120), GAP);
+    const { columns, width, ratio } = bestGrid(count, box.width, Math.max(box.height, 120), GAP);
+    this.#grid.style.setProperty("--ratio", isStrip ? "" : String(ratio));
     this.#grid.style.setProperty("--columns", String(columns));
     this.#grid.style.setProperty("--tile-width", isStrip ? "" : `${Math.floor(width)}px`);
     this.#tellViewports();

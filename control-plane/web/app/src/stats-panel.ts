@@ -1,4 +1,4 @@
-import type { CallStats, Grade } from "@railgun/voice";
+import { type CallStats, type Grade, gradeOf } from "@railgun/voice";
 import { h, icon, setText } from "./dom";
 
 const SAMPLES = 60;
@@ -72,7 +72,9 @@ export class StatsPanel {
     this.#history.push(stats.mos);
     if (this.#history.length > SAMPLES) this.#history.shift();
     setText(this.#mos, stats.mos?.toFixed(1) ?? "–");
-    setText(this.#grade, GRADE_WORDS[stats.grade]);
+    // The score is of the network alone.
+    const isLess = stats.grade !== gradeOf(stats.mos);
+    setText(this.#grade, `${GRADE_WORDS[stats.grade]}${isLess ? ": not everything arrives" : ""}`);
     this.element.dataset["grade"] = stats.grade;
     this.#set("Path", stats.transport ? PATHS[stats.transport] : "–");
     this.#set("Round trip", stats.rtt === null ? "–" : `${Math.round(stats.rtt)} ms`);

@@ -1,3 +1,4 @@
+import type { Trouble } from "@railgun/voice";
 import { h, icon, setText } from "./dom";
 import { hueOf, initialOf } from "./names";
 
@@ -14,7 +15,25 @@ export interface TileData {
   video: MediaStreamTrack | null;
   /** There is a video that has not come yet. */
   pending: boolean;
+  /** What of theirs does not arrive as it should. */
+  trouble: Trouble | null;
+  /** Shown large by choice. */
+  pinned: boolean;
 }
+
+export interface TileHandlers {
+  /** Pinned, or not any more. */
+  pin(): void;
+  /** The other camera of a phone; absent: there is none. */
+  flip?: (() => void) | undefined;
+}
+
+const TROUBLE: Record<Trouble, string> = {
+  noSound: "no sound arrives",
+  choppySound: "sound breaks up",
+  videoStalled: "picture stands still",
+  videoHeldBack: "paused: your network is too weak",
+};
 
 /** A person, or a shared screen: picture or initial, name, and what they are doing. */
 export class Tile {
@@ -27,8 +46,14 @@ export class Tile {
   #name: HTMLElement;
   #marks: HTMLElement;
   #shownMarks = "";
+  #trouble = h("span", { class: "trouble" });
 
-  constructor({ sessionId, source, name, own }: TileData) {
+  #pin: HTMLButtonElement;
+  #flip: HTMLButtonElement;
+  #window: HTMLButtonElement;
+  #full: HTMLButtonElement;
+
+  constructor({ sessionId, source, name, own }: TileData, handlers: TileHandlers) {
     this.sessionId = sessionId;
     this.source = source;
     this.own = own;
@@ -39,16 +64,24 @@ export class Tile {
     );
     this.#name = h("span", { class: "name" });
     this.#marks = h("span", { class: "marks" });
+    const action = (symbol: string, label: string, run: () => unknown) =>
+      h("button", { type: "button", class: "round", title: label, "aria-label": label, onclick: run }, icon(symbol));
+    const what = source === "screen" ? (own ? "your screen" : `${name}'s screen`) : own ? "yourself" : name;
+    this.#pin = action("pin", `Pin ${what}`, () => handlers.pin());
+    this.#flip = action("echo", "Flip camera", () => handlers.flip?.());
+    this.#window = action("window", `Picture in picture: ${what}`, () => void this.#toWindow());
+    this.#full = action("full", `Full screen: ${what}`, () => void this.#toFull());
     this.element = h(
       "figure",
       { class: `tile ${source}${own ? " own" : ""}` },
       this.#avatar,
-      h("figcaption", {}, this.#marks, this.#name),
+      h("figcaption", {}, this.#marks, this.#name, this.#trouble),
+      h("div", { class: "tile-actions" }, this.#flip, this.#window, this.#full, this.#pin),
     );
     this.element.style.setProperty("--hue", String(hueOf(name)));
   }
 
-  update({ name, own, source, muted, deafened, speaking, active, video, pending }: TileData): void {
+  update({ name, own, source, muted, deafened, speaking, active, video, pending, trouble, pinned }: TileData, flip?: () => void): void {
     setText(
       this.#name,
       source === "screen" ? (own ? "Your screen" : `${name}'s screen`) : own ? `${name} (you)` : name,
@@ -59,12 +92,31 @@ export class Tile {
     }
     this.element.classList.toggle("active", active);
     this.element.classList.toggle("pending", pending && !video);
+    this.#pin.setAttribute("aria-pressed", String(pinned));
+    this.element.classList.toggle("pinned", pinned);
+    this.#flip.hidden = !flip || !own || source !== "camera" || !video;
+    this.#window.hidden = !video || !document.pictureInPictureEnabled;
+    this.#full.hidden = !video || !document.fullscreenEnabled;
+    // What looks away from its owner is no mirror.
+    this.element.classList.toggle("away", video?.getSettings?.().facingMode === "environment");
+    setText(this.#trouble, trouble ? TROUBLE[trouble] : "");
     this.#showMarks(muted, deafened);
     this.#showVideo(video, name);
   }
 
   close(): void {
     if (this.#video) this.#video.srcObject = null;
+  }
+
+  /** Browsers refuse without a click, or while another window has it; the picture stays where it is then. */
+  async #toWindow(): Promise<void> {
+    if (document.pictureInPictureElement === this.#video) await document.exitPictureInPicture().catch(() => undefined);
+    else await this.#video?.requestPictureInPicture().catch(() => undefined);
+  }
+
+  async #toFull(): Promise<void> {
+    if (document.fullscreenElement) await document.exitFullscreen().catch(() => undefined);
+    else await this.element.requestFullscreen().catch(() => undefined);
   }
 
   #showMarks(muted: boolean, deafened: boolean): void {

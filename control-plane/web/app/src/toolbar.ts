@@ -29,6 +29,8 @@ export class Toolbar {
       this.#buttons.set(name, element);
       return element;
     };
+    // Most phones cannot share a screen.
+    const canShare = !!navigator.mediaDevices?.getDisplayMedia;
     this.element = h(
       "footer",
       { class: "toolbar", "aria-label": "Call controls" },
@@ -37,7 +39,7 @@ export class Toolbar {
         "div",
         { class: "tools" },
         button("camera", "camera", "Start camera"),
-        button("screen", "screen", "Share screen"),
+        canShare && button("screen", "screen", "Share screen"),
       ),
       h(
         "div",

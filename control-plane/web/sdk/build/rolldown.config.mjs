@@ -8,14 +8,15 @@ const RNNOISE = createRequire(import.meta.url).resolve("@jitsi/rnnoise-wasm/dist
 
 const script = (name) => ({
   input: { [name]: `src/worklet/${name}.ts` },
-  output: { dir: "dist", format: "esm", minify: true },
+  output: { dir: "dist", format: "esm", minify: true, sourcemap: true },
 });
 
 export default defineConfig([
   {
-    input: "src/index.ts",
+    input: { index: "src/index.ts", diagnostics: "src/diagnostics.ts" },
     external: ["mediasoup-client", "socket.io-client"],
-    output: { dir: "dist", format: "esm", cleanDir: true },
+    // What both need is beside them, where `new URL("./input-worklet.js", import.meta.url)` is right as well.
+    output: { dir: "dist", format: "esm", cleanDir: true, sourcemap: true, chunkFileNames: "shared.js" },
   },
   script("input-worklet"),
   {

@@ -1,17 +1,39 @@
-// What the SDK weighs, as a browser loads it: minified and compressed, without and with its dependencies.
-import { rolldown } from "rolldown";
-import { gzipSync } from "node:zlib";
+// Bytes of the SDK as a browser loads it, minified and compressed: what a call needs at once, and each part that
+// is loaded when it is first used.
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { rolldown } from "rolldown";
 
-const input = fileURLToPath(new URL("../src/index.ts", import.meta.url));
+const DEPENDENCIES = ["mediasoup-client", "socket.io-client"];
+const path = (name) => fileURLToPath(new URL(`../${name}`, import.meta.url));
 
-async function size(external) {
+async function bundled(input, external) {
   const bundle = await rolldown({ input, external, platform: "browser" });
   const { output } = await bundle.generate({ format: "esm", minify: true });
-  const code = output.filter(({ type }) => type === "chunk").map((chunk) => chunk.code);
-  const plain = Buffer.byteLength(code.join(""));
-  return `${(gzipSync(code.join("")).length / 1000).toFixed(1)} kB (${(plain / 1000).toFixed(1)} kB before gzip)`;
+  return output.filter(({ type }) => type === "chunk");
 }
 
-console.log(`@railgun/voice               ${await size(["mediasoup-client", "socket.io-client"])}`);
-console.log(`@railgun/voice + dependencies ${await size([])}`);
+const gzip = (code) => gzipSync(code).length;
+const total = (chunks) => gzip(chunks.map(({ code }) => code).join(""));
+
+/** In bytes after gzip. */
+export async function sizes() {
+  const core = path("src/index.ts");
+  const both = await bundled({ index: core, diagnostics: path("src/diagnostics.ts") }, DEPENDENCIES);
+  const dist = (name) => gzip(readFileSync(path(`dist/${name}`)));
+  return {
+    core: total(await bundled(core, DEPENDENCIES)),
+    "core with mediasoup-client and socket.io-client": total(await bundled(core, [])),
+    "lazy: diagnostics": gzip(both.find(({ name }) => name === "diagnostics")?.code ?? ""),
+    "lazy: input-worklet.js": dist("input-worklet.js"),
+    "lazy: denoise-worklet.js": dist("denoise-worklet.js"),
+    "lazy: rnnoise.wasm": dist("rnnoise.wasm"),
+  };
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  for (const [name, bytes] of Object.entries(await sizes())) {
+    console.log(`${name.padEnd(50)} ${(bytes / 1000).toFixed(1).padStart(6)} kB`);
+  }
+}

@@ -1,4 +1,4 @@
-/** Checks before a call: does my microphone work, do I hear anything, is the network good enough? */
+/** `@railgun/voice/diagnostics`: checks before a call: does my microphone work, do I hear anything, is the network good enough? */
 import type { types } from "mediasoup-client";
 import { DIAGNOSTICS_CHANNEL } from "./contract";
 import { SILENCE_DB } from "./dsp/decibel";

@@ -14,10 +14,12 @@ export type ClientErrorCode =
   | "CAPTURE_UNAVAILABLE"
   /** The browser lacks what a call needs. */
   | "UNSUPPORTED_BROWSER"
+  /** The application's `token` function failed; `cause` is what it threw. */
+  | "TOKEN_UNAVAILABLE"
   /** Given up by the caller. */
   | "CANCELLED";
 
-/** Why something did not work: `code` for programs, `message` for developers. */
+/** Why something did not work: `code` for programs, `message` for developers, `cause` where there is one. */
 export class VoiceError extends Error {
   override readonly name = "VoiceError";
 
@@ -27,8 +29,10 @@ export class VoiceError extends Error {
     readonly details: Record<string, unknown> = {},
     /** The session cannot go on. */
     readonly fatal = false,
+    /** What was thrown before, as it was. */
+    options?: ErrorOptions,
   ) {
-    super(message);
+    super(message, options);
   }
 
   static refused({ code, error, details, fatal }: Refusal): VoiceError {
@@ -38,8 +42,10 @@ export class VoiceError extends Error {
   /** Any error as one of these. */
   static from(error: unknown): VoiceError {
     if (error instanceof VoiceError) return error;
-    if (error instanceof DOMException) return fromCapture(error);
-    return new VoiceError("INTERNAL", error instanceof Error ? error.message : String(error));
+    // Not every browser's OverconstrainedError is a DOMException.
+    if (error instanceof DOMException || (error instanceof Error && error.name in CAPTURE_CODES)) return fromCapture(error);
+    const message = error instanceof Error ? error.message : String(error);
+    return new VoiceError("INTERNAL", message, {}, false, { cause: error });
   }
 
   /** Milliseconds the server asks to wait. */
@@ -50,22 +56,23 @@ export class VoiceError extends Error {
 
   /** Whether the same may work a moment later. */
   get isTemporary(): boolean {
-    return ["TIMEOUT", "UNREACHABLE", "RATE_LIMITED", "NODE_UNAVAILABLE"].includes(this.code);
+    return TEMPORARY.includes(this.code);
   }
 }
 
-function fromCapture(error: DOMException): VoiceError {
-  switch (error.name) {
-    case "NotAllowedError":
-    case "SecurityError":
-      return new VoiceError("CAPTURE_DENIED", error.message);
-    case "NotFoundError":
-    case "OverconstrainedError":
-      return new VoiceError("DEVICE_NOT_FOUND", error.message);
-    case "NotReadableError":
-    case "AbortError":
-      return new VoiceError("DEVICE_IN_USE", error.message);
-    default:
-      return new VoiceError("INTERNAL", `${error.name}: ${error.message}`);
-  }
+const TEMPORARY: readonly string[] = ["TIMEOUT", "UNREACHABLE", "RATE_LIMITED", "NODE_UNAVAILABLE", "TOKEN_UNAVAILABLE"];
+
+const CAPTURE_CODES: Record<string, ClientErrorCode> = {
+  NotAllowedError: "CAPTURE_DENIED",
+  SecurityError: "CAPTURE_DENIED",
+  NotFoundError: "DEVICE_NOT_FOUND",
+  OverconstrainedError: "DEVICE_NOT_FOUND",
+  NotReadableError: "DEVICE_IN_USE",
+  AbortError: "DEVICE_IN_USE",
+};
+
+function fromCapture(error: Error): VoiceError {
+  const code = CAPTURE_CODES[error.name];
+  const message = code ? error.message : `${error.name}: ${error.message}`;
+  return new VoiceError(code ?? "INTERNAL", message, {}, false, { cause: error });
 }

@@ -36,6 +36,13 @@ export function gradeOf(mos: number | null): Grade {
   return GRADES.find(({ from }) => mos >= from)?.grade ?? "poor";
 }
 
+/** What does not arrive counts, however good the network is that it does not arrive over. */
+export function gradeWith(grade: Grade, { noSound, people }: { noSound: boolean; people: ReadonlyMap<string, string> }): Grade {
+  if (noSound) return "poor";
+  const isBad = [...people.values()].some((trouble) => trouble !== "videoHeldBack");
+  return isBad && (grade === "excellent" || grade === "good") ? "fair" : grade;
+}
+
 /** "Video slots full (4/4) — You're #2 in queue" */
 export function queueText({
   position,

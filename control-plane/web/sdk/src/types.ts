@@ -1,6 +1,7 @@
 /** What the service takes and gives. */
 import type { VoiceError } from "./errors";
 import type { InputLevels } from "./dsp/input-chain";
+import type { Trouble } from "./runtime/health";
 import type { MediaState } from "./runtime/path-watch";
 import type { CallStats } from "./runtime/stats";
 import type { VideoSource } from "./runtime/video-slots";
@@ -43,7 +44,9 @@ export interface Participant {
   speaking: boolean;
   /** Its connection to the server is lost, and its sound may go on. */
   reconnecting: boolean;
-  /** As set by `setPerUserVolume`, 0 to 1. */
+  /** What of theirs does not arrive as it should; null when all is well, or nothing is to be expected. */
+  trouble: Trouble | null;
+  /** As set by `setPerUserVolume`, 0 to 2. */
   volume: number;
   camera: MediaStreamTrack | null;
   screen: MediaStreamTrack | null;
@@ -61,11 +64,17 @@ export interface VoiceSnapshot {
   limits: RoomLimits | null;
   muted: boolean;
   deafened: boolean;
+  /** One's own voice is heard by the others now. */
+  speaking: boolean;
   camera: VideoState;
   screen: VideoState;
   participants: Participant[];
   activeSpeaker: string | null;
   stats: CallStats | null;
+  /** Somebody's microphone is on, and no sound arrives from anybody. Said within 3 s. */
+  noSound: boolean;
+  /** This device is too slow for the video that it sends. */
+  cpuLimited: boolean;
   /** Chosen device ids; `""` is the system's choice. */
   devices: { microphone: string; camera: string; speaker: string };
 }

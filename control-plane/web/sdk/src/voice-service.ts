@@ -8,7 +8,7 @@ import { TokenRenewal } from "./runtime/token-renewal";
 import type { VideoSource } from "./runtime/video-slots";
 import type { VoiceState } from "./state-machine";
 import type { VoiceEvents, VoiceOptions, VoiceSnapshot } from "./types";
-import type { Permissions } from "./payloads";
+import type { Permissions, Source } from "./payloads";
 
 /** A user's voice and video: one call at a time. Everything that fails does so with a `VoiceError`. */
 export class VoiceService extends Emitter<VoiceEvents> {
@@ -26,7 +26,10 @@ export class VoiceService extends Emitter<VoiceEvents> {
     this.on("ended", () => this.#renewal.stop());
   }
 
-  /** Everything there is to show. A new object each time; `change` says when to look again. */
+  /**
+   * Everything there is to show: the same object, and the same parts, until something changes; `change` says
+   * when to look again.
+   */
   get snapshot(): VoiceSnapshot {
     return this.#call.snapshot;
   }
@@ -35,16 +38,38 @@ export class VoiceService extends Emitter<VoiceEvents> {
     return this.#call.state;
   }
 
-  /** Enters a channel and, unless `muted`, opens the microphone. Without one the call goes on, muted. */
-  async joinChannel(channelId: string, { muted = false }: { muted?: boolean } = {}): Promise<void> {
+  /**
+   * Enters a channel and, unless `muted`, opens the microphone. Without one the call goes on, muted. `signal`
+   * gives up what is not done yet. What the `token` function throws arrives as it is.
+   */
+  async joinChannel(
+    channelId: string,
+    { muted = false, signal }: { muted?: boolean; signal?: AbortSignal } = {},
+  ): Promise<void> {
     if (this.state !== "DISCONNECTED") throw new VoiceError("INVALID_STATE", "there is a call already");
+    const given = () =>
+      new VoiceError("CANCELLED", "given up by the caller", {}, false, { cause: signal?.reason });
+    if (signal?.aborted) throw given();
+    const done = new AbortController();
+    const givenUp = new Promise<never>((_, reject) => {
+      const giveUp = () => {
+        void this.leaveChannel();
+        reject(given());
+      };
+      signal?.addEventListener("abort", giveUp, { signal: done.signal });
+    });
     this.#call.prepare(muted);
     try {
-      await this.#call.connection.join(channelId);
+      const joining = this.#call.connection.join(channelId);
+      await Promise.race([joining, givenUp]);
       this.#renewal.start();
-    } catch (error) {
+    } catch (thrown) {
       this.#call.stopLocally();
-      throw error;
+      this.#call.changed();
+      const error = VoiceError.from(thrown);
+      throw error.code === "TOKEN_UNAVAILABLE" ? error.cause : error;
+    } finally {
+      done.abort();
     }
   }
 
@@ -56,33 +81,74 @@ export class VoiceService extends Emitter<VoiceEvents> {
     this.#call.changed();
   }
 
-  /** Whether the microphone is off afterwards. Fails when there is none to be had. */
-  async toggleMute(): Promise<boolean> {
+  /**
+   * Whether the microphone is off afterwards. Nothing is heard from the call on; unmuting fails when there is
+   * no microphone to be had. Of several calls the last one counts, here and in the other setters.
+   */
+  async setMuted(muted: boolean): Promise<boolean> {
     this.#requireCall();
-    const muted = !this.#call.publisher.muted;
-    if (!muted && this.#call.deafened) this.#call.setDeafened(false);
-    await this.#call.setMuted(muted);
-    return this.#call.publisher.muted;
+    // Who is deafened and speaks again wants to hear the answer.
+    if (!muted) this.#call.setDeafened(false);
+    else if (this.#call.deafened) this.#mutedBefore = true;
+    return this.#call.setMuted(muted);
   }
 
   /** Whether nobody is heard afterwards; the microphone is off as well while that is so. */
-  async toggleDeafen(): Promise<boolean> {
+  async setDeafened(deafened: boolean): Promise<boolean> {
     this.#requireCall();
-    const deafened = !this.#call.deafened;
-    if (deafened) this.#mutedBefore = this.#call.publisher.muted;
+    if (deafened === this.#call.deafened) return deafened;
+    if (deafened) this.#mutedBefore = this.#call.publisher.wantsMuted;
     this.#call.setDeafened(deafened);
     await this.#call.setMuted(deafened || this.#mutedBefore);
     return this.#call.deafened;
   }
 
   /** Whether the camera is on afterwards: false as well when it needs Pro, or waits in the queue. */
-  toggleVideo(): Promise<boolean> {
-    return this.#toggleVideo("camera");
+  async setVideo(on: boolean): Promise<boolean> {
+    this.#requireCall();
+    return this.#call.setVideo("camera", on);
   }
 
-  /** As `toggleVideo`, for a screen, a window or a tab, with its sound. To be called from a click. */
-  toggleScreenShare(): Promise<boolean> {
-    return this.#toggleVideo("screen");
+  /** As `setVideo`, for a screen, a window or a tab, with its sound. To be called from a click. */
+  async setScreenShare(on: boolean): Promise<boolean> {
+    this.#requireCall();
+    return this.#call.setVideo("screen", on);
+  }
+
+  /** `setMuted` to the opposite of what was asked for last. */
+  async toggleMute(): Promise<boolean> {
+    return this.setMuted(!this.#call.publisher.wantsMuted);
+  }
+
+  /** `setDeafened` to the opposite. */
+  async toggleDeafen(): Promise<boolean> {
+    return this.setDeafened(!this.#call.deafened);
+  }
+
+  /** `setVideo` to the opposite; who waits in the queue leaves it. */
+  async toggleVideo(): Promise<boolean> {
+    return this.setVideo(!this.#call.wantsVideo("camera"));
+  }
+
+  /** As `toggleVideo`, for `setScreenShare`. */
+  async toggleScreenShare(): Promise<boolean> {
+    return this.setScreenShare(!this.#call.wantsVideo("screen"));
+  }
+
+  /**
+   * Sends a track of the application's own, such as a processed camera or a file, in place of what would be
+   * captured. Whether it is sent: false without Pro, in the queue (it is sent when it is our turn), and while
+   * muted. The application ends the track; the microphone's levelling, gate and meter are not applied to it.
+   */
+  async publishTrack(track: MediaStreamTrack, { source }: { source: Source }): Promise<boolean> {
+    this.#requireCall();
+    return this.#call.publish(source, track);
+  }
+
+  /** Ends what `publishTrack` began; `mic` goes back to the microphone. */
+  async unpublishTrack(source: Source): Promise<void> {
+    this.#requireCall();
+    await this.#call.unpublish(source);
   }
 
   /** 0 to 2; 1 sends the microphone at the level everybody has. */
@@ -91,14 +157,14 @@ export class VoiceService extends Emitter<VoiceEvents> {
     this.#call.microphone.change({ gain });
   }
 
-  /** Of everything that is heard, 0 to 1. */
+  /** Of everything that is heard, 0 to 2; 1 is as loud as it comes. */
   setOutputVolume(volume: number): void {
     this.#call.speakers.duck = 1;
     this.#call.speakers.volume = volume;
     this.#call.changed();
   }
 
-  /** Of one user, 0 to 1, in this call and later ones. */
+  /** Of one user, 0 to 2, in this call and later ones. */
   setPerUserVolume(userId: string, volume: number): void {
     this.#call.speakers.setUserVolume(userId, volume);
     this.#call.changed();
@@ -113,6 +179,7 @@ export class VoiceService extends Emitter<VoiceEvents> {
     this.#call.microphone.deviceId = known(devices?.microphones, microphone);
     this.#call.publisher.cameraId = known(devices?.cameras, camera);
     await this.#call.speakers.setDevice(known(devices?.speakers, speaker)).catch(() => undefined);
+    this.#call.changed();
   }
 
   /** Goes over to another microphone without an interruption. `""` is the system's choice. */
@@ -176,26 +243,6 @@ export class VoiceService extends Emitter<VoiceEvents> {
   /** Starts sound that the browser held back; to be called from a click after `playbackBlocked`. */
   resumePlayback(): void {
     this.#call.speakers.resume();
-  }
-
-  async #toggleVideo(source: VideoSource): Promise<boolean> {
-    this.#requireCall();
-    if (this.#call.isStarting(source)) return false;
-    if (this.#call.publisher.isSending(source)) {
-      await this.#call.stopVideo(source);
-      return false;
-    }
-    if (this.#call.slots.place(source)) {
-      await this.#call.slots.release(source);
-      this.#call.changed();
-      return false;
-    }
-    if (!this.#call.isAllowed(source)) {
-      this.emit("upgradeNeeded", { source });
-      this.reportUpgrade("upgrade_cta_shown");
-      return false;
-    }
-    return this.#call.startVideo(source);
   }
 
   #requireCall(): void {

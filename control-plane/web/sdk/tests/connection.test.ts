@@ -53,7 +53,7 @@ let connects: { at: number; resume: string | undefined }[];
 let mediaOpened: number;
 let mediaClosed: number;
 
-function begin() {
+function begin(token = () => Promise.resolve("token")) {
   const handlers = {
     joined: vi.fn(),
     opened: vi.fn(() => Promise.resolve()),
@@ -67,7 +67,7 @@ function begin() {
     sent: () => "mic" as const,
   } satisfies ConnectionHandlers;
   const machine = new StateMachine();
-  const options = { url: undefined, deviceId: "test", token: () => Promise.resolve("token") };
+  const options = { url: undefined, deviceId: "test", token };
   return { connection: new Connection(options, machine, handlers), machine, handlers };
 }
 
@@ -126,6 +126,27 @@ describe("joining", () => {
     expect(Date.now() - start).toBe(4_200);
     expect(connects.length).toBe(1);
     expect(machine.state).toBe("READY");
+  });
+
+  it("fails at once with what the application's token function threw, and does so later on as well", async () => {
+    const thrown = new Error("not signed in");
+    let answers = [() => Promise.reject(thrown), () => Promise.resolve("token")];
+    const token = () => (answers.shift() ?? (() => Promise.reject(thrown)))();
+    const { connection, machine, handlers } = begin(token);
+    await expect(connection.join("lobby")).rejects.toMatchObject({ code: "TOKEN_UNAVAILABLE", cause: thrown });
+    expect(connects).toEqual([]);
+    const first = good();
+    sockets = [first];
+    await connection.join("lobby");
+    // Its server is away as well for a moment; a call does not end for that.
+    answers = [() => Promise.reject(thrown), () => Promise.resolve("token")];
+    const second = good();
+    second.resumedWith = { ...joined, resumeToken: "second" };
+    sockets = [second];
+    first.lose();
+    await vi.runAllTimersAsync();
+    expect(handlers.ended).not.toHaveBeenCalled();
+    expect(machine.state).not.toBe("DISCONNECTED");
   });
 
   it("is tried over another socket after the second NODE_UNAVAILABLE", async () => {

@@ -1,11 +1,12 @@
 import { VoiceError } from "../errors";
 import type { InputLevels } from "../dsp/input-chain";
-import { queueText } from "../quality";
+import { gradeWith, queueText } from "../quality";
 import { StateMachine, type VoiceState } from "../state-machine";
 import type { Notice, VoiceEvents, VoiceOptions, VoiceSnapshot } from "../types";
 import type { Permissions, Resumed, Source } from "../payloads";
 import { Connection } from "./connection";
 import { deviceIdOfProfile } from "./device-id";
+import type { Health } from "./health";
 import type { Direction, Media } from "./media";
 import { Microphone } from "./microphone";
 import { Monitor } from "./monitor";
@@ -14,8 +15,10 @@ import { Receiver } from "./receiver";
 import { type RemoteParticipant, Room } from "./room";
 import type { ServerEvent } from "./signaling";
 import { describeParticipant, describeVideo, isLoud } from "./snapshot";
+import { share } from "./share";
 import { Speakers } from "./speakers";
 import type { CallStats } from "./stats";
+import { Switch } from "./switch";
 import { VideoSlots, type VideoSource } from "./video-slots";
 
 /** Taken off everything that is played when the microphone hears it. */
@@ -41,7 +44,11 @@ export class Call {
   #deafened = false;
   /** The microphone while it is being opened for a join. */
   #opening: Promise<unknown> = Promise.resolve();
-  #starting = new Set<VideoSource>();
+  #videos = this.#switches();
+  #health: Health = { people: new Map(), noSound: false };
+  #snapshot: VoiceSnapshot | null = null;
+  #told: VoiceSnapshot | null = null;
+  #speaking = false;
   #micBusy: Promise<void> = Promise.resolve();
   #spoke = { said: false, at: 0 };
   #changeQueued = false;
@@ -84,27 +91,44 @@ export class Call {
     this.slots = new VideoSlots(request);
     this.publisher = new Publisher(request, this.microphone, this.slots, {
       changed: () => this.#onSourcesChanged(),
-      ended: (source) => void this.stopVideo(source),
+      ended: (source) =>
+        void (source === "screenAudio" ? this.publisher.stopSource(source) : this.setVideo(source, false)),
+      micEnded: () => {
+        this.#notice({ kind: "microphoneLost" });
+        void this.unpublish("mic", true);
+      },
     });
     this.#monitor = new Monitor(request, this.speakers, {
       stats: (stats) => {
-        this.#stats = stats;
-        emit("stats", stats);
+        this.#stats = { ...stats, grade: gradeWith(stats.grade, this.#health) };
+        emit("stats", this.#stats);
+        this.changed();
       },
       plan: (plan) => void this.publisher.apply(plan),
       levels: (levels) => this.#onRemoteLevels(levels),
       feedback: () => this.#onFeedback(),
+      expected: () => this.receiver?.expected() ?? [],
+      health: (health) => {
+        this.#health = health;
+        this.changed();
+      },
       refused: (event, error) => this.#refused(event, error),
     });
   }
 
+  /** The same object until something of it is another; so is each part of it. */
   get snapshot(): VoiceSnapshot {
+    const next = this.#describe();
+    return (this.#snapshot = this.#snapshot ? share(this.#snapshot, next) : next);
+  }
+
+  #describe(): VoiceSnapshot {
     const { channelId, sessionId, permissions, limits, participants, activeSpeaker } = this.room;
     // What the server last said of who speaks is old while neither it nor their sound is heard.
     const isCurrent = this.state !== "RESUMING" && this.connection.mediaState !== "interrupted";
     const now = (remote: RemoteParticipant) => (isCurrent ? remote : { ...remote, speaking: false });
     const video = (source: VideoSource) =>
-      describeVideo(source, this.publisher, this.slots, this.#starting.has(source), this.isAllowed(source));
+      describeVideo(source, this.publisher, this.slots, this.#videos[source].isTurningOn, this.isAllowed(source));
     return {
       state: this.state,
       media: this.connection.mediaState,
@@ -114,13 +138,22 @@ export class Call {
       limits,
       muted: this.publisher.muted,
       deafened: this.#deafened,
+      speaking: this.#speaking && !this.publisher.muted,
       camera: video("camera"),
       screen: video("screen"),
       participants: [...participants.values()].map((remote) =>
-        describeParticipant(now(remote), this.receiver, this.speakers, this.#levels.get(remote.sessionId)),
+        describeParticipant(
+          now(remote),
+          this.receiver,
+          this.speakers,
+          this.#levels.get(remote.sessionId),
+          this.#health.people.get(remote.sessionId),
+        ),
       ),
       activeSpeaker,
       stats: this.#stats,
+      noSound: this.#health.noSound,
+      cpuLimited: this.#stats?.cpuLimited ?? false,
       devices: {
         microphone: this.microphone.deviceId,
         camera: this.publisher.cameraId,
@@ -140,16 +173,12 @@ export class Call {
   /** Before a join. The microphone is opened while the server answers, so that the first word is not late. */
   prepare(muted: boolean): void {
     this.#deafened = this.speakers.deafened = false;
-    this.publisher.muted = muted;
+    this.publisher.muted = this.publisher.wantsMuted = muted;
     this.#opening = muted ? Promise.resolve() : this.microphone.open();
     this.#opening.catch((error: unknown) => {
-      this.publisher.muted = true;
+      this.publisher.muted = this.publisher.wantsMuted = true;
       this.failed("mic", error);
     });
-  }
-
-  isStarting(source: VideoSource): boolean {
-    return this.#starting.has(source);
   }
 
   isAllowed(source: VideoSource): boolean {
@@ -157,46 +186,105 @@ export class Call {
     return (source === "camera" ? permissions?.video : permissions?.screenshare) ?? false;
   }
 
-  async startVideo(source: VideoSource): Promise<boolean> {
-    this.#starting.add(source);
+  /** On, on its way there, in the queue, or our turn. */
+  wantsVideo(source: VideoSource): boolean {
+    const { slots, publisher } = this;
+    return this.#videos[source].isTurningOn || publisher.isSending(source) || slots.place(source) !== null;
+  }
+
+  /** Whether it is sent afterwards. */
+  setVideo(source: VideoSource, on: boolean): Promise<boolean> {
+    const change = this.#videos[source].set(on);
     this.changed();
+    const changed = () => this.changed();
+    change.then(changed, changed);
+    return change;
+  }
+
+  #switches(): Record<VideoSource, Switch> {
+    const of = (source: VideoSource) =>
+      new Switch(
+        (isWanted) => this.#startVideo(source, isWanted),
+        () => this.#stopVideo(source),
+      );
+    return { camera: of("camera"), screen: of("screen") };
+  }
+
+  async #startVideo(source: VideoSource, isWanted: () => boolean): Promise<boolean> {
+    const { slots, publisher } = this;
+    if (publisher.isSending(source)) return true;
+    if (!this.isAllowed(source)) {
+      this.emit("upgradeNeeded", { source });
+      this.reportUpgrade("upgrade_cta_shown");
+      return false;
+    }
     try {
-      if (!(await this.slots.request(source))) {
-        const place = this.slots.place(source);
+      if (!(await slots.request(source))) {
+        const place = slots.place(source);
         if (place) this.#notice({ kind: "queued", source, text: queueText(place) });
         return false;
       }
-      try {
-        await this.publisher.start(source);
-      } catch (error) {
-        await this.slots.release(source);
-        throw error;
+      if (isWanted() && (await publisher.start(source, isWanted))) {
+        slots.used(source);
+        return true;
       }
-      this.slots.used(source);
-      return true;
+      await slots.release(source);
+      return false;
     } catch (thrown) {
+      await slots.release(source);
       const error = VoiceError.from(thrown);
       if (error.code === "CAPABILITY_REQUIRED") this.emit("upgradeNeeded", { source });
       throw error;
-    } finally {
-      this.#starting.delete(source);
-      this.changed();
     }
   }
 
-  async stopVideo(source: VideoSource): Promise<void> {
-    await this.publisher.stopSource(source);
-    this.changed();
+  async #stopVideo(source: VideoSource): Promise<void> {
+    const { slots, publisher } = this;
+    if (slots.place(source) || slots.isGranted(source)) await slots.release(source);
+    await publisher.stopSource(source);
   }
 
-  setMuted(muted: boolean): Promise<void> {
-    // One after the other: two quick clicks must not overtake each other.
-    const change = this.#micBusy.then(async () => {
-      await this.publisher.setMuted(muted);
+  /** What is asked for last holds: an unmute that waits for the user's permission ends with a mute. */
+  setMuted(muted: boolean): Promise<boolean> {
+    const { publisher } = this;
+    if (muted) publisher.muteNow();
+    else publisher.wantsMuted = false;
+    return this.#mic(async () => {
+      if (publisher.wantsMuted !== muted) return;
+      await publisher.setMuted(muted).catch((error: unknown) => {
+        publisher.muted = publisher.wantsMuted = true;
+        throw error;
+      });
       this.tellState();
     });
-    this.#micBusy = change.catch(() => undefined);
-    return change;
+  }
+
+  /** In place of what would be captured. Whether it is sent. */
+  async publish(source: Source, track: MediaStreamTrack): Promise<boolean> {
+    const { publisher } = this;
+    if (source === "mic") return !(await this.#mic(() => publisher.give("mic", track)));
+    await publisher.give(source, track);
+    if (source !== "screenAudio") return publisher.isSending(source) || this.setVideo(source, true);
+    if (!this.isAllowed("screen")) {
+      this.emit("upgradeNeeded", { source: "screen" });
+      return false;
+    }
+    if (!publisher.isSending(source)) await publisher.startTrack(source, track);
+    return true;
+  }
+
+  async unpublish(source: Source, mute = false): Promise<void> {
+    if (source === "camera" || source === "screen") return void (await this.setVideo(source, false));
+    if (source === "screenAudio") return this.publisher.stopSource(source);
+    if (mute) void this.setMuted(true);
+    await this.#mic(() => this.publisher.give("mic", null));
+  }
+
+  /** One after the other. Whether the microphone is off afterwards. */
+  #mic(change: () => Promise<void>): Promise<boolean> {
+    const changed = this.#micBusy.then(change);
+    this.#micBusy = changed.catch(() => undefined);
+    return changed.then(() => this.publisher.muted);
   }
 
   setDeafened(deafened: boolean): void {
@@ -309,7 +397,11 @@ export class Call {
     this.slots.clear();
     this.#levels.clear();
     this.#stats = null;
+    for (const video of Object.values(this.#videos)) video.abandon();
+    this.#videos = this.#switches();
     this.#opening = Promise.resolve();
+    this.#speaking = false;
+    this.#health = { people: new Map(), noSound: false };
     this.#spoke = { said: false, at: 0 };
   }
 
@@ -324,6 +416,9 @@ export class Call {
         break;
       case "voice:consumerClosed":
         this.receiver?.consumerClosed(event.payload.consumerId);
+        break;
+      case "voice:consumerLayers":
+        this.receiver?.layersChanged(event.payload.consumerId, event.payload.layers);
         break;
       case "voice:permissions":
         this.#onPermissions(event.payload.permissions, event.payload.reason);
@@ -360,10 +455,8 @@ export class Call {
       this.#notice({ kind: "upgraded" });
       this.reportUpgrade("upgraded");
     }
-    if (!permissions.video) void this.publisher.stopSource("camera");
-    if (!permissions.screenshare) void this.publisher.stopSource("screen");
     for (const source of ["camera", "screen"] as const) {
-      if (!this.isAllowed(source) && this.slots.place(source)) void this.slots.release(source);
+      if (!this.isAllowed(source)) void this.setVideo(source, false);
     }
   }
 
@@ -372,7 +465,7 @@ export class Call {
     this.slots.granted(source);
     this.changed();
     if (source === "screen") this.#notice({ kind: "slotGranted", source });
-    else void this.startVideo("camera").catch((error: unknown) => this.failed("camera", error));
+    else void this.setVideo("camera", true).catch((error: unknown) => this.failed("camera", error));
   }
 
   #onSourcesChanged(): void {
@@ -384,6 +477,8 @@ export class Call {
     this.emit("inputLevel", levels);
     this.#monitor.microphone(levels);
     const speaking = levels.speaking && !this.publisher.muted;
+    if (levels.speaking !== this.#speaking) this.changed();
+    this.#speaking = levels.speaking;
     if (speaking === this.#spoke.said || Date.now() - this.#spoke.at < SPEAKING_INTERVAL) return;
     if (!this.connection.media) return;
     this.#spoke = { said: speaking, at: Date.now() };
@@ -421,7 +516,9 @@ export class Call {
     this.#changeQueued = true;
     queueMicrotask(() => {
       this.#changeQueued = false;
-      this.emit("change", this.snapshot);
+      const { snapshot } = this;
+      if (snapshot === this.#told) return;
+      this.emit("change", (this.#told = snapshot));
     });
   }
 }

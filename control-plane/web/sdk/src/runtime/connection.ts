@@ -133,7 +133,9 @@ export class Connection {
         const error = VoiceError.from(thrown);
         if (this.#stay !== stay) throw new VoiceError("CANCELLED", "the call was left meanwhile");
         this.#closeMedia();
-        const mayTry = error.isTemporary && !error.fatal && error.retryAfterMs <= PATIENCE_MS;
+        // A first join without a token is the application's matter; on the way back its server may be as far as ours.
+        const isTokens = failure === "join" && error.code === "TOKEN_UNAVAILABLE";
+        const mayTry = error.isTemporary && !error.fatal && !isTokens && error.retryAfterMs <= PATIENCE_MS;
         const wait = mayTry ? spreadWaitBefore(failure, tried, error.retryAfterMs) : null;
         if (wait === null) {
           this.#closeSignaling();
@@ -194,7 +196,9 @@ export class Connection {
 
   async #connect(resume?: string): Promise<Signaling> {
     const { url, deviceId } = this.options;
-    const token = await this.options.token();
+    const token = await this.options.token().catch((cause: unknown) => {
+      throw new VoiceError("TOKEN_UNAVAILABLE", "the application gave no token", {}, false, { cause });
+    });
     return Signaling.connect({ url, token, deviceId, ...(resume && { resume }) });
   }
 

@@ -4,11 +4,14 @@ import { Optimizer, type Plan } from "../optimizer";
 import type { StatsReport } from "../payloads";
 import type { InputLevels } from "../dsp/input-chain";
 import type { Media } from "./media";
+import { arrivedOf, type Expected, type Health, MediaHealth } from "./health";
 import type { Request } from "./signaling";
 import type { Speakers } from "./speakers";
 import { type CallStats, StatsReader } from "./stats";
 
 const LOOK_MS = 2_000;
+/** Between two looks at what arrives. */
+const HEALTH_MS = 1_000;
 /** Every fifth look is reported to the server. */
 const LOOKS_PER_REPORT = 5;
 /** Somebody who is this loud speaks. */
@@ -22,6 +25,10 @@ export interface MonitorHandlers {
   /** By session: how loud each of the others is, in dBFS. */
   levels(levels: Map<string, number>): void;
   feedback(): void;
+  /** What should be arriving now. */
+  expected(): Expected[];
+  /** Every second. */
+  health(health: Health): void;
   /** A report that the server did not take. */
   refused(event: "voice:stats:report", error: unknown): void;
 }
@@ -45,9 +52,11 @@ export class Monitor {
   start(media: Media): void {
     this.stop();
     const reader = new StatsReader();
+    const health = new MediaHealth();
     this.#timers = [
       setInterval(() => void this.#look(media, reader), LOOK_MS),
       setInterval(() => this.#listen(), FEEDBACK_READING_MS),
+      setInterval(() => void this.#watch(media, health), HEALTH_MS),
     ];
   }
 
@@ -77,6 +86,16 @@ export class Monitor {
     this.request("voice:stats:report", report).catch((error: unknown) =>
       this.handlers.refused("voice:stats:report", error),
     );
+  }
+
+  async #watch(media: Media, health: MediaHealth): Promise<void> {
+    const { recv } = media;
+    // Before it stood nothing can arrive; that is said by the state of the path.
+    const stands = recv.connectionState === "connected" || recv.connectionState === "disconnected";
+    const report = stands ? await recv.getStats().catch(() => null) : null;
+    if (this.#timers.length === 0) return;
+    const arrived = arrivedOf((report?.values() ?? []) as Iterable<Record<string, unknown>>);
+    this.handlers.health(health.look(performance.now(), report ? this.handlers.expected() : [], arrived));
   }
 
   #listen(): void {

@@ -13,7 +13,9 @@ import type { VideoSlots, VideoSource } from "./video-slots";
 export interface PublisherHandlers {
   changed(): void;
   /** The device behind a source is gone, or the browser's own "stop sharing" was pressed. */
-  ended(source: VideoSource): void;
+  ended(source: VideoSource | "screenAudio"): void;
+  /** The application's own track in place of the microphone ended. */
+  micEnded(): void;
 }
 
 const NO_PLAN: Plan = { videoFactor: 1, audioFactor: 1, protectAudio: false, pauseVideo: false, micBoost: 0 };
@@ -21,7 +23,11 @@ const NO_PLAN: Plan = { videoFactor: 1, audioFactor: 1, protectAudio: false, pau
 /** What this user sends. Tracks outlive a stay in a room, so that they can be sent again in the next. */
 export class Publisher {
   muted = false;
+  /** What was asked for last: nothing is heard from the moment it is true, whatever is still under way. */
+  wantsMuted = false;
   cameraId = "";
+  /** The application's own tracks in place of what would be captured. It ends them, not we. */
+  #given = new Map<Source, MediaStreamTrack>();
   #media: Media | null = null;
   #permissions: Permissions | null = null;
   #producers = new Map<Source, types.Producer>();
@@ -57,6 +63,11 @@ export class Publisher {
     return this.#tracks.get(source) ?? null;
   }
 
+  /** What is sent as the microphone; null while nothing is open. */
+  get #mic(): MediaStreamTrack | null {
+    return this.#given.get("mic") ?? this.microphone.track;
+  }
+
   producer(source: Source): types.Producer | undefined {
     return this.#producers.get(source);
   }
@@ -68,7 +79,7 @@ export class Publisher {
     this.#layers.clear();
     await microphone.catch(() => undefined);
     if (this.#media !== media) return;
-    if (this.microphone.track && !this.muted) await this.#produce("mic", this.microphone.track);
+    if (this.#mic && !this.wantsMuted) await this.#produce("mic", this.#mic);
     for (const source of ["camera", "screen"] as const) {
       if (this.#tracks.has(source)) await this.#startAgain(source);
     }
@@ -84,8 +95,8 @@ export class Publisher {
   stop(): void {
     for (const producer of this.#producers.values()) producer.close();
     this.detach();
-    for (const track of this.#tracks.values()) track.stop();
-    this.#tracks.clear();
+    for (const source of [...this.#tracks.keys()]) this.#endTrack(source);
+    this.#given.clear();
     this.microphone.close();
     this.#plan = NO_PLAN;
   }
@@ -100,6 +111,15 @@ export class Publisher {
     }
   }
 
+  /** No sound leaves from now on; `setMuted` tells the server. */
+  muteNow(): void {
+    this.wantsMuted = this.muted = true;
+    this.#producers.get("mic")?.pause();
+    // What is just being produced has no producer yet.
+    if (this.#mic) this.#mic.enabled = false;
+    this.handlers.changed();
+  }
+
   /** Opens the microphone if need be. Fails when there is none to be had. */
   async setMuted(muted: boolean): Promise<void> {
     const producer = this.#producers.get("mic");
@@ -109,10 +129,13 @@ export class Publisher {
       this.muted = muted;
       // A server that is just out of reach hears of it when the session is resumed.
       await this.#tellPaused(producer, muted).catch(unlessUnreachable);
-      if (!muted) producer.resume();
+      if (!muted && !this.wantsMuted) producer.resume();
+      this.muted = this.wantsMuted;
     } else if (!muted) {
-      const track = this.microphone.track ?? (await this.microphone.open());
+      const track = this.#mic ?? (await this.microphone.open());
+      if (this.wantsMuted) return;
       this.muted = false;
+      track.enabled = true;
       await this.#produce("mic", track);
     } else {
       this.muted = true;
@@ -120,28 +143,63 @@ export class Publisher {
     this.handlers.changed();
   }
 
-  /** Captures and sends; the slot must be there. */
-  async start(source: VideoSource): Promise<void> {
-    if (source === "camera") {
-      await this.#startTrack("camera", await captureCamera(this.cameraId));
-      return;
+  /** Sends the application's own track as `source` from now on; null: what is captured. */
+  async give(source: Source, track: MediaStreamTrack | null): Promise<void> {
+    if (track) this.#given.set(source, track);
+    else this.#given.delete(source);
+    if (source === "mic") return this.#changeMic();
+    const producer = this.#producers.get(source);
+    if (!track || !producer) return;
+    const before = this.#tracks.get(source);
+    this.#keep(source, track);
+    await producer.replaceTrack({ track });
+    if (before !== track) before?.stop();
+    this.handlers.changed();
+  }
+
+  async #changeMic(): Promise<void> {
+    const given = this.#given.get("mic");
+    given?.addEventListener("ended", () => {
+      if (this.#given.get("mic") === given) this.handlers.micEnded();
+    });
+    if (given) this.microphone.close();
+    const producer = this.#producers.get("mic");
+    if (!producer && this.wantsMuted) return;
+    const track = given ?? (await this.microphone.open());
+    if (producer) await producer.replaceTrack({ track });
+    else if (this.#media) await this.#produce("mic", track);
+    this.handlers.changed();
+  }
+
+  /** Captures and sends, unless it is no longer wanted; the slot must be there. */
+  async start(source: VideoSource, isWanted: () => boolean = () => true): Promise<boolean> {
+    const given = this.#given.get(source);
+    if (given?.readyState === "ended") this.#given.delete(source);
+    else if (given) {
+      await this.startTrack(source, given);
+      return true;
     }
-    const { video, audio } = await captureScreen();
+    const captured = source === "camera" ? { video: await captureCamera(this.cameraId), audio: null } : await captureScreen();
+    const { video, audio } = captured;
     try {
-      await this.#startTrack("screen", video);
+      if (!isWanted()) throw new VoiceError("CANCELLED", "it was turned off meanwhile");
+      await this.startTrack(source, video);
     } catch (error) {
+      video.stop();
       audio?.stop();
+      if (!isWanted()) return false;
       throw error;
     }
     // Without its sound a screen is still worth seeing.
-    if (audio) await this.#startTrack("screenAudio", audio).catch(() => audio.stop());
+    if (audio) await this.startTrack("screenAudio", audio).catch(() => audio.stop());
+    return true;
   }
 
-  async stopSource(source: VideoSource): Promise<void> {
-    const all: Source[] = source === "screen" ? ["screen", "screenAudio"] : ["camera"];
+  async stopSource(source: VideoSource | "screenAudio"): Promise<void> {
+    const all: Source[] = source === "screen" ? ["screen", "screenAudio"] : [source];
     for (const one of all) {
-      this.#tracks.get(one)?.stop();
-      this.#tracks.delete(one);
+      this.#endTrack(one);
+      this.#given.delete(one);
       const producer = this.#producers.get(one);
       this.#producers.delete(one);
       producer?.close();
@@ -154,7 +212,8 @@ export class Publisher {
   async setCamera(deviceId: string): Promise<void> {
     this.cameraId = deviceId;
     const before = this.#tracks.get("camera");
-    if (!before) return;
+    this.handlers.changed();
+    if (!before || this.#given.has("camera")) return;
     const track = await captureCamera(deviceId);
     this.#keep("camera", track);
     await this.#producers.get("camera")?.replaceTrack({ track });
@@ -164,7 +223,7 @@ export class Publisher {
 
   /** The microphone's track became another one. */
   async replaceMicTrack(track: MediaStreamTrack): Promise<void> {
-    await this.#producers.get("mic")?.replaceTrack({ track });
+    if (!this.#given.has("mic")) await this.#producers.get("mic")?.replaceTrack({ track });
   }
 
   /** The server closed one of ours; which one, if it was. */
@@ -173,10 +232,9 @@ export class Publisher {
       if (producer.id !== producerId) continue;
       this.#producers.delete(source);
       producer.close();
-      this.#tracks.get(source)?.stop();
-      this.#tracks.delete(source);
+      this.#endTrack(source);
       if (source === "mic") {
-        this.muted = true;
+        this.muted = this.wantsMuted = true;
         this.microphone.close();
       }
       this.handlers.changed();
@@ -188,7 +246,7 @@ export class Publisher {
   /** The server paused the microphone. */
   mutedByServer(): void {
     this.#producers.get("mic")?.pause();
-    this.muted = true;
+    this.muted = this.wantsMuted = true;
     this.handlers.changed();
   }
 
@@ -218,23 +276,28 @@ export class Publisher {
     this.handlers.changed();
   }
 
-  async #startTrack(source: Source, track: MediaStreamTrack): Promise<void> {
+  async startTrack(source: Source, track: MediaStreamTrack): Promise<void> {
     this.#keep(source, track);
     try {
       await this.#produce(source, track);
     } catch (error) {
-      track.stop();
-      this.#tracks.delete(source);
+      if (this.#tracks.get(source) === track) this.#endTrack(source);
       throw error;
     }
     this.handlers.changed();
+  }
+
+  #endTrack(source: Source): void {
+    const track = this.#tracks.get(source);
+    this.#tracks.delete(source);
+    if (track && this.#given.get(source) !== track) track.stop();
   }
 
   #keep(source: Source, track: MediaStreamTrack): void {
     this.#tracks.set(source, track);
     track.addEventListener("ended", () => {
       if (this.#tracks.get(source) !== track || source === "mic") return;
-      if (source !== "screenAudio") this.handlers.ended(source);
+      this.handlers.ended(source);
     });
   }
 
@@ -253,8 +316,7 @@ export class Publisher {
         ))
       )
         continue;
-      track.stop();
-      this.#tracks.delete(one);
+      this.#endTrack(one);
     }
   }
 
@@ -273,17 +335,25 @@ export class Publisher {
       producer.close();
       throw over();
     }
+    if (source !== "mic" && this.#tracks.get(source) !== track) {
+      // It was turned off while the server answered.
+      producer.close();
+      await this.request("voice:rtc:closeProducer", { producerId: producer.id }).catch(() => undefined);
+      throw new VoiceError("CANCELLED", `${source} was turned off meanwhile`);
+    }
     this.#producers.set(source, producer);
+    // The server hears of it by the change that is queued behind this one.
+    if (source === "mic" && this.wantsMuted) producer.pause();
     // The server may have said already that nobody receives it.
     this.#reshapeAll();
     this.handlers.changed();
   }
 
   async #produceAnew(source: Source, old: types.Producer): Promise<void> {
-    const track = source === "mic" ? this.microphone.track : this.#tracks.get(source);
+    const track = source === "mic" ? this.#mic : this.#tracks.get(source);
     this.#producers.delete(source);
     old.close();
-    if (!track || (source === "mic" && this.muted)) return;
+    if (!track || (source === "mic" && this.wantsMuted)) return;
     if (source === "camera" || source === "screen") await this.#startAgain(source);
     else await this.#produce(source, track).catch(() => undefined);
     this.handlers.changed();

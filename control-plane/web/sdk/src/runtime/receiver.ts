@@ -1,6 +1,7 @@
 import type { types } from "mediasoup-client";
 import { VoiceError } from "../errors";
 import { CAMERA_ENCODINGS, layerFor, SCREEN_ENCODINGS, type Viewport } from "../layers";
+import type { Expected } from "./health";
 import type { Media } from "./media";
 import type { RemoteSource, Room } from "./room";
 import type { Request } from "./signaling";
@@ -12,6 +13,8 @@ interface Reception {
   /** What the server was last told; undefined before it was told anything. */
   layer: number | null | undefined;
   failed: boolean;
+  /** The server sends no layer of it, though one is wanted. */
+  heldBack: boolean;
 }
 
 /** Receives what the room sends: one consumer a producer, as large as it is shown. */
@@ -54,13 +57,36 @@ export class Receiver {
       if (consumer?.id !== consumerId) continue;
       consumer.close();
       this.speakers.stop(source.producerId);
-      this.#receptions.set(source.producerId, { source, consumer: null, layer: undefined, failed: true });
+      this.#receptions.set(source.producerId, { source, consumer: null, layer: undefined, failed: true, heldBack: false });
       this.handlers.changed();
     }
   }
 
   track(producerId: string): MediaStreamTrack | null {
     return this.#receptions.get(producerId)?.consumer?.track ?? null;
+  }
+
+  /** The layers that the server sends; null is none. */
+  layersChanged(consumerId: string, layers: unknown): void {
+    for (const reception of this.#receptions.values()) {
+      if (reception.consumer?.id === consumerId) reception.heldBack = layers === null;
+    }
+  }
+
+  /** What should be arriving at this moment: nobody paused, muted or stopped it, and its sender is connected. */
+  expected(): Expected[] {
+    const found: Expected[] = [];
+    for (const { source, consumer, layer, heldBack } of this.#receptions.values()) {
+      const { sessionId, paused } = source;
+      const participant = this.room.participants.get(sessionId);
+      if (!consumer || consumer.closed || paused || !participant || participant.reconnecting) continue;
+      const isAudio = consumer.kind === "audio";
+      if (isAudio ? this.#deafened : layer === null || layer === undefined) continue;
+      if (source.source === "mic" && participant.muted) continue;
+      const trackId = consumer.track.id;
+      found.push({ trackId, sessionId, source: source.source, heldBack: !isAudio && heldBack });
+    }
+    return found;
   }
 
   set deafened(deafened: boolean) {
@@ -84,7 +110,7 @@ export class Receiver {
 
   async #receive(source: RemoteSource): Promise<void> {
     const { producerId } = source;
-    const mine: Reception = { source, consumer: null, layer: undefined, failed: false };
+    const mine: Reception = { source, consumer: null, layer: undefined, failed: false, heldBack: false };
     this.#receptions.set(producerId, mine);
     const isGone = () => !this.#receptions.has(producerId) || this.media.recv.closed;
     try {

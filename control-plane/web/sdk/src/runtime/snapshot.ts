@@ -1,6 +1,7 @@
 /** What is shown of a call, put together from those who know it. */
 import { SILENCE_DB } from "../dsp/decibel";
 import type { Participant, VideoState } from "../types";
+import type { Trouble } from "./health";
 import type { Publisher } from "./publisher";
 import type { Receiver } from "./receiver";
 import type { RemoteParticipant } from "./room";
@@ -24,6 +25,7 @@ export function describeParticipant(
   receiver: Receiver | null,
   speakers: Speakers,
   level: number | undefined,
+  trouble: Trouble | undefined,
 ): Participant {
   const { sessionId, userId, name, muted, deafened, speaking, reconnecting } = remote;
   const video = (source: VideoSource) => {
@@ -39,8 +41,10 @@ export function describeParticipant(
     name,
     muted: isMuted,
     deafened,
-    speaking: !isMuted && (isLoud(level) || speaking),
+    // What the server last said of them may be old when nothing arrives.
+    speaking: !isMuted && trouble !== "noSound" && (isLoud(level) || speaking),
     reconnecting,
+    trouble: trouble ?? null,
     volume: speakers.userVolume(userId),
     camera: video("camera"),
     screen: video("screen"),

@@ -5,8 +5,21 @@ interface Voice {
   readonly sessionId: string;
   readonly isMic: boolean;
   readonly element: HTMLAudioElement;
+  readonly track: MediaStreamTrack;
+  /** Louder than an element can be; null until that was asked for. */
+  boost: Boost | null;
   readonly receiver: RTCRtpReceiver | undefined;
 }
+
+interface Boost {
+  gain: GainNode;
+  /** Chromium gives a remote track's sound to Web Audio only while an element has it as well. */
+  keeper: HTMLAudioElement;
+  stop(): void;
+}
+
+/** Of one user, and of everything: twice as loud as it comes. */
+const VOLUME_MAX = 2;
 
 /** Levels that are older than this are of somebody who sends nothing any more, in milliseconds. */
 const LEVEL_AGE_MAX = 400;
@@ -20,6 +33,8 @@ export class Speakers {
   #duck = 1;
   #deafened = false;
   #deviceId = "";
+  /** Made when somebody is to be louder than they come. */
+  #context: AudioContext | null = null;
 
   /** `onBlocked`: the browser wants a click before it plays sound. */
   constructor(private readonly onBlocked: () => void) {}
@@ -34,7 +49,7 @@ export class Speakers {
     const element = new Audio();
     element.srcObject = new MediaStream([track]);
     element.autoplay = true;
-    const voice: Voice = { ...of, element, receiver };
+    const voice: Voice = { ...of, element, receiver, track, boost: null };
     this.#voices.set(key, voice);
     this.#adjust(voice);
     if (this.#deviceId) void setSink(element, this.#deviceId);
@@ -45,6 +60,7 @@ export class Speakers {
     const voice = this.#voices.get(key);
     if (!voice) return;
     this.#voices.delete(key);
+    voice.boost?.stop();
     voice.element.pause();
     voice.element.srcObject = null;
   }
@@ -73,9 +89,9 @@ export class Speakers {
     this.#adjustAll();
   }
 
-  /** 0 to 1. */
+  /** 0 to 2. */
   set volume(volume: number) {
-    this.#volume = clamp(volume);
+    this.#volume = clamp(volume, VOLUME_MAX);
     this.#adjustAll();
   }
 
@@ -94,7 +110,7 @@ export class Speakers {
   }
 
   setUserVolume(userId: string, volume: number): void {
-    this.#userVolumes.set(userId, clamp(volume));
+    this.#userVolumes.set(userId, clamp(volume, VOLUME_MAX));
     this.#adjustAll();
   }
 
@@ -126,9 +142,43 @@ export class Speakers {
     for (const voice of this.#voices.values()) this.#adjust(voice);
   }
 
-  #adjust({ element, userId }: Voice): void {
+  #adjust(voice: Voice): void {
+    const { element, userId } = voice;
+    const volume = this.#volume * this.#duck * this.userVolume(userId);
     element.muted = this.#deafened;
-    element.volume = this.#volume * this.#duck * this.userVolume(userId);
+    if (volume > 1 && !voice.boost) void this.#boost(voice);
+    element.volume = voice.boost ? 1 : Math.min(1, volume);
+    if (voice.boost) voice.boost.gain.gain.value = volume;
+  }
+
+  /** Puts a gain before the element. Without a running audio context it stays as loud as it comes. */
+  async #boost(voice: Voice): Promise<void> {
+    const context = (this.#context ??= new AudioContext({ latencyHint: "interactive" }));
+    await context.resume().catch(() => undefined);
+    const isPlayed = [...this.#voices.values()].includes(voice);
+    if (context.state !== "running" || voice.boost || !isPlayed) return;
+    const { element, track } = voice;
+    const stream = new MediaStream([track]);
+    const keeper = new Audio();
+    keeper.muted = true;
+    keeper.srcObject = stream;
+    void keeper.play().catch(() => undefined);
+    const source = context.createMediaStreamSource(stream);
+    const gain = new GainNode(context);
+    const output = context.createMediaStreamDestination();
+    source.connect(gain).connect(output);
+    element.srcObject = output.stream;
+    voice.boost = {
+      gain,
+      keeper,
+      stop: () => {
+        source.disconnect();
+        keeper.pause();
+        keeper.srcObject = null;
+      },
+    };
+    this.#adjust(voice);
+    this.#start(element);
   }
 }
 
@@ -137,6 +187,6 @@ async function setSink(element: HTMLAudioElement, deviceId: string): Promise<voi
   await element.setSinkId?.(deviceId);
 }
 
-function clamp(value: number): number {
-  return Number.isFinite(value) ? Math.min(1, Math.max(0, value)) : 1;
+function clamp(value: number, most = 1): number {
+  return Number.isFinite(value) ? Math.min(most, Math.max(0, value)) : 1;
 }

@@ -15,6 +15,8 @@ export interface CallStats extends Sample {
   available: number | null;
   /** What the browser says of the interface that is used; null when it says nothing. */
   networkType: NetworkType | null;
+  /** The browser lowers what it sends because this device is too slow. */
+  cpuLimited: boolean;
   /** Milliseconds since 1970. */
   at: number;
 }
@@ -94,6 +96,7 @@ export class StatsReader {
       sending: (8 * since("bytesSent")) / seconds,
       receiving: (8 * since("bytesReceived")) / seconds,
       available: number(selectedPair(sending), "availableOutgoingBitrate"),
+      cpuLimited: sent.some((it) => it.type === "outbound-rtp" && it["qualityLimitationReason"] === "cpu"),
       networkType: way ? networkTypeOf(localOf(way.pair, way.report)) : null,
     };
   }

@@ -1,0 +1,151 @@
+import type { types } from "mediasoup-client";
+import { describe, expect, it, vi } from "vitest";
+import type { Media } from "../src/runtime/media";
+import type { Microphone } from "../src/runtime/microphone";
+import { Publisher } from "../src/runtime/publisher";
+import type { VideoSlots } from "../src/runtime/video-slots";
+
+const PRO = { audio: true, video: true, screenshare: true, maxBitrate: 64_000 };
+
+class FakeTrack extends EventTarget {
+  enabled = true;
+  readyState = "live";
+  stop = vi.fn(() => void (this.readyState = "ended"));
+  constructor(readonly id: string) {
+    super();
+  }
+}
+
+/** A room whose answers to `produce` come when the test says. */
+async function room() {
+  const producers: { id: string; track: FakeTrack; paused: boolean; closed: boolean }[] = [];
+  let answer: () => void = () => undefined;
+  const produce = async ({ track }: { track: FakeTrack }) => {
+    await new Promise<void>((resolve) => (answer = resolve));
+    const producer = {
+      id: `producer-${producers.length + 1}`,
+      track,
+      paused: !track.enabled,
+      closed: false,
+      pause() {
+        this.paused = true;
+        this.track.enabled = false;
+      },
+      resume() {
+        this.paused = false;
+        this.track.enabled = true;
+      },
+      close() {
+        this.closed = true;
+      },
+      async replaceTrack({ track: next }: { track: FakeTrack }) {
+        this.track = next;
+      },
+    };
+    producers.push(producer);
+    return producer as unknown as types.Producer;
+  };
+  const microphone = {
+    track: null as FakeTrack | null,
+    opened: 0,
+    async open() {
+      this.opened += 1;
+      return (this.track = new FakeTrack("microphone"));
+    },
+    change: vi.fn(),
+    close() {
+      this.track = null;
+    },
+  };
+  const requests: string[] = [];
+  const request = async (name: string) => void requests.push(name);
+  const handlers = { changed: vi.fn(), ended: vi.fn(), micEnded: vi.fn() };
+  const publisher = new Publisher(
+    request as never,
+    microphone as unknown as Microphone,
+    {} as VideoSlots,
+    handlers,
+  );
+  publisher.muted = publisher.wantsMuted = true;
+  await publisher.attach({ send: { produce } } as unknown as Media, PRO, Promise.resolve());
+  const track = (id: string) => new FakeTrack(id) as FakeTrack & MediaStreamTrack;
+  return { publisher, producers, microphone, requests, track, handlers, answer: () => answer() };
+}
+
+const turn = () => new Promise((resolve) => setTimeout(resolve));
+
+async function speaking() {
+  const all = await room();
+  all.publisher.wantsMuted = false;
+  const unmuting = all.publisher.setMuted(false);
+  await turn();
+  all.answer();
+  await unmuting;
+  return all;
+}
+
+describe("muting", () => {
+  it("silences a microphone whose producer is still on its way", async () => {
+    const { publisher, producers, microphone, answer } = await room();
+    publisher.wantsMuted = false;
+    const unmuting = publisher.setMuted(false);
+    await turn();
+    publisher.muteNow();
+    expect(microphone.track?.enabled).toBe(false);
+    answer();
+    await unmuting;
+    expect(producers.map(({ paused, track }) => paused && !track.enabled)).toEqual([true]);
+    expect(publisher.muted).toBe(true);
+  });
+
+  it("is not undone by an unmute that the server answers later", async () => {
+    const { publisher, producers } = await speaking();
+    await publisher.setMuted(true);
+    publisher.wantsMuted = false;
+    const unmuting = publisher.setMuted(false);
+    publisher.muteNow();
+    await unmuting;
+    expect(producers[0]?.paused).toBe(true);
+    expect(publisher.muted).toBe(true);
+  });
+});
+
+describe("publishTrack", () => {
+  it("sends the application's camera, and leaves its end to the application", async () => {
+    const { publisher, producers, track, answer, requests } = await room();
+    const camera = track("processed");
+    await publisher.give("camera", camera);
+    const starting = publisher.start("camera");
+    await turn();
+    answer();
+    expect(await starting).toBe(true);
+    expect(producers[0]?.track).toBe(camera);
+    await publisher.stopSource("camera");
+    expect(camera.stop).not.toHaveBeenCalled();
+    expect(requests).toContain("voice:rtc:closeProducer");
+  });
+
+  it("takes the place of the microphone without a new producer, and gives it back", async () => {
+    const { publisher, producers, microphone, track } = await speaking();
+    const file = track("file");
+    await publisher.give("mic", file);
+    expect(microphone.track).toBeNull();
+    expect(producers.map((it) => it.track)).toEqual([file]);
+    await publisher.give("mic", null);
+    expect(producers.map((it) => it.track)).toEqual([microphone.track]);
+    expect(microphone.opened).toBe(2);
+  });
+
+  it("that is turned off while the server answers leaves no producer behind", async () => {
+    const { publisher, producers, track, answer, requests } = await room();
+    await publisher.give("camera", track("processed"));
+    const starting = publisher.start("camera").catch((error: { code: string }) => error.code);
+    await turn();
+    await publisher.stopSource("camera");
+    answer();
+    expect(await starting).toBe("CANCELLED");
+    expect(producers.map(({ closed }) => closed)).toEqual([true]);
+    expect(requests).toEqual(["voice:rtc:closeProducer"]);
+    expect(publisher.isSending("camera")).toBe(false);
+  });
+});

@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { scenario } from "../lib/call.mjs";
+import { PageUser } from "../lib/page.mjs";
+import { until } from "../lib/wait.mjs";
+
+scenario("who holds the talk key (push-to-talk) is heard, and nobody hears them afterwards", async (call) => {
+  const ada = await PageUser.open(call, "Ada", { tone: 500 });
+  await ada.join();
+  const ben = await PageUser.open(call, "Ben", { tone: 770 });
+  await ben.press("Join muted");
+  await ben.join();
+  await ada.sees(2);
+  await ada.hearsNothing(500);
+  await ben.page.keyboard.down("t");
+  await ada.hears(ben);
+  await ben.page.keyboard.up("t");
+  await ben.button("Unmute").waitFor();
+  await ada.hearsNothing(1_000);
+  // Quicker than the microphone: what was asked for last holds.
+  await ben.page.keyboard.press("t");
+  await ben.button("Unmute").waitFor();
+  await ada.hearsNothing(1_000);
+});
+
+scenario("a sound says who comes and goes, and none does when they are switched off", async (call) => {
+  const ada = await PageUser.open(call, "Ada", { tone: 500 });
+  await ada.join();
+  await ada.page.evaluate(() => {
+    window.notes = [];
+    const { start } = OscillatorNode.prototype;
+    OscillatorNode.prototype.start = function (...when) {
+      window.notes.push(this.frequency.value);
+      return start.apply(this, when);
+    };
+  });
+  const plays = (what, notes) =>
+    until(`${what} is heard`, 3_000, async () => {
+      const played = await ada.page.evaluate(() => window.notes.splice(0));
+      if (played.length === 0) return null;
+      assert.deepEqual(played, notes, what);
+      return true;
+    });
+  const ben = await PageUser.open(call, "Ben", { tone: 770 });
+  await ben.join();
+  await plays("a join", [440, 660]);
+  await ada.press("Mute");
+  await plays("a mute", [300]);
+  await ben.press("Leave");
+  await plays("a leave", [440, 330]);
+
+  await ada.press("Settings");
+  await ada.page.getByLabel("Sounds").uncheck();
+  await ada.page.keyboard.press("Escape");
+  await ben.join();
+  await ada.sees(2);
+  await ada.press("Unmute");
+  await ada.button("Mute", { exact: true }).waitFor();
+  assert.deepEqual(await ada.page.evaluate(() => window.notes), []);
+});
