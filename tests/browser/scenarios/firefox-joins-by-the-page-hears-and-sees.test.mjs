@@ -1,9 +1,13 @@
+import assert from "node:assert/strict";
 import { listenerScript } from "../lib/bundle.mjs";
 import { scenario } from "../lib/call.mjs";
 import { launchFirefox } from "../lib/firefox.mjs";
 import { CONNECT_MS, PageUser } from "../lib/page.mjs";
+import { sleep } from "../lib/wait.mjs";
 
 const FIREFOX_TONE = 500;
+/** Longer than anything has to be missing before it is said. */
+const FALSE_ALARM_MS = 6_000;
 
 scenario("Firefox joins by the page, hears and sees", async (call) => {
   const firefox = await launchFirefox(FIREFOX_TONE);
@@ -26,6 +30,13 @@ scenario("Firefox joins by the page, hears and sees", async (call) => {
 
     await page.click(".tool-camera");
     await ben.playsVideos(2);
+
+    // Neither browser misses what arrives.
+    await sleep(FALSE_ALARM_MS);
+    for (const person of [ada, ben]) {
+      assert.deepEqual(await person.page.$$eval(".trouble", (all) => all.map((it) => it.textContent)), ["", ""]);
+      assert.equal(await person.page.$eval(".banner", (it) => it.textContent), "");
+    }
   } finally {
     await firefox.close();
   }

@@ -87,9 +87,11 @@ export class VoiceService extends Emitter<VoiceEvents> {
    */
   async setMuted(muted: boolean): Promise<boolean> {
     this.#requireCall();
-    // Who is deafened and speaks again wants to hear the answer.
-    if (!muted) this.#call.setDeafened(false);
-    else if (this.#call.deafened) this.#mutedBefore = true;
+    if (this.#call.deafened) {
+      // Who is deafened and speaks again wants to hear the answer.
+      if (muted) this.#mutedBefore = true;
+      else this.#call.setDeafened(false);
+    }
     return this.#call.setMuted(muted);
   }
 

@@ -65,6 +65,11 @@ describe("no sound arrives from anybody", () => {
   });
 });
 
+it("a browser that does not say which track it counts gives no figures, rather than none that arrived", () => {
+  expect(arrivedOf([{ type: "inbound-rtp", packetsReceived: 5 }])).toBeNull();
+  expect(arrivedOf([{ type: "transport" }])).toEqual(new Map());
+});
+
 describe("a tile says its own trouble", () => {
   it("a camera whose picture stands still for 4 s, and a screen never", () => {
     const looks = watch(8, () => [track("Ada", "camera"), track("Ben", "screen")], (_, second) => ({ packets: 50 * second, frames: Math.min(second, 2) * 25 }));
@@ -83,9 +88,10 @@ describe("a tile says its own trouble", () => {
       arrivedOf([
         { type: "inbound-rtp", trackIdentifier: ada.trackId, packetsReceived: concealed, totalSamplesReceived: 10 * concealed, concealedSamples: 2 * concealed, silentConcealedSamples: silent },
       ]);
+    const counted = (concealed: number, silent: number) => report(concealed, silent) ?? new Map();
     const health = new MediaHealth();
-    health.look(0, [ada], report(0, 0));
-    expect(health.look(1_000, [ada], report(100, 0)).people.get("Ada")).toBe("choppySound");
-    expect(health.look(2_000, [ada], report(200, 190)).people.get("Ada")).toBeUndefined();
+    health.look(0, [ada], counted(0, 0));
+    expect(health.look(1_000, [ada], counted(100, 0)).people.get("Ada")).toBe("choppySound");
+    expect(health.look(2_000, [ada], counted(200, 190)).people.get("Ada")).toBeUndefined();
   });
 });

@@ -109,6 +109,19 @@ describe("setDeafened and setMuted", () => {
     await voice.leaveChannel();
   });
 
+  it("ask the server for nothing that holds already", async () => {
+    const voice = service();
+    await voice.joinChannel("lobby", { muted: true });
+    const told: string[] = [];
+    const before = answer;
+    answer = (name) => (told.push(name), before(name));
+    await voice.setDeafened(false);
+    expect(told).toEqual([]);
+    await voice.setMuted(true);
+    expect(told).toEqual(["voice:state:update"]);
+    await voice.leaveChannel();
+  });
+
   it("need a call", async () => {
     await expect(service().setMuted(true)).rejects.toBeInstanceOf(VoiceError);
     await expect(service().toggleVideo()).rejects.toMatchObject({ code: "INVALID_STATE" });

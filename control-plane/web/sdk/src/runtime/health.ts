@@ -97,13 +97,14 @@ function isChoppy(before: Arrived, now: Arrived): boolean {
 
 type Entry = Record<string, unknown>;
 
-/** By track, from a receiving connection's report. */
-export function arrivedOf(report: Iterable<Entry>): Map<string, Arrived> {
+/** By track, from a receiving connection's report; null from a browser that does not say which track it counts. */
+export function arrivedOf(report: Iterable<Entry>): Map<string, Arrived> | null {
   const arrived = new Map<string, Arrived>();
   const number = (value: unknown) => (typeof value === "number" ? value : 0);
   for (const entry of report) {
     const { type, trackIdentifier } = entry;
-    if (type !== "inbound-rtp" || typeof trackIdentifier !== "string") continue;
+    if (type !== "inbound-rtp") continue;
+    if (typeof trackIdentifier !== "string") return null;
     arrived.set(trackIdentifier, {
       packets: number(entry["packetsReceived"]),
       frames: number(entry["framesDecoded"]),

@@ -94,8 +94,10 @@ export class Monitor {
     const stands = recv.connectionState === "connected" || recv.connectionState === "disconnected";
     const report = stands ? await recv.getStats().catch(() => null) : null;
     if (this.#timers.length === 0) return;
-    const arrived = arrivedOf((report?.values() ?? []) as Iterable<Record<string, unknown>>);
-    this.handlers.health(health.look(performance.now(), report ? this.handlers.expected() : [], arrived));
+    const arrived = report && arrivedOf(report.values() as Iterable<Record<string, unknown>>);
+    // Without figures there is nothing to be said, rather than the worst.
+    const expected = arrived ? this.handlers.expected() : [];
+    this.handlers.health(health.look(performance.now(), expected, arrived ?? new Map()));
   }
 
   #listen(): void {
