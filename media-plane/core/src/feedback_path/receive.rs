@@ -95,7 +95,8 @@ fn on_report_block(
     let Some(transport) = media.transports.live_mut(key) else { return };
     consumer.score.on_report(block, consumer.clock_rate);
     consumer.last_report = Some(*block);
-    consumer.delivery.on_report(block, now);
+    let gaps = consumer.sequence.next().wrapping_sub(consumer.sent.traffic.packets());
+    consumer.delivery.on_report(block, gaps, now);
     if block.last_sr == 0 {
         return;
     }

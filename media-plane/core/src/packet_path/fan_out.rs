@@ -8,6 +8,7 @@ use super::rewrite;
 use super::select::LayerDecision;
 use super::tables::MediaTables;
 use crate::config::Datagram;
+use crate::feedback::sent_history::Purpose;
 use crate::output::{Counters, DropReason};
 use crate::send_batch::SendBatch;
 use std::time::Instant;
@@ -54,7 +55,7 @@ fn forward(
             send(&output.sends);
             output.sends.clear();
         }
-        let writer = PacketWriter::new(transport, &consumer.extensions, &mut output.sends, stamp);
+        let writer = PacketWriter::new(transport, &consumer.extensions, &mut output.sends, Purpose::Media, stamp);
         let Some(writer) = writer else {
             // Without keys or an address nothing is numbered, so that the receiver's roll-over counter
             // follows however long that takes.

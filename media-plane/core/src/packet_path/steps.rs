@@ -14,6 +14,7 @@ use super::tables::MediaTables;
 use super::{header, rewrite};
 use crate::config::Datagram;
 use crate::engine::Engine;
+use crate::feedback::sent_history::Purpose;
 use crate::feedback::sent_packets::{Sent, SentPackets};
 use crate::feedback::transport_cc::TransportCcRecorder;
 use crate::feedback_path::resend;
@@ -97,7 +98,7 @@ pub fn select(engine: &mut Engine, now: Instant) -> usize {
 pub fn rewrite(engine: &mut Engine, burst: &mut [Datagram<'_>], now: Instant) -> usize {
     for_each_consumer(engine, now, |Receiver { producer, consumer, transport, sends, stamp }, packets| {
         let extensions = consumer.extensions;
-        let writer = PacketWriter::new(transport, &extensions, sends, stamp);
+        let writer = PacketWriter::new(transport, &extensions, sends, Purpose::Media, stamp);
         let Some(mut writer) = writer else { return 0 };
         let (mut sent, mut written) = (BurstSent::default(), 0);
         for packet in packets {
@@ -114,7 +115,7 @@ pub fn rewrite(engine: &mut Engine, burst: &mut [Datagram<'_>], now: Instant) ->
 /// Writes header and sealed payload of every packet for every consumer, with the source's numbers.
 pub fn packet_writer(engine: &mut Engine, burst: &[Datagram<'_>], now: Instant) -> usize {
     for_each_consumer(engine, now, |Receiver { consumer, transport, sends, stamp, .. }, packets| {
-        let writer = PacketWriter::new(transport, &consumer.extensions, sends, stamp);
+        let writer = PacketWriter::new(transport, &consumer.extensions, sends, Purpose::Media, stamp);
         let Some(mut writer) = writer else { return 0 };
         let mut written = 0;
         for packet in packets.iter() {

@@ -9,6 +9,7 @@ use super::stream::{Stream, StreamBinding};
 use crate::arena::{ConsumerKey, ProducerKey, RoomKey, UserKey};
 use crate::feedback::link_estimate::LinkEstimate;
 use crate::feedback::round_trip::RoundTrip;
+use crate::feedback::sent_history::SentHistory;
 use crate::feedback::traffic::Traffic;
 use crate::feedback::transport_cc::TransportCcRecorder;
 use crate::send_batch::SendBatch;
@@ -83,6 +84,8 @@ pub(crate) struct WebRtcTransport {
     /// SSRCs given to consumers so far.
     consumer_ssrcs: u32,
     pub(crate) next_transport_cc: u16,
+    /// What was sent under those numbers.
+    pub(crate) sent_history: SentHistory,
     /// Who reports on the client's streams.
     pub(crate) local_ssrc: u32,
     pub(crate) local_cname: String,
@@ -176,6 +179,7 @@ impl WebRtcTransport {
             next_mid: 0,
             consumer_ssrcs: 0,
             next_transport_cc: 0,
+            sent_history: SentHistory::new(init.at),
             local_ssrc: init.local_ssrc,
             local_cname: init.local_cname,
             reports_at: None,
