@@ -8,6 +8,7 @@ use railgun_media_core::packet::rtcp::{
 };
 use railgun_media_core::packet::rtp::RtpHeader;
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 /// The router's id of the transport-wide number.
 const NUMBER_ID: u8 = 5;
@@ -16,27 +17,33 @@ const NUMBER_ID: u8 = 5;
 pub(crate) struct Heard {
     /// In the order of their arrival, since the last feedback.
     numbers: Vec<u16>,
+    /// The same with their times, since they were taken last.
+    arrivals: Vec<(u16, Instant)>,
     newest: Option<u16>,
     /// By the stream's SSRC, the last sender report's NTP time and timestamp.
     times: BTreeMap<u32, (u64, u32)>,
+    /// When that report came.
+    times_at: BTreeMap<u32, Instant>,
     /// Who asked for an echo last, and of which time.
     reference: Option<(u32, u32)>,
 }
 
 impl Heard {
-    pub(crate) fn rtp(&mut self, packet: &[u8]) {
+    pub(crate) fn rtp(&mut self, packet: &[u8], now: Instant) {
         let number = RtpHeader::parse(packet).ok().and_then(|header| {
             let number = header.extension(packet, NUMBER_ID)?;
             number.first_chunk().map(|number| u16::from_be_bytes(*number))
         });
         self.numbers.extend(number);
+        self.arrivals.extend(number.map(|number| (number, now)));
         self.newest = number.or(self.newest);
     }
 
-    pub(crate) fn rtcp(&mut self, compound: &[u8]) {
+    pub(crate) fn rtcp(&mut self, compound: &[u8], now: Instant) {
         for packet in parse_compound(compound).into_iter().flatten() {
             match packet {
                 RtcpPacket::SenderReport(report) => {
+                    self.times_at.insert(report.info.ssrc, now);
                     self.times.insert(report.info.ssrc, (report.info.ntp, report.info.rtp_time));
                 }
                 RtcpPacket::Extended(report) => {
@@ -60,6 +67,17 @@ impl Peer {
         let numbers = std::mem::take(&mut self.heard.numbers);
         let newest = numbers.get(numbers.len().saturating_sub(500)..)?;
         (!newest.is_empty()).then(|| self.acknowledge(newest))
+    }
+
+    /// The transport-wide numbers that arrived since this was asked last, with their times.
+    pub fn take_arrivals(&mut self) -> Vec<(u16, Instant)> {
+        std::mem::take(&mut self.heard.arrivals)
+    }
+
+    /// The middle of the time that a stream's last sender report said, and when that came.
+    pub fn last_time(&self, ssrc: u32) -> Option<(u32, Instant)> {
+        let (ntp, _) = self.heard.times.get(&ssrc)?;
+        Some((middle(*ntp), *self.heard.times_at.get(&ssrc)?))
     }
 
     /// The transport-wide number that arrived last.

@@ -6,6 +6,7 @@ mod call;
 mod heard;
 mod parameters;
 mod peer;
+pub mod simulator;
 mod world;
 
 pub use call::{Call, KEY_FRAME, Sending, TICK};
