@@ -1,5 +1,6 @@
 //! One program for all of these: each of its own would be linked on its own, which takes longer than running it.
 
+mod a_bad_network_gets_the_layers_that_fit;
 mod a_client_without_consent_is_sent_nothing;
 mod a_dependency_descriptor_names_what_is_forwarded;
 mod a_device_that_joins_again_takes_the_place_of_its_older_session;

@@ -11,6 +11,8 @@ use std::time::Instant;
 /// Packets remembered, a power of two: 8 KiB. At 450 packets a second, more than any receiver of 4 Mbit/s
 /// gets, two seconds.
 const PACKETS_MAX: u16 = 1024;
+/// Bytes of UDP and IPv4 around a datagram.
+const UDP_IP: u64 = 28;
 /// Unit of a delta and of a reference time, in microseconds.
 const DELTA_US: i64 = 250;
 const REFERENCE_US: i64 = 64_000;
@@ -110,13 +112,15 @@ pub(crate) struct SentHistory {
     /// The first number whose fate is not known yet, and the one after the newest sent.
     unresolved: u16,
     next: u16,
+    /// Sent so far, with UDP and IP.
+    bytes: u64,
     /// The last feedback's reference time as it came (24 bits), and unwrapped.
     reference: Option<(i32, i64)>,
 }
 
 impl SentHistory {
     pub(crate) fn new(now: Instant) -> Self {
-        Self { epoch: now, entries: Vec::new(), unresolved: 0, next: 0, reference: None }
+        Self { epoch: now, entries: Vec::new(), unresolved: 0, next: 0, bytes: 0, reference: None }
     }
 
     /// Microseconds since the history began.
@@ -143,6 +147,12 @@ impl SentHistory {
             *entry = Entry { sent_us, number, flags };
         }
         self.next = number.wrapping_add(1);
+        self.bytes += u64::from(len) + UDP_IP;
+    }
+
+    /// Bytes sent so far, with UDP and IP.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     #[cold]
@@ -252,7 +262,13 @@ mod tests {
     const MS: i64 = 1_000;
 
     /// What feedback tells that starts at `base` in units of 64 ms, with deltas in 250 us.
-    fn told(history: &mut SentHistory, now_us: i64, base: u16, reference: i32, deltas: &[Option<i16>]) -> Vec<Fate> {
+    fn told(
+        history: &mut SentHistory,
+        now_us: i64,
+        base: u16,
+        reference: i32,
+        deltas: &[Option<i16>],
+    ) -> Vec<Fate> {
         let info = TransportCcInfo {
             sender_ssrc: 1,
             media_ssrc: 2,
@@ -300,7 +316,10 @@ mod tests {
         assert_eq!((probe.departure.sent_us, probe.departure.len), (2 * MS, 300));
         assert_eq!((probe.departure.purpose, probe.arrived_us), (Purpose::Probe, 7 * 64_000 + 12 * 250));
         let Fate::Arrived(again) = fates[3] else { panic!("{fates:?}") };
-        assert_eq!((again.departure.purpose, again.arrived_us), (Purpose::Retransmission, 7 * 64_000 + 2_500));
+        assert_eq!(
+            (again.departure.purpose, again.arrived_us),
+            (Purpose::Retransmission, 7 * 64_000 + 2_500)
+        );
         assert_eq!(told(&mut history, 60 * MS, 65_534, 7, &[Some(4), None, Some(8), Some(0)]), []);
         assert_eq!(history.unreported(), 0);
     }
@@ -308,8 +327,14 @@ mod tests {
     #[test]
     fn what_comes_late_is_taken_back_as_recovered() {
         let mut history = sent(10..14);
-        assert_eq!(numbers(&told(&mut history, 9 * MS, 10, 0, &[None, None, Some(1)])), [('l', 10), ('l', 11), ('a', 12)]);
-        assert_eq!(numbers(&told(&mut history, 9 * MS, 11, 0, &[Some(1), None, Some(1)])), [('r', 11), ('a', 13)]);
+        assert_eq!(
+            numbers(&told(&mut history, 9 * MS, 10, 0, &[None, None, Some(1)])),
+            [('l', 10), ('l', 11), ('a', 12)]
+        );
+        assert_eq!(
+            numbers(&told(&mut history, 9 * MS, 11, 0, &[Some(1), None, Some(1)])),
+            [('r', 11), ('a', 13)]
+        );
     }
 
     #[test]
@@ -328,7 +353,10 @@ mod tests {
         history.put(8_500, 100, Purpose::Media, 5 * MS);
         assert_eq!(numbers(&told(&mut history, 9 * MS, 8_500, 0, &[Some(1)])), [('a', 8_500)]);
         // Those before the jump are older than what is walked back to, and were told by nobody.
-        assert_eq!(numbers(&told(&mut history, 9 * MS, 100, 0, &[Some(1), Some(1), Some(1)])), [('a', 100), ('a', 101), ('a', 102)]);
+        assert_eq!(
+            numbers(&told(&mut history, 9 * MS, 100, 0, &[Some(1), Some(1), Some(1)])),
+            [('a', 100), ('a', 101), ('a', 102)]
+        );
     }
 
     #[test]

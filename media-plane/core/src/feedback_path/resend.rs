@@ -134,7 +134,8 @@ impl Attempt<'_> {
         };
         let extensions = &consumer.extensions;
         let passed = PassedElements::new(extensions.passed, cached.elements());
-        let writer = PacketWriter::new(self.transport, extensions, self.sends, Purpose::Retransmission, *stamp);
+        let writer =
+            PacketWriter::new(self.transport, extensions, self.sends, Purpose::Retransmission, *stamp);
         let Some(mut writer) = writer else { return Resent::NoMore };
         if writer.put(&outgoing, extensions, &passed, || cached.elements()) == 0 {
             return Resent::NoMore;

@@ -3,6 +3,7 @@
 
 use super::consumer_extensions::ConsumerExtensions;
 use super::header::{self, OwnElements, PassedElements, passes};
+use crate::congestion::pacer::{Pacer, Waiting};
 use crate::feedback::sent_history::{Purpose, SentHistory};
 use crate::feedback::traffic::Traffic;
 use crate::packet::rtp::HeaderWriter;
@@ -69,6 +70,8 @@ pub(crate) struct PacketWriter<'a> {
     history: &'a mut SentHistory,
     sent_us: i64,
     purpose: Purpose,
+    /// For a receiver whose link is known.
+    pacer: Option<&'a mut Pacer>,
     own: OwnElements,
     sends: &'a mut SendBatch,
     /// Packets and bytes that the transport sent since it was created.
@@ -94,7 +97,33 @@ impl<'a> PacketWriter<'a> {
         let history = &mut transport.sent_history;
         let sent_us = history.micros(stamp.at);
         let sent = &mut transport.sent;
-        Some(Self { to, keys, change, next_transport_cc, history, sent_us, purpose, own, sends, sent, stamp })
+        let pacer = transport.receiver_link.as_deref_mut().map(|link| &mut link.pacer);
+        Some(Self {
+            to,
+            keys,
+            change,
+            next_transport_cc,
+            history,
+            sent_us,
+            purpose,
+            pacer,
+            own,
+            sends,
+            sent,
+            stamp,
+        })
+    }
+
+    /// Whether a packet of video has to wait for its turn.
+    #[inline]
+    pub(super) fn must_wait(&mut self) -> bool {
+        self.own.has_transport_cc() && self.pacer.as_mut().is_some_and(|pacer| pacer.must_wait(self.sent_us))
+    }
+
+    pub(super) fn wait(&mut self, waiting: Waiting) {
+        if let Some(pacer) = &mut self.pacer {
+            pacer.push(waiting, self.stamp.at);
+        }
     }
 
     /// Puts the packet into the batch; its bytes there, 0 if it may not be sent or found no room.
@@ -175,6 +204,9 @@ impl<'a> PacketWriter<'a> {
         if written > 0 && self.own.has_transport_cc() {
             *self.next_transport_cc = number.wrapping_add(1);
             self.history.put(number, written, self.purpose, self.sent_us);
+            if let Some(pacer) = &mut self.pacer {
+                pacer.on_sent(written);
+            }
         }
         written
     }
