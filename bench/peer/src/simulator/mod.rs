@@ -304,7 +304,7 @@ impl Stage {
                     marker: false,
                     payload_type: offer.payload_type,
                     sequence: u16::try_from(*next & 0xffff).expect("16 bits"),
-                    timestamp: u32::try_from(*next * 960 & 0xffff_ffff).expect("32 bits"),
+                    timestamp: u32::try_from((*next * 960) & 0xffff_ffff).expect("32 bits"),
                     ssrc: offer.ssrc,
                 };
                 let mid = [(crate::parameters::MID_ID, offer.mid.as_bytes())];

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 /// A receiver that was sent numbers for so long, and so many, and said nothing of them gives no feedback.
 const SILENT_AFTER: Duration = Duration::from_secs(1);
 const SILENT_PACKETS: u16 = 10;
+const ALLOCATED_APART: Duration = Duration::from_millis(20);
 
 #[derive(Clone, Debug)]
 pub(crate) struct ReceiverLink {
@@ -22,6 +23,8 @@ pub(crate) struct ReceiverLink {
     pub(crate) is_more_wanted: bool,
     pub(crate) is_heard: bool,
     begun: Instant,
+    /// When layers were given last.
+    allocated_at: Option<Instant>,
     /// Of the history's bytes, those that the prober was told of.
     pub(crate) counted_bytes: u64,
     /// When padding is to be sent next.
@@ -39,9 +42,20 @@ impl ReceiverLink {
             is_more_wanted: false,
             is_heard: false,
             begun: now,
+            allocated_at: None,
             counted_bytes: 0,
             probe_at: None,
         }
+    }
+
+    /// Whether layers are to be given anew; a receiver that reports on each packet is followed no more often
+    /// than one that does each 20 ms.
+    pub(crate) fn try_allocate(&mut self, now: Instant) -> bool {
+        let is_due = self.allocated_at.is_none_or(|at| now.saturating_duration_since(at) >= ALLOCATED_APART);
+        if is_due {
+            self.allocated_at = Some(now);
+        }
+        is_due
     }
 
     /// A queue stands before the receiver, or here.

@@ -86,6 +86,9 @@ pub(crate) fn on_transport_cc(
     if verdict == Verdict::Fine && link.pacer.is_overrun(now) {
         verdict = link.estimator.on_overrun(transport.sent_history.micros(now));
     }
+    if !link.try_allocate(now) && verdict == Verdict::Fine {
+        return;
+    }
     reallocate(media, key, verdict, now);
     probing::begin(media, key, now);
 }
