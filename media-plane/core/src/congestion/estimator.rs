@@ -329,6 +329,8 @@ mod tests {
         estimator: Estimator,
         now_us: i64,
         free_us: i64,
+        /// Of the path, besides 20 ms.
+        longer_us: i64,
         number: u16,
         overuses: usize,
     }
@@ -336,7 +338,7 @@ mod tests {
     impl Link {
         fn new(estimate: u64) -> Self {
             let estimator = Estimator { estimate, ..Estimator::default() };
-            Self { estimator, now_us: 0, free_us: 0, number: 0, overuses: 0 }
+            Self { estimator, now_us: 0, free_us: 0, longer_us: 0, number: 0, overuses: 0 }
         }
 
         fn run(&mut self, millis: i64, sends: u64, takes: u64) {
@@ -353,8 +355,10 @@ mod tests {
                     len: 1_000,
                     purpose: Purpose::Media,
                 };
-                self.estimator
-                    .on_fate(Fate::Arrived(Arrival { departure, arrived_us: self.free_us + 20_000 }));
+                self.estimator.on_fate(Fate::Arrived(Arrival {
+                    departure,
+                    arrived_us: self.free_us + 20_000 + self.longer_us,
+                }));
                 self.number = self.number.wrapping_add(1);
                 self.now_us += gap;
                 if self.now_us >= report {
@@ -402,16 +406,12 @@ mod tests {
     fn delay_that_does_not_follow_our_rate_is_taken_for_the_paths() {
         let mut link = Link::new(1_300_000);
         link.run(5_000, 600_000, 2_000_000);
+        link.longer_us = 70_000;
+        link.run(300, 600_000, 2_000_000);
         link.estimator.cut(700_000, link.now_us);
-        // Fifty milliseconds more for every packet, whatever is sent.
-        link.free_us += 50_000;
-        let before = link.now_us;
-        link.now_us += 1;
-        link.free_us = link.free_us.max(before + 50_000);
-        for _ in 0..40 {
-            link.free_us = link.now_us + 50_000;
-            link.run(100, 600_000, 100_000_000);
-        }
-        assert!(!link.estimator.is_draining());
+        link.run(2_000, 500_000, 2_000_000);
+        assert!(link.estimator.is_draining());
+        link.run(4_000, 500_000, 2_000_000);
+        assert!(link.estimator.is_calm());
     }
 }

@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn a_key_frame_that_was_asked_for_is_no_part_of_it_and_a_regular_one_is() {
         let frame = |is_key| FrameInfo { starts_key_frame: is_key, ..FrameInfo::default() };
-        let once = fed(|at| if at == 180 { (frame(true), 100_000) } else { (frame(false), 1_174) });
+        let once = fed(|at| if at == 130 { (frame(true), 100_000) } else { (frame(false), 1_174) });
         assert!((480_000..510_000).contains(&once.rate(0..=0, 0)), "{}", once.rate(0..=0, 0));
         let always = fed(|_| (frame(true), 1_174));
         assert!((480_000..510_000).contains(&always.rate(0..=0, 0)), "{}", always.rate(0..=0, 0));
