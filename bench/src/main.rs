@@ -11,6 +11,7 @@ mod machine;
 mod memory;
 mod messages;
 mod rooms;
+mod scenarios;
 mod server;
 mod setup;
 mod sink;
@@ -59,6 +60,8 @@ enum What {
     Sockets(sockets::Options),
     /// Rooms full of people in any server: loss, latency, join times, CPU and memory
     Load(load::Options),
+    /// Calls over bad networks in virtual time: what each has to show, and what it shows
+    Scenarios(scenarios::Options),
     /// Instructions per packet of each step of the packet path, by callgrind
     Steps(steps::Options),
     /// Forward and join, with their default options
@@ -84,6 +87,7 @@ fn main() -> Result<()> {
         What::Rooms(options) => json!({ "rooms": rooms::run(options, cli.json)? }),
         What::Sockets(options) => json!({ "sockets": sockets::run(options, cli.json)? }),
         What::Load(options) => json!({ "load": load::run(options, cli.json)? }),
+        What::Scenarios(options) => json!({ "scenarios": scenarios::run(options, cli.json)? }),
         What::Steps(options) => json!({ "steps": steps::run(options, cli.json)? }),
         What::All { forward } => json!({
             "forward": forward::run(forward, cli.json)?,

@@ -91,6 +91,7 @@ const COUNTERS: &[Metric] = &[
     ("refused_resends", "Packets asked for again and not sent", |now| now.engine.refused_resends),
     ("resend_lookups", "Packets asked for again and looked up", |now| now.engine.resend_lookups),
     ("asked_packets", "Packets asked for again from senders", |now| now.engine.asked_packets),
+    ("padding_packets", "Packets of padding sent to learn what links take", |now| now.engine.padding_packets),
     ("refused_ice_checks", "ICE checks dropped without an answer", |now| now.engine.refused_checks),
     ("unrelayed_ice_checks", "ICE checks for sessions in privacy mode, not from a relay", |now| {
         now.engine.unrelayed_checks

@@ -5,7 +5,8 @@ use crate::arena::TransportKey;
 use crate::clock::Clock;
 use crate::config::{Datagram, EngineConfig};
 use crate::feedback_path::{
-    address_proof_requests, allocation, key_frames, notify, receive, report, traffic, wanted_layers,
+    address_proof_requests, allocation, key_frames, notify, paced, probing, receive, report, traffic,
+    wanted_layers,
 };
 use crate::output::{Counters, Notice};
 use crate::packet_path::demux::{Demuxed, demux};
@@ -164,6 +165,8 @@ impl Engine {
             self.report(key, now);
         }
         key_frames::send_due(&mut self.media, key, now);
+        paced::send_due(&mut self.media, key, now);
+        probing::send_due(&mut self.media, key, now);
         report::send_feedback(&mut self.media, key, now);
     }
 

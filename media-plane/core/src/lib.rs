@@ -94,6 +94,7 @@ mod arena;
 mod audio;
 mod clock;
 mod codec;
+mod congestion;
 mod config;
 mod engine;
 mod feedback;

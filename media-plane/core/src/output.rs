@@ -52,6 +52,8 @@ pub struct Counters {
     pub resend_lookups: u64,
     /// Payloads copied to be sent again.
     pub resend_copies: u64,
+    /// Packets of padding sent to learn what links take.
+    pub padding_packets: u64,
     /// Packets asked for again from publishers.
     pub asked_packets: u64,
     /// ICE checks dropped without an answer.

@@ -7,6 +7,7 @@ use railgun_media_core::packet::rtcp::{
     LastReference, ReportBlock, TransportCcInfo, write_last_references, write_receiver_report,
     write_transport_cc,
 };
+use std::time::Instant;
 
 impl Peer {
     /// Feedback on the transport-wide numbers that arrived since the last one, sealed: on the last 500 of
@@ -15,6 +16,17 @@ impl Peer {
         let numbers = std::mem::take(&mut self.heard.numbers);
         let newest = numbers.get(numbers.len().saturating_sub(500)..)?;
         (!newest.is_empty()).then(|| self.acknowledge(newest))
+    }
+
+    /// The transport-wide numbers that arrived since this was asked last, with their times.
+    pub fn take_arrivals(&mut self) -> Vec<(u16, Instant)> {
+        std::mem::take(&mut self.heard.arrivals)
+    }
+
+    /// The middle of the time that a stream's last sender report said, and when that came.
+    pub fn last_time(&self, ssrc: u32) -> Option<(u32, Instant)> {
+        let (ntp, _) = self.heard.times.get(&ssrc)?;
+        Some((middle(*ntp), *self.heard.times_at.get(&ssrc)?))
     }
 
     /// The transport-wide number that arrived last.

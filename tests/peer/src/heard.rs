@@ -4,6 +4,7 @@
 use railgun_media_core::packet::rtcp::{RtcpPacket, parse_compound};
 use railgun_media_core::packet::rtp::RtpHeader;
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 /// The router's id of the transport-wide number.
 const NUMBER_ID: u8 = 5;
@@ -12,27 +13,33 @@ const NUMBER_ID: u8 = 5;
 pub(crate) struct Heard {
     /// In the order of their arrival, since the last feedback.
     pub(crate) numbers: Vec<u16>,
+    /// The same with their times, since they were taken last.
+    pub(crate) arrivals: Vec<(u16, Instant)>,
     pub(crate) newest: Option<u16>,
     /// By the stream's SSRC, the last sender report's NTP time and timestamp.
     pub(crate) times: BTreeMap<u32, (u64, u32)>,
+    /// When that report came.
+    pub(crate) times_at: BTreeMap<u32, Instant>,
     /// Who asked for an echo last, and of which time.
     pub(crate) reference: Option<(u32, u32)>,
 }
 
 impl Heard {
-    pub(crate) fn rtp(&mut self, packet: &[u8]) {
+    pub(crate) fn rtp(&mut self, packet: &[u8], now: Instant) {
         let number = RtpHeader::parse(packet).ok().and_then(|header| {
             let number = header.extension(packet, NUMBER_ID)?;
             number.first_chunk().map(|number| u16::from_be_bytes(*number))
         });
         self.numbers.extend(number);
+        self.arrivals.extend(number.map(|number| (number, now)));
         self.newest = number.or(self.newest);
     }
 
-    pub(crate) fn rtcp(&mut self, compound: &[u8]) {
+    pub(crate) fn rtcp(&mut self, compound: &[u8], now: Instant) {
         for packet in parse_compound(compound).into_iter().flatten() {
             match packet {
                 RtcpPacket::SenderReport(report) => {
+                    self.times_at.insert(report.info.ssrc, now);
                     self.times.insert(report.info.ssrc, (report.info.ntp, report.info.rtp_time));
                 }
                 RtcpPacket::Extended(report) => {

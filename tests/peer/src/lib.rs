@@ -7,6 +7,7 @@ mod feedback;
 mod heard;
 mod parameters;
 mod peer;
+pub mod simulator;
 mod world;
 
 pub use call::{Call, KEY_FRAME, Sending, TICK};

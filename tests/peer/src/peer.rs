@@ -176,13 +176,13 @@ impl Peer {
                 self.poll_dtls();
             }
             Some(Kind::Stun) => self.arrivals.push(Arrival::Stun(datagram.to_vec())),
-            Some(Kind::Rtp) => self.receive_rtp(datagram),
-            Some(Kind::Rtcp) => self.receive_rtcp(datagram),
+            Some(Kind::Rtp) => self.receive_rtp(datagram, now),
+            Some(Kind::Rtcp) => self.receive_rtcp(datagram, now),
             None => self.arrivals.push(Arrival::Unopened(datagram.to_vec())),
         }
     }
 
-    fn receive_rtp(&mut self, datagram: &[u8]) {
+    fn receive_rtp(&mut self, datagram: &[u8], now: Instant) {
         let mut packet = datagram.to_vec();
         let opened = self.keys.as_ref().and_then(|keys| {
             let header = RtpHeader::parse(&packet).ok()?;
@@ -192,7 +192,7 @@ impl Peer {
         let arrival = match opened {
             Some(len) => {
                 packet.truncate(len);
-                self.heard.rtp(&packet);
+                self.heard.rtp(&packet, now);
                 Arrival::Rtp(packet)
             }
             None => Arrival::Unopened(datagram.to_vec()),
@@ -200,13 +200,13 @@ impl Peer {
         self.arrivals.push(arrival);
     }
 
-    fn receive_rtcp(&mut self, datagram: &[u8]) {
+    fn receive_rtcp(&mut self, datagram: &[u8], now: Instant) {
         let mut packet = datagram.to_vec();
         let opened = self.keys.as_mut().and_then(|keys| keys.inbound_control.open_rtcp(&mut packet).ok());
         let arrival = match opened {
             Some(len) => {
                 packet.truncate(len);
-                self.heard.rtcp(&packet);
+                self.heard.rtcp(&packet, now);
                 Arrival::Rtcp(packet)
             }
             None => Arrival::Unopened(datagram.to_vec()),

@@ -2,6 +2,7 @@
 
 use crate::parameters::{Offer, capabilities};
 use crate::peer::Peer;
+use crate::simulator::Link;
 use railgun_media_core::send_batch::SendBatch;
 use railgun_media_core::srtp::{MasterKey, Suite};
 use railgun_media_core::transport::dtls::{Certificate, DtlsVersion, SrtpKeys};
@@ -38,6 +39,8 @@ pub struct World {
     pub peers: Vec<Peer>,
     /// What each address was sent, whether or not anybody is there.
     pub sent: HashMap<SocketAddr, Sent>,
+    /// What is on its way to an address; without one, everything is there at once.
+    pub links: HashMap<SocketAddr, Link>,
     next_tag: u64,
 }
 
@@ -79,6 +82,7 @@ impl World {
             events: Vec::new(),
             peers: Vec::new(),
             sent: HashMap::new(),
+            links: HashMap::new(),
             next_tag: 0,
         }
     }
@@ -270,8 +274,8 @@ impl World {
     /// Gives the engine one datagram and delivers what comes of it.
     pub fn send(&mut self, source: SocketAddr, mut datagram: Vec<u8>) {
         let mut datagrams = [Datagram { source, bytes: &mut datagram }];
-        let Self { engine, sent, peers, now, .. } = self;
-        engine.handle_datagrams(&mut datagrams, *now, |batch| deliver(batch, sent, peers, *now));
+        let Self { engine, sent, links, peers, now, .. } = self;
+        engine.handle_datagrams(&mut datagrams, *now, |batch| deliver(batch, sent, links, peers, *now));
         self.drain_notices(0);
         self.deliver();
     }
@@ -300,11 +304,20 @@ impl World {
     /// Moves the time, doing on both sides what falls due.
     pub fn advance(&mut self, by: Duration) {
         let end = self.now + by;
-        while let Some(due) = self.engine.poll_timeout().filter(|due| *due <= end) {
-            self.now = self.now.max(due);
-            self.engine.handle_timeout(self.now);
-            self.drain_notices(0);
-            self.deliver();
+        loop {
+            let due = self.engine.poll_timeout().filter(|due| *due <= end);
+            let arrival = self.links.values().filter_map(Link::next).min().filter(|at| *at <= end);
+            if let Some(at) = arrival.filter(|at| due.is_none_or(|due| *at <= due)) {
+                self.now = self.now.max(at);
+                self.arrive();
+            } else if let Some(due) = due {
+                self.now = self.now.max(due);
+                self.engine.handle_timeout(self.now);
+                self.drain_notices(0);
+                self.deliver();
+            } else {
+                break;
+            }
         }
         self.now = end;
         self.wall += by;
@@ -314,18 +327,41 @@ impl World {
         self.exchange();
     }
 
+    /// What comes off the links by now.
+    fn arrive(&mut self) {
+        for (address, link) in &mut self.links {
+            while let Some(datagram) = link.pop(self.now) {
+                if let Some(peer) = self.peers.iter_mut().find(|peer| peer.address == *address) {
+                    peer.receive(&datagram, self.now);
+                }
+            }
+        }
+    }
+
     fn deliver(&mut self) {
         let sends = self.engine.sends();
-        deliver(sends, &mut self.sent, &mut self.peers, self.now);
+        deliver(sends, &mut self.sent, &mut self.links, &mut self.peers, self.now);
         sends.clear();
     }
 }
 
 /// Hands what the engine sent to the peers at those addresses.
-fn deliver(sends: &SendBatch, sent: &mut HashMap<SocketAddr, Sent>, peers: &mut [Peer], now: Instant) {
+fn deliver(
+    sends: &SendBatch,
+    sent: &mut HashMap<SocketAddr, Sent>,
+    links: &mut HashMap<SocketAddr, Link>,
+    peers: &mut [Peer],
+    now: Instant,
+) {
     for run in sends.runs() {
         let sent = sent.entry(run.to).or_insert(Sent { bytes: 0, last_at: now });
         *sent = Sent { bytes: sent.bytes + run.len as u64, last_at: now };
+        if let Some(link) = links.get_mut(&run.to) {
+            for datagram in sends.bytes(run).chunks(run.segment) {
+                link.push(datagram.to_vec(), now);
+            }
+            continue;
+        }
         let Some(peer) =
             peers.iter_mut().find(|peer| peer.address == run.to || peer.others.contains(&run.to))
         else {

@@ -1,4 +1,7 @@
 //! What of one consumer's packets arrived, by its receiver's reports.
+//!
+//! A number that the publisher's uplink lost leaves a gap, which a receiver takes for a loss of its own; those
+//! gaps are known here, and taken off.
 
 use crate::packet::rtcp::ReportBlock;
 use std::time::{Duration, Instant};
@@ -13,6 +16,8 @@ const STALE_AFTER: Duration = Duration::from_secs(12);
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Delivery {
     last: Option<(u32, Instant)>,
+    /// Numbers passed over without a packet, at the last report.
+    gaps: u64,
     packets_per_second: u64,
     /// Since they were taken last.
     expected: u32,
@@ -20,7 +25,9 @@ pub(crate) struct Delivery {
 }
 
 impl Delivery {
-    pub(crate) fn on_report(&mut self, block: &ReportBlock, now: Instant) {
+    /// `gaps`: how many numbers were passed over so far because no packet came from the publisher, from any
+    /// zero.
+    pub(crate) fn on_report(&mut self, block: &ReportBlock, gaps: u64, now: Instant) {
         if let Some((highest, at)) = self.last {
             let elapsed = now.saturating_duration_since(at);
             if elapsed < REPORTS_APART {
@@ -29,6 +36,9 @@ impl Delivery {
             let expected = block.highest_sequence.wrapping_sub(highest);
             if expected <= PACKETS_MAX {
                 let lost = expected * u32::from(block.fraction_lost) / 256;
+                let gaps = gaps.wrapping_sub(self.gaps).cast_signed().max(0);
+                let gaps = u32::try_from(gaps).unwrap_or(u32::MAX).min(lost);
+                let (expected, lost) = (expected - gaps, lost - gaps);
                 self.expected = self.expected.saturating_add(expected);
                 self.lost = self.lost.saturating_add(lost);
                 let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX).max(1);
@@ -36,6 +46,7 @@ impl Delivery {
             }
         }
         self.last = Some((block.highest_sequence, now));
+        self.gaps = gaps;
     }
 
     /// Packets that reports were about since this was asked last, and how many of them were lost.
@@ -62,16 +73,39 @@ mod tests {
             ..ReportBlock::default()
         };
         assert_eq!(delivery.packets_per_second(start), None);
-        delivery.on_report(&block(u32::MAX - 9, 0), start);
-        delivery.on_report(&block(190, 64), start + Duration::from_secs(2));
+        delivery.on_report(&block(u32::MAX - 9, 0), 0, start);
+        delivery.on_report(&block(190, 64), 0, start + Duration::from_secs(2));
         assert_eq!(delivery.take(), (200, 50));
         assert_eq!(delivery.take(), (0, 0));
         let now = start + Duration::from_secs(2);
         assert_eq!(delivery.packets_per_second(now), Some(75));
-        delivery.on_report(&block(9_999, 0), now + Duration::from_millis(1));
+        delivery.on_report(&block(9_999, 0), 0, now + Duration::from_millis(1));
         assert_eq!(delivery.take(), (0, 0), "a flood of reports");
-        delivery.on_report(&block(0, 0), now + Duration::from_secs(1));
+        delivery.on_report(&block(0, 0), 0, now + Duration::from_secs(1));
         assert_eq!(delivery.take(), (0, 0), "a stream that went back");
         assert_eq!(delivery.packets_per_second(now + Duration::from_secs(20)), None);
+    }
+
+    /// What a second's report of 100 packets, a tenth of them lost, counts for with so many gaps.
+    fn counted(gaps: u64) -> (u32, u32) {
+        let mut delivery = Delivery::default();
+        let start = Instant::now();
+        let report = |highest_sequence, fraction_lost| ReportBlock {
+            highest_sequence,
+            fraction_lost,
+            ..ReportBlock::default()
+        };
+        delivery.on_report(&report(1_000, 0), 7, start);
+        delivery.on_report(&report(1_100, 26), 7u64.wrapping_add(gaps), start + Duration::from_secs(1));
+        delivery.take()
+    }
+
+    #[test]
+    fn loss_on_the_publishers_uplink_is_none_of_the_receivers() {
+        assert_eq!(counted(0), (100, 10));
+        assert_eq!(counted(4), (96, 6));
+        assert_eq!(counted(10), (90, 0));
+        assert_eq!(counted(50), (90, 0), "gaps that were reported before, or are not yet");
+        assert_eq!(counted(u64::MAX), (100, 10), "a gap that a late packet closed");
     }
 }

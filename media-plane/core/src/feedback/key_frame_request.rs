@@ -25,6 +25,12 @@ impl KeyFrameRequests {
         self.due = Some(self.due.map_or(earliest, |due| due.min(earliest)));
     }
 
+    /// A request was sent within the time in which its key frame comes.
+    #[inline]
+    pub(crate) fn was_asked(&self, now: Instant) -> bool {
+        self.asked.is_some_and(|asked| now.saturating_duration_since(asked) < REPEAT_AFTER)
+    }
+
     pub(crate) fn due(&self) -> Option<Instant> {
         self.due
     }

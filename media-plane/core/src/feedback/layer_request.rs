@@ -1,57 +1,85 @@
 //! How many layers each video gets of what a receiver's link takes: everybody's lowest layer first, then
-//! more, both by priority.
+//! enough of it to be smooth, then more by priority.
 
-/// Spatial layers of one producer.
-pub(crate) const LAYERS_MAX: usize = 8;
+/// Steps of one video, each of more layers than the one before.
+pub(crate) const RUNGS_MAX: usize = 12;
+
+/// Spatial and temporal layers up to these, and what they take in bits a second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Rung {
+    pub(crate) spatial: u8,
+    pub(crate) temporal: u8,
+    pub(crate) cost: u64,
+}
 
 /// A video that a receiver wants.
 #[derive(Clone, Debug)]
 pub(crate) struct LayerRequest {
     /// Of the consumer among its transport's.
     pub(crate) place: usize,
-    pub(crate) priority: u8,
-    /// Bits a second at each spatial layer.
-    pub(crate) costs: [u64; LAYERS_MAX],
-    /// Layers up to the one that is wanted; at least one.
-    pub(crate) layers: usize,
-    /// The highest layer allocated to it; `None` if it gets no video.
+    pub(crate) priority: u16,
+    rungs: [Rung; RUNGS_MAX],
+    /// Rungs up to the one that is wanted; at least one.
+    len: usize,
+    /// The rung that everybody has before anybody gets more.
+    pub(crate) smooth: usize,
+    /// What it has now; `None` for no video.
+    pub(crate) present: Option<usize>,
+    /// It was never allocated anything.
+    pub(crate) is_new: bool,
+    /// What it has was given before anything was known of the link.
+    pub(crate) is_provisional: bool,
+    /// The highest rung allocated to it; `None` if it gets no video.
     pub(crate) allocated: Option<usize>,
 }
 
-/// Gives the layers, the highest priority first, as far as the budget goes. What all would take with the
-/// next step; none if everything is given.
-pub(crate) fn allocate(budget: u64, requests: &mut [LayerRequest]) -> Option<u64> {
-    let mut used = 0u64;
-    for request in &mut *requests {
-        request.allocated = None;
-        request.raise(&mut used, budget);
-    }
-    for group in requests.chunk_by_mut(|a, b| a.priority == b.priority) {
-        // Those of one priority rise together, a layer at a time.
-        loop {
-            let raisable = group.iter_mut().filter(|request| request.allocated.is_some());
-            if raisable.filter_map(|request| request.raise(&mut used, budget)).count() == 0 {
-                break;
-            }
+impl LayerRequest {
+    pub(crate) fn new(place: usize, priority: u16) -> Self {
+        Self {
+            place,
+            priority,
+            rungs: [Rung::default(); RUNGS_MAX],
+            len: 0,
+            smooth: 0,
+            present: None,
+            is_new: false,
+            is_provisional: false,
+            allocated: None,
         }
     }
-    let next = requests.iter().filter_map(LayerRequest::step);
-    next.map(|(before, after)| (used - before).saturating_add(after)).min()
-}
 
-impl LayerRequest {
-    /// Its bitrate at the allocated layer, and at the next higher one; `None` for the latter at the top.
-    fn step(&self) -> Option<(u64, u64)> {
-        let costs = self.costs.get(..self.layers)?;
-        let before = self.allocated.and_then(|at| costs.get(at)).copied().unwrap_or(0);
-        let after = costs.get(self.allocated.map_or(0, |at| at + 1))?;
-        Some((before, *after))
+    /// A rung above the others. One more than [`RUNGS_MAX`] is left out.
+    pub(crate) fn push(&mut self, rung: Rung) {
+        if let Some(place) = self.rungs.get_mut(self.len) {
+            *place = rung;
+            self.len += 1;
+        }
     }
 
-    /// One layer more, if that keeps what is used within the budget.
+    pub(crate) fn rungs(&self) -> &[Rung] {
+        self.rungs.get(..self.len).unwrap_or_default()
+    }
+
+    pub(crate) fn rung(&self, at: Option<usize>) -> Option<Rung> {
+        self.rungs().get(at?).copied()
+    }
+
+    /// The highest rung within these layers.
+    pub(crate) fn rung_within(&self, spatial: u8, temporal: u8) -> Option<usize> {
+        self.rungs().iter().rposition(|rung| rung.spatial <= spatial && rung.temporal <= temporal)
+    }
+
+    /// Its bitrate at the allocated rung, and at the next higher one; `None` for the latter at the top.
+    fn step(&self) -> Option<(u64, u64)> {
+        let before = self.rung(self.allocated).map_or(0, |rung| rung.cost);
+        let after = self.rungs().get(self.allocated.map_or(0, |at| at + 1))?;
+        Some((before, after.cost))
+    }
+
+    /// One rung more, if that keeps what is used within the budget.
     fn raise(&mut self, used: &mut u64, budget: u64) -> Option<()> {
         let (before, after) = self.step()?;
-        let total = (*used - before).saturating_add(after);
+        let total = used.saturating_sub(before).saturating_add(after);
         if total > budget {
             return None;
         }
@@ -61,13 +89,70 @@ impl LayerRequest {
     }
 }
 
+/// Gives the rungs, the highest priority first, as far as the budget goes. What all would take with the
+/// next step; none if everything is given.
+pub(crate) fn allocate(budget: u64, requests: &mut [LayerRequest]) -> Option<u64> {
+    let mut used = 0u64;
+    for request in &mut *requests {
+        request.allocated = None;
+        request.raise(&mut used, budget);
+    }
+    for request in &mut *requests {
+        while request.allocated.is_some_and(|at| at < request.smooth) {
+            if request.raise(&mut used, budget).is_none() {
+                break;
+            }
+        }
+    }
+    for group in requests.chunk_by_mut(|a, b| a.priority == b.priority) {
+        // Those of one priority rise together, a rung at a time.
+        loop {
+            let raisable = group.iter_mut().filter(|request| request.allocated.is_some());
+            if raisable.filter_map(|request| request.raise(&mut used, budget)).count() == 0 {
+                break;
+            }
+        }
+    }
+    next_total(used, requests)
+}
+
+/// What all would take with the next step of one of them.
+fn next_total(used: u64, requests: &[LayerRequest]) -> Option<u64> {
+    let next = requests.iter().filter_map(LayerRequest::step);
+    next.map(|(before, after)| used.saturating_sub(before).saturating_add(after)).min()
+}
+
+/// What the present rungs take.
+pub(crate) fn present_total(requests: &[LayerRequest]) -> u64 {
+    requests.iter().filter_map(|it| it.rung(it.present)).fold(0, |sum, rung| sum.saturating_add(rung.cost))
+}
+
+/// What the allocated rungs take.
+pub(crate) fn allocated_total(requests: &[LayerRequest]) -> u64 {
+    requests.iter().filter_map(|it| it.rung(it.allocated)).fold(0, |sum, rung| sum.saturating_add(rung.cost))
+}
+
+/// What all that is wanted takes.
+pub(crate) fn highest_total(requests: &[LayerRequest]) -> u64 {
+    requests.iter().filter_map(|it| it.rungs().last()).fold(0, |sum, rung| sum.saturating_add(rung.cost))
+}
+
+/// Gives everybody what it has.
+pub(crate) fn keep_present(requests: &mut [LayerRequest]) -> Option<u64> {
+    requests.iter_mut().for_each(|request| request.allocated = request.present);
+    next_total(present_total(requests), requests)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn request(priority: u8, known: &[u64]) -> LayerRequest {
-        let costs = std::array::from_fn(|layer| known.get(layer).copied().unwrap_or(0));
-        LayerRequest { place: 0, priority, costs, layers: known.len(), allocated: None }
+    fn request(priority: u16, known: &[u64]) -> LayerRequest {
+        let mut request = LayerRequest::new(0, priority);
+        for (spatial, cost) in (0..).zip(known) {
+            request.push(Rung { spatial, temporal: u8::MAX, cost: *cost });
+        }
+        request
     }
 
     fn allocated(budget: u64, requests: &[LayerRequest]) -> (Vec<Option<usize>>, Option<u64>) {
@@ -93,6 +178,15 @@ mod tests {
         assert_eq!(allocated(2_100, &requests), (vec![Some(2), Some(0)], Some(2_500)));
         assert_eq!(allocated(1_000, &requests), (vec![Some(1), Some(1)], Some(2_500)));
         assert_eq!(allocated(150, &requests).0, [Some(0), None]);
+    }
+
+    #[test]
+    fn everybody_is_smooth_before_the_highest_priority_gets_more() {
+        let mut requests = [request(200, &[50, 100, 500]), request(1, &[50, 100, 500])];
+        requests.iter_mut().for_each(|request| request.smooth = 1);
+        assert_eq!(allocated(599, &requests).0, [Some(1), Some(1)]);
+        assert_eq!(allocated(600, &requests).0, [Some(2), Some(1)]);
+        assert_eq!(allocated(150, &requests).0, [Some(1), Some(0)]);
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub(crate) mod rtx_budget;
 pub(crate) mod rtx_cache;
 pub(crate) mod rtx_payload;
 pub(crate) mod score;
+pub(crate) mod sent_history;
 pub(crate) mod sent_packets;
 pub(crate) mod traffic;
 pub(crate) mod transport_cc;

@@ -1,27 +1,218 @@
-//! Who gets which layers when a receiver's link does not take all: everybody's lowest layer first, then
-//! more, both by priority. Speech is never cut.
+//! Who gets which layers of what a receiver's link takes: everybody's lowest layer first, then more, temporal
+//! layers before spatial ones, by priority. Speech is never cut.
+//!
+//! Two things know what a link takes: `congestion`, by transport-cc feedback; and for receivers that give none,
+//! `feedback::link_estimate`, by their reports, each second.
 
-use super::{key_frames, wanted_layers};
-use crate::arena::TransportKey;
-use crate::feedback::layer_request::{LAYERS_MAX, LayerRequest, allocate};
+use super::{key_frames, probing, wanted_layers};
+use crate::arena::{ConsumerKey, TransportKey};
+use crate::congestion::estimator::{START, Verdict};
+use crate::congestion::receiver::ReceiverLink;
+use crate::feedback::layer_request::{
+    LayerRequest, Rung, allocate, allocated_total, highest_total, keep_present, present_total,
+};
 use crate::feedback::link_estimate::Observed;
+use crate::packet::rtcp::TransportCc;
 use crate::packet_path::producer::Producer;
+use crate::packet_path::select::Layers;
 use crate::packet_path::tables::MediaTables;
-use railgun_protocol::rtp_parameters::MediaKind;
+use railgun_protocol::rtp_parameters::{MediaKind, StreamType};
+use railgun_protocol::signal::Source;
 use std::cmp::Reverse;
 use std::time::{Duration, Instant};
 
 /// The receiver's own estimate counts for so long.
 const ESTIMATE_FOR: Duration = Duration::from_secs(5);
+/// What a layer that was never measured is taken for, in times of the one below it.
+const UNKNOWN_TIMES: u64 = 3;
+/// What is probed for: so much more than the next step takes, or than everything does that is wanted, in
+/// percent.
+const STEP_PERCENT: u64 = 110;
+/// Cost of a layer of which nothing is known, which no link takes; and what is probed for meanwhile, in bits a
+/// second.
+const UNKNOWN: u64 = u64::MAX / 1_000;
+const GOAL_UNKNOWN: u64 = 1_500_000;
+/// Beyond the estimate, in percent, as long as something is wanted that does not fit.
+const BEYOND_PERCENT: u64 = 125;
+/// Of the estimate, what may be sent once a spatial layer is gone to, in percent: its key frame is to get
+/// through, too.
+const STEP_ROOM_PERCENT: u64 = 83;
+/// Of the estimate, what is given when there is too much and a spatial layer has to be left, in percent.
+const SWITCH_PERCENT: u64 = 40;
+const HEADROOM_PERCENT: u64 = 135;
 
-/// Each second: what the receiver's reports say of its link, and what it gets from now on.
+/// Each second: what a receiver gets from now on.
 pub(crate) fn follow_link(media: &mut MediaTables, key: TransportKey, now: Instant) {
-    if media.transports.get(key).is_none_or(|transport| transport.consumers.is_empty()) {
+    let Some(transport) = media.transports.get(key).filter(|it| !it.consumers.is_empty()) else { return };
+    let unreported = transport.sent_history.unreported();
+    match &transport.receiver_link {
+        Some(link) if !link.is_silent(unreported, now) => {
+            if let Some(transport) = media.transports.get_mut(key)
+                && let Some(link) = transport.receiver_link.as_deref_mut()
+            {
+                link.estimator.on_silence(transport.sent_history.micros(now));
+            }
+            reallocate(media, key, Verdict::Fine, now);
+            probing::begin(media, key, now);
+        }
+        _ => {
+            if let Some(link) = media.transports.get_mut(key).and_then(|it| it.receiver_link.as_deref_mut()) {
+                link.pacer.set_rate(None);
+            }
+            follow_reports(media, key, now);
+        }
+    }
+}
+
+/// A receiver's feedback on what it was sent.
+pub(crate) fn on_transport_cc(
+    media: &mut MediaTables,
+    key: TransportKey,
+    feedback: &TransportCc<'_>,
+    now: Instant,
+) {
+    let Some(transport) = media.transports.live_mut(key) else { return };
+    let Some(link) = transport.receiver_link.as_deref_mut() else { return };
+    let mut is_any = false;
+    transport.sent_history.on_feedback(feedback, now, |fate| {
+        is_any = true;
+        link.estimator.on_fate(fate);
+    });
+    if !is_any {
         return;
     }
+    link.is_heard = true;
+    let mut verdict = link.estimator.on_message(link.sending, transport.sent_history.micros(now));
+    if verdict == Verdict::Fine && link.pacer.is_overrun(now) {
+        verdict = link.estimator.on_overrun(transport.sent_history.micros(now));
+    }
+    if !link.try_allocate(now) && verdict == Verdict::Fine {
+        return;
+    }
+    reallocate(media, key, verdict, now);
+    probing::begin(media, key, now);
+}
+
+/// A consumer of this transport is new, or wants something else.
+pub(crate) fn on_wish(media: &mut MediaTables, key: ConsumerKey, now: Instant) {
+    let Some(consumer) = media.consumers.live(key) else { return };
+    let is_numbered = consumer.selection.is_video() && consumer.extensions.transport_cc.is_some();
+    let key = consumer.transport;
+    let Some(transport) = media.transports.live_mut(key) else { return };
+    if is_numbered {
+        transport.receiver_link.get_or_insert_with(|| Box::new(ReceiverLink::new(now)));
+    }
+    let unreported = transport.sent_history.unreported();
+    if transport.receiver_link.as_ref().is_some_and(|link| !link.is_silent(unreported, now)) {
+        reallocate(media, key, Verdict::Fine, now);
+    }
+}
+
+/// What the estimate and what is wanted lead to.
+fn reallocate(media: &mut MediaTables, key: TransportKey, verdict: Verdict, now: Instant) {
+    let mut requests = std::mem::take(&mut media.layer_requests);
+    gather_requests(media, key, true, &mut requests);
+    let Some(transport) = media.transports.get_mut(key) else { return };
+    let now_us = transport.sent_history.micros(now);
+    let Some(link) = transport.receiver_link.as_deref_mut() else { return };
+    let before = present_total(&requests);
+    let lowest = requests.last().map_or(0, |it| it.priority);
+    let estimate = link.estimator.estimate();
+    let next = if verdict == Verdict::Overuse {
+        link.raises.on_overuse(before, now_us);
+        let next = allocate(link.estimator.budget(), &mut requests);
+        let rungs = |it: &LayerRequest| it.rung(it.allocated).zip(it.rung(it.present));
+        let needs_key_frame = |(to, from): (Rung, Rung)| to.spatial != from.spatial;
+        match requests.iter().filter_map(rungs).any(needs_key_frame) {
+            // Its key frame has to get through the queue as well.
+            true => allocate(estimate / 100 * SWITCH_PERCENT, &mut requests),
+            false => next,
+        }
+    } else if requests.iter().any(|request| request.is_new) {
+        allocate(if link.is_heard { estimate } else { START }, &mut requests)
+    } else if link.is_heard && link.estimator.is_calm() {
+        let limit = link.raises.limit(estimate, now_us);
+        let mut next = allocate(limit.max(before), &mut requests);
+        let is_step = |it: &LayerRequest| {
+            it.rung(it.allocated).zip(it.rung(it.present)).is_some_and(|(to, from)| to.spatial > from.spatial)
+        };
+        let room = estimate / 100 * STEP_ROOM_PERCENT;
+        if requests.iter().any(is_step) && allocated_total(&requests) > room {
+            next = allocate(room.max(before), &mut requests);
+        }
+        // The first that would change is of the highest priority of those that would.
+        let first = requests.iter().find(|it| it.allocated != it.present);
+        let is_other = first.is_some();
+        let is_all = requests.iter().all(|it| it.allocated >= it.present);
+        let is_first = first.is_some_and(|it| it.allocated > it.present && it.priority > lowest);
+        let is_raise = is_all || (is_first && link.raises.may_rebalance(now_us));
+        if is_other && is_raise {
+            link.raises.on_raise(now_us);
+        }
+        if is_raise { next } else { keep_present(&mut requests) }
+    } else {
+        keep_present(&mut requests)
+    };
+    if !link.is_heard {
+        // Who has nothing to go by begins with everybody's lowest layer, whatever it takes.
+        requests.iter_mut().for_each(|it| it.allocated = it.allocated.or(Some(0)));
+    }
+    link.sending = allocated_total(&requests);
+    // Until then nothing is known that could be kept to.
+    let is_known =
+        link.is_heard && requests.iter().all(|it| it.rung(it.allocated).is_none_or(|rung| rung.cost > 0));
+    let has_rate = is_known || link.estimator.is_draining();
+    link.pacer.set_rate(has_rate.then(|| link.estimator.pace(link.sending)));
+    let is_provisional = !link.is_heard;
+    link.is_more_wanted = next.is_some();
+    link.goal = match next {
+        Some(next) => {
+            let beyond = if link.estimator.is_measured() { BEYOND_PERCENT } else { 2 * 100 };
+            let step = (next.saturating_mul(STEP_PERCENT) / 100).max(estimate.saturating_mul(beyond) / 100);
+            let all = highest_total(&requests);
+            let most = if all < UNKNOWN { all.saturating_mul(HEADROOM_PERCENT) / 100 } else { GOAL_UNKNOWN };
+            Some(step.min(most))
+        }
+        None => Some(link.sending.saturating_mul(HEADROOM_PERCENT) / 100),
+    };
+    let budget = link.estimator.budget();
+    let is_other =
+        |it: &&LayerRequest| it.allocated != it.present || it.is_new || it.is_provisional != is_provisional;
+    for request in requests.iter().filter(is_other) {
+        if verdict == Verdict::Overuse {
+            stop_what_is_too_much(media, key, request, budget);
+        }
+        let layers = match request.allocated {
+            Some(at) if at + 1 == request.rungs().len() => Some(Layers::ALL),
+            at => request.rung(at).map(|rung| Layers { spatial: rung.spatial, temporal: rung.temporal }),
+        };
+        allow_layers(media, key, request.place, layers, is_provisional, now);
+    }
+    media.layer_requests = requests;
+}
+
+/// Nothing more of a spatial layer that is left, if the least of it is more than the link takes: the key frame of
+/// the lower one would come behind it.
+fn stop_what_is_too_much(media: &mut MediaTables, key: TransportKey, request: &LayerRequest, budget: u64) {
+    let (Some(from), Some(to)) = (request.rung(request.present), request.rung(request.allocated)) else {
+        return;
+    };
+    let consumer = media.transports.get(key).and_then(|it| it.consumers.get(request.place)).copied();
+    let Some(consumer) = consumer.and_then(|key| media.consumers.get_mut(key)) else { return };
+    let Some(producer) = media.producers.get(consumer.producer) else { return };
+    if to.spatial < from.spatial
+        && producer.stream_type != StreamType::Svc
+        && cost(producer, from.spatial, 0) > budget
+    {
+        consumer.interrupt();
+    }
+}
+
+/// For receivers without transport-cc feedback: what their reports say, each second.
+fn follow_reports(media: &mut MediaTables, key: TransportKey, now: Instant) {
     let seen = observed(media, key, now);
     let mut requests = std::mem::take(&mut media.layer_requests);
-    let speech = gather_requests(media, key, &mut requests);
+    let speech = gather_requests(media, key, false, &mut requests);
     if let Some(transport) = media.transports.get_mut(key) {
         let budget = |limit: Option<u64>| limit.map_or(u64::MAX, |limit| limit.saturating_sub(speech));
         let next = allocate(budget(transport.link.limit()), &mut requests);
@@ -29,8 +220,10 @@ pub(crate) fn follow_link(media: &mut MediaTables, key: TransportKey, now: Insta
         allocate(budget(transport.link.limit()), &mut requests);
         let is_unlimited = transport.link.limit().is_none();
         for request in &requests {
-            let layer = request.allocated.and_then(|layer| u8::try_from(layer).ok());
-            allow_layer(media, key, request.place, if is_unlimited { Some(u8::MAX) } else { layer }, now);
+            let layers = request.rung(request.allocated);
+            let layers = layers.map(|rung| Layers { spatial: rung.spatial, temporal: u8::MAX });
+            let layers = if is_unlimited { Some(Layers::ALL) } else { layers };
+            allow_layers(media, key, request.place, layers, false, now);
         }
     }
     media.layer_requests = requests;
@@ -56,9 +249,14 @@ fn observed(media: &mut MediaTables, key: TransportKey, now: Instant) -> Observe
     seen
 }
 
-/// The videos that are wanted, the highest priority first and the oldest of equal ones; and what
-/// speech takes, in bits a second.
-fn gather_requests(media: &MediaTables, key: TransportKey, requests: &mut Vec<LayerRequest>) -> u64 {
+/// The videos that are wanted, the highest priority first and the oldest of equal ones; and what speech takes,
+/// in bits a second. `with_temporal`: with the steps between spatial layers.
+fn gather_requests(
+    media: &MediaTables,
+    key: TransportKey,
+    with_temporal: bool,
+    requests: &mut Vec<LayerRequest>,
+) -> u64 {
     requests.clear();
     let mut speech = 0u64;
     let consumers = media.transports.get(key).into_iter().flat_map(|transport| &transport.consumers);
@@ -71,36 +269,91 @@ fn gather_requests(media: &MediaTables, key: TransportKey, requests: &mut Vec<La
             speech = speech.saturating_add(consumer.sent.traffic.wire_bitrate());
             continue;
         }
-        let layers = usize::from(consumer.selection.asked_spatial(producer)) + 1;
-        let costs = std::array::from_fn(|layer| if layer < layers { cost(producer, layer) } else { 0 });
-        let layers = layers.min(LAYERS_MAX);
-        requests.push(LayerRequest {
-            place,
-            priority: consumer.priority.get(),
-            costs,
-            layers,
-            allocated: None,
-        });
+        // A screen comes before the cameras of its priority.
+        let is_screen = u16::from(producer.source == Source::Screen);
+        let mut request = LayerRequest::new(place, u16::from(consumer.priority.get()) * 2 + is_screen);
+        let preferred = consumer.selection.preferred();
+        let highest = Layers { spatial: consumer.selection.asked_spatial(producer), ..preferred };
+        put_rungs(&mut request, producer, highest, with_temporal);
+        let allowed = consumer.selection.allowed();
+        request.is_new = !consumer.selection.is_allocated();
+        request.is_provisional = consumer.selection.is_provisional();
+        request.present = allowed.and_then(|it| request.rung_within(it.spatial, it.temporal));
+        if with_temporal && request.is_new {
+            request.present = None;
+        }
+        requests.push(request);
     }
     requests.sort_unstable_by_key(|request| (Reverse(request.priority), request.place));
     speech
 }
 
-/// The highest spatial layer that fits the link; `None` if no video does.
-fn allow_layer(
+/// The steps of a video up to these layers, the cheapest first.
+fn put_rungs(request: &mut LayerRequest, producer: &Producer, highest: Layers, with_temporal: bool) {
+    let mut below = 0;
+    for spatial in 0..=highest.spatial {
+        let temporal_layers = highest_temporal(producer, spatial).min(highest.temporal);
+        // Above the lowest layer, a third of its pictures are no better than all of those below.
+        let first = if spatial == 0 { 0 } else { temporal_layers.min(1) };
+        let first = if with_temporal { first } else { temporal_layers };
+        for temporal in first..=temporal_layers {
+            let is_top = temporal == temporal_layers;
+            let measured = cost(producer, spatial, if is_top { u8::MAX } else { temporal });
+            let cost = match measured {
+                0 if with_temporal && spatial > 0 => unknown_cost(producer, spatial, below),
+                cost => cost,
+            };
+            // One that takes less than a step below it is that step.
+            let is_more = !with_temporal || cost > below || below == 0;
+            if is_more || is_top {
+                let temporal = if is_top { u8::MAX } else { temporal };
+                request.push(Rung {
+                    spatial,
+                    temporal,
+                    cost: cost.max(if with_temporal { below } else { 0 }),
+                });
+                below = if with_temporal { cost.max(below) } else { cost };
+            }
+        }
+        if with_temporal && spatial == 0 && temporal_layers > 0 {
+            request.smooth = 1;
+        }
+    }
+}
+
+/// What a layer that was never measured may take.
+fn unknown_cost(producer: &Producer, spatial: u8, below: u64) -> u64 {
+    let encoding = usize::from(if producer.stream_type == StreamType::Svc { 0 } else { spatial });
+    let declared = producer.consumable.encodings.get(encoding).and_then(|it| it.max_bitrate);
+    match declared {
+        Some(declared) => declared.max(below),
+        // Nothing is known of any: a raise has to wait for what the lowest takes.
+        None if below == 0 => UNKNOWN,
+        None => below.saturating_mul(UNKNOWN_TIMES),
+    }
+}
+
+fn highest_temporal(producer: &Producer, spatial: u8) -> u8 {
+    let encoding = if producer.stream_type == StreamType::Svc { 0 } else { spatial };
+    producer.encoding(encoding).map_or(0, |it| it.highest_temporal)
+}
+
+/// The highest layers that fit the link; `None` if no video does. `is_provisional`: nothing is known of it yet.
+fn allow_layers(
     media: &mut MediaTables,
     transport: TransportKey,
     place: usize,
-    layer: Option<u8>,
+    layers: Option<Layers>,
+    is_provisional: bool,
     now: Instant,
 ) {
     let key = media.transports.get(transport).and_then(|transport| transport.consumers.get(place));
     let Some(key) = key.copied() else { return };
     let Some(consumer) = media.consumers.get_mut(key) else { return };
-    if !consumer.selection.allow(layer) {
+    if !consumer.selection.allow(layers, is_provisional) {
         return;
     }
-    if layer.is_none() {
+    if layers.is_none() {
         consumer.interrupt();
     }
     let producer = consumer.producer;
@@ -108,11 +361,11 @@ fn allow_layer(
     wanted_layers::follow(media, producer, now);
 }
 
-/// The bitrate of a consumer at this spatial layer in bit/s; 0 if it was not measured yet.
-fn cost(producer: &Producer, layer: usize) -> u64 {
+/// The bitrate of a consumer at these layers in bit/s; 0 if it was not measured yet.
+fn cost(producer: &Producer, spatial: u8, temporal: u8) -> u64 {
     if producer.encodings.len() > 1 {
-        return producer.encodings.get(layer).map_or(0, |encoding| encoding.bitrate_up_to(u8::MAX));
+        return producer.encoding(spatial).map_or(0, |encoding| encoding.bitrate_up_to(u8::MAX, temporal));
     }
-    let up_to = if producer.spatial_layers() > 1 { u8::try_from(layer).unwrap_or(u8::MAX) } else { u8::MAX };
-    producer.encodings.first().map_or(0, |encoding| encoding.bitrate_up_to(up_to))
+    let up_to = if producer.spatial_layers() > 1 { spatial } else { u8::MAX };
+    producer.encodings.first().map_or(0, |encoding| encoding.bitrate_up_to(up_to, temporal))
 }

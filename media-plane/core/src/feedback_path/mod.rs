@@ -9,4 +9,6 @@ pub(crate) mod receive;
 pub(crate) mod wanted_layers;
 pub(crate) mod notify;
 pub(crate) mod traffic;
+pub(crate) mod paced;
+pub(crate) mod probing;
 pub(crate) mod allocation;

@@ -1,7 +1,7 @@
 //! RTCP from clients. What it says about an SSRC counts only if that SSRC is the sender's own
 //! stream, or a consumer on the transport it came over.
 
-use super::{address_proof_requests, key_frames, resend};
+use super::{address_proof_requests, allocation, key_frames, resend};
 use crate::arena::{ConsumerKey, TransportKey};
 use crate::config::Datagram;
 use crate::output::DropReason;
@@ -12,6 +12,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// In 65536ths of a second: ten seconds. A longer one is of a report about nothing that was sent.
+/// A key frame that was sent to a receiver with a full queue may still come for so long.
+const KEY_FRAME_UNDER_WAY: Duration = Duration::from_millis(1_200);
 const ROUND_TRIP_MAX: u32 = 10 << 16;
 
 /// Takes an RTCP compound packet from a transport's client.
@@ -49,6 +51,7 @@ pub(crate) fn receive(media: &mut MediaTables, key: TransportKey, datagram: &mut
             }
             RtcpPacket::TransportCc(feedback) => {
                 address_proof_requests::on_transport_cc(media, key, &feedback, source, now);
+                allocation::on_transport_cc(media, key, &feedback, now);
             }
             RtcpPacket::Extended(report) => {
                 let echoes = report.last_references();
@@ -95,7 +98,8 @@ fn on_report_block(
     let Some(transport) = media.transports.live_mut(key) else { return };
     consumer.score.on_report(block, consumer.clock_rate);
     consumer.last_report = Some(*block);
-    consumer.delivery.on_report(block, now);
+    let gaps = consumer.sequence.next().wrapping_sub(consumer.sent.traffic.packets());
+    consumer.delivery.on_report(block, gaps, now);
     if block.last_sr == 0 {
         return;
     }
@@ -119,6 +123,13 @@ fn on_key_frame_request(media: &mut MediaTables, key: TransportKey, ssrc: u32, n
     if let Some(consumer) = consumer_by_ssrc(media, key, ssrc) {
         if let Some(consumer) = media.consumers.live_mut(consumer) {
             consumer.asked.key_frames += 1;
+            let is_new = |at: Instant| now.saturating_duration_since(at) < KEY_FRAME_UNDER_WAY;
+            let transport = media.transports.live(key);
+            let is_full = transport.and_then(|it| it.receiver_link.as_ref()).is_some_and(|it| it.is_full());
+            // It is on its way, behind a queue that one more would only make longer.
+            if is_full && consumer.key_frame_at.is_some_and(is_new) {
+                return;
+            }
         }
         key_frames::want_for_consumer(media, consumer, now);
     }

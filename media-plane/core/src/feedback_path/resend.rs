@@ -7,6 +7,7 @@
 use crate::arena::ConsumerKey;
 use crate::codec::{dependency_descriptor, vp8};
 use crate::feedback::rtx_payload;
+use crate::feedback::sent_history::Purpose;
 use crate::output::{Counters, Output};
 use crate::packet::rtp::{FIXED_HEADER, HeaderWriter};
 use crate::packet::{MAX_DATAGRAM, sequence_of};
@@ -133,7 +134,8 @@ impl Attempt<'_> {
         };
         let extensions = &consumer.extensions;
         let passed = PassedElements::new(extensions.passed, cached.elements());
-        let writer = PacketWriter::new(self.transport, extensions, self.sends, *stamp);
+        let writer =
+            PacketWriter::new(self.transport, extensions, self.sends, Purpose::Retransmission, *stamp);
         let Some(mut writer) = writer else { return Resent::NoMore };
         if writer.put(&outgoing, extensions, &passed, || cached.elements()) == 0 {
             return Resent::NoMore;

@@ -48,6 +48,8 @@ pub(crate) struct Consumer {
     /// None if the receiver takes no retransmissions.
     pub(crate) rtx: Option<RtxStream>,
     pub(crate) sent: Sent,
+    /// When the last key frame began to go out.
+    pub(crate) key_frame_at: Option<Instant>,
 }
 
 impl Consumer {
@@ -129,6 +131,8 @@ pub(crate) struct BurstSent {
     pub(crate) bytes: usize,
     /// The last packet's.
     pub(crate) timestamp: u32,
+    /// Some of them wait for their turn.
+    pub(crate) waits: bool,
 }
 
 impl BurstSent {

@@ -1,11 +1,11 @@
 //! One stream of a producer: a simulcast layer, or all there is.
 
+use super::layer_rates::LayerRates;
 use crate::codec::FrameInfo;
 use crate::codec::dependency_descriptor::StructureCache;
 use crate::codec::vp9::SpatialPrediction;
 use crate::feedback::key_frame_request::KeyFrameRequests;
 use crate::feedback::rtx_cache::RtxCache;
-use crate::feedback::traffic::Traffic;
 use railgun_protocol::ortc::EncodingMapping;
 use std::time::{Duration, Instant};
 
@@ -25,9 +25,7 @@ pub(crate) struct Encoding {
     pub(crate) is_layered: bool,
     /// The highest temporal layer that was ever seen.
     pub(crate) highest_temporal: u8,
-    /// Payloads by spatial layer, the last for all above it; and their last bitrates on the wire that
-    /// were not 0: what they take when they are sent.
-    layers: [(Traffic, u64); LAYERS_MEASURED],
+    pub(crate) rates: LayerRates,
     /// When each spatial layer was last seen.
     spatial_seen: [Option<Instant>; SPATIAL_LAYERS_MAX],
     /// What its dependency descriptors are read with.
@@ -41,8 +39,6 @@ pub(crate) struct Encoding {
 
 /// A layer without packets for so long is not being sent.
 const SILENT_AFTER: Duration = Duration::from_secs(2);
-/// Browsers send three at most.
-const LAYERS_MEASURED: usize = 4;
 /// Three bits of VP9's descriptor say which one.
 const SPATIAL_LAYERS_MAX: usize = 8;
 
@@ -60,7 +56,7 @@ impl Encoding {
             spatial_layers: mapping.scalability.spatial_layers,
             is_layered: mapping.scalability.is_layered(),
             highest_temporal: 0,
-            layers: Default::default(),
+            rates: LayerRates::default(),
             spatial_seen: [None; SPATIAL_LAYERS_MAX],
             structure: StructureCache::default(),
             key_frames: KeyFrameRequests::default(),
@@ -69,10 +65,9 @@ impl Encoding {
         }
     }
 
-    pub(crate) fn on_packet(&mut self, frame: &FrameInfo, payload: usize, now: Instant) {
-        if let Some((traffic, _)) = self.layers.get_mut(usize::from(frame.spatial).min(LAYERS_MEASURED - 1)) {
-            traffic.count(payload);
-        }
+    /// `is_asked`: if it is a key frame, it was asked for.
+    pub(crate) fn on_packet(&mut self, frame: &FrameInfo, is_asked: bool, payload: usize, now: Instant) {
+        self.rates.on_packet(frame, is_asked, payload, now);
         self.last_packet = Some(now);
         self.highest_temporal = self.highest_temporal.max(frame.temporal);
         self.is_layered |= frame.spatial > 0 || frame.temporal > 0;
@@ -84,22 +79,13 @@ impl Encoding {
         }
     }
 
-    /// To be called about once a second.
-    pub(crate) fn measure(&mut self, now: Instant) {
-        for (traffic, bitrate) in &mut self.layers {
-            traffic.measure(now);
-            *bitrate = Some(traffic.wire_bitrate()).filter(|now| *now > 0).unwrap_or(*bitrate);
-        }
-    }
-
-    /// Bits a second, on the wire, of what a receiver of this spatial layer gets.
-    pub(crate) fn bitrate_up_to(&self, spatial: u8) -> u64 {
-        let top = usize::from(spatial).min(LAYERS_MEASURED - 1);
-        let needed = match self.prediction {
-            SpatialPrediction::KeyPictures if spatial != u8::MAX => top..top + 1,
-            _ => 0..top + 1,
+    /// Bits a second, on the wire, of what a receiver of these layers gets; 0 before it was measured.
+    pub(crate) fn bitrate_up_to(&self, spatial: u8, temporal: u8) -> u64 {
+        let first = match self.prediction {
+            SpatialPrediction::KeyPictures if spatial != u8::MAX => spatial,
+            _ => 0,
         };
-        self.layers.get(needed).unwrap_or_default().iter().map(|(_, bitrate)| bitrate).sum()
+        self.rates.rate(first..=spatial, temporal)
     }
 
     pub(crate) fn is_alive(&self, now: Instant) -> bool {

@@ -7,7 +7,9 @@ use super::producer::Producer;
 use super::rewrite;
 use super::select::LayerDecision;
 use super::tables::MediaTables;
+use crate::arena::ConsumerKey;
 use crate::config::Datagram;
+use crate::feedback::sent_history::Purpose;
 use crate::output::{Counters, DropReason};
 use crate::send_batch::SendBatch;
 use std::time::Instant;
@@ -54,26 +56,35 @@ fn forward(
             send(&output.sends);
             output.sends.clear();
         }
-        let writer = PacketWriter::new(transport, &consumer.extensions, &mut output.sends, stamp);
+        let writer =
+            PacketWriter::new(transport, &consumer.extensions, &mut output.sends, Purpose::Media, stamp);
         let Some(writer) = writer else {
             // Without keys or an address nothing is numbered, so that the receiver's roll-over counter
             // follows however long that takes.
             consumer.sequence.interrupt();
             continue;
         };
-        forward_to(consumer, producer, group, datagrams, writer, &mut output.counters);
+        let waits = forward_to((*key, consumer), producer, group, datagrams, writer, &mut output.counters);
+        if waits {
+            let key = consumer.transport;
+            let due = transports.get(key).and_then(|it| it.receiver_link.as_ref()?.pacer.due);
+            if let Some(due) = due {
+                transports.wake_by(key, due);
+            }
+        }
     }
 }
 
-/// Selects, rewrites and writes a producer's packets of the burst for one consumer.
+/// Selects, rewrites and writes a producer's packets of the burst for one consumer. Whether some have to wait
+/// for their turn.
 fn forward_to(
-    consumer: &mut Consumer,
+    (key, consumer): (ConsumerKey, &mut Consumer),
     producer: &Producer,
     group: &mut [RtpPacket],
     datagrams: &mut [Datagram<'_>],
     mut writer: PacketWriter<'_>,
     counters: &mut Counters,
-) {
+) -> bool {
     let at = writer.stamp.at;
     let mut burst = BurstSent::default();
     for packet in group {
@@ -90,7 +101,10 @@ fn forward_to(
                 marker
             }
         };
-        if !rewrite::send(producer, packet, marker, source.bytes, consumer, &mut writer, &mut burst) {
+        if packet.frame.starts_key_frame && packet.is_video {
+            consumer.key_frame_at = Some(at);
+        }
+        if !rewrite::send(producer, packet, marker, source.bytes, (key, consumer), &mut writer, &mut burst) {
             counters.drop(DropReason::NotSendable, Some(consumer.transport), Some(consumer.ssrc));
         }
     }
@@ -98,4 +112,5 @@ fn forward_to(
         counters.forwarded_packets += u64::from(burst.packets);
         consumer.on_sent(&burst, at);
     }
+    burst.waits
 }

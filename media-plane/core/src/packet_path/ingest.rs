@@ -148,13 +148,14 @@ fn open(
         return None;
     }
     let descriptor = producer.extensions.dependency_descriptor.and_then(|id| header.extension(packet, id));
+    let asked = producer.encodings.iter().any(|it| it.key_frames.was_asked(now));
     let encoding = producer.encoding_mut(binding.encoding)?;
     let descriptor = descriptor.and_then(|data| encoding.structure.read(data).ok());
     let PayloadInfo { frame, vp8 } = match &descriptor {
         Some(descriptor) => PayloadInfo { frame: descriptor.frame_info(), vp8: None },
         None => read_payload(codec, packet.get(payload.clone()).unwrap_or_default(), header.marker),
     };
-    encoding.on_packet(&frame, payload.len(), now);
+    encoding.on_packet(&frame, asked, payload.len(), now);
     let packet = RtpPacket {
         is_video: producer.kind == MediaKind::Video,
         producer: binding.producer,

@@ -16,6 +16,7 @@
 // What the steps work on.
 pub(crate) mod extension_ids;
 pub(crate) mod payload_types;
+pub(crate) mod layer_rates;
 pub(crate) mod encoding;
 pub(crate) mod wanted_layers;
 pub(crate) mod producer;
@@ -35,6 +36,7 @@ pub(crate) mod sequence;
 pub(crate) mod header;
 pub(crate) mod packet_writer;
 pub(crate) mod probe;
+pub(crate) mod padding;
 #[cfg(feature = "steps")]
 #[allow(missing_docs, reason = "no part of the interface")]
 pub mod steps;

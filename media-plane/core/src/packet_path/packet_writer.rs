@@ -3,6 +3,8 @@
 
 use super::consumer_extensions::ConsumerExtensions;
 use super::header::{self, OwnElements, PassedElements, passes};
+use crate::congestion::pacer::{Pacer, Waiting};
+use crate::feedback::sent_history::{Purpose, SentHistory};
 use crate::feedback::traffic::Traffic;
 use crate::packet::rtp::HeaderWriter;
 use crate::send_batch::SendBatch;
@@ -65,6 +67,11 @@ pub(crate) struct PacketWriter<'a> {
     change: Option<&'a mut AddressChange>,
     /// Its next transport-wide sequence number.
     next_transport_cc: &'a mut u16,
+    history: &'a mut SentHistory,
+    sent_us: i64,
+    purpose: Purpose,
+    /// For a receiver whose link is known.
+    pacer: Option<&'a mut Pacer>,
     own: OwnElements,
     sends: &'a mut SendBatch,
     /// Packets and bytes that the transport sent since it was created.
@@ -79,6 +86,7 @@ impl<'a> PacketWriter<'a> {
         transport: &'a mut WebRtcTransport,
         extensions: &ConsumerExtensions,
         sends: &'a mut SendBatch,
+        purpose: Purpose,
         stamp: Stamp,
     ) -> Option<Self> {
         let to = transport.selected?;
@@ -86,8 +94,36 @@ impl<'a> PacketWriter<'a> {
         let change = transport.change.as_deref_mut();
         let own = extensions.own.at(stamp.abs_send_time);
         let next_transport_cc = &mut transport.next_transport_cc;
+        let history = &mut transport.sent_history;
+        let sent_us = history.micros(stamp.at);
         let sent = &mut transport.sent;
-        Some(Self { to, keys, change, next_transport_cc, own, sends, sent, stamp })
+        let pacer = transport.receiver_link.as_deref_mut().map(|link| &mut link.pacer);
+        Some(Self {
+            to,
+            keys,
+            change,
+            next_transport_cc,
+            history,
+            sent_us,
+            purpose,
+            pacer,
+            own,
+            sends,
+            sent,
+            stamp,
+        })
+    }
+
+    /// Whether a packet of video has to wait for its turn.
+    #[inline]
+    pub(super) fn must_wait(&mut self) -> bool {
+        self.own.has_transport_cc() && self.pacer.as_mut().is_some_and(|pacer| pacer.must_wait(self.sent_us))
+    }
+
+    pub(super) fn wait(&mut self, waiting: Waiting) {
+        if let Some(pacer) = &mut self.pacer {
+            pacer.push(waiting, self.stamp.at);
+        }
     }
 
     /// Puts the packet into the batch; its bytes there, 0 if it may not be sent or found no room.
@@ -167,6 +203,10 @@ impl<'a> PacketWriter<'a> {
         }
         if written > 0 && self.own.has_transport_cc() {
             *self.next_transport_cc = number.wrapping_add(1);
+            self.history.put(number, written, self.purpose, self.sent_us);
+            if let Some(pacer) = &mut self.pacer {
+                pacer.on_sent(written);
+            }
         }
         written
     }

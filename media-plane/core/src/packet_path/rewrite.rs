@@ -5,7 +5,9 @@ use super::header::PassedElements;
 use super::packet::RtpPacket;
 use super::packet_writer::{Outgoing, PacketWriter};
 use super::producer::Producer;
+use crate::arena::ConsumerKey;
 use crate::codec::{dependency_descriptor, vp8};
+use crate::congestion::pacer::Waiting;
 use crate::feedback::sent_packets;
 use crate::packet::rtp::HeaderWriter;
 use crate::packet::sequence_of;
@@ -17,15 +19,25 @@ pub(crate) fn send(
     packet: &mut RtpPacket,
     marker: bool,
     source: &mut [u8],
-    consumer: &mut Consumer,
+    (key, consumer): (ConsumerKey, &mut Consumer),
     writer: &mut PacketWriter<'_>,
     burst: &mut BurstSent,
 ) -> bool {
-    // Each consumer writes its own values over those of the one before.
-    if !patch_payload(packet.vp8.as_ref(), source, packet.payload.start, consumer) {
-        return false;
-    }
+    let patch = match &packet.vp8 {
+        Some(descriptor) => match consumer.vp8.map(descriptor) {
+            Some(patch) => Some(patch),
+            None => return false,
+        },
+        None => None,
+    };
     let Some(index) = consumer.sequence.map(packet.index) else { return false };
+    if packet.is_video && writer.must_wait() {
+        return wait(packet, marker, patch, index, (key, consumer), writer, burst);
+    }
+    // Each consumer writes its own values over those of the one before.
+    if let Some(patch) = patch {
+        patch.apply(source.get_mut(packet.payload.start..).unwrap_or_default());
+    }
     let Some(payload) = source.get(packet.payload.clone()) else { return false };
     let (timestamp, offset) = consumer.selection.timestamp(packet.header.timestamp);
     let mut described: Option<[u8; dependency_descriptor::MAX_LEN]> = None;
@@ -61,12 +73,54 @@ pub(crate) fn send(
     if len == 0 {
         return false;
     }
-    consumer.selection.on_sent(timestamp, writer.stamp.at);
     burst.count(payload.len(), len, timestamp);
+    note(packet, marker, index, (timestamp, offset), consumer, writer);
+    true
+}
+
+/// Remembers a packet that was sent, or will be.
+#[inline]
+fn note(
+    packet: &RtpPacket,
+    marker: bool,
+    index: u64,
+    (timestamp, offset): (u32, u32),
+    consumer: &mut Consumer,
+    writer: &PacketWriter<'_>,
+) {
+    consumer.selection.on_sent(timestamp, writer.stamp.at);
     if let Some(rtx) = &mut consumer.rtx {
         let (source, encoding) = (packet.index, packet.encoding);
         rtx.sent.put(sent_packets::Sent { index, source, encoding, marker, offset });
     }
+}
+
+/// The packet's turn comes later (`feedback_path::paced`); it counts as sent.
+#[inline(never)]
+fn wait(
+    packet: &RtpPacket,
+    marker: bool,
+    patch: Option<vp8::rewriter::Patch>,
+    index: u64,
+    (key, consumer): (ConsumerKey, &mut Consumer),
+    writer: &mut PacketWriter<'_>,
+    burst: &mut BurstSent,
+) -> bool {
+    let (timestamp, offset) = consumer.selection.timestamp(packet.header.timestamp);
+    let len = packet.payload.len();
+    writer.wait(Waiting {
+        consumer: key,
+        encoding: packet.encoding,
+        source: packet.index,
+        index,
+        marker,
+        offset,
+        patch,
+        len: u16::try_from(len).unwrap_or(u16::MAX),
+    });
+    burst.count(len, packet.header.header_len + len, timestamp);
+    burst.waits = true;
+    note(packet, marker, index, (timestamp, offset), consumer, writer);
     true
 }
 

@@ -43,7 +43,6 @@ impl SequenceMap {
     }
 
     /// One above the highest index given out.
-    #[cfg(feature = "steps")]
     pub(crate) fn next(&self) -> u64 {
         self.next
     }

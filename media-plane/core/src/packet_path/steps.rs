@@ -12,8 +12,10 @@ use super::select::LayerDecision;
 use super::sequence::SequenceMap;
 use super::tables::MediaTables;
 use super::{header, rewrite};
+use crate::arena::ConsumerKey;
 use crate::config::Datagram;
 use crate::engine::Engine;
+use crate::feedback::sent_history::Purpose;
 use crate::feedback::sent_packets::{Sent, SentPackets};
 use crate::feedback::transport_cc::TransportCcRecorder;
 use crate::feedback_path::resend;
@@ -60,6 +62,7 @@ pub fn fan_out(engine: &mut Engine, burst: &mut [Datagram<'_>], now: Instant) ->
 
 /// What a step has of one consumer.
 struct Receiver<'a> {
+    key: ConsumerKey,
     producer: &'a Producer,
     consumer: &'a mut Consumer,
     transport: &'a mut WebRtcTransport,
@@ -80,7 +83,10 @@ fn for_each_consumer(
     for key in &producer.consumers {
         let Some(consumer) = consumers.get_mut(*key) else { continue };
         let Some(transport) = transports.get_mut(consumer.transport) else { continue };
-        sum += step(Receiver { producer, consumer, transport, sends: &mut output.sends, stamp }, burst);
+        sum += step(
+            Receiver { key: *key, producer, consumer, transport, sends: &mut output.sends, stamp },
+            burst,
+        );
     }
     sum
 }
@@ -95,26 +101,37 @@ pub fn select(engine: &mut Engine, now: Instant) -> usize {
 
 /// Writes every packet for every consumer; how many were written.
 pub fn rewrite(engine: &mut Engine, burst: &mut [Datagram<'_>], now: Instant) -> usize {
-    for_each_consumer(engine, now, |Receiver { producer, consumer, transport, sends, stamp }, packets| {
-        let extensions = consumer.extensions;
-        let writer = PacketWriter::new(transport, &extensions, sends, stamp);
-        let Some(mut writer) = writer else { return 0 };
-        let (mut sent, mut written) = (BurstSent::default(), 0);
-        for packet in packets {
-            let Some(source) = burst.get_mut(packet.order) else { continue };
-            let marker = packet.header.marker;
-            let done =
-                rewrite::send(producer, packet, marker, source.bytes, consumer, &mut writer, &mut sent);
-            written += usize::from(done);
-        }
-        written
-    })
+    for_each_consumer(
+        engine,
+        now,
+        |Receiver { key, producer, consumer, transport, sends, stamp }, packets| {
+            let extensions = consumer.extensions;
+            let writer = PacketWriter::new(transport, &extensions, sends, Purpose::Media, stamp);
+            let Some(mut writer) = writer else { return 0 };
+            let (mut sent, mut written) = (BurstSent::default(), 0);
+            for packet in packets {
+                let Some(source) = burst.get_mut(packet.order) else { continue };
+                let marker = packet.header.marker;
+                let done = rewrite::send(
+                    producer,
+                    packet,
+                    marker,
+                    source.bytes,
+                    (key, consumer),
+                    &mut writer,
+                    &mut sent,
+                );
+                written += usize::from(done);
+            }
+            written
+        },
+    )
 }
 
 /// Writes header and sealed payload of every packet for every consumer, with the source's numbers.
 pub fn packet_writer(engine: &mut Engine, burst: &[Datagram<'_>], now: Instant) -> usize {
     for_each_consumer(engine, now, |Receiver { consumer, transport, sends, stamp, .. }, packets| {
-        let writer = PacketWriter::new(transport, &consumer.extensions, sends, stamp);
+        let writer = PacketWriter::new(transport, &consumer.extensions, sends, Purpose::Media, stamp);
         let Some(mut writer) = writer else { return 0 };
         let mut written = 0;
         for packet in packets.iter() {

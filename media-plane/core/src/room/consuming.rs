@@ -7,7 +7,7 @@ use crate::arena::{ConsumerKey, ProducerKey, RoomKey, TransportKey};
 use crate::codec::vp8::rewriter::Vp8Rewriter;
 use crate::feedback::delivery::Delivery;
 use crate::feedback::score::StreamScore;
-use crate::feedback_path::{key_frames, wanted_layers};
+use crate::feedback_path::{allocation, key_frames, wanted_layers};
 use crate::packet_path::consumer::{Asked, Consumer, RtxStream, Sent};
 use crate::packet_path::consumer_extensions::ConsumerExtensions;
 use crate::packet_path::select::{Layers, Selection};
@@ -96,6 +96,7 @@ pub(super) fn consume(
         vp8: Vp8Rewriter::default(),
         rtx,
         sent: Sent::default(),
+        key_frame_at: None,
     });
     if let Some(transport) = media.transports.live_mut(transport) {
         transport.next_mid += 1;
@@ -209,6 +210,7 @@ pub(super) fn resume_consumer(
     {
         consumer.paused = false;
         let producer = consumer.producer;
+        allocation::on_wish(media, key, now);
         key_frames::want_for_consumer(media, key, now);
         wanted_layers::follow(media, producer, now);
     }
@@ -232,6 +234,7 @@ pub(super) fn set_preferred_layers(
         .prefer(Layers { spatial: layers.spatial_layer, temporal: layers.temporal_layer.unwrap_or(u8::MAX) });
     consumer.preferred_layers = Some(layers);
     let producer = consumer.producer;
+    allocation::on_wish(media, key, now);
     key_frames::want_for_layers(media, key, now);
     wanted_layers::follow(media, producer, now);
     Ok(Reply::PreferredLayersSet { consumer: id, layers })

@@ -105,7 +105,10 @@ fn transport_stats(transport: &WebRtcTransport) -> TransportStats {
         received: transport.received.stats(),
         sent: transport.sent.stats(),
         round_trip_ms: transport.round_trip.mean().map(|time| time.as_secs_f64() * 1_000.0),
-        available_bitrate: transport.link.limit(),
+        available_bitrate: match transport.receiver_link.as_deref().filter(|link| link.is_heard) {
+            Some(link) => Some(link.estimator.estimate()),
+            None => transport.link.limit(),
+        },
     }
 }
 

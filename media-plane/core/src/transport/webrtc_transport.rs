@@ -7,8 +7,10 @@ use super::ice_lite::IceLite;
 use super::past_streams::{PastStreams, SSRCS_MAX};
 use super::stream::{Stream, StreamBinding};
 use crate::arena::{ConsumerKey, ProducerKey, RoomKey, UserKey};
+use crate::congestion::receiver::ReceiverLink;
 use crate::feedback::link_estimate::LinkEstimate;
 use crate::feedback::round_trip::RoundTrip;
+use crate::feedback::sent_history::SentHistory;
 use crate::feedback::traffic::Traffic;
 use crate::feedback::transport_cc::TransportCcRecorder;
 use crate::send_batch::SendBatch;
@@ -69,7 +71,9 @@ pub(crate) struct WebRtcTransport {
     pub(crate) sent: Traffic,
     /// Measured from the client's reports on what it was sent, or how soon it answers a NACK.
     pub(crate) round_trip: RoundTrip,
-    /// What the link to the client takes, and since when nothing new was observed of it.
+    /// What is known of the link by transport-cc feedback, once the client is sent video with numbers.
+    pub(crate) receiver_link: Option<Box<ReceiverLink>>,
+    /// The same by reports alone, and since when nothing new was observed of it.
     pub(crate) link: LinkEstimate,
     pub(crate) link_observed_at: Instant,
     /// The client's own estimate in bits a second (REMB), and when it came.
@@ -83,6 +87,10 @@ pub(crate) struct WebRtcTransport {
     /// SSRCs given to consumers so far.
     consumer_ssrcs: u32,
     pub(crate) next_transport_cc: u16,
+    /// What was sent under those numbers.
+    pub(crate) sent_history: SentHistory,
+    /// Roll-over counter and sequence number of the next packet of padding.
+    pub(crate) next_padding: u64,
     /// Who reports on the client's streams.
     pub(crate) local_ssrc: u32,
     pub(crate) local_cname: String,
@@ -166,6 +174,7 @@ impl WebRtcTransport {
             received: Traffic::default(),
             sent: Traffic::default(),
             round_trip: RoundTrip::default(),
+            receiver_link: None,
             link: LinkEstimate::default(),
             link_observed_at: init.at,
             estimated: None,
@@ -176,6 +185,8 @@ impl WebRtcTransport {
             next_mid: 0,
             consumer_ssrcs: 0,
             next_transport_cc: 0,
+            sent_history: SentHistory::new(init.at),
+            next_padding: 0,
             local_ssrc: init.local_ssrc,
             local_cname: init.local_cname,
             reports_at: None,
@@ -338,7 +349,10 @@ impl WebRtcTransport {
         let handshake = self.connect.as_ref().and_then(|(_, dtls)| dtls.next_timeout());
         let nacks = self.streams.iter().filter_map(|stream| stream.nacks.as_ref()?.due());
         let round = self.change.as_ref().map(|change| change.next_round_at);
-        let others = [handshake, self.ice.next_timeout(), self.reports_at, self.arrivals.due(), round];
+        let probe = self.receiver_link.as_ref().and_then(|link| link.probe_at);
+        let paced = self.receiver_link.as_ref().and_then(|link| link.pacer.due);
+        let others =
+            [paced, probe, handshake, self.ice.next_timeout(), self.reports_at, self.arrivals.due(), round];
         others.into_iter().flatten().chain(nacks).min()
     }
 

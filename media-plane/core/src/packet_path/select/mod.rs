@@ -24,8 +24,12 @@ pub(crate) struct Selection {
     /// The encoding that is being forwarded; none before the first key frame.
     current: Option<u8>,
     preferred: Layers,
-    /// The highest spatial layer that the receiver's link takes; none: no video at all.
-    allowed: Option<u8>,
+    /// The highest layers that the receiver's link takes; none: no video at all.
+    allowed: Option<Layers>,
+    /// That was decided, and is not what everybody begins with.
+    is_allocated: bool,
+    /// Nothing is known of the link yet: more may be had soon, and is wanted.
+    is_provisional: bool,
     /// Inside the encoding.
     filter: LayerFilter,
     timeline: Timeline,
@@ -50,7 +54,9 @@ impl Selection {
             is_video,
             current: None,
             preferred: Layers::ALL,
-            allowed: Some(u8::MAX),
+            allowed: Some(Layers::ALL),
+            is_allocated: false,
+            is_provisional: false,
             filter: LayerFilter::default(),
             timeline: Timeline::default(),
         }
@@ -66,14 +72,37 @@ impl Selection {
         self.preferred = layers;
     }
 
-    /// The receiver's link takes no higher spatial layer, or nothing; whether that is new.
-    pub(crate) fn allow(&mut self, spatial: Option<u8>) -> bool {
-        std::mem::replace(&mut self.allowed, spatial) != spatial
+    /// The receiver's link takes no higher layers, or nothing; whether that is new.
+    pub(crate) fn allow(&mut self, layers: Option<Layers>, is_provisional: bool) -> bool {
+        self.is_allocated = true;
+        let was_provisional = std::mem::replace(&mut self.is_provisional, is_provisional);
+        std::mem::replace(&mut self.allowed, layers) != layers || was_provisional != is_provisional
+    }
+
+    pub(crate) fn allowed(&self) -> Option<Layers> {
+        self.allowed
+    }
+
+    /// Whether the link was ever asked what it takes of this.
+    pub(crate) fn is_allocated(&self) -> bool {
+        self.is_allocated
+    }
+
+    pub(crate) fn is_provisional(&self) -> bool {
+        self.is_provisional
+    }
+
+    pub(crate) fn is_video(&self) -> bool {
+        self.is_video
+    }
+
+    pub(crate) fn preferred(&self) -> Layers {
+        self.preferred
     }
 
     /// The highest spatial layer to be at.
     fn ceiling(&self) -> u8 {
-        self.preferred.spatial.min(self.allowed.unwrap_or(0))
+        self.preferred.spatial.min(self.allowed.map_or(0, |it| it.spatial))
     }
 
     /// What is being forwarded; none before the first key frame.
@@ -92,7 +121,10 @@ impl Selection {
 
     /// The highest that it gets, or would take.
     pub(crate) fn wanted_spatial(&self, producer: &Producer) -> Option<u8> {
-        let taken = self.allowed.map(|allowed| self.asked_spatial(producer).min(allowed));
+        if self.is_provisional {
+            return Some(self.asked_spatial(producer));
+        }
+        let taken = self.allowed.map(|allowed| self.asked_spatial(producer).min(allowed.spatial));
         taken.max(self.layers(producer).map(|layers| layers.spatial))
     }
 
@@ -108,7 +140,10 @@ impl Selection {
     fn target_inside(&self, producer: &Producer, encoding: u8, now: Instant) -> Layers {
         let highest = producer.encoding(encoding).map_or(0, |it| it.highest_spatial(now));
         let wanted = if producer.stream_type == StreamType::Svc { self.ceiling() } else { u8::MAX };
-        Layers { spatial: highest.min(wanted), temporal: self.preferred.temporal }
+        let is_left = producer.stream_type != StreamType::Svc && encoding > self.ceiling();
+        // What is too much goes on, until the key frame of the lower layer came, with as little as decodes.
+        let allowed = if is_left { 0 } else { self.allowed.map_or(0, |it| it.temporal) };
+        Layers { spatial: highest.min(wanted), temporal: self.preferred.temporal.min(allowed) }
     }
 
     /// The encoding whose key frame would help.

@@ -1,0 +1,80 @@
+//! Calls over bad networks in virtual time, with the engine that ships: what each has to show, and what it
+//! shows.
+
+use anyhow::Result;
+use clap::Args;
+use railgun_peer::simulator::catalogue::{Figure, Target, entries};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// Options of `scenarios`.
+#[derive(Args, Debug)]
+pub struct Options {
+    /// Only those whose name has this in it
+    #[arg(long, default_value = "")]
+    only: String,
+    /// Each is run once for each of them
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 2, 3])]
+    seeds: Vec<u64>,
+    /// Also print the first viewer's queue and estimate, a line each 500 ms
+    #[arg(long)]
+    trace: bool,
+}
+
+pub fn run(options: &Options, json_only: bool) -> Result<Value> {
+    let mut rows = Vec::new();
+    for entry in entries().into_iter().filter(|entry| entry.name.contains(&options.only)) {
+        let mut figures: BTreeMap<usize, Vec<Figure>> = BTreeMap::new();
+        for seed in &options.seeds {
+            if options.trace {
+                trace(&entry.views(*seed)[0]);
+            }
+            for (place, figure) in entry.run(*seed).into_iter().enumerate() {
+                figures.entry(place).or_default().push(figure);
+            }
+        }
+        if !json_only {
+            println!("{}", entry.name);
+        }
+        for seeds in figures.values() {
+            let Some(first) = seeds.first() else { continue };
+            let (sign, target) = match first.target {
+                Target::AtMost(most) => ("<=", most),
+                Target::AtLeast(least) => (">=", least),
+            };
+            let reached = seeds.iter().filter(|it| it.is_reached()).count();
+            let values: Vec<f64> = seeds.iter().map(|it| (it.value * 100.0).round() / 100.0).collect();
+            if !json_only {
+                let all: Vec<String> = values.iter().map(f64::to_string).collect();
+                let name = first.name;
+                println!("  {name:<36} {sign} {target:<7} {reached}/{} {}", seeds.len(), all.join("  "));
+            }
+            rows.push(
+                json!({ "scenario": entry.name, "figure": first.name, "target": format!("{sign} {target}"),
+                "values": values, "reached": reached }),
+            );
+        }
+    }
+    Ok(json!({ "seeds": options.seeds, "rows": rows }))
+}
+
+fn trace(viewed: &railgun_peer::simulator::Viewed) {
+    for (place, (at, estimate)) in viewed.estimates.iter().enumerate().filter(|(place, _)| place % 5 == 0) {
+        let queue = viewed.queue.get(place * 100..place * 100 + 500).unwrap_or_default();
+        let worst = queue.iter().copied().fold(0.0, f32::max);
+        let estimate = estimate.map_or(-1.0, |it| it as f64 / 1_000.0);
+        let layers = viewed.pictures.iter().map(|picture| {
+            let told = picture.layers.iter().rfind(|(told, _)| told <= at);
+            match told.and_then(|(_, layers)| *layers) {
+                Some((spatial, temporal)) => format!("{spatial}{temporal}"),
+                None => "--".into(),
+            }
+        });
+        let layers: Vec<String> = layers.collect();
+        println!(
+            "{:>6.1} s  estimate {estimate:>7.0} kbit/s  queue {worst:>5.0} ms  {}",
+            at.as_secs_f64(),
+            layers.join(" ")
+        );
+    }
+}

@@ -1,0 +1,417 @@
+//! The estimate of one link, and the states that it goes through; the folder's documentation says why.
+
+use super::delivered_rate::DeliveredRate;
+use super::loss::{LossVerdict, LossWatch};
+use super::probe::{Outcome, Prober};
+use super::queue_delay::QueueDelay;
+use super::service_rate::ServiceRate;
+use crate::feedback::sent_history::{Arrival, Departure, Fate};
+
+/// Before anything is known: a lowest layer, or a few.
+pub(crate) const START: u64 = 250_000;
+/// Bounds in bits a second.
+const ESTIMATE_MIN: u64 = 30_000;
+const ESTIMATE_MAX: u64 = 50_000_000;
+/// UDP and IP around a datagram, in bytes.
+const UDP_IP: u64 = 28;
+/// Of the estimate, what may be sent while a queue drains, in percent.
+const DRAIN_PERCENT: u64 = 85;
+/// The same of a long queue, and how long that is.
+const DRAIN_LONG_PERCENT: u64 = 65;
+const LONG_US: i64 = 100_000;
+/// How long a queue may take to follow our rate before it is taken for somebody else's.
+const DRAIN_MAX_US: i64 = 4_000_000;
+/// How long a burst that fits the service rate may stand in the queue.
+const HOLD_US: i64 = 1_500_000;
+/// Of the estimate, what is sent meanwhile, and of one that was not measured, in percent.
+const HOLD_PERCENT: u64 = 90;
+const UNMEASURED_PERCENT: u64 = 150;
+/// What was not measured is no reason to hold back what is being sent anyway.
+const SENDING_PERCENT: u64 = 125;
+/// A queue that is cut for has so long to follow before it is cut for again.
+const RECUT_US: i64 = 600_000;
+/// A standing queue of so many thresholds is overuse at once.
+const SEVERE: f64 = 2.5;
+/// A busy period that raises the estimate.
+const SPAN_RAISES_US: i64 = 150_000;
+/// After overuse, nothing is probed for so long.
+const QUIET_US: i64 = 1_000_000;
+/// Of a measured estimate, what is sent while packets wait here, in percent: that it is too low shows then.
+const PACE_PERCENT: u64 = 103;
+/// The same while a queue stands that does not grow.
+const STANDING_PERCENT: u64 = 95;
+/// Without a packet for so long, the link's queue is empty.
+const SILENCE_US: i64 = 1_200_000;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Steady,
+    /// Since when, and the standing queue then.
+    Draining {
+        since_us: i64,
+        standing_us: i64,
+    },
+}
+
+/// What one message of feedback led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Nothing, or a proof of more.
+    Fine,
+    /// More is sent than gets through: less has to be sent now.
+    Overuse,
+}
+
+/// Rates are in bits a second on the wire, times of sending in microseconds of the history's clock.
+#[derive(Clone, Debug)]
+pub(crate) struct Estimator {
+    estimate: u64,
+    /// It is what the link takes, not only what got through.
+    is_measured: bool,
+    state: State,
+    delay: QueueDelay,
+    service: ServiceRate,
+    delivered: DeliveredRate,
+    loss: LossWatch,
+    pub(crate) prober: Prober,
+    newest_sent_us: i64,
+    /// How long the newest packet waited.
+    waited_us: i64,
+    over: u8,
+    over_at_us: Option<i64>,
+    /// A burst passes: until when it may stand in the queue.
+    holds_until_us: Option<i64>,
+    /// The estimate before the last cut that loss led to.
+    before_cut: Option<u64>,
+}
+
+impl Default for Estimator {
+    fn default() -> Self {
+        Self {
+            estimate: START,
+            is_measured: false,
+            state: State::Steady,
+            delay: QueueDelay::default(),
+            service: ServiceRate::default(),
+            delivered: DeliveredRate::default(),
+            loss: LossWatch::default(),
+            prober: Prober::default(),
+            newest_sent_us: 0,
+            waited_us: 0,
+            over: 0,
+            over_at_us: None,
+            holds_until_us: None,
+            before_cut: None,
+        }
+    }
+}
+
+impl Estimator {
+    pub(crate) fn estimate(&self) -> u64 {
+        self.estimate
+    }
+
+    /// Whether it is what the link takes, and not only what got through.
+    pub(crate) fn is_measured(&self) -> bool {
+        self.is_measured
+    }
+
+    /// What may be sent now.
+    pub(crate) fn budget(&self) -> u64 {
+        match self.state {
+            State::Steady => self.estimate,
+            State::Draining { .. } if self.delay.standing() > LONG_US => {
+                self.estimate / 100 * DRAIN_LONG_PERCENT
+            }
+            State::Draining { .. } => self.estimate / 100 * DRAIN_PERCENT,
+        }
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.state != State::Steady
+    }
+
+    /// No queue stands: more may be sent.
+    pub(crate) fn is_calm(&self) -> bool {
+        !self.is_draining() && self.delay.standing() < self.delay.threshold() / 2 && self.over == 0
+    }
+
+    pub(crate) fn may_probe(&self, now_us: i64) -> bool {
+        self.is_calm()
+            && self.waited_us < self.delay.threshold()
+            && self.over_at_us.is_none_or(|at| now_us - at >= QUIET_US)
+    }
+
+    /// How fast to send what has to go, key frames above all: what the link takes if that was measured, and more
+    /// than what got through if it was not.
+    pub(crate) fn pace(&self, sending: u64) -> u64 {
+        match (self.state, self.is_measured) {
+            (State::Draining { .. }, _) => self.budget(),
+            (State::Steady, _) if self.holds_until_us.is_some() => self.estimate / 100 * HOLD_PERCENT,
+            (State::Steady, true) if self.delay.standing() > self.delay.threshold() / 2 => {
+                self.estimate / 100 * STANDING_PERCENT
+            }
+            (State::Steady, true) => self.estimate / 100 * PACE_PERCENT,
+            (State::Steady, false) => {
+                (self.estimate / 100 * UNMEASURED_PERCENT).max(sending / 100 * SENDING_PERCENT)
+            }
+        }
+    }
+
+    /// Each second: a queue in front of which nothing was sent for so long is empty.
+    pub(crate) fn on_silence(&mut self, now_us: i64) {
+        if now_us - self.newest_sent_us > SILENCE_US {
+            self.delay.forget_queue();
+            self.service = ServiceRate::default();
+            (self.state, self.over, self.waited_us) = (State::Steady, 0, 0);
+        }
+    }
+
+    /// What feedback says of one packet.
+    pub(crate) fn on_fate(&mut self, fate: Fate) {
+        match fate {
+            Fate::Arrived(arrival) => self.on_arrival(&arrival),
+            Fate::Lost(Departure { sent_us, number, .. }) => {
+                self.loss.on_loss(sent_us);
+                self.prober.on_loss(number);
+            }
+            Fate::Recovered(_) => self.loss.on_recovery(),
+        }
+    }
+
+    fn on_arrival(&mut self, arrival: &Arrival) {
+        let Arrival { departure, arrived_us } = *arrival;
+        let bytes = u64::from(departure.len) + UDP_IP;
+        let waited = self.delay.on_packet(departure.sent_us, arrived_us);
+        self.waited_us = waited;
+        self.service.on_packet(arrived_us, waited, bytes);
+        self.delivered.on_packet(arrived_us, bytes);
+        self.loss.on_arrival(departure.sent_us);
+        self.newest_sent_us = self.newest_sent_us.max(departure.sent_us);
+        self.prober.on_arrival(departure.number, departure.sent_us, arrived_us, bytes);
+    }
+
+    /// A message was taken. `sending`: what the layers that are being sent take.
+    pub(crate) fn on_message(&mut self, sending: u64, now_us: i64) -> Verdict {
+        self.delay.adapt();
+        let standing = self.delay.standing();
+        let threshold = self.delay.threshold();
+        self.learn(now_us);
+        let is_severe = standing as f64 > SEVERE * threshold as f64;
+        let grows = self.delay.grows();
+        self.over = if standing > threshold && grows { self.over.saturating_add(1) } else { 0 };
+        match self.loss.judge(self.newest_sent_us) {
+            LossVerdict::Congestion => {
+                self.before_cut = Some(self.estimate);
+                return self.cut(self.through().min(self.estimate / 100 * 85), now_us);
+            }
+            LossVerdict::Usual => {
+                if let Some(before) = self.before_cut.take() {
+                    self.estimate = self.estimate.max(before);
+                    self.state = State::Steady;
+                }
+            }
+            LossVerdict::Nothing => {}
+        }
+        if let State::Draining { since_us, standing_us } = self.state {
+            self.drain(standing, since_us, standing_us, now_us);
+        }
+        if self.over >= 2 || (is_severe && grows) {
+            return self.on_overuse(sending, now_us);
+        }
+        if standing < threshold {
+            self.holds_until_us = None;
+        }
+        Verdict::Fine
+    }
+
+    /// Moves the estimate to what was proved.
+    fn learn(&mut self, now_us: i64) {
+        if let Some(outcome) = self.prober.take_outcome(now_us) {
+            match outcome {
+                Outcome::Came(rate) => {
+                    self.is_measured &= rate <= self.estimate;
+                    self.raise_to(rate);
+                }
+                Outcome::Measured(rate) => {
+                    self.is_measured = true;
+                    self.raise_to(rate);
+                }
+            }
+        }
+        if self.is_draining() {
+            return;
+        }
+        if let Some((rate, span)) = self.service.rate()
+            && span >= SPAN_RAISES_US
+        {
+            self.raise_to(rate);
+        }
+        self.raise_to(self.delivered.second());
+    }
+
+    fn raise_to(&mut self, proved: u64) {
+        self.estimate = self.estimate.max(proved).min(ESTIMATE_MAX);
+    }
+
+    fn on_overuse(&mut self, sending: u64, now_us: i64) -> Verdict {
+        self.over_at_us = Some(now_us);
+        self.prober.abort(now_us);
+        let measured = self.service.rate().map(|(rate, _)| rate);
+        let rate = self.through();
+        if let State::Draining { standing_us, since_us } = self.state {
+            // It grows though less is sent: what was measured before was too much.
+            if now_us - since_us > RECUT_US && self.delay.standing() > standing_us + self.delay.threshold() {
+                return self.cut(rate.min(self.estimate / 100 * 90), now_us);
+            }
+            return Verdict::Fine;
+        }
+        if rate / 100 * 103 >= sending && measured.is_some() {
+            let until = *self.holds_until_us.get_or_insert(now_us + HOLD_US);
+            if now_us >= until {
+                return self.cut(rate.min(sending / 100 * 95), now_us);
+            }
+            self.estimate = self.estimate.min(rate.max(sending));
+            self.is_measured = true;
+            return Verdict::Fine;
+        }
+        self.cut(rate, now_us)
+    }
+
+    /// More comes than the pacer lets go: the layers take more than the estimate.
+    pub(crate) fn on_overrun(&mut self, now_us: i64) -> Verdict {
+        self.over_at_us = Some(now_us);
+        self.prober.abort(now_us);
+        Verdict::Overuse
+    }
+
+    /// What gets through of more than that: the service rate, or what arrived.
+    fn through(&self) -> u64 {
+        let arrived = || self.delivered.recent().max(self.delivered.second() / 2);
+        self.service.rate().map_or_else(arrived, |(rate, _)| rate)
+    }
+
+    fn cut(&mut self, to: u64, now_us: i64) -> Verdict {
+        self.estimate = to.min(self.estimate).clamp(ESTIMATE_MIN, ESTIMATE_MAX);
+        self.is_measured = true;
+        self.state = State::Draining { since_us: now_us, standing_us: self.delay.standing() };
+        self.over = 0;
+        self.over_at_us = Some(now_us);
+        self.holds_until_us = None;
+        self.prober.abort(now_us);
+        Verdict::Overuse
+    }
+
+    fn drain(&mut self, standing: i64, since_us: i64, standing_us: i64, now_us: i64) {
+        if standing < self.delay.threshold() / 2 {
+            self.state = State::Steady;
+            return;
+        }
+        if now_us - since_us < DRAIN_MAX_US {
+            return;
+        }
+        if standing > standing_us / 10 * 9 {
+            self.delay.rebase();
+            self.state = State::Steady;
+        } else {
+            self.state = State::Draining { since_us: now_us, standing_us: standing };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::feedback::sent_history::Purpose;
+
+    /// A link with a queue, fed evenly, with feedback each 50 ms.
+    struct Link {
+        estimator: Estimator,
+        now_us: i64,
+        free_us: i64,
+        /// Of the path, besides 20 ms.
+        longer_us: i64,
+        number: u16,
+        overuses: usize,
+    }
+
+    impl Link {
+        fn new(estimate: u64) -> Self {
+            let estimator = Estimator { estimate, ..Estimator::default() };
+            Self { estimator, now_us: 0, free_us: 0, longer_us: 0, number: 0, overuses: 0 }
+        }
+
+        fn run(&mut self, millis: i64, sends: u64, takes: u64) {
+            let bytes = 1_000u64 + UDP_IP;
+            let gap = i64::try_from(bytes * 8_000_000 / sends).unwrap();
+            let end = self.now_us + millis * 1_000;
+            let mut report = self.now_us + 50_000;
+            while self.now_us < end {
+                self.free_us =
+                    self.free_us.max(self.now_us) + i64::try_from(bytes * 8_000_000 / takes).unwrap();
+                let departure = Departure {
+                    number: self.number,
+                    sent_us: self.now_us,
+                    len: 1_000,
+                    purpose: Purpose::Media,
+                };
+                self.estimator.on_fate(Fate::Arrived(Arrival {
+                    departure,
+                    arrived_us: self.free_us + 20_000 + self.longer_us,
+                }));
+                self.number = self.number.wrapping_add(1);
+                self.now_us += gap;
+                if self.now_us >= report {
+                    report += 50_000;
+                    let verdict = self.estimator.on_message(sends, self.now_us);
+                    self.overuses += usize::from(verdict == Verdict::Overuse);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_fits_by_a_twentieth_is_never_overuse() {
+        let mut link = Link::new(1_300_000);
+        link.run(60_000, 1_250_000, 1_312_500);
+        assert_eq!((link.overuses, link.estimator.estimate()), (0, 1_300_000));
+    }
+
+    #[test]
+    fn what_is_too_much_by_a_twentieth_is_overuse_within_two_seconds_and_measured() {
+        let mut link = Link::new(1_300_000);
+        link.run(5_000, 1_000_000, 1_250_000);
+        let steps = (0..20).take_while(|_| {
+            link.run(100, 1_312_500, 1_250_000);
+            link.overuses == 0
+        });
+        assert!(steps.count() < 20, "within two seconds");
+        let estimate = link.estimator.estimate();
+        assert!((1_220_000..1_265_000).contains(&estimate), "{estimate}");
+        assert!(link.estimator.is_draining());
+        link.run(2_000, 1_000_000, 1_250_000);
+        assert!(!link.estimator.is_draining());
+    }
+
+    #[test]
+    fn a_link_that_falls_to_an_eighth_is_known_within_half_a_second() {
+        let mut link = Link::new(4_000_000);
+        link.run(5_000, 1_300_000, 4_000_000);
+        link.run(500, 1_300_000, 500_000);
+        let estimate = link.estimator.estimate();
+        assert!(link.overuses >= 1 && (470_000..530_000).contains(&estimate), "{estimate}");
+    }
+
+    #[test]
+    fn delay_that_does_not_follow_our_rate_is_taken_for_the_paths() {
+        let mut link = Link::new(1_300_000);
+        link.run(5_000, 600_000, 2_000_000);
+        link.longer_us = 70_000;
+        link.run(300, 600_000, 2_000_000);
+        link.estimator.cut(700_000, link.now_us);
+        link.run(2_000, 500_000, 2_000_000);
+        assert!(link.estimator.is_draining());
+        link.run(4_000, 500_000, 2_000_000);
+        assert!(link.estimator.is_calm());
+    }
+}

@@ -1,0 +1,258 @@
+//! Clusters of padding that prove a rate before media is sent with it: when, how much, and what came of it.
+
+/// A cluster lasts so long, within which the queue of a link of half its rate grows by half of that.
+const LENGTH_US: i64 = 120_000;
+/// At most so many times what is known to get through.
+const STEP_MAX: u64 = 2;
+/// After a cluster ends, what was not reported on by then is lost.
+const WAIT_US: i64 = 600_000;
+/// To the next one: after a success, and at least and at most after a failure.
+const SOON_US: i64 = 60_000;
+const RETRY_MIN_US: i64 = 2_000_000;
+const RETRY_MAX_US: i64 = 3_000_000;
+/// To the next one after a failure, if it is for headroom alone.
+const UNWANTED_US: i64 = 15_000_000;
+/// Padding may take so many percent of what is sent in the long run.
+const PADDING_PERCENT: u64 = 4;
+/// A cluster that took longer to come than to leave by more than this was held up.
+const STRETCH_PERCENT: i64 = 6;
+const STRETCH_US: i64 = 6_000;
+
+/// What came of a cluster, in bits a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It came as fast as it left.
+    Came(u64),
+    /// It came slower, at the link's rate.
+    Measured(u64),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Cluster {
+    /// Bits a second with the media beside it.
+    rate: u64,
+    begun_us: i64,
+    /// Bytes sent in it so far, media included, and padding alone.
+    bytes: u64,
+    padding: u64,
+    /// Its transport-wide numbers: the first, and the last once it is complete.
+    first: Option<u16>,
+    last: u16,
+    ended_us: Option<i64>,
+    arrived: Option<Arrived>,
+    is_over: bool,
+}
+
+/// What of a cluster arrived: the first packet's bytes do not count.
+#[derive(Clone, Copy, Debug)]
+struct Arrived {
+    first_sent_us: i64,
+    last_sent_us: i64,
+    first_us: i64,
+    last_us: i64,
+    bytes: u64,
+    last_bytes: u64,
+    first_bytes: u64,
+    packets: u32,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Prober {
+    cluster: Option<Cluster>,
+    next_us: i64,
+    failed_us: Option<i64>,
+}
+
+impl Prober {
+    /// Begins a cluster towards `goal`, if it is time for one. `known`: what gets through at least.
+    /// `is_wanted`: there is something to send with what it may prove; else it waits for longer after a failure.
+    pub(crate) fn begin(&mut self, goal: u64, known: u64, is_wanted: bool, now_us: i64) -> bool {
+        let is_patient = !is_wanted && self.failed_us.is_some_and(|at| now_us - at < UNWANTED_US);
+        if self.cluster.is_some() || now_us < self.next_us || is_patient {
+            return false;
+        }
+        let rate = goal.min(known.saturating_mul(STEP_MAX));
+        self.cluster = Some(Cluster {
+            rate,
+            begun_us: now_us,
+            bytes: 0,
+            padding: 0,
+            first: None,
+            last: 0,
+            ended_us: None,
+            arrived: None,
+            is_over: false,
+        });
+        true
+    }
+
+    /// A cluster is being sent.
+    pub(crate) fn is_sending(&self) -> bool {
+        self.cluster.is_some_and(|cluster| cluster.ended_us.is_none())
+    }
+
+    /// Bytes of padding to send now so that the cluster keeps its rate. `media`: bytes of media sent since
+    /// this was asked last; `next`: the transport-wide number of the next packet.
+    pub(crate) fn due(&mut self, media: u64, next: u16, now_us: i64) -> u64 {
+        let Some(cluster) = self.cluster.as_mut().filter(|cluster| cluster.ended_us.is_none()) else {
+            return 0;
+        };
+        if cluster.first.is_none() {
+            // Media from before it is none of it.
+            cluster.first = Some(next);
+        } else {
+            cluster.bytes += media;
+        }
+        let elapsed = now_us - cluster.begun_us;
+        if elapsed >= LENGTH_US {
+            cluster.ended_us = Some(now_us);
+            cluster.last = next.wrapping_sub(1);
+            return 0;
+        }
+        let until = u64::try_from(elapsed).unwrap_or(0) + 5_000;
+        (cluster.rate * until / 8_000_000).saturating_sub(cluster.bytes)
+    }
+
+    pub(crate) fn on_padding(&mut self, bytes: u64) {
+        if let Some(cluster) = &mut self.cluster {
+            cluster.bytes += bytes;
+            cluster.padding += bytes;
+        }
+    }
+
+    pub(crate) fn on_arrival(&mut self, number: u16, sent_us: i64, arrived_us: i64, bytes: u64) {
+        let Some(cluster) = &mut self.cluster else { return };
+        if !cluster.has(number) {
+            return;
+        }
+        let arrived = cluster.arrived.get_or_insert(Arrived {
+            first_sent_us: sent_us,
+            last_sent_us: sent_us,
+            first_us: arrived_us,
+            last_us: arrived_us,
+            bytes: 0,
+            last_bytes: bytes,
+            first_bytes: bytes,
+            packets: 0,
+        });
+        arrived.packets += 1;
+        arrived.bytes += bytes;
+        arrived.last_bytes = bytes;
+        arrived.last_sent_us = arrived.last_sent_us.max(sent_us);
+        arrived.last_us = arrived.last_us.max(arrived_us);
+        cluster.is_over |= cluster.ended_us.is_some() && number == cluster.last;
+    }
+
+    pub(crate) fn on_loss(&mut self, number: u16) {
+        if let Some(cluster) = &mut self.cluster
+            && cluster.has(number)
+        {
+            cluster.is_over |= cluster.ended_us.is_some() && number == cluster.last;
+        }
+    }
+
+    /// Stops sending, as for a queue that grows; what was sent of it is not looked at.
+    pub(crate) fn abort(&mut self, now_us: i64) {
+        if let Some(cluster) = self.cluster.take() {
+            self.wait(&cluster, 0, now_us);
+        }
+    }
+
+    /// What came of the cluster, once all of it was reported on.
+    pub(crate) fn take_outcome(&mut self, now_us: i64) -> Option<Outcome> {
+        let cluster = self.cluster.as_ref()?;
+        let is_late = cluster.ended_us.is_some_and(|at| now_us - at > WAIT_US);
+        if !cluster.is_over && !is_late {
+            return None;
+        }
+        let cluster = self.cluster.take()?;
+        let outcome = cluster.outcome();
+        match outcome {
+            Some(Outcome::Came(_)) => self.next_us = now_us + SOON_US,
+            Some(Outcome::Measured(rate)) => self.wait(&cluster, rate, now_us),
+            None => self.wait(&cluster, 0, now_us),
+        }
+        outcome
+    }
+
+    /// Waits for as long as keeps the padding below its part of what is sent.
+    fn wait(&mut self, cluster: &Cluster, rate: u64, now_us: i64) {
+        let rate = rate.clamp(100_000, cluster.rate.max(100_000));
+        let wait = cluster.padding * 8_000_000 * 100 / (rate * PADDING_PERCENT);
+        let wait = i64::try_from(wait).unwrap_or(RETRY_MAX_US).clamp(RETRY_MIN_US, RETRY_MAX_US);
+        self.next_us = now_us + wait;
+        self.failed_us = Some(now_us);
+    }
+}
+
+impl Cluster {
+    fn has(&self, number: u16) -> bool {
+        let Some(first) = self.first else { return false };
+        let offset = number.wrapping_sub(first);
+        match self.ended_us {
+            Some(_) => offset <= self.last.wrapping_sub(first),
+            None => offset < 1 << 15,
+        }
+    }
+
+    fn outcome(&self) -> Option<Outcome> {
+        let arrived = self.arrived.filter(|arrived| arrived.packets >= 5)?;
+        let (left, came) = (arrived.last_sent_us - arrived.first_sent_us, arrived.last_us - arrived.first_us);
+        if left < LENGTH_US / 3 {
+            return None;
+        }
+        let rate = |bytes: u64, span: i64| Some(bytes * 8_000_000 / u64::try_from(span.max(1)).ok()?);
+        if came <= left + left * STRETCH_PERCENT / 100 + STRETCH_US {
+            let sent = rate(arrived.bytes.saturating_sub(arrived.last_bytes), left)?;
+            return Some(Outcome::Came(sent.min(self.rate)));
+        }
+        Some(Outcome::Measured(rate(arrived.bytes.saturating_sub(arrived.first_bytes), came)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A cluster of packets of 1,000 bytes over a link that takes so much.
+    fn probe(prober: &mut Prober, goal: u64, known: u64, takes: i64, from_us: i64) -> (Option<Outcome>, u64) {
+        assert!(prober.begin(goal, known, true, from_us));
+        let (mut now, mut number, mut free, mut sent) = (from_us, 100u16, from_us, 0);
+        let mut arrivals = Vec::new();
+        while prober.is_sending() {
+            let mut due = prober.due(0, number, now);
+            while due > 0 {
+                prober.on_padding(1_000);
+                sent += 1_000;
+                free = free.max(now) + 8_000_000_000 / takes;
+                arrivals.push((number, now, free));
+                number += 1;
+                due = due.saturating_sub(1_000);
+            }
+            now += 5_000;
+        }
+        arrivals.iter().for_each(|(number, sent, came)| prober.on_arrival(*number, *sent, *came, 1_000));
+        (prober.take_outcome(now), sent)
+    }
+
+    #[test]
+    fn a_wide_link_proves_the_rate_and_a_narrow_one_tells_its_own() {
+        let (outcome, sent) = probe(&mut Prober::default(), 1_600_000, 1_000_000, 20_000_000, 0);
+        let Some(Outcome::Came(rate)) = outcome else { panic!("{outcome:?}") };
+        assert!((1_450_000..=1_600_000).contains(&rate), "{rate}");
+        assert!((22_000..27_000).contains(&sent), "{sent}");
+        let (outcome, _) = probe(&mut Prober::default(), 1_600_000, 1_000_000, 1_250_000, 0);
+        let Some(Outcome::Measured(rate)) = outcome else { panic!("{outcome:?}") };
+        assert!((1_200_000..=1_260_000).contains(&rate), "{rate}");
+    }
+
+    #[test]
+    fn it_is_no_more_than_twice_what_is_known_and_waits_after_a_failure() {
+        let mut prober = Prober::default();
+        let (_, sent) = probe(&mut prober, 9_000_000, 500_000, 400_000, 0);
+        assert!(sent <= 17_000, "{sent}");
+        assert!(!prober.begin(9_000_000, 400_000, true, 2_000_000), "not yet");
+        assert!(!prober.begin(9_000_000, 400_000, false, 8_000_000), "nothing would be sent with it");
+        assert!(prober.begin(9_000_000, 400_000, true, 8_000_000));
+    }
+}

@@ -1,0 +1,49 @@
+//! Calls over bad networks, simulated with the real engine: what receivers on them see and hear. Each asserts
+//! ratios and counts of one seeded run; `railgun-bench scenarios` has all calls, seeds and figures.
+
+use railgun_peer::simulator::catalogue::{Figure, entries};
+
+/// The figures of a call in this seed that are not reached.
+fn missed(name: &str, seed: u64, but: &[&str]) -> Vec<Figure> {
+    let entry = entries().into_iter().find(|entry| entry.name.contains(name)).expect("a call of that name");
+    let figures = entry.run(seed).into_iter();
+    figures.filter(|figure| !figure.is_reached() && !but.contains(&figure.name)).collect()
+}
+
+#[test]
+fn a_link_five_percent_above_a_layer_keeps_it_by_the_estimate() {
+    assert!(missed("5 % above", 11, &[]).is_empty(), "{:?}", missed("5 % above", 11, &[]));
+}
+
+#[test]
+fn a_link_five_percent_below_a_layer_gets_the_best_that_fits() {
+    assert!(missed("5 % below", 11, &[]).is_empty(), "{:?}", missed("5 % below", 11, &[]));
+}
+
+#[test]
+fn random_loss_is_no_congestion() {
+    assert!(missed("5 % random", 11, &["frozen a minute, s"]).is_empty());
+}
+
+#[test]
+fn bursts_of_loss_and_jitter_do_not_collapse_the_estimate() {
+    assert!(missed("bursts", 11, &[]).is_empty());
+}
+
+#[test]
+fn speech_and_pictures_go_on_over_a_link_of_two_hundred_kilobits() {
+    // What is lost of speech is lost to the first key frame, before there was any feedback.
+    let missed = missed("200 kbit/s", 11, &["frozen, s"]);
+    assert!(missed.iter().all(|figure| figure.name == "speech lost, %" && figure.value < 1.0), "{missed:?}");
+}
+
+#[test]
+fn the_pacer_spreads_a_key_frame_over_a_queue_of_twenty_packets() {
+    assert!(missed("20 packets", 11, &[]).is_empty());
+}
+
+#[test]
+fn six_cameras_share_a_link_and_the_speakers_is_the_best() {
+    let missed = missed("six cameras", 11, &["layer changes"]);
+    assert!(missed.is_empty(), "{missed:?}");
+}

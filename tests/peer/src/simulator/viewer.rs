@@ -1,0 +1,261 @@
+//! A receiver as a browser is one: it puts frames together, asks for what it lost, and reports.
+
+use super::frame::Frame;
+use railgun_media_core::packet::rtcp::{
+    Pli, ReportBlock, TransportCcInfo, write_nack, write_pli, write_receiver_report, write_transport_cc,
+};
+use railgun_media_core::packet::rtp::RtpHeader;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+const NACK_AFTER: Duration = Duration::from_millis(5);
+const NACKS_MAX: u8 = 10;
+const PLI_AFTER: Duration = Duration::from_millis(300);
+/// A frame that is this late is given up.
+const FRAME_KEPT: Duration = Duration::from_millis(1_500);
+/// Arrivals that one message of feedback has room for.
+const ARRIVALS_MAX: usize = 400;
+const PROBATOR: u32 = 1234;
+
+/// One stream that a viewer gets.
+#[derive(Debug)]
+pub(super) struct Stream {
+    pub(super) ssrc: u32,
+    pub(super) is_video: bool,
+    highest: Option<u64>,
+    reported: u64,
+    count: u64,
+    /// By index: since when it is missing, and how often it was asked for.
+    missing: BTreeMap<u64, (Instant, Option<Instant>, u8)>,
+    frames: BTreeMap<(u8, u32), Pending>,
+    decoded: BTreeSet<(u8, u32)>,
+    waits_since: Option<Instant>,
+    asked_at: Option<Instant>,
+    /// Packets, each once.
+    pub(super) packets: u64,
+    /// When a picture could be shown, and of which layers.
+    pub(super) shown: Vec<(Instant, u8, u8)>,
+}
+
+#[derive(Debug)]
+struct Pending {
+    frame: Frame,
+    parts: BTreeSet<u8>,
+    since: Instant,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Receiver {
+    pub(super) streams: Vec<Stream>,
+    /// Bytes of RTP, and of those padding.
+    pub(super) bytes: u64,
+    pub(super) padding: u64,
+    feedback_count: u8,
+}
+
+impl Receiver {
+    pub(super) fn add(&mut self, ssrc: u32, is_video: bool) {
+        self.streams.push(Stream {
+            ssrc,
+            is_video,
+            highest: None,
+            reported: 0,
+            count: 0,
+            missing: BTreeMap::new(),
+            frames: BTreeMap::new(),
+            decoded: BTreeSet::new(),
+            waits_since: None,
+            asked_at: None,
+            packets: 0,
+            shown: Vec::new(),
+        });
+    }
+
+    pub(super) fn take(&mut self, packet: &[u8], now: Instant) {
+        let Ok(header) = RtpHeader::parse(packet) else { return };
+        self.bytes += packet.len() as u64;
+        let payload = header.strip_padding(packet).ok().and_then(|range| packet.get(range));
+        let payload = payload.unwrap_or_default();
+        if header.ssrc == PROBATOR || payload.is_empty() {
+            self.padding += packet.len() as u64;
+            return;
+        }
+        let of = |ssrc: u32| self.streams.iter().position(|stream| stream.ssrc == ssrc);
+        if let Some(place) = of(header.ssrc) {
+            self.streams[place].on_packet(header.sequence, payload, now);
+        } else if let Some(place) = of(header.ssrc.wrapping_sub(1)) {
+            let Some((original, payload)) = payload.split_first_chunk() else { return };
+            let stream = &mut self.streams[place];
+            let index = stream.index(u16::from_be_bytes(*original));
+            if stream.missing.remove(&index).is_some() {
+                stream.packets += 1;
+                stream.on_payload(payload, now);
+            } else {
+                self.padding += packet.len() as u64;
+            }
+        }
+    }
+
+    /// RTCP that is due: NACKs and requests for key frames.
+    pub(super) fn requests(&mut self, round_trip: Duration, now: Instant) -> Vec<Vec<u8>> {
+        let mut all = Vec::new();
+        for stream in self.streams.iter_mut().filter(|stream| stream.is_video) {
+            let lost = stream.lost(round_trip, now);
+            let mut out = [0; 1_200];
+            if let Ok(len) = write_nack(&mut out, 1, stream.ssrc, &lost)
+                && !lost.is_empty()
+            {
+                all.push(out[..len].to_vec());
+            }
+            if stream.wants_key_frame(now) {
+                let len = write_pli(&mut out, Pli { sender_ssrc: 1, media_ssrc: stream.ssrc }).expect("room");
+                all.push(out[..len].to_vec());
+            }
+        }
+        all
+    }
+
+    /// The report of each second. `last`: of a stream, the middle of the last sender report's time, and when
+    /// it came.
+    pub(super) fn report(
+        &mut self,
+        last: impl Fn(u32) -> Option<(u32, Instant)>,
+        now: Instant,
+    ) -> Option<Vec<u8>> {
+        let blocks: Vec<_> = self.streams.iter_mut().filter_map(|it| it.report(&last, now)).collect();
+        let mut out = [0; 1_200];
+        let len = write_receiver_report(&mut out, 1, blocks.get(..blocks.len().min(31))?).ok()?;
+        (!blocks.is_empty()).then(|| out[..len].to_vec())
+    }
+
+    /// Feedback on these arrivals, times since `start`.
+    pub(super) fn feedback(&mut self, mut arrivals: Vec<(u16, Instant)>, start: Instant) -> Option<Vec<u8>> {
+        let pivot = arrivals.first()?.0;
+        arrivals.sort_by_key(|(number, _)| number.wrapping_sub(pivot).cast_signed());
+        arrivals.truncate(ARRIVALS_MAX);
+        let ticks = |at: Instant| i64::try_from(at.duration_since(start).as_micros() / 250).expect("short");
+        let (first, at) = arrivals[0];
+        let reference = ticks(at) / 256;
+        let mut deltas: Vec<Option<i16>> = Vec::new();
+        let mut before = reference * 256;
+        for (number, at) in arrivals {
+            let place = usize::from(number.wrapping_sub(first));
+            if place < deltas.len() {
+                continue;
+            }
+            let Ok(delta) = i16::try_from(ticks(at) - before) else { break };
+            deltas.resize(place, None);
+            deltas.push(Some(delta));
+            before = ticks(at);
+        }
+        let info = TransportCcInfo {
+            sender_ssrc: 1,
+            media_ssrc: 2,
+            base_sequence: first,
+            reference_time: i32::try_from(reference).expect("short"),
+            feedback_count: self.feedback_count,
+        };
+        self.feedback_count = self.feedback_count.wrapping_add(1);
+        let mut out = [0; 1_300];
+        let len = write_transport_cc(&mut out, &info, deltas.into_iter()).ok()?;
+        Some(out[..len].to_vec())
+    }
+}
+
+impl Stream {
+    fn index(&self, sequence: u16) -> u64 {
+        let Some(highest) = self.highest else { return u64::from(sequence) + (1 << 16) };
+        let step = sequence.wrapping_sub(u16::try_from(highest & 0xffff).expect("16 bits")).cast_signed();
+        highest.wrapping_add_signed(step.into())
+    }
+
+    fn on_packet(&mut self, sequence: u16, payload: &[u8], now: Instant) {
+        let index = self.index(sequence);
+        self.count += 1;
+        let highest = *self.highest.get_or_insert_with(|| {
+            self.reported = index.saturating_sub(1);
+            index
+        });
+        if index > highest {
+            self.missing.extend((highest + 1..index).map(|lost| (lost, (now, None, 0))));
+            self.highest = Some(index);
+        } else if index < highest && self.missing.remove(&index).is_none() {
+            return;
+        }
+        self.packets += 1;
+        if self.is_video {
+            self.on_payload(payload, now);
+        }
+    }
+
+    fn on_payload(&mut self, payload: &[u8], now: Instant) {
+        let Some(frame) = Frame::read(payload) else { return };
+        let key = (frame.layer, frame.number);
+        let part = frame.part;
+        let pending =
+            self.frames.entry(key).or_insert_with(|| Pending { frame, parts: BTreeSet::new(), since: now });
+        pending.parts.insert(part);
+        self.decode(now);
+    }
+
+    fn decode(&mut self, now: Instant) {
+        loop {
+            let is_ready = |(_, pending): &(&(u8, u32), &Pending)| {
+                pending.parts.len() == usize::from(pending.frame.parts)
+                    && pending.frame.needs.iter().all(|it| self.decoded.contains(&(pending.frame.layer, *it)))
+            };
+            let Some(key) = self.frames.iter().find(is_ready).map(|(key, _)| *key) else { break };
+            let frame = self.frames.remove(&key).expect("it is there").frame;
+            self.decoded.insert(key);
+            self.shown.push((now, frame.layer, frame.temporal));
+            self.waits_since = None;
+        }
+        self.frames.retain(|_, pending| now.duration_since(pending.since) < FRAME_KEPT);
+        if !self.frames.is_empty() {
+            self.waits_since.get_or_insert(now);
+        }
+    }
+
+    fn lost(&mut self, round_trip: Duration, now: Instant) -> Vec<u16> {
+        self.missing
+            .retain(|_, (since, _, tries)| *tries < NACKS_MAX && now.duration_since(*since) < FRAME_KEPT);
+        let is_due = |(since, last, _): &(Instant, Option<Instant>, u8)| match last {
+            None => now.duration_since(*since) >= NACK_AFTER,
+            Some(last) => now.duration_since(*last) >= round_trip,
+        };
+        let due = self.missing.iter_mut().filter(|(_, it)| is_due(it)).take(200);
+        due.map(|(index, it)| {
+            (it.1, it.2) = (Some(now), it.2 + 1);
+            u16::try_from(index & 0xffff).expect("16 bits")
+        })
+        .collect()
+    }
+
+    fn wants_key_frame(&mut self, now: Instant) -> bool {
+        let waits = self.waits_since.is_some_and(|since| now.duration_since(since) > PLI_AFTER);
+        let is_due = waits && self.asked_at.is_none_or(|at| now.duration_since(at) > PLI_AFTER);
+        if is_due {
+            self.asked_at = Some(now);
+        }
+        is_due
+    }
+
+    fn report(&mut self, last: &impl Fn(u32) -> Option<(u32, Instant)>, now: Instant) -> Option<ReportBlock> {
+        let highest = self.highest?;
+        let expected = highest.saturating_sub(self.reported);
+        let count = std::mem::take(&mut self.count);
+        self.reported = highest;
+        let lost = expected.saturating_sub(count);
+        let fraction = (lost * 256).checked_div(expected).unwrap_or(0).min(255);
+        let (last_sr, since) = last(self.ssrc).unwrap_or((0, now));
+        let delay = now.duration_since(since).as_micros() * 65_536 / 1_000_000;
+        Some(ReportBlock {
+            ssrc: self.ssrc,
+            highest_sequence: u32::try_from(highest & 0xffff_ffff).expect("32 bits"),
+            fraction_lost: u8::try_from(fraction).expect("a byte"),
+            last_sr,
+            delay_since_last_sr: u32::try_from(delay).expect("short"),
+            ..ReportBlock::default()
+        })
+    }
+}
