@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 /// Options of `scenarios`.
 #[derive(Args, Debug)]
-pub struct Options {
+pub(crate) struct Options {
     /// Only those whose name has this in it
     #[arg(long, default_value = "")]
     only: String,
@@ -21,7 +21,7 @@ pub struct Options {
     trace: bool,
 }
 
-pub fn run(options: &Options, json_only: bool) -> Result<Value> {
+pub(crate) fn run(options: &Options, json_only: bool) -> Result<Value> {
     let mut rows = Vec::new();
     for entry in entries().into_iter().filter(|entry| entry.name.contains(&options.only)) {
         let mut figures: BTreeMap<usize, Vec<Figure>> = BTreeMap::new();
