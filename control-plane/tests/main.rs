@@ -1,7 +1,7 @@
 //! One program for all of these: each of its own would be linked on its own, which takes longer than running it.
 
-mod a_body_that_drips_ends_at_its_deadline;
-mod a_connection_that_says_nothing_is_closed;
+mod a_polling_body_that_drips_ends_at_its_deadline;
+mod a_tcp_connection_that_says_nothing_is_closed;
 mod privacy_mode_without_relays_is_refused_with_the_reason;
 mod pro_by_a_token_ends_with_the_token;
 mod a_dev_token_is_given_for_the_secret_on_this_machine_only;
@@ -26,10 +26,10 @@ mod certificates_for_trials_make_mutual_tls;
 mod each_join_explains_itself_and_counts_by_region_and_network;
 mod fifty_replicas_bind_a_new_room_once;
 mod forged_tokens_cost_their_connection;
-mod how_a_socket_ends_decides_what_becomes_of_its_seat;
+mod how_a_socket_ends_decides_whether_its_session_can_resume;
 mod joins_are_limited_by_user_and_not_by_device_or_socket;
 mod keys_change_while_tokens_are_checked;
-mod levels_come_as_a_list_and_silence_as_null;
+mod audio_levels_come_as_a_list_and_silence_as_null;
 mod names_pointed_at_the_operators_listener_are_refused;
 mod only_pages_of_allowed_origins_read_what_we_answer;
 mod operators_drain_nodes_of_a_cluster;
@@ -42,9 +42,9 @@ mod rtp_capabilities_are_checked_here_and_reach_the_node_narrowed;
 mod sockets_that_come_and_go_keep_nobody_out;
 mod sockets_without_a_token_are_limited_by_address;
 mod support;
-mod the_handshake_names_transports_heartbeat_and_bounds;
+mod the_engine_io_handshake_names_transports_heartbeat_and_bounds;
 mod the_program_itself_keeps_its_promises;
 mod video_slots_are_asked_for_before_capture;
-mod what_is_not_ones_own_does_not_exist;
+mod what_is_not_ones_own_is_not_found;
 mod what_is_too_large_or_binary_closes_its_socket_and_no_other;
 mod what_operators_write_reaches_sessions_at_once;

@@ -3,8 +3,8 @@
 mod two_rust_clients_exchange_audio_and_video;
 mod a_full_room_hears_one_speaker;
 mod garbage_on_the_media_port_changes_nothing;
-mod a_sender_is_told_what_arrived;
-mod a_lost_packet_is_sent_again;
+mod a_sender_gets_receiver_reports_and_twcc_feedback;
+mod a_lost_packet_is_nacked_and_sent_again_by_rtx;
 mod a_paused_producer_is_silent_and_others_see_it;
 mod an_ice_restart_keeps_the_media;
 mod only_the_owner_of_an_id_can_use_it;

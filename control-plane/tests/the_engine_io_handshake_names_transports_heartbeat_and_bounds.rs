@@ -5,7 +5,7 @@ use crate::support::{Harness, http};
 use serde_json::{Value, json};
 
 #[tokio::test]
-async fn the_handshake_names_transports_heartbeat_and_bounds() {
+async fn the_engine_io_handshake_names_transports_heartbeat_and_bounds() {
     let harness = Harness::start().await;
     let opened = http(harness.address, "GET", "/socket.io/?EIO=4&transport=polling", &[], "").await;
     let handshake: Value = serde_json::from_str(opened.body.strip_prefix('0').unwrap()).unwrap();
