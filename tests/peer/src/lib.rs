@@ -7,6 +7,7 @@ mod feedback;
 mod heard;
 mod parameters;
 mod peer;
+mod link;
 pub mod simulator;
 mod world;
 

@@ -1,8 +1,8 @@
 //! The engine with its clients around it, and the time they share.
 
+use crate::link::Link;
 use crate::parameters::{Offer, capabilities};
 use crate::peer::Peer;
-use crate::simulator::Link;
 use railgun_media_core::send_batch::SendBatch;
 use railgun_media_core::srtp::{MasterKey, Suite};
 use railgun_media_core::transport::dtls::{Certificate, DtlsVersion, SrtpKeys};

@@ -3,14 +3,13 @@
 
 pub mod catalogue;
 mod frame;
-mod link;
 mod publisher;
 mod viewer;
 
+pub use crate::link::{Link, LinkConfig, Loss, Queue, UDP_IP};
 use crate::parameters::Offer;
 use crate::peer::Arrival;
 use crate::world::World;
-pub use link::{Link, LinkConfig, Loss, Queue, UDP_IP};
 pub use publisher::LayerSpec;
 use publisher::Publisher;
 use railgun_media_core::packet::rtcp::{RtcpPacket, parse_compound};
