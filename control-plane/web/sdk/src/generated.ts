@@ -136,6 +136,9 @@ preferredLayers?: ConsumerLayers, };
 
 export type CreateTransport = { direction: TransportDirection, };
 
+/**
+ * How far DTLS is.
+ */
 export type DtlsState = "new" | "connecting" | "connected" | "failed" | "closed";
 
 export type ErrorCode = "CHANNEL_NOT_FOUND" | "CHANNEL_FULL" | "PERMISSION_DENIED" | "CAPABILITY_REQUIRED" | "TRANSPORT_FAILED" | "UNAUTHORIZED" | "TOKEN_EXPIRED" | "NOT_FOUND" | "INVALID_PAYLOAD" | "INVALID_STATE" | "RATE_LIMITED" | "VIDEO_LIMIT_REACHED" | "UNSUPPORTED_CODEC" | "NODE_UNAVAILABLE" | "RESUME_FAILED" | "INTERNAL";
@@ -149,6 +152,9 @@ export type GrantReason = "expired" | "revoked" | "upgraded" | "refreshed";
 
 export type IceServer = { urls: Array<string>, username?: string, credential?: string, };
 
+/**
+ * How far ICE is, by the checks that came.
+ */
 export type IceState = "new" | "connected" | "completed" | "disconnected" | "closed";
 
 export type IceTransportPolicy = "all" | "relay";
@@ -162,6 +168,9 @@ export type KickReason = string;
 
 export type Leave = { channelId?: ChannelId, };
 
+/**
+ * What a track is, and with it its codecs.
+ */
 export type MediaKind = "audio" | "video";
 
 export type MuteReason = "noise_loop" | "admin";
@@ -197,7 +206,23 @@ reconnecting?: boolean, producers: Array<ProducerInfo>, };
 /**
  * What a session may send. `maxBitrate` is the audio ceiling in bits per second.
  */
-export type Permissions = { audio: boolean, video: boolean, screenshare: boolean, maxBitrate: number, };
+export type Permissions = { 
+/**
+ * A microphone.
+ */
+audio: boolean, 
+/**
+ * A camera.
+ */
+video: boolean, 
+/**
+ * A screen, and its sound.
+ */
+screenshare: boolean, 
+/**
+ * Of audio, in bits per second.
+ */
+maxBitrate: number, };
 
 export type Ping = { sentAt: number; padding?: string };
 
@@ -286,7 +311,15 @@ export type RejoinReason = "node_lost" | "node_draining" | "worker_died";
 /**
  * Most participants, and most videos, of a room.
  */
-export type RoomLimits = { participants: number, videoPublishers: number, };
+export type RoomLimits = { 
+/**
+ * Who is over them is refused with `CHANNEL_FULL`.
+ */
+participants: number, 
+/**
+ * Cameras and screens together; who is over them waits in a queue.
+ */
+videoPublishers: number, };
 
 export type RtcConfig = { iceServers: Array<IceServer>, iceTransportPolicy: IceTransportPolicy, };
 
@@ -353,6 +386,9 @@ export type Token = string;
  */
 export type TrafficStats = { packets: number, bytes: number, bitrate: number, };
 
+/**
+ * As the client sees it. A transport carries media one way.
+ */
 export type TransportDirection = "send" | "recv";
 
 /**
@@ -402,7 +438,19 @@ export interface ServerEvents {
 /**
  * The same; mediasoup-client's `createSendTransport` takes the reply as it is.
  */
-id: TransportId, iceParameters: types.IceParameters, iceCandidates: Array<types.IceCandidate>, dtlsParameters: types.DtlsParameters, };
+id: TransportId, 
+/**
+ * Of the node, which is ICE-lite.
+ */
+iceParameters: types.IceParameters, 
+/**
+ * All that the node has; it sends no more later.
+ */
+iceCandidates: Array<types.IceCandidate>, 
+/**
+ * Of the node, whose role is `auto`.
+ */
+dtlsParameters: types.DtlsParameters, };
   "voice:transportConnected": { transportId: TransportId, };
   "voice:produced": { id: ProducerId, producerId: ProducerId, kind: MediaKind, appData: AppData, };
   "voice:consumed": { id: ConsumerId, consumerId: ConsumerId, producerId: ProducerId, userId: UserId, sessionId: SessionId, kind: MediaKind, type: StreamType, rtpParameters: types.RtpParameters, producerPaused: boolean, appData: AppData, };
