@@ -20,7 +20,7 @@ const VIDEO_CLOCK: u32 = 90_000;
 /// As browsers: key frames are not made more often, however often they are asked for.
 const KEY_FRAME_INTERVAL: Duration = Duration::from_millis(300);
 const REPORT_INTERVAL: Duration = Duration::from_secs(2);
-/// From the epoch of NTP to that of Unix, in s.
+/// Seconds between the NTP epoch (1900) and the Unix epoch (1970).
 const NTP_UNIX_SECONDS: u64 = 2_208_988_800;
 
 /// Speaks and is silent as the plan says, until an error.

@@ -131,7 +131,7 @@ impl Room {
         assert_eq!(self.with(|engine, burst, now| steps::ingest(engine, burst, now)), BURST);
     }
 
-    /// The next burst to all consumers; how many packets went out.
+    /// Forwards the next burst to all consumers. Returns the number of packets sent.
     pub(crate) fn forward_next(&mut self) -> usize {
         self.next_opened();
         self.with(fan_out)

@@ -131,7 +131,7 @@ impl Anonymous {
         Ok((Place(Arc::new(held)), gone))
     }
 
-    /// A polling socket that closed itself.
+    /// Frees the place of a polling socket that its client closed.
     pub(super) fn closed(&self, sid: &str) {
         let mut state = self.state();
         let of_sid = |holder: &Holder| matches!(holder, Holder::Polling(Some(of)) if **of == *sid);

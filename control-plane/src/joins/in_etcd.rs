@@ -14,7 +14,8 @@ use tokio::time::timeout;
 const CHANGE_TIMEOUT: Duration = Duration::from_millis(500);
 /// For so long etcd is then left alone, in milliseconds, so that not every join waits.
 const REST: u64 = 2000;
-/// Of one user at the same moment; then this replica's own count has to do.
+/// Conditional writes of one join when other replicas change the same user's count at the same moment; after that,
+/// this replica counts alone.
 const TRIES: usize = 8;
 
 #[derive(Debug)]

@@ -22,7 +22,7 @@ pub enum WireError {
     /// A number too large for its type here, such as a port above 65,535.
     #[error("{0} is out of range")]
     OutOfRange(&'static str),
-    /// JSON of another shape than the contract's.
+    /// A JSON field does not have the contract's shape.
     #[error("{field} cannot be read: {error}")]
     Json {
         /// Which field.

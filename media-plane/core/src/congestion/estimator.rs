@@ -111,7 +111,8 @@ impl Estimator {
         self.estimate
     }
 
-    /// Whether it is what the link takes, and not only what got through.
+    /// Whether the estimate is a measured capacity of the link. False: it is only what was sent and arrived, and the link
+    /// may take more.
     pub(crate) fn is_measured(&self) -> bool {
         self.is_measured
     }

@@ -30,7 +30,7 @@ pub struct InboundControl {
 }
 
 impl InboundControl {
-    /// `master`: the key the peer writes with.
+    /// `master`: SRTP master key under which the peer sends.
     pub fn new(master: &MasterKey) -> Result<Self, SrtpError> {
         Ok(Self { cipher: PacketCipher::new(master, Purpose::Rtcp)?, senders: Vec::new() })
     }

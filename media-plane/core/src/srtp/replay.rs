@@ -13,7 +13,7 @@ const WORDS: usize = 16;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReplayWindow {
     highest: Option<u64>,
-    /// A ring: the bit of an index is that of its remainder by the window's length.
+    /// Ring of bits, set for packet indices that were seen: index `i` has bit `i` modulo the window's length.
     seen: [u64; WORDS],
 }
 

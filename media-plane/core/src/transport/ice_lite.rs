@@ -275,7 +275,7 @@ impl IceLite {
         }
     }
 
-    /// Where the peer wants media: it goes there once the address is proved.
+    /// Address that the peer nominated. Media goes there once the address is proved.
     #[must_use]
     pub fn selected(&self) -> Option<SocketAddr> {
         self.selected

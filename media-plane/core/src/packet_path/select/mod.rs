@@ -30,7 +30,7 @@ pub(crate) struct Selection {
     is_allocated: bool,
     /// Nothing is known of the link yet: more may be had soon, and is wanted.
     is_provisional: bool,
-    /// Inside the encoding.
+    /// Drops the spatial and temporal layers of the encoding above those allocated.
     filter: LayerFilter,
     timeline: Timeline,
 }
