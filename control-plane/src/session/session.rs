@@ -139,7 +139,7 @@ impl Session {
 
     /// The seat, or the refusal of everything that needs one.
     pub(crate) fn seated(&self) -> Result<&Seat, Refusal> {
-        self.seat.as_ref().ok_or_else(|| Refusal::NotJoined)
+        self.seat.as_ref().ok_or(Refusal::NotJoined)
     }
 
     pub(crate) fn own_transport(&self, id: TransportId) -> Result<Owned<TransportId>, Refusal> {

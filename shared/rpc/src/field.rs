@@ -43,7 +43,7 @@ impl<T: Field<W>, W> Field<W> for Box<T> {
     }
 
     fn from_wire(wire: W, name: &'static str) -> Result<Self, WireError> {
-        T::from_wire(wire, name).map(Box::new)
+        T::from_wire(wire, name).map(Self::new)
     }
 }
 
@@ -64,12 +64,12 @@ macro_rules! as_it_is {
 as_it_is!(bool, u32, u64, i32, String);
 
 /// JSON, in which a client gets it, has no NaN and no infinity.
-impl Field<f64> for f64 {
-    fn to_wire(self) -> f64 {
+impl Field<Self> for f64 {
+    fn to_wire(self) -> Self {
         self
     }
 
-    fn from_wire(wire: f64, name: &'static str) -> Result<Self, WireError> {
+    fn from_wire(wire: Self, name: &'static str) -> Result<Self, WireError> {
         if wire.is_finite() { Ok(wire) } else { Err(WireError::OutOfRange(name)) }
     }
 }

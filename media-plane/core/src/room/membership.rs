@@ -18,8 +18,6 @@ use railgun_protocol::signal::{KickReason, StateUpdate, VideoSource};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Why somebody is out of a room whom the same device replaced elsewhere in it.
-
 /// Takes a seat, or tells a session that has one how the room stands.
 pub(super) fn join(
     rooms: &mut RoomTable,

@@ -11,8 +11,6 @@ use railgun_protocol::limits;
 use railgun_protocol::media_rpc::{Audience, Event, Reply};
 use railgun_protocol::signal::{KickReason, MuteReason, Source};
 
-/// Reasons for which somebody is put out of a room, as clients read them.
-
 /// Pauses a session's microphone, which it may resume.
 pub(super) fn mute(
     rooms: &RoomTable,

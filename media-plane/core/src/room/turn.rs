@@ -14,8 +14,6 @@ use railgun_protocol::rtp_parameters::MediaKind;
 use railgun_protocol::signal::ProducerCloseReason;
 use std::time::Instant;
 
-/// Why a producer was closed that kept sending more than it may.
-
 /// Tells a client by REMB how much video it may send. A producer that goes on sending more than it may has
 /// lost packets to its policer, and is closed in the end.
 pub(crate) fn limit_bitrates(
