@@ -1,9 +1,9 @@
 //! One node, or a cluster of them: the same questions to either.
 
+#[cfg(feature = "etcd")]
 use super::cluster::Cluster;
 use super::found::Found;
 use crate::media_client::{NodeLink, Place};
-#[cfg(feature = "etcd")]
 use crate::refusal::Refusal;
 use railgun_protocol::ids::ChannelId;
 use railgun_protocol::media_rpc::Address;
