@@ -65,7 +65,7 @@ impl Scenario {
 pub struct Picture {
     /// From resuming the consumer.
     pub first: Option<Duration>,
-    /// Times without a picture of [`FREEZE`] and more, from the first one on; and the longest.
+    /// Times without a picture of 0.4 s and more, from the first one on; and the longest.
     pub frozen: Duration,
     /// Each of them: when it began, and how long it was.
     pub freezes: Vec<(Duration, Duration)>,
