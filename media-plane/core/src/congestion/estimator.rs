@@ -168,7 +168,7 @@ impl Estimator {
         }
     }
 
-    /// What feedback says of one packet.
+    /// Takes in whether one sent packet arrived, was lost, or came after all.
     pub(crate) fn on_fate(&mut self, fate: Fate) {
         match fate {
             Fate::Arrived(arrival) => self.on_arrival(&arrival),

@@ -1,7 +1,7 @@
 //! How many layers each video gets of what a receiver's link takes: everybody's lowest layer first, then
 //! enough of it to be smooth, then more by priority.
 
-/// Steps of one video, each of more layers than the one before.
+/// Upper bound of [`Rung`]s a video: combinations of spatial and temporal layers, lowest bitrate first.
 pub(crate) const RUNGS_MAX: usize = 12;
 
 /// Spatial and temporal layers up to these, and what they take in bits a second.

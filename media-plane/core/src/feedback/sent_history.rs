@@ -26,7 +26,8 @@ pub(crate) enum Purpose {
     Probe,
 }
 
-/// What feedback says of one packet. They come in the order of their numbers.
+/// What transport-cc feedback says of one sent packet. Packets are reported in the order of their transport-wide
+/// numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     Arrived(Arrival),

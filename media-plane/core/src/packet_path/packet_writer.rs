@@ -70,7 +70,7 @@ pub(crate) struct PacketWriter<'a> {
     history: &'a mut SentHistory,
     sent_us: i64,
     purpose: Purpose,
-    /// For a receiver whose link is known.
+    /// Pacing queue of the receiver. None until it is sent video with transport-wide numbers.
     pacer: Option<&'a mut Pacer>,
     own: OwnElements,
     sends: &'a mut SendBatch,

@@ -71,7 +71,7 @@ pub(crate) struct WebRtcTransport {
     pub(crate) sent: Traffic,
     /// Measured from the client's reports on what it was sent, or how soon it answers a NACK.
     pub(crate) round_trip: RoundTrip,
-    /// What is known of the link by transport-cc feedback, once the client is sent video with numbers.
+    /// Congestion control of the path to the client. None until it is sent video with transport-wide numbers.
     pub(crate) receiver_link: Option<Box<ReceiverLink>>,
     /// The same by reports alone, and since when nothing new was observed of it.
     pub(crate) link: LinkEstimate,

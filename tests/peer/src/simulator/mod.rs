@@ -65,10 +65,11 @@ impl Scenario {
 pub struct Picture {
     /// From resuming the consumer.
     pub first: Option<Duration>,
-    /// Times without a picture of 0.4 s and more, from the first one on; and the longest.
+    /// Sum of the freezes: gaps of 0.4 s and more between two pictures, after the first picture.
     pub frozen: Duration,
-    /// Each of them: when it began, and how long it was.
+    /// Begin and length of each freeze.
     pub freezes: Vec<(Duration, Duration)>,
+    /// Length of the longest freeze.
     pub longest: Duration,
     pub shown: usize,
     /// As the session was told of them: when, spatial and temporal layer, none while paused.

@@ -25,7 +25,7 @@ pub(super) struct Stream {
     highest: Option<u64>,
     reported: u64,
     count: u64,
-    /// By index: since when it is missing, and how often it was asked for.
+    /// Missing packets by index: when each was missed, when a NACK named it last, and how many did.
     missing: BTreeMap<u64, (Instant, Option<Instant>, u8)>,
     frames: BTreeMap<(u8, u32), Pending>,
     decoded: BTreeSet<(u8, u32)>,

@@ -17,7 +17,7 @@ pub(super) const LARGE_DELTA: u8 = 2;
 pub struct TransportCc<'a> {
     /// Who reports.
     pub sender_ssrc: u32,
-    /// Of one of the streams; the numbers are of the transport.
+    /// SSRC of any one stream that was sent; the transport-wide numbers count over all of them.
     pub media_ssrc: u32,
     /// Transport-wide sequence number of the first status.
     pub base_sequence: u16,

@@ -19,7 +19,7 @@ const COUNT_AT: usize = 14;
 pub struct TransportCcInfo {
     /// Who reports.
     pub sender_ssrc: u32,
-    /// Of one of the streams; the numbers are of the transport.
+    /// SSRC of any one stream that was sent; the transport-wide numbers count over all of them.
     pub media_ssrc: u32,
     /// Transport-wide sequence number of the first status.
     pub base_sequence: u16,

@@ -15,7 +15,7 @@ const ICE_CHARS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvw
 pub struct IceCredentials {
     /// User fragment: the first half of a check's USERNAME.
     pub ufrag: String,
-    /// Key of a check's MESSAGE-INTEGRITY.
+    /// Key of MESSAGE-INTEGRITY in ICE checks (RFC 8445 section 7.2.2).
     pub password: String,
     pub(super) key: IntegrityKey,
 }
