@@ -94,6 +94,13 @@ pub enum ClientEvent {
     UiEvent {
         name: UiEventName,
     },
+    /// Who is in a channel, before joining it.
+    WatchChannel {
+        channel_id: ChannelId,
+    },
+    UnwatchChannel {
+        channel_id: ChannelId,
+    },
     Ping {
         sent_at: Value,
     },
@@ -182,7 +189,7 @@ pub enum NetworkType {
 
 impl ClientEvent {
     /// Names of the requests this version answers, in the order of the contract's table.
-    pub const NAMES: [&'static str; 25] = [
+    pub const NAMES: [&'static str; 27] = [
         "voice:join",
         "voice:leave",
         "voice:rtc:getRouterRtpCapabilities",
@@ -207,6 +214,8 @@ impl ClientEvent {
         "voice:video:requestSlot",
         "voice:video:releaseSlot",
         "voice:ui:event",
+        "voice:channel:watch",
+        "voice:channel:unwatch",
         "voice:ping",
     ];
 }
@@ -292,6 +301,12 @@ fn parse_event(name: &str, payload: &Value) -> Result<ClientEvent, RequestError>
         "voice:video:requestSlot" => ClientEvent::RequestSlot { source: read::<OfSource>(payload)?.source },
         "voice:video:releaseSlot" => ClientEvent::ReleaseSlot { source: read::<OfSource>(payload)?.source },
         "voice:ui:event" => ClientEvent::UiEvent { name: read::<OfName>(payload)?.name },
+        "voice:channel:watch" => {
+            ClientEvent::WatchChannel { channel_id: read::<OfChannel>(payload)?.channel_id }
+        }
+        "voice:channel:unwatch" => {
+            ClientEvent::UnwatchChannel { channel_id: read::<OfChannel>(payload)?.channel_id }
+        }
         "voice:ping" => ClientEvent::Ping { sent_at: payload.get("sentAt").cloned().unwrap_or(Value::Null) },
         _ => return Err(RequestError::UnknownEvent),
     })
@@ -314,6 +329,13 @@ struct Join {
 struct Leave {
     #[serde(default)]
     channel_id: Option<ChannelId>,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+struct OfChannel {
+    channel_id: ChannelId,
 }
 
 #[derive(Deserialize)]
@@ -516,6 +538,8 @@ pub(crate) mod payloads {
             "voice:video:requestSlot": OfSource => of("voice:video:slot"),
             "voice:video:releaseSlot": OfSource => of("voice:video:slotReleased"),
             "voice:ui:event": OfName => NOTHING,
+            "voice:channel:watch": OfChannel => of("voice:channel:watched"),
+            "voice:channel:unwatch": OfChannel => of("voice:channel:unwatched"),
             "voice:ping": Ping => "{ sentAt: number; serverTime: number }",
         ]
     }

@@ -51,6 +51,20 @@ pub struct Participant {
     pub producers: Vec<ProducerInfo>,
 }
 
+/// A user who is in a channel, as whoever watches it is told: on several devices the user is one entry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[serde(rename_all = "camelCase")]
+pub struct ChannelPerson {
+    pub user_id: UserId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// On every device.
+    pub muted: bool,
+    /// The same.
+    pub deafened: bool,
+}
+
 /// A consumer as its owner left it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
@@ -285,6 +299,15 @@ server_events! {
     "voice:video:slotReleased" => VideoSlotReleased {
         source: VideoSource,
     },
+    /// Who is in the channel, longest there first; `voice:channel:people` follows with each change.
+    "voice:channel:watched" => ChannelWatched {
+        channel_id: ChannelId,
+        people: Vec<ChannelPerson>,
+    },
+    /// No `voice:channel:people` of this channel follows. Also unasked, when the user may no longer join it.
+    "voice:channel:unwatched" => ChannelUnwatched {
+        channel_id: ChannelId,
+    },
     /// A socket that took up a session again: everything as it stands.
     "voice:resumed" => Resumed {
         session_id: SessionId,
@@ -429,6 +452,11 @@ server_events! {
     /// Who is heard most; none: nobody speaks.
     "voice:activeSpeaker" => ActiveSpeaker(Option<Speaker>),
     "voice:audioLevels" => AudioLevels(Vec<AudioLevel>),
+    /// To whoever watches the channel: everybody who is in it now.
+    "voice:channel:people" => ChannelPeople {
+        channel_id: ChannelId,
+        people: Vec<ChannelPerson>,
+    },
     "voice:rejoin" => Rejoin {
         reason: RejoinReason,
         retry_after_ms: u64,
