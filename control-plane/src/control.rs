@@ -24,6 +24,7 @@ use crate::requests;
 use crate::resume_token::PlaceSeal;
 use crate::services::Services;
 use crate::turn::Turn;
+use crate::watches::Watches;
 use crate::webhooks::{WebhookMetrics, Webhooks};
 use anyhow::Context;
 #[cfg(not(feature = "etcd"))]
@@ -227,6 +228,7 @@ impl Control {
             records,
             placement: placement.clone(),
             registry: registry.clone(),
+            watches: Watches::new(placement.clone()),
             joins,
             diagnostics,
             metrics: metrics.clone(),

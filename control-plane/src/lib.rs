@@ -32,6 +32,7 @@ mod resume_token;
 mod services;
 mod session;
 pub mod turn;
+mod watches;
 mod webhooks;
 
 pub use config::Config;

@@ -15,6 +15,8 @@ pub(crate) enum Refusal {
     },
     /// Of one socket, not yet answered.
     TooManyRequests,
+    /// The user watches as many channels as one may.
+    TooManyWatches,
     TooManyJoins {
         wait: u64,
     },
@@ -81,6 +83,11 @@ impl Refusal {
         self.words().0
     }
 
+    /// Whether the operators' records are why: a closed channel, or a ban.
+    pub(crate) fn is_about_records(&self) -> bool {
+        matches!(self, Self::NoSuchChannel | Self::Banned { .. })
+    }
+
     /// A sentence for people.
     pub(crate) fn message(&self) -> String {
         self.words().1.into_owned()
@@ -122,6 +129,7 @@ impl Refusal {
             Self::RoomMoved(error) | Self::Node(error) => return (error.code, error.message.clone().into()),
             Self::TooManyEvents { .. } => (ErrorCode::RateLimited, "too many events"),
             Self::TooManyRequests => (ErrorCode::RateLimited, "too many requests wait already"),
+            Self::TooManyWatches => (ErrorCode::RateLimited, "too many channels are watched: unwatch one"),
             Self::TooManyJoins { .. } => (ErrorCode::RateLimited, "too many joins in a minute"),
             Self::JoinedTooSoon { .. } => (ErrorCode::RateLimited, "too soon after the last join"),
             Self::Kicked { .. } => (ErrorCode::PermissionDenied, "kicked, and not yet allowed back"),

@@ -11,6 +11,7 @@ use crate::records::Records;
 use crate::registry::Registry;
 use crate::resume_token::PlaceSeal;
 use crate::turn::Turn;
+use crate::watches::Watches;
 use railgun_protocol::signal::IceTransportPolicy;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -23,6 +24,7 @@ pub(crate) struct Services {
     pub(crate) records: Arc<Records>,
     pub(crate) placement: Placement,
     pub(crate) registry: Registry,
+    pub(crate) watches: Watches,
     pub(crate) joins: Joins,
     /// The same for network tests.
     pub(crate) diagnostics: Joins,

@@ -46,5 +46,6 @@ mod the_engine_io_handshake_names_transports_heartbeat_and_bounds;
 mod the_program_itself_keeps_its_promises;
 mod video_slots_are_asked_for_before_capture;
 mod what_is_not_ones_own_is_not_found;
+mod who_may_join_a_channel_hears_who_is_in_it_watch;
 mod what_is_too_large_or_binary_closes_its_socket_and_no_other;
 mod what_operators_write_reaches_sessions_at_once;

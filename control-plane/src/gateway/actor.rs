@@ -9,8 +9,10 @@ use crate::refusal::Refusal;
 use crate::requests::{self, NotResumed};
 use crate::resume_token::ResumeToken;
 use crate::session::{Ack, RequestMeta, Session};
+use railgun_protocol::ids::ChannelId;
 use railgun_protocol::media_rpc::Command;
-use railgun_protocol::signal::{ClientEvent, KickReason, ServerEvent};
+use railgun_protocol::signal::{ChannelPerson, ClientEvent, KickReason, ServerEvent};
+use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
@@ -28,6 +30,7 @@ enum Next {
     Delivery(Box<Delivery>),
     Request(Box<Incoming>),
     RecordsChanged,
+    PeopleChanged(ChannelId, Arc<[ChannelPerson]>),
     MediaIsDue,
 }
 
@@ -57,6 +60,10 @@ pub(super) async fn run(
             Next::Delivery(delivery) => session.deliver(*delivery).await,
             Next::Request(request) => Box::pin(answer(&mut session, *request)).await,
             Next::RecordsChanged => Box::pin(requests::records_changed(&mut session)).await,
+            Next::PeopleChanged(channel_id, people) => {
+                let people = people.to_vec();
+                session.tell(&ServerEvent::ChannelPeople { channel_id, people }).await;
+            }
             Next::MediaIsDue => {
                 if let Some(call) = session.seat.as_mut().and_then(|seat| seat.call.as_mut()) {
                     call.settle();
@@ -93,6 +100,7 @@ async fn next(session: &mut Session, queue: &mut mpsc::Receiver<Box<Incoming>>) 
         () = sleep_until(due.unwrap_or_else(std::time::Instant::now).into()), if due.is_some() => {
             Next::MediaIsDue
         }
+        (channel, people) = session.watched.changed() => Next::PeopleChanged(channel, people),
         request = queue.recv() => request.map_or(Next::Over(EndReason::Left), Next::Request),
     }
 }

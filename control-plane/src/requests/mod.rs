@@ -15,6 +15,7 @@ mod stats;
 mod transport;
 mod turn;
 mod video_slot;
+mod watch;
 
 pub(crate) use entitlement::records_changed;
 pub(crate) use resume::{NotResumed, reclaim, resume};
@@ -91,6 +92,8 @@ pub(crate) async fn handle(session: &mut Session, event: ClientEvent) -> Result<
         ClientEvent::RequestSlot { source } => video_slot::request(session, source).await,
         ClientEvent::ReleaseSlot { source } => video_slot::release(session, source).await,
         ClientEvent::UiEvent { name } => Ok(report::ui_event(session, name)),
+        ClientEvent::WatchChannel { channel_id } => watch::watch(session, channel_id).await,
+        ClientEvent::UnwatchChannel { channel_id } => Ok(watch::unwatch(session, channel_id)),
         ClientEvent::Ping { sent_at } => Ok(state_update::ping(sent_at)),
     }
 }

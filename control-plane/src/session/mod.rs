@@ -10,6 +10,7 @@ mod room_event;
 mod seat;
 #[allow(clippy::module_inception, reason = "it holds the session itself")]
 mod session;
+mod watched;
 
 pub(crate) use budget::Budget;
 pub(crate) use outbox::{Ack, Answer, Outbox, RequestMeta};

@@ -7,6 +7,7 @@ use super::ownership::Owned;
 use super::rejoin::rejoin_after;
 use super::room_event::room_event;
 use super::seat::Seat;
+use super::watched::WatchedChannels;
 use crate::auth::Identity;
 use crate::clock::unix_millis;
 use crate::ending::{EndReason, EndSignal};
@@ -52,6 +53,7 @@ pub(crate) struct Session {
     /// It asked for its permissions itself, and the reply tells them.
     pub(crate) is_refreshing: bool,
     pub(crate) capabilities: ReceiverCapabilities,
+    pub(crate) watched: WatchedChannels,
     _registered: SessionGuard,
     pub(crate) route: Route,
     pub(crate) deliveries: mpsc::Receiver<Box<Delivery>>,
@@ -88,6 +90,7 @@ impl Session {
             may_rejoin: false,
             is_refreshing: false,
             capabilities: ReceiverCapabilities::default(),
+            watched: WatchedChannels::default(),
             _registered: registered,
             route: Route { session: id, to, ending },
             deliveries,

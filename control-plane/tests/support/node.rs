@@ -292,6 +292,10 @@ impl FakeNode {
                 }
                 participants => Reply::Inspected(RoomSnapshot { room_seq: 8, participants, attachment: 0 }),
             },
+            Command::Watch => {
+                let participants = self.people_of(&address.channel);
+                Reply::Inspected(RoomSnapshot { room_seq: 8, participants, attachment: 0 })
+            }
             Command::Kick { session, .. } | Command::Mute { session } => {
                 let mut sessions = self.state.sessions.lock().unwrap();
                 let is_there = sessions.get(session).is_some_and(|held| held.channel == address.channel);
@@ -310,7 +314,8 @@ impl FakeNode {
             Command::ConfirmResume { .. }
             | Command::Detach { .. }
             | Command::SetGrant { .. }
-            | Command::SetLimits { .. } => Reply::Done,
+            | Command::SetLimits { .. }
+            | Command::Unwatch => Reply::Done,
         })
     }
 

@@ -85,6 +85,15 @@ pub const STATES_BURST: u32 = 20;
 /// The rate that follows [`STATES_BURST`].
 pub const STATES_PER_SECOND: u32 = 4;
 
+/// Channels that one user may watch at once, over all sockets of the user at a replica.
+pub const WATCHES_PER_USER: usize = 100;
+/// Channels that a replica watches for all its users.
+pub const WATCHES_PER_REPLICA: usize = 20_000;
+/// Watches of channels that a node keeps for all its replicas.
+pub const WATCHES_PER_NODE: usize = 65_536;
+/// Least time between two lists of who is in a channel that somebody watches.
+pub const CHANNEL_PEOPLE_INTERVAL: Duration = Duration::from_millis(250);
+
 /// Lists inside RTP parameters and capabilities. Chromium offers about 40 codecs.
 pub const CODECS_MAX: usize = 96;
 /// Header extensions of one side, in parameters or capabilities.
@@ -159,6 +168,7 @@ const _: () = {
     assert!(HANDSHAKE_UNDISTURBED.as_secs() < DTLS_HANDSHAKE_TIMEOUT.as_secs());
     // Both transports of every session, and again.
     assert!(TRANSPORTS_BURST as usize >= 2 * 2 * SESSIONS_PER_USER);
+    assert!(WATCHES_PER_USER * 50 <= WATCHES_PER_REPLICA && WATCHES_PER_REPLICA * 3 < WATCHES_PER_NODE);
     assert!(TOKEN_BYTES_MAX < MESSAGE_BYTES_MAX);
     assert!(RTC_PORT_MIN < RTC_PORT_MAX);
     assert!(DTLS_HANDSHAKE_TIMEOUT.as_secs() < CONSENT_TIMEOUT.as_secs());

@@ -29,6 +29,8 @@ export const REQUEST_NAMES = [
   "voice:video:requestSlot",
   "voice:video:releaseSlot",
   "voice:ui:event",
+  "voice:channel:watch",
+  "voice:channel:unwatch",
   "voice:ping",
 ] as const;
 
@@ -91,6 +93,27 @@ level: number, };
  * A voice channel of the product. A room is its live instance on one media node.
  */
 export type ChannelId = string;
+
+/**
+ * A user who is in a channel, as whoever watches it is told: on several devices the user is one entry.
+ */
+export type ChannelPerson = { 
+/**
+ * The user's id, from the `sub` of the token.
+ */
+userId: UserId, 
+/**
+ * The name to show, from the token.
+ */
+name?: string, 
+/**
+ * On every device.
+ */
+muted: boolean, 
+/**
+ * The same.
+ */
+deafened: boolean, };
 
 export type ConnectTransport = { transportId: TransportId, dtlsParameters: types.DtlsParameters, };
 
@@ -295,6 +318,8 @@ export type NetworkType = "wifi" | "cellular" | "ethernet" | "vpn" | "other" | "
  * `{}`.
  */
 export type Nothing = Record<never, never>;
+
+export type OfChannel = { channelId: ChannelId, };
 
 export type OfConsumer = { consumerId: ConsumerId, };
 
@@ -987,6 +1012,20 @@ max: number, };
  * `camera` or `screen`.
  */
 source: VideoSource, };
+  "voice:channel:watched": { 
+/**
+ * The channel's id.
+ */
+channelId: ChannelId, 
+/**
+ * Longest there first.
+ */
+people: Array<ChannelPerson>, };
+  "voice:channel:unwatched": { 
+/**
+ * The channel's id.
+ */
+channelId: ChannelId, };
   "voice:resumed": { 
 /**
  * The session's id: one join of one device.
@@ -1328,6 +1367,15 @@ sessionId: SessionId,
  * dBov, -127 to 0.
  */
 level: number, }>;
+  "voice:channel:people": { 
+/**
+ * The channel's id.
+ */
+channelId: ChannelId, 
+/**
+ * Longest there first.
+ */
+people: Array<ChannelPerson>, };
   "voice:rejoin": { 
 /**
  * Why.
@@ -1399,5 +1447,7 @@ export interface Requests {
   "voice:video:requestSlot": { payload: OfSource; reply: ServerEvents["voice:video:slot"] };
   "voice:video:releaseSlot": { payload: OfSource; reply: ServerEvents["voice:video:slotReleased"] };
   "voice:ui:event": { payload: OfName; reply: Nothing };
+  "voice:channel:watch": { payload: OfChannel; reply: ServerEvents["voice:channel:watched"] };
+  "voice:channel:unwatch": { payload: OfChannel; reply: ServerEvents["voice:channel:unwatched"] };
   "voice:ping": { payload: Ping; reply: { sentAt: number; serverTime: number } };
 }

@@ -67,9 +67,12 @@ fn dispatch_of_session(
 ) -> Result<Reply, Refusal> {
     let now = clock.at;
     match command {
-        Command::Join(_) | Command::Resume(_) | Command::SetLimits { .. } | Command::Inspect => {
-            Err(Refusal::Internal)
-        }
+        Command::Join(_)
+        | Command::Resume(_)
+        | Command::SetLimits { .. }
+        | Command::Inspect
+        | Command::Watch
+        | Command::Unwatch => Err(Refusal::Internal),
         Command::Leave { reason, attachment, .. } => {
             membership::leave(rooms, media, room, session, reason, attachment)
         }

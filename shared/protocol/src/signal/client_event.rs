@@ -150,6 +150,16 @@ pub enum ClientEvent {
         /// What it did.
         name: UiEventName,
     },
+    /// Who is in a channel, before joining it.
+    WatchChannel {
+        /// The channel's id.
+        channel_id: ChannelId,
+    },
+    /// `voice:channel:unwatch`: no more of it.
+    UnwatchChannel {
+        /// The channel's id.
+        channel_id: ChannelId,
+    },
     /// `voice:ping`: answered at once with the server's time.
     Ping {
         /// Whatever the client sent as its time; the answer carries it back.
@@ -256,7 +266,7 @@ pub enum NetworkType {
 
 impl ClientEvent {
     /// Names of the requests this version answers, in the order of the contract's table.
-    pub const NAMES: [&'static str; 25] = [
+    pub const NAMES: [&'static str; 27] = [
         "voice:join",
         "voice:leave",
         "voice:rtc:getRouterRtpCapabilities",
@@ -281,6 +291,8 @@ impl ClientEvent {
         "voice:video:requestSlot",
         "voice:video:releaseSlot",
         "voice:ui:event",
+        "voice:channel:watch",
+        "voice:channel:unwatch",
         "voice:ping",
     ];
 }
@@ -370,6 +382,12 @@ fn parse_event(name: &str, payload: &Value) -> Result<ClientEvent, RequestError>
         "voice:video:requestSlot" => ClientEvent::RequestSlot { source: read::<OfSource>(payload)?.source },
         "voice:video:releaseSlot" => ClientEvent::ReleaseSlot { source: read::<OfSource>(payload)?.source },
         "voice:ui:event" => ClientEvent::UiEvent { name: read::<OfName>(payload)?.name },
+        "voice:channel:watch" => {
+            ClientEvent::WatchChannel { channel_id: read::<OfChannel>(payload)?.channel_id }
+        }
+        "voice:channel:unwatch" => {
+            ClientEvent::UnwatchChannel { channel_id: read::<OfChannel>(payload)?.channel_id }
+        }
         "voice:ping" => ClientEvent::Ping { sent_at: payload.get("sentAt").cloned().unwrap_or(Value::Null) },
         _ => return Err(RequestError::UnknownEvent),
     })
@@ -392,6 +410,13 @@ struct Join {
 struct Leave {
     #[serde(default)]
     channel_id: Option<ChannelId>,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+struct OfChannel {
+    channel_id: ChannelId,
 }
 
 #[derive(Deserialize)]
@@ -594,6 +619,8 @@ pub(crate) mod payloads {
             "voice:video:requestSlot": OfSource => of("voice:video:slot"),
             "voice:video:releaseSlot": OfSource => of("voice:video:slotReleased"),
             "voice:ui:event": OfName => NOTHING,
+            "voice:channel:watch": OfChannel => of("voice:channel:watched"),
+            "voice:channel:unwatch": OfChannel => of("voice:channel:unwatched"),
             "voice:ping": Ping => "{ sentAt: number; serverTime: number }",
         ]
     }

@@ -14,8 +14,8 @@ pub use client_event::{
 pub use error_code::{ErrorBody, ErrorCode};
 pub use reason::{ConsumerCloseReason, KickReason, ProducerCloseReason};
 pub use server_event::{
-    AppData, AudioLevel, ConsumerInfo, GrantReason, IceServer, IceTransportPolicy, MuteReason, Participant,
-    ProducerInfo, QueuePlace, RejoinReason, RtcConfig, ServerEvent, Speaker,
+    AppData, AudioLevel, ChannelPerson, ConsumerInfo, GrantReason, IceServer, IceTransportPolicy, MuteReason,
+    Participant, ProducerInfo, QueuePlace, RejoinReason, RtcConfig, ServerEvent, Speaker,
 };
 pub use source::{Source, VideoSource};
 pub use stats::{ConsumerStats, ProducerStats, ProducerStreamStats, Stats, TrafficStats, TransportStats};

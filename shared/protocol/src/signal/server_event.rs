@@ -63,6 +63,22 @@ pub struct Participant {
     pub producers: Vec<ProducerInfo>,
 }
 
+/// A user who is in a channel, as whoever watches it is told: on several devices the user is one entry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[serde(rename_all = "camelCase")]
+pub struct ChannelPerson {
+    /// The user's id, from the `sub` of the token.
+    pub user_id: UserId,
+    /// The name to show, from the token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// On every device.
+    pub muted: bool,
+    /// The same.
+    pub deafened: bool,
+}
+
 /// A consumer as its owner left it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
@@ -395,6 +411,18 @@ server_events! {
         /// `camera` or `screen`.
         source: VideoSource,
     },
+    /// Who is in the channel, longest there first; `voice:channel:people` follows with each change.
+    "voice:channel:watched" => ChannelWatched {
+        /// The channel's id.
+        channel_id: ChannelId,
+        /// Longest there first.
+        people: Vec<ChannelPerson>,
+    },
+    /// No `voice:channel:people` of this channel follows. Also unasked, when the user may no longer join it.
+    "voice:channel:unwatched" => ChannelUnwatched {
+        /// The channel's id.
+        channel_id: ChannelId,
+    },
     /// A socket that took up a session again: everything as it stands.
     "voice:resumed" => Resumed {
         /// The session's id: one join of one device.
@@ -619,6 +647,13 @@ server_events! {
     "voice:activeSpeaker" => ActiveSpeaker(Option<Speaker>),
     /// How loud the loudest are, a few times a second.
     "voice:audioLevels" => AudioLevels(Vec<AudioLevel>),
+    /// To whoever watches the channel: everybody who is in it now.
+    "voice:channel:people" => ChannelPeople {
+        /// The channel's id.
+        channel_id: ChannelId,
+        /// Longest there first.
+        people: Vec<ChannelPerson>,
+    },
     /// The room is gone from its node: the client is to join again.
     "voice:rejoin" => Rejoin {
         /// Why.

@@ -157,6 +157,8 @@ pub(crate) fn commands() -> Vec<Command> {
         Command::Mute { session },
         Command::SetLimits { limits: RoomLimits::of(Tier::Pro) },
         Command::Inspect,
+        Command::Watch,
+        Command::Unwatch,
         Command::CreateTransport { session, direction: TransportDirection::Send },
         Command::CreateTransport { session, direction: TransportDirection::Recv },
         Command::ConnectTransport { session, transport, dtls: dtls_parameters() },
@@ -218,6 +220,8 @@ pub(crate) fn command_ordinal(command: &Command) -> usize {
         Command::Inspect => 24,
         Command::SetPriority { .. } => 25,
         Command::GetStats { .. } => 26,
+        Command::Watch => 27,
+        Command::Unwatch => 28,
     }
 }
 
