@@ -26,7 +26,7 @@ pub(crate) struct Services {
     pub(crate) registry: Registry,
     pub(crate) watches: Watches,
     pub(crate) joins: Joins,
-    /// The same for network tests.
+    /// Budget of joins for network tests.
     pub(crate) diagnostics: Joins,
     pub(crate) metrics: Metrics,
     pub(crate) started: Instant,

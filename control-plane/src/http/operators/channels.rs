@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Channel {
-    /// Its name.
+    /// Name of the channel.
     channel: String,
     kind: ChannelKind,
     /// How large its room is.

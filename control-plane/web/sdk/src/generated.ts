@@ -236,11 +236,11 @@ fractionLost?: number,
  */
 jitterMs?: number, 
 /**
- * What it gets; absent for audio, and for video before the next key frame.
+ * Layers that the consumer gets; absent for audio, and for video before the next key frame.
  */
 currentLayers?: ConsumerLayers, 
 /**
- * What it asked for; absent: everything.
+ * Layers that the client asked for; absent: all.
  */
 preferredLayers?: ConsumerLayers, };
 
@@ -362,7 +362,7 @@ deafened: boolean,
  */
 speaking: boolean, 
 /**
- * It lost its socket longer than 15 s ago and its media goes on. Written only if so.
+ * The session lost its socket longer than 15 s ago and its media goes on. Written only if so.
  */
 reconnecting?: boolean, 
 /**
@@ -387,7 +387,7 @@ video: boolean,
  */
 screenshare: boolean, 
 /**
- * Of audio, in bits per second.
+ * Bitrate of audio, in bits per second.
  */
 maxBitrate: number, };
 
@@ -453,7 +453,7 @@ type: StreamType,
  */
 paused: boolean, 
 /**
- * Of its best stream.
+ * Score of the producer's best stream, 0 to 10.
  */
 score: number, 
 /**
@@ -486,7 +486,7 @@ rtxSsrc?: number,
  */
 rid?: string, 
 /**
- * Its place among the producer's encodings, the lowest 0.
+ * Index among the producer's encodings, the lowest 0.
  */
 encoding: number, 
 /**
@@ -502,7 +502,7 @@ score: number,
  */
 packetsLost: number, 
 /**
- * Of the last second.
+ * Part of the packets lost in the last second, 0 to 1.
  */
 fractionLost: number, 
 /**
@@ -840,11 +840,11 @@ direction: TransportDirection,
  */
 transportId: TransportId, 
 /**
- * The same; mediasoup-client's `createSendTransport` takes the reply as it is.
+ * `transport_id` again; mediasoup-client's `createSendTransport` takes the reply as it is.
  */
 id: TransportId, 
 /**
- * Of the node, which is ICE-lite.
+ * ICE credentials of the node, which is ICE-lite.
  */
 iceParameters: types.IceParameters, 
 /**
@@ -852,7 +852,7 @@ iceParameters: types.IceParameters,
  */
 iceCandidates: Array<types.IceCandidate>, 
 /**
- * Of the node, whose role is `auto`.
+ * DTLS fingerprints of the node, whose role is `auto`.
  */
 dtlsParameters: types.DtlsParameters, };
   "voice:transportConnected": { 
@@ -862,7 +862,7 @@ dtlsParameters: types.DtlsParameters, };
 transportId: TransportId, };
   "voice:produced": { 
 /**
- * The same id under the name that mediasoup-client reads.
+ * The id again, under the name that mediasoup-client reads.
  */
 id: ProducerId, 
 /**
@@ -879,7 +879,7 @@ kind: MediaKind,
 appData: AppData, };
   "voice:consumed": { 
 /**
- * The same id under the name that mediasoup-client reads.
+ * The id again, under the name that mediasoup-client reads.
  */
 id: ConsumerId, 
 /**
@@ -1153,7 +1153,7 @@ deafened: boolean,
  */
 speaking: boolean, 
 /**
- * It lost its socket longer than 15 s ago and its media goes on. Written only if so.
+ * The session lost its socket longer than 15 s ago and its media goes on. Written only if so.
  */
 reconnecting?: boolean, 
 /**

@@ -26,7 +26,7 @@ use std::time::Instant;
 #[derive(Clone, Copy, Debug, Default)]
 #[must_use]
 pub(crate) struct Ingested {
-    /// So much of this encoding is missing that only a key frame helps.
+    /// Encoding of which so much is missing that only a key frame helps.
     pub(crate) wants_key_frame: Option<(ProducerKey, u8)>,
     /// This room is to look at its audio levels: the first loud packet since it did.
     pub(crate) newly_heard_in: Option<RoomKey>,
@@ -177,10 +177,10 @@ fn open(
 /// The stream of a packet's SSRC.
 #[derive(Clone, Copy, Debug)]
 enum Found {
-    /// It is bound to this encoding.
+    /// The SSRC is bound to this encoding.
     Bound(StreamBinding),
-    /// It is to be bound to this encoding, whose MID, and RID if it has one, the packet carries; once
-    /// the packet proves authentic.
+    /// The SSRC is to be bound, once the packet proves authentic, to the encoding whose MID (and RID, if it has
+    /// one) it carries.
     New(StreamBinding),
 }
 

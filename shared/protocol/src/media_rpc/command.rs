@@ -26,7 +26,7 @@ pub struct Grant {
     pub permissions: Permissions,
     /// Until when video and screen are allowed; none: without end.
     pub video_until: Option<SystemTime>,
-    /// Its media may only come through the node's configured relays (privacy mode).
+    /// The session's media may come only through the node's configured relays (privacy mode).
     pub relay_only: bool,
 }
 
@@ -216,7 +216,7 @@ pub enum Command {
         /// 1 (first to lose its layers) to 255 (last).
         priority: NonZeroU8,
     },
-    /// Of one transport and what runs over it, or of everything the session owns.
+    /// Statistics of one transport and what runs over it, or of everything the session owns.
     GetStats {
         /// The session's id.
         session: SessionId,
@@ -250,7 +250,7 @@ pub enum Command {
         /// The producer's id.
         producer: ProducerId,
     },
-    /// It is forwarded again.
+    /// The producer is forwarded again.
     ResumeProducer {
         /// The session's id.
         session: SessionId,
@@ -282,7 +282,7 @@ pub enum Command {
         /// The consumer's id.
         consumer: ConsumerId,
     },
-    /// It is sent again; video with the next key frame.
+    /// The consumer is sent again; video with the next key frame.
     ResumeConsumer {
         /// The session's id.
         session: SessionId,

@@ -60,7 +60,7 @@ pub enum Event {
         deafened: bool,
         /// The user's voice is heard now.
         speaking: bool,
-        /// It lost its socket longer than [`crate::limits::RESUME_WINDOW`] ago; its media goes on.
+        /// The session lost its socket longer than [`crate::limits::RESUME_WINDOW`] ago; its media goes on.
         reconnecting: bool,
     },
     /// A producer was opened.
@@ -158,7 +158,7 @@ pub enum Event {
         /// For how long it must not come back.
         banned_for: Option<Duration>,
     },
-    /// Another socket took the session up; the one it had is no longer its own.
+    /// Another socket took the session up; this one is no longer its own.
     Superseded,
     /// What the session may send changed.
     Permissions {

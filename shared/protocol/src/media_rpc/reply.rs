@@ -94,7 +94,7 @@ pub enum Reply {
     Done,
     /// A slot, or a place in the queue.
     Slot(SlotState),
-    /// It is free.
+    /// The slot, or the place in the queue, is free.
     SlotReleased {
         /// `camera` or `screen`.
         source: VideoSource,
@@ -136,12 +136,12 @@ pub enum Reply {
         /// The producer's id.
         producer: ProducerId,
     },
-    /// It is forwarded again.
+    /// The producer is forwarded again.
     ProducerResumed {
         /// The producer's id.
         producer: ProducerId,
     },
-    /// It and its consumers are gone.
+    /// The producer and its consumers are gone.
     ProducerClosed {
         /// The producer's id.
         producer: ProducerId,
@@ -153,7 +153,7 @@ pub enum Reply {
         /// The consumer's id.
         consumer: ConsumerId,
     },
-    /// It is sent again.
+    /// The consumer is sent again.
     ConsumerResumed {
         /// The consumer's id.
         consumer: ConsumerId,

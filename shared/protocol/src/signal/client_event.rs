@@ -119,7 +119,7 @@ pub enum ClientEvent {
         /// 1 (first to lose its layers) to 255 (last).
         priority: NonZeroU8,
     },
-    /// Of one transport and what runs over it, or of everything the session owns.
+    /// `voice:rtc:getStats`: of one transport and what runs over it, or of everything the session owns.
     GetStats {
         /// None: of everything the session owns.
         transport_id: Option<TransportId>,
@@ -147,7 +147,7 @@ pub enum ClientEvent {
     },
     /// `voice:ui:event`: what the interface did that operators count.
     UiEvent {
-        /// What it did.
+        /// What the interface did.
         name: UiEventName,
     },
     /// Who is in a channel, before joining it.

@@ -8,7 +8,7 @@ use std::fmt;
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum ProducerCloseReason {
-    /// It kept sending more than its owner may.
+    /// The producer kept sending more than its owner may.
     Bitrate,
 }
 
@@ -17,9 +17,9 @@ pub enum ProducerCloseReason {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum ConsumerCloseReason {
-    /// Its producer is gone.
+    /// The consumer's producer is gone.
     ProducerClosed,
-    /// Its transport is gone.
+    /// The consumer's transport is gone.
     TransportClosed,
     /// The session consumes the same producer anew.
     Replaced,
