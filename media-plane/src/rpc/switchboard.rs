@@ -7,7 +7,7 @@
 
 use super::gate::{JoinGate, RoomCheck};
 use super::rooms::{RoomSummary, RoutingTable, Silent, StreamId};
-use super::watches::Watches;
+use super::watches::{Watches, or_empty};
 use crate::health::WorkersState;
 use crate::worker::{WorkerEvent, WorkerHandle, WorkerNotice};
 use crate::worker_pool::WorkerPool;
@@ -333,7 +333,7 @@ impl Switchboard {
         };
         self.decide(pending.about, &pending.channel, &reply);
         let reply = match pending.about {
-            About::Watch => of_watches::or_empty(reply),
+            About::Watch => or_empty(reply),
             _ => reply,
         };
         if let Some((stream, request)) = pending.asker {
