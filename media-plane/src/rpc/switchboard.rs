@@ -261,6 +261,7 @@ impl Switchboard {
                 (self.rooms.worker_of(channel), About::Nothing)
             }
             Command::SetLimits { .. }
+            | Command::SetEncryption { .. }
             | Command::Inspect
             | Command::Kick { .. }
             | Command::Mute { .. }
