@@ -21,7 +21,9 @@ use railgun_protocol::media_rpc::{
 };
 use railgun_protocol::plan::RoomLimits;
 use railgun_protocol::rtp_parameters::RtpCapabilities;
-use railgun_protocol::signal::{ErrorCode, IceTransportPolicy, NetworkType, RtcConfig, ServerEvent};
+use railgun_protocol::signal::{
+    Encryption, ErrorCode, IceTransportPolicy, NetworkType, RtcConfig, ServerEvent,
+};
 use std::time::SystemTime;
 
 pub(super) async fn join(
@@ -238,6 +240,7 @@ fn joined(session: &Session, node: &NodeLink, snapshot: RoomSnapshot) -> Result<
         rtc_config: RtcConfig { ice_servers, ice_transport_policy },
         turn_credential_expires_at: expires_at,
         resume_token: session.token_text(seat),
+        encryption: Encryption::Transport,
         room_seq: snapshot.room_seq,
     }
     .into())

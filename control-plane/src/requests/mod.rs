@@ -22,12 +22,12 @@ pub(crate) use resume::{NotResumed, reclaim, resume};
 
 use crate::refusal::Refusal;
 use crate::session::{Answer, Session};
-use railgun_protocol::signal::ClientEvent;
+use railgun_protocol::signal::{ClientEvent, RequestError};
 
 /// Does what was asked and says what to answer.
 pub(crate) async fn handle(session: &mut Session, event: ClientEvent) -> Result<Answer, Refusal> {
     match event {
-        ClientEvent::Join { channel_id, rtp_capabilities, network_type } => {
+        ClientEvent::Join { channel_id, rtp_capabilities, network_type, e2ee: _ } => {
             join::join(session, channel_id, rtp_capabilities, network_type).await
         }
         ClientEvent::Leave { channel_id } => leave::leave(session, channel_id).await,
@@ -91,6 +91,10 @@ pub(crate) async fn handle(session: &mut Session, event: ClientEvent) -> Result<
         ClientEvent::EntitlementRefresh { token } => entitlement::refresh(session, &token).await,
         ClientEvent::RequestSlot { source } => video_slot::request(session, source).await,
         ClientEvent::ReleaseSlot { source } => video_slot::release(session, source).await,
+        // Not built yet.
+        ClientEvent::Data(_) | ClientEvent::E2eeMessage(_) => {
+            Err(Refusal::Unreadable(RequestError::UnknownEvent))
+        }
         ClientEvent::UiEvent { name } => Ok(report::ui_event(session, name)),
         ClientEvent::WatchChannel { channel_id } => watch::watch(session, channel_id).await,
         ClientEvent::UnwatchChannel { channel_id } => Ok(watch::unwatch(session, channel_id)),

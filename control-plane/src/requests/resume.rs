@@ -21,7 +21,7 @@ use railgun_protocol::media_rpc::{
     Address, Command, OwnState, Reply, ResumeRequest, Rights, RoomSnapshot, Slot, SlotState,
 };
 use railgun_protocol::plan::RoomLimits;
-use railgun_protocol::signal::{ErrorCode, QueuePlace, ServerEvent, VideoSource};
+use railgun_protocol::signal::{Encryption, ErrorCode, QueuePlace, ServerEvent, VideoSource};
 use std::sync::PoisonError;
 use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
@@ -250,6 +250,7 @@ fn resumed(session: &Session, room: RoomSnapshot, own: OwnState) -> Result<Serve
         permissions: seat.grant.permissions,
         limits: seat.limits,
         queue: own.slots.into_iter().filter_map(|(source, slot)| place(source, slot, now)).collect(),
+        encryption: Encryption::Transport,
         room_seq: room.room_seq,
     })
 }

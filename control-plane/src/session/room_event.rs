@@ -6,7 +6,7 @@ use railgun_protocol::media_rpc::{Event, RoomEvent};
 use railgun_protocol::signal::{AppData, RejoinReason, ServerEvent};
 use std::time::SystemTime;
 
-/// A drained node's rooms go one after the other, so that the people of one need not wait long.
+/// One room's people alone join again: a drained node's rooms go one after the other.
 const MOVED_SPREAD_MS: u64 = 250;
 
 /// None: it is nothing to a client. `people`: sessions of this replica, any of whom may have lost its room
@@ -94,7 +94,9 @@ pub(super) fn room_event(event: RoomEvent, people: usize, now: SystemTime) -> Op
         Event::AudioLevels(levels) => ServerEvent::AudioLevels(levels),
         Event::Rejoin { reason } => {
             let retry_after_ms = match reason {
-                RejoinReason::NodeDraining => rand::random_range(0..=MOVED_SPREAD_MS),
+                RejoinReason::NodeDraining | RejoinReason::EncryptionChanged => {
+                    rand::random_range(0..=MOVED_SPREAD_MS)
+                }
                 RejoinReason::NodeLost | RejoinReason::WorkerDied => rejoin_after(people),
             };
             ServerEvent::Rejoin { reason, retry_after_ms }

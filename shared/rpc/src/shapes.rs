@@ -51,7 +51,7 @@ words! {
     MuteReason { NoiseLoop, Admin }
     ProducerCloseReason { Bitrate }
     ConsumerCloseReason { ProducerClosed, TransportClosed, Replaced }
-    RejoinReason { NodeLost, NodeDraining, WorkerDied }
+    RejoinReason { NodeLost, NodeDraining, WorkerDied, EncryptionChanged }
     ErrorCode {
         ChannelNotFound, ChannelFull, PermissionDenied, CapabilityRequired, TransportFailed, Unauthorized,
         TokenExpired, NotFound, InvalidPayload, InvalidState, RateLimited, VideoLimitReached,

@@ -28,6 +28,8 @@ export const REQUEST_NAMES = [
   "voice:entitlement:refresh",
   "voice:video:requestSlot",
   "voice:video:releaseSlot",
+  "voice:data",
+  "voice:e2ee:message",
   "voice:ui:event",
   "voice:ping",
 ] as const;
@@ -63,6 +65,10 @@ export const LIMITS = {
   audioBitratePro: 64000,
   videoBitrate: 2500000,
   screenBitrate: 1500000,
+  dataPerSecond: 5,
+  dataKindBytes: 64,
+  dataPayloadBytes: 1024,
+  e2eeMessageBytes: 16384,
 } as const;
 
 /**
@@ -137,9 +143,87 @@ preferredLayers?: ConsumerLayers, };
 export type CreateTransport = { direction: TransportDirection, };
 
 /**
+ * What a message is about, as the application calls it: 1 to 64 bytes.
+ */
+export type DataKind = string;
+
+/**
+ * A message to everybody else in the room, or to one session of it. The room adds whose it is.
+ */
+export type DataMessage = { 
+/**
+ * What it is about.
+ */
+kind: DataKind, 
+/**
+ * Its content.
+ */
+payload: DataPayload, 
+/**
+ * Absent: everybody else.
+ */
+to?: SessionId, };
+
+/**
+ * A message's content, which the servers do not look at: at most 1024 bytes in UTF-8. In a channel that is
+ * encrypted end to end the client encrypts it first.
+ */
+export type DataPayload = string;
+
+/**
  * How far DTLS is.
  */
 export type DtlsState = "new" | "connecting" | "connected" | "failed" | "closed";
+
+/**
+ * One MLSMessage (RFC 9420, section 6) in base64, at most 16 KiB before it.
+ */
+export type E2eeData = string;
+
+/**
+ * A message of key agreement to everybody else in the room, or to one session of it.
+ */
+export type E2eeMessage = { 
+/**
+ * What `data` is.
+ */
+kind: E2eeMessageKind, 
+/**
+ * The epoch of its group that it was made in; of a proposal, a commit and a GroupInfo the one in `data`.
+ */
+epoch: number, 
+/**
+ * Absent: everybody else. A commit and a proposal are for everybody.
+ */
+to?: SessionId, 
+/**
+ * The message itself.
+ */
+data: E2eeData, };
+
+/**
+ * What a message of key agreement is, in words of MLS (RFC 9420).
+ */
+export type E2eeMessageKind = "proposal" | "commit" | "welcome" | "groupInfo";
+
+/**
+ * What end-to-end encryption a client can do.
+ */
+export type E2eeSupport = { 
+/**
+ * The highest version that it knows; it knows those below as well.
+ */
+version: number, 
+/**
+ * Cipher suites of SFrame by their numbers at IANA (RFC 9605, section 8.1): 4 is AES-128-GCM, which each client
+ * has to have, 5 is AES-256-GCM. At most 16.
+ */
+suites: Array<number>, };
+
+/**
+ * How a channel's media is encrypted. It is one for all who are in the channel.
+ */
+export type Encryption = "transport" | "endToEnd";
 
 export type ErrorCode = "CHANNEL_NOT_FOUND" | "CHANNEL_FULL" | "PERMISSION_DENIED" | "CAPABILITY_REQUIRED" | "TRANSPORT_FAILED" | "UNAUTHORIZED" | "TOKEN_EXPIRED" | "NOT_FOUND" | "INVALID_PAYLOAD" | "INVALID_STATE" | "RATE_LIMITED" | "VIDEO_LIMIT_REACHED" | "UNSUPPORTED_CODEC" | "NODE_UNAVAILABLE" | "RESUME_FAILED" | "INTERNAL";
 
@@ -159,7 +243,7 @@ export type IceState = "new" | "connected" | "completed" | "disconnected" | "clo
 
 export type IceTransportPolicy = "all" | "relay";
 
-export type Join = { channelId: ChannelId, rtpCapabilities?: types.RtpCapabilities, networkType?: NetworkType, };
+export type Join = { channelId: ChannelId, rtpCapabilities?: types.RtpCapabilities, networkType?: NetworkType, e2ee?: E2eeSupport, };
 
 /**
  * Why a session was put out of its room. On the wire it is its word, or the operator's text.
@@ -306,7 +390,7 @@ expiresAt?: string,
  */
 position?: number, current: number, max: number, };
 
-export type RejoinReason = "node_lost" | "node_draining" | "worker_died";
+export type RejoinReason = "node_lost" | "node_draining" | "worker_died" | "encryption_changed";
 
 /**
  * Most participants, and most videos, of a room.
@@ -431,7 +515,11 @@ export type VideoSource = "camera" | "screen";
 
 /** What the server says: replies to requests, and events that nobody asked for. */
 export interface ServerEvents {
-  "voice:joined": { channelId: ChannelId, sessionId: SessionId, sfuEndpoint: string, participants: Array<ParticipantInfo>, permissions: Permissions, limits: RoomLimits, rtcConfig: RtcConfig, turnCredentialExpiresAt?: string, resumeToken?: string, roomSeq: number, };
+  "voice:joined": { channelId: ChannelId, sessionId: SessionId, sfuEndpoint: string, participants: Array<ParticipantInfo>, permissions: Permissions, limits: RoomLimits, rtcConfig: RtcConfig, turnCredentialExpiresAt?: string, resumeToken?: string, 
+/**
+ * What holds for everybody in the room until it ends.
+ */
+encryption: Encryption, roomSeq: number, };
   "voice:left": { channelId: ChannelId, };
   "voice:routerRtpCapabilities": { rtpCapabilities: types.RtpCapabilities, };
   "voice:transportCreated": { direction: TransportDirection, transportId: TransportId, 
@@ -468,7 +556,11 @@ dtlsParameters: types.DtlsParameters, };
 /**
  * The session's own.
  */
-producers: Array<ProducerInfo>, consumers: Array<ConsumerInfo>, permissions: Permissions, limits: RoomLimits, queue: Array<QueuePlace>, roomSeq: number, };
+producers: Array<ProducerInfo>, consumers: Array<ConsumerInfo>, permissions: Permissions, limits: RoomLimits, queue: Array<QueuePlace>, 
+/**
+ * As it was when the session joined. Messages of key agreement that the session may have missed follow.
+ */
+encryption: Encryption, roomSeq: number, };
   "voice:producerPaused": { producerId: ProducerId, userId?: UserId, sessionId?: SessionId, roomSeq?: number, };
   "voice:producerResumed": { producerId: ProducerId, userId?: UserId, sessionId?: SessionId, roomSeq?: number, };
   "voice:producerClosed": { producerId: ProducerId, userId: UserId, 
@@ -488,6 +580,8 @@ reconnecting?: boolean, producers: Array<ProducerInfo>, };
  */
 reconnecting?: boolean, roomSeq: number, };
   "voice:newProducer": { producerId: ProducerId, userId: UserId, sessionId: SessionId, kind: MediaKind, appData: AppData, paused: boolean, roomSeq: number, };
+  "voice:data": { userId: UserId, sessionId: SessionId, kind: DataKind, payload: DataPayload, roomSeq: number, };
+  "voice:e2ee:message": { userId: UserId, sessionId: SessionId, kind: E2eeMessageKind, epoch: number, data: E2eeData, roomSeq: number, };
   "voice:consumerClosed": { consumerId: ConsumerId, reason: ConsumerCloseReason, };
   "voice:producerScore": { producerId: ProducerId, score: number, };
   "voice:consumerScore": { consumerId: ConsumerId, score: number, };
@@ -543,6 +637,8 @@ export interface Requests {
   "voice:entitlement:refresh": { payload: OfToken; reply: ServerEvents["voice:permissions"] };
   "voice:video:requestSlot": { payload: OfSource; reply: ServerEvents["voice:video:slot"] };
   "voice:video:releaseSlot": { payload: OfSource; reply: ServerEvents["voice:video:slotReleased"] };
+  "voice:data": { payload: DataMessage; reply: Nothing };
+  "voice:e2ee:message": { payload: E2eeMessage; reply: Nothing };
   "voice:ui:event": { payload: OfName; reply: Nothing };
   "voice:ping": { payload: Ping; reply: { sentAt: number; serverTime: number } };
 }

@@ -1,5 +1,7 @@
 //! Client → server: every request, read into a type before anything looks at it.
 
+use super::data_message::DataMessage;
+use super::encryption::{E2eeMessage, E2eeSupport};
 use super::source::{Source, VideoSource};
 use crate::ids::{ChannelId, ConsumerId, ProducerId, TransportId};
 use crate::limits;
@@ -23,6 +25,8 @@ pub enum ClientEvent {
         channel_id: ChannelId,
         rtp_capabilities: Option<RtpCapabilities>,
         network_type: Option<NetworkType>,
+        /// None: the client cannot encrypt end to end.
+        e2ee: Option<E2eeSupport>,
     },
     Leave {
         channel_id: Option<ChannelId>,
@@ -91,6 +95,8 @@ pub enum ClientEvent {
     ReleaseSlot {
         source: VideoSource,
     },
+    Data(DataMessage),
+    E2eeMessage(E2eeMessage),
     UiEvent {
         name: UiEventName,
     },
@@ -189,7 +195,7 @@ pub enum NetworkType {
 
 impl ClientEvent {
     /// Names of the requests this version answers, in the order of the contract's table.
-    pub const NAMES: [&'static str; 27] = [
+    pub const NAMES: [&'static str; 29] = [
         "voice:join",
         "voice:leave",
         "voice:rtc:getRouterRtpCapabilities",
@@ -213,6 +219,8 @@ impl ClientEvent {
         "voice:entitlement:refresh",
         "voice:video:requestSlot",
         "voice:video:releaseSlot",
+        "voice:data",
+        "voice:e2ee:message",
         "voice:ui:event",
         "voice:channel:watch",
         "voice:channel:unwatch",
@@ -255,8 +263,8 @@ impl ClientRequest {
 fn parse_event(name: &str, payload: &Value) -> Result<ClientEvent, RequestError> {
     Ok(match name {
         "voice:join" => {
-            let Join { channel_id, rtp_capabilities, network_type } = read(payload)?;
-            ClientEvent::Join { channel_id, rtp_capabilities, network_type }
+            let Join { channel_id, rtp_capabilities, network_type, e2ee } = read(payload)?;
+            ClientEvent::Join { channel_id, rtp_capabilities, network_type, e2ee }
         }
         "voice:leave" => ClientEvent::Leave { channel_id: read::<Leave>(payload)?.channel_id },
         "voice:rtc:getRouterRtpCapabilities" => ClientEvent::GetRouterRtpCapabilities,
@@ -300,6 +308,8 @@ fn parse_event(name: &str, payload: &Value) -> Result<ClientEvent, RequestError>
         }
         "voice:video:requestSlot" => ClientEvent::RequestSlot { source: read::<OfSource>(payload)?.source },
         "voice:video:releaseSlot" => ClientEvent::ReleaseSlot { source: read::<OfSource>(payload)?.source },
+        "voice:data" => ClientEvent::Data(read(payload)?),
+        "voice:e2ee:message" => ClientEvent::E2eeMessage(read(payload)?),
         "voice:ui:event" => ClientEvent::UiEvent { name: read::<OfName>(payload)?.name },
         "voice:channel:watch" => {
             ClientEvent::WatchChannel { channel_id: read::<OfChannel>(payload)?.channel_id }
@@ -321,6 +331,8 @@ struct Join {
     rtp_capabilities: Option<RtpCapabilities>,
     #[serde(default)]
     network_type: Option<NetworkType>,
+    #[serde(default)]
+    e2ee: Option<E2eeSupport>,
 }
 
 #[derive(Deserialize)]
@@ -537,6 +549,8 @@ pub(crate) mod payloads {
             "voice:entitlement:refresh": OfToken => of("voice:permissions"),
             "voice:video:requestSlot": OfSource => of("voice:video:slot"),
             "voice:video:releaseSlot": OfSource => of("voice:video:slotReleased"),
+            "voice:data": DataMessage => NOTHING,
+            "voice:e2ee:message": E2eeMessage => NOTHING,
             "voice:ui:event": OfName => NOTHING,
             "voice:channel:watch": OfChannel => of("voice:channel:watched"),
             "voice:channel:unwatch": OfChannel => of("voice:channel:unwatched"),

@@ -1,6 +1,8 @@
 //! Server → client: replies and room events, and the names they travel under.
 
 use super::client_event::ConsumerLayers;
+use super::data_message::{DataKind, DataPayload};
+use super::encryption::{E2eeData, E2eeMessageKind, Encryption};
 use super::error_code::ErrorBody;
 use super::reason::{ConsumerCloseReason, KickReason, ProducerCloseReason};
 use super::source::{Source, VideoSource};
@@ -137,6 +139,8 @@ pub enum RejoinReason {
     NodeLost,
     NodeDraining,
     WorkerDied,
+    /// An operator changed how the channel is encrypted.
+    EncryptionChanged,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -220,6 +224,8 @@ server_events! {
         turn_credential_expires_at: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none")]
         resume_token: Option<String>,
+        /// What holds for everybody in the room until it ends.
+        encryption: Encryption,
         room_seq: u64,
     },
     "voice:left" => Left {
@@ -320,6 +326,8 @@ server_events! {
         permissions: Permissions,
         limits: RoomLimits,
         queue: Vec<QueuePlace>,
+        /// As it was when the session joined. Messages of key agreement that the session may have missed follow.
+        encryption: Encryption,
         room_seq: u64,
     },
 
@@ -385,6 +393,24 @@ server_events! {
         kind: MediaKind,
         app_data: AppData,
         paused: bool,
+        room_seq: u64,
+    },
+
+    /// A message of another client. One that is for this session alone has the `roomSeq` of the event before.
+    "voice:data" => Data {
+        user_id: UserId,
+        session_id: SessionId,
+        kind: DataKind,
+        payload: DataPayload,
+        room_seq: u64,
+    },
+    /// The same of key agreement. Those that come again after a resume have the `roomSeq` of the first time.
+    "voice:e2ee:message" => E2eeMessage {
+        user_id: UserId,
+        session_id: SessionId,
+        kind: E2eeMessageKind,
+        epoch: u64,
+        data: E2eeData,
         room_seq: u64,
     },
 
