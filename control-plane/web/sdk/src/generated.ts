@@ -31,6 +31,8 @@ export const REQUEST_NAMES = [
   "voice:data",
   "voice:e2ee:message",
   "voice:ui:event",
+  "voice:channel:watch",
+  "voice:channel:unwatch",
   "voice:ping",
 ] as const;
 
@@ -85,6 +87,19 @@ export type AudioLevel = { sessionId: SessionId, level: number, };
  * A voice channel of the product. A room is its live instance on one media node.
  */
 export type ChannelId = string;
+
+/**
+ * A user who is in a channel, as whoever watches it is told: on several devices the user is one entry.
+ */
+export type ChannelPerson = { userId: UserId, name?: string, 
+/**
+ * On every device.
+ */
+muted: boolean, 
+/**
+ * The same.
+ */
+deafened: boolean, };
 
 export type ConnectTransport = { transportId: TransportId, dtlsParameters: types.DtlsParameters, };
 
@@ -265,6 +280,8 @@ export type NetworkType = "wifi" | "cellular" | "ethernet" | "vpn" | "other" | "
  * `{}`.
  */
 export type Nothing = Record<never, never>;
+
+export type OfChannel = { channelId: ChannelId, };
 
 export type OfConsumer = { consumerId: ConsumerId, };
 
@@ -552,6 +569,8 @@ dtlsParameters: types.DtlsParameters, };
   "voice:turn": { iceServers: Array<IceServer>, turnCredentialExpiresAt?: string, };
   "voice:video:slot": { granted: boolean, expiresAt?: string, position?: number, current: number, max: number, };
   "voice:video:slotReleased": { source: VideoSource, };
+  "voice:channel:watched": { channelId: ChannelId, people: Array<ChannelPerson>, };
+  "voice:channel:unwatched": { channelId: ChannelId, };
   "voice:resumed": { sessionId: SessionId, resumeToken: string, channelId: ChannelId, participants: Array<ParticipantInfo>, 
 /**
  * The session's own.
@@ -599,6 +618,7 @@ reconnecting?: boolean, roomSeq: number, };
 until?: string, };
   "voice:activeSpeaker": { userId: UserId, sessionId: SessionId, } | null;
   "voice:audioLevels": Array<{ sessionId: SessionId, level: number, }>;
+  "voice:channel:people": { channelId: ChannelId, people: Array<ChannelPerson>, };
   "voice:rejoin": { reason: RejoinReason, retryAfterMs: number, };
   "voice:error": { code: ErrorCode, error: string, details: Record<string, unknown>, 
 /**
@@ -640,5 +660,7 @@ export interface Requests {
   "voice:data": { payload: DataMessage; reply: Nothing };
   "voice:e2ee:message": { payload: E2eeMessage; reply: Nothing };
   "voice:ui:event": { payload: OfName; reply: Nothing };
+  "voice:channel:watch": { payload: OfChannel; reply: ServerEvents["voice:channel:watched"] };
+  "voice:channel:unwatch": { payload: OfChannel; reply: ServerEvents["voice:channel:unwatched"] };
   "voice:ping": { payload: Ping; reply: { sentAt: number; serverTime: number } };
 }

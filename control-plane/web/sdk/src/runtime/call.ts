@@ -10,6 +10,7 @@ import type { Health } from "./health";
 import type { Direction, Media } from "./media";
 import { Microphone } from "./microphone";
 import { Monitor } from "./monitor";
+import { Presence } from "./presence";
 import { Publisher } from "./publisher";
 import { Receiver } from "./receiver";
 import { type RemoteParticipant, Room } from "./room";
@@ -35,6 +36,7 @@ export class Call {
   readonly microphone: Microphone;
   readonly publisher: Publisher;
   readonly slots: VideoSlots;
+  readonly presence: Presence;
   readonly speakers: Speakers;
   receiver: Receiver | null = null;
   #state: StateMachine;
@@ -59,6 +61,7 @@ export class Call {
   ) {
     this.#state = new StateMachine((state, before) => {
       emit("state", { state, before });
+      if (state === "DISCONNECTED") this.presence.useOwn();
       this.changed();
     });
     this.speakers = new Speakers(() => emit("playbackBlocked", undefined));
@@ -72,6 +75,7 @@ export class Call {
     this.connection = new Connection(identity, this.#state, {
       joined: (joined) => {
         this.room.enter(joined);
+        this.presence.useCall(this.connection.request);
         this.changed();
       },
       opened: (media) => this.#onOpened(media),
@@ -88,6 +92,7 @@ export class Call {
       sent: () => this.publisher.sent,
     });
     const { request } = this.connection;
+    this.presence = new Presence(() => this.connection.connect(), () => this.changed());
     this.slots = new VideoSlots(request);
     this.publisher = new Publisher(request, this.microphone, this.slots, {
       changed: () => this.#onSourcesChanged(),
@@ -151,6 +156,7 @@ export class Call {
         ),
       ),
       activeSpeaker,
+      channels: this.presence.channels,
       stats: this.#stats,
       noSound: this.#health.noSound,
       cpuLimited: this.#stats?.cpuLimited ?? false,
@@ -366,6 +372,7 @@ export class Call {
     this.publisher.setPermissions(resumed.permissions);
     // The server forgets the old token with the first request, so there is always one.
     this.tellState();
+    this.presence.useCall(this.connection.request);
     await this.publisher.reconcile(resumed.producers);
     this.changed();
   }
@@ -407,6 +414,7 @@ export class Call {
 
   #onEvent(event: ServerEvent): void {
     const wasRoom = this.room.apply(event);
+    this.presence.onEvent(event);
     switch (event.name) {
       case "voice:producerClosed":
         this.publisher.closedByServer(event.payload.producerId);
