@@ -17,6 +17,15 @@ pub(crate) enum Refusal {
     TooManyRequests,
     /// The user watches as many channels as one may.
     TooManyWatches,
+    TooManyRings {
+        wait: u64,
+    },
+    /// Everybody whom the channel lists is in it.
+    NobodyToRing,
+    /// Another call rings them.
+    RungAlready,
+    /// Only a DM of few members rings.
+    NotADm,
     TooManyJoins {
         wait: u64,
     },
@@ -102,6 +111,7 @@ impl Refusal {
             Self::Rtp(error) => error.into(),
             Self::TooManyEvents { wait }
             | Self::TooManyJoins { wait }
+            | Self::TooManyRings { wait }
             | Self::JoinedTooSoon { wait }
             | Self::Kicked { wait }
             | Self::Later { wait, .. } => body.with("retryAfterMs", wait),
@@ -130,6 +140,10 @@ impl Refusal {
             Self::TooManyEvents { .. } => (ErrorCode::RateLimited, "too many events"),
             Self::TooManyRequests => (ErrorCode::RateLimited, "too many requests wait already"),
             Self::TooManyWatches => (ErrorCode::RateLimited, "too many channels are watched: unwatch one"),
+            Self::TooManyRings { .. } => (ErrorCode::RateLimited, "too many calls in a minute"),
+            Self::NobodyToRing => (ErrorCode::InvalidState, "everybody whom the channel lists is there"),
+            Self::RungAlready => (ErrorCode::InvalidState, "another call rings them"),
+            Self::NotADm => (ErrorCode::InvalidState, "only a DM of few members rings"),
             Self::TooManyJoins { .. } => (ErrorCode::RateLimited, "too many joins in a minute"),
             Self::JoinedTooSoon { .. } => (ErrorCode::RateLimited, "too soon after the last join"),
             Self::Kicked { .. } => (ErrorCode::PermissionDenied, "kicked, and not yet allowed back"),

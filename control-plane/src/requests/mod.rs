@@ -10,6 +10,7 @@ mod pause_resume;
 mod produce;
 mod report;
 mod resume;
+mod ring;
 mod state_update;
 mod stats;
 mod transport;
@@ -19,6 +20,7 @@ mod watch;
 
 pub(crate) use entitlement::records_changed;
 pub(crate) use resume::{NotResumed, reclaim, resume};
+pub(crate) use ring::RATE as RING_RATE;
 
 use crate::refusal::Refusal;
 use crate::session::{Answer, Session};
@@ -96,6 +98,8 @@ pub(crate) async fn handle(session: &mut Session, event: ClientEvent) -> Result<
             Err(Refusal::Unreadable(RequestError::UnknownEvent))
         }
         ClientEvent::UiEvent { name } => Ok(report::ui_event(session, name)),
+        ClientEvent::Ring { channel_id } => ring::ring(session, channel_id).await,
+        ClientEvent::DeclineRing { channel_id } => Ok(ring::decline(session, &channel_id)),
         ClientEvent::WatchChannel { channel_id } => watch::watch(session, channel_id).await,
         ClientEvent::UnwatchChannel { channel_id } => Ok(watch::unwatch(session, channel_id)),
         ClientEvent::Ping { sent_at } => Ok(state_update::ping(sent_at)),

@@ -5,6 +5,7 @@ use super::capabilities::ReceiverCapabilities;
 use super::outbox::Outbox;
 use super::ownership::Owned;
 use super::rejoin::rejoin_after;
+use super::ringing::Ringing;
 use super::room_event::room_event;
 use super::seat::Seat;
 use super::watched::WatchedChannels;
@@ -54,6 +55,7 @@ pub(crate) struct Session {
     pub(crate) is_refreshing: bool,
     pub(crate) capabilities: ReceiverCapabilities,
     pub(crate) watched: WatchedChannels,
+    pub(crate) ringing: Ringing,
     _registered: SessionGuard,
     pub(crate) route: Route,
     pub(crate) deliveries: mpsc::Receiver<Box<Delivery>>,
@@ -80,6 +82,7 @@ impl Session {
         let ended = ending.subscribe();
         let stopping = services.registry.stopping();
         let records_changed = services.records.changes();
+        let ringing = Ringing::new(services.rings.listen(&identity.user));
         Self {
             id,
             identity,
@@ -91,6 +94,7 @@ impl Session {
             is_refreshing: false,
             capabilities: ReceiverCapabilities::default(),
             watched: WatchedChannels::default(),
+            ringing,
             _registered: registered,
             route: Route { session: id, to, ending },
             deliveries,

@@ -92,6 +92,14 @@ pub const WATCHES_PER_USER: usize = 100;
 pub const WATCHES_PER_REPLICA: usize = 20_000;
 /// Watches of channels that a node keeps for all its replicas.
 pub const WATCHES_PER_NODE: usize = 65_536;
+/// How long a call to a DM's members rings.
+pub const RING_DURATION: Duration = Duration::from_secs(45);
+/// Such calls of one user in a minute.
+pub const RINGS_PER_MINUTE: u16 = 6;
+/// Members of a DM that can be called.
+pub const RING_USERS_MAX: usize = PARTICIPANTS_PRO as usize;
+/// Users of whom a replica knows that they are called, or that they have a socket here.
+pub const RINGS_PER_REPLICA: usize = 50_000;
 /// Least time between two lists of who is in a channel that somebody watches.
 pub const CHANNEL_PEOPLE_INTERVAL: Duration = Duration::from_millis(250);
 /// What a `voice:data` is about, in bytes.

@@ -33,6 +33,8 @@ export const REQUEST_NAMES = [
   "voice:ui:event",
   "voice:channel:watch",
   "voice:channel:unwatch",
+  "voice:ring",
+  "voice:ring:decline",
   "voice:ping",
 ] as const;
 
@@ -410,6 +412,11 @@ position?: number, current: number, max: number, };
 export type RejoinReason = "node_lost" | "node_draining" | "worker_died" | "encryption_changed";
 
 /**
+ * How a call that rang ended.
+ */
+export type RingEndReason = "answered" | "declined" | "missed" | "cancelled";
+
+/**
  * Most participants, and most videos, of a room.
  */
 export type RoomLimits = { 
@@ -532,7 +539,11 @@ export type VideoSource = "camera" | "screen";
 
 /** What the server says: replies to requests, and events that nobody asked for. */
 export interface ServerEvents {
-  "voice:joined": { channelId: ChannelId, sessionId: SessionId, sfuEndpoint: string, participants: Array<ParticipantInfo>, permissions: Permissions, limits: RoomLimits, rtcConfig: RtcConfig, turnCredentialExpiresAt?: string, resumeToken?: string, 
+  "voice:joined": { channelId: ChannelId, 
+/**
+ * The channel is a DM, whose other members can be called. Written only if so.
+ */
+dm?: boolean, sessionId: SessionId, sfuEndpoint: string, participants: Array<ParticipantInfo>, permissions: Permissions, limits: RoomLimits, rtcConfig: RtcConfig, turnCredentialExpiresAt?: string, resumeToken?: string, 
 /**
  * What holds for everybody in the room until it ends.
  */
@@ -619,6 +630,12 @@ until?: string, };
   "voice:activeSpeaker": { userId: UserId, sessionId: SessionId, } | null;
   "voice:audioLevels": Array<{ sessionId: SessionId, level: number, }>;
   "voice:channel:people": { channelId: ChannelId, people: Array<ChannelPerson>, };
+  "voice:ringing": { channelId: ChannelId, from: UserId, name?: string, 
+/**
+ * RFC 3339.
+ */
+expiresAt: string, };
+  "voice:ring:ended": { channelId: ChannelId, userId?: UserId, reason: RingEndReason, };
   "voice:rejoin": { reason: RejoinReason, retryAfterMs: number, };
   "voice:error": { code: ErrorCode, error: string, details: Record<string, unknown>, 
 /**
@@ -662,5 +679,7 @@ export interface Requests {
   "voice:ui:event": { payload: OfName; reply: Nothing };
   "voice:channel:watch": { payload: OfChannel; reply: ServerEvents["voice:channel:watched"] };
   "voice:channel:unwatch": { payload: OfChannel; reply: ServerEvents["voice:channel:unwatched"] };
+  "voice:ring": { payload: OfChannel; reply: { users: number } };
+  "voice:ring:decline": { payload: OfChannel; reply: Nothing };
   "voice:ping": { payload: Ping; reply: { sentAt: number; serverTime: number } };
 }

@@ -100,6 +100,14 @@ pub enum ClientEvent {
     UiEvent {
         name: UiEventName,
     },
+    /// Calls the other members of the DM that was joined.
+    Ring {
+        channel_id: ChannelId,
+    },
+    /// Of a call to oneself; of one's own, it is cancelled.
+    DeclineRing {
+        channel_id: ChannelId,
+    },
     /// Who is in a channel, before joining it.
     WatchChannel {
         channel_id: ChannelId,
@@ -195,7 +203,7 @@ pub enum NetworkType {
 
 impl ClientEvent {
     /// Names of the requests this version answers, in the order of the contract's table.
-    pub const NAMES: [&'static str; 29] = [
+    pub const NAMES: [&'static str; 31] = [
         "voice:join",
         "voice:leave",
         "voice:rtc:getRouterRtpCapabilities",
@@ -224,6 +232,8 @@ impl ClientEvent {
         "voice:ui:event",
         "voice:channel:watch",
         "voice:channel:unwatch",
+        "voice:ring",
+        "voice:ring:decline",
         "voice:ping",
     ];
 }
@@ -316,6 +326,10 @@ fn parse_event(name: &str, payload: &Value) -> Result<ClientEvent, RequestError>
         }
         "voice:channel:unwatch" => {
             ClientEvent::UnwatchChannel { channel_id: read::<OfChannel>(payload)?.channel_id }
+        }
+        "voice:ring" => ClientEvent::Ring { channel_id: read::<OfChannel>(payload)?.channel_id },
+        "voice:ring:decline" => {
+            ClientEvent::DeclineRing { channel_id: read::<OfChannel>(payload)?.channel_id }
         }
         "voice:ping" => ClientEvent::Ping { sent_at: payload.get("sentAt").cloned().unwrap_or(Value::Null) },
         _ => return Err(RequestError::UnknownEvent),
@@ -554,6 +568,8 @@ pub(crate) mod payloads {
             "voice:ui:event": OfName => NOTHING,
             "voice:channel:watch": OfChannel => of("voice:channel:watched"),
             "voice:channel:unwatch": OfChannel => of("voice:channel:unwatched"),
+            "voice:ring": OfChannel => "{ users: number }",
+            "voice:ring:decline": OfChannel => NOTHING,
             "voice:ping": Ping => "{ sentAt: number; serverTime: number }",
         ]
     }

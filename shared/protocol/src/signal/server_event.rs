@@ -4,7 +4,7 @@ use super::client_event::ConsumerLayers;
 use super::data_message::{DataKind, DataPayload};
 use super::encryption::{E2eeData, E2eeMessageKind, Encryption};
 use super::error_code::ErrorBody;
-use super::reason::{ConsumerCloseReason, KickReason, ProducerCloseReason};
+use super::reason::{ConsumerCloseReason, KickReason, ProducerCloseReason, RingEndReason};
 use super::source::{Source, VideoSource};
 use super::stats::Stats;
 use crate::ids::{ChannelId, ConsumerId, ProducerId, SessionId, TransportId, UserId};
@@ -214,6 +214,10 @@ server_events! {
     // Replies, in the order of the contract's table.
     "voice:joined" => Joined {
         channel_id: ChannelId,
+        /// The channel is a DM, whose other members can be called. Written only if so.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        #[cfg_attr(test, ts(as = "Option<bool>", optional))]
+        dm: bool,
         session_id: SessionId,
         sfu_endpoint: String,
         participants: Vec<Participant>,
@@ -482,6 +486,22 @@ server_events! {
     "voice:channel:people" => ChannelPeople {
         channel_id: ChannelId,
         people: Vec<ChannelPerson>,
+    },
+    /// Somebody calls the user, who answers by joining the channel. To every socket of the user.
+    "voice:ringing" => Ringing {
+        channel_id: ChannelId,
+        from: UserId,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// RFC 3339.
+        expires_at: String,
+    },
+    /// A call rings no more: one to the user, or, with whom it rang, the session's own.
+    "voice:ring:ended" => RingEnded {
+        channel_id: ChannelId,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        user_id: Option<UserId>,
+        reason: RingEndReason,
     },
     "voice:rejoin" => Rejoin {
         reason: RejoinReason,
