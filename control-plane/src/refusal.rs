@@ -51,6 +51,8 @@ pub(crate) enum Refusal {
     WrongKind,
     /// The session's grant does not have this source.
     NotGranted(Source),
+    /// The channel is encrypted end to end, and the client did not say that it can do so.
+    CannotEncrypt,
     UnreadableCapabilities,
     Rtp(OrtcError),
     /// A figure of `voice:stats:report`.
@@ -117,6 +119,7 @@ impl Refusal {
             | Self::Later { wait, .. } => body.with("retryAfterMs", wait),
             Self::Banned { until: Some(until) } => body.with("until", until),
             Self::NotGranted(source) if source != Source::Mic => body.with("capability", source.capability()),
+            Self::CannotEncrypt => body.with("capability", "E2EE"),
             Self::UnexpectedReply => body.fatal(),
             _ => body,
         }
@@ -154,6 +157,10 @@ impl Refusal {
             Self::WrongKind => (ErrorCode::InvalidPayload, "the kind does not fit appData.source"),
             Self::NotGranted(Source::Mic) => (ErrorCode::PermissionDenied, "may not send audio"),
             Self::NotGranted(_) => (ErrorCode::CapabilityRequired, "this needs Pro"),
+            Self::CannotEncrypt => (
+                ErrorCode::CapabilityRequired,
+                "this channel is encrypted end to end, which this client cannot do",
+            ),
             Self::UnreadableCapabilities => (ErrorCode::InvalidPayload, "rtpCapabilities cannot be read"),
             Self::OutOfRange => (ErrorCode::InvalidPayload, "a number is out of its range"),
             Self::Token(code) => (*code, "the token was refused"),

@@ -47,7 +47,11 @@ pub(super) async fn run(
         let resumed = Box::pin(requests::resume(&mut session, shown)).await;
         session.services.metrics.resumed(NotResumed::outcome(&resumed));
         match resumed {
-            Ok(resumed) => session.outbox.tell(&resumed).await,
+            Ok(events) => {
+                for event in events {
+                    session.outbox.tell(&event).await;
+                }
+            }
             Err(NotResumed::Over(error)) => session.outbox.refuse_to_resume(error).await,
             Err(NotResumed::Unreachable) => session.route.ending.set(EndReason::Elsewhere),
         }

@@ -6,6 +6,7 @@ pub(crate) mod diagnostics;
 mod entitlement;
 mod join;
 mod leave;
+mod messages;
 mod pause_resume;
 mod produce;
 mod report;
@@ -24,13 +25,14 @@ pub(crate) use ring::RATE as RING_RATE;
 
 use crate::refusal::Refusal;
 use crate::session::{Answer, Session};
-use railgun_protocol::signal::{ClientEvent, RequestError};
+use railgun_protocol::signal::ClientEvent;
 
 /// Does what was asked and says what to answer.
 pub(crate) async fn handle(session: &mut Session, event: ClientEvent) -> Result<Answer, Refusal> {
     match event {
-        ClientEvent::Join { channel_id, rtp_capabilities, network_type, e2ee: _ } => {
-            join::join(session, channel_id, rtp_capabilities, network_type).await
+        ClientEvent::Join { channel_id, rtp_capabilities, network_type, e2ee } => {
+            join::join(session, join::Request { channel: channel_id, rtp_capabilities, network_type, e2ee })
+                .await
         }
         ClientEvent::Leave { channel_id } => leave::leave(session, channel_id).await,
         ClientEvent::GetRouterRtpCapabilities => transport::router_rtp_capabilities(session),
@@ -93,10 +95,8 @@ pub(crate) async fn handle(session: &mut Session, event: ClientEvent) -> Result<
         ClientEvent::EntitlementRefresh { token } => entitlement::refresh(session, &token).await,
         ClientEvent::RequestSlot { source } => video_slot::request(session, source).await,
         ClientEvent::ReleaseSlot { source } => video_slot::release(session, source).await,
-        // Not built yet.
-        ClientEvent::Data(_) | ClientEvent::E2eeMessage(_) => {
-            Err(Refusal::Unreadable(RequestError::UnknownEvent))
-        }
+        ClientEvent::Data(message) => messages::data(session, message).await,
+        ClientEvent::E2eeMessage(message) => messages::e2ee(session, message).await,
         ClientEvent::UiEvent { name } => Ok(report::ui_event(session, name)),
         ClientEvent::Ring { channel_id } => ring::ring(session, channel_id).await,
         ClientEvent::DeclineRing { channel_id } => Ok(ring::decline(session, &channel_id)),

@@ -90,6 +90,12 @@ pub(super) fn room_event(event: RoomEvent, people: usize, now: SystemTime) -> Op
             ServerEvent::VideoGranted { source, expires_at: rfc3339(now + hold) }
         }
         Event::Muted { reason, strikes } => ServerEvent::Muted { reason, strikes },
+        Event::Data { user, session, kind, payload } => {
+            ServerEvent::Data { user_id: user, session_id: session, kind, payload, room_seq }
+        }
+        Event::E2eeMessage { user, session, kind, epoch, data } => {
+            ServerEvent::E2eeMessage { user_id: user, session_id: session, kind, epoch, data, room_seq }
+        }
         Event::ActiveSpeaker(speaker) => ServerEvent::ActiveSpeaker(speaker),
         Event::AudioLevels(levels) => ServerEvent::AudioLevels(levels),
         Event::Rejoin { reason } => {

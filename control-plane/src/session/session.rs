@@ -20,7 +20,7 @@ use crate::registry::SessionGuard;
 use crate::resume_token::ResumeToken;
 use crate::services::Services;
 use railgun_protocol::ids::{ConsumerId, DeviceId, ProducerId, SessionId, TransportId};
-use railgun_protocol::media_rpc::{Event, Grant};
+use railgun_protocol::media_rpc::{Event, Grant, LeaveReason};
 use railgun_protocol::plan::Permissions;
 use railgun_protocol::signal::{NetworkType, RejoinReason, ServerEvent};
 use std::sync::Arc;
@@ -179,6 +179,15 @@ impl Session {
         let retry_after_ms = rejoin_after(people);
         let rejoin = ServerEvent::Rejoin { reason: RejoinReason::NodeLost, retry_after_ms };
         self.outbox.tell(&rejoin).await;
+    }
+
+    /// The seat is given up, so that the client joins the channel as it is encrypted now.
+    pub(crate) async fn leave_for_encryption(&mut self) {
+        let Some(seat) = self.seat.take() else { return };
+        self.abandon(&seat.node, seat.address, LeaveReason::Left).await;
+        self.may_rejoin = true;
+        let reason = RejoinReason::EncryptionChanged;
+        self.outbox.tell(&ServerEvent::Rejoin { reason, retry_after_ms: rejoin_after(1) }).await;
     }
 
     pub(crate) async fn deliver(&mut self, delivery: Delivery) {

@@ -166,6 +166,9 @@ pub struct NodeRecord {
     pub version: String,
     /// Sessions that it takes.
     pub capacity: u32,
+    /// Its rooms can be encrypted end to end. False: not, or written by a version that does not know of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub end_to_end: bool,
 }
 
 /// What a node has to do.
@@ -191,6 +194,9 @@ pub struct ReplicaRecord {
     pub at: u64,
     /// Host and listening address, for logs.
     pub name: String,
+    /// It knows channels that are encrypted end to end. False: not, or written by a version that does not say.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub end_to_end: bool,
 }
 
 /// Where a room is.
@@ -241,6 +247,7 @@ mod tests {
             state: NodeState::Draining,
             version: "1".into(),
             capacity: 3,
+            end_to_end: true,
         };
         assert_eq!(decode(&encode(&record)), Some(record));
         let newer = br#"{"rooms":1,"sessions":2,"cpu":0.5}"#;

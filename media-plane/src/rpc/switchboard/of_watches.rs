@@ -4,7 +4,7 @@ use super::super::rooms::StreamId;
 use super::{About, Switchboard, overloaded};
 use railgun_protocol::ids::ChannelId;
 use railgun_protocol::media_rpc::{Command, Reply, RoomEvent, RoomSnapshot};
-use railgun_protocol::signal::{ErrorBody, ErrorCode};
+use railgun_protocol::signal::{Encryption, ErrorBody, ErrorCode};
 
 impl Switchboard {
     /// What the stream is told of the channel comes after the answer, in the room's order.
@@ -53,5 +53,6 @@ pub(super) fn or_empty(reply: Result<Reply, ErrorBody>) -> Result<Reply, ErrorBo
 }
 
 fn empty() -> Reply {
-    Reply::Inspected(RoomSnapshot { room_seq: 0, participants: Vec::new(), attachment: 0 })
+    let (participants, encryption) = (Vec::new(), Encryption::Transport);
+    Reply::Inspected(RoomSnapshot { room_seq: 0, participants, attachment: 0, encryption })
 }

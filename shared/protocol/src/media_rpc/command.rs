@@ -3,7 +3,10 @@
 use crate::ids::{ChannelId, ConsumerId, DeviceId, ProducerId, SessionId, TransportId, UserId};
 use crate::plan::{Permissions, RoomLimits};
 use crate::rtp_parameters::{MediaKind, RtpCapabilities, RtpParameters};
-use crate::signal::{ConsumerLayers, GrantReason, KickReason, Source, StateUpdate, VideoSource};
+use crate::signal::{
+    ConsumerLayers, DataKind, DataPayload, E2eeData, E2eeMessageKind, Encryption, GrantReason, KickReason,
+    Source, StateUpdate, VideoSource,
+};
 use crate::transport_parameters::{DtlsParameters, TransportDirection};
 use std::fmt;
 use std::num::NonZeroU8;
@@ -32,6 +35,14 @@ pub struct Grant {
 pub struct Rights {
     pub grant: Grant,
     pub limits: RoomLimits,
+}
+
+/// How a channel is encrypted by its record. Of two rules the one of the higher revision holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EncryptionRule {
+    pub encryption: Encryption,
+    /// Of the channel's record: rises with each change of it.
+    pub revision: u64,
 }
 
 /// SHA-256 of a resume token. Tokens themselves never reach a node.
@@ -63,6 +74,8 @@ pub struct JoinRequest {
     /// The replica has no seat for this session: transports, producers and consumers that the node
     /// still has of an earlier join are closed first. False: the present state is asked for.
     pub anew: bool,
+    /// A room with another rule of a lower revision is ended first, and its people are told to join again.
+    pub encryption: EncryptionRule,
 }
 
 /// A new socket takes up a session whose old one was lost, or is about to be.
@@ -133,6 +146,11 @@ pub enum Command {
     /// For the room: its channel's tier changed. Nobody is evicted.
     SetLimits {
         limits: RoomLimits,
+    },
+    /// For the room: how its channel is encrypted from now on. If that is another way, the room ends, and its
+    /// people are told to join again.
+    SetEncryption {
+        rule: EncryptionRule,
     },
     /// For the room: who is in it.
     Inspect,
@@ -215,13 +233,32 @@ pub enum Command {
         session: SessionId,
         update: StateUpdate,
     },
+    /// A message to everybody else, or to one session of the room.
+    SendData {
+        session: SessionId,
+        kind: DataKind,
+        payload: DataPayload,
+        to: Option<SessionId>,
+    },
+    /// The same of key agreement, in a room that is encrypted end to end.
+    SendE2eeMessage {
+        session: SessionId,
+        kind: E2eeMessageKind,
+        epoch: u64,
+        to: Option<SessionId>,
+        data: E2eeData,
+    },
 }
 
 impl Command {
     /// Whose command it is; none: it is for the room as a whole.
     pub fn session(&self) -> Option<SessionId> {
         match self {
-            Self::SetLimits { .. } | Self::Inspect | Self::Watch | Self::Unwatch => None,
+            Self::SetLimits { .. }
+            | Self::SetEncryption { .. }
+            | Self::Inspect
+            | Self::Watch
+            | Self::Unwatch => None,
             Self::Join(request) => Some(request.session),
             Self::Resume(request) => Some(request.session),
             Self::Leave { session, .. }
@@ -240,6 +277,8 @@ impl Command {
             | Self::ResumeConsumer { session, .. }
             | Self::RequestKeyFrame { session, .. }
             | Self::UpdateState { session, .. }
+            | Self::SendData { session, .. }
+            | Self::SendE2eeMessage { session, .. }
             | Self::ConfirmResume { session }
             | Self::Detach { session, .. }
             | Self::SetGrant { session, .. }

@@ -4,8 +4,9 @@ use crate::ids::{ChannelId, ConsumerId, ProducerId, SessionId, TransportId, User
 use crate::plan::{Permissions, RoomLimits};
 use crate::rtp_parameters::MediaKind;
 use crate::signal::{
-    AudioLevel, ConsumerCloseReason, ConsumerLayers, GrantReason, KickReason, MuteReason, Participant,
-    ProducerCloseReason, RejoinReason, Source, Speaker, VideoSource,
+    AudioLevel, ConsumerCloseReason, ConsumerLayers, DataKind, DataPayload, E2eeData, E2eeMessageKind,
+    GrantReason, KickReason, MuteReason, Participant, ProducerCloseReason, RejoinReason, Source, Speaker,
+    VideoSource,
 };
 use crate::transport_parameters::{DtlsState, IceState};
 use std::time::Duration;
@@ -126,6 +127,19 @@ pub enum Event {
     Muted {
         reason: MuteReason,
         strikes: u8,
+    },
+    Data {
+        user: UserId,
+        session: SessionId,
+        kind: DataKind,
+        payload: DataPayload,
+    },
+    E2eeMessage {
+        user: UserId,
+        session: SessionId,
+        kind: E2eeMessageKind,
+        epoch: u64,
+        data: E2eeData,
     },
     /// Does not move the room's sequence, as the levels do not.
     ActiveSpeaker(Option<Speaker>),
