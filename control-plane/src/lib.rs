@@ -29,9 +29,11 @@ mod refusal;
 mod registry;
 mod requests;
 mod resume_token;
+mod rings;
 mod services;
 mod session;
 pub mod turn;
+mod watches;
 mod webhooks;
 
 pub use config::Config;

@@ -15,6 +15,17 @@ pub(crate) enum Refusal {
     },
     /// Of one socket, not yet answered.
     TooManyRequests,
+    /// The user watches as many channels as one may.
+    TooManyWatches,
+    TooManyRings {
+        wait: u64,
+    },
+    /// Everybody whom the channel lists is in it.
+    NobodyToRing,
+    /// Another call rings them.
+    RungAlready,
+    /// Only a DM of few members rings.
+    NotADm,
     TooManyJoins {
         wait: u64,
     },
@@ -83,6 +94,11 @@ impl Refusal {
         self.words().0
     }
 
+    /// Whether the operators' records are why: a closed channel, or a ban.
+    pub(crate) fn is_about_records(&self) -> bool {
+        matches!(self, Self::NoSuchChannel | Self::Banned { .. })
+    }
+
     /// A sentence for people.
     pub(crate) fn message(&self) -> String {
         self.words().1.into_owned()
@@ -97,6 +113,7 @@ impl Refusal {
             Self::Rtp(error) => error.into(),
             Self::TooManyEvents { wait }
             | Self::TooManyJoins { wait }
+            | Self::TooManyRings { wait }
             | Self::JoinedTooSoon { wait }
             | Self::Kicked { wait }
             | Self::Later { wait, .. } => body.with("retryAfterMs", wait),
@@ -125,6 +142,11 @@ impl Refusal {
             Self::RoomMoved(error) | Self::Node(error) => return (error.code, error.message.clone().into()),
             Self::TooManyEvents { .. } => (ErrorCode::RateLimited, "too many events"),
             Self::TooManyRequests => (ErrorCode::RateLimited, "too many requests wait already"),
+            Self::TooManyWatches => (ErrorCode::RateLimited, "too many channels are watched: unwatch one"),
+            Self::TooManyRings { .. } => (ErrorCode::RateLimited, "too many calls in a minute"),
+            Self::NobodyToRing => (ErrorCode::InvalidState, "everybody whom the channel lists is there"),
+            Self::RungAlready => (ErrorCode::InvalidState, "another call rings them"),
+            Self::NotADm => (ErrorCode::InvalidState, "only a DM of few members rings"),
             Self::TooManyJoins { .. } => (ErrorCode::RateLimited, "too many joins in a minute"),
             Self::JoinedTooSoon { .. } => (ErrorCode::RateLimited, "too soon after the last join"),
             Self::Kicked { .. } => (ErrorCode::PermissionDenied, "kicked, and not yet allowed back"),

@@ -10,7 +10,9 @@ use crate::policy::resume_tries::ResumeTries;
 use crate::records::Records;
 use crate::registry::Registry;
 use crate::resume_token::PlaceSeal;
+use crate::rings::Rings;
 use crate::turn::Turn;
+use crate::watches::Watches;
 use railgun_protocol::signal::IceTransportPolicy;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -23,6 +25,10 @@ pub(crate) struct Services {
     pub(crate) records: Arc<Records>,
     pub(crate) placement: Placement,
     pub(crate) registry: Registry,
+    pub(crate) watches: Watches,
+    pub(crate) rings: Rings,
+    /// How often a user may call.
+    pub(crate) ring_rate: Joins,
     pub(crate) joins: Joins,
     /// The same for network tests.
     pub(crate) diagnostics: Joins,

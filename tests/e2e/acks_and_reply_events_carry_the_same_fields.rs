@@ -51,6 +51,12 @@ async fn of_every_request_that_has_both() {
     ] {
         assert!(joined.get(field).is_some(), "voice:joined has no {field}: {joined}");
     }
+    let channel = json!({ "channelId": "room" });
+    let watched = both(client, events, "voice:channel:watch", "voice:channel:watched", channel.clone()).await;
+    let there: Vec<_> =
+        watched["people"].as_array().unwrap().iter().map(|person| &person["userId"]).collect();
+    assert_eq!(there, ["other", "alice"]);
+    both(client, events, "voice:channel:unwatch", "voice:channel:unwatched", channel).await;
     let ask = "voice:rtc:getRouterRtpCapabilities";
     let router = both(client, events, ask, "voice:routerRtpCapabilities", json!({})).await;
     let mut transports = Vec::new();

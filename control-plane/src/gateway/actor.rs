@@ -9,8 +9,10 @@ use crate::refusal::Refusal;
 use crate::requests::{self, NotResumed};
 use crate::resume_token::ResumeToken;
 use crate::session::{Ack, RequestMeta, Session};
+use railgun_protocol::ids::ChannelId;
 use railgun_protocol::media_rpc::Command;
-use railgun_protocol::signal::{ClientEvent, KickReason, ServerEvent};
+use railgun_protocol::signal::{ChannelPerson, ClientEvent, KickReason, ServerEvent};
+use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
@@ -28,6 +30,8 @@ enum Next {
     Delivery(Box<Delivery>),
     Request(Box<Incoming>),
     RecordsChanged,
+    Ring(ServerEvent),
+    PeopleChanged(ChannelId, Arc<[ChannelPerson]>),
     MediaIsDue,
 }
 
@@ -53,6 +57,9 @@ pub(super) async fn run(
         }
     }
     let end = loop {
+        // A call that rings ends with the seat of who called.
+        let seat = session.seat.as_ref().map(|seat| &seat.channel);
+        session.ringing.calling.take_if(|calling| Some(&calling.channel) != seat);
         if std::mem::take(&mut session.node_is_back) {
             Box::pin(requests::reclaim(&mut session)).await;
         }
@@ -61,6 +68,11 @@ pub(super) async fn run(
             Next::Delivery(delivery) => session.deliver(*delivery).await,
             Next::Request(request) => Box::pin(answer(&mut session, *request)).await,
             Next::RecordsChanged => Box::pin(requests::records_changed(&mut session)).await,
+            Next::Ring(event) => session.tell(&event).await,
+            Next::PeopleChanged(channel_id, people) => {
+                let people = people.to_vec();
+                session.tell(&ServerEvent::ChannelPeople { channel_id, people }).await;
+            }
             Next::MediaIsDue => {
                 if let Some(call) = session.seat.as_mut().and_then(|seat| seat.call.as_mut()) {
                     call.settle();
@@ -97,6 +109,8 @@ async fn next(session: &mut Session, queue: &mut mpsc::Receiver<Box<Incoming>>) 
         () = sleep_until(due.unwrap_or_else(std::time::Instant::now).into()), if due.is_some() => {
             Next::MediaIsDue
         }
+        event = session.ringing.next() => Next::Ring(event),
+        (channel, people) = session.watched.changed() => Next::PeopleChanged(channel, people),
         request = queue.recv() => request.map_or(Next::Over(EndReason::Left), Next::Request),
     }
 }

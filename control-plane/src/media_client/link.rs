@@ -161,7 +161,6 @@ impl NodeLink {
     }
 
     /// The node's description as it comes and goes.
-    #[cfg(feature = "etcd")]
     pub(crate) fn watch(&self) -> watch::Receiver<Option<NodeState>> {
         self.state.clone()
     }
@@ -243,6 +242,8 @@ enum Kind {
     Resume,
     /// The session hears no more of its room, whatever the reply.
     Leave,
+    Watch,
+    Unwatch,
     Other,
 }
 
@@ -411,6 +412,8 @@ impl Link {
             Command::Join(_) => Kind::Join,
             Command::Resume(_) => Kind::Resume,
             Command::Leave { .. } | Command::Detach { .. } => Kind::Leave,
+            Command::Watch => Kind::Watch,
+            Command::Unwatch => Kind::Unwatch,
             _ => Kind::Other,
         };
         let NodeCall { address, route, ticket, .. } = call;
@@ -450,6 +453,8 @@ impl Link {
         match &reply {
             Ok(Reply::Joined(_) | Reply::Resumed(..)) => self.rooms.join(&address, route.clone()),
             _ if kind == Kind::Leave => self.rooms.leave(&address.channel, &route),
+            Ok(_) if kind == Kind::Watch => self.rooms.watch(&address.channel, route.clone()),
+            _ if kind == Kind::Unwatch => self.rooms.unwatch(&address.channel, &route),
             _ => {}
         }
         route.deliver(Delivery::Reply { ticket, reply });
@@ -464,12 +469,14 @@ impl Link {
             match kind {
                 Kind::Join => self.left_behind.push((route.session, address)),
                 Kind::Resume => self.fall_silent(route),
-                Kind::Leave | Kind::Other => {}
+                Kind::Leave | Kind::Watch | Kind::Unwatch | Kind::Other => {}
             }
         }
         for route in self.rooms.drain() {
             self.fall_silent(route);
         }
+        // Whoever watches a channel looks for its room anew.
+        self.rooms.drain_watchers().for_each(|route| route.deliver(Delivery::NodeSilent));
         self.count_rooms();
     }
 

@@ -51,6 +51,8 @@ impl Route {
 #[derive(Debug, Default)]
 pub(super) struct RoomTable {
     rooms: HashMap<ChannelId, Room>,
+    /// Who hears of a channel's people without a session there: one for all of this replica.
+    watchers: HashMap<ChannelId, Route>,
 }
 
 #[derive(Debug)]
@@ -88,8 +90,28 @@ impl RoomTable {
         }
     }
 
+    pub(super) fn watch(&mut self, channel: &ChannelId, route: Route) {
+        self.watchers.insert(channel.clone(), route);
+    }
+
+    /// Takes this route out, and not a newer one.
+    pub(super) fn unwatch(&mut self, channel: &ChannelId, route: &Route) {
+        if self.watchers.get(channel).is_some_and(|present| present.is(route)) {
+            self.watchers.remove(channel);
+        }
+    }
+
+    pub(super) fn drain_watchers(&mut self) -> impl Iterator<Item = Route> + use<> {
+        std::mem::take(&mut self.watchers).into_values()
+    }
+
     /// Hands an event to whom it is for.
     pub(super) fn spread(&mut self, event: RoomEvent) {
+        if event.is_about_people()
+            && let Some(watcher) = self.watchers.get(&event.channel)
+        {
+            watcher.deliver(Delivery::Event(event.clone()));
+        }
         let room = self.rooms.get_mut(&event.channel).filter(|room| room.epoch <= event.epoch);
         let Some(room) = room else { return };
         // A room that was bound anew goes on under a later epoch.
@@ -201,6 +223,24 @@ mod tests {
         assert_eq!((count(&mut at_older), count(&mut at_newer)), (1, 1));
         table.leave(&address(1).channel, &newer);
         assert_eq!(table.len(), 0);
+    }
+
+    #[test]
+    fn who_watches_a_channel_hears_of_its_people_alone() {
+        let mut table = RoomTable::default();
+        let (watcher, mut at_watcher) = route(0, 8);
+        let (later, mut at_later) = route(0, 8);
+        let channel = address(1).channel;
+        table.watch(&channel, watcher.clone());
+        table.spread(event(1, Audience::Everyone, left()));
+        table.spread(event(1, Audience::Everyone, Event::ActiveSpeaker(None)));
+        table.spread(event(1, Audience::Only(SessionId::from_bits(9)), Event::RoomClosed));
+        assert_eq!(count(&mut at_watcher), 1);
+        table.watch(&channel, later);
+        table.unwatch(&channel, &watcher);
+        table.spread(event(1, Audience::Everyone, Event::RoomClosed));
+        assert_eq!((count(&mut at_watcher), count(&mut at_later)), (0, 1));
+        assert_eq!((table.len(), table.drain_watchers().count()), (0, 1));
     }
 
     #[test]

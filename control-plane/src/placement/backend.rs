@@ -3,12 +3,13 @@
 #[cfg(feature = "etcd")]
 use super::cluster::Cluster;
 use super::found::Found;
-use crate::media_client::{NodeLink, Place};
+use crate::media_client::{NodeLink, NodeState, Place};
 use crate::refusal::Refusal;
 use railgun_protocol::ids::ChannelId;
 use railgun_protocol::media_rpc::Address;
 #[cfg(feature = "etcd")]
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// There is one node and we are its only control-plane, so a room has one incarnation: what is left
 /// of it when the node was lost for a while is emptied as soon as the node is back.
@@ -19,6 +20,28 @@ pub(crate) enum Placement {
     Single(NodeLink),
     #[cfg(feature = "etcd")]
     Cluster(Arc<Cluster>),
+}
+
+/// Changes of where rooms are.
+#[derive(Debug)]
+pub(crate) enum Changes {
+    OfNode(watch::Receiver<Option<NodeState>>),
+    #[cfg(feature = "etcd")]
+    OfCluster(watch::Receiver<()>),
+}
+
+impl Changes {
+    /// Returns at the next one since this was last called; never after the control-plane has stopped.
+    pub(crate) async fn next(&mut self) {
+        let changed = match self {
+            Self::OfNode(changes) => changes.changed().await,
+            #[cfg(feature = "etcd")]
+            Self::OfCluster(changes) => changes.changed().await,
+        };
+        if changed.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
 }
 
 impl Placement {
@@ -47,6 +70,15 @@ impl Placement {
             }
             #[cfg(feature = "etcd")]
             Self::Cluster(cluster) => cluster.find(channel),
+        }
+    }
+
+    /// Moves whenever [`Self::find`] may answer something else.
+    pub(crate) fn changes(&self) -> Changes {
+        match self {
+            Self::Single(node) => Changes::OfNode(node.watch()),
+            #[cfg(feature = "etcd")]
+            Self::Cluster(cluster) => Changes::OfCluster(cluster.changes()),
         }
     }
 

@@ -71,6 +71,10 @@ impl Cluster {
         self.changes.send_replace(());
     }
 
+    pub(super) fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
+    }
+
     /// Why no room can be opened now; None: one can.
     pub(crate) fn hindrance(&self) -> Option<&'static str> {
         let health = self.store.health();

@@ -12,7 +12,7 @@ mod overview;
 #[cfg(feature = "etcd")]
 mod state;
 
-pub(crate) use backend::Placement;
+pub(crate) use backend::{Changes, Placement};
 #[cfg(feature = "etcd")]
 pub(crate) use cluster::Cluster;
 pub(crate) use found::Found;

@@ -1,6 +1,7 @@
 //! `voice:entitlement:refresh`, and records that change what one may do. Checks of the
 //! refresh: the token as when a socket connects, of the same user, and not revoked.
 
+use super::watch;
 use crate::clock::unix_seconds;
 use crate::media_client::{later, unexpected};
 use crate::policy::{admission, entitlement};
@@ -61,11 +62,12 @@ async fn set_grant(session: &mut Session, grant: Grant, reason: GrantReason) -> 
 /// Some record changed, perhaps one that concerns this session: who may no longer be where it is has
 /// to go, and who may send more or less is told by the node.
 pub(crate) async fn records_changed(session: &mut Session) {
-    let Some(seat) = &session.seat else { return };
     // Half of them would make channels vanish and bans end.
     if !session.services.records.is_complete() {
         return;
     }
+    watch::look_again(session).await;
+    let Some(seat) = &session.seat else { return };
     if seat.token.is_none() {
         // Diagnostics: nobody else is there.
         return;

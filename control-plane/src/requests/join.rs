@@ -12,6 +12,7 @@ use super::turn;
 use crate::clock::{unix_millis, unix_seconds};
 use crate::media_client::{NodeLink, NodeState, later, unavailable, unexpected};
 use crate::policy::admission;
+use crate::records::ChannelKind;
 use crate::refusal::Refusal;
 use crate::resume_token::ResumeToken;
 use crate::session::{Answer, OwnedObjects, Seat, Session};
@@ -192,6 +193,9 @@ async fn arrived(session: &mut Session, is_diagnostics: bool, asked_at: u64) {
         return;
     }
     session.may_rejoin = false;
+    if let Some(seat) = &session.seat {
+        session.services.rings.answered(&session.identity.user, &seat.channel);
+    }
     session.services.joins.succeeded(&session.identity.user, unix_millis(SystemTime::now())).await;
     if let Some(device) = session.device.clone() {
         let action = UserAction::Replace(Replacement { device, by: session.id, asked_at });
@@ -236,6 +240,8 @@ async fn ask_for_seat(
 fn joined(session: &Session, node: &NodeLink, snapshot: RoomSnapshot) -> Result<Answer, Refusal> {
     let seat = session.seated()?;
     let services = &session.services;
+    let dm =
+        services.records.view().written_channel(&seat.channel).is_some_and(|of| of.kind == ChannelKind::Dm);
     let of_node =
         || node.state().map(|NodeState { media_address, node_id, .. }| media_address.unwrap_or(node_id));
     let Issued { ice_servers, expires_at } = turn::issue(session);
@@ -245,6 +251,7 @@ fn joined(session: &Session, node: &NodeLink, snapshot: RoomSnapshot) -> Result<
     };
     Ok(ServerEvent::Joined {
         channel_id: seat.channel.clone(),
+        dm,
         session_id: session.id,
         sfu_endpoint: services.sfu_endpoint.clone().or_else(of_node).unwrap_or_default(),
         participants: snapshot.participants,

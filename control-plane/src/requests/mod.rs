@@ -11,14 +11,17 @@ mod pause_resume;
 mod produce;
 mod report;
 mod resume;
+mod ring;
 mod state_update;
 mod stats;
 mod transport;
 mod turn;
 mod video_slot;
+mod watch;
 
 pub(crate) use entitlement::records_changed;
 pub(crate) use resume::{NotResumed, reclaim, resume};
+pub(crate) use ring::RATE as RING_RATE;
 
 use crate::refusal::Refusal;
 use crate::session::{Answer, Session};
@@ -95,6 +98,10 @@ pub(crate) async fn handle(session: &mut Session, event: ClientEvent) -> Result<
         ClientEvent::Data(message) => messages::data(session, message).await,
         ClientEvent::E2eeMessage(message) => messages::e2ee(session, message).await,
         ClientEvent::UiEvent { name } => Ok(report::ui_event(session, name)),
+        ClientEvent::Ring { channel_id } => ring::ring(session, channel_id).await,
+        ClientEvent::DeclineRing { channel_id } => Ok(ring::decline(session, &channel_id)),
+        ClientEvent::WatchChannel { channel_id } => watch::watch(session, channel_id).await,
+        ClientEvent::UnwatchChannel { channel_id } => Ok(watch::unwatch(session, channel_id)),
         ClientEvent::Ping { sent_at } => Ok(state_update::ping(sent_at)),
     }
 }

@@ -6,10 +6,12 @@ mod capabilities;
 mod outbox;
 mod ownership;
 mod rejoin;
+mod ringing;
 mod room_event;
 mod seat;
 #[allow(clippy::module_inception, reason = "it holds the session itself")]
 mod session;
+mod watched;
 
 pub(crate) use budget::Budget;
 pub(crate) use outbox::{Ack, Answer, Outbox, RequestMeta};

@@ -5,8 +5,10 @@ use super::capabilities::ReceiverCapabilities;
 use super::outbox::Outbox;
 use super::ownership::Owned;
 use super::rejoin::rejoin_after;
+use super::ringing::Ringing;
 use super::room_event::room_event;
 use super::seat::Seat;
+use super::watched::WatchedChannels;
 use crate::auth::Identity;
 use crate::clock::unix_millis;
 use crate::ending::{EndReason, EndSignal};
@@ -52,6 +54,8 @@ pub(crate) struct Session {
     /// It asked for its permissions itself, and the reply tells them.
     pub(crate) is_refreshing: bool,
     pub(crate) capabilities: ReceiverCapabilities,
+    pub(crate) watched: WatchedChannels,
+    pub(crate) ringing: Ringing,
     _registered: SessionGuard,
     pub(crate) route: Route,
     pub(crate) deliveries: mpsc::Receiver<Box<Delivery>>,
@@ -78,6 +82,7 @@ impl Session {
         let ended = ending.subscribe();
         let stopping = services.registry.stopping();
         let records_changed = services.records.changes();
+        let ringing = Ringing::new(services.rings.listen(&identity.user));
         Self {
             id,
             identity,
@@ -88,6 +93,8 @@ impl Session {
             may_rejoin: false,
             is_refreshing: false,
             capabilities: ReceiverCapabilities::default(),
+            watched: WatchedChannels::default(),
+            ringing,
             _registered: registered,
             route: Route { session: id, to, ending },
             deliveries,

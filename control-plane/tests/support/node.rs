@@ -329,6 +329,11 @@ impl FakeNode {
                     encryption: Encryption::Transport,
                 }),
             },
+            Command::Watch => {
+                let participants = self.people_of(&address.channel);
+                let encryption = Encryption::Transport;
+                Reply::Inspected(RoomSnapshot { room_seq: 8, participants, attachment: 0, encryption })
+            }
             Command::Kick { session, .. } | Command::Mute { session } => {
                 let mut sessions = self.state.sessions.lock().unwrap();
                 let is_there = sessions.get(session).is_some_and(|held| held.channel == address.channel);
@@ -353,7 +358,8 @@ impl FakeNode {
             | Command::SetLimits { .. }
             | Command::SetEncryption { .. }
             | Command::SendData { .. }
-            | Command::SendE2eeMessage { .. } => Reply::Done,
+            | Command::SendE2eeMessage { .. }
+            | Command::Unwatch => Reply::Done,
         })
     }
 

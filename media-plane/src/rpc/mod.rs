@@ -9,6 +9,7 @@ mod rooms;
 mod server;
 mod switchboard;
 mod users;
+mod watches;
 
 pub(crate) use gate::{ASKS_MAX, JoinGate};
 #[cfg(feature = "etcd")]

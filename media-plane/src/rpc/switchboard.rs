@@ -7,6 +7,7 @@
 
 use super::gate::{JoinGate, RoomCheck};
 use super::rooms::{RoomSummary, RoutingTable, Silent, StreamId};
+use super::watches::Watches;
 use crate::health::WorkersState;
 use crate::worker::{WorkerEvent, WorkerHandle, WorkerNotice};
 use crate::worker_pool::WorkerPool;
@@ -28,6 +29,7 @@ use tracing::{debug, error, warn};
 
 mod at_gate;
 mod of_users;
+mod of_watches;
 
 const TICK: Duration = Duration::from_secs(1);
 /// When whoever was refused for want of time may come back, in milliseconds.
@@ -93,6 +95,7 @@ pub(crate) struct Switchboard {
     pool: WorkerPool,
     streams: HashMap<StreamId, Stream>,
     rooms: RoutingTable,
+    watches: Watches,
     /// Commands that a worker has and has not answered: bounded by the workers' inboxes.
     pending: HashMap<u64, Pending>,
     next_tag: u64,
@@ -123,6 +126,7 @@ struct Pending {
 enum About {
     Join(SessionId),
     Resume(SessionId, StreamId),
+    Watch,
     Nothing,
 }
 
@@ -133,6 +137,7 @@ impl Switchboard {
             pool,
             streams: HashMap::new(),
             rooms,
+            watches: Watches::default(),
             pending: HashMap::new(),
             next_tag: 0,
             workers,
@@ -215,6 +220,9 @@ impl Switchboard {
         if let Command::Detach { session, attachment } = command {
             self.rooms.detach(&address.channel, session, attachment);
             return self.answer(stream, request, Ok(Reply::Done));
+        }
+        if matches!(command, Command::Watch | Command::Unwatch) {
+            return self.watch_or_not(stream, request, &address.channel, command == Command::Watch);
         }
         let (worker, about) = match self.route(stream, &address, &command) {
             Ok(way) => way,
@@ -308,7 +316,7 @@ impl Switchboard {
                     self.rooms.stream_ended(stream);
                 }
             }
-            About::Nothing => {}
+            About::Watch | About::Nothing => {}
         }
     }
 
@@ -325,6 +333,10 @@ impl Switchboard {
             return error!(tag, "a reply to no command");
         };
         self.decide(pending.about, &pending.channel, &reply);
+        let reply = match pending.about {
+            About::Watch => of_watches::or_empty(reply),
+            _ => reply,
+        };
         if let Some((stream, request)) = pending.asker {
             self.answer(stream, request, reply);
         }
@@ -332,6 +344,7 @@ impl Switchboard {
 
     fn event(&mut self, event: RoomEvent) {
         let hearers = self.rooms.event(&event.channel, event.room_seq, &event.event);
+        let hearers = self.with_watchers(hearers, &event);
         match (&event.event, event.audience) {
             (Event::ParticipantLeft { session, .. }, _) => self.rooms.left(&event.channel, *session),
             (Event::Kicked { .. }, Audience::Only(session)) => self.rooms.left(&event.channel, session),
@@ -365,15 +378,17 @@ impl Switchboard {
         // Its people are told first, and where they were afterwards.
         for (room, after) in lost.iter().flat_map(|room| [(room, 1), (room, 2)]) {
             let rejoin = Event::Rejoin { reason: RejoinReason::WorkerDied };
-            let frame = encode_event(RoomEvent {
+            let event = RoomEvent {
                 channel: room.address.channel.clone(),
                 epoch: room.address.epoch,
                 room_seq: room.room_seq.saturating_add(after),
                 audience: Audience::Everyone,
                 event: if after == 1 { rejoin } else { Event::RoomClosed },
-            });
-            for stream in &room.subscribers {
-                self.send(*stream, frame.clone());
+            };
+            let hearers = self.with_watchers(room.subscribers.clone(), &event);
+            let frame = encode_event(event);
+            for stream in hearers {
+                self.send(stream, frame.clone());
             }
         }
         if self.pool.replace(worker) {
@@ -413,6 +428,7 @@ impl Switchboard {
         if self.streams.remove(&stream).is_some() {
             debug!(stream, "control stream ended");
             self.rooms.stream_ended(stream);
+            self.watches.stream_ended(stream);
         }
     }
 }

@@ -7,6 +7,7 @@
 //! | `room/{channel}` | the node's | [`RoomRecord`]; its create revision is the room's epoch |
 //! | `rec/…` | none | what operators wrote |
 //! | `joins/{user}/…` | its own | counts of one user's joins |
+//! | `ring/{user}` | its own | a call that rings this user |
 //! | `session/{user}/{0..4}` | its replica's | one of the sessions that a user may have |
 //! | `replica/{boot id}` | the replica's, 10 s | [`ReplicaRecord`]: when its clock said it was what, every 3 s |
 //! | `notice/{replica}/…` | its own | sessions of a replica whose places others have got |
@@ -80,6 +81,16 @@ impl Keys {
     /// Below it, operators' records.
     pub fn records(&self) -> String {
         format!("{}/rec/", self.prefix)
+    }
+
+    /// Below it, the users who are called.
+    pub fn rings(&self) -> String {
+        format!("{}/ring/", self.prefix)
+    }
+
+    /// The call that rings this user.
+    pub fn ring(&self, user: &UserId) -> String {
+        format!("{}/ring/{user}", self.prefix)
     }
 
     /// Below it, one user's joins.

@@ -86,6 +86,22 @@ pub const STATES_BURST: u32 = 20;
 /// The rate that follows [`STATES_BURST`].
 pub const STATES_PER_SECOND: u32 = 4;
 
+/// Channels that one user may watch at once, over all sockets of the user at a replica.
+pub const WATCHES_PER_USER: usize = 100;
+/// Channels that a replica watches for all its users.
+pub const WATCHES_PER_REPLICA: usize = 20_000;
+/// Watches of channels that a node keeps for all its replicas.
+pub const WATCHES_PER_NODE: usize = 65_536;
+/// How long a call to a DM's members rings.
+pub const RING_DURATION: Duration = Duration::from_secs(45);
+/// Such calls of one user in a minute.
+pub const RINGS_PER_MINUTE: u16 = 6;
+/// Members of a DM that can be called.
+pub const RING_USERS_MAX: usize = PARTICIPANTS_PRO as usize;
+/// Users of whom a replica knows that they are called, or that they have a socket here.
+pub const RINGS_PER_REPLICA: usize = 50_000;
+/// Least time between two lists of who is in a channel that somebody watches.
+pub const CHANNEL_PEOPLE_INTERVAL: Duration = Duration::from_millis(250);
 /// What a `voice:data` is about, in bytes.
 pub const DATA_KIND_BYTES_MAX: usize = 64;
 /// The content of a `voice:data`, in bytes of UTF-8.
@@ -189,6 +205,7 @@ const _: () = {
     assert!(HANDSHAKE_UNDISTURBED.as_secs() < DTLS_HANDSHAKE_TIMEOUT.as_secs());
     // Both transports of every session, and again.
     assert!(TRANSPORTS_BURST as usize >= 2 * 2 * SESSIONS_PER_USER);
+    assert!(WATCHES_PER_USER * 50 <= WATCHES_PER_REPLICA && WATCHES_PER_REPLICA * 3 < WATCHES_PER_NODE);
     assert!(TOKEN_BYTES_MAX < MESSAGE_BYTES_MAX);
     // Four characters of base64 for three bytes, and room for the rest of the message.
     assert!(E2EE_MESSAGE_BYTES_MAX / 3 * 4 + 1024 < MESSAGE_BYTES_MAX);

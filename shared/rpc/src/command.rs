@@ -31,6 +31,8 @@ pub fn decode_command(frame: proto::ControlFrame) -> Result<(u64, Address, Comma
             Command::SetEncryption { rule: Field::from_wire(rule, "rule")? }
         }
         Message::Inspect(proto::Empty {}) => Command::Inspect,
+        Message::Watch(proto::Empty {}) => Command::Watch,
+        Message::Unwatch(proto::Empty {}) => Command::Unwatch,
         of_session => decode(Field::from_wire(frame.session, "session")?, of_session)?,
     };
     Ok((frame.request, address, command))
@@ -50,6 +52,8 @@ macro_rules! commands_of_a_session {
                     Message::SetEncryption(proto::SetEncryption { rule: rule.to_wire() })
                 }
                 Command::Inspect => Message::Inspect(proto::Empty {}),
+                Command::Watch => Message::Watch(proto::Empty {}),
+                Command::Unwatch => Message::Unwatch(proto::Empty {}),
                 $(Command::$variant { session: _, $($field),* } => {
                     Message::$variant(proto::$message { $($field: $field.to_wire()),* })
                 })*
@@ -61,7 +65,11 @@ macro_rules! commands_of_a_session {
                 Message::Join(join) => Command::Join(Box::new(decode_join(session, join)?)),
                 Message::Resume(resume) => Command::Resume(Box::new(decode_resume(session, resume)?)),
                 // Read by `decode_command`, since they name no session.
-                Message::SetLimits(_) | Message::SetEncryption(_) | Message::Inspect(_) => {
+                Message::SetLimits(_)
+                | Message::SetEncryption(_)
+                | Message::Inspect(_)
+                | Message::Watch(_)
+                | Message::Unwatch(_) => {
                     return Err(WireError::Missing("session"));
                 }
                 $(Message::$variant(proto::$message { $($field),* }) => Command::$variant {

@@ -34,7 +34,7 @@ fn assert_complete(ordinals: impl Iterator<Item = usize>, variants: usize) {
 #[test]
 fn commands_read_back() {
     let commands = samples::commands();
-    assert_complete(commands.iter().map(samples::command_ordinal), 30);
+    assert_complete(commands.iter().map(samples::command_ordinal), 32);
     for (request, command) in (u64::MAX - 99..).zip(commands) {
         let frame = over_the_wire(&encode_command(request, &samples::address(), &command));
         assert_eq!(decode_command(frame).unwrap(), (request, samples::address(), command));

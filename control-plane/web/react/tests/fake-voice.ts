@@ -46,6 +46,7 @@ export function fakeVoice() {
       screen: video(),
       participants: [] as Participant[],
       activeSpeaker: null,
+      channels: {},
       stats: null,
       noSound: false,
       cpuLimited: false,
@@ -70,6 +71,8 @@ export function fakeVoice() {
     toggleVideo: vi.fn(async () => true),
     toggleScreenShare: vi.fn(async () => true),
     setViewport: vi.fn(),
+    watchChannel: vi.fn((_channelId: string) => voice.unwatch),
+    unwatch: vi.fn((): void => undefined),
     resumePlayback: vi.fn(),
   };
   return voice as typeof voice & VoiceService;

@@ -31,6 +31,10 @@ export const REQUEST_NAMES = [
   "voice:data",
   "voice:e2ee:message",
   "voice:ui:event",
+  "voice:channel:watch",
+  "voice:channel:unwatch",
+  "voice:ring",
+  "voice:ring:decline",
   "voice:ping",
 ] as const;
 
@@ -85,6 +89,19 @@ export type AudioLevel = { sessionId: SessionId, level: number, };
  * A voice channel of the product. A room is its live instance on one media node.
  */
 export type ChannelId = string;
+
+/**
+ * A user who is in a channel, as whoever watches it is told: on several devices the user is one entry.
+ */
+export type ChannelPerson = { userId: UserId, name?: string, 
+/**
+ * On every device.
+ */
+muted: boolean, 
+/**
+ * The same.
+ */
+deafened: boolean, };
 
 export type ConnectTransport = { transportId: TransportId, dtlsParameters: types.DtlsParameters, };
 
@@ -266,6 +283,8 @@ export type NetworkType = "wifi" | "cellular" | "ethernet" | "vpn" | "other" | "
  */
 export type Nothing = Record<never, never>;
 
+export type OfChannel = { channelId: ChannelId, };
+
 export type OfConsumer = { consumerId: ConsumerId, };
 
 export type OfName = { name: UiEventName, };
@@ -393,6 +412,11 @@ position?: number, current: number, max: number, };
 export type RejoinReason = "node_lost" | "node_draining" | "worker_died" | "encryption_changed";
 
 /**
+ * How a call that rang ended.
+ */
+export type RingEndReason = "answered" | "declined" | "missed" | "cancelled";
+
+/**
  * Most participants, and most videos, of a room.
  */
 export type RoomLimits = { 
@@ -515,7 +539,11 @@ export type VideoSource = "camera" | "screen";
 
 /** What the server says: replies to requests, and events that nobody asked for. */
 export interface ServerEvents {
-  "voice:joined": { channelId: ChannelId, sessionId: SessionId, sfuEndpoint: string, participants: Array<ParticipantInfo>, permissions: Permissions, limits: RoomLimits, rtcConfig: RtcConfig, turnCredentialExpiresAt?: string, resumeToken?: string, 
+  "voice:joined": { channelId: ChannelId, 
+/**
+ * The channel is a DM, whose other members can be called. Written only if so.
+ */
+dm?: boolean, sessionId: SessionId, sfuEndpoint: string, participants: Array<ParticipantInfo>, permissions: Permissions, limits: RoomLimits, rtcConfig: RtcConfig, turnCredentialExpiresAt?: string, resumeToken?: string, 
 /**
  * What holds for everybody in the room until it ends.
  */
@@ -552,6 +580,8 @@ dtlsParameters: types.DtlsParameters, };
   "voice:turn": { iceServers: Array<IceServer>, turnCredentialExpiresAt?: string, };
   "voice:video:slot": { granted: boolean, expiresAt?: string, position?: number, current: number, max: number, };
   "voice:video:slotReleased": { source: VideoSource, };
+  "voice:channel:watched": { channelId: ChannelId, people: Array<ChannelPerson>, };
+  "voice:channel:unwatched": { channelId: ChannelId, };
   "voice:resumed": { sessionId: SessionId, resumeToken: string, channelId: ChannelId, participants: Array<ParticipantInfo>, 
 /**
  * The session's own.
@@ -599,6 +629,13 @@ reconnecting?: boolean, roomSeq: number, };
 until?: string, };
   "voice:activeSpeaker": { userId: UserId, sessionId: SessionId, } | null;
   "voice:audioLevels": Array<{ sessionId: SessionId, level: number, }>;
+  "voice:channel:people": { channelId: ChannelId, people: Array<ChannelPerson>, };
+  "voice:ringing": { channelId: ChannelId, from: UserId, name?: string, 
+/**
+ * RFC 3339.
+ */
+expiresAt: string, };
+  "voice:ring:ended": { channelId: ChannelId, userId?: UserId, reason: RingEndReason, };
   "voice:rejoin": { reason: RejoinReason, retryAfterMs: number, };
   "voice:error": { code: ErrorCode, error: string, details: Record<string, unknown>, 
 /**
@@ -640,5 +677,9 @@ export interface Requests {
   "voice:data": { payload: DataMessage; reply: Nothing };
   "voice:e2ee:message": { payload: E2eeMessage; reply: Nothing };
   "voice:ui:event": { payload: OfName; reply: Nothing };
+  "voice:channel:watch": { payload: OfChannel; reply: ServerEvents["voice:channel:watched"] };
+  "voice:channel:unwatch": { payload: OfChannel; reply: ServerEvents["voice:channel:unwatched"] };
+  "voice:ring": { payload: OfChannel; reply: { users: number } };
+  "voice:ring:decline": { payload: OfChannel; reply: Nothing };
   "voice:ping": { payload: Ping; reply: { sentAt: number; serverTime: number } };
 }

@@ -3,6 +3,7 @@ import type { VoiceError } from "./errors";
 import type { InputLevels } from "./dsp/input-chain";
 import type { Trouble } from "./runtime/health";
 import type { MediaState } from "./runtime/path-watch";
+import type { ChannelPeople } from "./runtime/presence";
 import type { CallStats } from "./runtime/stats";
 import type { VideoSource } from "./runtime/video-slots";
 import type { VoiceState } from "./state-machine";
@@ -112,6 +113,8 @@ export interface VoiceSnapshot {
   screen: VideoState;
   participants: Participant[];
   activeSpeaker: string | null;
+  /** Who is in each channel that `watchChannel` watches. */
+  channels: Record<string, ChannelPeople>;
   stats: CallStats | null;
   /** Somebody's microphone is on, and no sound arrives from anybody. Said within 3 s. */
   noSound: boolean;

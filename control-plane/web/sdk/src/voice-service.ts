@@ -155,6 +155,14 @@ export class VoiceService extends Emitter<VoiceEvents> {
     await this.#call.unpublish(source);
   }
 
+  /**
+   * Tells who is in a channel without joining it, in `snapshot.channels`, until the function that this gives
+   * back is called. For whoever may join it; there need not be a call.
+   */
+  watchChannel(channelId: string): () => void {
+    return this.#call.presence.watch(channelId);
+  }
+
   /** 0 to 2; 1 sends the microphone at the level everybody has. */
   setInputVolume(volume: number): void {
     const gain = Number.isFinite(volume) ? Math.min(2, Math.max(0, volume)) : 1;

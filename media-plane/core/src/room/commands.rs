@@ -78,7 +78,9 @@ fn dispatch_of_session(
         | Command::Resume(_)
         | Command::SetLimits { .. }
         | Command::SetEncryption { .. }
-        | Command::Inspect => Err(Refusal::Internal),
+        | Command::Inspect
+        | Command::Watch
+        | Command::Unwatch => Err(Refusal::Internal),
         Command::Leave { reason, attachment, .. } => {
             membership::leave(rooms, media, room, session, reason, attachment)
         }

@@ -154,6 +154,12 @@ pub enum Command {
     },
     /// For the room: who is in it.
     Inspect,
+    /// For the channel, also while it has no room: who is in it ([`Reply::Inspected`]), and from then on who
+    /// joins, leaves and changes state there, until the stream ends or unwatches it.
+    ///
+    /// [`Reply::Inspected`]: super::Reply::Inspected
+    Watch,
+    Unwatch,
     CreateTransport {
         session: SessionId,
         direction: TransportDirection,
@@ -248,7 +254,11 @@ impl Command {
     /// Whose command it is; none: it is for the room as a whole.
     pub fn session(&self) -> Option<SessionId> {
         match self {
-            Self::SetLimits { .. } | Self::SetEncryption { .. } | Self::Inspect => None,
+            Self::SetLimits { .. }
+            | Self::SetEncryption { .. }
+            | Self::Inspect
+            | Self::Watch
+            | Self::Unwatch => None,
             Self::Join(request) => Some(request.session),
             Self::Resume(request) => Some(request.session),
             Self::Leave { session, .. }

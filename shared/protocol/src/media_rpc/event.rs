@@ -152,6 +152,23 @@ pub enum Event {
     RoomClosed,
 }
 
+impl RoomEvent {
+    /// Whether it changes who is in the room, or what they say of themselves: what whoever watches the
+    /// channel hears.
+    pub fn is_about_people(&self) -> bool {
+        let is_of_all = !matches!(self.audience, Audience::Only(_));
+        is_of_all
+            && matches!(
+                self.event,
+                Event::ParticipantJoined(_)
+                    | Event::ParticipantLeft { .. }
+                    | Event::ParticipantState { .. }
+                    | Event::Rejoin { .. }
+                    | Event::RoomClosed
+            )
+    }
+}
+
 /// A worker's thread ended by itself, and its rooms with it. It is no room's event, and told on every
 /// stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

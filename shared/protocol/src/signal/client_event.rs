@@ -100,6 +100,21 @@ pub enum ClientEvent {
     UiEvent {
         name: UiEventName,
     },
+    /// Calls the other members of the DM that was joined.
+    Ring {
+        channel_id: ChannelId,
+    },
+    /// Of a call to oneself; of one's own, it is cancelled.
+    DeclineRing {
+        channel_id: ChannelId,
+    },
+    /// Who is in a channel, before joining it.
+    WatchChannel {
+        channel_id: ChannelId,
+    },
+    UnwatchChannel {
+        channel_id: ChannelId,
+    },
     Ping {
         sent_at: Value,
     },
@@ -188,7 +203,7 @@ pub enum NetworkType {
 
 impl ClientEvent {
     /// Names of the requests this version answers, in the order of the contract's table.
-    pub const NAMES: [&'static str; 27] = [
+    pub const NAMES: [&'static str; 31] = [
         "voice:join",
         "voice:leave",
         "voice:rtc:getRouterRtpCapabilities",
@@ -215,6 +230,10 @@ impl ClientEvent {
         "voice:data",
         "voice:e2ee:message",
         "voice:ui:event",
+        "voice:channel:watch",
+        "voice:channel:unwatch",
+        "voice:ring",
+        "voice:ring:decline",
         "voice:ping",
     ];
 }
@@ -302,6 +321,16 @@ fn parse_event(name: &str, payload: &Value) -> Result<ClientEvent, RequestError>
         "voice:data" => ClientEvent::Data(read(payload)?),
         "voice:e2ee:message" => ClientEvent::E2eeMessage(read(payload)?),
         "voice:ui:event" => ClientEvent::UiEvent { name: read::<OfName>(payload)?.name },
+        "voice:channel:watch" => {
+            ClientEvent::WatchChannel { channel_id: read::<OfChannel>(payload)?.channel_id }
+        }
+        "voice:channel:unwatch" => {
+            ClientEvent::UnwatchChannel { channel_id: read::<OfChannel>(payload)?.channel_id }
+        }
+        "voice:ring" => ClientEvent::Ring { channel_id: read::<OfChannel>(payload)?.channel_id },
+        "voice:ring:decline" => {
+            ClientEvent::DeclineRing { channel_id: read::<OfChannel>(payload)?.channel_id }
+        }
         "voice:ping" => ClientEvent::Ping { sent_at: payload.get("sentAt").cloned().unwrap_or(Value::Null) },
         _ => return Err(RequestError::UnknownEvent),
     })
@@ -326,6 +355,13 @@ struct Join {
 struct Leave {
     #[serde(default)]
     channel_id: Option<ChannelId>,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+struct OfChannel {
+    channel_id: ChannelId,
 }
 
 #[derive(Deserialize)]
@@ -530,6 +566,10 @@ pub(crate) mod payloads {
             "voice:data": DataMessage => NOTHING,
             "voice:e2ee:message": E2eeMessage => NOTHING,
             "voice:ui:event": OfName => NOTHING,
+            "voice:channel:watch": OfChannel => of("voice:channel:watched"),
+            "voice:channel:unwatch": OfChannel => of("voice:channel:unwatched"),
+            "voice:ring": OfChannel => "{ users: number }",
+            "voice:ring:decline": OfChannel => NOTHING,
             "voice:ping": Ping => "{ sentAt: number; serverTime: number }",
         ]
     }

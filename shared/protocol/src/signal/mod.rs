@@ -18,10 +18,10 @@ pub use encryption::{
     E2EE_SUITE_OF_ALL, E2EE_VERSION, E2eeData, E2eeMessage, E2eeMessageKind, E2eeSupport, Encryption,
 };
 pub use error_code::{ErrorBody, ErrorCode};
-pub use reason::{ConsumerCloseReason, KickReason, ProducerCloseReason};
+pub use reason::{ConsumerCloseReason, KickReason, ProducerCloseReason, RingEndReason};
 pub use server_event::{
-    AppData, AudioLevel, ConsumerInfo, GrantReason, IceServer, IceTransportPolicy, MuteReason, Participant,
-    ProducerInfo, QueuePlace, RejoinReason, RtcConfig, ServerEvent, Speaker,
+    AppData, AudioLevel, ChannelPerson, ConsumerInfo, GrantReason, IceServer, IceTransportPolicy, MuteReason,
+    Participant, ProducerInfo, QueuePlace, RejoinReason, RtcConfig, ServerEvent, Speaker,
 };
 pub use source::{Source, VideoSource};
 pub use stats::{ConsumerStats, ProducerStats, ProducerStreamStats, Stats, TrafficStats, TransportStats};

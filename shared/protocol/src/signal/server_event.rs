@@ -4,7 +4,7 @@ use super::client_event::ConsumerLayers;
 use super::data_message::{DataKind, DataPayload};
 use super::encryption::{E2eeData, E2eeMessageKind, Encryption};
 use super::error_code::ErrorBody;
-use super::reason::{ConsumerCloseReason, KickReason, ProducerCloseReason};
+use super::reason::{ConsumerCloseReason, KickReason, ProducerCloseReason, RingEndReason};
 use super::source::{Source, VideoSource};
 use super::stats::Stats;
 use crate::ids::{ChannelId, ConsumerId, ProducerId, SessionId, TransportId, UserId};
@@ -51,6 +51,20 @@ pub struct Participant {
     #[cfg_attr(test, ts(as = "Option<bool>", optional))]
     pub reconnecting: bool,
     pub producers: Vec<ProducerInfo>,
+}
+
+/// A user who is in a channel, as whoever watches it is told: on several devices the user is one entry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[serde(rename_all = "camelCase")]
+pub struct ChannelPerson {
+    pub user_id: UserId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// On every device.
+    pub muted: bool,
+    /// The same.
+    pub deafened: bool,
 }
 
 /// A consumer as its owner left it.
@@ -200,6 +214,10 @@ server_events! {
     // Replies, in the order of the contract's table.
     "voice:joined" => Joined {
         channel_id: ChannelId,
+        /// The channel is a DM, whose other members can be called. Written only if so.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        #[cfg_attr(test, ts(as = "Option<bool>", optional))]
+        dm: bool,
         session_id: SessionId,
         sfu_endpoint: String,
         participants: Vec<Participant>,
@@ -290,6 +308,15 @@ server_events! {
     },
     "voice:video:slotReleased" => VideoSlotReleased {
         source: VideoSource,
+    },
+    /// Who is in the channel, longest there first; `voice:channel:people` follows with each change.
+    "voice:channel:watched" => ChannelWatched {
+        channel_id: ChannelId,
+        people: Vec<ChannelPerson>,
+    },
+    /// No `voice:channel:people` of this channel follows. Also unasked, when the user may no longer join it.
+    "voice:channel:unwatched" => ChannelUnwatched {
+        channel_id: ChannelId,
     },
     /// A socket that took up a session again: everything as it stands.
     "voice:resumed" => Resumed {
@@ -455,6 +482,27 @@ server_events! {
     /// Who is heard most; none: nobody speaks.
     "voice:activeSpeaker" => ActiveSpeaker(Option<Speaker>),
     "voice:audioLevels" => AudioLevels(Vec<AudioLevel>),
+    /// To whoever watches the channel: everybody who is in it now.
+    "voice:channel:people" => ChannelPeople {
+        channel_id: ChannelId,
+        people: Vec<ChannelPerson>,
+    },
+    /// Somebody calls the user, who answers by joining the channel. To every socket of the user.
+    "voice:ringing" => Ringing {
+        channel_id: ChannelId,
+        from: UserId,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// RFC 3339.
+        expires_at: String,
+    },
+    /// A call rings no more: one to the user, or, with whom it rang, the session's own.
+    "voice:ring:ended" => RingEnded {
+        channel_id: ChannelId,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        user_id: Option<UserId>,
+        reason: RingEndReason,
+    },
     "voice:rejoin" => Rejoin {
         reason: RejoinReason,
         retry_after_ms: u64,

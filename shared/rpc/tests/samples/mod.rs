@@ -165,6 +165,8 @@ pub(crate) fn commands() -> Vec<Command> {
         Command::SetLimits { limits: RoomLimits::of(Tier::Pro) },
         Command::SetEncryption { rule: EncryptionRule { encryption: Encryption::EndToEnd, revision: 3 } },
         Command::Inspect,
+        Command::Watch,
+        Command::Unwatch,
         Command::CreateTransport { session, direction: TransportDirection::Send },
         Command::CreateTransport { session, direction: TransportDirection::Recv },
         Command::ConnectTransport { session, transport, dtls: dtls_parameters() },
@@ -255,6 +257,8 @@ pub(crate) fn command_ordinal(command: &Command) -> usize {
         Command::SetEncryption { .. } => 27,
         Command::SendData { .. } => 28,
         Command::SendE2eeMessage { .. } => 29,
+        Command::Watch => 30,
+        Command::Unwatch => 31,
     }
 }
 

@@ -12,6 +12,7 @@ import type { Health } from "./health";
 import type { Direction, Media } from "./media";
 import { Microphone } from "./microphone";
 import { Monitor } from "./monitor";
+import { Presence } from "./presence";
 import { Publisher } from "./publisher";
 import { Receiver } from "./receiver";
 import { type RemoteParticipant, Room } from "./room";
@@ -39,6 +40,7 @@ export class Call {
   readonly microphone: Microphone;
   readonly publisher: Publisher;
   readonly slots: VideoSlots;
+  readonly presence: Presence;
   readonly speakers: Speakers;
   receiver: Receiver | null = null;
   /** Of a call that is encrypted from end to end. */
@@ -68,6 +70,7 @@ export class Call {
   ) {
     this.#state = new StateMachine((state, before) => {
       emit("state", { state, before });
+      if (state === "DISCONNECTED") this.presence.useOwn();
       this.changed();
     });
     this.speakers = new Speakers(() => emit("playbackBlocked", undefined));
@@ -87,6 +90,7 @@ export class Call {
       joined: (joined) => {
         this.room.enter(joined);
         this.encryption?.enter(joined.sessionId, [...this.room.participants.values()]);
+        this.presence.useCall(this.connection.request);
         this.changed();
       },
       opened: (media) => this.#onOpened(media),
@@ -103,6 +107,7 @@ export class Call {
       sent: () => this.publisher.sent,
     });
     const { request } = this.connection;
+    this.presence = new Presence(() => this.connection.connect(), () => this.changed());
     this.slots = new VideoSlots(request);
     this.publisher = new Publisher(request, this.microphone, this.slots, {
       changed: () => this.#onSourcesChanged(),
@@ -168,6 +173,7 @@ export class Call {
         ),
       ),
       activeSpeaker,
+      channels: this.presence.channels,
       stats: this.#stats,
       noSound: this.#health.noSound,
       cpuLimited: this.#stats?.cpuLimited ?? false,
@@ -420,6 +426,7 @@ export class Call {
     this.publisher.setPermissions(resumed.permissions);
     // The server forgets the old token with the first request, so there is always one.
     this.tellState();
+    this.presence.useCall(this.connection.request);
     await this.publisher.reconcile(resumed.producers);
     this.changed();
   }
@@ -469,6 +476,7 @@ export class Call {
 
   #onEvent(event: ServerEvent): void {
     const wasRoom = this.room.apply(event);
+    this.presence.onEvent(event);
     switch (event.name) {
       case "voice:producerClosed":
         this.publisher.closedByServer(event.payload.producerId);

@@ -204,6 +204,11 @@ export class Connection {
     await this.handlers.opened(media);
   }
 
+  /** A socket of its own, for what is asked outside of a call. */
+  connect(): Promise<Signaling> {
+    return this.#connect();
+  }
+
   async #connect(resume?: string): Promise<Signaling> {
     const { url, deviceId } = this.options;
     const token = await this.options.token().catch((cause: unknown) => {
