@@ -35,7 +35,8 @@ impl Replica {
     /// Writes what this machine's clock says. It is also how a replica that nobody uses finds out that
     /// etcd takes no writes, or takes them again.
     pub(crate) async fn stamp(&self, store: &Store, lease: LeaseId) -> Result<(), EtcdError> {
-        let record = ReplicaRecord { at: unix_millis(SystemTime::now()), name: self.name.clone() };
+        let record =
+            ReplicaRecord { at: unix_millis(SystemTime::now()), name: self.name.clone(), end_to_end: true };
         store.put(&store.keys().replica(self.id), &encode(&record), Some(lease)).await
     }
 }

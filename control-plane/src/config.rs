@@ -7,6 +7,7 @@ use crate::turn::{TTL_MAX, TTL_MIN, TurnConfig, TurnUrl};
 use ipnet::IpNet;
 use railgun_protocol::ids::ChannelId;
 use railgun_protocol::plan::Tier;
+use railgun_protocol::signal::Encryption;
 use railgun_protocol::signal::{IceServer, IceTransportPolicy, RtcConfig};
 use railgun_settings::{EtcdSettings, Settings, SettingsError, Sources};
 use std::collections::BTreeMap;
@@ -83,6 +84,8 @@ pub struct ChannelsConfig {
     pub create_on_join: bool,
     /// `channels.default_tier`: the tier of a channel so made.
     pub default_tier: Tier,
+    /// `channels.dm_encryption`: how a DM is encrypted that is created without a word of it.
+    pub dm_encryption: Encryption,
     /// `channels.preset`: channels that exist from the start.
     pub preset: BTreeMap<ChannelId, Tier>,
 }
@@ -116,7 +119,11 @@ impl Default for Config {
             cors_origins: Vec::new(),
             upgrade_url: None,
             auth: AuthConfig::default(),
-            channels: ChannelsConfig { default_tier: Tier::Pro, ..ChannelsConfig::default() },
+            channels: ChannelsConfig {
+                default_tier: Tier::Pro,
+                dm_encryption: Encryption::EndToEnd,
+                ..ChannelsConfig::default()
+            },
             joins: JoinLimits::default(),
             media: MediaConfig::default(),
             etcd: None,
@@ -134,6 +141,8 @@ impl Default for MediaConfig {
     }
 }
 
+const ENCRYPTIONS: [(&str, Encryption); 2] =
+    [("transport", Encryption::Transport), ("endToEnd", Encryption::EndToEnd)];
 const TIERS: [(&str, Tier); 2] = [("free", Tier::Free), ("pro", Tier::Pro)];
 const POLICIES: [(&str, IceTransportPolicy); 2] =
     [("all", IceTransportPolicy::All), ("relay", IceTransportPolicy::Relay)];
@@ -156,6 +165,7 @@ impl Config {
         "auth.issuer",
         "channels.create_on_join",
         "channels.default_tier",
+        "channels.dm_encryption",
         "channels.preset",
         "joins.per_minute",
         "joins.cooldown",
@@ -226,6 +236,9 @@ impl Config {
                 default_tier: settings
                     .one_of("channels.default_tier", &TIERS)?
                     .unwrap_or(self.channels.default_tier),
+                dm_encryption: settings
+                    .one_of("channels.dm_encryption", &ENCRYPTIONS)?
+                    .unwrap_or(self.channels.dm_encryption),
                 preset: settings
                     .read("channels.preset", "a table of channels, each \"free\" or \"pro\"")?
                     .unwrap_or(self.channels.preset),
@@ -376,6 +389,7 @@ mod tests {
             [channels]
             create_on_join = true
             default_tier = "free"
+            dm_encryption = "transport"
             preset = { lobby = "pro" }
             [media]
             url = "http://127.0.0.1:5000"
@@ -408,6 +422,7 @@ mod tests {
         assert_eq!(config.auth.audience.as_deref(), Some("a"));
         assert_eq!(config.channels.preset[&ChannelId::new("lobby").unwrap()], Tier::Pro);
         assert_eq!(config.channels.default_tier, Tier::Free);
+        assert_eq!(config.channels.dm_encryption, Encryption::Transport);
         assert!(config.channels.create_on_join && config.media.insecure);
         assert_eq!(config.rtc.ice_servers[0].urls, ["stun:stun.example.com"]);
         assert_eq!(config.rtc.ice_transport_policy, IceTransportPolicy::Relay);
@@ -426,6 +441,7 @@ mod tests {
             ("cors_origins = [\"*\"]", "cors_origins", "https://app.example.com"),
             ("page.upgrade_url = \"javascript:alert(1)\"", "page.upgrade_url", "https://app.example.com/pro"),
             ("channels.default_tier = \"gold\"", "channels.default_tier", "free, pro"),
+            ("channels.dm_encryption = \"none\"", "channels.dm_encryption", "transport, endToEnd"),
             ("channels.preset = { a = \"gold\" }", "channels.preset", "\"free\" or \"pro\""),
             ("channels.create_on_join = \"maybe\"", "channels.create_on_join", "true or false"),
             ("media.url = \"ftp://x\"", "media.url", "https://"),

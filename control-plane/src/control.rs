@@ -22,6 +22,7 @@ use crate::records::Records;
 use crate::registry::Registry;
 use crate::requests;
 use crate::resume_token::PlaceSeal;
+use crate::rings::Rings;
 use crate::services::Services;
 use crate::turn::Turn;
 use crate::watches::Watches;
@@ -61,6 +62,8 @@ struct Backing {
     joins: Joins,
     /// Network tests, counted apart.
     diagnostics: Joins,
+    rings: Rings,
+    ring_rate: Joins,
     registry: Registry,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -87,6 +90,8 @@ impl Backing {
                     records,
                     joins: Joins::new(config.joins),
                     diagnostics: Joins::new(requests::diagnostics::RATE),
+                    rings: Rings::in_memory(),
+                    ring_rate: Joins::new(requests::RING_RATE),
                     registry: Registry::default(),
                     tasks: vec![task],
                 })
@@ -103,14 +108,24 @@ impl Backing {
                 let clocks = clock_watch::watch(store.clone(), replica.clone(), metrics.clock.clone());
                 let telling = store.clone().say_how_it_is();
                 let (registry, counting) = Registry::shared(store.clone(), leases.clone(), replica);
+                let (rings, ringing) = Rings::shared(store.clone(), leases.clone());
                 let (cluster, task) = Cluster::start(store.clone(), config.media.clone(), link, webhooks);
                 Ok(Self {
                     placement: Placement::Cluster(cluster),
                     records,
                     joins: Joins::shared(config.joins, "calls", store.clone(), leases.clone()),
+                    rings,
+                    ring_rate: Joins::shared(requests::RING_RATE, "rings", store.clone(), leases.clone()),
                     diagnostics: Joins::shared(requests::diagnostics::RATE, "tests", store, leases),
                     registry,
-                    tasks: vec![following, counting, task, tokio::spawn(clocks), tokio::spawn(telling)],
+                    tasks: vec![
+                        following,
+                        counting,
+                        ringing,
+                        task,
+                        tokio::spawn(clocks),
+                        tokio::spawn(telling),
+                    ],
                 })
             }
         }
@@ -219,7 +234,7 @@ impl Control {
         hook_metrics.register(&mut scraped);
         let webhooks = Webhooks::start(&config.webhooks, hook_metrics)?;
         railgun_process::metrics::register(&mut scraped);
-        let Backing { placement, records, joins, diagnostics, registry, tasks: of_backing } =
+        let Backing { placement, records, joins, diagnostics, rings, ring_rate, registry, tasks: of_backing } =
             Backing::of(&config, media.into(), local_addr, &metrics, &mut scraped, webhooks.clone())?;
         tasks.extend(of_backing);
         let services = Arc::new(Services {
@@ -229,6 +244,8 @@ impl Control {
             placement: placement.clone(),
             registry: registry.clone(),
             watches: Watches::new(placement.clone()),
+            rings,
+            ring_rate,
             joins,
             diagnostics,
             metrics: metrics.clone(),

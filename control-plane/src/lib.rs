@@ -29,6 +29,7 @@ mod refusal;
 mod registry;
 mod requests;
 mod resume_token;
+mod rings;
 mod services;
 mod session;
 pub mod turn;

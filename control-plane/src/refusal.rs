@@ -17,6 +17,15 @@ pub(crate) enum Refusal {
     TooManyRequests,
     /// The user watches as many channels as one may.
     TooManyWatches,
+    TooManyRings {
+        wait: u64,
+    },
+    /// Everybody whom the channel lists is in it.
+    NobodyToRing,
+    /// Another call rings them.
+    RungAlready,
+    /// Only a DM of few members rings.
+    NotADm,
     TooManyJoins {
         wait: u64,
     },
@@ -42,6 +51,8 @@ pub(crate) enum Refusal {
     WrongKind,
     /// The session's grant does not have this source.
     NotGranted(Source),
+    /// The channel is encrypted end to end, and the client did not say that it can do so.
+    CannotEncrypt,
     UnreadableCapabilities,
     Rtp(OrtcError),
     /// A figure of `voice:stats:report`.
@@ -102,11 +113,13 @@ impl Refusal {
             Self::Rtp(error) => error.into(),
             Self::TooManyEvents { wait }
             | Self::TooManyJoins { wait }
+            | Self::TooManyRings { wait }
             | Self::JoinedTooSoon { wait }
             | Self::Kicked { wait }
             | Self::Later { wait, .. } => body.with("retryAfterMs", wait),
             Self::Banned { until: Some(until) } => body.with("until", until),
             Self::NotGranted(source) if source != Source::Mic => body.with("capability", source.capability()),
+            Self::CannotEncrypt => body.with("capability", "E2EE"),
             Self::UnexpectedReply => body.fatal(),
             _ => body,
         }
@@ -130,6 +143,10 @@ impl Refusal {
             Self::TooManyEvents { .. } => (ErrorCode::RateLimited, "too many events"),
             Self::TooManyRequests => (ErrorCode::RateLimited, "too many requests wait already"),
             Self::TooManyWatches => (ErrorCode::RateLimited, "too many channels are watched: unwatch one"),
+            Self::TooManyRings { .. } => (ErrorCode::RateLimited, "too many calls in a minute"),
+            Self::NobodyToRing => (ErrorCode::InvalidState, "everybody whom the channel lists is there"),
+            Self::RungAlready => (ErrorCode::InvalidState, "another call rings them"),
+            Self::NotADm => (ErrorCode::InvalidState, "only a DM of few members rings"),
             Self::TooManyJoins { .. } => (ErrorCode::RateLimited, "too many joins in a minute"),
             Self::JoinedTooSoon { .. } => (ErrorCode::RateLimited, "too soon after the last join"),
             Self::Kicked { .. } => (ErrorCode::PermissionDenied, "kicked, and not yet allowed back"),
@@ -140,6 +157,10 @@ impl Refusal {
             Self::WrongKind => (ErrorCode::InvalidPayload, "the kind does not fit appData.source"),
             Self::NotGranted(Source::Mic) => (ErrorCode::PermissionDenied, "may not send audio"),
             Self::NotGranted(_) => (ErrorCode::CapabilityRequired, "this needs Pro"),
+            Self::CannotEncrypt => (
+                ErrorCode::CapabilityRequired,
+                "this channel is encrypted end to end, which this client cannot do",
+            ),
             Self::UnreadableCapabilities => (ErrorCode::InvalidPayload, "rtpCapabilities cannot be read"),
             Self::OutOfRange => (ErrorCode::InvalidPayload, "a number is out of its range"),
             Self::Token(code) => (*code, "the token was refused"),

@@ -10,6 +10,7 @@ use crate::policy::resume_tries::ResumeTries;
 use crate::records::Records;
 use crate::registry::Registry;
 use crate::resume_token::PlaceSeal;
+use crate::rings::Rings;
 use crate::turn::Turn;
 use crate::watches::Watches;
 use railgun_protocol::signal::IceTransportPolicy;
@@ -25,6 +26,9 @@ pub(crate) struct Services {
     pub(crate) placement: Placement,
     pub(crate) registry: Registry,
     pub(crate) watches: Watches,
+    pub(crate) rings: Rings,
+    /// How often a user may call.
+    pub(crate) ring_rate: Joins,
     pub(crate) joins: Joins,
     /// Budget of joins for network tests.
     pub(crate) diagnostics: Joins,

@@ -26,6 +26,7 @@ async fn register(store: &Store, name: &str, address: String) {
         state: NodeState::Serving,
         version: "0".into(),
         capacity: 1000,
+        end_to_end: true,
     };
     let id = NodeId::new(name).unwrap();
     store.put(&store.keys().node(&id), &encode(&record), Some(lease)).await.unwrap();

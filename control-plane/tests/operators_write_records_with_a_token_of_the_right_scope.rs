@@ -65,7 +65,7 @@ async fn without_a_token_of_that_scope_nothing_is_told_and_nothing_changes() {
 #[tokio::test]
 async fn a_write_is_read_back_repeated_and_noted_with_who_did_it() {
     let api = Operators::start().await;
-    let dm = json!({"kind": "dm", "tier": "free", "members": ["ada", "bob"]});
+    let dm = json!({"kind": "dm", "tier": "free", "members": ["ada", "bob"], "encryption": "endToEnd"});
     for _ in 0..2 {
         assert_eq!(api.ask("all", "PUT", "/v1/channels/a%2Fb", dm.clone()).await.status, 204);
     }
@@ -94,6 +94,7 @@ async fn what_cannot_be_read_or_is_not_allowed_is_told() {
     for (path, wrong) in [
         ("/v1/channels/a", json!({"tier": "gold"})),
         ("/v1/channels/a", json!({"tier": "free", "size": 3})),
+        ("/v1/channels/a", json!({"tier": "free", "encryption": "none"})),
         ("/v1/channels/a", json!({"tier": "free", "members": vec!["x"; 1001]})),
         ("/v1/channels/a", json!({"tier": "free", "members": [""]})),
         ("/v1/users/eve/ban", json!([null, null])),

@@ -60,13 +60,13 @@ async fn a_ban_ends_a_call_and_keeps_from_the_next() {
 #[tokio::test]
 async fn a_dm_exists_for_its_members_only() {
     let operated = Operated::start().await;
-    let dm = json!({"kind": "dm", "tier": "free", "members": ["ada", "bob"]});
-    operated.put("/v1/channels/dm", dm).await;
+    let dm = |members: &[&str]| json!({"kind": "dm", "tier": "free", "members": members, "encryption": "transport"});
+    operated.put("/v1/channels/dm", dm(&["ada", "bob"])).await;
     let mut ada = operated.harness.client("ada", "pro").await;
     let mut eve = operated.harness.client("eve", "pro").await;
     assert_eq!(ada.ask("voice:join", json!({"channelId": "dm"})).await["limits"]["participants"], 8);
     assert_eq!(eve.ask("voice:join", json!({"channelId": "dm"})).await["code"], "CHANNEL_NOT_FOUND");
-    operated.put("/v1/channels/dm", json!({"kind": "dm", "tier": "free", "members": ["bob"]})).await;
+    operated.put("/v1/channels/dm", dm(&["bob"])).await;
     assert_eq!(ada.event("voice:kicked").await["reason"], "channel_closed");
 }
 

@@ -4,6 +4,7 @@ mod calls;
 mod people;
 mod speech;
 
+mod a_ring_at_one_replica_is_heard_at_another;
 mod who_watches_at_one_replica_sees_who_joins_at_another;
 mod one_room_spans_replicas_and_rooms_span_nodes;
 mod of_fifty_who_race_for_the_last_seat_one_gets_it;

@@ -67,6 +67,7 @@ async fn who_talks_at_one_replica_is_heard_at_the_other_and_the_empty_room_is_un
     let ada = cluster.client("ada", 0).await.unwrap();
     let bob = cluster.client("bob", 1).await.unwrap();
     let mut seen = ada.events();
+    let mut said = bob.events();
     let (heard_by_ada, mut at_ada) = tokio::sync::watch::channel(None);
     let (heard_by_bob, mut at_bob) = tokio::sync::watch::channel(None);
     let calls = [
@@ -78,6 +79,12 @@ async fn who_talks_at_one_replica_is_heard_at_the_other_and_the_empty_room_is_un
         at_bob.wait_for(Option::is_some).await.unwrap();
     })
     .await;
+
+    // What one says by voice:data is heard at the other replica, under the name that the room gives it.
+    let hand = json!({ "kind": "hand", "payload": "up", "userId": "bob", "sessionId": "0".repeat(32) });
+    ada.request("voice:data", hand).await.unwrap();
+    let data = within(SEEN_WITHIN, "the data message", said.named("voice:data")).await.unwrap();
+    assert_eq!((&data["userId"], &data["payload"]), (&json!("ada"), &json!("up")));
 
     for call in calls {
         call.abort();

@@ -3,7 +3,7 @@
 
 use railgun_client::{ErrorCode, Identity, Source, TransportDirection};
 use railgun_protocol::ids::{ChannelId, SessionId, UserId};
-use railgun_protocol::media_rpc::{Address, Command, Grant, JoinRequest, Reply};
+use railgun_protocol::media_rpc::{Address, Command, EncryptionRule, Grant, JoinRequest, Reply};
 use railgun_protocol::plan::{Permissions, RoomLimits, Tier};
 use railgun_protocol::rtp_parameters::RtpParameters;
 use railgun_protocol::signal::ErrorBody;
@@ -70,6 +70,7 @@ fn join(tier: Tier) -> Command {
         diagnostics: false,
         asked_at: 0,
         anew: false,
+        encryption: EncryptionRule::default(),
     }))
 }
 

@@ -30,6 +30,7 @@ enum Next {
     Delivery(Box<Delivery>),
     Request(Box<Incoming>),
     RecordsChanged,
+    Ring(ServerEvent),
     PeopleChanged(ChannelId, Arc<[ChannelPerson]>),
     MediaIsDue,
 }
@@ -46,12 +47,19 @@ pub(super) async fn run(
         let resumed = Box::pin(requests::resume(&mut session, shown)).await;
         session.services.metrics.resumed(NotResumed::outcome(&resumed));
         match resumed {
-            Ok(resumed) => session.outbox.tell(&resumed).await,
+            Ok(events) => {
+                for event in events {
+                    session.outbox.tell(&event).await;
+                }
+            }
             Err(NotResumed::Over(error)) => session.outbox.refuse_to_resume(error).await,
             Err(NotResumed::Unreachable) => session.route.ending.set(EndReason::Elsewhere),
         }
     }
     let end = loop {
+        // A call that rings ends with the seat of who called.
+        let seat = session.seat.as_ref().map(|seat| &seat.channel);
+        session.ringing.calling.take_if(|calling| Some(&calling.channel) != seat);
         if std::mem::take(&mut session.node_is_back) {
             Box::pin(requests::reclaim(&mut session)).await;
         }
@@ -60,6 +68,7 @@ pub(super) async fn run(
             Next::Delivery(delivery) => session.deliver(*delivery).await,
             Next::Request(request) => Box::pin(answer(&mut session, *request)).await,
             Next::RecordsChanged => Box::pin(requests::records_changed(&mut session)).await,
+            Next::Ring(event) => session.tell(&event).await,
             Next::PeopleChanged(channel_id, people) => {
                 let people = people.to_vec();
                 session.tell(&ServerEvent::ChannelPeople { channel_id, people }).await;
@@ -100,6 +109,7 @@ async fn next(session: &mut Session, queue: &mut mpsc::Receiver<Box<Incoming>>) 
         () = sleep_until(due.unwrap_or_else(std::time::Instant::now).into()), if due.is_some() => {
             Next::MediaIsDue
         }
+        event = session.ringing.next() => Next::Ring(event),
         (channel, people) = session.watched.changed() => Next::PeopleChanged(channel, people),
         request = queue.recv() => request.map_or(Next::Over(EndReason::Left), Next::Request),
     }

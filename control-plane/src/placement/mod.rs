@@ -6,6 +6,7 @@ mod backend;
 mod cluster;
 #[cfg(feature = "etcd")]
 mod follow;
+mod fleet;
 mod found;
 mod overview;
 #[cfg(feature = "etcd")]

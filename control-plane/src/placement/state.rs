@@ -344,6 +344,7 @@ mod tests {
             state: NodeState::Serving,
             version: String::new(),
             capacity: 10,
+            end_to_end: true,
         }
     }
 

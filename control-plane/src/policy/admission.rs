@@ -34,11 +34,12 @@ mod tests {
     fn a_closed_channel_does_not_exist_and_a_banned_user_is_denied() {
         let (ada, eve) = (UserId::new("ada").unwrap(), UserId::new("eve").unwrap());
         let (dm, lobby) = (ChannelId::new("dm").unwrap(), ChannelId::new("lobby").unwrap());
-        let mut view = View::new(Some(Tier::Pro));
-        let closed = ChannelRecord { kind: ChannelKind::Dm, tier: Tier::Free, members: vec![ada.clone()] };
-        view.put(RecordKey::Channel(dm.clone()), Record::Channel(closed));
+        let mut view = View::new(Some(Tier::Pro), 0);
+        let members = vec![ada.clone()];
+        let closed = ChannelRecord { kind: ChannelKind::Dm, members, ..ChannelRecord::open(Tier::Free) };
+        view.put(RecordKey::Channel(dm.clone()), Record::Channel(closed), 1);
         let ban = BanRecord { reason: None, until: Some(50) };
-        view.put(RecordKey::Ban(BanScope::Everywhere, eve.clone()), Record::Ban(ban));
+        view.put(RecordKey::Ban(BanScope::Everywhere, eve.clone()), Record::Ban(ban), 2);
 
         assert_eq!(admit(&view, &ada, &dm, 1), Ok(RoomLimits::of(Tier::Free)));
         // Whoever is banned learns no more of a closed channel than anybody else.

@@ -27,13 +27,14 @@ impl Records {
         config: &ChannelsConfig,
         store: railgun_etcd::Store,
     ) -> (Arc<Self>, JoinHandle<()>) {
-        let view = View::new(config.create_on_join.then_some(config.default_tier));
+        let view = View::new(config.create_on_join.then_some(config.default_tier), 0);
         let prefix = store.keys().records();
         let watch = store.watch_prefix(prefix.clone());
         let records = Arc::new(Self {
             view: RwLock::new(view),
             changes: watch::Sender::new(0),
             complete: watch::Sender::new(false),
+            dm_encryption: config.dm_encryption,
             store: Store::Etcd { store, prefix: prefix.clone() },
         });
         let following = tokio::spawn(follow(records.clone(), watch, prefix));
@@ -66,13 +67,17 @@ async fn follow(records: Arc<Records>, mut watch: PrefixWatch, prefix: String) {
     loop {
         match watch.next().await {
             Update::Put(entry) => match read(&prefix, &entry.key, &entry.value) {
-                Ok((key, record)) => records.apply(key, Some(record)),
+                Ok((key, record)) => {
+                    records.apply(key, Some(record), u64::try_from(entry.mod_revision).unwrap_or_default());
+                }
                 // Somebody wrote past us; what it says cannot be guessed.
                 Err(error) => tracing::warn!(%error, "a record in etcd cannot be read"),
             },
             Update::Deleted(key) => {
                 if let Some(Ok(key)) = key.strip_prefix(&prefix).map(RecordKey::parse) {
-                    records.apply(key, None);
+                    // The watch does not say at which; later than what it deleted.
+                    let revision = records.view().revision().saturating_add(1);
+                    records.apply(key, None, revision);
                 }
             }
             Update::Synced => {

@@ -9,13 +9,16 @@ mod types;
 mod view;
 
 pub(crate) use types::{
-    BanRecord, BanScope, ChannelKind, ChannelRecord, EntitlementRecord, MEMBERS_MAX, Name, REASON_CHARS_MAX,
-    Record, RecordKey, RevocationRecord, TierName, seconds_if_any,
+    BanRecord, BanScope, ChannelKind, ChannelRecord, EncryptionName, EntitlementRecord, MEMBERS_MAX, Name,
+    REASON_CHARS_MAX, Record, RecordKey, RevocationRecord, TierName, seconds_if_any,
 };
 pub(crate) use view::View;
 
+use crate::clock::unix_millis;
 use crate::config::ChannelsConfig;
+use railgun_protocol::signal::Encryption;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::time::SystemTime;
 use tokio::sync::watch;
 
 /// Records that are kept in memory when there is no other store.
@@ -38,6 +41,8 @@ pub(crate) struct Records {
     changes: watch::Sender<u64>,
     /// Whether the view has held everything that the store has.
     complete: watch::Sender<bool>,
+    /// How a DM is encrypted that is created without a word of it.
+    pub(crate) dm_encryption: Encryption,
     store: Store,
 }
 
@@ -52,15 +57,18 @@ enum Store {
 
 impl Records {
     pub(crate) fn in_memory(config: &ChannelsConfig) -> Self {
-        let mut view = View::new(config.create_on_join.then_some(config.default_tier));
+        // Of a later run, a higher one: the node may outlive this process.
+        let started = unix_millis(SystemTime::now());
+        let mut view = View::new(config.create_on_join.then_some(config.default_tier), started);
         for (channel, tier) in &config.preset {
             let record = Record::Channel(ChannelRecord::open(*tier));
-            view.put(RecordKey::Channel(channel.clone()), record);
+            view.put(RecordKey::Channel(channel.clone()), record, started);
         }
         Self {
             view: RwLock::new(view),
             changes: watch::Sender::new(0),
             complete: watch::Sender::new(true),
+            dm_encryption: config.dm_encryption,
             store: Store::Memory,
         }
     }
@@ -87,7 +95,8 @@ impl Records {
                 if record.is_some() && self.view().len() >= RECORDS_MAX {
                     return Err(StoreError::Full);
                 }
-                self.apply(key, record);
+                let revision = self.view().revision().saturating_add(1).max(unix_millis(SystemTime::now()));
+                self.apply(key, record, revision);
                 Ok(())
             }
             #[cfg(feature = "etcd")]
@@ -95,12 +104,12 @@ impl Records {
         }
     }
 
-    /// Takes a change of the store into the view.
-    pub(crate) fn apply(&self, key: RecordKey, record: Option<Record>) {
+    /// Takes a change of the store into the view. `revision` rises from each change to the next.
+    pub(crate) fn apply(&self, key: RecordKey, record: Option<Record>, revision: u64) {
         let mut view = self.view.write().unwrap_or_else(PoisonError::into_inner);
         match record {
-            Some(record) => view.put(key, record),
-            None => view.delete(&key),
+            Some(record) => view.put(key, record, revision),
+            None => view.delete(&key, revision),
         }
         drop(view);
         self.changes.send_modify(|changes| *changes += 1);

@@ -2,6 +2,7 @@
 
 use railgun_protocol::ids::{ChannelId, UserId};
 use railgun_protocol::plan::Tier;
+use railgun_protocol::signal::Encryption;
 use serde::{Deserialize, Deserializer, Serialize, de};
 use utoipa::ToSchema;
 
@@ -21,23 +22,28 @@ pub(crate) enum ChannelKind {
     Dm,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct ChannelRecord {
     #[serde(default)]
     pub kind: ChannelKind,
     /// How large its room is.
-    #[schema(value_type = TierName)]
     pub tier: Tier,
     /// Who may join; empty: everyone, but nobody if it is a DM.
     #[serde(default)]
-    #[schema(value_type = Vec<Name>, max_items = 1000)]
     pub members: Vec<UserId>,
+    /// `transport` is left out: versions before end-to-end encryption read such records, and wrote them.
+    #[serde(default, skip_serializing_if = "is_transport")]
+    pub encryption: Encryption,
+}
+
+fn is_transport(encryption: &Encryption) -> bool {
+    *encryption == Encryption::Transport
 }
 
 impl ChannelRecord {
     pub(crate) fn open(tier: Tier) -> Self {
-        Self { kind: ChannelKind::Voice, tier, members: Vec::new() }
+        Self { kind: ChannelKind::Voice, tier, members: Vec::new(), encryption: Encryption::Transport }
     }
 
     pub(crate) fn admits(&self, user: &UserId) -> bool {
@@ -120,6 +126,15 @@ fn bounded(number: Whole) -> Result<u64, &'static str> {
 pub(crate) enum TierName {
     Free,
     Pro,
+}
+
+/// `transport`: from each client to its media node. `endToEnd`: from client to client.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[allow(dead_code, reason = "documents a type of another crate")]
+pub(crate) enum EncryptionName {
+    Transport,
+    EndToEnd,
 }
 
 /// A user, as [`UserId`] is written.
@@ -258,13 +273,26 @@ mod tests {
     #[test]
     fn a_dm_admits_only_whom_it_lists_and_a_voice_channel_everyone_unless_it_lists() {
         let (ada, bob) = (user("ada"), user("bob"));
-        let dm = ChannelRecord { kind: ChannelKind::Dm, tier: Tier::Free, members: vec![ada.clone()] };
+        let members = vec![ada.clone()];
+        let dm = ChannelRecord { kind: ChannelKind::Dm, members, ..ChannelRecord::open(Tier::Free) };
         assert!(dm.admits(&ada) && !dm.admits(&bob));
         let voice = ChannelRecord { kind: ChannelKind::Voice, ..dm };
         assert!(voice.admits(&ada) && !voice.admits(&bob));
         assert!(ChannelRecord::open(Tier::Pro).admits(&bob));
         let nobody = ChannelRecord { kind: ChannelKind::Dm, ..ChannelRecord::open(Tier::Pro) };
         assert!(!nobody.admits(&bob));
+    }
+
+    #[test]
+    fn only_a_channel_that_is_encrypted_end_to_end_needs_a_version_that_knows_of_it() {
+        let before = r#"{"kind":"dm","tier":"free","members":[]}"#;
+        let key = RecordKey::Channel(channel("dm"));
+        let Record::Channel(read) = Record::from_json(&key, before.as_bytes()).unwrap() else { panic!() };
+        assert_eq!(read.encryption, Encryption::Transport);
+        assert_eq!(Record::Channel(read.clone()).to_json(), before);
+        let encrypted = Record::Channel(ChannelRecord { encryption: Encryption::EndToEnd, ..read });
+        assert!(encrypted.to_json().contains(r#""encryption":"endToEnd""#));
+        assert_eq!(Record::from_json(&key, encrypted.to_json().as_bytes()).unwrap(), encrypted);
     }
 
     #[test]

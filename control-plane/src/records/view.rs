@@ -4,12 +4,19 @@ use super::types::{
     BanRecord, BanScope, ChannelRecord, EntitlementRecord, Record, RecordKey, RevocationRecord,
 };
 use railgun_protocol::ids::{ChannelId, UserId};
+use railgun_protocol::media_rpc::EncryptionRule;
 use railgun_protocol::plan::Tier;
+use railgun_protocol::signal::Encryption;
 use std::collections::{BTreeMap, HashMap};
 
 #[derive(Debug, Default)]
 pub(crate) struct View {
-    channels: BTreeMap<ChannelId, ChannelRecord>,
+    /// Each with the revision of its last change.
+    channels: BTreeMap<ChannelId, (ChannelRecord, u64)>,
+    /// Of the last change that is known of any record.
+    revision: u64,
+    /// Of the last channel that was deleted, or of the beginning.
+    deleted_at: u64,
     /// By user, since a session asks for one user's.
     bans: BTreeMap<UserId, HashMap<BanScope, BanRecord>>,
     entitlements: BTreeMap<UserId, EntitlementRecord>,
@@ -19,14 +26,21 @@ pub(crate) struct View {
 }
 
 impl View {
-    pub(crate) fn new(created_on_join: Option<Tier>) -> Self {
-        Self { created_on_join, ..Self::default() }
+    /// `revision` is lower than that of any change.
+    pub(crate) fn new(created_on_join: Option<Tier>, revision: u64) -> Self {
+        Self { created_on_join, revision, deleted_at: revision, ..Self::default() }
     }
 
-    pub(crate) fn put(&mut self, key: RecordKey, record: Record) {
+    /// Of the last change that is known of any record.
+    pub(crate) fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    pub(crate) fn put(&mut self, key: RecordKey, record: Record, revision: u64) {
+        self.revision = self.revision.max(revision);
         match (key, record) {
             (RecordKey::Channel(channel), Record::Channel(record)) => {
-                self.channels.insert(channel, record);
+                self.channels.insert(channel, (record, revision));
             }
             (RecordKey::Ban(scope, user), Record::Ban(record)) => {
                 self.bans.entry(user).or_default().insert(scope, record);
@@ -42,10 +56,12 @@ impl View {
         }
     }
 
-    pub(crate) fn delete(&mut self, key: &RecordKey) {
+    pub(crate) fn delete(&mut self, key: &RecordKey, revision: u64) {
+        self.revision = self.revision.max(revision);
         match key {
             RecordKey::Channel(channel) => {
                 self.channels.remove(channel);
+                self.deleted_at = self.deleted_at.max(revision);
             }
             RecordKey::Ban(scope, user) => {
                 if let Some(of_user) = self.bans.get_mut(user) {
@@ -71,12 +87,20 @@ impl View {
 
     /// The channel, or what joining would make of it.
     pub(crate) fn channel(&self, channel: &ChannelId) -> Option<ChannelRecord> {
-        self.channels.get(channel).cloned().or_else(|| self.created_on_join.map(ChannelRecord::open))
+        self.written_channel(channel).cloned().or_else(|| self.created_on_join.map(ChannelRecord::open))
+    }
+
+    /// How the channel is encrypted, and since when.
+    pub(crate) fn encryption(&self, channel: &ChannelId) -> EncryptionRule {
+        match self.channels.get(channel) {
+            Some((record, revision)) => EncryptionRule { encryption: record.encryption, revision: *revision },
+            None => EncryptionRule { encryption: Encryption::Transport, revision: self.deleted_at },
+        }
     }
 
     /// The channel as somebody wrote it down.
     pub(crate) fn written_channel(&self, channel: &ChannelId) -> Option<&ChannelRecord> {
-        self.channels.get(channel)
+        self.channels.get(channel).map(|(record, _)| record)
     }
 
     /// In the order of their names, after `after`.
@@ -85,7 +109,8 @@ impl View {
         after: Option<&ChannelId>,
     ) -> impl Iterator<Item = (&ChannelId, &ChannelRecord)> {
         use std::ops::Bound::{Excluded, Unbounded};
-        self.channels.range::<ChannelId, _>((after.map_or(Unbounded, Excluded), Unbounded))
+        let channels = self.channels.range::<ChannelId, _>((after.map_or(Unbounded, Excluded), Unbounded));
+        channels.map(|(channel, (record, _))| (channel, record))
     }
 
     /// What keeps this user out of that channel at `now` (Unix seconds).
@@ -103,7 +128,7 @@ impl View {
     #[cfg(feature = "etcd")]
     pub(crate) fn record(&self, key: &RecordKey) -> Option<Record> {
         match key {
-            RecordKey::Channel(channel) => self.channels.get(channel).cloned().map(Record::Channel),
+            RecordKey::Channel(channel) => self.written_channel(channel).cloned().map(Record::Channel),
             RecordKey::Ban(scope, user) => self.written_ban(scope, user).cloned().map(Record::Ban),
             RecordKey::Entitlement(user) => self.entitlement(user).map(Record::Entitlement),
             RecordKey::Revocation(user) => self.revocation(user).map(Record::Revocation),
@@ -138,36 +163,54 @@ mod tests {
 
     #[test]
     fn a_channel_nobody_created_exists_only_if_joining_creates_it() {
-        let mut closed = View::new(None);
+        let mut closed = View::new(None, 0);
         let key = RecordKey::Channel(channel("lobby"));
-        closed.put(key.clone(), Record::Channel(ChannelRecord::open(Tier::Free)));
+        closed.put(key.clone(), Record::Channel(ChannelRecord::open(Tier::Free)), 1);
         assert_eq!(closed.channel(&channel("lobby")).unwrap().tier, Tier::Free);
         assert_eq!(closed.channel(&channel("other")), None);
-        closed.delete(&key);
+        closed.delete(&key, 2);
         assert_eq!(closed.channel(&channel("lobby")), None);
-        let open = View::new(Some(Tier::Pro));
+        let open = View::new(Some(Tier::Pro), 0);
         assert_eq!(open.channel(&channel("other")).unwrap().tier, Tier::Pro);
     }
 
     #[test]
+    fn a_rule_for_encryption_is_of_the_channels_last_change_also_of_its_deletion() {
+        let mut view = View::new(Some(Tier::Pro), 5);
+        let rule = |view: &View| {
+            let EncryptionRule { encryption, revision } = view.encryption(&channel("lobby"));
+            (encryption, revision)
+        };
+        assert_eq!(rule(&view), (Encryption::Transport, 5));
+        let key = RecordKey::Channel(channel("lobby"));
+        let encrypted = ChannelRecord { encryption: Encryption::EndToEnd, ..ChannelRecord::open(Tier::Pro) };
+        view.put(key.clone(), Record::Channel(encrypted), 7);
+        assert_eq!(rule(&view), (Encryption::EndToEnd, 7));
+        view.put(RecordKey::Channel(channel("other")), Record::Channel(ChannelRecord::open(Tier::Pro)), 8);
+        assert_eq!((rule(&view), view.revision()), ((Encryption::EndToEnd, 7), 8));
+        view.delete(&key, 9);
+        assert_eq!(rule(&view), (Encryption::Transport, 9));
+    }
+
+    #[test]
     fn a_ban_holds_in_its_channel_or_everywhere() {
-        let mut view = View::new(None);
+        let mut view = View::new(None, 0);
         let ban = || Record::Ban(BanRecord::default());
-        view.put(RecordKey::Ban(BanScope::Channel(channel("a")), user("eve")), ban());
+        view.put(RecordKey::Ban(BanScope::Channel(channel("a")), user("eve")), ban(), 1);
         assert!(view.ban(&user("eve"), &channel("a"), 1).is_some());
         assert!(view.ban(&user("eve"), &channel("b"), 1).is_none());
         assert!(view.ban(&user("ada"), &channel("a"), 1).is_none());
-        view.put(RecordKey::Ban(BanScope::Everywhere, user("eve")), ban());
+        view.put(RecordKey::Ban(BanScope::Everywhere, user("eve")), ban(), 1);
         assert!(view.ban(&user("eve"), &channel("b"), 1).is_some());
-        view.delete(&RecordKey::Ban(BanScope::Everywhere, user("eve")));
+        view.delete(&RecordKey::Ban(BanScope::Everywhere, user("eve")), 2);
         assert!(view.ban(&user("eve"), &channel("b"), 1).is_none());
         assert_eq!(view.len(), 1);
     }
 
     #[test]
     fn a_token_from_before_the_cut_off_counts_no_more() {
-        let mut view = View::new(None);
-        view.put(RecordKey::Revocation(user("eve")), Record::Revocation(RevocationRecord { before: 100 }));
+        let mut view = View::new(None, 0);
+        view.put(RecordKey::Revocation(user("eve")), Record::Revocation(RevocationRecord { before: 100 }), 1);
         assert!(view.is_revoked(&user("eve"), 99));
         assert!(!view.is_revoked(&user("eve"), 100));
         assert!(!view.is_revoked(&user("ada"), 0));

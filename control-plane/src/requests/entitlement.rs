@@ -7,7 +7,7 @@ use crate::media_client::{later, unexpected};
 use crate::policy::{admission, entitlement};
 use crate::refusal::Refusal;
 use crate::session::{Answer, Session};
-use railgun_protocol::media_rpc::{Command, Grant, Reply};
+use railgun_protocol::media_rpc::{Command, EncryptionRule, Grant, Reply};
 use railgun_protocol::plan::{RoomLimits, Tier};
 use railgun_protocol::signal::{ErrorCode, GrantReason, KickReason, ServerEvent, Token};
 use std::time::SystemTime;
@@ -72,10 +72,11 @@ pub(crate) async fn records_changed(session: &mut Session) {
         // Diagnostics: nobody else is there.
         return;
     }
-    let admitted = {
+    let (admitted, rule) = {
         let view = session.services.records.view();
         let now = unix_seconds(SystemTime::now());
-        admission::admit(&view, &session.identity.user, &seat.channel, now)
+        let admitted = admission::admit(&view, &session.identity.user, &seat.channel, now);
+        (admitted, view.encryption(&seat.channel))
     };
     match admitted {
         Err(error) => {
@@ -83,6 +84,7 @@ pub(crate) async fn records_changed(session: &mut Session) {
             let reason = if is_banned { KickReason::Banned } else { KickReason::ChannelClosed };
             kick(session, reason).await;
         }
+        Ok(_) if rule.encryption != seat.encryption => end_room(session, rule).await,
         Ok(_) => {
             let (before, after) = (seat.grant, session.grant());
             let reason = entitlement::reason(&before, &after);
@@ -90,6 +92,17 @@ pub(crate) async fn records_changed(session: &mut Session) {
                 tracing::warn!("a node did not take a new grant");
             }
         }
+    }
+}
+
+/// The channel is encrypted in another way now: the node ends the room and tells its people, those of other
+/// replicas as well. From one that does not answer the session goes by itself.
+async fn end_room(session: &mut Session, rule: EncryptionRule) {
+    if let Err(error) = session.ask(Command::SetEncryption { rule }).await
+        && session.seat.is_some()
+    {
+        tracing::info!(code = %error.code(), "a node did not end a room whose channel is encrypted in another way");
+        session.leave_for_encryption().await;
     }
 }
 

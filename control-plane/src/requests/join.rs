@@ -1,6 +1,7 @@
 //! `voice:join`. Checks: the channel exists and is open to this user, who is not banned from it; the
 //! user has not joined too often or too lately. The token was checked when the socket connected, and
-//! who may send what follows from it and from the records. Whoever is in privacy mode needs relays, here and
+//! who may send what follows from it and from the records. In a channel that is encrypted end to end,
+//! the client says that it can do so. Whoever is in privacy mode needs relays, here and
 //! at the node, or would wait for media that cannot come. Room and seats are the node's to check.
 //!
 //! Joining the channel one is in answers its present state; joining another leaves the first.
@@ -9,29 +10,36 @@ use super::diagnostics;
 use super::leave::leave_current_room;
 use super::turn;
 use crate::clock::{unix_millis, unix_seconds};
-use crate::media_client::{NodeLink, NodeState, unavailable, unexpected};
+use crate::media_client::{NodeLink, NodeState, later, unavailable, unexpected};
 use crate::policy::admission;
+use crate::records::ChannelKind;
 use crate::refusal::Refusal;
 use crate::resume_token::ResumeToken;
 use crate::session::{Answer, OwnedObjects, Seat, Session};
 use crate::turn::Issued;
 use railgun_protocol::ids::ChannelId;
 use railgun_protocol::media_rpc::{
-    Address, Command, JoinRequest, LeaveReason, Replacement, Reply, RoomSnapshot, UserAction, UserOrder,
+    Address, Command, EncryptionRule, JoinRequest, LeaveReason, Replacement, Reply, RoomSnapshot, UserAction,
+    UserOrder,
 };
 use railgun_protocol::plan::RoomLimits;
 use railgun_protocol::rtp_parameters::RtpCapabilities;
-use railgun_protocol::signal::{ErrorCode, IceTransportPolicy, NetworkType, RtcConfig, ServerEvent};
+use railgun_protocol::signal::{
+    E2eeSupport, Encryption, ErrorCode, IceTransportPolicy, NetworkType, RtcConfig, ServerEvent,
+};
 use std::time::SystemTime;
 
-pub(super) async fn join(
-    session: &mut Session,
-    channel: ChannelId,
-    rtp_capabilities: Option<RtpCapabilities>,
-    network_type: Option<NetworkType>,
-) -> Result<Answer, Refusal> {
-    let network_type = session.network(network_type);
-    let joined = try_join(session, channel, rtp_capabilities, network_type).await;
+/// `voice:join` as it came.
+pub(super) struct Request {
+    pub(super) channel: ChannelId,
+    pub(super) rtp_capabilities: Option<RtpCapabilities>,
+    pub(super) network_type: Option<NetworkType>,
+    pub(super) e2ee: Option<E2eeSupport>,
+}
+
+pub(super) async fn join(session: &mut Session, request: Request) -> Result<Answer, Refusal> {
+    let network_type = session.network(request.network_type);
+    let joined = try_join(session, Request { network_type, ..request }).await;
     if let Err(error) = &joined {
         let region = session.region();
         session.services.metrics.calls.refused(region, network_type, error);
@@ -39,14 +47,13 @@ pub(super) async fn join(
     joined
 }
 
-async fn try_join(
-    session: &mut Session,
-    channel: ChannelId,
-    rtp_capabilities: Option<RtpCapabilities>,
-    network_type: Option<NetworkType>,
-) -> Result<Answer, Refusal> {
+async fn try_join(session: &mut Session, request: Request) -> Result<Answer, Refusal> {
+    let Request { channel, rtp_capabilities, network_type, e2ee } = request;
     let is_diagnostics = diagnostics::is(&channel);
-    let limits = admitted(session, &channel)?;
+    let (limits, encryption) = admitted(session, &channel)?;
+    if encryption.encryption == Encryption::EndToEnd && !e2ee.is_some_and(|e2ee| e2ee.suffices()) {
+        return Err(Refusal::CannotEncrypt);
+    }
     let (told, rtp_capabilities) = match rtp_capabilities {
         Some(said) => {
             let (digest, narrowed) = session.capabilities.narrow(&said)?;
@@ -78,6 +85,7 @@ async fn try_join(
         diagnostics: is_diagnostics,
         asked_at: session.services.join_stamps.next(unix_millis(SystemTime::now())),
         anew: false,
+        encryption,
     };
     let asked_at = request.asked_at;
     let (node, address, snapshot) = find_seat(session, &room, request).await?;
@@ -97,6 +105,7 @@ async fn try_join(
             attachment: snapshot.attachment,
             grant,
             limits,
+            encryption: snapshot.encryption,
             capabilities: None,
             token,
             is_unconfirmed: false,
@@ -151,9 +160,9 @@ fn check_privacy(session: &Session, node: &NodeLink) -> Result<(), Refusal> {
     Err(Refusal::NoRelay(missing))
 }
 
-fn admitted(session: &Session, channel: &ChannelId) -> Result<RoomLimits, Refusal> {
+fn admitted(session: &Session, channel: &ChannelId) -> Result<(RoomLimits, EncryptionRule), Refusal> {
     if diagnostics::is(channel) {
-        return Ok(diagnostics::LIMITS);
+        return Ok((diagnostics::LIMITS, EncryptionRule::default()));
     }
     // Such names are ours.
     if channel.as_str().starts_with('$') {
@@ -163,7 +172,8 @@ fn admitted(session: &Session, channel: &ChannelId) -> Result<RoomLimits, Refusa
         return Err(unavailable());
     }
     let view = session.services.records.view();
-    admission::admit(&view, &session.identity.user, channel, unix_seconds(SystemTime::now()))
+    let limits = admission::admit(&view, &session.identity.user, channel, unix_seconds(SystemTime::now()))?;
+    Ok((limits, view.encryption(channel)))
 }
 
 /// Counts a join against the user's, unless the server itself asked for it.
@@ -183,6 +193,9 @@ async fn arrived(session: &mut Session, is_diagnostics: bool, asked_at: u64) {
         return;
     }
     session.may_rejoin = false;
+    if let Some(seat) = &session.seat {
+        session.services.rings.answered(&session.identity.user, &seat.channel);
+    }
     session.services.joins.succeeded(&session.identity.user, unix_millis(SystemTime::now())).await;
     if let Some(device) = session.device.clone() {
         let action = UserAction::Replace(Replacement { device, by: session.id, asked_at });
@@ -202,7 +215,13 @@ async fn ask_for_seat(
 ) -> Result<RoomSnapshot, Refusal> {
     // What the node may still have of a seat that was given up is of no use to anybody.
     let request = JoinRequest { anew: session.seat.is_none(), ..request };
+    let encryption = request.encryption.encryption;
     match session.call(node, address.clone(), Command::Join(Box::new(request))).await {
+        // A node of a version before it takes no notice of what is asked.
+        Ok(Reply::Joined(snapshot)) if snapshot.encryption != encryption => {
+            session.abandon(node, address.clone(), LeaveReason::Left).await;
+            Err(later("the channel's media node cannot encrypt end to end"))
+        }
         Ok(Reply::Joined(snapshot)) => Ok(snapshot),
         Ok(other) => Err(unexpected(&other)),
         Err(error) => {
@@ -221,6 +240,8 @@ async fn ask_for_seat(
 fn joined(session: &Session, node: &NodeLink, snapshot: RoomSnapshot) -> Result<Answer, Refusal> {
     let seat = session.seated()?;
     let services = &session.services;
+    let dm =
+        services.records.view().written_channel(&seat.channel).is_some_and(|of| of.kind == ChannelKind::Dm);
     let of_node =
         || node.state().map(|NodeState { media_address, node_id, .. }| media_address.unwrap_or(node_id));
     let Issued { ice_servers, expires_at } = turn::issue(session);
@@ -230,6 +251,7 @@ fn joined(session: &Session, node: &NodeLink, snapshot: RoomSnapshot) -> Result<
     };
     Ok(ServerEvent::Joined {
         channel_id: seat.channel.clone(),
+        dm,
         session_id: session.id,
         sfu_endpoint: services.sfu_endpoint.clone().or_else(of_node).unwrap_or_default(),
         participants: snapshot.participants,
@@ -238,6 +260,7 @@ fn joined(session: &Session, node: &NodeLink, snapshot: RoomSnapshot) -> Result<
         rtc_config: RtcConfig { ice_servers, ice_transport_policy },
         turn_credential_expires_at: expires_at,
         resume_token: session.token_text(seat),
+        encryption: seat.encryption,
         room_seq: snapshot.room_seq,
     }
     .into())

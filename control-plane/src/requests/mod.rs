@@ -6,10 +6,12 @@ pub(crate) mod diagnostics;
 mod entitlement;
 mod join;
 mod leave;
+mod messages;
 mod pause_resume;
 mod produce;
 mod report;
 mod resume;
+mod ring;
 mod state_update;
 mod stats;
 mod transport;
@@ -19,6 +21,7 @@ mod watch;
 
 pub(crate) use entitlement::records_changed;
 pub(crate) use resume::{NotResumed, reclaim, resume};
+pub(crate) use ring::RATE as RING_RATE;
 
 use crate::refusal::Refusal;
 use crate::session::{Answer, Session};
@@ -27,8 +30,9 @@ use railgun_protocol::signal::ClientEvent;
 /// Does what was asked and says what to answer.
 pub(crate) async fn handle(session: &mut Session, event: ClientEvent) -> Result<Answer, Refusal> {
     match event {
-        ClientEvent::Join { channel_id, rtp_capabilities, network_type } => {
-            join::join(session, channel_id, rtp_capabilities, network_type).await
+        ClientEvent::Join { channel_id, rtp_capabilities, network_type, e2ee } => {
+            join::join(session, join::Request { channel: channel_id, rtp_capabilities, network_type, e2ee })
+                .await
         }
         ClientEvent::Leave { channel_id } => leave::leave(session, channel_id).await,
         ClientEvent::GetRouterRtpCapabilities => transport::router_rtp_capabilities(session),
@@ -91,7 +95,11 @@ pub(crate) async fn handle(session: &mut Session, event: ClientEvent) -> Result<
         ClientEvent::EntitlementRefresh { token } => entitlement::refresh(session, &token).await,
         ClientEvent::RequestSlot { source } => video_slot::request(session, source).await,
         ClientEvent::ReleaseSlot { source } => video_slot::release(session, source).await,
+        ClientEvent::Data(message) => messages::data(session, message).await,
+        ClientEvent::E2eeMessage(message) => messages::e2ee(session, message).await,
         ClientEvent::UiEvent { name } => Ok(report::ui_event(session, name)),
+        ClientEvent::Ring { channel_id } => ring::ring(session, channel_id).await,
+        ClientEvent::DeclineRing { channel_id } => Ok(ring::decline(session, &channel_id)),
         ClientEvent::WatchChannel { channel_id } => watch::watch(session, channel_id).await,
         ClientEvent::UnwatchChannel { channel_id } => Ok(watch::unwatch(session, channel_id)),
         ClientEvent::Ping { sent_at } => Ok(state_update::ping(sent_at)),

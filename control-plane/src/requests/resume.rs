@@ -18,10 +18,11 @@ use crate::resume_token::ResumeToken;
 use crate::session::{OwnedObjects, Seat, Session};
 use railgun_protocol::ids::ChannelId;
 use railgun_protocol::media_rpc::{
-    Address, Command, OwnState, Reply, ResumeRequest, Rights, RoomSnapshot, Slot, SlotState,
+    Address, Command, MissedMessage, OwnState, Reply, ResumeRequest, Rights, RoomSnapshot, Slot, SlotState,
 };
 use railgun_protocol::plan::RoomLimits;
 use railgun_protocol::signal::{ErrorCode, QueuePlace, ServerEvent, VideoSource};
+use std::iter::once;
 use std::sync::PoisonError;
 use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
@@ -62,11 +63,11 @@ impl From<Refusal> for NotResumed {
     }
 }
 
-/// Answers what the socket's client is told first.
+/// What the socket's client is told first, in order: how everything stands, and what it may have missed.
 pub(crate) async fn resume(
     session: &mut Session,
     shown: Option<ResumeToken>,
-) -> Result<ServerEvent, NotResumed> {
+) -> Result<Vec<ServerEvent>, NotResumed> {
     let shown = shown.ok_or_else(NotResumed::over)?;
     let fresh = session.id;
     session.become_session(shown.session());
@@ -89,7 +90,7 @@ pub(crate) async fn resume(
     }
 }
 
-async fn take_up(session: &mut Session, shown: &ResumeToken) -> Result<ServerEvent, NotResumed> {
+async fn take_up(session: &mut Session, shown: &ResumeToken) -> Result<Vec<ServerEvent>, NotResumed> {
     let next = ResumeToken::new(session.id, shown.channel().clone());
     let deadline = Instant::now() + PATIENCE;
     let (node, address, room, own, Rights { grant, limits }) = loop {
@@ -116,6 +117,7 @@ async fn take_up(session: &mut Session, shown: &ResumeToken) -> Result<ServerEve
         attachment: room.attachment,
         grant,
         limits,
+        encryption: room.encryption,
         capabilities: None,
         token: Some(next),
         is_unconfirmed: true,
@@ -193,7 +195,7 @@ pub(crate) async fn reclaim(session: &mut Session) {
             seat.grant = rights.grant;
             seat.attachment = room.attachment;
             seat.owned = OwnedObjects::of(&own);
-            if let Ok(event) = resumed(session, room, own) {
+            for event in resumed(session, room, own).unwrap_or_default() {
                 session.tell(&event).await;
             }
         }
@@ -237,10 +239,12 @@ fn still_admitted(session: &Session, channel: &ChannelId) -> Option<RoomLimits> 
     admission::admit(&view, &session.identity.user, channel, unix_seconds(SystemTime::now())).ok()
 }
 
-fn resumed(session: &Session, room: RoomSnapshot, own: OwnState) -> Result<ServerEvent, Refusal> {
+fn resumed(session: &mut Session, room: RoomSnapshot, own: OwnState) -> Result<Vec<ServerEvent>, Refusal> {
     let seat = session.seated()?;
+    // Records may have changed while nobody spoke for it.
+    let is_outdated = session.services.records.view().encryption(&seat.channel).encryption != room.encryption;
     let now = SystemTime::now();
-    Ok(ServerEvent::Resumed {
+    let resumed = ServerEvent::Resumed {
         session_id: session.id,
         resume_token: session.token_text(seat).unwrap_or_default(),
         channel_id: seat.channel.clone(),
@@ -250,8 +254,18 @@ fn resumed(session: &Session, room: RoomSnapshot, own: OwnState) -> Result<Serve
         permissions: seat.grant.permissions,
         limits: seat.limits,
         queue: own.slots.into_iter().filter_map(|(source, slot)| place(source, slot, now)).collect(),
+        encryption: seat.encryption,
         room_seq: room.room_seq,
-    })
+    };
+    if is_outdated {
+        session.records_changed.mark_changed();
+    }
+    Ok(once(resumed).chain(own.missed.into_iter().map(missed)).collect())
+}
+
+fn missed(message: MissedMessage) -> ServerEvent {
+    let MissedMessage { room_seq, user, session, kind, epoch, data } = message;
+    ServerEvent::E2eeMessage { user_id: user, session_id: session, kind, epoch, data, room_seq }
 }
 
 /// None: a slot that is used is seen by its producer.

@@ -6,6 +6,7 @@ mod capabilities;
 mod outbox;
 mod ownership;
 mod rejoin;
+mod ringing;
 mod room_event;
 mod seat;
 #[allow(clippy::module_inception, reason = "it holds the session itself")]

@@ -6,7 +6,7 @@ use railgun_protocol::media_rpc::{Event, RoomEvent};
 use railgun_protocol::signal::{AppData, RejoinReason, ServerEvent};
 use std::time::SystemTime;
 
-/// A drained node's rooms go one after the other, so that the people of one need not wait long.
+/// One room's people alone join again: a drained node's rooms go one after the other.
 const MOVED_SPREAD_MS: u64 = 250;
 
 /// None: it is nothing to a client. `people`: sessions of this replica, any of whom may have lost its room
@@ -90,11 +90,19 @@ pub(super) fn room_event(event: RoomEvent, people: usize, now: SystemTime) -> Op
             ServerEvent::VideoGranted { source, expires_at: rfc3339(now + hold) }
         }
         Event::Muted { reason, strikes } => ServerEvent::Muted { reason, strikes },
+        Event::Data { user, session, kind, payload } => {
+            ServerEvent::Data { user_id: user, session_id: session, kind, payload, room_seq }
+        }
+        Event::E2eeMessage { user, session, kind, epoch, data } => {
+            ServerEvent::E2eeMessage { user_id: user, session_id: session, kind, epoch, data, room_seq }
+        }
         Event::ActiveSpeaker(speaker) => ServerEvent::ActiveSpeaker(speaker),
         Event::AudioLevels(levels) => ServerEvent::AudioLevels(levels),
         Event::Rejoin { reason } => {
             let retry_after_ms = match reason {
-                RejoinReason::NodeDraining => rand::random_range(0..=MOVED_SPREAD_MS),
+                RejoinReason::NodeDraining | RejoinReason::EncryptionChanged => {
+                    rand::random_range(0..=MOVED_SPREAD_MS)
+                }
                 RejoinReason::NodeLost | RejoinReason::WorkerDied => rejoin_after(people),
             };
             ServerEvent::Rejoin { reason, retry_after_ms }

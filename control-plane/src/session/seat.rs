@@ -8,6 +8,7 @@ use crate::resume_token::ResumeToken;
 use railgun_protocol::ids::ChannelId;
 use railgun_protocol::media_rpc::{Address, Event, Grant};
 use railgun_protocol::plan::RoomLimits;
+use railgun_protocol::signal::Encryption;
 
 pub(crate) struct Seat {
     pub(crate) node: NodeLink,
@@ -19,6 +20,8 @@ pub(crate) struct Seat {
     pub(crate) attachment: u32,
     pub(crate) grant: Grant,
     pub(crate) limits: RoomLimits,
+    /// The room's, which is one until the room ends.
+    pub(crate) encryption: Encryption,
     /// What the node knows that this session can receive; none if nothing, or if it was not this socket that
     /// told it.
     pub(crate) capabilities: Option<CapabilitiesDigest>,

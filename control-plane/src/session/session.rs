@@ -5,6 +5,7 @@ use super::capabilities::ReceiverCapabilities;
 use super::outbox::Outbox;
 use super::ownership::Owned;
 use super::rejoin::rejoin_after;
+use super::ringing::Ringing;
 use super::room_event::room_event;
 use super::seat::Seat;
 use super::watched::WatchedChannels;
@@ -19,7 +20,7 @@ use crate::registry::SessionGuard;
 use crate::resume_token::ResumeToken;
 use crate::services::Services;
 use railgun_protocol::ids::{ConsumerId, DeviceId, ProducerId, SessionId, TransportId};
-use railgun_protocol::media_rpc::{Event, Grant};
+use railgun_protocol::media_rpc::{Event, Grant, LeaveReason};
 use railgun_protocol::plan::Permissions;
 use railgun_protocol::signal::{NetworkType, RejoinReason, ServerEvent};
 use std::sync::Arc;
@@ -54,6 +55,7 @@ pub(crate) struct Session {
     pub(crate) is_refreshing: bool,
     pub(crate) capabilities: ReceiverCapabilities,
     pub(crate) watched: WatchedChannels,
+    pub(crate) ringing: Ringing,
     _registered: SessionGuard,
     pub(crate) route: Route,
     pub(crate) deliveries: mpsc::Receiver<Box<Delivery>>,
@@ -80,6 +82,7 @@ impl Session {
         let ended = ending.subscribe();
         let stopping = services.registry.stopping();
         let records_changed = services.records.changes();
+        let ringing = Ringing::new(services.rings.listen(&identity.user));
         Self {
             id,
             identity,
@@ -91,6 +94,7 @@ impl Session {
             is_refreshing: false,
             capabilities: ReceiverCapabilities::default(),
             watched: WatchedChannels::default(),
+            ringing,
             _registered: registered,
             route: Route { session: id, to, ending },
             deliveries,
@@ -175,6 +179,15 @@ impl Session {
         let retry_after_ms = rejoin_after(people);
         let rejoin = ServerEvent::Rejoin { reason: RejoinReason::NodeLost, retry_after_ms };
         self.outbox.tell(&rejoin).await;
+    }
+
+    /// The seat is given up, so that the client joins the channel as it is encrypted now.
+    pub(crate) async fn leave_for_encryption(&mut self) {
+        let Some(seat) = self.seat.take() else { return };
+        self.abandon(&seat.node, seat.address, LeaveReason::Left).await;
+        self.may_rejoin = true;
+        let reason = RejoinReason::EncryptionChanged;
+        self.outbox.tell(&ServerEvent::Rejoin { reason, retry_after_ms: rejoin_after(1) }).await;
     }
 
     pub(crate) async fn deliver(&mut self, delivery: Delivery) {

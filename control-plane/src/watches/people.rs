@@ -60,6 +60,7 @@ fn entry(of: Participant) -> (SessionId, ChannelPerson) {
 mod tests {
     use super::*;
     use railgun_protocol::ids::UserId;
+    use railgun_protocol::signal::Encryption;
 
     fn participant(session: u128, user: &str) -> Participant {
         Participant {
@@ -92,7 +93,12 @@ mod tests {
     #[test]
     fn a_user_on_two_devices_is_listed_once_and_muted_only_if_both_are() {
         let participants = vec![participant(1, "ada"), participant(2, "bob"), participant(3, "ada")];
-        let mut room = InRoom::of(RoomSnapshot { room_seq: 1, participants, attachment: 0 });
+        let mut room = InRoom::of(RoomSnapshot {
+            room_seq: 1,
+            participants,
+            attachment: 0,
+            encryption: Encryption::Transport,
+        });
         assert_eq!(told(&room), [("ada".into(), true), ("bob".into(), true)]);
         assert!(room.take(state(3, false)));
         assert!(!room.take(state(3, false)), "who only speaks changes nothing");

@@ -2,6 +2,7 @@
 
 use crate::clock::rfc3339;
 use railgun_protocol::media_rpc::{Event, RoomEvent, WorkerDied};
+use railgun_protocol::signal::RejoinReason;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::time::SystemTime;
@@ -43,6 +44,9 @@ pub(super) fn hooks(event: &RoomEvent, now: SystemTime) -> Vec<Hook> {
         )),
         Event::ProducerClosed { producer, user, session, .. } => told
             .push(("producer.ended", json!({"producerId": producer, "userId": user, "sessionId": session}))),
+        Event::Rejoin { reason: RejoinReason::EncryptionChanged } => {
+            told.push(("room.encryption_changed", json!({})));
+        }
         Event::RoomClosed => told.push(("room.ended", json!({}))),
         _ => {}
     }
@@ -99,6 +103,11 @@ mod tests {
         let at = |seconds| SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
         let (first, second) = (hooks(&left(4), at(1)), hooks(&left(4), at(2)));
         assert_eq!(first[0].id, second[0].id);
+        let changed = Event::Rejoin { reason: RejoinReason::EncryptionChanged };
+        let changed = hooks(&RoomEvent { event: changed, ..left(5) }, at(1));
+        assert!(changed[0].body.contains(r#""type":"room.encryption_changed""#));
+        let drained = Event::Rejoin { reason: RejoinReason::NodeDraining };
+        assert!(hooks(&RoomEvent { event: drained, ..left(5) }, at(1)).is_empty());
         assert_ne!(first[0].id, hooks(&left(5), at(1))[0].id);
         let body: Value = serde_json::from_str(&first[0].body).unwrap();
         assert_eq!(body["type"], "participant.left");

@@ -187,6 +187,7 @@ impl FakeNode {
             state: NodeState::Serving,
             version: "0".into(),
             capacity: 1000,
+            end_to_end: self.encrypts(),
         };
         let key = store.keys().node(&NodeId::new("fake").unwrap());
         store.put(&key, &encode(&record), Some(lease)).await.unwrap();

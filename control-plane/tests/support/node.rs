@@ -10,8 +10,8 @@ use railgun_protocol::media_rpc::{
 };
 use railgun_protocol::rtp_parameters::{MediaKind, RtpParameters, StreamType};
 use railgun_protocol::signal::{
-    AppData, ConsumerInfo, ErrorBody, ErrorCode, KickReason, Participant, ProducerInfo, Source, StateUpdate,
-    VideoSource,
+    AppData, ConsumerInfo, Encryption, ErrorBody, ErrorCode, KickReason, Participant, ProducerInfo, Source,
+    StateUpdate, VideoSource,
 };
 use railgun_protocol::transport_parameters::{
     DtlsParameters, DtlsRole, IceCandidate, IceParameters, TransportParameters,
@@ -45,6 +45,9 @@ struct State {
     seen: Mutex<Vec<(Address, Command)>>,
     down: AtomicBool,
     lacks_relays: AtomicBool,
+    /// As a version before end-to-end encryption.
+    is_old: AtomicBool,
+    refuses_encryption: AtomicBool,
     is_confused: AtomicBool,
     lose: Notify,
     counter: AtomicU64,
@@ -63,6 +66,7 @@ struct Held {
     user: UserId,
     device: Option<DeviceId>,
     asked_at: u64,
+    encryption: Encryption,
     token: TokenDigest,
     next: Option<TokenDigest>,
     attachment: u32,
@@ -158,6 +162,24 @@ impl FakeNode {
         self.lose(false);
     }
 
+    /// Knows nothing of end-to-end encryption from now on.
+    pub(crate) fn be_old(&self) {
+        self.state.is_old.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn be_new(&self) {
+        self.state.is_old.store(false, Ordering::SeqCst);
+    }
+
+    /// Refuses to change how a room is encrypted.
+    pub(crate) fn refuse_encryption(&self) {
+        self.state.refuses_encryption.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn encrypts(&self) -> bool {
+        !self.state.is_old.load(Ordering::SeqCst)
+    }
+
     /// Says that a worker died, as a node does on every stream.
     pub(crate) async fn say_worker_died(&self, died: WorkerDied) {
         let out = self.state.out.lock().unwrap().clone().unwrap();
@@ -220,6 +242,7 @@ impl FakeNode {
                         user: request.user.clone(),
                         device: request.device.clone(),
                         asked_at: request.asked_at,
+                        encryption: request.encryption.encryption,
                         token,
                         next: None,
                         attachment: 1,
@@ -228,7 +251,16 @@ impl FakeNode {
                     };
                     self.state.sessions.lock().unwrap().entry(request.session).or_insert(held);
                 }
-                Reply::Joined(RoomSnapshot { room_seq: 7, participants: Vec::new(), attachment: 1 })
+                Reply::Joined(RoomSnapshot {
+                    room_seq: 7,
+                    participants: Vec::new(),
+                    attachment: 1,
+                    encryption: if self.encrypts() {
+                        request.encryption.encryption
+                    } else {
+                        Encryption::Transport
+                    },
+                })
             }
             Command::Leave { session, attachment, .. } => {
                 let mut sessions = self.state.sessions.lock().unwrap();
@@ -290,11 +322,17 @@ impl FakeNode {
                 people if people.is_empty() => {
                     return Err(ErrorBody::new(ErrorCode::NotFound, "there is no such room"));
                 }
-                participants => Reply::Inspected(RoomSnapshot { room_seq: 8, participants, attachment: 0 }),
+                participants => Reply::Inspected(RoomSnapshot {
+                    room_seq: 8,
+                    participants,
+                    attachment: 0,
+                    encryption: Encryption::Transport,
+                }),
             },
             Command::Watch => {
                 let participants = self.people_of(&address.channel);
-                Reply::Inspected(RoomSnapshot { room_seq: 8, participants, attachment: 0 })
+                let encryption = Encryption::Transport;
+                Reply::Inspected(RoomSnapshot { room_seq: 8, participants, attachment: 0, encryption })
             }
             Command::Kick { session, .. } | Command::Mute { session } => {
                 let mut sessions = self.state.sessions.lock().unwrap();
@@ -307,6 +345,9 @@ impl FakeNode {
                 }
                 Reply::Done
             }
+            Command::SetEncryption { .. } if self.state.refuses_encryption.load(Ordering::SeqCst) => {
+                return Err(ErrorBody::new(ErrorCode::NodeUnavailable, "not now"));
+            }
             Command::RequestSlot { .. } => {
                 Reply::Slot(SlotState { slot: Slot::Held(Duration::from_secs(30)), current: 1, max: 4 })
             }
@@ -315,6 +356,9 @@ impl FakeNode {
             | Command::Detach { .. }
             | Command::SetGrant { .. }
             | Command::SetLimits { .. }
+            | Command::SetEncryption { .. }
+            | Command::SendData { .. }
+            | Command::SendE2eeMessage { .. }
             | Command::Unwatch => Reply::Done,
         })
     }
@@ -350,7 +394,12 @@ impl FakeNode {
         held.next = Some(request.next_token);
         held.attachment += 1;
         held.is_attached = true;
-        let room = RoomSnapshot { room_seq: 8, participants: Vec::new(), attachment: held.attachment };
+        let room = RoomSnapshot {
+            room_seq: 8,
+            participants: Vec::new(),
+            attachment: held.attachment,
+            encryption: held.encryption,
+        };
         Ok(Reply::Resumed(room, Box::new(held.own.clone())))
     }
 
@@ -476,6 +525,7 @@ impl MediaNode for FakeNode {
             rooms: 0,
             sessions: u32::try_from(sessions).unwrap(),
             lacks_relays: self.state.lacks_relays.load(Ordering::SeqCst),
+            end_to_end: self.encrypts(),
         }))
     }
 

@@ -21,7 +21,7 @@
 //! use railgun_media_core::transport::dtls::{Certificate, DtlsVersion};
 //! use railgun_media_core::{Datagram, Engine, EngineConfig, Notice};
 //! use railgun_protocol::ids::{ChannelId, SessionId, UserId};
-//! use railgun_protocol::media_rpc::{Address, Command, Grant, JoinRequest, Reply};
+//! use railgun_protocol::media_rpc::{Address, Command, EncryptionRule, Grant, JoinRequest, Reply};
 //! use railgun_protocol::plan::{Permissions, RoomLimits, Tier};
 //! use railgun_protocol::transport_parameters::{IceCandidate, TransportDirection};
 //! use std::time::{Duration, Instant, SystemTime};
@@ -51,6 +51,7 @@
 //!         diagnostics: false,
 //!         asked_at: 0,
 //!         anew: false,
+//!         encryption: EncryptionRule::default(),
 //!     };
 //!     engine.handle_command(tag, &room, Command::Join(Box::new(join)), now, wall);
 //! }

@@ -56,6 +56,7 @@ impl Cluster {
             state: NodeState::Serving,
             version: env!("CARGO_PKG_VERSION").into(),
             capacity: config.capacity,
+            end_to_end: true,
         };
         let me = Me { id: NodeId::new(config.node_id.clone()).context("node_id")?, boot, record };
         let (asks, asked) = mpsc::channel(ASKS_MAX);

@@ -95,6 +95,7 @@ impl MediaNode for MediaNodeService {
             rooms: u32::try_from(rooms).unwrap_or(u32::MAX),
             sessions: u32::try_from(sessions).unwrap_or(u32::MAX),
             lacks_relays: identity.lacks_relays,
+            end_to_end: true,
         }))
     }
 

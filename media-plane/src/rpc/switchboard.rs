@@ -269,6 +269,7 @@ impl Switchboard {
                 (self.rooms.worker_of(channel), About::Nothing)
             }
             Command::SetLimits { .. }
+            | Command::SetEncryption { .. }
             | Command::Inspect
             | Command::Kick { .. }
             | Command::Mute { .. }

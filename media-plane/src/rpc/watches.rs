@@ -4,7 +4,7 @@ use super::rooms::StreamId;
 use railgun_protocol::ids::ChannelId;
 use railgun_protocol::limits::WATCHES_PER_NODE;
 use railgun_protocol::media_rpc::{Reply, RoomSnapshot};
-use railgun_protocol::signal::{ErrorBody, ErrorCode};
+use railgun_protocol::signal::{Encryption, ErrorBody, ErrorCode};
 use std::collections::HashMap;
 
 #[derive(Debug, Default)]
@@ -62,7 +62,8 @@ pub(super) fn or_empty(reply: Result<Reply, ErrorBody>) -> Result<Reply, ErrorBo
 
 /// A room without anybody in it.
 pub(super) fn nobody() -> Reply {
-    Reply::Inspected(RoomSnapshot { room_seq: 0, participants: Vec::new(), attachment: 0 })
+    let (participants, encryption) = (Vec::new(), Encryption::Transport);
+    Reply::Inspected(RoomSnapshot { room_seq: 0, participants, attachment: 0, encryption })
 }
 
 #[cfg(test)]

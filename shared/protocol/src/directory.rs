@@ -7,6 +7,7 @@
 //! | `room/{channel}` | the node's | [`RoomRecord`]; its create revision is the room's epoch |
 //! | `rec/…` | none | what operators wrote |
 //! | `joins/{user}/…` | its own | counts of one user's joins |
+//! | `ring/{user}` | its own | a call that rings this user |
 //! | `session/{user}/{0..4}` | its replica's | one of the sessions that a user may have |
 //! | `replica/{boot id}` | the replica's, 10 s | [`ReplicaRecord`]: when its clock said it was what, every 3 s |
 //! | `notice/{replica}/…` | its own | sessions of a replica whose places others have got |
@@ -79,6 +80,16 @@ impl Keys {
     /// Below it, operators' records.
     pub fn records(&self) -> String {
         format!("{}/rec/", self.prefix)
+    }
+
+    /// Below it, the users who are called.
+    pub fn rings(&self) -> String {
+        format!("{}/ring/", self.prefix)
+    }
+
+    /// The call that rings this user.
+    pub fn ring(&self, user: &UserId) -> String {
+        format!("{}/ring/{user}", self.prefix)
     }
 
     /// Below it, one user's joins.
@@ -154,6 +165,9 @@ pub struct NodeRecord {
     pub version: String,
     /// Sessions that it takes.
     pub capacity: u32,
+    /// Its rooms can be encrypted end to end. False: not, or written by a version that does not know of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub end_to_end: bool,
 }
 
 /// What a node has to do.
@@ -179,6 +193,9 @@ pub struct ReplicaRecord {
     pub at: u64,
     /// Host and listening address, for logs.
     pub name: String,
+    /// It knows channels that are encrypted end to end. False: not, or written by a version that does not say.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub end_to_end: bool,
 }
 
 /// Where a room is.
@@ -229,6 +246,7 @@ mod tests {
             state: NodeState::Draining,
             version: "1".into(),
             capacity: 3,
+            end_to_end: true,
         };
         assert_eq!(decode(&encode(&record)), Some(record));
         let newer = br#"{"rooms":1,"sessions":2,"cpu":0.5}"#;

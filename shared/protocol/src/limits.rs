@@ -91,8 +91,44 @@ pub const WATCHES_PER_USER: usize = 100;
 pub const WATCHES_PER_REPLICA: usize = 20_000;
 /// Watches of channels that a node keeps for all its replicas.
 pub const WATCHES_PER_NODE: usize = 65_536;
+/// How long a call to a DM's members rings.
+pub const RING_DURATION: Duration = Duration::from_secs(45);
+/// Such calls of one user in a minute.
+pub const RINGS_PER_MINUTE: u16 = 6;
+/// Members of a DM that can be called.
+pub const RING_USERS_MAX: usize = PARTICIPANTS_PRO as usize;
+/// Users of whom a replica knows that they are called, or that they have a socket here.
+pub const RINGS_PER_REPLICA: usize = 50_000;
 /// Least time between two lists of who is in a channel that somebody watches.
 pub const CHANNEL_PEOPLE_INTERVAL: Duration = Duration::from_millis(250);
+/// What a `voice:data` is about, in bytes.
+pub const DATA_KIND_BYTES_MAX: usize = 64;
+/// The content of a `voice:data`, in bytes of UTF-8.
+pub const DATA_PAYLOAD_BYTES_MAX: usize = 1024;
+/// Messages by `voice:data` of one user in a room: at once, and each second.
+pub const DATA_BURST: u32 = 5;
+/// The rate that follows [`DATA_BURST`].
+pub const DATA_PER_SECOND: u32 = 5;
+/// Cipher suites that a client may list at joining.
+pub const E2EE_SUITES_MAX: usize = 16;
+/// The message in a `voice:e2ee:message`, in bytes before base64.
+pub const E2EE_MESSAGE_BYTES_MAX: usize = 16 * 1024;
+/// Messages by `voice:e2ee:message` of one user in a room: at once, and each second.
+pub const E2EE_BURST: u32 = 60;
+/// The rate that follows [`E2EE_BURST`].
+pub const E2EE_PER_SECOND: u32 = 6;
+/// The same in KiB, each message rounded up.
+pub const E2EE_KIB_BURST: u32 = 256;
+/// The rate that follows [`E2EE_KIB_BURST`].
+pub const E2EE_KIB_PER_SECOND: u32 = 16;
+/// What all users of a room may send so together, in messages: at once, and each second.
+pub const E2EE_ROOM_BURST: u32 = 600;
+/// The rate that follows [`E2EE_ROOM_BURST`].
+pub const E2EE_ROOM_PER_SECOND: u32 = 60;
+/// Messages by `voice:e2ee:message` that a room keeps for sessions without a socket.
+pub const E2EE_KEPT_MAX: usize = 64;
+/// The same, in bytes before base64.
+pub const E2EE_KEPT_BYTES_MAX: usize = 128 * 1024;
 
 /// Lists inside RTP parameters and capabilities. Chromium offers about 40 codecs.
 pub const CODECS_MAX: usize = 96;
@@ -170,6 +206,12 @@ const _: () = {
     assert!(TRANSPORTS_BURST as usize >= 2 * 2 * SESSIONS_PER_USER);
     assert!(WATCHES_PER_USER * 50 <= WATCHES_PER_REPLICA && WATCHES_PER_REPLICA * 3 < WATCHES_PER_NODE);
     assert!(TOKEN_BYTES_MAX < MESSAGE_BYTES_MAX);
+    // Four characters of base64 for three bytes, and room for the rest of the message.
+    assert!(E2EE_MESSAGE_BYTES_MAX / 3 * 4 + 1024 < MESSAGE_BYTES_MAX);
+    assert!(E2EE_MESSAGE_BYTES_MAX <= E2EE_KIB_BURST as usize * 1024);
+    // Nobody alone uses up what the room has, nor what it keeps of one message.
+    assert!(E2EE_BURST * 10 <= E2EE_ROOM_BURST && E2EE_PER_SECOND * 10 <= E2EE_ROOM_PER_SECOND);
+    assert!(E2EE_MESSAGE_BYTES_MAX * 4 <= E2EE_KEPT_BYTES_MAX);
     assert!(RTC_PORT_MIN < RTC_PORT_MAX);
     assert!(DTLS_HANDSHAKE_TIMEOUT.as_secs() < CONSENT_TIMEOUT.as_secs());
     assert!(RESUME_WINDOW.as_secs() < RESUME_WINDOW_MAX.as_secs());

@@ -133,6 +133,14 @@ fn generate() -> String {
         ("audioBitratePro", limits::AUDIO_BITRATE_PRO),
         ("videoBitrate", limits::VIDEO_BITRATE),
         ("screenBitrate", limits::SCREEN_BITRATE),
+        ("dataPerSecond", limits::DATA_PER_SECOND),
+    ] {
+        line(&mut text, format_args!("  {name}: {value},"));
+    }
+    for (name, value) in [
+        ("dataKindBytes", limits::DATA_KIND_BYTES_MAX),
+        ("dataPayloadBytes", limits::DATA_PAYLOAD_BYTES_MAX),
+        ("e2eeMessageBytes", limits::E2EE_MESSAGE_BYTES_MAX),
     ] {
         line(&mut text, format_args!("  {name}: {value},"));
     }

@@ -27,6 +27,9 @@ pub fn decode_command(frame: proto::ControlFrame) -> Result<(u64, Address, Comma
         Message::SetLimits(proto::SetLimits { limits }) => {
             Command::SetLimits { limits: Field::from_wire(limits, "limits")? }
         }
+        Message::SetEncryption(proto::SetEncryption { rule }) => {
+            Command::SetEncryption { rule: Field::from_wire(rule, "rule")? }
+        }
         Message::Inspect(proto::Empty {}) => Command::Inspect,
         Message::Watch(proto::Empty {}) => Command::Watch,
         Message::Unwatch(proto::Empty {}) => Command::Unwatch,
@@ -45,6 +48,9 @@ macro_rules! commands_of_a_session {
                 Command::SetLimits { limits } => {
                     Message::SetLimits(proto::SetLimits { limits: limits.to_wire() })
                 }
+                Command::SetEncryption { rule } => {
+                    Message::SetEncryption(proto::SetEncryption { rule: rule.to_wire() })
+                }
                 Command::Inspect => Message::Inspect(proto::Empty {}),
                 Command::Watch => Message::Watch(proto::Empty {}),
                 Command::Unwatch => Message::Unwatch(proto::Empty {}),
@@ -59,7 +65,11 @@ macro_rules! commands_of_a_session {
                 Message::Join(join) => Command::Join(Box::new(decode_join(session, join)?)),
                 Message::Resume(resume) => Command::Resume(Box::new(decode_resume(session, resume)?)),
                 // Read by `decode_command`, since they name no session.
-                Message::SetLimits(_) | Message::Inspect(_) | Message::Watch(_) | Message::Unwatch(_) => {
+                Message::SetLimits(_)
+                | Message::SetEncryption(_)
+                | Message::Inspect(_)
+                | Message::Watch(_)
+                | Message::Unwatch(_) => {
                     return Err(WireError::Missing("session"));
                 }
                 $(Message::$variant(proto::$message { $($field),* }) => Command::$variant {
@@ -95,6 +105,8 @@ commands_of_a_session! {
     ResumeConsumer { consumer } => OfConsumer,
     RequestKeyFrame { consumer } => OfConsumer,
     UpdateState { update } => UpdateState,
+    SendData { kind, payload, to } => SendData,
+    SendE2eeMessage { kind, epoch, to, data } => SendE2eeMessage,
 }
 
 /// A request that names its session itself, which its frame carries.
@@ -114,6 +126,7 @@ macro_rules! request {
 
 request!(encode_join, decode_join: JoinRequest => Join {
     user, device, name, grant, limits, rtp_capabilities, resume, diagnostics, asked_at, anew,
+    encryption,
 });
 request!(encode_resume, decode_resume: ResumeRequest => Resume {
     user, device, token, next_token, rights,

@@ -4,7 +4,7 @@ use super::error::WireError;
 use railgun_protocol::ids::{ChannelId, ConsumerId, DeviceId, ProducerId, SessionId, TransportId, UserId};
 use railgun_protocol::media_rpc::TokenDigest;
 use railgun_protocol::rtp_parameters::{RtpCapabilities, RtpParameters};
-use railgun_protocol::signal::KickReason;
+use railgun_protocol::signal::{DataKind, DataPayload, E2eeData, KickReason};
 use railgun_protocol::transport_parameters::{DtlsParameters, IceParameters, TransportParameters};
 use serde_json::{Map, Value};
 use std::num::NonZeroU8;
@@ -159,6 +159,26 @@ impl Field<String> for KickReason {
         Ok(wire.into())
     }
 }
+
+/// Bounded on both sides of the wire.
+macro_rules! bounded {
+    ($($type:ty: $wire:ty => $out:expr),*) => {$(
+        impl Field<$wire> for $type {
+            fn to_wire(self) -> $wire {
+                $out(self)
+            }
+
+            fn from_wire(wire: $wire, name: &'static str) -> Result<Self, WireError> {
+                Self::new(wire).ok_or(WireError::OutOfRange(name))
+            }
+        }
+    )*};
+}
+bounded!(
+    DataKind: String => |kind: Self| kind.as_str().to_owned(),
+    DataPayload: String => |payload: Self| payload.as_str().to_owned(),
+    E2eeData: Vec<u8> => E2eeData::into_bytes
+);
 
 impl Field<Vec<u8>> for TokenDigest {
     fn to_wire(self) -> Vec<u8> {

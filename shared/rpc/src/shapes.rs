@@ -6,15 +6,16 @@ use super::field::Field;
 use super::proto;
 use railgun_protocol::ids::TransportId;
 use railgun_protocol::media_rpc::{
-    ConsumerDescription, Grant, LeaveReason, OwnState, Replacement, Rights, RoomSnapshot, Slot, SlotState,
+    ConsumerDescription, EncryptionRule, Grant, LeaveReason, MissedMessage, OwnState, Replacement, Rights,
+    RoomSnapshot, Slot, SlotState,
 };
 use railgun_protocol::plan::{Permissions, RoomLimits};
 use railgun_protocol::rtp_parameters::{MediaKind, StreamType};
 use railgun_protocol::signal::{
-    AppData, AudioLevel, ConsumerCloseReason, ConsumerInfo, ConsumerLayers, ConsumerStats, ErrorBody,
-    ErrorCode, GrantReason, MuteReason, Participant, ProducerCloseReason, ProducerInfo, ProducerStats,
-    ProducerStreamStats, RejoinReason, Source, Speaker, StateUpdate, Stats, TrafficStats, TransportStats,
-    VideoSource,
+    AppData, AudioLevel, ConsumerCloseReason, ConsumerInfo, ConsumerLayers, ConsumerStats, E2eeMessageKind,
+    Encryption, ErrorBody, ErrorCode, GrantReason, MuteReason, Participant, ProducerCloseReason,
+    ProducerInfo, ProducerStats, ProducerStreamStats, RejoinReason, Source, Speaker, StateUpdate, Stats,
+    TrafficStats, TransportStats, VideoSource,
 };
 use railgun_protocol::transport_parameters::{DtlsState, IceState, TransportDirection};
 
@@ -51,11 +52,42 @@ words! {
     MuteReason { NoiseLoop, Admin }
     ProducerCloseReason { Bitrate }
     ConsumerCloseReason { ProducerClosed, TransportClosed, Replaced }
-    RejoinReason { NodeLost, NodeDraining, WorkerDied }
+    E2eeMessageKind { Proposal, Commit, Welcome, GroupInfo }
+    RejoinReason { NodeLost, NodeDraining, WorkerDied, EncryptionChanged }
     ErrorCode {
         ChannelNotFound, ChannelFull, PermissionDenied, CapabilityRequired, TransportFailed, Unauthorized,
         TokenExpired, NotFound, InvalidPayload, InvalidState, RateLimited, VideoLimitReached,
         UnsupportedCodec, NodeUnavailable, ResumeFailed, Internal,
+    }
+}
+
+/// Of versions that do not know the word, everything is encrypted to the node and no further.
+impl Field<i32> for Encryption {
+    fn to_wire(self) -> i32 {
+        match self {
+            Self::Transport => proto::Encryption::Transport.into(),
+            Self::EndToEnd => proto::Encryption::EndToEnd.into(),
+        }
+    }
+
+    fn from_wire(wire: i32, name: &'static str) -> Result<Self, WireError> {
+        match proto::Encryption::try_from(wire) {
+            Ok(proto::Encryption::Unspecified | proto::Encryption::Transport) => Ok(Self::Transport),
+            Ok(proto::Encryption::EndToEnd) => Ok(Self::EndToEnd),
+            Err(_) => Err(WireError::UnknownWord(name)),
+        }
+    }
+}
+
+impl Field<Option<proto::EncryptionRule>> for EncryptionRule {
+    fn to_wire(self) -> Option<proto::EncryptionRule> {
+        let Self { encryption, revision } = self;
+        Some(proto::EncryptionRule { encryption: encryption.to_wire(), revision })
+    }
+
+    fn from_wire(wire: Option<proto::EncryptionRule>, name: &'static str) -> Result<Self, WireError> {
+        let proto::EncryptionRule { encryption, revision } = wire.unwrap_or_default();
+        Ok(Self { encryption: Field::from_wire(encryption, name)?, revision })
     }
 }
 
@@ -106,8 +138,9 @@ messages! {
     Participant => Participant {
         user_id, session_id, name, muted, deafened, speaking, reconnecting, producers,
     }
-    RoomSnapshot => RoomSnapshot { room_seq, participants, attachment }
-    OwnState => OwnState { transports, producers, consumers, slots, rights }
+    RoomSnapshot => RoomSnapshot { room_seq, participants, attachment, encryption }
+    OwnState => OwnState { transports, producers, consumers, slots, rights, missed }
+    MissedMessage => MissedMessage { room_seq, user, session, kind, epoch, data }
     ConsumerDescription => ConsumerDescription {
         consumer, producer, user, session, kind, source, stream_type, rtp_parameters, producer_paused,
     }

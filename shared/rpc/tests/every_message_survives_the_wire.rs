@@ -2,7 +2,7 @@
 
 use crate::samples;
 use prost::Message;
-use railgun_protocol::media_rpc::WorkerDied;
+use railgun_protocol::media_rpc::{Command, EncryptionRule, WorkerDied};
 use railgun_rpc::{
     FromNode, decode_command, decode_node_frame, encode_command, encode_event, encode_reply,
     encode_worker_died, proto,
@@ -11,6 +11,18 @@ use std::collections::BTreeSet;
 
 fn over_the_wire<M: Message + Default>(message: &M) -> M {
     M::decode(message.encode_to_vec().as_slice()).unwrap()
+}
+
+/// What a version before end-to-end encryption leaves out means what it knows.
+#[test]
+fn a_join_without_a_word_of_encryption_is_one_to_the_node() {
+    let join = samples::commands().remove(0);
+    let mut frame = encode_command(1, &samples::address(), &join);
+    if let Some(proto::control_frame::Command::Join(join)) = &mut frame.command {
+        join.encryption = None;
+    }
+    let Command::Join(read) = decode_command(over_the_wire(&frame)).unwrap().2 else { panic!("no join") };
+    assert_eq!(read.encryption, EncryptionRule::default());
 }
 
 /// Fails when a numbered variant has no sample.
@@ -22,7 +34,7 @@ fn assert_complete(ordinals: impl Iterator<Item = usize>, variants: usize) {
 #[test]
 fn commands_read_back() {
     let commands = samples::commands();
-    assert_complete(commands.iter().map(samples::command_ordinal), 29);
+    assert_complete(commands.iter().map(samples::command_ordinal), 32);
     for (request, command) in (u64::MAX - 99..).zip(commands) {
         let frame = over_the_wire(&encode_command(request, &samples::address(), &command));
         assert_eq!(decode_command(frame).unwrap(), (request, samples::address(), command));
@@ -42,7 +54,7 @@ fn replies_and_refusals_read_back() {
 
 #[test]
 fn events_read_back() {
-    assert_complete(samples::events().iter().map(samples::event_ordinal), 23);
+    assert_complete(samples::events().iter().map(samples::event_ordinal), 25);
     for event in samples::room_events() {
         let frame = over_the_wire(&encode_event(event.clone()));
         assert_eq!(decode_node_frame(frame).unwrap(), FromNode::Event(event));

@@ -70,7 +70,7 @@ export class PageUser {
     const content = script ?? (await listenerScript());
     await page.addInitScript({ content: `window.testSettings = ${settings};\n${content}` });
     await page.goto(`${url}/#${token ? `token=${token}` : `secret=${call.server.secret}`}`);
-    await page.getByLabel("Your name").fill(name);
+    await page.locator("#name").fill(name);
     return new PageUser(call, page, name, tone);
   }
 
@@ -83,7 +83,7 @@ export class PageUser {
   async join(tier = "Pro", channel = "lobby") {
     const choice = this.page.getByRole("radio", { name: tier });
     if (await choice.isVisible()) await choice.check();
-    await this.page.getByLabel("Channel", { exact: true }).fill(channel);
+    await this.page.locator("#channel").fill(channel);
     const start = Date.now();
     await this.button("Join call").click();
     await this.button("Leave", { exact: true }).waitFor({ timeout: CONNECT_MS });

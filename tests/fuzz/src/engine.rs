@@ -5,7 +5,7 @@ use railgun_media_core::transport::dtls::DtlsVersion;
 use railgun_media_core::{Engine, EngineConfig, Notice};
 use railgun_peer::{Offer, capabilities};
 use railgun_protocol::ids::{DeviceId, SessionId, UserId};
-use railgun_protocol::media_rpc::{Grant, JoinRequest, Reply, RoomEvent};
+use railgun_protocol::media_rpc::{EncryptionRule, Grant, JoinRequest, Reply, RoomEvent};
 use railgun_protocol::plan::{Permissions, RoomLimits, Tier};
 use railgun_protocol::rtp_parameters::RtpCapabilities;
 use railgun_protocol::signal::{ErrorBody, Source};
@@ -68,6 +68,7 @@ pub(crate) fn join_request(session: SessionId, user: u8, participants: u16) -> J
         diagnostics: false,
         asked_at: 0,
         anew: false,
+        encryption: EncryptionRule::default(),
     }
 }
 

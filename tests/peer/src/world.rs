@@ -11,7 +11,8 @@ use railgun_media_core::{Datagram, Engine, EngineConfig, Notice, Silence, testin
 use railgun_protocol::ids::{ChannelId, ProducerId, SessionId, TransportId, UserId};
 use railgun_protocol::limits::{BITRATE_HEADROOM_PERCENT, HANDSHAKES_PER_NODE};
 use railgun_protocol::media_rpc::{
-    Address, Audience, Command, ConsumerDescription, Event, Grant, JoinRequest, Reply, RoomEvent,
+    Address, Audience, Command, ConsumerDescription, EncryptionRule, Event, Grant, JoinRequest, Reply,
+    RoomEvent,
 };
 use railgun_protocol::plan::{Permissions, RoomLimits, Tier};
 use railgun_protocol::signal::ErrorBody;
@@ -132,6 +133,7 @@ impl World {
             diagnostics: false,
             asked_at: 0,
             anew: false,
+            encryption: EncryptionRule::default(),
         }
     }
 

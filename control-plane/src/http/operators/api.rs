@@ -12,7 +12,7 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use railgun_protocol::media_rpc::{UserAction, UserOrder};
 use railgun_protocol::plan::Tier;
-use railgun_protocol::signal::KickReason;
+use railgun_protocol::signal::{Encryption, KickReason};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -44,13 +44,28 @@ impl FromRequestParts<Arc<Api>> for Operator {
 /// Writes a record, and who did it.
 pub(super) async fn write(api: &Api, operator: &Operator, key: RecordKey, record: Option<Record>) -> Changed {
     let verb = if record.is_some() { "PUT" } else { "DELETE" };
-    let action = format!("{verb} {}", key.path());
+    let action = format!("{verb} {}{}", key.path(), encryption_changed(api, &key, record.as_ref()));
     let order = record.as_ref().and_then(|record| of_lost_sessions(&key, record));
     let written = api.services.records.write(key, record).await.map_err(ApiError::from);
     if let (Ok(()), Some(order)) = (&written, order) {
         api.services.placement.order(order);
     }
     noted(api, operator, action, written)
+}
+
+/// For the audit: how a channel is encrypted from now on, if it was not before.
+fn encryption_changed(api: &Api, key: &RecordKey, record: Option<&Record>) -> &'static str {
+    match (key, record) {
+        (RecordKey::Channel(channel), Some(Record::Channel(record)))
+            if api.services.records.view().encryption(channel).encryption != record.encryption =>
+        {
+            match record.encryption {
+                Encryption::Transport => " encryption=transport",
+                Encryption::EndToEnd => " encryption=endToEnd",
+            }
+        }
+        _ => "",
+    }
 }
 
 /// What a record means for sessions whose sockets are lost: no replica speaks for them, so that the

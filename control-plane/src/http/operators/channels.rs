@@ -3,23 +3,25 @@
 use super::access::Operator;
 use super::api::{Api, Changed, write};
 use super::body::Object;
-use super::error::{Absent, ApiError, Refused, Unavailable};
+use super::error::{Absent, ApiError, MixedFleet, Refused, Unavailable};
 use super::path::{OfChannel, Page, channel_id};
 use super::scope::Scope;
-use crate::records::{ChannelKind, ChannelRecord, MEMBERS_MAX, Name, Record, RecordKey, TierName};
+use crate::records::{
+    ChannelKind, ChannelRecord, EncryptionName, MEMBERS_MAX, Name, Record, RecordKey, TierName,
+};
 use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use railgun_protocol::ids::{ChannelId, UserId};
 use railgun_protocol::plan::Tier;
-use serde::Serialize;
+use railgun_protocol::signal::Encryption;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::ToSchema;
 
+/// A channel as it is.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Channel {
-    /// Name of the channel.
-    channel: String,
+pub(crate) struct ChannelState {
     kind: ChannelKind,
     /// How large its room is.
     #[schema(value_type = TierName)]
@@ -27,13 +29,50 @@ pub(crate) struct Channel {
     /// Who may join; empty: everyone, but nobody if it is a DM.
     #[schema(value_type = Vec<Name>)]
     members: Vec<UserId>,
+    #[schema(value_type = EncryptionName)]
+    encryption: Encryption,
+}
+
+impl From<ChannelRecord> for ChannelState {
+    fn from(record: ChannelRecord) -> Self {
+        let ChannelRecord { kind, tier, members, encryption } = record;
+        Self { kind, tier, members, encryption }
+    }
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Channel {
+    /// Its name.
+    channel: String,
+    #[serde(flatten)]
+    state: ChannelState,
 }
 
 impl Channel {
     fn of(channel: &ChannelId, record: &ChannelRecord) -> Self {
-        let ChannelRecord { kind, tier, members } = record.clone();
-        Self { channel: channel.to_string(), kind, tier, members }
+        Self { channel: channel.to_string(), state: record.clone().into() }
     }
+}
+
+/// A channel as it is to be.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = ChannelRecord)]
+pub(crate) struct ChannelChange {
+    #[serde(default)]
+    kind: ChannelKind,
+    /// How large its room is.
+    #[schema(value_type = TierName)]
+    tier: Tier,
+    /// Who may join; empty: everyone, but nobody if it is a DM.
+    #[serde(default)]
+    #[schema(value_type = Vec<Name>, max_items = 1000)]
+    members: Vec<UserId>,
+    /// Absent: as it is; of a new DM `channels.dm_encryption` of the configuration, of another new channel
+    /// `transport`. A change ends an open room, whose people join again.
+    #[serde(default)]
+    #[schema(value_type = Option<EncryptionName>)]
+    encryption: Option<Encryption>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -65,40 +104,61 @@ pub(super) async fn list(
 
 /// One channel.
 #[utoipa::path(get, path = "/v1/channels/{channel}", tag = "channels", params(OfChannel), responses(
-    (status = 200, body = ChannelRecord),
+    (status = 200, body = ChannelState),
     Refused, Absent,
 ))]
 pub(super) async fn get(
     operator: Operator,
     State(api): State<Arc<Api>>,
     path: Result<Path<String>, PathRejection>,
-) -> Result<Json<ChannelRecord>, ApiError> {
+) -> Result<Json<ChannelState>, ApiError> {
     operator.may(Scope::ReadChannels)?;
     let channel = channel_id(&path?)?;
     let found = api.services.records.view().written_channel(&channel).cloned();
-    found.map(Json).ok_or_else(|| ApiError::not_found("channel"))
+    found.map(|record| Json(record.into())).ok_or_else(|| ApiError::not_found("channel"))
 }
 
-/// Creates a channel or changes it. A room that is open follows at once, and evicts nobody.
-#[utoipa::path(put, path = "/v1/channels/{channel}", tag = "channels", request_body = ChannelRecord, params(OfChannel), responses(
+/// Creates a channel or changes it. A room that is open follows at once, and evicts nobody; when the encryption
+/// changes its people are told to join again.
+#[utoipa::path(put, path = "/v1/channels/{channel}", tag = "channels", request_body = ChannelChange, params(OfChannel), responses(
     (status = 204, description = "It is so"),
-    Refused, Unavailable,
+    Refused, MixedFleet, Unavailable,
 ))]
 pub(super) async fn put(
     operator: Operator,
     State(api): State<Arc<Api>>,
     path: Result<Path<String>, PathRejection>,
-    body: Result<Object<ChannelRecord>, ApiError>,
+    body: Result<Object<ChannelChange>, ApiError>,
 ) -> Changed {
     operator.may(Scope::WriteChannels)?;
     let channel = channel_id(&path?)?;
-    let Object(record) = body?;
-    check(&record)?;
+    let Object(change) = body?;
+    check(&change)?;
+    let record = record(&api, &channel, change).await?;
     write(&api, &operator, RecordKey::Channel(channel), Some(Record::Channel(record))).await
 }
 
-fn check(record: &ChannelRecord) -> Result<(), ApiError> {
-    if record.members.len() > MEMBERS_MAX {
+/// What the change makes of the channel. Part of a fleet that does not know of end-to-end encryption would serve
+/// the channel as before.
+async fn record(api: &Api, channel: &ChannelId, change: ChannelChange) -> Result<ChannelRecord, ApiError> {
+    let records = &api.services.records;
+    let before = records.view().written_channel(channel).map(|record| record.encryption);
+    let ChannelChange { kind, tier, members, encryption } = change;
+    let encryption = encryption.or(before).unwrap_or(match kind {
+        ChannelKind::Dm => records.dm_encryption,
+        ChannelKind::Voice => Encryption::Transport,
+    });
+    if encryption == Encryption::EndToEnd
+        && before != Some(Encryption::EndToEnd)
+        && let Some(who) = api.services.placement.without_end_to_end().await?
+    {
+        return Err(ApiError::mixed_fleet(&who));
+    }
+    Ok(ChannelRecord { kind, tier, members, encryption })
+}
+
+fn check(change: &ChannelChange) -> Result<(), ApiError> {
+    if change.members.len() > MEMBERS_MAX {
         return Err(ApiError::invalid(format!("more than {MEMBERS_MAX} members")));
     }
     Ok(())

@@ -44,6 +44,11 @@ pub(super) struct Absent(ErrorDocument);
 pub(super) struct OnlyNode(ErrorDocument);
 
 #[derive(IntoResponses)]
+#[response(status = 409, description = "A media node or replica does not know of end-to-end encryption")]
+#[allow(dead_code, reason = "documents a response")]
+pub(super) struct MixedFleet(ErrorDocument);
+
+#[derive(IntoResponses)]
 #[response(status = 503, description = "etcd, or the media node, does not answer now")]
 #[allow(dead_code, reason = "documents a response")]
 pub(super) struct Unavailable(ErrorDocument);
@@ -78,6 +83,14 @@ impl ApiError {
 
     fn conflict(error: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, "ONLY_NODE", error)
+    }
+
+    /// Part of the fleet is of a version that would serve the channel unencrypted.
+    pub(super) fn mixed_fleet(who: &str) -> Self {
+        let error = format!(
+            "{who} does not know of end-to-end encryption: upgrade it first, or set \"encryption\": \"transport\""
+        );
+        Self::new(StatusCode::CONFLICT, "MIXED_FLEET", error)
     }
 
     pub(crate) fn unavailable(error: impl Into<String>) -> Self {

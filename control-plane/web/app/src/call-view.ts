@@ -2,7 +2,6 @@ import {
   type CallStats,
   isInCall,
   type MediaState,
-  queueText,
   VoiceError,
   type VoiceService,
   type VoiceSnapshot,
@@ -24,28 +23,25 @@ import { toast } from "./toasts";
 import { canInvite } from "./token";
 import { Toolbar } from "./toolbar";
 import { keepAwake } from "./wake-lock";
+import { t } from "./texts";
 
 const RECONNECTING: Partial<Record<VoiceState, string>> = {
-  RESUMING: "Reconnecting… you can go on talking",
-  REJOINING: "The call moves to another server…",
-  JOINING: "Joining again…",
-  FETCHING_RTP_CAPS: "Joining again…",
-  CREATING_TRANSPORTS: "Joining again…",
+  RESUMING: t.call.resuming,
+  REJOINING: t.call.rejoining,
+  JOINING: t.call.joiningAgain,
+  FETCHING_RTP_CAPS: t.call.joiningAgain,
+  CREATING_TRANSPORTS: t.call.joiningAgain,
 };
 
 /** What is said when `state` is fine and the media is not. */
 const MEDIA: Record<MediaState, string> = {
   idle: "",
-  connecting: "Sound and video are not getting through yet…",
+  connecting: t.call.mediaConnecting,
   connected: "",
-  interrupted: "Sound and video are interrupted. Trying again…",
+  interrupted: t.call.mediaInterrupted,
 };
 /** A transport connects in less than this on any usable network, in milliseconds. */
 const MEDIA_PATIENCE_MS = 2_000;
-
-const NO_SOUND = "No sound arrives from anybody.";
-const CPU_LIMITED = "This device is too slow for your video, so it is sent coarser.";
-const HELD_BACK = "Your video is paused: the network is too weak. Your voice goes on.";
 
 /** A call on the screen, from the join to the leave. */
 export class CallView {
@@ -61,9 +57,9 @@ export class CallView {
   #invite = new InviteDialog();
   #alone = h(
     "section",
-    { class: "alone", hidden: true, "aria-label": "Invitation" },
-    "You are the first one here. ",
-    h("button", { type: "button", class: "link", onclick: () => this.#inviteSomebody() }, "Invite somebody"),
+    { class: "alone", hidden: true, "aria-label": t.invitation.section },
+    t.invitation.first,
+    h("button", { type: "button", class: "link", onclick: () => this.#inviteSomebody() }, t.invitation.title),
   );
   /** Who was there, for the sounds; null until the call stands. */
   #before: { people: Set<string>; muted: boolean } | null = null;
@@ -75,7 +71,7 @@ export class CallView {
   );
   #open = { people: matchMedia("(min-width: 75rem)").matches, stats: false };
   #speaking = false;
-  #clock = h("time", { class: "clock", title: "Time in this call" }, "0:00");
+  #clock = h("time", { class: "clock", title: t.call.time }, "0:00");
   #since = Date.now();
   #mediaTimer: ReturnType<typeof setTimeout> | undefined;
   #mediaText = "";
@@ -138,8 +134,8 @@ export class CallView {
       voice.on("ended", (error) => this.#close(error)),
       voice.on("playbackBlocked", () =>
         toast(
-          { text: "The browser holds the sound back.", tone: "plain" },
-          { label: "Play sound", run: () => voice.resumePlayback() },
+          { text: t.call.playbackBlocked, tone: "plain" },
+          { label: t.call.playSound, run: () => voice.resumePlayback() },
         ),
       ),
       keepAwake(),
@@ -197,8 +193,8 @@ export class CallView {
     }
     const link = `${location.origin}/#${new URLSearchParams({ channel: this.form.channel })}`;
     navigator.clipboard.writeText(link).then(
-      () => toast({ text: "The link to this channel is copied.", tone: "good" }),
-      () => toast({ text: `The link to this channel: ${link}`, tone: "plain" }),
+      () => toast({ text: t.invitation.channelCopied, tone: "good" }),
+      () => toast({ text: t.invitation.channelLink(link), tone: "plain" }),
     );
   }
 
@@ -238,7 +234,7 @@ export class CallView {
     this.element.classList.toggle("with-people", this.#open.people);
     this.#people.element.hidden = !this.#open.people;
     this.#stats.element.hidden = !this.#open.stats;
-    const missing = snapshot.noSound ? NO_SOUND : "";
+    const missing = snapshot.noSound ? t.call.noSound : "";
     setText(this.#banner, RECONNECTING[snapshot.state] ?? (this.#mediaText || missing));
     this.#alone.hidden = snapshot.participants.length > 0 || !isInCall(snapshot.state);
     this.#signal(snapshot);
@@ -252,7 +248,14 @@ export class CallView {
   #renderQueue({ camera, screen, cpuLimited }: VoiceSnapshot): void {
     const place = camera.queue ?? screen.queue;
     const isHeldBack = camera.status === "heldBack" || screen.status === "heldBack";
-    setText(this.#queue, place ? queueText(place) : isHeldBack ? HELD_BACK : cpuLimited ? CPU_LIMITED : "");
+    setText(this.#queue, place
+        ? t.call.queue(place.position, place.current, place.max)
+        : isHeldBack
+          ? t.call.heldBack
+          : cpuLimited
+            ? t.call.cpuLimited
+            : "",
+    );
   }
 
   #onStats(stats: CallStats): void {
@@ -260,19 +263,19 @@ export class CallView {
     this.#quality.dataset["grade"] = stats.grade;
     const word = GRADE_WORDS[stats.grade];
     setText(this.#quality.querySelector("span") ?? this.#quality, word);
-    this.#quality.setAttribute("aria-label", `Call quality: ${word}`);
+    this.#quality.setAttribute("aria-label", t.call.quality(word));
   }
 
   #onNotice(notice: Parameters<typeof describeNotice>[0]): void {
     const nameOf = (sessionId: string) =>
-      this.voice.snapshot.participants.find((person) => person.sessionId === sessionId)?.name ?? "Somebody";
+      this.voice.snapshot.participants.find((person) => person.sessionId === sessionId)?.name ?? t.somebody;
     // The queue has a place of its own on the page.
     if (notice.kind === "queued") return;
     const message = describeNotice(notice, nameOf);
     if (notice.kind === "slotGranted") {
-      toast(message, { label: "Share now", run: () => this.#run("screen") });
+      toast(message, { label: t.call.shareNow, run: () => this.#run("screen") });
     } else if (notice.kind === "mutedByServer") {
-      toast(message, { label: "Unmute", run: () => this.#run("mute") });
+      toast(message, { label: t.call.unmute, run: () => this.#run("mute") });
     } else {
       toast(message);
     }

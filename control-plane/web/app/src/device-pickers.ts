@@ -1,14 +1,15 @@
 import { type DeviceList, listDevices, onDevicesChanged } from "@railgun/voice";
 import { h, icon } from "./dom";
 import { preferences } from "./preferences";
+import { t } from "./texts";
 
 export type DeviceKind = "microphone" | "speaker" | "camera";
 
 const KINDS = {
-  microphone: { list: "microphones", icon: "mic", label: "Microphone" },
-  speaker: { list: "speakers", icon: "speaker", label: "Speaker" },
-  camera: { list: "cameras", icon: "camera", label: "Camera" },
-} as const satisfies Record<DeviceKind, { list: keyof DeviceList; icon: string; label: string }>;
+  microphone: { list: "microphones", icon: "mic" },
+  speaker: { list: "speakers", icon: "speaker" },
+  camera: { list: "cameras", icon: "camera" },
+} as const satisfies Record<DeviceKind, { list: keyof DeviceList; icon: string }>;
 
 /** One select a kind of device, kept up to date while devices come and go. What is chosen is remembered. */
 export class DevicePickers {
@@ -33,7 +34,7 @@ export class DevicePickers {
           "div",
           { class: "picker" },
           icon(KINDS[kind].icon),
-          h("label", { for: id, class: "hidden" }, KINDS[kind].label),
+          h("label", { for: id, class: "hidden" }, t.devices[kind]),
           select,
         ),
       );
@@ -61,9 +62,9 @@ export class DevicePickers {
         ({ deviceId }) => deviceId !== "" && deviceId !== "default",
       );
       const options = [
-        h("option", { value: "" }, "System default"),
+        h("option", { value: "" }, t.devices.systemDefault),
         ...found.map(({ deviceId, label }, index) =>
-          h("option", { value: deviceId }, label || `${KINDS[kind].label} ${index + 1}`),
+          h("option", { value: deviceId }, label || `${t.devices[kind]} ${index + 1}`),
         ),
       ];
       select.replaceChildren(...options);

@@ -7,6 +7,7 @@ import { describe } from "./sentences";
 import { TALK_KEY } from "./hold-to-talk";
 import { SHORTCUTS } from "./shortcuts";
 import { toast } from "./toasts";
+import { t } from "./texts";
 
 /** A dialog with a heading and a button that closes it. */
 export function dialog(title: string, id: string, ...content: (Node | string)[]): HTMLDialogElement {
@@ -19,7 +20,7 @@ export function dialog(title: string, id: string, ...content: (Node | string)[])
       h("h2", { id: `${id}-title` }, title),
       h(
         "button",
-        { type: "button", class: "quiet small", "aria-label": "Close", onclick: () => element.close() },
+        { type: "button", class: "quiet small", "aria-label": t.close, onclick: () => element.close() },
         icon("close"),
       ),
     ),
@@ -40,21 +41,18 @@ export class UpgradeDialog {
   constructor(voice: VoiceService) {
     const item = (text: string) => h("li", {}, icon("check"), text);
     this.element = dialog(
-      "Turn on video with Pro",
+      t.upgrade.title,
       "upgrade",
       this.#what,
       h(
         "ul",
         { class: "perks" },
-        item("Camera in 720p"),
-        item("Screen sharing, with its sound"),
-        item("Up to 25 people in a channel"),
-        item("Twice the audio quality: 64 kbit/s"),
+        ...t.upgrade.perks.map(item),
       ),
       h(
         "div",
         { class: "actions" },
-        h("button", { type: "button", onclick: () => this.element.close() }, "Not now"),
+        h("button", { type: "button", onclick: () => this.element.close() }, t.upgrade.notNow),
         h(
           "button",
           {
@@ -63,18 +61,17 @@ export class UpgradeDialog {
             onclick: () => {
               this.element.close();
               if (voice.openUpgrade()) return;
-              toast({ text: "This trial has no shop. Join again as Pro to see video.", tone: "plain" });
+              toast({ text: t.upgrade.noShop, tone: "plain" });
             },
           },
-          "Get Pro",
+          t.upgrade.get,
         ),
       ),
     );
   }
 
   open(source: "camera" | "screen"): void {
-    const what = source === "camera" ? "Your camera" : "Sharing your screen";
-    this.#what.textContent = `${what} is part of Pro. You can go on talking, as long as you like, for free.`;
+    this.#what.textContent = t.upgrade.what(source);
     if (!this.element.open) this.element.showModal();
   }
 }
@@ -83,7 +80,7 @@ export class UpgradeDialog {
 export class SettingsDialog {
   readonly element: HTMLDialogElement;
   #pickers: DevicePickers;
-  #meter = new Meter("Microphone level");
+  #meter = new Meter(t.devices.level);
   #stop: () => void = () => undefined;
   #options = new Map<"sounds" | "speakerView", HTMLInputElement>();
 
@@ -100,32 +97,32 @@ export class SettingsDialog {
       );
     });
     this.element = dialog(
-      "Settings",
+      t.settings.title,
       "settings",
-      h("h3", {}, "Devices"),
+      h("h3", {}, t.settings.devices),
       this.#pickers.field("microphone"),
       this.#meter.element,
       this.#pickers.field("speaker"),
       this.#pickers.field("camera"),
-      h("h3", {}, "Sound"),
-      slider("Microphone volume", 200, values.inputVolume, (value) => {
+      h("h3", {}, t.settings.sound),
+      slider(t.settings.microphoneVolume, 200, values.inputVolume, (value) => {
         preferences.save({ inputVolume: value });
         voice.setInputVolume(value);
       }),
-      slider("Volume of the call", 200, values.outputVolume, (value) => {
+      slider(t.settings.callVolume, 200, values.outputVolume, (value) => {
         preferences.save({ outputVolume: value });
         voice.setOutputVolume(value);
       }),
       this.#denoise(),
-      this.#option("sounds", "Sounds", "When somebody joins or leaves, and when you mute."),
-      h("h3", {}, "View"),
-      this.#option("speakerView", "Speaker view", "Whoever speaks is shown large."),
-      h("h3", {}, "Keyboard"),
+      this.#option("sounds", t.settings.sounds, t.settings.soundsText),
+      h("h3", {}, t.settings.view),
+      this.#option("speakerView", t.settings.speakerView, t.settings.speakerViewText),
+      h("h3", {}, t.settings.keyboard),
       h(
         "dl",
         { class: "keys" },
-        ...[...SHORTCUTS, { key: TALK_KEY, text: "Hold: talk while muted" }].map(({ key, text }) =>
-          h("div", {}, h("dt", {}, h("kbd", {}, key.toUpperCase())), h("dd", {}, text)),
+        ...[...SHORTCUTS, { key: TALK_KEY, command: "talk" as const }].map(({ key, command }) =>
+          h("div", {}, h("dt", {}, h("kbd", {}, key.toUpperCase())), h("dd", {}, t.shortcuts[command])),
         ),
       ),
     );
@@ -162,7 +159,7 @@ export class SettingsDialog {
       onchange: async () => {
         const runs = await this.voice.setNoiseSuppression(box.checked);
         if (box.checked && !runs)
-          toast({ text: "Noise suppression cannot run in this browser.", tone: "bad" });
+          toast({ text: t.settings.denoiseFailed, tone: "bad" });
         box.checked = runs;
         preferences.save({ denoise: runs });
       },
@@ -174,8 +171,8 @@ export class SettingsDialog {
       h(
         "span",
         {},
-        "Strong noise suppression",
-        h("small", {}, "RNNoise: takes out keyboards and fans, and needs more of your processor."),
+        t.settings.denoise,
+        h("small", {}, t.settings.denoiseText),
       ),
     );
   }

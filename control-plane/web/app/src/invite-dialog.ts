@@ -3,6 +3,7 @@ import { h } from "./dom";
 import { describe } from "./sentences";
 import { toast } from "./toasts";
 import { invitation } from "./token";
+import { t } from "./texts";
 
 /** Makes a link for one other person; there is one while the server is in development mode. */
 export class InviteDialog {
@@ -16,27 +17,27 @@ export class InviteDialog {
     const copy = h(
       "button",
       { type: "button", class: "primary wide", onclick: () => void this.#copy() },
-      "Copy link",
+      t.invitation.copy,
     );
     this.#made.append(
-      h("label", { for: "invitation" }, "Link"),
+      h("label", { for: "invitation" }, t.invitation.link),
       this.#link,
       h(
         "p",
         { class: "hint", id: "invitation-note" },
-        "Good for one day and for this person: whoever opens it takes part under this name.",
+        t.invitation.note,
       ),
       copy,
     );
     this.element = dialog(
-      "Invite somebody",
+      t.invitation.title,
       "invite",
       h(
         "form",
         { class: "join", onsubmit: (event: Event) => void this.#make(event) },
-        h("label", { for: "invited" }, "Their name"),
+        h("label", { for: "invited" }, t.invitation.theirName),
         this.#name,
-        h("button", { type: "submit", class: "wide" }, "Make a link"),
+        h("button", { type: "submit", class: "wide" }, t.invitation.make),
         this.#made,
       ),
     );
@@ -62,8 +63,8 @@ export class InviteDialog {
   async #copy(): Promise<void> {
     this.#link.select();
     await navigator.clipboard.writeText(this.#link.value).then(
-      () => toast({ text: "The link is copied.", tone: "good" }),
-      () => toast({ text: "Copy the marked link by hand: the browser does not let this page.", tone: "plain" }),
+      () => toast({ text: t.invitation.copied, tone: "good" }),
+      () => toast({ text: t.invitation.copyByHand, tone: "plain" }),
     );
   }
 }

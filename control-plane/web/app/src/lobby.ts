@@ -1,5 +1,6 @@
 import { VoiceError } from "@railgun/voice";
 import { invitedTo, kept } from "./address";
+import { ChannelPeek } from "./channel-peek";
 import { DevicePickers } from "./device-pickers";
 import { h, icon, setIcon, setText } from "./dom";
 import { InviteDialog } from "./invite-dialog";
@@ -9,6 +10,7 @@ import { describe } from "./sentences";
 import { SetupCheck } from "./setup-check";
 import { canInvite, nameInToken, tokenFor, type Tier } from "./token";
 import { toast } from "./toasts";
+import { LANGUAGES, t } from "./texts";
 
 export interface JoinForm {
   name: string;
@@ -27,6 +29,7 @@ export class Lobby {
   #button: HTMLButtonElement;
   #pickers: DevicePickers;
   #check: SetupCheck;
+  #peek: ChannelPeek;
   #preview: HTMLVideoElement;
   #stage: HTMLElement;
   #invite = new InviteDialog();
@@ -42,11 +45,11 @@ export class Lobby {
       if (kind === "microphone") void this.#check.useMicrophone(deviceId);
       if (kind === "camera" && this.#cameraOn) void this.#startPreview();
     });
+    const token = () =>
+      tokenFor(this.#text("name") || t.somebody, this.#text("tier") === "free" ? "free" : "pro");
+    this.#peek = new ChannelPeek(token);
     this.#check = new SetupCheck(
-      {
-        token: () =>
-          tokenFor(this.#text("name") || "Somebody", this.#text("tier") === "free" ? "free" : "pro"),
-      },
+      { token },
       () => preferences.values,
       () => void this.#pickers.refresh(),
     );
@@ -56,7 +59,7 @@ export class Lobby {
       playsinline: true,
       muted: true,
       hidden: true,
-      "aria-label": "Preview of your camera",
+      "aria-label": t.join.preview,
     });
     this.#preview.muted = true;
     this.#micButton = h(
@@ -75,7 +78,7 @@ export class Lobby {
       { class: "preview" },
       initial,
       this.#preview,
-      h("p", { class: "preview-hint" }, "Your camera is off"),
+      h("p", { class: "preview-hint" }, t.join.cameraIsOff),
       h("div", { class: "preview-controls" }, this.#micButton, this.#cameraButton),
     );
 
@@ -86,20 +89,20 @@ export class Lobby {
       required: true,
       maxlength: 40,
       autocomplete: "nickname",
-      placeholder: "How others will see you",
+      placeholder: t.join.namePlaceholder,
       value: ownName,
       oninput: () => setText(initial, initialOf(name.value)),
     });
     setText(initial, initialOf(ownName));
-    this.#button = h("button", { type: "submit", class: "primary wide" }, "Join call");
+    this.#button = h("button", { type: "submit", class: "primary wide" }, t.join.submit);
     this.#form = h(
       "form",
-      { class: "join", "aria-label": "Join a call", onsubmit: (event: Event) => void this.#submit(event) },
-      h("h1", {}, "Ready to talk?"),
-      h("p", { class: "lead" }, "Voice is free for everyone. Camera and screen sharing come with Pro."),
-      h("label", { for: "name" }, "Your name"),
+      { class: "join", "aria-label": t.join.form, onsubmit: (event: Event) => void this.#submit(event) },
+      h("h1", {}, t.join.title),
+      h("p", { class: "lead" }, t.join.lead),
+      h("label", { for: "name" }, t.join.name),
       name,
-      h("label", { for: "channel" }, "Channel"),
+      h("label", { for: "channel" }, t.join.channel),
       h("input", {
         id: "channel",
         name: "channel",
@@ -107,23 +110,25 @@ export class Lobby {
         maxlength: 40,
         value: invitedTo() ?? values.channel,
         pattern: CHANNEL_PATTERN,
-        title: "Letters, digits, dots, dashes and underscores",
+        title: t.join.channelPattern,
         autocomplete: "off",
         autocapitalize: "none",
+        oninput: () => this.#lookAtChannel(),
       }),
+      this.#peek.element,
       tierChoice(),
       this.#button,
       canInvite() &&
         h(
           "button",
           { type: "button", class: "quiet wide", onclick: () => this.#invite.open(this.#text("channel")) },
-          "Invite somebody",
+          t.join.invite,
         ),
       h(
         "p",
         { class: "hint" },
         icon("lock"),
-        "Encrypted between you and the server, not from end to end. Nothing is recorded.",
+        t.join.encryption,
       ),
     );
     this.element = h(
@@ -134,13 +139,14 @@ export class Lobby {
         { class: "brand" },
         h("img", { src: "/icon.svg", alt: "", width: 28, height: 28 }),
         h("span", {}, "Rail Gun"),
+        languageChoice(),
       ),
       h(
         "main",
         { class: "lobby-main" },
         h(
           "section",
-          { class: "setup", "aria-label": "Your devices" },
+          { class: "setup", "aria-label": t.join.devices },
           this.#stage,
           h(
             "div",
@@ -161,9 +167,10 @@ export class Lobby {
   /** Shown; the name is the first thing to type. */
   open(): void {
     this.#button.disabled = false;
-    setText(this.#button, "Join call");
+    setText(this.#button, t.join.submit);
     void this.#pickers.open();
     this.#check.reset();
+    this.#lookAtChannel();
     const name = this.#form.querySelector<HTMLInputElement>("#name");
     if (name?.value) this.#button.focus();
     else name?.focus();
@@ -180,16 +187,23 @@ export class Lobby {
       camera: this.#cameraOn && tier === "pro",
     };
     this.#button.disabled = true;
-    setText(this.#button, "Joining…");
+    setText(this.#button, t.join.joining);
     this.#stopPreview();
     this.#pickers.close();
+    this.#peek.close();
     // The tests have the microphone and a session of their own.
     await this.#check.close();
     await this.handlers.join(form);
     if (!this.element.isConnected) return;
     this.#button.disabled = false;
-    setText(this.#button, "Join call");
+    setText(this.#button, t.join.submit);
+    this.#lookAtChannel();
     if (this.#cameraOn) void this.#startPreview();
+  }
+
+  #lookAtChannel(): void {
+    const input = this.#form.querySelector<HTMLInputElement>("#channel");
+    this.#peek.look(input?.validity.valid ? input.value : "");
   }
 
   #setMuted(muted: boolean): void {
@@ -234,12 +248,12 @@ export class Lobby {
   }
 
   #renderButtons(): void {
-    const mic = this.#muted ? "Join with microphone on" : "Join muted";
+    const mic = this.#muted ? t.join.micOn : t.join.micOff;
     this.#micButton.setAttribute("aria-label", mic);
     this.#micButton.title = mic;
     this.#micButton.classList.toggle("off", this.#muted);
     setIcon(this.#micButton, this.#muted ? "mic-off" : "mic");
-    const camera = this.#cameraOn ? "Turn camera preview off" : "Turn camera preview on";
+    const camera = this.#cameraOn ? t.join.previewOff : t.join.previewOn;
     this.#cameraButton.setAttribute("aria-label", camera);
     this.#cameraButton.title = camera;
     this.#cameraButton.classList.toggle("off", !this.#cameraOn);
@@ -250,6 +264,22 @@ export class Lobby {
   #text(name: string): string {
     return String(new FormData(this.#form).get(name) ?? "").trim();
   }
+}
+
+/** Another language is another page: whoever is in a call does not want it loaded anew. */
+function languageChoice(): HTMLElement {
+  const select = h(
+    "select",
+    {
+      "aria-label": t.language,
+      onchange: () => {
+        preferences.save({ language: select.value });
+        location.reload();
+      },
+    },
+    ...LANGUAGES.map(({ code, name }) => h("option", { value: code, lang: code, selected: code === t.code }, name)),
+  );
+  return h("div", { class: "language" }, select);
 }
 
 /** A token of one's own says who one is and what one may do; without, the trial's tier can be chosen. */
@@ -264,8 +294,8 @@ function tierChoice(): HTMLElement {
   return h(
     "fieldset",
     { class: "tiers", hidden: kept("token") !== null },
-    h("legend", {}, "Try it as"),
-    option("pro", "Pro", "Voice and video", true),
-    option("free", "Free", "Voice only", false),
+    h("legend", {}, t.join.tryAs),
+    option("pro", t.join.pro, t.join.proText, true),
+    option("free", t.join.free, t.join.freeText, false),
   );
 }

@@ -7,8 +7,10 @@ import { type JoinForm, Lobby } from "./lobby";
 import { applyPreferences, preferences } from "./preferences";
 import { toast } from "./toasts";
 import { tokenFor } from "./token";
+import { t } from "./texts";
 
 takeFromAddress();
+document.documentElement.lang = t.code;
 const app = byId("app");
 const settings = pageSettings();
 const lobby = new Lobby({ join });

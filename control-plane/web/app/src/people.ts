@@ -1,6 +1,7 @@
 import type { Participant, VoiceService, VoiceSnapshot } from "@railgun/voice";
 import { h, icon, Keyed, range, setRange, setText } from "./dom";
 import { hueOf, initialOf } from "./names";
+import { t } from "./texts";
 
 interface Row {
   element: HTMLElement;
@@ -27,21 +28,21 @@ export class People {
     );
     this.element = h(
       "aside",
-      { class: "panel people", "aria-label": "People", id: "people" },
+      { class: "panel people", "aria-label": t.call.people, id: "people" },
       h(
         "header",
         {},
-        h("h2", {}, "In this call ", this.#count),
+        h("h2", {}, t.people.title, this.#count),
         h(
           "button",
-          { type: "button", class: "quiet small", "aria-label": "Close people", onclick: close },
+          { type: "button", class: "quiet small", "aria-label": t.people.close, onclick: close },
           icon("close"),
         ),
       ),
       h(
         "ul",
         { class: "me" },
-        h("li", {}, dot(ownName), h("span", { class: "who" }, `${ownName} (you)`), this.#own),
+        h("li", {}, dot(ownName), h("span", { class: "who" }, t.people.you(ownName)), this.#own),
       ),
       this.#list,
     );
@@ -49,14 +50,14 @@ export class People {
 
   render({ participants, muted, deafened, limits }: VoiceSnapshot): void {
     const present = participants.length + 1;
-    setText(this.#count, limits ? `${present} of ${limits.participants}` : String(present));
+    setText(this.#count, limits ? t.people.count(present, limits.participants) : String(present));
     showState(this.#own, { muted, deafened, reconnecting: false });
     this.#rows.render(new Map(participants.map((person) => [person.sessionId, person])));
   }
 
   #row({ userId, name }: Participant): Row {
     const state = h("span", { class: "state" });
-    const slider = range({ max: 200, value: 100, "aria-label": `Volume of ${name}` }, (percent) =>
+    const slider = range({ max: 200, value: 100, "aria-label": t.people.volume(name) }, (percent) =>
       this.voice.setPerUserVolume(userId, percent / 100),
     );
     const element = h(
@@ -85,7 +86,7 @@ function dot(name: string): HTMLElement {
 type PersonState = Pick<Participant, "muted" | "deafened" | "reconnecting">;
 
 function showState(element: HTMLElement, { muted, deafened, reconnecting }: PersonState): void {
-  const text = reconnecting ? "reconnecting" : deafened ? "deafened" : muted ? "muted" : "";
+  const text = reconnecting ? t.people.reconnecting : deafened ? t.people.deafened : muted ? t.people.muted : "";
   if (element.dataset["text"] === text) return;
   element.dataset["text"] = text;
   const shown = reconnecting ? [text] : text ? [icon(deafened ? "deafen-off" : "mic-off"), text] : [];

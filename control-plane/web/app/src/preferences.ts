@@ -15,6 +15,8 @@ interface Stored {
   sounds: boolean;
   /** Whoever speaks is shown large. */
   speakerView: boolean;
+  /** `en` or `de`; empty: the browser's. */
+  language: string;
 }
 
 const DEFAULTS: Stored = {
@@ -28,6 +30,7 @@ const DEFAULTS: Stored = {
   denoise: false,
   sounds: true,
   speakerView: false,
+  language: "",
 };
 const KEY = "railgun";
 

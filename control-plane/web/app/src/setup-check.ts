@@ -3,19 +3,16 @@ import type { Diagnostics, EchoPhase, NetworkResult } from "@railgun/voice/diagn
 import { h, icon, setText } from "./dom";
 import { Meter } from "./meter";
 import { describe } from "./sentences";
+import { t, tenths } from "./texts";
 
-const PHASES: Record<EchoPhase, string> = {
-  connecting: "Connecting…",
-  recording: "Say something: recording three seconds…",
-  playing: "This is how others hear you…",
-};
+const PHASES: Record<EchoPhase, string> = t.checks.phases;
 
 type Check = "mic" | "speaker" | "echo" | "network";
 
 /** The tests before a call: microphone, speaker, echo, network. */
 export class SetupCheck {
   readonly element: HTMLElement;
-  #meter = new Meter("Microphone level");
+  #meter = new Meter(t.devices.level);
   /** Loaded at the first test: most people join without one. */
   #diagnostics: Promise<Diagnostics> | null = null;
   #results: Record<Check, HTMLElement> = {
@@ -63,25 +60,25 @@ export class SetupCheck {
     };
     this.element = h(
       "section",
-      { class: "checks", "aria-label": "Check your setup" },
-      h("h2", {}, "Check your setup"),
+      { class: "checks", "aria-label": t.checks.title },
+      h("h2", {}, t.checks.title),
       h(
         "ul",
         {},
         row(
           "mic",
           "mic",
-          "Microphone",
+          t.devices.microphone,
           "",
-          "Test microphone",
+          t.checks.testMicrophone,
           () => this.#testMicrophone(),
           this.#meter.element,
         ),
-        row("speaker", "speaker", "Speaker", "Plays three notes.", "Play tone", () => this.#testSpeaker()),
-        row("echo", "echo", "Echo test", "Hear yourself the way others do.", "Record 3 s", () =>
+        row("speaker", "speaker", t.devices.speaker, t.checks.speakerText, t.checks.playTone, () => this.#testSpeaker()),
+        row("echo", "echo", t.checks.echo, t.checks.echoText, t.checks.record, () =>
           this.#testEcho(),
         ),
-        row("network", "signal", "Network", "Takes about five seconds.", "Test network", () =>
+        row("network", "signal", t.checks.network, t.checks.networkText, t.checks.testNetwork, () =>
           this.#testNetwork(),
         ),
       ),
@@ -108,7 +105,7 @@ export class SetupCheck {
       ({ Diagnostics }) =>
         new Diagnostics(this.options, (levels) => {
           this.#meter.show(levels.input);
-          if (levels.speaking) say(this.#results.mic, "good", "We hear you.");
+          if (levels.speaking) say(this.#results.mic, "good", t.checks.heard);
         }),
     );
     // Its script may be had at the next try.
@@ -128,16 +125,16 @@ export class SetupCheck {
   }
 
   async #testMicrophone(): Promise<void> {
-    say(this.#results.mic, "", "Say something and watch it move.");
+    say(this.#results.mic, "", t.checks.saySomething);
     await (await this.#open()).openMicrophone(this.chosen().microphone);
     this.onAllowed();
   }
 
   async #testSpeaker(): Promise<void> {
-    say(this.#results.speaker, "", "Playing…");
+    say(this.#results.speaker, "", t.checks.playing);
     const { playTestTone } = await import("@railgun/voice/diagnostics");
     await playTestTone(this.chosen().speaker);
-    say(this.#results.speaker, "", "Did you hear it? If not, choose another speaker.");
+    say(this.#results.speaker, "", t.checks.didYouHear);
   }
 
   async #testEcho(): Promise<void> {
@@ -148,33 +145,39 @@ export class SetupCheck {
       this.chosen().speaker,
     );
     this.onAllowed();
-    if (found.level < -50) say(output, "poor", "Hardly anything was heard. Is this the right microphone?");
+    if (found.level < -50) say(output, "poor", t.checks.tooQuiet);
     else if (found.echo)
-      say(output, "fair", "Your microphone hears your speakers. Headphones avoid an echo.");
+      say(output, "fair", t.checks.hasEcho);
     else if (!found.throughServer)
-      say(output, "fair", "Your microphone works. The server could not take part.");
-    else say(output, "good", "Clear, by way of the server, and no echo.");
+      say(output, "fair", t.checks.withoutServer);
+    else say(output, "good", t.checks.clear);
   }
 
   async #testNetwork(): Promise<void> {
     const output = this.#results.network;
-    say(output, "", "Measuring…");
+    say(output, "", t.checks.measuring);
     const { verdict, ...reading } = await (await this.#open()).networkTest();
-    say(output, verdict.grade, verdict.text);
-    if (verdict.advice[0]) output.append(h("span", { class: "advice" }, verdict.advice[0]));
+    say(output, verdict.grade, inLanguage(verdict.text));
+    const [advice] = verdict.advice;
+    if (advice) output.append(h("span", { class: "advice" }, inLanguage(advice)));
     output.append(details(reading));
   }
 }
 
 function details({ rtt, packetLoss, bandwidth, udp, turn }: Omit<NetworkResult, "verdict">): HTMLElement {
   const parts = [
-    `${Math.round(rtt)} ms to the server`,
-    packetLoss === null ? null : `${packetLoss.toFixed(1)} % lost`,
-    bandwidth === null ? null : `${(bandwidth / 1e6).toFixed(1)} Mbit/s up`,
-    udp === null ? null : udp ? "UDP open" : "UDP blocked",
-    turn === null ? null : turn ? "relay reachable" : "relay not reachable",
+    t.checks.toServer(Math.round(rtt)),
+    packetLoss === null ? null : t.checks.lost(tenths.format(packetLoss)),
+    bandwidth === null ? null : t.checks.up(tenths.format(bandwidth / 1e6)),
+    udp === null ? null : udp ? t.checks.udpOpen : t.checks.udpBlocked,
+    turn === null ? null : turn ? t.checks.relayReachable : t.checks.relayUnreachable,
   ];
   return h("span", { class: "figures" }, parts.filter((part) => part !== null).join(" · "));
+}
+
+/** A sentence of the SDK's verdict. */
+function inLanguage(sentence: string): string {
+  return t.checks.verdicts[sentence] ?? sentence;
 }
 
 function result(): HTMLElement {

@@ -1,14 +1,16 @@
 /** One key each, for those who do not want to aim. */
 export type Command = "mute" | "deafen" | "camera" | "screen" | "people" | "stats" | "settings" | "view";
+/** Those that have a key. */
+type Keyed = Exclude<Command, "settings">;
 
-export const SHORTCUTS: readonly { key: string; command: Command; text: string }[] = [
-  { key: "m", command: "mute", text: "Mute or unmute" },
-  { key: "d", command: "deafen", text: "Deafen or listen again" },
-  { key: "v", command: "camera", text: "Start or stop the camera" },
-  { key: "s", command: "screen", text: "Share or stop the screen" },
-  { key: "p", command: "people", text: "Show or hide people" },
-  { key: "f", command: "view", text: "Show whoever speaks large, or everybody alike" },
-  { key: "q", command: "stats", text: "Show or hide call quality" },
+export const SHORTCUTS: readonly { key: string; command: Keyed }[] = [
+  { key: "m", command: "mute" },
+  { key: "d", command: "deafen" },
+  { key: "v", command: "camera" },
+  { key: "s", command: "screen" },
+  { key: "p", command: "people" },
+  { key: "f", command: "view" },
+  { key: "q", command: "stats" },
 ];
 
 /** Listens until the returned function is called. Typing, and keys for the browser, are left alone. */

@@ -3,14 +3,15 @@ import { h, Keyed } from "./dom";
 import { bestGrid } from "./grid";
 import { preferences } from "./preferences";
 import { Tile, type TileData } from "./tile";
+import { t } from "./texts";
 
 const GAP = 10;
 
 /** The tiles, as large as they fit, and word to the service of how large each is shown. */
 export class Stage {
-  readonly element = h("section", { class: "stage", "aria-label": "Video" });
+  readonly element = h("section", { class: "stage", "aria-label": t.call.video });
   #main = h("div", { class: "focus" });
-  #grid = h("div", { class: "grid", role: "group", "aria-label": "People" });
+  #grid = h("div", { class: "grid", role: "group", "aria-label": t.call.people });
   #tiles = new Keyed<TileData, Tile>(
     this.#grid,
     (data, key) => this.#make(data, key),

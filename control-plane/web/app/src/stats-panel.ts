@@ -1,16 +1,12 @@
 import { type CallStats, type Grade, gradeOf } from "@railgun/voice";
 import { h, icon, setText } from "./dom";
+import { t, tenths } from "./texts";
 
 const SAMPLES = 60;
 const PLOT = { width: 240, height: 56 };
-export const GRADE_WORDS: Record<Grade, string> = {
-  excellent: "Excellent",
-  good: "Good",
-  fair: "Fair",
-  poor: "Poor",
-  unknown: "Unknown",
-};
-const PATHS = { udp: "Direct (UDP)", tcp: "Direct (TCP)", turn: "Relay (TURN)" } as const;
+export const GRADE_WORDS: Record<Grade, string> = t.stats.grades;
+const ROWS = ["path", "roundTrip", "jitter", "loss", "sending", "receiving"] as const;
+type Row = (typeof ROWS)[number];
 const SVG = "http://www.w3.org/2000/svg";
 
 /** The network of the call, with its last two minutes. */
@@ -19,8 +15,8 @@ export class StatsPanel {
   /** The last looks; null where nothing was measured. */
   #history: (number | null)[] = [];
   #mos = h("strong", { class: "mos" }, "–");
-  #grade = h("span", { class: "grade" }, "Measuring…");
-  #values = new Map<string, HTMLElement>();
+  #grade = h("span", { class: "grade" }, t.stats.measuring);
+  #values = new Map<Row, HTMLElement>();
   #line = document.createElementNS(SVG, "polyline");
   #area = document.createElementNS(SVG, "polygon");
   #plot = document.createElementNS(SVG, "svg");
@@ -39,21 +35,21 @@ export class StatsPanel {
       this.#plot.append(bound);
     }
     this.#plot.append(this.#area, this.#line);
-    const rows = ["Path", "Round trip", "Jitter", "Loss", "Sending", "Receiving"].map((name) => {
+    const rows = ROWS.map((name) => {
       const value = h("dd", {}, "–");
       this.#values.set(name, value);
-      return h("div", {}, h("dt", {}, name), value);
+      return h("div", {}, h("dt", {}, t.stats[name]), value);
     });
     this.element = h(
       "section",
-      { class: "panel stats", "aria-label": "Call quality", id: "stats" },
+      { class: "panel stats", "aria-label": t.stats.title, id: "stats" },
       h(
         "header",
         {},
-        h("h2", {}, "Call quality"),
+        h("h2", {}, t.stats.title),
         h(
           "button",
-          { type: "button", class: "quiet small", "aria-label": "Close call quality", onclick: close },
+          { type: "button", class: "quiet small", "aria-label": t.stats.close, onclick: close },
           icon("close"),
         ),
       ),
@@ -61,7 +57,7 @@ export class StatsPanel {
         "div",
         { class: "score" },
         this.#mos,
-        h("div", {}, this.#grade, h("small", {}, "Opinion score, up to 4.5")),
+        h("div", {}, this.#grade, h("small", {}, t.stats.score)),
       ),
       this.#plot,
       h("dl", {}, ...rows),
@@ -71,21 +67,22 @@ export class StatsPanel {
   add(stats: CallStats): void {
     this.#history.push(stats.mos);
     if (this.#history.length > SAMPLES) this.#history.shift();
-    setText(this.#mos, stats.mos?.toFixed(1) ?? "–");
+    setText(this.#mos, stats.mos === null ? "–" : tenths.format(stats.mos));
     // The score is of the network alone.
     const isLess = stats.grade !== gradeOf(stats.mos);
-    setText(this.#grade, `${GRADE_WORDS[stats.grade]}${isLess ? ": not everything arrives" : ""}`);
+    const word = GRADE_WORDS[stats.grade];
+    setText(this.#grade, isLess ? t.stats.notEverything(word) : word);
     this.element.dataset["grade"] = stats.grade;
-    this.#set("Path", stats.transport ? PATHS[stats.transport] : "–");
-    this.#set("Round trip", stats.rtt === null ? "–" : `${Math.round(stats.rtt)} ms`);
-    this.#set("Jitter", stats.jitter === null ? "–" : `${stats.jitter.toFixed(1)} ms`);
-    this.#set("Loss", stats.packetLoss === null ? "–" : `${stats.packetLoss.toFixed(1)} %`);
-    this.#set("Sending", rate(stats.sending));
-    this.#set("Receiving", rate(stats.receiving));
+    this.#set("path", stats.transport ? t.stats.paths[stats.transport] : "–");
+    this.#set("roundTrip", stats.rtt === null ? "–" : `${Math.round(stats.rtt)} ms`);
+    this.#set("jitter", stats.jitter === null ? "–" : `${tenths.format(stats.jitter)} ms`);
+    this.#set("loss", stats.packetLoss === null ? "–" : `${tenths.format(stats.packetLoss)} %`);
+    this.#set("sending", rate(stats.sending));
+    this.#set("receiving", rate(stats.receiving));
     this.#draw();
   }
 
-  #set(name: string, text: string): void {
+  #set(name: Row, text: string): void {
     const element = this.#values.get(name);
     if (element) setText(element, text);
   }
@@ -105,11 +102,11 @@ export class StatsPanel {
     const minutes = (this.#history.length * 2) / 60;
     const range =
       scores.length > 0
-        ? `between ${Math.min(...scores).toFixed(1)} and ${Math.max(...scores).toFixed(1)}`
-        : "not measured";
+        ? t.stats.between(tenths.format(Math.min(...scores)), tenths.format(Math.max(...scores)))
+        : t.stats.notMeasured;
     this.#plot.setAttribute(
       "aria-label",
-      `Score over the last ${minutes < 1 ? "minute" : "two minutes"}: ${range}`,
+      minutes < 1 ? t.stats.lastMinute(range) : t.stats.lastTwoMinutes(range),
     );
   }
 }
@@ -120,5 +117,5 @@ function yOf(mos: number): number {
 }
 
 function rate(bits: number): string {
-  return bits >= 1e6 ? `${(bits / 1e6).toFixed(1)} Mbit/s` : `${Math.round(bits / 1000)} kbit/s`;
+  return bits >= 1e6 ? `${tenths.format(bits / 1e6)} Mbit/s` : `${Math.round(bits / 1000)} kbit/s`;
 }

@@ -1,6 +1,7 @@
 import type { Trouble } from "@railgun/voice";
 import { h, icon, setText } from "./dom";
 import { hueOf, initialOf } from "./names";
+import { t } from "./texts";
 
 export interface TileData {
   sessionId: string;
@@ -28,12 +29,7 @@ export interface TileHandlers {
   flip?: (() => void) | undefined;
 }
 
-const TROUBLE: Record<Trouble, string> = {
-  noSound: "no sound arrives",
-  choppySound: "sound breaks up",
-  videoStalled: "picture stands still",
-  videoHeldBack: "paused: your network is too weak",
-};
+const TROUBLE: Record<Trouble, string> = t.tile.trouble;
 
 /** A person, or a shared screen: picture or initial, name, and what they are doing. */
 export class Tile {
@@ -66,11 +62,11 @@ export class Tile {
     this.#marks = h("span", { class: "marks" });
     const action = (symbol: string, label: string, run: () => unknown) =>
       h("button", { type: "button", class: "round", title: label, "aria-label": label, onclick: run }, icon(symbol));
-    const what = source === "screen" ? (own ? "your screen" : `${name}'s screen`) : own ? "yourself" : name;
-    this.#pin = action("pin", `Pin ${what}`, () => handlers.pin());
-    this.#flip = action("echo", "Flip camera", () => handlers.flip?.());
-    this.#window = action("window", `Picture in picture: ${what}`, () => void this.#toWindow());
-    this.#full = action("full", `Full screen: ${what}`, () => void this.#toFull());
+    const what = source === "screen" ? (own ? t.tile.ownScreen : t.tile.screenOf(name)) : own ? t.tile.yourself : name;
+    this.#pin = action("pin", t.tile.pin(what), () => handlers.pin());
+    this.#flip = action("echo", t.tile.flip, () => handlers.flip?.());
+    this.#window = action("window", t.tile.window(what), () => void this.#toWindow());
+    this.#full = action("full", t.tile.full(what), () => void this.#toFull());
     this.element = h(
       "figure",
       { class: `tile ${source}${own ? " own" : ""}` },
@@ -84,7 +80,7 @@ export class Tile {
   update({ name, own, source, muted, deafened, speaking, active, video, pending, trouble, pinned }: TileData, flip?: () => void): void {
     setText(
       this.#name,
-      source === "screen" ? (own ? "Your screen" : `${name}'s screen`) : own ? `${name} (you)` : name,
+      source === "screen" ? (own ? t.tile.yourScreen : t.tile.screenOf(name)) : own ? t.people.you(name) : name,
     );
     this.element.classList.toggle("speaking", speaking);
     if (active && !this.element.classList.contains("active")) {
@@ -124,8 +120,8 @@ export class Tile {
     if (marks === this.#shownMarks) return;
     this.#shownMarks = marks;
     this.#marks.replaceChildren(
-      ...(deafened ? [icon("deafen-off", "deafened")] : []),
-      ...(muted ? [icon("mic-off", "muted")] : []),
+      ...(deafened ? [icon("deafen-off", t.people.deafened)] : []),
+      ...(muted ? [icon("mic-off", t.people.muted)] : []),
     );
   }
 
@@ -140,7 +136,7 @@ export class Tile {
     // Sound has elements of its own; a muted video may always start by itself.
     video.muted = true;
     video.dataset["track"] = track.id;
-    video.setAttribute("aria-label", `Video of ${name}`);
+    video.setAttribute("aria-label", t.tile.videoOf(name));
     video.srcObject = new MediaStream([track]);
     void video.play().catch(() => undefined);
     if (!this.#video) this.#avatar.after(video);

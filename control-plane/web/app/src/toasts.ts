@@ -1,5 +1,6 @@
 import { byId, h, icon } from "./dom";
 import type { Message } from "./sentences";
+import { t } from "./texts";
 
 const STAYS_MS = 8_000;
 const TOASTS_MAX = 4;
@@ -18,7 +19,7 @@ export function toast(message: Message, action?: { label: string; run(): void })
       h("button", { type: "button", class: "link", onclick: () => (remove(), action.run()) }, action.label),
     h(
       "button",
-      { type: "button", class: "quiet small", "aria-label": "Dismiss", onclick: remove },
+      { type: "button", class: "quiet small", "aria-label": t.dismiss, onclick: remove },
       icon("close"),
     ),
   );

@@ -1,5 +1,6 @@
 import { VoiceError } from "@railgun/voice";
 import { kept } from "./address";
+import { t } from "./texts";
 
 export type Tier = "free" | "pro";
 
@@ -45,10 +46,10 @@ async function mint(wanted: { userId: string; tier: Tier; name: string }): Promi
   }).catch(() => {
     throw new VoiceError("UNREACHABLE", "the server cannot be reached");
   });
-  if (response.status === 403) throw new NoToken("Open the link that the server printed when it started.");
-  if (response.status === 429) throw new NoToken("Too many wrong secrets were shown. Try again in a minute.");
+  if (response.status === 403) throw new NoToken(t.errors.openPrintedLink);
+  if (response.status === 429) throw new NoToken(t.errors.wrongSecrets);
   if (!response.ok) {
-    throw new NoToken("This server gives out no trial tokens. Open the page with #token= and your token.");
+    throw new NoToken(t.errors.noTrialTokens);
   }
   const { token } = (await response.json()) as { token: string };
   return token;

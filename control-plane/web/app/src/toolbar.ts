@@ -1,6 +1,7 @@
 import type { VideoState, VoiceSnapshot } from "@railgun/voice";
 import { h, icon, setIcon, setText } from "./dom";
 import type { Command } from "./shortcuts";
+import { t } from "./texts";
 
 type Button = Command | "leave";
 
@@ -33,22 +34,22 @@ export class Toolbar {
     const canShare = !!navigator.mediaDevices?.getDisplayMedia;
     this.element = h(
       "footer",
-      { class: "toolbar", "aria-label": "Call controls" },
-      h("div", { class: "tools" }, button("mute", "mic", "Mute"), button("deafen", "deafen", "Deafen")),
+      { class: "toolbar", "aria-label": t.tools.controls },
+      h("div", { class: "tools" }, button("mute", "mic", t.tools.mute), button("deafen", "deafen", t.tools.deafen)),
       h(
         "div",
         { class: "tools" },
-        button("camera", "camera", "Start camera"),
-        canShare && button("screen", "screen", "Share screen"),
+        button("camera", "camera", t.tools.startCamera),
+        canShare && button("screen", "screen", t.tools.shareScreen),
       ),
       h(
         "div",
         { class: "tools" },
-        button("people", "people", "People"),
-        button("stats", "signal", "Quality"),
-        button("settings", "settings", "Settings"),
+        button("people", "people", t.tools.people),
+        button("stats", "signal", t.tools.quality),
+        button("settings", "settings", t.tools.settings),
       ),
-      h("div", { class: "tools" }, button("leave", "leave", "Leave")),
+      h("div", { class: "tools" }, button("leave", "leave", t.tools.leave)),
     );
   }
 
@@ -62,18 +63,18 @@ export class Toolbar {
   ): void {
     this.#show("mute", {
       icon: muted ? "mic-off" : "mic",
-      text: muted ? "Unmute" : "Mute",
+      text: muted ? t.tools.unmute : t.tools.mute,
       tone: muted ? "off" : "",
     });
     this.#show("deafen", {
       icon: deafened ? "deafen-off" : "deafen",
-      text: deafened ? "Undeafen" : "Deafen",
+      text: deafened ? t.tools.undeafen : t.tools.deafen,
       tone: deafened ? "off" : "",
     });
-    this.#show("camera", videoLook(camera, "camera", "Start camera", "Stop camera"));
-    this.#show("screen", videoLook(screen, "screen", "Share screen", "Stop sharing"));
-    this.#show("people", { icon: "people", text: "People", tone: "", pressed: open.people });
-    this.#show("stats", { icon: "signal", text: "Quality", tone: "", pressed: open.stats });
+    this.#show("camera", videoLook(camera, "camera", t.tools.startCamera, t.tools.stopCamera));
+    this.#show("screen", videoLook(screen, "screen", t.tools.shareScreen, t.tools.stopSharing));
+    this.#show("people", { icon: "people", text: t.tools.people, tone: "", pressed: open.people });
+    this.#show("stats", { icon: "signal", text: t.tools.quality, tone: "", pressed: open.stats });
   }
 
   #show(name: Button, look: Look): void {
@@ -82,7 +83,7 @@ export class Toolbar {
     setIcon(button, look.icon);
     const text = button.querySelector(".text");
     if (text) setText(text, look.text);
-    button.title = look.locked ? `${look.text} (needs Pro)` : look.text;
+    button.title = look.locked ? t.tools.needsPro(look.text) : look.text;
     for (const tone of ["on", "off", "waiting"]) button.classList.toggle(tone, look.tone === tone);
     const lock = button.querySelector<HTMLElement>(".lock");
     if (lock) lock.hidden = !look.locked;
@@ -96,11 +97,11 @@ function videoLook({ status, allowed }: VideoState, symbol: string, start: strin
     case "heldBack":
       return { icon: symbol, text: stop, tone: status === "on" ? "on" : "waiting" };
     case "starting":
-      return { icon: symbol, text: "Starting…", tone: "waiting" };
+      return { icon: symbol, text: t.tools.starting, tone: "waiting" };
     case "queued":
-      return { icon: symbol, text: "Leave queue", tone: "waiting" };
+      return { icon: symbol, text: t.tools.leaveQueue, tone: "waiting" };
     case "granted":
-      return { icon: symbol, text: `${start} now`, tone: "on" };
+      return { icon: symbol, text: t.tools.now(start), tone: "on" };
     default:
       return { icon: symbol === "camera" ? "camera-off" : symbol, text: start, tone: "", locked: !allowed };
   }

@@ -1,5 +1,6 @@
 import {
   type CallStats,
+  type ChannelPeople,
   type DeviceList,
   type InputLevels,
   listDevices,
@@ -101,6 +102,15 @@ export function useQueue(): { camera: QueuePlace | null; screen: QueuePlace | nu
   const camera = useVoiceState((snapshot) => snapshot.camera.queue);
   const screen = useVoiceState((snapshot) => snapshot.screen.queue);
   return useMemo(() => ({ camera, screen }), [camera, screen]);
+}
+
+const UNKNOWN: ChannelPeople = { people: null, error: null };
+
+/** Who is in a channel, which need not be joined; `people` is null while it is not known, or may not be. */
+export function useChannelPeople(channelId: string): ChannelPeople {
+  const voice = useVoice();
+  useEffect(() => voice.watchChannel(channelId), [voice, channelId]);
+  return useVoiceState(({ channels }) => channels[channelId] ?? UNKNOWN);
 }
 
 /** Calls back for each notice; the newest function is the one that is called. */

@@ -2,7 +2,7 @@ import { VoiceError } from "@railgun/voice";
 import { act, type ReactNode, StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { Call, en, useParticipants, useTracks, useVoiceState, VoiceProvider } from "../src";
+import { Call, en, useChannelPeople, useParticipants, useTracks, useVoiceState, VoiceProvider } from "../src";
 import { de } from "../src/texts/de";
 import { fakeVoice, person, video } from "./fake-voice";
 
@@ -53,6 +53,24 @@ describe("useVoiceState", () => {
     await act(async () => root.unmount());
     expect(voice.listeners()).toBe(0);
     root = createRoot(page);
+  });
+});
+
+describe("useChannelPeople", () => {
+  it("watches the channel while it is shown, and tells who is there", async () => {
+    const There = ({ channelId }: { channelId: string }) =>
+      useChannelPeople(channelId).people?.map(({ userId }) => userId).join() ?? "?";
+    await show(<There channelId="lobby" />);
+    expect(page.textContent).toBe("?");
+    const people = [{ userId: "ada", muted: false, deafened: false }];
+    await act(async () => voice.become({ channels: { lobby: { people, error: null } } }));
+    expect(page.textContent).toBe("ada");
+    await show(<There channelId="other" />);
+    expect(page.textContent).toBe("?");
+    await show(null);
+    // React's strict mode mounts twice.
+    expect(voice.watchChannel.mock.calls.map(([id]) => id)).toEqual(["lobby", "lobby", "other"]);
+    expect(voice.unwatch).toHaveBeenCalledTimes(3);
   });
 });
 

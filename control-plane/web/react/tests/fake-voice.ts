@@ -18,6 +18,7 @@ export const person = (name: string, more: Partial<Participant> = {}): Participa
   speaking: false,
   reconnecting: false,
   trouble: null,
+  encryption: null,
   volume: 1,
   camera: null,
   screen: null,
@@ -37,6 +38,7 @@ export function fakeVoice() {
       sessionId: null,
       permissions: null,
       limits: null,
+      encryption: null,
       muted: false,
       deafened: false,
       speaking: false,
@@ -44,6 +46,7 @@ export function fakeVoice() {
       screen: video(),
       participants: [] as Participant[],
       activeSpeaker: null,
+      channels: {},
       stats: null,
       noSound: false,
       cpuLimited: false,
@@ -68,6 +71,8 @@ export function fakeVoice() {
     toggleVideo: vi.fn(async () => true),
     toggleScreenShare: vi.fn(async () => true),
     setViewport: vi.fn(),
+    watchChannel: vi.fn((_channelId: string) => voice.unwatch),
+    unwatch: vi.fn((): void => undefined),
     resumePlayback: vi.fn(),
   };
   return voice as typeof voice & VoiceService;

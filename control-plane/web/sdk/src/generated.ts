@@ -28,9 +28,13 @@ export const REQUEST_NAMES = [
   "voice:entitlement:refresh",
   "voice:video:requestSlot",
   "voice:video:releaseSlot",
+  "voice:data",
+  "voice:e2ee:message",
   "voice:ui:event",
   "voice:channel:watch",
   "voice:channel:unwatch",
+  "voice:ring",
+  "voice:ring:decline",
   "voice:ping",
 ] as const;
 
@@ -65,6 +69,10 @@ export const LIMITS = {
   audioBitratePro: 64000,
   videoBitrate: 2500000,
   screenBitrate: 1500000,
+  dataPerSecond: 5,
+  dataKindBytes: 64,
+  dataPayloadBytes: 1024,
+  e2eeMessageBytes: 16384,
 } as const;
 
 /**
@@ -247,9 +255,87 @@ preferredLayers?: ConsumerLayers, };
 export type CreateTransport = { direction: TransportDirection, };
 
 /**
+ * What a message is about, as the application calls it: 1 to 64 bytes.
+ */
+export type DataKind = string;
+
+/**
+ * A message to everybody else in the room, or to one session of it. The room adds whose it is.
+ */
+export type DataMessage = { 
+/**
+ * What it is about.
+ */
+kind: DataKind, 
+/**
+ * Its content.
+ */
+payload: DataPayload, 
+/**
+ * Absent: everybody else.
+ */
+to?: SessionId, };
+
+/**
+ * A message's content, which the servers do not look at: at most 1024 bytes in UTF-8. In a channel that is
+ * encrypted end to end the client encrypts it first.
+ */
+export type DataPayload = string;
+
+/**
  * How far DTLS is.
  */
 export type DtlsState = "new" | "connecting" | "connected" | "failed" | "closed";
+
+/**
+ * One MLSMessage (RFC 9420, section 6) in base64, at most 16 KiB before it.
+ */
+export type E2eeData = string;
+
+/**
+ * A message of key agreement to everybody else in the room, or to one session of it.
+ */
+export type E2eeMessage = { 
+/**
+ * What `data` is.
+ */
+kind: E2eeMessageKind, 
+/**
+ * The epoch of its group that it was made in; of a proposal, a commit and a GroupInfo the one in `data`.
+ */
+epoch: number, 
+/**
+ * Absent: everybody else. A commit and a proposal are for everybody.
+ */
+to?: SessionId, 
+/**
+ * The message itself.
+ */
+data: E2eeData, };
+
+/**
+ * What a message of key agreement is, in words of MLS (RFC 9420).
+ */
+export type E2eeMessageKind = "proposal" | "commit" | "welcome" | "groupInfo";
+
+/**
+ * What end-to-end encryption a client can do.
+ */
+export type E2eeSupport = { 
+/**
+ * The highest version that it knows; it knows those below as well.
+ */
+version: number, 
+/**
+ * Cipher suites of SFrame by their numbers at IANA (RFC 9605, section 8.1): 4 is AES-128-GCM, which each client
+ * has to have, 5 is AES-256-GCM. At most 16.
+ */
+suites: Array<number>, };
+
+/**
+ * How a channel's media is encrypted. It is one for all who are in the channel.
+ */
+export type Encryption = "transport" | "endToEnd";
 
 /**
  * What kind of refusal it is, for programs.
@@ -290,7 +376,7 @@ export type IceState = "new" | "connected" | "completed" | "disconnected" | "clo
  */
 export type IceTransportPolicy = "all" | "relay";
 
-export type Join = { channelId: ChannelId, rtpCapabilities?: types.RtpCapabilities, networkType?: NetworkType, };
+export type Join = { channelId: ChannelId, rtpCapabilities?: types.RtpCapabilities, networkType?: NetworkType, e2ee?: E2eeSupport, };
 
 /**
  * Why a session was put out of its room. On the wire it is its word, or the operator's text.
@@ -562,7 +648,12 @@ max: number, };
 /**
  * Why a room is gone from its node.
  */
-export type RejoinReason = "node_lost" | "node_draining" | "worker_died";
+export type RejoinReason = "node_lost" | "node_draining" | "worker_died" | "encryption_changed";
+
+/**
+ * How a call that rang ended.
+ */
+export type RingEndReason = "answered" | "declined" | "missed" | "cancelled";
 
 /**
  * Most participants, and most videos, of a room.
@@ -785,6 +876,10 @@ export interface ServerEvents {
  */
 channelId: ChannelId, 
 /**
+ * The channel is a DM, whose other members can be called. Written only if so.
+ */
+dm?: boolean, 
+/**
  * The session's id: one join of one device.
  */
 sessionId: SessionId, 
@@ -816,6 +911,10 @@ turnCredentialExpiresAt?: string,
  * What a new socket shows to take this session up again; absent if it cannot.
  */
 resumeToken?: string, 
+/**
+ * What holds for everybody in the room until it ends.
+ */
+encryption: Encryption, 
 /**
  * The room's sequence at the time of the reply; events with a higher one follow.
  */
@@ -1064,6 +1163,10 @@ limits: RoomLimits,
  */
 queue: Array<QueuePlace>, 
 /**
+ * As it was when the session joined. Messages of key agreement that the session may have missed follow.
+ */
+encryption: Encryption, 
+/**
  * The room's sequence at the time of the reply.
  */
 roomSeq: number, };
@@ -1234,6 +1337,54 @@ paused: boolean,
  * alone.
  */
 roomSeq: number, };
+  "voice:data": { 
+/**
+ * The user's id, from the `sub` of the token.
+ */
+userId: UserId, 
+/**
+ * The session's id: one join of one device.
+ */
+sessionId: SessionId, 
+/**
+ * `audio` or `video`.
+ */
+kind: DataKind, 
+/**
+ * As its sender wrote it.
+ */
+payload: DataPayload, 
+/**
+ * The event's place in the room's order; rises by one with each event that is not for one session
+ * alone.
+ */
+roomSeq: number, };
+  "voice:e2ee:message": { 
+/**
+ * The user's id, from the `sub` of the token.
+ */
+userId: UserId, 
+/**
+ * The session's id: one join of one device.
+ */
+sessionId: SessionId, 
+/**
+ * `audio` or `video`.
+ */
+kind: E2eeMessageKind, 
+/**
+ * The room's epoch: tells successive rooms of a channel apart.
+ */
+epoch: number, 
+/**
+ * The message of key agreement, in base64.
+ */
+data: E2eeData, 
+/**
+ * The event's place in the room's order; rises by one with each event that is not for one session
+ * alone.
+ */
+roomSeq: number, };
   "voice:consumerClosed": { 
 /**
  * The consumer's id.
@@ -1376,6 +1527,36 @@ channelId: ChannelId,
  * Longest there first.
  */
 people: Array<ChannelPerson>, };
+  "voice:ringing": { 
+/**
+ * The channel's id.
+ */
+channelId: ChannelId, 
+/**
+ * Who calls.
+ */
+from: UserId, 
+/**
+ * The name to show, from the token.
+ */
+name?: string, 
+/**
+ * RFC 3339.
+ */
+expiresAt: string, };
+  "voice:ring:ended": { 
+/**
+ * The channel's id.
+ */
+channelId: ChannelId, 
+/**
+ * The user's id, from the `sub` of the token.
+ */
+userId?: UserId, 
+/**
+ * Why.
+ */
+reason: RingEndReason, };
   "voice:rejoin": { 
 /**
  * Why.
@@ -1446,8 +1627,12 @@ export interface Requests {
   "voice:entitlement:refresh": { payload: OfToken; reply: ServerEvents["voice:permissions"] };
   "voice:video:requestSlot": { payload: OfSource; reply: ServerEvents["voice:video:slot"] };
   "voice:video:releaseSlot": { payload: OfSource; reply: ServerEvents["voice:video:slotReleased"] };
+  "voice:data": { payload: DataMessage; reply: Nothing };
+  "voice:e2ee:message": { payload: E2eeMessage; reply: Nothing };
   "voice:ui:event": { payload: OfName; reply: Nothing };
   "voice:channel:watch": { payload: OfChannel; reply: ServerEvents["voice:channel:watched"] };
   "voice:channel:unwatch": { payload: OfChannel; reply: ServerEvents["voice:channel:unwatched"] };
+  "voice:ring": { payload: OfChannel; reply: { users: number } };
+  "voice:ring:decline": { payload: OfChannel; reply: Nothing };
   "voice:ping": { payload: Ping; reply: { sentAt: number; serverTime: number } };
 }

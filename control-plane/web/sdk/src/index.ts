@@ -19,6 +19,12 @@ export function getVoiceService(): VoiceService {
   return service;
 }
 
+/** The key of a new call in a channel that is encrypted from end to end: to be carried to the others in private. */
+export async function createInvite(channelId: string): Promise<string> {
+  const { freshInvite, writeInvite } = await import("./e2ee/invite");
+  return writeInvite(channelId, freshInvite());
+}
+
 export { VoiceService } from "./voice-service";
 export { type ClientErrorCode, VoiceError } from "./errors";
 export type * from "./types";
@@ -27,10 +33,11 @@ export { STATES, type VoiceState, isInCall } from "./state-machine";
 export type { Trouble } from "./runtime/health";
 export type { MediaState } from "./runtime/path-watch";
 export { deviceIdOfProfile, deviceIdOfTab } from "./runtime/device-id";
+export type { ChannelPeople } from "./runtime/presence";
 export type { CallStats } from "./runtime/stats";
 export type { InputLevels } from "./dsp/input-chain";
 export type { Viewport } from "./layers";
 export { type DeviceList, listDevices, onDevicesChanged } from "./runtime/capture";
 export type { ListenOptions } from "./runtime/emitter";
 export type { VideoSource } from "./runtime/video-slots";
-export type { ErrorCode, NetworkType, Permissions, QueuePlace, RoomLimits, Source } from "./payloads";
+export type { ChannelPerson, ErrorCode, NetworkType, Permissions, QueuePlace, RoomLimits, Source } from "./payloads";

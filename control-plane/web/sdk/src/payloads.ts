@@ -2,6 +2,7 @@
 import type { Requests, ServerEvents } from "./generated";
 
 export type {
+  ChannelPerson,
   ErrorCode,
   NetworkType,
   ParticipantInfo,

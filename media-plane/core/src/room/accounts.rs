@@ -77,6 +77,7 @@ fn forget(rooms: &mut RoomTable, media: &mut MediaTables, key: RoomKey, now: Ins
     }
     if let Some(room) = rooms.get_mut(key) {
         room.accounts.retain(|key| !forgotten.contains(key));
+        forgotten.iter().for_each(|account| room.keys.forget_user(*account));
     }
     forgotten.into_iter().for_each(|key| remove(rooms, media, key));
 }
@@ -102,6 +103,29 @@ pub(super) fn charge_state(
 ) -> Result<(), Refusal> {
     let key = rooms.session(room, session)?.account;
     rooms.accounts.live_mut(key).ok_or(Refusal::Internal)?.charge_states(1, now)
+}
+
+/// The session is about to send a data message.
+pub(super) fn charge_data(
+    rooms: &mut RoomTable,
+    room: RoomKey,
+    session: SessionId,
+    now: Instant,
+) -> Result<(), Refusal> {
+    let key = rooms.session(room, session)?.account;
+    rooms.accounts.live_mut(key).ok_or(Refusal::Internal)?.charge_data(now)
+}
+
+/// The session is about to send a message of key agreement of so many bytes.
+pub(super) fn charge_key_message(
+    rooms: &mut RoomTable,
+    room: RoomKey,
+    session: SessionId,
+    bytes: usize,
+    now: Instant,
+) -> Result<(), Refusal> {
+    let key = rooms.session(room, session)?.account;
+    rooms.accounts.live_mut(key).ok_or(Refusal::Internal)?.charge_key_message(bytes, now)
 }
 
 /// Lets a source of a user take what the user's producers of it may take together.

@@ -3,7 +3,10 @@
 use super::moment::Moment;
 use super::refusal::Refusal;
 use super::table::RoomTable;
-use super::{consuming, grants, membership, moderation, producing, resume, stats, transports, video_slots};
+use super::{
+    consuming, data_messages, epoch, grants, key_agreement, membership, moderation, producing, resume, stats,
+    transports, video_slots,
+};
 use crate::arena::RoomKey;
 use crate::packet_path::tables::MediaTables;
 use railgun_protocol::ids::SessionId;
@@ -46,6 +49,10 @@ fn dispatch(
             let room = room_at(rooms, media, address)?;
             grants::set_limits(rooms, room, limits)
         }
+        Command::SetEncryption { rule } => {
+            let room = room_at(rooms, media, address)?;
+            Ok(epoch::set_encryption(rooms, media, room, rule))
+        }
         Command::Inspect => moderation::inspect(rooms, media, room_at(rooms, media, address)?),
         command => {
             let session = command.session().ok_or(Refusal::NotFound)?;
@@ -70,6 +77,7 @@ fn dispatch_of_session(
         Command::Join(_)
         | Command::Resume(_)
         | Command::SetLimits { .. }
+        | Command::SetEncryption { .. }
         | Command::Inspect
         | Command::Watch
         | Command::Unwatch => Err(Refusal::Internal),
@@ -131,6 +139,14 @@ fn dispatch_of_session(
         }
         Command::UpdateState { update, .. } => {
             membership::update_state(rooms, media, room, session, update, now)
+        }
+        Command::SendData { kind, payload, to, .. } => {
+            let message = data_messages::Message { kind, payload, to };
+            data_messages::send(rooms, media, room, session, message, now)
+        }
+        Command::SendE2eeMessage { kind, epoch, to, data, .. } => {
+            let message = key_agreement::Message { kind, epoch, to, data };
+            key_agreement::send(rooms, media, room, session, message, now)
         }
     }
 }

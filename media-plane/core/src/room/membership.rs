@@ -1,5 +1,7 @@
 //! Joining, leaving, and what a participant says of itself.
 
+use super::epoch::{self, Follows};
+use super::key_agreement::KeyAgreement;
 use super::moment::Moment;
 use super::refusal::Refusal;
 use super::resume_tokens::ResumeTokens;
@@ -14,7 +16,7 @@ use railgun_protocol::ids::SessionId;
 use railgun_protocol::limits;
 use railgun_protocol::media_rpc::{Address, Audience, Event, JoinRequest, LeaveReason, Reply};
 use railgun_protocol::ortc;
-use railgun_protocol::signal::{KickReason, StateUpdate, VideoSource};
+use railgun_protocol::signal::{KickReason, RejoinReason, StateUpdate, VideoSource};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -62,6 +64,8 @@ pub(super) fn join(
         grant: request.grant,
         video_until: now.end_of(&request.grant),
         tokens: ResumeTokens::new(request.resume),
+        // What the others are told of it, below.
+        joined_seq: media.output.feed(key).map_or(0, |feed| feed.seq + 1),
         attachment: 1,
         silent_since: None,
         strikes: 0,
@@ -100,7 +104,10 @@ fn join_again(
     let id = request.session;
     if request.anew {
         empty_seat(rooms, media, key, id);
-        rooms.session_mut(key, id)?.attachment += 1;
+        let joined_seq = media.output.feed(key).map_or(0, |feed| feed.seq);
+        let session = rooms.session_mut(key, id)?;
+        session.attachment += 1;
+        session.joined_seq = joined_seq;
     }
     participant::speaks_again(rooms, media, key, id);
     grants::set_grant(rooms, media, key, id, request.grant, now)?;
@@ -127,10 +134,15 @@ fn room_for(
         if address.epoch < epoch {
             return Err(Refusal::RoomMoved);
         }
-        if address.epoch == epoch {
-            return Ok(key);
+        if address.epoch > epoch {
+            close_room(rooms, media, key);
+        } else {
+            match epoch::follows(rooms, key, request.encryption) {
+                Follows::Yes => return Ok(key),
+                Follows::No => epoch::end(rooms, media, key, RejoinReason::EncryptionChanged),
+                Follows::Outdated => return Err(Refusal::EncryptionChanged),
+            }
         }
-        close_room(rooms, media, key);
     }
     if rooms.len() >= limits::ROOMS_PER_WORKER {
         return Err(Refusal::NodeFull);
@@ -138,6 +150,8 @@ fn room_for(
     let room = Room {
         first_epoch: address.epoch,
         limits: request.limits,
+        encryption: request.encryption,
+        keys: KeyAgreement::default(),
         sessions: Vec::new(),
         accounts: Vec::new(),
         slots: VideoSlots::new(request.limits.video_publishers),

@@ -38,6 +38,7 @@ pub(super) fn snapshot(
         room_seq: media.output.feed(room).map_or(0, |feed| feed.seq),
         participants: others.map(|session| participant(media, session)).collect(),
         attachment: own.map_or(0, |own| own.attachment),
+        encryption: rooms.get(room).map(|room| room.encryption.encryption).unwrap_or_default(),
     }
 }
 

@@ -5,6 +5,9 @@ use railgun_protocol::plan::RoomLimits;
 use railgun_protocol::signal::{ErrorBody, ErrorCode, Source};
 use std::time::Duration;
 
+/// Within this, each replica hears of an operator's change.
+const ENCRYPTION_TOLD_WITHIN_MS: u64 = 500;
+
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Refusal {
     /// The id is absent, closed or another session's; the client cannot tell which.
@@ -13,6 +16,12 @@ pub(crate) enum Refusal {
     Internal,
     /// The channel's room has another epoch.
     RoomMoved,
+    /// The room is encrypted in another way than the join goes by, and knows better.
+    EncryptionChanged,
+    /// The room took another commit of that epoch. The one that the next commit has to end.
+    LateCommit {
+        epoch: u64,
+    },
     InvalidState(&'static str),
     InvalidPayload(String),
     /// The transport's DTLS association failed or has ended: only another transport helps.
@@ -49,6 +58,13 @@ impl From<Refusal> for ErrorBody {
             Refusal::NotFound => body(ErrorCode::NotFound, "no such object in this session"),
             Refusal::Internal => body(ErrorCode::Internal, "the media node could not do this"),
             Refusal::RoomMoved => railgun_protocol::media_rpc::room_moved(),
+            Refusal::EncryptionChanged => {
+                body(ErrorCode::NodeUnavailable, "how this channel is encrypted was changed a moment ago")
+                    .with("retryAfterMs", ENCRYPTION_TOLD_WITHIN_MS)
+            }
+            Refusal::LateCommit { epoch } => {
+                body(ErrorCode::InvalidState, "another commit ended that epoch").with("epoch", epoch)
+            }
             Refusal::InvalidState(why) => body(ErrorCode::InvalidState, why),
             Refusal::InvalidPayload(why) => Self::new(ErrorCode::InvalidPayload, why),
             Refusal::TransportFailed => {

@@ -75,6 +75,7 @@ fn own_state(
     now: Moment,
 ) -> Result<OwnState, Refusal> {
     let seat = rooms.session(room, id)?;
+    let missed = rooms.get(room).map(|room| room.keys.missed_by(seat)).unwrap_or_default();
     let directions = [TransportDirection::Send, TransportDirection::Recv];
     let transports = directions.into_iter().filter_map(|direction| {
         let transport = media.transports.live(seat.transport(direction)?)?;
@@ -89,5 +90,6 @@ fn own_state(
         consumers: participant::consumers_of(media, seat),
         slots: slots.collect(),
         rights: None,
+        missed,
     })
 }

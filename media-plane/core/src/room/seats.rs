@@ -1,5 +1,6 @@
 //! A room, and the sessions that have a seat in it.
 
+use super::key_agreement::KeyAgreement;
 use super::moment::Moment;
 use super::refusal::Refusal;
 use super::resume_tokens::ResumeTokens;
@@ -7,7 +8,7 @@ use super::slots::VideoSlots;
 use crate::arena::{AccountKey, ConsumerKey, ProducerKey, TransportKey};
 use crate::audio::active_speaker::Speakers;
 use railgun_protocol::ids::{DeviceId, SessionId, UserId};
-use railgun_protocol::media_rpc::Grant;
+use railgun_protocol::media_rpc::{EncryptionRule, Grant};
 use railgun_protocol::plan::RoomLimits;
 use railgun_protocol::rtp_parameters::RtpCapabilities;
 use railgun_protocol::signal::Source;
@@ -21,6 +22,9 @@ pub(crate) struct Room {
     /// The epoch it was opened with; its present one is its feed's.
     pub(crate) first_epoch: u64,
     pub(crate) limits: RoomLimits,
+    /// One way for everybody, until the room ends.
+    pub(crate) encryption: EncryptionRule,
+    pub(crate) keys: KeyAgreement,
     /// Oldest first.
     pub(crate) sessions: Vec<Session>,
     /// Accounts of everybody who has a seat, and of some who had one. Oldest first.
@@ -46,6 +50,8 @@ pub(crate) struct Session {
     pub(crate) grant: Grant,
     pub(crate) video_until: Option<Instant>,
     pub(crate) tokens: ResumeTokens,
+    /// `room_seq` when it joined.
+    pub(crate) joined_seq: u64,
     /// Which of its sockets has it: one more with each resume.
     pub(crate) attachment: u32,
     /// Start of the time without a socket; set once that time exceeds the shortest resume window.
@@ -114,7 +120,7 @@ impl Room {
     /// When the room's next timer is due.
     pub(crate) fn due(&self) -> Option<Instant> {
         let grants = self.sessions.iter().filter_map(|session| session.video_until);
-        let others = [self.ends_at, self.slots.due(), self.speakers.due];
+        let others = [self.ends_at, self.slots.due(), self.speakers.due, self.keys.due()];
         grants.chain(others.into_iter().flatten()).min()
     }
 }

@@ -1,4 +1,5 @@
-//! What time does to a room: grants end, slots are lost, levels are told, diagnostics are over.
+//! What time does to a room: grants end, slots are lost, levels are told, diagnostics are over,
+//! messages are kept no longer.
 
 use super::seats::Room;
 use super::table::RoomTable;
@@ -22,6 +23,9 @@ pub(crate) fn on_room_due(rooms: &mut RoomTable, media: &mut MediaTables, key: R
     }
     if looks {
         audio_levels::look(rooms, media, key, now);
+    }
+    if let Some(room) = rooms.get_mut(key) {
+        room.keys.forget_old(now);
     }
     video_slots::settle(rooms, media, key, now);
 }

@@ -190,7 +190,7 @@ mod tests {
     use crate::engine::Engine;
     use crate::transport::dtls::{Certificate, DtlsVersion};
     use railgun_protocol::ids::{ChannelId, UserId};
-    use railgun_protocol::media_rpc::{Address, Command, Grant, JoinRequest, LeaveReason};
+    use railgun_protocol::media_rpc::{Address, Command, EncryptionRule, Grant, JoinRequest, LeaveReason};
     use railgun_protocol::plan::{Permissions, RoomLimits, Tier};
     use std::time::UNIX_EPOCH;
 
@@ -221,6 +221,7 @@ mod tests {
             diagnostics: false,
             asked_at: 0,
             anew: false,
+            encryption: EncryptionRule::default(),
         };
         engine.handle_command(1, &room, Command::Join(Box::new(join)), now, UNIX_EPOCH);
         let direction = TransportDirection::Send;

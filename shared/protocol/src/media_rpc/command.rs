@@ -3,7 +3,10 @@
 use crate::ids::{ChannelId, ConsumerId, DeviceId, ProducerId, SessionId, TransportId, UserId};
 use crate::plan::{Permissions, RoomLimits};
 use crate::rtp_parameters::{MediaKind, RtpCapabilities, RtpParameters};
-use crate::signal::{ConsumerLayers, GrantReason, KickReason, Source, StateUpdate, VideoSource};
+use crate::signal::{
+    ConsumerLayers, DataKind, DataPayload, E2eeData, E2eeMessageKind, Encryption, GrantReason, KickReason,
+    Source, StateUpdate, VideoSource,
+};
 use crate::transport_parameters::{DtlsParameters, TransportDirection};
 use std::fmt;
 use std::num::NonZeroU8;
@@ -37,6 +40,15 @@ pub struct Rights {
     pub grant: Grant,
     /// How many people and how much video the room holds.
     pub limits: RoomLimits,
+}
+
+/// How a channel is encrypted by its record. Of two rules the one of the higher revision holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EncryptionRule {
+    /// What the channel's record asks for.
+    pub encryption: Encryption,
+    /// Of the channel's record: rises with each change of it.
+    pub revision: u64,
 }
 
 /// SHA-256 of a resume token. Tokens themselves never reach a node.
@@ -75,6 +87,8 @@ pub struct JoinRequest {
     /// The replica has no seat for this session: transports, producers and consumers that the node
     /// still has of an earlier join are closed first. False: the present state is asked for.
     pub anew: bool,
+    /// A room with another rule of a lower revision is ended first, and its people are told to join again.
+    pub encryption: EncryptionRule,
 }
 
 /// A new socket takes up a session whose old one was lost, or is about to be.
@@ -172,6 +186,12 @@ pub enum Command {
     SetLimits {
         /// How many people and how much video the room holds.
         limits: RoomLimits,
+    },
+    /// For the room: how its channel is encrypted from now on. If that is another way, the room ends, and its
+    /// people are told to join again.
+    SetEncryption {
+        /// What holds from now on.
+        rule: EncryptionRule,
     },
     /// For the room: who is in it.
     Inspect,
@@ -303,13 +323,41 @@ pub enum Command {
         /// What changed; an absent field stays as it was.
         update: StateUpdate,
     },
+    /// A message to everybody else, or to one session of the room.
+    SendData {
+        /// The session's id.
+        session: SessionId,
+        /// `audio` or `video`.
+        kind: DataKind,
+        /// Content, which the servers do not look at.
+        payload: DataPayload,
+        /// None: everybody else in the room.
+        to: Option<SessionId>,
+    },
+    /// The same of key agreement, in a room that is encrypted end to end.
+    SendE2eeMessage {
+        /// The session's id.
+        session: SessionId,
+        /// `audio` or `video`.
+        kind: E2eeMessageKind,
+        /// The room's epoch: tells successive rooms of a channel apart.
+        epoch: u64,
+        /// None: everybody else in the room.
+        to: Option<SessionId>,
+        /// The message of key agreement.
+        data: E2eeData,
+    },
 }
 
 impl Command {
     /// Whose command it is; none: it is for the room as a whole.
     pub fn session(&self) -> Option<SessionId> {
         match self {
-            Self::SetLimits { .. } | Self::Inspect | Self::Watch | Self::Unwatch => None,
+            Self::SetLimits { .. }
+            | Self::SetEncryption { .. }
+            | Self::Inspect
+            | Self::Watch
+            | Self::Unwatch => None,
             Self::Join(request) => Some(request.session),
             Self::Resume(request) => Some(request.session),
             Self::Leave { session, .. }
@@ -328,6 +376,8 @@ impl Command {
             | Self::ResumeConsumer { session, .. }
             | Self::RequestKeyFrame { session, .. }
             | Self::UpdateState { session, .. }
+            | Self::SendData { session, .. }
+            | Self::SendE2eeMessage { session, .. }
             | Self::ConfirmResume { session }
             | Self::Detach { session, .. }
             | Self::SetGrant { session, .. }

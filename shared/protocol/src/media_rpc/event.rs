@@ -4,8 +4,9 @@ use crate::ids::{ChannelId, ConsumerId, ProducerId, SessionId, TransportId, User
 use crate::plan::{Permissions, RoomLimits};
 use crate::rtp_parameters::MediaKind;
 use crate::signal::{
-    AudioLevel, ConsumerCloseReason, ConsumerLayers, GrantReason, KickReason, MuteReason, Participant,
-    ProducerCloseReason, RejoinReason, Source, Speaker, VideoSource,
+    AudioLevel, ConsumerCloseReason, ConsumerLayers, DataKind, DataPayload, E2eeData, E2eeMessageKind,
+    GrantReason, KickReason, MuteReason, Participant, ProducerCloseReason, RejoinReason, Source, Speaker,
+    VideoSource,
 };
 use crate::transport_parameters::{DtlsState, IceState};
 use std::time::Duration;
@@ -193,6 +194,30 @@ pub enum Event {
         reason: MuteReason,
         /// How often this session was muted for that reason.
         strikes: u8,
+    },
+    /// A message of another client.
+    Data {
+        /// The user's id.
+        user: UserId,
+        /// The session's id.
+        session: SessionId,
+        /// `audio` or `video`.
+        kind: DataKind,
+        /// As its sender wrote it.
+        payload: DataPayload,
+    },
+    /// A message of key agreement.
+    E2eeMessage {
+        /// The user's id.
+        user: UserId,
+        /// The session's id.
+        session: SessionId,
+        /// `audio` or `video`.
+        kind: E2eeMessageKind,
+        /// The room's epoch: tells successive rooms of a channel apart.
+        epoch: u64,
+        /// The message of key agreement.
+        data: E2eeData,
     },
     /// Does not move the room's sequence, as the levels do not.
     ActiveSpeaker(Option<Speaker>),

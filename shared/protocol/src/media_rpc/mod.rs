@@ -9,9 +9,11 @@ mod user_order;
 
 use crate::signal::{ErrorBody, ErrorCode};
 
-pub use command::{Address, Command, Grant, JoinRequest, LeaveReason, ResumeRequest, Rights, TokenDigest};
+pub use command::{
+    Address, Command, EncryptionRule, Grant, JoinRequest, LeaveReason, ResumeRequest, Rights, TokenDigest,
+};
 pub use event::{Audience, Event, RoomEvent, WorkerDied};
-pub use reply::{ConsumerDescription, OwnState, Reply, RoomSnapshot, Slot, SlotState};
+pub use reply::{ConsumerDescription, MissedMessage, OwnState, Reply, RoomSnapshot, Slot, SlotState};
 pub use user_order::{Replacement, UserAction, UserOrder};
 
 /// The gRPC header of a control stream that tells the node what its replica is called: up to

@@ -4,7 +4,8 @@ use super::command::Rights;
 use crate::ids::{ConsumerId, ProducerId, SessionId, TransportId, UserId};
 use crate::rtp_parameters::{MediaKind, RtpParameters, StreamType};
 use crate::signal::{
-    ConsumerInfo, ConsumerLayers, Participant, ProducerInfo, Source, StateUpdate, Stats, VideoSource,
+    ConsumerInfo, ConsumerLayers, E2eeData, E2eeMessageKind, Encryption, Participant, ProducerInfo, Source,
+    StateUpdate, Stats, VideoSource,
 };
 use crate::transport_parameters::{IceParameters, TransportDirection, TransportParameters};
 use std::num::NonZeroU8;
@@ -19,6 +20,8 @@ pub struct RoomSnapshot {
     pub participants: Vec<Participant>,
     /// Which socket of the session this is: rises with each resume.
     pub attachment: u32,
+    /// What holds for everybody in the room.
+    pub encryption: Encryption,
 }
 
 /// What a resumed session has, beside the room.
@@ -34,6 +37,25 @@ pub struct OwnState {
     pub slots: Vec<(VideoSource, SlotState)>,
     /// What was kept, if the resume asked for it.
     pub rights: Option<Rights>,
+    /// Messages of key agreement that the session's earlier socket may not have got, oldest first.
+    pub missed: Vec<MissedMessage>,
+}
+
+/// A message of key agreement as it was told the first time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MissedMessage {
+    /// The event's place in the room's order; rises by one with each event that is not for one session alone.
+    pub room_seq: u64,
+    /// The user's id.
+    pub user: UserId,
+    /// The session's id.
+    pub session: SessionId,
+    /// `audio` or `video`.
+    pub kind: E2eeMessageKind,
+    /// The room's epoch: tells successive rooms of a channel apart.
+    pub epoch: u64,
+    /// The message of key agreement.
+    pub data: E2eeData,
 }
 
 /// A video slot of a session, or its place in the queue for one.

@@ -1,5 +1,7 @@
 //! Client → server: every request, read into a type before anything looks at it.
 
+use super::data_message::DataMessage;
+use super::encryption::{E2eeMessage, E2eeSupport};
 use super::source::{Source, VideoSource};
 use crate::ids::{ChannelId, ConsumerId, ProducerId, TransportId};
 use crate::limits;
@@ -30,6 +32,8 @@ pub enum ClientEvent {
         rtp_capabilities: Option<RtpCapabilities>,
         /// The kind of network that the client is on; absent if it cannot tell.
         network_type: Option<NetworkType>,
+        /// None: the client cannot encrypt end to end.
+        e2ee: Option<E2eeSupport>,
     },
     /// `voice:leave`: gives the seat up.
     Leave {
@@ -145,10 +149,24 @@ pub enum ClientEvent {
         /// What is captured: microphone, camera, screen or the screen's sound.
         source: VideoSource,
     },
+    /// `voice:data`: a small message to the others in the room, or to one of them.
+    Data(DataMessage),
+    /// `voice:e2ee:message`: a message of key agreement.
+    E2eeMessage(E2eeMessage),
     /// `voice:ui:event`: what the interface did that operators count.
     UiEvent {
         /// What the interface did.
         name: UiEventName,
+    },
+    /// Calls the other members of the DM that was joined.
+    Ring {
+        /// The channel's id.
+        channel_id: ChannelId,
+    },
+    /// Of a call to oneself; of one's own, it is cancelled.
+    DeclineRing {
+        /// The channel's id.
+        channel_id: ChannelId,
     },
     /// Who is in a channel, before joining it.
     WatchChannel {
@@ -266,7 +284,7 @@ pub enum NetworkType {
 
 impl ClientEvent {
     /// Names of the requests this version answers, in the order of the contract's table.
-    pub const NAMES: [&'static str; 27] = [
+    pub const NAMES: [&'static str; 31] = [
         "voice:join",
         "voice:leave",
         "voice:rtc:getRouterRtpCapabilities",
@@ -290,9 +308,13 @@ impl ClientEvent {
         "voice:entitlement:refresh",
         "voice:video:requestSlot",
         "voice:video:releaseSlot",
+        "voice:data",
+        "voice:e2ee:message",
         "voice:ui:event",
         "voice:channel:watch",
         "voice:channel:unwatch",
+        "voice:ring",
+        "voice:ring:decline",
         "voice:ping",
     ];
 }
@@ -336,8 +358,8 @@ impl ClientRequest {
 fn parse_event(name: &str, payload: &Value) -> Result<ClientEvent, RequestError> {
     Ok(match name {
         "voice:join" => {
-            let Join { channel_id, rtp_capabilities, network_type } = read(payload)?;
-            ClientEvent::Join { channel_id, rtp_capabilities, network_type }
+            let Join { channel_id, rtp_capabilities, network_type, e2ee } = read(payload)?;
+            ClientEvent::Join { channel_id, rtp_capabilities, network_type, e2ee }
         }
         "voice:leave" => ClientEvent::Leave { channel_id: read::<Leave>(payload)?.channel_id },
         "voice:rtc:getRouterRtpCapabilities" => ClientEvent::GetRouterRtpCapabilities,
@@ -381,12 +403,18 @@ fn parse_event(name: &str, payload: &Value) -> Result<ClientEvent, RequestError>
         }
         "voice:video:requestSlot" => ClientEvent::RequestSlot { source: read::<OfSource>(payload)?.source },
         "voice:video:releaseSlot" => ClientEvent::ReleaseSlot { source: read::<OfSource>(payload)?.source },
+        "voice:data" => ClientEvent::Data(read(payload)?),
+        "voice:e2ee:message" => ClientEvent::E2eeMessage(read(payload)?),
         "voice:ui:event" => ClientEvent::UiEvent { name: read::<OfName>(payload)?.name },
         "voice:channel:watch" => {
             ClientEvent::WatchChannel { channel_id: read::<OfChannel>(payload)?.channel_id }
         }
         "voice:channel:unwatch" => {
             ClientEvent::UnwatchChannel { channel_id: read::<OfChannel>(payload)?.channel_id }
+        }
+        "voice:ring" => ClientEvent::Ring { channel_id: read::<OfChannel>(payload)?.channel_id },
+        "voice:ring:decline" => {
+            ClientEvent::DeclineRing { channel_id: read::<OfChannel>(payload)?.channel_id }
         }
         "voice:ping" => ClientEvent::Ping { sent_at: payload.get("sentAt").cloned().unwrap_or(Value::Null) },
         _ => return Err(RequestError::UnknownEvent),
@@ -402,6 +430,8 @@ struct Join {
     rtp_capabilities: Option<RtpCapabilities>,
     #[serde(default)]
     network_type: Option<NetworkType>,
+    #[serde(default)]
+    e2ee: Option<E2eeSupport>,
 }
 
 #[derive(Deserialize)]
@@ -618,9 +648,13 @@ pub(crate) mod payloads {
             "voice:entitlement:refresh": OfToken => of("voice:permissions"),
             "voice:video:requestSlot": OfSource => of("voice:video:slot"),
             "voice:video:releaseSlot": OfSource => of("voice:video:slotReleased"),
+            "voice:data": DataMessage => NOTHING,
+            "voice:e2ee:message": E2eeMessage => NOTHING,
             "voice:ui:event": OfName => NOTHING,
             "voice:channel:watch": OfChannel => of("voice:channel:watched"),
             "voice:channel:unwatch": OfChannel => of("voice:channel:unwatched"),
+            "voice:ring": OfChannel => "{ users: number }",
+            "voice:ring:decline": OfChannel => NOTHING,
             "voice:ping": Ping => "{ sentAt: number; serverTime: number }",
         ]
     }

@@ -12,6 +12,21 @@ pub enum ProducerCloseReason {
     Bitrate,
 }
 
+/// How a call that rang ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "lowercase")]
+pub enum RingEndReason {
+    /// The user joined the channel, on whichever device.
+    Answered,
+    /// One of the people who were called declined.
+    Declined,
+    /// Nobody answered in 45 s.
+    Missed,
+    /// The caller left, or took it back.
+    Cancelled,
+}
+
 /// Why a consumer was closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]

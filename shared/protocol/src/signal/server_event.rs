@@ -1,8 +1,10 @@
 //! Server → client: replies and room events, and the names they travel under.
 
 use super::client_event::ConsumerLayers;
+use super::data_message::{DataKind, DataPayload};
+use super::encryption::{E2eeData, E2eeMessageKind, Encryption};
 use super::error_code::ErrorBody;
-use super::reason::{ConsumerCloseReason, KickReason, ProducerCloseReason};
+use super::reason::{ConsumerCloseReason, KickReason, ProducerCloseReason, RingEndReason};
 use super::source::{Source, VideoSource};
 use super::stats::Stats;
 use crate::ids::{ChannelId, ConsumerId, ProducerId, SessionId, TransportId, UserId};
@@ -176,6 +178,8 @@ pub enum RejoinReason {
     NodeDraining,
     /// The node's thread that had the room ended.
     WorkerDied,
+    /// An operator changed how the channel is encrypted.
+    EncryptionChanged,
 }
 
 /// What the client's `RTCPeerConnection` is to be made with.
@@ -261,6 +265,10 @@ server_events! {
     "voice:joined" => Joined {
         /// The channel's id.
         channel_id: ChannelId,
+        /// The channel is a DM, whose other members can be called. Written only if so.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        #[cfg_attr(test, ts(as = "Option<bool>", optional))]
+        dm: bool,
         /// The session's id: one join of one device.
         session_id: SessionId,
         /// Host and port that the media node announces.
@@ -279,6 +287,8 @@ server_events! {
         /// What a new socket shows to take this session up again; absent if it cannot.
         #[serde(skip_serializing_if = "Option::is_none")]
         resume_token: Option<String>,
+        /// What holds for everybody in the room until it ends.
+        encryption: Encryption,
         /// The room's sequence at the time of the reply; events with a higher one follow.
         room_seq: u64,
     },
@@ -443,6 +453,8 @@ server_events! {
         limits: RoomLimits,
         /// Video slots held and not yet used, and places in the queue.
         queue: Vec<QueuePlace>,
+        /// As it was when the session joined. Messages of key agreement that the session may have missed follow.
+        encryption: Encryption,
         /// The room's sequence at the time of the reply.
         room_seq: u64,
     },
@@ -553,6 +565,37 @@ server_events! {
         room_seq: u64,
     },
 
+    /// A message of another client. One that is for this session alone has the `roomSeq` of the event before.
+    "voice:data" => Data {
+        /// The user's id, from the `sub` of the token.
+        user_id: UserId,
+        /// The session's id: one join of one device.
+        session_id: SessionId,
+        /// `audio` or `video`.
+        kind: DataKind,
+        /// As its sender wrote it.
+        payload: DataPayload,
+        /// The event's place in the room's order; rises by one with each event that is not for one session
+        /// alone.
+        room_seq: u64,
+    },
+    /// The same of key agreement. Those that come again after a resume have the `roomSeq` of the first time.
+    "voice:e2ee:message" => E2eeMessage {
+        /// The user's id, from the `sub` of the token.
+        user_id: UserId,
+        /// The session's id: one join of one device.
+        session_id: SessionId,
+        /// `audio` or `video`.
+        kind: E2eeMessageKind,
+        /// The room's epoch: tells successive rooms of a channel apart.
+        epoch: u64,
+        /// The message of key agreement, in base64.
+        data: E2eeData,
+        /// The event's place in the room's order; rises by one with each event that is not for one session
+        /// alone.
+        room_seq: u64,
+    },
+
     // To one session.
     /// A consumer of the session is gone.
     "voice:consumerClosed" => ConsumerClosed {
@@ -653,6 +696,28 @@ server_events! {
         channel_id: ChannelId,
         /// Longest there first.
         people: Vec<ChannelPerson>,
+    },
+    /// Somebody calls the user, who answers by joining the channel. To every socket of the user.
+    "voice:ringing" => Ringing {
+        /// The channel's id.
+        channel_id: ChannelId,
+        /// Who calls.
+        from: UserId,
+        /// The name to show, from the token.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// RFC 3339.
+        expires_at: String,
+    },
+    /// A call rings no more: one to the user, or, with whom it rang, the session's own.
+    "voice:ring:ended" => RingEnded {
+        /// The channel's id.
+        channel_id: ChannelId,
+        /// The user's id, from the `sub` of the token.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        user_id: Option<UserId>,
+        /// Why.
+        reason: RingEndReason,
     },
     /// The room is gone from its node: the client is to join again.
     "voice:rejoin" => Rejoin {

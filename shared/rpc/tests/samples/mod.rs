@@ -6,16 +6,17 @@ mod stats;
 use ids::{consumer, layers, producer, transport};
 use railgun_protocol::ids::{ChannelId, DeviceId, SessionId, UserId};
 use railgun_protocol::media_rpc::{
-    Address, Audience, Command, ConsumerDescription, Event, Grant, JoinRequest, LeaveReason, OwnState, Reply,
-    ResumeRequest, Rights, RoomEvent, RoomSnapshot, Slot, SlotState, TokenDigest,
+    Address, Audience, Command, ConsumerDescription, EncryptionRule, Event, Grant, JoinRequest, LeaveReason,
+    MissedMessage, OwnState, Reply, ResumeRequest, Rights, RoomEvent, RoomSnapshot, Slot, SlotState,
+    TokenDigest,
 };
 use railgun_protocol::ortc::{DEFAULT_CODECS, router_rtp_capabilities};
 use railgun_protocol::plan::{Permissions, RoomLimits, Tier};
 use railgun_protocol::rtp_parameters::{MediaKind, RtpParameters, StreamType};
 use railgun_protocol::signal::{
-    AppData, AudioLevel, ConsumerCloseReason, ConsumerInfo, ErrorBody, ErrorCode, GrantReason, KickReason,
-    MuteReason, Participant, ProducerCloseReason, ProducerInfo, RejoinReason, Source, Speaker, StateUpdate,
-    VideoSource,
+    AppData, AudioLevel, ConsumerCloseReason, ConsumerInfo, DataKind, DataPayload, E2eeData, E2eeMessageKind,
+    Encryption, ErrorBody, ErrorCode, GrantReason, KickReason, MuteReason, Participant, ProducerCloseReason,
+    ProducerInfo, RejoinReason, Source, Speaker, StateUpdate, VideoSource,
 };
 use railgun_protocol::transport_parameters::{
     DtlsFingerprint, DtlsParameters, DtlsRole, DtlsState, IceCandidate, IceParameters, IceState,
@@ -90,6 +91,10 @@ fn participant() -> Participant {
     }
 }
 
+fn key_message() -> E2eeData {
+    E2eeData::new(vec![0, 255, 7]).unwrap()
+}
+
 fn state() -> StateUpdate {
     StateUpdate { muted: Some(false), deafened: None, speaking: Some(true) }
 }
@@ -113,6 +118,7 @@ pub(crate) fn commands() -> Vec<Command> {
         diagnostics: false,
         asked_at: 1_700_000_000_000,
         anew: true,
+        encryption: EncryptionRule { encryption: Encryption::EndToEnd, revision: u64::MAX },
     };
     let grant = Grant { permissions: Permissions::of(Tier::Free), video_until: None, relay_only: false };
     let bare = JoinRequest {
@@ -124,6 +130,7 @@ pub(crate) fn commands() -> Vec<Command> {
         diagnostics: true,
         asked_at: 0,
         anew: false,
+        encryption: EncryptionRule::default(),
         ..full.clone()
     };
     let resume = ResumeRequest {
@@ -156,6 +163,7 @@ pub(crate) fn commands() -> Vec<Command> {
         Command::Kick { session, reason: KickReason::Operator(String::new()), banned_for: None },
         Command::Mute { session },
         Command::SetLimits { limits: RoomLimits::of(Tier::Pro) },
+        Command::SetEncryption { rule: EncryptionRule { encryption: Encryption::EndToEnd, revision: 3 } },
         Command::Inspect,
         Command::Watch,
         Command::Unwatch,
@@ -188,6 +196,32 @@ pub(crate) fn commands() -> Vec<Command> {
         Command::ResumeConsumer { session, consumer },
         Command::RequestKeyFrame { session, consumer },
         Command::UpdateState { session, update: state() },
+        Command::SendData {
+            session,
+            kind: DataKind::new("é").unwrap(),
+            payload: DataPayload::new("").unwrap(),
+            to: None,
+        },
+        Command::SendData {
+            session,
+            kind: DataKind::new("k".repeat(64)).unwrap(),
+            payload: DataPayload::new("p".repeat(1024)).unwrap(),
+            to: Some(session),
+        },
+        Command::SendE2eeMessage {
+            session,
+            kind: E2eeMessageKind::Commit,
+            epoch: u64::MAX,
+            to: None,
+            data: key_message(),
+        },
+        Command::SendE2eeMessage {
+            session,
+            kind: E2eeMessageKind::Welcome,
+            epoch: 0,
+            to: Some(session),
+            data: key_message(),
+        },
     ]
 }
 
@@ -220,8 +254,11 @@ pub(crate) fn command_ordinal(command: &Command) -> usize {
         Command::Inspect => 24,
         Command::SetPriority { .. } => 25,
         Command::GetStats { .. } => 26,
-        Command::Watch => 27,
-        Command::Unwatch => 28,
+        Command::SetEncryption { .. } => 27,
+        Command::SendData { .. } => 28,
+        Command::SendE2eeMessage { .. } => 29,
+        Command::Watch => 30,
+        Command::Unwatch => 31,
     }
 }
 
@@ -229,7 +266,12 @@ pub(crate) fn replies() -> Vec<Reply> {
     let (producer, consumer, transport) = (producer(), consumer(), transport());
     let mut nameless = participant();
     nameless.name = None;
-    let room = RoomSnapshot { room_seq: 7, participants: vec![participant(), nameless], attachment: 2 };
+    let room = RoomSnapshot {
+        room_seq: 7,
+        participants: vec![participant(), nameless],
+        attachment: 2,
+        encryption: Encryption::EndToEnd,
+    };
     let slot = SlotState { slot: Slot::Held(Duration::from_millis(29_999)), current: 3, max: 4 };
     let own = OwnState {
         transports: vec![(TransportDirection::Send, transport)],
@@ -243,6 +285,14 @@ pub(crate) fn replies() -> Vec<Reply> {
         }],
         slots: vec![(VideoSource::Camera, slot)],
         rights: None,
+        missed: vec![MissedMessage {
+            room_seq: 6,
+            user: user(),
+            session: session(),
+            kind: E2eeMessageKind::GroupInfo,
+            epoch: 3,
+            data: key_message(),
+        }],
     };
     let kept = Rights {
         grant: Grant { permissions: Permissions::of(Tier::Free), video_until: None, relay_only: true },
@@ -351,6 +401,19 @@ pub(crate) fn events() -> Vec<Event> {
         Event::ProducerPaused { producer, user: user.clone(), session },
         Event::ProducerResumed { producer, user: user.clone(), session },
         Event::ProducerClosed { producer, user: user.clone(), session, reason: None },
+        Event::Data {
+            user: user.clone(),
+            session,
+            kind: DataKind::new("reaction").unwrap(),
+            payload: DataPayload::new("\"").unwrap(),
+        },
+        Event::E2eeMessage {
+            user: user.clone(),
+            session,
+            kind: E2eeMessageKind::Proposal,
+            epoch: 9,
+            data: key_message(),
+        },
         Event::ProducerClosed { producer, user, session, reason: Some(ProducerCloseReason::Bitrate) },
         Event::ConsumerClosed { consumer: consumer(), reason: ConsumerCloseReason::ProducerClosed },
         Event::TransportState {
@@ -379,6 +442,7 @@ pub(crate) fn events() -> Vec<Event> {
         Event::ActiveSpeaker(None),
         Event::AudioLevels(vec![AudioLevel { session_id: session, level: -127 }]),
         Event::Rejoin { reason: RejoinReason::WorkerDied },
+        Event::Rejoin { reason: RejoinReason::EncryptionChanged },
         Event::RoomClosed,
     ]
 }
@@ -408,6 +472,8 @@ pub(crate) fn event_ordinal(event: &Event) -> usize {
         Event::AudioLevels(_) => 20,
         Event::Rejoin { .. } => 21,
         Event::ProducerLayers { .. } => 22,
+        Event::Data { .. } => 23,
+        Event::E2eeMessage { .. } => 24,
     }
 }
 

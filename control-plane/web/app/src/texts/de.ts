@@ -1,0 +1,337 @@
+/** German. */
+import type { Source } from "@railgun/voice";
+import type { Texts } from "./en";
+
+const DEVICE: Record<Source, string> = {
+  mic: "das Mikrofon",
+  camera: "die Kamera",
+  screen: "den Bildschirm",
+  screenAudio: "den Ton des Bildschirms",
+};
+const NO_DEVICE: Record<Source, string> = {
+  mic: "kein Mikrofon",
+  camera: "keine Kamera",
+  screen: "keinen Bildschirm",
+  screenAudio: "keinen Ton des Bildschirms",
+};
+const THE_DEVICE: Record<Source, string> = {
+  mic: "Das Mikrofon",
+  camera: "Die Kamera",
+  screen: "Der Bildschirm",
+  screenAudio: "Der Ton des Bildschirms",
+};
+
+export const de: Texts = {
+  code: "de",
+  language: "Sprache",
+  somebody: "Jemand",
+  close: "Schließen",
+  dismiss: "Ausblenden",
+
+  join: {
+    form: "Einem Anruf beitreten",
+    title: "Bereit zum Reden?",
+    lead: "Sprechen ist für alle kostenlos. Kamera und Bildschirm teilen gehören zu Pro.",
+    name: "Dein Name",
+    namePlaceholder: "So sehen dich die anderen",
+    channel: "Kanal",
+    channelPattern: "Buchstaben, Ziffern, Punkte, Binde- und Unterstriche",
+    submit: "Beitreten",
+    joining: "Verbinde…",
+    invite: "Jemanden einladen",
+    encryption: "Verschlüsselt zwischen dir und dem Server, nicht von Ende zu Ende. Nichts wird aufgezeichnet.",
+    devices: "Deine Geräte",
+    preview: "Vorschau deiner Kamera",
+    cameraIsOff: "Deine Kamera ist aus",
+    micOn: "Mit Mikrofon beitreten",
+    micOff: "Stumm beitreten",
+    previewOn: "Kameravorschau einschalten",
+    previewOff: "Kameravorschau ausschalten",
+    tryAs: "Ausprobieren als",
+    pro: "Pro",
+    proText: "Sprache und Video",
+    free: "Gratis",
+    freeText: "Nur Sprache",
+    nobodyThere: "In diesem Kanal ist noch niemand.",
+    there: (names, count) => {
+      const more = count - names.length;
+      const all = more > 0 ? [...names, more === 1 ? "1 weitere Person" : `${more} weitere`] : names;
+      const list = all.length > 1 ? `${all.slice(0, -1).join(", ")} und ${all.at(-1)}` : all[0];
+      return count === 1 ? `${list} ist in diesem Kanal.` : `${list} sind in diesem Kanal.`;
+    },
+  },
+
+  devices: {
+    microphone: "Mikrofon",
+    speaker: "Lautsprecher",
+    camera: "Kamera",
+    systemDefault: "Systemvorgabe",
+    level: "Mikrofonpegel",
+  },
+
+  checks: {
+    title: "Einrichtung prüfen",
+    testMicrophone: "Mikrofon testen",
+    speakerText: "Spielt drei Töne.",
+    playTone: "Abspielen",
+    echo: "Echotest",
+    echoText: "Höre dich so, wie andere dich hören.",
+    record: "3 s aufnehmen",
+    network: "Netzwerk",
+    networkText: "Dauert etwa fünf Sekunden.",
+    testNetwork: "Netz testen",
+    heard: "Wir hören dich.",
+    saySomething: "Sag etwas und sieh zu, wie es sich bewegt.",
+    playing: "Wird abgespielt…",
+    didYouHear: "Hast du es gehört? Wenn nicht, wähle einen anderen Lautsprecher.",
+    phases: {
+      connecting: "Verbinde…",
+      recording: "Sag etwas: drei Sekunden werden aufgenommen…",
+      playing: "So hören dich die anderen…",
+    },
+    tooQuiet: "Es war kaum etwas zu hören. Ist es das richtige Mikrofon?",
+    hasEcho: "Dein Mikrofon hört deine Lautsprecher. Kopfhörer vermeiden ein Echo.",
+    withoutServer: "Dein Mikrofon geht. Der Server konnte nicht mitmachen.",
+    clear: "Klar, über den Server und ohne Echo.",
+    measuring: "Messe…",
+    toServer: (ms) => `${ms} ms bis zum Server`,
+    lost: (percent) => `${percent} % verloren`,
+    up: (megabits) => `${megabits} Mbit/s hinauf`,
+    udpOpen: "UDP offen",
+    udpBlocked: "UDP gesperrt",
+    relayReachable: "Relais erreichbar",
+    relayUnreachable: "Relais nicht erreichbar",
+    verdicts: {
+      "Sound and video cannot reach the server from this network.":
+        "Ton und Bild erreichen den Server von diesem Netz aus nicht.",
+      "A firewall is probably blocking UDP. Try another network, or ask whoever runs this one.":
+        "Wahrscheinlich sperrt eine Firewall UDP. Versuche ein anderes Netz oder frage, wer dieses betreibt.",
+      "A lot of what you send gets lost on the way. Others will hear gaps.":
+        "Vieles von dem, was du sendest, geht unterwegs verloren. Andere hören Lücken.",
+      "Move closer to your Wi-Fi router, or use a cable.": "Geh näher an den WLAN-Router oder nimm ein Kabel.",
+      "Your connection is too slow for a call.": "Deine Verbindung ist zu langsam für einen Anruf.",
+      "Close whatever downloads or uploads on this network.":
+        "Beende, was in diesem Netz gerade lädt oder hochlädt.",
+      "The way to the server is very slow. You will talk over each other.":
+        "Der Weg zum Server ist sehr lang. Ihr werdet euch ins Wort fallen.",
+      "Turn off a VPN if you use one, or try another network.":
+        "Schalte ein VPN aus, falls du eines benutzt, oder versuche ein anderes Netz.",
+      "Calls work, by a detour: this network lets no direct traffic through.":
+        "Anrufe gehen, über einen Umweg: Dieses Netz lässt nichts direkt durch.",
+      "Ask whoever runs this network to allow UDP.": "Bitte den Betreiber dieses Netzes, UDP zu erlauben.",
+      "Calls work, with a crackle now and then: some of what you send gets lost.":
+        "Anrufe gehen, mit einem Knacken ab und zu: Einiges von dem, was du sendest, geht verloren.",
+      "A cable is steadier than Wi-Fi.": "Ein Kabel ist zuverlässiger als WLAN.",
+      "Good for talking. Your video may look coarse.": "Gut zum Reden. Dein Bild kann grob aussehen.",
+      "Calls work, with a noticeable delay.": "Anrufe gehen, mit spürbarer Verzögerung.",
+      "A server closer to you, or no VPN, would help.": "Ein näherer Server oder kein VPN würde helfen.",
+      "The server answers quickly. Sound and video could not be tried from here.":
+        "Der Server antwortet schnell. Ton und Bild ließen sich von hier nicht ausprobieren.",
+      "Your network is ready for voice.": "Dein Netz ist bereit für Sprache.",
+      "Your network is ready for voice and video.": "Dein Netz ist bereit für Sprache und Video.",
+    },
+  },
+
+  invitation: {
+    section: "Einladung",
+    first: "Du bist als Erstes hier. ",
+    title: "Jemanden einladen",
+    theirName: "Name der Person",
+    make: "Link erstellen",
+    link: "Link",
+    note: "Einen Tag gültig und nur für diese Person: Wer ihn öffnet, nimmt unter diesem Namen teil.",
+    copy: "Link kopieren",
+    copied: "Der Link ist kopiert.",
+    copyByHand: "Kopiere den markierten Link selbst: Der Browser lässt diese Seite nicht.",
+    channelCopied: "Der Link zu diesem Kanal ist kopiert.",
+    channelLink: (link) => `Der Link zu diesem Kanal: ${link}`,
+  },
+
+  call: {
+    time: "Dauer des Anrufs",
+    video: "Bilder",
+    people: "Personen",
+    resuming: "Verbindung wird wiederhergestellt… du kannst weitersprechen",
+    rejoining: "Der Anruf zieht auf einen anderen Server um…",
+    joiningAgain: "Trete wieder bei…",
+    mediaConnecting: "Ton und Bild kommen noch nicht durch…",
+    mediaInterrupted: "Ton und Bild sind unterbrochen. Neuer Versuch…",
+    noSound: "Von niemandem kommt Ton an.",
+    cpuLimited: "Dieses Gerät ist zu langsam für dein Bild, es wird deshalb gröber gesendet.",
+    heldBack: "Dein Bild ist angehalten: Das Netz ist zu schwach. Deine Stimme geht weiter.",
+    queue: (position, current, max) => `Videoplätze belegt (${current}/${max}) — Du bist Nr. ${position} der Schlange`,
+    playbackBlocked: "Der Browser hält den Ton zurück.",
+    playSound: "Ton abspielen",
+    shareNow: "Jetzt teilen",
+    unmute: "Mikrofon an",
+    quality: (word) => `Anrufqualität: ${word}`,
+  },
+
+  people: {
+    title: "In diesem Anruf ",
+    close: "Personen schließen",
+    you: (name) => `${name} (du)`,
+    count: (present, most) => `${present} von ${most}`,
+    volume: (name) => `Lautstärke von ${name}`,
+    reconnecting: "verbindet neu",
+    deafened: "Ton aus",
+    muted: "stumm",
+  },
+
+  tile: {
+    yourScreen: "Dein Bildschirm",
+    screenOf: (name) => `Bildschirm von ${name}`,
+    ownScreen: "deinen Bildschirm",
+    yourself: "dich selbst",
+    pin: (what) => `Anheften: ${what}`,
+    flip: "Kamera wechseln",
+    window: (what) => `Bild im Bild: ${what}`,
+    full: (what) => `Vollbild: ${what}`,
+    videoOf: (name) => `Bild von ${name}`,
+    trouble: {
+      noSound: "kein Ton kommt an",
+      choppySound: "Ton setzt aus",
+      videoStalled: "Bild steht",
+      videoHeldBack: "angehalten: dein Netz ist zu schwach",
+    },
+  },
+
+  tools: {
+    controls: "Anrufsteuerung",
+    mute: "Stumm",
+    unmute: "Mikrofon an",
+    deafen: "Ton aus",
+    undeafen: "Ton an",
+    startCamera: "Kamera an",
+    stopCamera: "Kamera aus",
+    shareScreen: "Teilen",
+    stopSharing: "Nicht mehr teilen",
+    starting: "Startet…",
+    leaveQueue: "Schlange verlassen",
+    now: (start) => `${start}: jetzt`,
+    needsPro: (text) => `${text} (braucht Pro)`,
+    people: "Personen",
+    quality: "Qualität",
+    settings: "Optionen",
+    leave: "Verlassen",
+  },
+
+  shortcuts: {
+    mute: "Mikrofon aus oder an",
+    deafen: "Ton aus oder an",
+    camera: "Kamera an oder aus",
+    screen: "Bildschirm teilen oder nicht mehr",
+    people: "Personen zeigen oder verbergen",
+    view: "Sprechende groß zeigen, oder alle gleich",
+    stats: "Anrufqualität zeigen oder verbergen",
+    talk: "Halten: sprechen, während du stumm bist",
+  },
+
+  settings: {
+    title: "Einstellungen",
+    devices: "Geräte",
+    sound: "Ton",
+    microphoneVolume: "Mikrofonlautstärke",
+    callVolume: "Lautstärke des Anrufs",
+    denoise: "Starke Rauschunterdrückung",
+    denoiseText: "RNNoise: nimmt Tastaturen und Lüfter heraus und braucht mehr Prozessor.",
+    denoiseFailed: "Die Rauschunterdrückung läuft in diesem Browser nicht.",
+    sounds: "Klänge",
+    soundsText: "Wenn jemand kommt oder geht und wenn du dich stumm schaltest.",
+    view: "Ansicht",
+    speakerView: "Sprecheransicht",
+    speakerViewText: "Wer spricht, wird groß gezeigt.",
+    keyboard: "Tastatur",
+  },
+
+  upgrade: {
+    title: "Video mit Pro einschalten",
+    perks: [
+      "Kamera in 720p",
+      "Bildschirm teilen, mit Ton",
+      "Bis zu 25 Personen in einem Kanal",
+      "Doppelte Tonqualität: 64 kbit/s",
+    ],
+    notNow: "Nicht jetzt",
+    get: "Pro holen",
+    noShop: "Diese Probe hat keinen Laden. Tritt als Pro bei, um Video zu sehen.",
+    what: (source) =>
+      `${source === "camera" ? "Deine Kamera" : "Bildschirm teilen"} gehört zu Pro. Du kannst weitersprechen, so lange du willst, kostenlos.`,
+  },
+
+  stats: {
+    title: "Anrufqualität",
+    close: "Anrufqualität schließen",
+    grades: { excellent: "Ausgezeichnet", good: "Gut", fair: "Mäßig", poor: "Schlecht", unknown: "Unbekannt" },
+    notEverything: (grade) => `${grade}: nicht alles kommt an`,
+    measuring: "Messe…",
+    score: "Meinungswert, bis 4,5",
+    path: "Weg",
+    paths: { udp: "Direkt (UDP)", tcp: "Direkt (TCP)", turn: "Relais (TURN)" },
+    roundTrip: "Hin und zurück",
+    jitter: "Schwankung",
+    loss: "Verlust",
+    sending: "Senden",
+    receiving: "Empfang",
+    lastMinute: (range) => `Wert der letzten Minute: ${range}`,
+    lastTwoMinutes: (range) => `Wert der letzten zwei Minuten: ${range}`,
+    between: (least, most) => `zwischen ${least} und ${most}`,
+    notMeasured: "nicht gemessen",
+  },
+
+  notices: {
+    cannotBeReceived: (name, why) => `${name} lässt sich nicht empfangen. ${why}`,
+    slotGranted: "Du bist dran: Teile deinen Bildschirm innerhalb von 30 Sekunden.",
+    noiseLoop: "Wegen ungewöhnlichen Tons stummgeschaltet. Du kannst das Mikrofon wieder einschalten.",
+    mutedByModerator: "Die Moderation hat dich stummgeschaltet.",
+    proEnded: "Dein Pro-Abonnement ist zu Ende. Das Bild ist aus; du kannst weitersprechen.",
+    upgraded: "Willkommen bei Pro: Kamera und Bildschirm teilen sind frei.",
+    feedback: "Möglicherweise eine Rückkopplung. Kopfhörer? Die Lautstärke wurde um 30 % gesenkt.",
+    microphoneLost: "Dein Mikrofon ist weg. Stecke es wieder ein oder wähle ein anderes.",
+  },
+
+  errors: {
+    browser: "Im Browser ging etwas schief. Lade die Seite neu und versuche es noch einmal.",
+    captureDenied: (of) =>
+      `Der Browser gab ${DEVICE[of]} nicht frei. Erlaube es dieser Seite und versuche es noch einmal.`,
+    deviceNotFound: (of) => `An diesem Gerät gibt es ${NO_DEVICE[of]}.`,
+    deviceInUse: (of) => `${THE_DEVICE[of]} wird von einem anderen Programm benutzt.`,
+    captureUnavailable: (of) =>
+      `Der Browser gibt dieser Seite ${NO_DEVICE[of]}. Öffne sie über HTTPS oder an diesem Rechner.`,
+    unsupportedBrowser:
+      "Dieser Browser kann keine Anrufe. Nimm ein aktuelles Chrome, Edge, Firefox oder Safari.",
+    unreachable: "Der Server antwortet nicht. Prüfe deine Verbindung und versuche es noch einmal.",
+    screenNeedsPro: "Bildschirm teilen braucht Pro.",
+    cameraNeedsPro: "Deine Kamera braucht Pro.",
+    videoLimit: (max) =>
+      `Alle ${max === null ? "" : `${max} `}Videoplätze dieses Kanals sind belegt. Versuche es wieder, wenn einer frei ist.`,
+    channelFull: "Dieser Kanal ist voll. Versuche es wieder, wenn jemand gegangen ist.",
+    channelNotFound: "Diesen Kanal gibt es nicht.",
+    notAllowed: "Das darfst du in diesem Kanal nicht.",
+    keptOut: "Du darfst nicht in diesen Kanal.",
+    keptOutUntil: (time) => `Du darfst bis ${time} nicht in diesen Kanal.`,
+    tooFast: "Das war zu schnell. Warte einen Moment und versuche es noch einmal.",
+    tooFastFor: (seconds) => `Das war zu schnell. Versuche es in ${seconds} Sekunden wieder.`,
+    unauthorized: "Der Server hat deine Identität nicht anerkannt. Bitte um ein neues Token.",
+    noNewToken: "Es war kein neues Token zu bekommen. Tritt wieder bei.",
+    tokenExpired: "Dein Token ist abgelaufen. Bitte um ein neues.",
+    nodeUnavailable: "Gerade ist kein Medienserver frei. Versuche es gleich noch einmal.",
+    transportFailed: "Ton und Bild kommen von diesem Netz aus nicht zum Server durch.",
+    unsupportedCodec: "Dein Browser kann nicht abspielen, was diese Person sendet.",
+    invalidPayload: "Der Server konnte das nicht lesen. Nimm einen kürzeren Namen aus Buchstaben und Ziffern.",
+    other: "Das hat nicht geklappt. Versuche es noch einmal.",
+    openPrintedLink: "Öffne den Link, den der Server beim Start ausgegeben hat.",
+    wrongSecrets: "Zu viele falsche Geheimnisse wurden gezeigt. Versuche es in einer Minute wieder.",
+    noTrialTokens: "Dieser Server gibt keine Probetoken aus. Öffne die Seite mit #token= und deinem Token.",
+  },
+
+  ends: {
+    replaced: "Du bist anderswo beigetreten, der Anruf endete deshalb hier.",
+    noiseLoop: "Du wurdest wegen ungewöhnlichen Tons entfernt.",
+    noiseLoopUntil: (time) => `Du wurdest bis ${time} wegen ungewöhnlichen Tons entfernt.`,
+    removed: "Du wurdest aus dem Anruf entfernt.",
+    removedUntil: (time) => `Du wurdest bis ${time} aus dem Anruf entfernt.`,
+    unreachable: "Der Server war nicht wieder zu erreichen, der Anruf ist deshalb zu Ende.",
+    ended: (why) => `Der Anruf ist zu Ende. ${why}`,
+  },
+};
