@@ -25,6 +25,8 @@ pub(crate) struct Producer {
     pub(crate) session: SessionId,
     pub(crate) transport: TransportKey,
     pub(crate) paused: bool,
+    /// End to end, as its room is: of a payload only what packetisers need is in the clear.
+    pub(crate) is_encrypted: bool,
     /// The score that its session was last told of.
     pub(crate) last_notified_score: Option<u8>,
     pub(crate) wanted_layers: WantedLayers,
