@@ -2,10 +2,12 @@
 //! installation needs.
 #![forbid(unsafe_code)]
 
+mod doctor;
+mod init;
 mod serve;
 mod settings;
 
-use clap::{Arg, ArgMatches, Command, FromArgMatches, Subcommand, value_parser};
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, Subcommand, value_parser};
 use clap_complete::Shell;
 use railgun_control::commands::Tool;
 use std::process::ExitCode;
@@ -37,6 +39,8 @@ fn command() -> Command {
         .args(settings::flags())
         .subcommand(Command::new("dev").about(dev).args(settings::flags()))
         .subcommand(Command::new("check-config").about(check).args(settings::flags()))
+        .subcommand(init::Init::augment_args(Command::new("init").about(init::ABOUT)))
+        .subcommand(doctor::Doctor::augment_args(Command::new("doctor").about(doctor::ABOUT)))
         .subcommand(Command::new("completions").about("Print completions for a shell").arg(shell));
     Tool::augment_subcommands(command)
 }
@@ -48,6 +52,8 @@ async fn obey(given: &ArgMatches) -> anyhow::Result<ExitCode> {
         Some(("dev", flags)) if flags.get_flag("check-config") => serve::check_config(flags, true).await,
         Some(("dev", flags)) => serve::serve(flags, true).await,
         Some(("check-config", flags)) => serve::check_config(flags, flags.get_flag("dev")).await,
+        Some(("init", flags)) => init::Init::from_arg_matches(flags)?.run(),
+        Some(("doctor", flags)) => return doctor::Doctor::from_arg_matches(flags)?.run().await,
         Some(("completions", flags)) => {
             if let Some(shell) = flags.get_one::<Shell>("shell") {
                 clap_complete::generate(*shell, &mut command(), "railgun", &mut std::io::stdout());
