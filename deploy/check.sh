@@ -24,7 +24,7 @@ fail() {
 
 # Packages: made, unpacked, and each unit's command lines run from there, as systemd would, for both installations.
 if has dpkg-deb && has objcopy; then
-  "$here/packages/build.sh" "$binaries" "$work/debs"
+  COMPRESSION=none "$here/packages/build.sh" "$binaries" "$work/debs"
   root=$work/root
   for name in railgun railgun-control railgun-media; do
     dpkg-deb --info "$work/debs/${name}_"*.deb >/dev/null

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes railgun, railgun-control and railgun-media as Debian packages, each with a -dbgsym package beside it that has
 # the debug symbols. Needs dpkg-deb, and objcopy of binutils.
-# Usage: build.sh DIRECTORY_OF_THE_BINARIES OUTPUT_DIRECTORY
+# Usage: build.sh DIRECTORY_OF_THE_BINARIES OUTPUT_DIRECTORY   with COMPRESSION=none for a trial
 set -euo pipefail
 
 binaries=$(realpath "$1")
@@ -46,7 +46,7 @@ package() {
   mkdir -p "$symbols/DEBIAN"
   control "$symbols" "$name-dbgsym" "$name (= $version)" debug "debug symbols for $name"
   for tree in "$work/$name" "$symbols"; do
-    dpkg-deb --root-owner-group -Zxz --build "$tree" "$output" >/dev/null
+    dpkg-deb --root-owner-group "-Z${COMPRESSION:-xz}" --build "$tree" "$output" >/dev/null
   done
   printf '%-18s %6d kB stripped, %6d kB of symbols\n' "$name" \
     "$(($(stat -c %s "$work/$name/usr/bin/$name") / 1000))" "$(($(stat -c %s "$debug") / 1000))"
