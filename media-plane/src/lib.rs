@@ -3,6 +3,7 @@
 //! A packet's walk starts and ends in `worker`: received by `udp::recv`, through the engine, sent by
 //! `udp::send`. A command's walk is `rpc`.
 
+mod check;
 mod clock;
 #[cfg(feature = "etcd")]
 mod cluster;
@@ -25,5 +26,6 @@ pub mod tls;
 pub mod udp;
 pub mod worker;
 
+pub use check::{Links, check};
 pub use config::Config;
 pub use node::Node;

@@ -10,4 +10,4 @@ mod socket;
 pub use lateness::Lateness;
 pub use recv::Receiver;
 pub use send::{SendCounters, Sender};
-pub use socket::{BindError, RtcSocket};
+pub use socket::{BUFFER_BYTES, BindError, RtcSocket};
