@@ -11,7 +11,6 @@
 //! | `session/{user}/{0..4}` | its replica's | one of the sessions that a user may have |
 //! | `replica/{boot id}` | the replica's, 10 s | [`ReplicaRecord`]: when its clock said it was what, every 3 s |
 //! | `notice/{replica}/…` | its own | sessions of a replica whose places others have got |
-#![warn(missing_docs)]
 
 use crate::ids::{BootId, ChannelId, NodeId, UserId};
 use serde::de::DeserializeOwned;

@@ -1,5 +1,4 @@
 //! Identifiers as types of their own, so that one can never be passed for another.
-#![warn(missing_docs)]
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::{fmt, str::FromStr};

@@ -1,5 +1,4 @@
 //! Every number the contract promises or enforces, with the relations they must keep.
-#![warn(missing_docs)]
 
 use std::time::Duration;
 

@@ -1,5 +1,4 @@
 //! What a tier allows: pure functions from tiers to permissions and limits.
-#![warn(missing_docs)]
 
 use crate::limits;
 use crate::signal::source::Source;

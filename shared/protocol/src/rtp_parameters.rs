@@ -2,7 +2,6 @@
 //!
 //! Unknown fields are ignored at every depth. Lists and strings are bounded by [`crate::limits`];
 //! `ortc` refuses what exceeds them.
-#![warn(missing_docs)]
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;

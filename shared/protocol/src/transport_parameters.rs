@@ -1,5 +1,4 @@
 //! ICE and DTLS parameters of a WebRTC transport, as mediasoup-client reads and sends them.
-#![warn(missing_docs)]
 
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;

@@ -14,6 +14,7 @@ use std::time::Duration;
 /// The room as it stood when the reply was made; events with a higher `room_seq` change it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RoomSnapshot {
+    /// The event's place in the room's order; rises by one with each event that is not for one session alone.
     pub room_seq: u64,
     /// The others, oldest first.
     pub participants: Vec<Participant>,
@@ -25,9 +26,13 @@ pub struct RoomSnapshot {
 /// What a resumed session has, beside the room.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OwnState {
+    /// With the direction of each.
     pub transports: Vec<(TransportDirection, TransportId)>,
+    /// The session's own.
     pub producers: Vec<ProducerInfo>,
+    /// Consumers of the session.
     pub consumers: Vec<ConsumerInfo>,
+    /// Video slots held, and places in the queue.
     pub slots: Vec<(VideoSource, SlotState)>,
     /// What was kept, if the resume asked for it.
     pub rights: Option<Rights>,
@@ -49,12 +54,15 @@ pub struct MissedMessage {
 /// A video slot of a session, or its place in the queue for one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SlotState {
+    /// Held, used or waited for.
     pub slot: Slot,
     /// Slots taken: live video producers, and grants not yet used.
     pub current: u16,
+    /// Video slots that the room has.
     pub max: u16,
 }
 
+/// Whether a video slot is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Slot {
     /// A producer uses it.
@@ -65,75 +73,126 @@ pub enum Slot {
     Waiting(u16),
 }
 
+/// A new consumer, as its client has to know it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConsumerDescription {
+    /// The consumer's id.
     pub consumer: ConsumerId,
+    /// The producer's id.
     pub producer: ProducerId,
+    /// Whose media it is.
     pub user: UserId,
+    /// The session that sends it.
     pub session: SessionId,
+    /// `audio` or `video`.
     pub kind: MediaKind,
+    /// What is captured: microphone, camera, screen or the screen's sound.
     pub source: Source,
+    /// `simple`, `simulcast` or `svc`.
     pub stream_type: StreamType,
+    /// Codecs, encodings, header extensions and RTCP, as mediasoup-client names them.
     pub rtp_parameters: RtpParameters,
+    /// True while the producer is paused, so that nothing comes whatever the consumer does.
     pub producer_paused: bool,
 }
 
+/// What a command led to, if it was not refused.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reply {
+    /// The session has its seat.
     Joined(RoomSnapshot),
+    /// The session gave its seat up.
     Left,
+    /// The new socket has the session.
     Resumed(RoomSnapshot, Box<OwnState>),
     /// To commands that have no more to say than that they were carried out.
     Done,
+    /// A slot, or a place in the queue.
     Slot(SlotState),
+    /// It is free.
     SlotReleased {
+        /// `camera` or `screen`.
         source: VideoSource,
     },
+    /// Who is in the room.
     Inspected(RoomSnapshot),
+    /// The node's side of a new transport.
     TransportCreated {
+        /// `send` or `recv`, as the client sees it.
         direction: TransportDirection,
+        /// The transport's id.
         transport: TransportId,
+        /// The node's ICE candidates, ICE credentials and DTLS fingerprints.
         parameters: TransportParameters,
     },
+    /// The client's fingerprints were taken.
     TransportConnected {
+        /// The transport's id.
         transport: TransportId,
     },
+    /// The transport has new ICE credentials.
     IceRestarted {
+        /// The transport's id.
         transport: TransportId,
+        /// The node's new ICE user name fragment and password.
         ice_parameters: IceParameters,
     },
+    /// The producer is open.
     Produced {
+        /// The producer's id.
         producer: ProducerId,
+        /// `audio` or `video`.
         kind: MediaKind,
+        /// What is captured: microphone, camera, screen or the screen's sound.
         source: Source,
     },
+    /// Nothing of it is forwarded.
     ProducerPaused {
+        /// The producer's id.
         producer: ProducerId,
     },
+    /// It is forwarded again.
     ProducerResumed {
+        /// The producer's id.
         producer: ProducerId,
     },
+    /// It and its consumers are gone.
     ProducerClosed {
+        /// The producer's id.
         producer: ProducerId,
     },
+    /// The consumer is open.
     Consumed(Box<ConsumerDescription>),
+    /// Nothing of it is sent.
     ConsumerPaused {
+        /// The consumer's id.
         consumer: ConsumerId,
     },
+    /// It is sent again.
     ConsumerResumed {
+        /// The consumer's id.
         consumer: ConsumerId,
     },
+    /// The wish was noted.
     PreferredLayersSet {
+        /// The consumer's id.
         consumer: ConsumerId,
+        /// Spatial and temporal layer.
         layers: ConsumerLayers,
     },
+    /// The sender is asked for a key frame.
     KeyFrameRequested {
+        /// The consumer's id.
         consumer: ConsumerId,
     },
+    /// The priority was noted.
     PrioritySet {
+        /// The consumer's id.
         consumer: ConsumerId,
+        /// 1 (first to lose its layers) to 255 (last).
         priority: NonZeroU8,
     },
+    /// What the node counted.
     Stats(Box<Stats>),
     /// All three fields are present.
     StateUpdated(StateUpdate),

@@ -1,5 +1,4 @@
 //! What one receiver gets of a stream.
-#![warn(missing_docs)]
 
 use super::codec_match::{apt, is_rtx, same_codec};
 use super::error::OrtcError;

@@ -1,5 +1,4 @@
 //! What of a sender's stream a router takes, and under which of its own numbers.
-#![warn(missing_docs)]
 
 use super::codec_match::{apt, is_rtx, kind_of_mime_type, same_codec};
 use super::error::OrtcError;

@@ -1,5 +1,4 @@
 //! The codecs and header extensions a router can offer.
-#![warn(missing_docs)]
 
 use crate::rtp_parameters::{
     CodecParameters, Direction, MediaKind, RtcpFeedback, RtpHeaderExtensionCapability, extension_uri,

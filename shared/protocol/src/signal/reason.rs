@@ -31,7 +31,9 @@ pub enum RingEndReason {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum ConsumerCloseReason {
+    /// Its producer is gone.
     ProducerClosed,
+    /// Its transport is gone.
     TransportClosed,
     /// The session consumes the same producer anew.
     Replaced,
@@ -43,6 +45,7 @@ pub enum ConsumerCloseReason {
 pub enum KickReason {
     /// The same user joined again on the same device.
     Replaced,
+    /// The user was banned.
     Banned,
     /// The channel's record is gone.
     ChannelClosed,
@@ -55,6 +58,7 @@ pub enum KickReason {
 }
 
 impl KickReason {
+    /// The word on the wire, or the operator's text.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Replaced => "replaced",
