@@ -5,6 +5,7 @@ import { StateMachine, type VoiceState } from "../state-machine";
 import type { Notice, VoiceEvents, VoiceOptions, VoiceSnapshot } from "../types";
 import type { Permissions, Resumed, Source } from "../payloads";
 import { Connection } from "./connection";
+import { DataMessages } from "./data-messages";
 import { deviceIdOfProfile } from "./device-id";
 import type { Health } from "./health";
 import type { Direction, Media } from "./media";
@@ -37,6 +38,7 @@ export class Call {
   readonly publisher: Publisher;
   readonly slots: VideoSlots;
   readonly presence: Presence;
+  readonly data: DataMessages;
   readonly speakers: Speakers;
   receiver: Receiver | null = null;
   #state: StateMachine;
@@ -75,6 +77,7 @@ export class Call {
     this.connection = new Connection(identity, this.#state, {
       joined: (joined) => {
         this.room.enter(joined);
+        this.room.isDm = joined.dm ?? false;
         this.presence.useCall(this.connection.request);
         this.changed();
       },
@@ -92,7 +95,12 @@ export class Call {
       sent: () => this.publisher.sent,
     });
     const { request } = this.connection;
-    this.presence = new Presence(() => this.connection.connect(), () => this.changed());
+    this.presence = new Presence(() => this.connection.connect(), {
+      changed: () => this.changed(),
+      ringing: (ring) => emit("ringing", ring),
+      ringEnded: (end) => emit("ringEnded", end),
+    });
+    this.data = new DataMessages(request, (data) => emit("data", data));
     this.slots = new VideoSlots(request);
     this.publisher = new Publisher(request, this.microphone, this.slots, {
       changed: () => this.#onSourcesChanged(),
@@ -128,7 +136,7 @@ export class Call {
   }
 
   #describe(): VoiceSnapshot {
-    const { channelId, sessionId, permissions, limits, participants, activeSpeaker } = this.room;
+    const { channelId, isDm, sessionId, permissions, limits, participants, activeSpeaker } = this.room;
     // What the server last said of who speaks is old while neither it nor their sound is heard.
     const isCurrent = this.state !== "RESUMING" && this.connection.mediaState !== "interrupted";
     const now = (remote: RemoteParticipant) => (isCurrent ? remote : { ...remote, speaking: false });
@@ -138,6 +146,7 @@ export class Call {
       state: this.state,
       media: this.connection.mediaState,
       channelId,
+      isDm,
       sessionId,
       permissions,
       limits,
@@ -157,6 +166,7 @@ export class Call {
       ),
       activeSpeaker,
       channels: this.presence.channels,
+      rings: this.presence.rings,
       stats: this.#stats,
       noSound: this.#health.noSound,
       cpuLimited: this.#stats?.cpuLimited ?? false,
@@ -415,6 +425,7 @@ export class Call {
   #onEvent(event: ServerEvent): void {
     const wasRoom = this.room.apply(event);
     this.presence.onEvent(event);
+    this.data.onEvent(event);
     switch (event.name) {
       case "voice:producerClosed":
         this.publisher.closedByServer(event.payload.producerId);
