@@ -4,18 +4,16 @@
 mod follow;
 mod people;
 
+pub(crate) use people::People;
+
 use crate::media_client::later;
 use crate::placement::Placement;
 use crate::refusal::Refusal;
 use railgun_protocol::ids::{ChannelId, UserId};
 use railgun_protocol::limits::{WATCHES_PER_REPLICA, WATCHES_PER_USER};
-use railgun_protocol::signal::ChannelPerson;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
-
-/// Who is in a channel; `None` until its node has said it.
-pub(crate) type People = Option<Arc<[ChannelPerson]>>;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Watches(Arc<Inner>);
@@ -63,7 +61,9 @@ impl Watches {
         }
         let (to, people) = watch::channel(None);
         channels.insert(channel.clone(), to.clone());
-        tokio::spawn(follow::follow(self.0.clone(), channel.clone(), to));
+        let (inner, of) = (self.0.clone(), channel.clone());
+        let is_over = move |to: &watch::Sender<People>| inner.forget_unwatched(&of, to);
+        tokio::spawn(follow::follow(self.0.placement.clone(), channel.clone(), to, is_over));
         Ok(Watching { people, counted })
     }
 

@@ -334,7 +334,7 @@ impl Switchboard {
         };
         self.decide(pending.about, &pending.channel, &reply);
         let reply = match pending.about {
-            About::Watch => of_watches::or_empty(reply),
+            About::Watch => Self::or_empty(reply),
             _ => reply,
         };
         if let Some((stream, request)) = pending.asker {

@@ -42,13 +42,13 @@ impl Switchboard {
         }
         hearers
     }
-}
 
-/// The engine's answer; a room that is not open yet, or not any more, has nobody in it.
-pub(super) fn or_empty(reply: Result<Reply, ErrorBody>) -> Result<Reply, ErrorBody> {
-    match reply {
-        Err(error) if error.code == ErrorCode::NotFound => Ok(empty()),
-        reply => reply,
+    /// The engine's answer; a room that is not open yet, or not any more, has nobody in it.
+    pub(super) fn or_empty(reply: Result<Reply, ErrorBody>) -> Result<Reply, ErrorBody> {
+        match reply {
+            Err(error) if error.code == ErrorCode::NotFound => Ok(empty()),
+            reply => reply,
+        }
     }
 }
 
