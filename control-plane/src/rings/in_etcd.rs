@@ -1,15 +1,13 @@
 //! Rings that replicas share: one key for each user who is called, under a lease a little longer than the ring.
 
-use super::{Inner, Ring, Rings};
+use super::ring::Ring;
 use crate::clock::unix_millis;
 use railgun_etcd::{EtcdError, Outcome, PrefixWatch, SharedLeases, Store, Update};
 use railgun_protocol::directory::{decode, encode};
 use railgun_protocol::ids::UserId;
 use railgun_protocol::limits::RING_DURATION;
 use railgun_protocol::signal::RingEndReason;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 const CHANGE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -24,19 +22,17 @@ pub(super) struct Shared {
     leases: SharedLeases,
 }
 
-impl Rings {
-    /// Followed by a task of its own.
-    pub(crate) fn shared(store: Store, leases: SharedLeases) -> (Self, JoinHandle<()>) {
-        let watch = store.watch_prefix(store.keys().rings());
-        let prefix = store.keys().rings();
-        let shared = Some(Shared { store, leases });
-        let rings = Self(Arc::new(Inner { users: Mutex::default(), callers: Mutex::default(), shared }));
-        let following = tokio::spawn(follow(rings.clone(), watch, prefix));
-        (rings, following)
-    }
+/// The keys of those who are called, and their prefix.
+pub(super) fn watch(store: &Store) -> (PrefixWatch, String) {
+    let prefix = store.keys().rings();
+    (store.watch_prefix(prefix.clone()), prefix)
 }
 
-async fn follow(rings: Rings, mut watch: PrefixWatch, prefix: String) {
+/// `apply`: what is known of a user from now on.
+pub(super) async fn follow(
+    (mut watch, prefix): (PrefixWatch, String),
+    apply: impl Fn(&UserId, Option<Ring>),
+) {
     let user_of = |key: &str| key.strip_prefix(&prefix).and_then(|name| UserId::new(name).ok());
     loop {
         match watch.next().await {
@@ -45,12 +41,12 @@ async fn follow(rings: Rings, mut watch: PrefixWatch, prefix: String) {
                 // Its lease lasts a little longer, and the watch may begin anew meanwhile.
                 let is_current = ring.until > unix_millis(SystemTime::now());
                 if let Some(user) = user_of(&entry.key).filter(|_| is_current) {
-                    rings.apply(&user, Some(ring));
+                    apply(&user, Some(ring));
                 }
             }
             Update::Deleted(key) => {
                 if let Some(user) = user_of(&key) {
-                    rings.apply(&user, None);
+                    apply(&user, None);
                 }
             }
             Update::Synced | Update::Lost => {}
@@ -59,6 +55,10 @@ async fn follow(rings: Rings, mut watch: PrefixWatch, prefix: String) {
 }
 
 impl Shared {
+    pub(super) fn new(store: Store, leases: SharedLeases) -> Self {
+        Self { store, leases }
+    }
+
     /// None: etcd did not take it.
     pub(super) async fn begin(&self, user: &UserId, ring: &Ring) -> Option<bool> {
         let begun = self.change(user, |before| match before {

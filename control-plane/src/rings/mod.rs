@@ -3,6 +3,9 @@
 
 #[cfg(feature = "etcd")]
 mod in_etcd;
+mod ring;
+
+pub(crate) use ring::Ring;
 
 use crate::clock::unix_millis;
 use crate::media_client::later;
@@ -11,34 +14,10 @@ use futures::future::join_all;
 use railgun_protocol::ids::{ChannelId, UserId};
 use railgun_protocol::limits::{RING_DURATION, RINGS_PER_REPLICA};
 use railgun_protocol::signal::RingEndReason;
-use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 use tokio::sync::{mpsc, watch};
-
-/// One user, called by another.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Ring {
-    /// Of the call, random: the same for all whom it rings.
-    pub(crate) id: u64,
-    pub(crate) channel: ChannelId,
-    pub(crate) from: UserId,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) name: Option<String>,
-    /// Unix milliseconds.
-    pub(crate) until: u64,
-    /// How it ended, if it did before its time.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) ended: Option<RingEndReason>,
-}
-
-impl Ring {
-    pub(crate) fn is_on(&self) -> bool {
-        self.ended.is_none()
-    }
-}
 
 #[derive(Clone, Debug)]
 pub(crate) struct Rings(Arc<Inner>);
@@ -81,6 +60,20 @@ impl Rings {
             #[cfg(feature = "etcd")]
             shared: None,
         }))
+    }
+
+    /// Those of every replica that has the same etcd, which a task of its own follows.
+    #[cfg(feature = "etcd")]
+    pub(crate) fn shared(
+        store: railgun_etcd::Store,
+        leases: railgun_etcd::SharedLeases,
+    ) -> (Self, tokio::task::JoinHandle<()>) {
+        let watch = in_etcd::watch(&store);
+        let shared = Some(in_etcd::Shared::new(store, leases));
+        let rings = Self(Arc::new(Inner { users: Mutex::default(), callers: Mutex::default(), shared }));
+        let known = rings.clone();
+        let following = tokio::spawn(in_etcd::follow(watch, move |user, ring| _ = known.apply(user, ring)));
+        (rings, following)
     }
 
     pub(crate) fn listen(&self, user: &UserId) -> Listening {

@@ -1,16 +1,14 @@
 //! The task of one watched channel: it finds the room's node and looks again whenever the room may have
 //! moved. What is known stays while the node cannot be reached, since its calls go on.
 
-use super::people::InRoom;
-use super::table::{People, Table};
+use super::people::{InRoom, People};
 use crate::ending::EndSignal;
 use crate::media_client::{Delivery, NodeCall, NodeLink, Route};
-use crate::placement::{Changes, Found};
+use crate::placement::{Changes, Found, Placement};
 use railgun_protocol::ids::{ChannelId, SessionId};
 use railgun_protocol::limits::CHANNEL_PEOPLE_INTERVAL;
 use railgun_protocol::media_rpc::{Address, Command, Reply};
 use railgun_protocol::signal::ChannelPerson;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -24,14 +22,19 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 /// Events not yet looked at. What does not fit is asked for anew.
 const EVENTS_MAX: usize = 256;
 
-/// Until nobody watches the channel any more.
-pub(super) async fn follow(table: Arc<Table>, channel: ChannelId, to: watch::Sender<People>) {
-    let mut changes = table.placement.changes();
+/// Until `is_over`, which is asked when nobody watches the channel.
+pub(super) async fn follow(
+    placement: Placement,
+    channel: ChannelId,
+    to: watch::Sender<People>,
+    is_over: impl Fn(&watch::Sender<People>) -> bool,
+) {
+    let mut changes = placement.changes();
     let mut watched: Option<Watched> = None;
-    while !table.forget_unwatched(&channel, &to) {
+    while !is_over(&to) {
         tokio::select! {
             () = to.closed() => {}
-            () = find_and_hear(&table, &channel, &to, &mut changes, &mut watched) => {}
+            () = find_and_hear(&placement, &channel, &to, &mut changes, &mut watched) => {}
         }
         if let Some(watched) = watched.take() {
             watched.end().await;
@@ -90,17 +93,17 @@ impl Watched {
 
 /// Returns when the room has to be looked for again.
 async fn find_and_hear(
-    table: &Table,
+    placement: &Placement,
     channel: &ChannelId,
     to: &watch::Sender<People>,
     changes: &mut Changes,
     watched: &mut Option<Watched>,
 ) {
-    match table.placement.find(channel) {
+    match placement.find(channel) {
         Found::Here(link, address) => {
             let watched = watched.insert(Watched::new(link, address));
             match watched.begin().await {
-                Some(people) => return hear(table, channel, to, changes, watched, people).await,
+                Some(people) => return hear(placement, channel, to, changes, watched, people).await,
                 None => tracing::debug!("a media node does not say who is in a channel"),
             }
         }
@@ -114,7 +117,7 @@ async fn find_and_hear(
 }
 
 async fn hear(
-    table: &Table,
+    placement: &Placement,
     channel: &ChannelId,
     to: &watch::Sender<People>,
     changes: &mut Changes,
@@ -141,7 +144,7 @@ async fn hear(
             () = changes.next(), if look_at.is_none() => look_at = Some(Instant::now() + LOOK_AFTER),
             () = sleep_until(look_at.unwrap_or(publish_at)), if look_at.is_some() => {
                 look_at = None;
-                match table.placement.find(channel) {
+                match placement.find(channel) {
                     Found::Here(link, _) if link.is(&watched.link) => {}
                     Found::Waiting => {}
                     _ => return,

@@ -3,6 +3,10 @@
 use railgun_protocol::ids::SessionId;
 use railgun_protocol::media_rpc::{Event, RoomSnapshot};
 use railgun_protocol::signal::{ChannelPerson, Participant};
+use std::sync::Arc;
+
+/// Who is in a channel; `None` until its node has said it.
+pub(crate) type People = Option<Arc<[ChannelPerson]>>;
 
 /// Sessions, oldest first.
 #[derive(Debug, Default)]

@@ -7,7 +7,7 @@
 
 use super::gate::{JoinGate, RoomCheck};
 use super::rooms::{RoomSummary, RoutingTable, Silent, StreamId};
-use super::watches::{Watches, or_empty};
+use super::watches::Watches;
 use crate::health::WorkersState;
 use crate::worker::{WorkerEvent, WorkerHandle, WorkerNotice};
 use crate::worker_pool::WorkerPool;
@@ -334,7 +334,7 @@ impl Switchboard {
         };
         self.decide(pending.about, &pending.channel, &reply);
         let reply = match pending.about {
-            About::Watch => or_empty(reply),
+            About::Watch => Self::or_empty(reply),
             _ => reply,
         };
         if let Some((stream, request)) = pending.asker {

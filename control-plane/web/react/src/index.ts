@@ -1,6 +1,7 @@
 /** React hooks and components for calls on a Rail Gun server, on `@railgun/voice`. */
 export { useTexts, useVoice, useVoiceState, VoiceProvider, type VoiceProviderProps } from "./provider";
 export * from "./hooks";
+export { GestureBar, type GestureBarProps, type GesturesState, useGestures } from "./gestures";
 export { Grid, Tile, type TileProps } from "./grid";
 export { Toolbar, type ToolbarProps } from "./toolbar";
 export { PreJoin, type PreJoinProps } from "./pre-join";

@@ -47,6 +47,8 @@ export function fakeVoice() {
       participants: [] as Participant[],
       activeSpeaker: null,
       channels: {},
+      rings: [],
+      isDm: false,
       stats: null,
       noSound: false,
       cpuLimited: false,
@@ -72,6 +74,7 @@ export function fakeVoice() {
     toggleScreenShare: vi.fn(async () => true),
     setViewport: vi.fn(),
     watchChannel: vi.fn((_channelId: string) => voice.unwatch),
+    declineRing: vi.fn(async () => undefined),
     unwatch: vi.fn((): void => undefined),
     resumePlayback: vi.fn(),
   };

@@ -1529,7 +1529,7 @@ channelId: ChannelId,
 people: Array<ChannelPerson>, };
   "voice:ringing": { 
 /**
- * The channel's id.
+ * The DM.
  */
 channelId: ChannelId, 
 /**
@@ -1537,24 +1537,24 @@ channelId: ChannelId,
  */
 from: UserId, 
 /**
- * The name to show, from the token.
+ * The caller's, by the token.
  */
 name?: string, 
 /**
- * RFC 3339.
+ * When it rings no more, RFC 3339.
  */
 expiresAt: string, };
   "voice:ring:ended": { 
 /**
- * The channel's id.
+ * The DM.
  */
 channelId: ChannelId, 
 /**
- * The user's id, from the `sub` of the token.
+ * Whom the session's own call rang; absent: it was a call to the user.
  */
 userId?: UserId, 
 /**
- * Why.
+ * What came of it.
  */
 reason: RingEndReason, };
   "voice:rejoin": { 

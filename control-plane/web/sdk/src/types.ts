@@ -1,9 +1,10 @@
 /** What the service takes and gives. */
 import type { VoiceError } from "./errors";
 import type { InputLevels } from "./dsp/input-chain";
+import type { DataReceived } from "./runtime/data-messages";
 import type { Trouble } from "./runtime/health";
 import type { MediaState } from "./runtime/path-watch";
-import type { ChannelPeople } from "./runtime/presence";
+import type { ChannelPeople, Ring, RingEnd } from "./runtime/presence";
 import type { CallStats } from "./runtime/stats";
 import type { VideoSource } from "./runtime/video-slots";
 import type { VoiceState } from "./state-machine";
@@ -100,6 +101,8 @@ export interface VoiceSnapshot {
   /** Whether sound and video get through; `state` is about signaling. */
   media: MediaState;
   channelId: string | null;
+  /** The channel is a DM, whose other members `ring` calls. */
+  isDm: boolean;
   sessionId: string | null;
   permissions: Permissions | null;
   limits: RoomLimits | null;
@@ -115,6 +118,8 @@ export interface VoiceSnapshot {
   activeSpeaker: string | null;
   /** Who is in each channel that `watchChannel` watches. */
   channels: Record<string, ChannelPeople>;
+  /** Calls to the user that ring now: answered by `joinChannel`, or else by `declineRing`. */
+  rings: Ring[];
   stats: CallStats | null;
   /** Somebody's microphone is on, and no sound arrives from anybody. Said within 3 s. */
   noSound: boolean;
@@ -151,6 +156,12 @@ export interface VoiceEvents {
   inputLevel: InputLevels;
   /** Twenty times a second: by session, in dBFS. */
   levels: Map<string, number>;
+  /** Somebody calls the user; heard in a call, while a channel is watched, and after `setReachable(true)`. */
+  ringing: Ring;
+  /** A call rings no more: one to the user, or the user's own. */
+  ringEnded: RingEnd;
+  /** Somebody's `sendData`. */
+  data: DataReceived;
   inviteNeeded: InviteNeeded;
   inviteCreated: InviteCreated;
   /** A Free user asked for what needs Pro. */

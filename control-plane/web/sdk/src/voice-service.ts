@@ -163,6 +163,36 @@ export class VoiceService extends Emitter<VoiceEvents> {
     return this.#call.presence.watch(channelId);
   }
 
+  /** Whether the user can be called while there is no call: a socket is kept for it. Off unless asked for. */
+  setReachable(on: boolean): void {
+    this.#call.presence.setReachable(on);
+  }
+
+  /**
+   * Calls the other members of the DM that was joined, for 45 s at most. Gives how many are called; `ringEnded`
+   * says of each what came of it.
+   */
+  async ring(): Promise<number> {
+    const { channelId } = this.snapshot;
+    if (!channelId) throw new VoiceError("INVALID_STATE", "there is no call");
+    const { users } = await this.#call.connection.request("voice:ring", { channelId });
+    return users;
+  }
+
+  /** Declines a call to the user, or takes back one's own. */
+  declineRing(channelId: string): Promise<void> {
+    return this.#call.presence.decline(channelId);
+  }
+
+  /**
+   * A small message to everybody else in the call, or to one session of it, who hear `data`. `kind`: what it is
+   * about, 1 to 64 bytes; `payload`: at most 1 KiB. Five a second a user.
+   */
+  async sendData(kind: string, payload: string, { to }: { to?: string } = {}): Promise<void> {
+    this.#requireCall();
+    await this.#call.data.send(kind, payload, to);
+  }
+
   /** 0 to 2; 1 sends the microphone at the level everybody has. */
   setInputVolume(volume: number): void {
     const gain = Number.isFinite(volume) ? Math.min(2, Math.max(0, volume)) : 1;

@@ -26,19 +26,20 @@ class FakeSocket {
 let sockets: (FakeSocket | VoiceError)[];
 let connects: number[];
 let presence: Presence;
+let heard: unknown[];
 const names = (channelId: string) => presence.channels[channelId]?.people?.map(({ userId }) => userId);
 const passed = (ms = 0) => vi.advanceTimersByTimeAsync(ms);
 
 beforeEach(() => {
   vi.useFakeTimers();
   vi.spyOn(Math, "random").mockReturnValue(1);
-  [sockets, connects] = [[], []];
+  [sockets, connects, heard] = [[], [], []];
   const connect = () => {
     connects.push(Date.now());
     const next = sockets.shift() ?? new VoiceError("UNREACHABLE", "nobody there");
     return next instanceof Error ? Promise.reject(next) : Promise.resolve(next as never as Signaling);
   };
-  presence = new Presence(connect, () => undefined);
+  presence = new Presence(connect, { changed: () => undefined, ringing: (it) => void heard.push(it), ringEnded: (it) => void heard.push(it) });
 });
 afterEach(() => {
   vi.useRealTimers();
@@ -123,5 +124,51 @@ describe("channels that are watched", () => {
     expect(names("lobby")).toEqual(["ada"]);
     socket.tell({ name: "voice:channel:unwatched", payload: { channelId: "lobby" } });
     expect(presence.channels["lobby"]).toMatchObject({ people: null, error: { code: "CHANNEL_NOT_FOUND" } });
+  });
+});
+
+describe("calls that ring", () => {
+  const ringing: ServerEvent = {
+    name: "voice:ringing",
+    payload: { channelId: "dm", from: "ada", name: "Ada", expiresAt: "2026-01-01T00:00:00Z" },
+  };
+  const ring = { channelId: "dm", from: "ada", name: "Ada", expiresAt: "2026-01-01T00:00:00Z" };
+
+  it("are heard by whoever wants to be reachable, and declined on the same socket", async () => {
+    const socket = new FakeSocket();
+    sockets = [socket];
+    presence.setReachable(true);
+    await passed();
+    socket.tell(ringing);
+    expect([presence.rings, heard]).toEqual([[ring], [ring]]);
+    await presence.decline("dm");
+    expect(socket.asked).toEqual(["decline dm"]);
+    socket.tell({ name: "voice:ring:ended", payload: { channelId: "dm", reason: "declined" } });
+    expect([presence.rings, heard.at(-1)]).toEqual([[], { channelId: "dm", userId: null, reason: "declined" }]);
+    presence.setReachable(false);
+    expect(socket.isClosed).toBe(true);
+  });
+
+  it("of one's own end with whom they rang, and leave others' alone", async () => {
+    presence.useCall(new FakeSocket().request);
+    presence.onEvent(ringing);
+    presence.onEvent({ name: "voice:ring:ended", payload: { channelId: "dm", userId: "ben", reason: "missed" } });
+    expect(presence.rings).toEqual([ring]);
+    expect(heard.at(-1)).toEqual({ channelId: "dm", userId: "ben", reason: "missed" });
+  });
+
+  it("are forgotten with their socket, since the next one is told of them", async () => {
+    const [first, second] = [new FakeSocket(), new FakeSocket()];
+    sockets = [first, second];
+    presence.setReachable(true);
+    await passed();
+    first.tell(ringing);
+    first.lose();
+    expect(presence.rings).toEqual([]);
+    await passed(1_000);
+    second.tell(ringing);
+    expect(presence.rings).toEqual([ring]);
+    presence.useCall(first.request);
+    expect([presence.rings, second.isClosed]).toEqual([[], true]);
   });
 });

@@ -76,6 +76,13 @@ describe("a look at the call", () => {
     expect(reportOf(stats)).toBeNull();
   });
 
+  it("says that this device is too slow while the browser says so of what it sends", async () => {
+    const sends = (...reasons: string[]) =>
+      reasons.map((reason, index) => ({ id: `o${index}`, type: "outbound-rtp", qualityLimitationReason: reason }));
+    expect((await look([[], sends("none", "cpu")], [[], []])).cpuLimited).toBe(true);
+    expect((await look([[], sends("bandwidth", "none")], [[], []])).cpuLimited).toBe(false);
+  });
+
   it("reports in percent, and leaves out what was not measured", async () => {
     const far = { id: "r", type: "remote-inbound-rtp", fractionLost: 0.2 };
     const stats = await look([[far], [...path("relay", "udp"), far]], [[], []]);

@@ -158,12 +158,12 @@ pub enum ClientEvent {
         /// What the interface did.
         name: UiEventName,
     },
-    /// Calls the other members of the DM that was joined.
+    /// `voice:ring`: calls the other members of the DM that was joined.
     Ring {
         /// The channel's id.
         channel_id: ChannelId,
     },
-    /// Of a call to oneself; of one's own, it is cancelled.
+    /// `voice:ring:decline`: of a call to oneself; of one's own, it is cancelled.
     DeclineRing {
         /// The channel's id.
         channel_id: ChannelId,

@@ -699,24 +699,24 @@ server_events! {
     },
     /// Somebody calls the user, who answers by joining the channel. To every socket of the user.
     "voice:ringing" => Ringing {
-        /// The channel's id.
+        /// The DM.
         channel_id: ChannelId,
         /// Who calls.
         from: UserId,
-        /// The name to show, from the token.
+        /// The caller's, by the token.
         #[serde(skip_serializing_if = "Option::is_none")]
         name: Option<String>,
-        /// RFC 3339.
+        /// When it rings no more, RFC 3339.
         expires_at: String,
     },
     /// A call rings no more: one to the user, or, with whom it rang, the session's own.
     "voice:ring:ended" => RingEnded {
-        /// The channel's id.
+        /// The DM.
         channel_id: ChannelId,
-        /// The user's id, from the `sub` of the token.
+        /// Whom the session's own call rang; absent: it was a call to the user.
         #[serde(skip_serializing_if = "Option::is_none")]
         user_id: Option<UserId>,
-        /// Why.
+        /// What came of it.
         reason: RingEndReason,
     },
     /// The room is gone from its node: the client is to join again.

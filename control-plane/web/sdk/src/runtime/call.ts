@@ -6,6 +6,7 @@ import type { Encryption, EncryptionPolicy } from "../e2ee/encryption";
 import type { EncryptionOptions, Notice, VoiceEvents, VoiceOptions, VoiceSnapshot } from "../types";
 import type { Joined, Permissions, Resumed, Source } from "../payloads";
 import { Connection } from "./connection";
+import { DataMessages } from "./data-messages";
 import { deviceIdOfProfile } from "./device-id";
 import { encryptionSupport, hasSeenEncrypted } from "./encryption-support";
 import type { Health } from "./health";
@@ -41,6 +42,7 @@ export class Call {
   readonly publisher: Publisher;
   readonly slots: VideoSlots;
   readonly presence: Presence;
+  readonly data: DataMessages;
   readonly speakers: Speakers;
   receiver: Receiver | null = null;
   /** Of a call that is encrypted from end to end. */
@@ -89,6 +91,7 @@ export class Call {
       admitted: (answer) => this.#admit(answer),
       joined: (joined) => {
         this.room.enter(joined);
+        this.room.isDm = joined.dm ?? false;
         this.encryption?.enter(joined.sessionId, [...this.room.participants.values()]);
         this.presence.useCall(this.connection.request);
         this.changed();
@@ -107,7 +110,12 @@ export class Call {
       sent: () => this.publisher.sent,
     });
     const { request } = this.connection;
-    this.presence = new Presence(() => this.connection.connect(), () => this.changed());
+    this.presence = new Presence(() => this.connection.connect(), {
+      changed: () => this.changed(),
+      ringing: (ring) => emit("ringing", ring),
+      ringEnded: (end) => emit("ringEnded", end),
+    });
+    this.data = new DataMessages(request, (data) => emit("data", data));
     this.slots = new VideoSlots(request);
     this.publisher = new Publisher(request, this.microphone, this.slots, {
       changed: () => this.#onSourcesChanged(),
@@ -143,7 +151,7 @@ export class Call {
   }
 
   #describe(): VoiceSnapshot {
-    const { channelId, sessionId, permissions, limits, participants, activeSpeaker } = this.room;
+    const { channelId, isDm, sessionId, permissions, limits, participants, activeSpeaker } = this.room;
     // What the server last said of who speaks is old while neither it nor their sound is heard.
     const isCurrent = this.state !== "RESUMING" && this.connection.mediaState !== "interrupted";
     const now = (remote: RemoteParticipant) => (isCurrent ? remote : { ...remote, speaking: false });
@@ -153,6 +161,7 @@ export class Call {
       state: this.state,
       media: this.connection.mediaState,
       channelId,
+      isDm,
       sessionId,
       permissions,
       limits,
@@ -174,6 +183,7 @@ export class Call {
       ),
       activeSpeaker,
       channels: this.presence.channels,
+      rings: this.presence.rings,
       stats: this.#stats,
       noSound: this.#health.noSound,
       cpuLimited: this.#stats?.cpuLimited ?? false,
@@ -477,6 +487,7 @@ export class Call {
   #onEvent(event: ServerEvent): void {
     const wasRoom = this.room.apply(event);
     this.presence.onEvent(event);
+    this.data.onEvent(event);
     switch (event.name) {
       case "voice:producerClosed":
         this.publisher.closedByServer(event.payload.producerId);

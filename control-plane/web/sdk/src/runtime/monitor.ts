@@ -9,9 +9,14 @@ import type { Request } from "./signaling";
 import type { Speakers } from "./speakers";
 import { type CallStats, StatsReader } from "./stats";
 
-const LOOK_MS = 2_000;
 /** Between two looks at what arrives. */
 const HEALTH_MS = 1_000;
+/** Every second of them is one at the network as well, which takes the same figures. */
+const WATCHES_PER_LOOK = 2;
+/** Of the time, at most, for asking the browser for figures: it takes longer the more there is to be counted. */
+const STATS_SHARE = 0.05;
+/** The rarest looks at what arrives, however slow the device is. */
+const HEALTH_MAX_MS = 2_000;
 /** Every fifth look is reported to the server. */
 const LOOKS_PER_REPORT = 5;
 /** Somebody who is this loud speaks. */
@@ -42,6 +47,10 @@ export class Monitor {
   #looks = 0;
   #micLevel = SILENCE_DB;
   #speech: number | null = null;
+  #watches = 0;
+  #isAsking = false;
+  /** By `performance.now()`. */
+  #restUntil = 0;
 
   constructor(
     private readonly request: Request,
@@ -54,9 +63,8 @@ export class Monitor {
     const reader = new StatsReader();
     const health = new MediaHealth();
     this.#timers = [
-      setInterval(() => void this.#look(media, reader), LOOK_MS),
       setInterval(() => this.#listen(), FEEDBACK_READING_MS),
-      setInterval(() => void this.#watch(media, health), HEALTH_MS),
+      setInterval(() => void this.#watch(media, health, reader), HEALTH_MS),
     ];
   }
 
@@ -65,6 +73,7 @@ export class Monitor {
     this.#timers = [];
     this.#optimizer = new Optimizer();
     this.#speech = null;
+    [this.#restUntil, this.#isAsking, this.#watches] = [0, false, 0];
   }
 
   /** What the microphone gives. */
@@ -74,8 +83,8 @@ export class Monitor {
     this.#speech = this.#speech === null ? levelled : this.#speech + (levelled - this.#speech) * 0.02;
   }
 
-  async #look(media: Media, reader: StatsReader): Promise<void> {
-    const stats = await reader.read(media).catch(() => null);
+  async #look(media: Media, reader: StatsReader, receiving: RTCStatsReport | null): Promise<void> {
+    const stats = await reader.read(media, receiving).catch(() => null);
     if (!stats || this.#timers.length === 0) return;
     this.handlers.stats(stats);
     this.handlers.plan(this.#optimizer.look({ ...stats, inputLevel: this.#speech }));
@@ -88,16 +97,26 @@ export class Monitor {
     );
   }
 
-  async #watch(media: Media, health: MediaHealth): Promise<void> {
+  async #watch(media: Media, health: MediaHealth, reader: StatsReader): Promise<void> {
+    const timers = this.#timers;
+    const begun = performance.now();
+    if (this.#isAsking || begun < this.#restUntil) return;
+    this.#isAsking = true;
     const { recv } = media;
     // Before it stood nothing can arrive; that is said by the state of the path.
     const stands = recv.connectionState === "connected" || recv.connectionState === "disconnected";
     const report = stands ? await recv.getStats().catch(() => null) : null;
-    if (this.#timers.length === 0) return;
+    if (this.#timers !== timers) return;
     const arrived = report && arrivedOf(report.values() as Iterable<Record<string, unknown>>);
     // Without figures there is nothing to be said, rather than the worst.
     const expected = arrived ? this.handlers.expected() : [];
     this.handlers.health(health.look(performance.now(), expected, arrived ?? new Map()));
+    if (this.#watches++ % WATCHES_PER_LOOK === 1) await this.#look(media, reader, report);
+    if (this.#timers !== timers) return;
+    const took = performance.now() - begun;
+    // A timer that comes a little early is no reason to leave one out.
+    const rest = Math.min(HEALTH_MAX_MS, took / STATS_SHARE) - HEALTH_MS / 10;
+    [this.#restUntil, this.#isAsking] = [begun + rest, false];
   }
 
   #listen(): void {

@@ -11,16 +11,41 @@ export interface ChannelPeople {
   error: VoiceError | null;
 }
 
+/** Somebody calls the user in a DM; `joinChannel` of it answers. */
+export interface Ring {
+  channelId: string;
+  /** A user's id. */
+  from: string;
+  name: string | null;
+  /** RFC 3339. */
+  expiresAt: string;
+}
+
+/** A call that rang: to the user, or by the user; then `userId` is whom it rang. */
+export interface RingEnd {
+  channelId: string;
+  userId: string | null;
+  reason: "answered" | "declined" | "missed" | "cancelled";
+}
+
+export interface PresenceHandlers {
+  changed(): void;
+  ringing(ring: Ring): void;
+  ringEnded(end: RingEnd): void;
+}
+
 /** Between two tries at a server that does not answer: doubled each time, up to the second. */
 const BACKOFF_MS = [1_000, 30_000] as const;
 const RETRY_MS = 2_000;
 
 /**
- * What a user hears outside of a call: who is in channels. It has a socket of its own while there is no call,
+ * What a user hears outside of a call: who is in channels, and who calls. It has a socket of its own while there is no call,
  * and uses the call's otherwise, so that a device is one session.
  */
 export class Presence {
   #channels = new Map<string, ChannelPeople & { watchers: number }>();
+  #rings = new Map<string, Ring>();
+  #isReachable = false;
   #own: Signaling | null = null;
   #call: Request | null = null;
   /** Moves whenever another socket is to be used; what was begun on an older one gives up. */
@@ -29,8 +54,33 @@ export class Presence {
 
   constructor(
     private readonly connect: () => Promise<Signaling>,
-    private readonly changed: () => void,
+    private readonly handlers: PresenceHandlers,
   ) {}
+
+  get rings(): Ring[] {
+    return [...this.#rings.values()];
+  }
+
+  /** Whether calls ring while there is no call and nothing is watched. */
+  setReachable(on: boolean): void {
+    this.#isReachable = on;
+    if (on) this.#keepOwn();
+    else if (!this.#isNeeded) this.#closeOwn();
+  }
+
+  /** Of a call to the user. One that rings no more needs no declining. */
+  async decline(channelId: string): Promise<void> {
+    await this.#request?.("voice:ring:decline", { channelId });
+  }
+
+  /** Something needs a socket of its own while there is no call. */
+  get #isNeeded(): boolean {
+    return this.#isReachable || this.#channels.size > 0;
+  }
+
+  get #request(): Request | undefined {
+    return this.#call ?? this.#own?.request.bind(this.#own);
+  }
 
   get channels(): Record<string, ChannelPeople> {
     return Object.fromEntries([...this.#channels].map(([id, { people, error }]) => [id, { people, error }]));
@@ -54,6 +104,7 @@ export class Presence {
     this.#turn += 1;
     this.#call = request;
     this.#closeOwn();
+    this.#forgetRings();
     for (const channelId of this.#channels.keys()) void this.#ask(request, channelId, this.#turn);
   }
 
@@ -66,6 +117,18 @@ export class Presence {
   }
 
   onEvent(event: ServerEvent): void {
+    if (event.name === "voice:ringing") {
+      const { channelId, from, name = null, expiresAt } = event.payload;
+      const ring = { channelId, from, name, expiresAt };
+      this.#rings.set(channelId, ring);
+      this.handlers.ringing(ring);
+      this.handlers.changed();
+    } else if (event.name === "voice:ring:ended") {
+      const { channelId, userId = null, reason } = event.payload;
+      if (userId === null) this.#rings.delete(channelId);
+      this.handlers.ringEnded({ channelId, userId, reason });
+      this.handlers.changed();
+    }
     if (event.name === "voice:channel:people") {
       this.#know(event.payload.channelId, { people: event.payload.people, error: null });
     } else if (event.name === "voice:channel:unwatched") {
@@ -76,20 +139,19 @@ export class Presence {
   }
 
   #begin(channelId: string): void {
-    const request = this.#call ?? this.#own?.request.bind(this.#own);
+    const request = this.#request;
     if (request) void this.#ask(request, channelId, this.#turn);
     else this.#keepOwn();
-    this.changed();
+    this.handlers.changed();
   }
 
   #unwatch(channelId: string): void {
     const known = this.#channels.get(channelId);
     if (!known || (known.watchers -= 1) > 0) return;
     this.#channels.delete(channelId);
-    const request = this.#call ?? this.#own?.request.bind(this.#own);
-    request?.("voice:channel:unwatch", { channelId }).catch(() => undefined);
-    if (this.#channels.size === 0) this.#closeOwn();
-    this.changed();
+    this.#request?.("voice:channel:unwatch", { channelId }).catch(() => undefined);
+    if (!this.#isNeeded) this.#closeOwn();
+    this.handlers.changed();
   }
 
   async #ask(request: Request, channelId: string, turn: number): Promise<void> {
@@ -115,12 +177,12 @@ export class Presence {
     const known = this.#channels.get(channelId);
     if (!known) return;
     Object.assign(known, now);
-    this.changed();
+    this.handlers.changed();
   }
 
   /** Connects, and again whenever the socket is lost, for as long as something is watched. */
   #keepOwn(): void {
-    if (this.#isConnecting || this.#own || this.#call || this.#channels.size === 0) return;
+    if (this.#isConnecting || this.#own || this.#call || !this.#isNeeded) return;
     this.#isConnecting = true;
     void this.#connectOwn(this.#turn).finally(() => {
       this.#isConnecting = false;
@@ -135,10 +197,10 @@ export class Presence {
   }
 
   async #connectOwn(turn: number): Promise<void> {
-    for (let tried = 0; turn === this.#turn && this.#channels.size > 0; tried += 1) {
+    for (let tried = 0; turn === this.#turn && this.#isNeeded; tried += 1) {
       try {
         const socket = await this.connect();
-        if (turn === this.#turn && this.#channels.size > 0) this.#adopt(socket);
+        if (turn === this.#turn && this.#isNeeded) this.#adopt(socket);
         else socket.close();
         return;
       } catch (thrown) {
@@ -160,6 +222,7 @@ export class Presence {
       if (this.#own !== socket) return;
       this.#own = null;
       this.#turn += 1;
+      this.#forgetRings();
       // What is known stays on show; others may come back at the same moment.
       void sleep(BACKOFF_MS[0] * Math.random()).then(() => this.#keepOwn());
     });
@@ -168,9 +231,17 @@ export class Presence {
     }
   }
 
+  /** A new socket is told of what rings then. */
+  #forgetRings(): void {
+    if (this.#rings.size === 0) return;
+    this.#rings.clear();
+    this.handlers.changed();
+  }
+
   #closeOwn(): void {
     const socket = this.#own;
     this.#own = null;
+    this.#forgetRings();
     socket?.close();
   }
 }

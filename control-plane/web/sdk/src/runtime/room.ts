@@ -33,6 +33,8 @@ export interface RemoteParticipant {
 /** Who is in the room and what they send, as the server's events tell it. No media, no sockets. */
 export class Room {
   channelId: string | null = null;
+  /** Told at a join; a resume leaves it. */
+  isDm = false;
   sessionId: string | null = null;
   permissions: Permissions | null = null;
   limits: RoomLimits | null = null;
@@ -53,6 +55,7 @@ export class Room {
   }
 
   leave(): void {
+    this.isDm = false;
     this.channelId = this.sessionId = this.permissions = this.limits = this.activeSpeaker = null;
     this.participants.clear();
   }

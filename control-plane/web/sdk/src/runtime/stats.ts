@@ -40,8 +40,9 @@ export class StatsReader {
   /** By source: its last sign of being measured anew, and when that was seen. */
   #measured = new Map<string, { mark: number; at: number }>();
 
-  async read(media: Media): Promise<CallStats> {
-    const [sending, receiving] = await Promise.all([media.send.getStats(), media.recv.getStats()]);
+  /** `known`: the receiving connection's report, if it was asked for just now. */
+  async read(media: Media, known: RTCStatsReport | null = null): Promise<CallStats> {
+    const [sending, receiving] = await Promise.all([media.send.getStats(), known ?? media.recv.getStats()]);
     const sent = [...sending.values()] as Entry[];
     const received = [...receiving.values()] as Entry[];
     const inbound = received.filter(({ type }) => type === "inbound-rtp");
