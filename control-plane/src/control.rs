@@ -52,7 +52,7 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 const WEBHOOKS_TIMEOUT: Duration = Duration::from_secs(2);
 /// TCP connections of clients at once, WebSockets among them, if there are descriptors for as many.
 const CONNECTIONS_MAX: usize = 24_000;
-/// The same at the operators' listener.
+/// Connections at the operators' listener.
 const OPERATORS: Limits = Limits { per_address: 128, total: 128 };
 
 /// Where rooms and records are.
@@ -137,7 +137,7 @@ impl Backing {
 pub enum MediaNodes {
     /// The only one is at the other end of this channel; its address is for logs.
     One { channel: Channel, address: String },
-    /// Those that etcd knows.
+    /// Media nodes that are registered in etcd.
     #[cfg(feature = "etcd")]
     OfEtcd(EtcdSettings),
 }
@@ -180,7 +180,7 @@ pub struct Control {
     webhooks: Webhooks,
     stop_http: watch::Sender<bool>,
     http: Vec<JoinHandle<()>>,
-    /// They have nothing to finish.
+    /// Tasks that have nothing to finish, and are aborted at the end.
     tasks: Vec<JoinHandle<()>>,
 }
 

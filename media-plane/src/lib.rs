@@ -11,6 +11,7 @@ mod worker_pool;
 // Alone, a node has nothing to ask for.
 #[cfg_attr(not(feature = "etcd"), allow(dead_code))]
 mod fence;
+pub mod ground;
 mod health;
 mod metrics;
 mod node;

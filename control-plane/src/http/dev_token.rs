@@ -38,7 +38,7 @@ pub(crate) struct DevTokens {
     audience: Option<String>,
     issuer: Option<String>,
     port: u16,
-    /// Those of `cors_origins` that are on loopback.
+    /// Origins among `cors_origins` that are on loopback.
     origins: Vec<String>,
     guesses: Mutex<SecretGuesses>,
     started: Instant,

@@ -23,7 +23,7 @@ use tower::Service;
 
 /// From a connection's start, or its last answer, to the end of a request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// Of a request's head, and of what is read ahead.
+/// Longest head of a request, and what is read ahead at most.
 const BUFFER_BYTES_MAX: usize = 64 * 1024;
 /// After an error that is not one connection's, such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

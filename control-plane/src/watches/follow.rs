@@ -2,7 +2,7 @@
 //! moved. What is known stays while the node cannot be reached, since its calls go on.
 
 use super::people::InRoom;
-use super::{Inner, People};
+use super::table::{People, Table};
 use crate::ending::EndSignal;
 use crate::media_client::{Delivery, NodeCall, NodeLink, Route};
 use crate::placement::{Changes, Found};
@@ -25,13 +25,13 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 const EVENTS_MAX: usize = 256;
 
 /// Until nobody watches the channel any more.
-pub(super) async fn follow(inner: Arc<Inner>, channel: ChannelId, to: watch::Sender<People>) {
-    let mut changes = inner.placement.changes();
+pub(super) async fn follow(table: Arc<Table>, channel: ChannelId, to: watch::Sender<People>) {
+    let mut changes = table.placement.changes();
     let mut watched: Option<Watched> = None;
-    while !inner.forget_unwatched(&channel, &to) {
+    while !table.forget_unwatched(&channel, &to) {
         tokio::select! {
             () = to.closed() => {}
-            () = find_and_hear(&inner, &channel, &to, &mut changes, &mut watched) => {}
+            () = find_and_hear(&table, &channel, &to, &mut changes, &mut watched) => {}
         }
         if let Some(watched) = watched.take() {
             watched.end().await;
@@ -90,17 +90,17 @@ impl Watched {
 
 /// Returns when the room has to be looked for again.
 async fn find_and_hear(
-    inner: &Inner,
+    table: &Table,
     channel: &ChannelId,
     to: &watch::Sender<People>,
     changes: &mut Changes,
     watched: &mut Option<Watched>,
 ) {
-    match inner.placement.find(channel) {
+    match table.placement.find(channel) {
         Found::Here(link, address) => {
             let watched = watched.insert(Watched::new(link, address));
             match watched.begin().await {
-                Some(people) => return hear(inner, channel, to, changes, watched, people).await,
+                Some(people) => return hear(table, channel, to, changes, watched, people).await,
                 None => tracing::debug!("a media node does not say who is in a channel"),
             }
         }
@@ -114,7 +114,7 @@ async fn find_and_hear(
 }
 
 async fn hear(
-    inner: &Inner,
+    table: &Table,
     channel: &ChannelId,
     to: &watch::Sender<People>,
     changes: &mut Changes,
@@ -141,7 +141,7 @@ async fn hear(
             () = changes.next(), if look_at.is_none() => look_at = Some(Instant::now() + LOOK_AFTER),
             () = sleep_until(look_at.unwrap_or(publish_at)), if look_at.is_some() => {
                 look_at = None;
-                match inner.placement.find(channel) {
+                match table.placement.find(channel) {
                     Found::Here(link, _) if link.is(&watched.link) => {}
                     Found::Waiting => {}
                     _ => return,

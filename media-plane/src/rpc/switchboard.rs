@@ -7,7 +7,7 @@
 
 use super::gate::{JoinGate, RoomCheck};
 use super::rooms::{RoomSummary, RoutingTable, Silent, StreamId};
-use super::watches::Watches;
+use super::watches::{Watches, or_empty};
 use crate::health::WorkersState;
 use crate::worker::{WorkerEvent, WorkerHandle, WorkerNotice};
 use crate::worker_pool::WorkerPool;
@@ -45,7 +45,7 @@ pub(crate) enum Input {
     /// `alive` is dropped when the switchboard gives the stream up.
     Opened {
         stream: StreamId,
-        /// What its replica calls itself.
+        /// Name of the replica at the other end.
         replica: Option<String>,
         frames: FrameSender,
         alive: oneshot::Sender<()>,
@@ -334,7 +334,7 @@ impl Switchboard {
         };
         self.decide(pending.about, &pending.channel, &reply);
         let reply = match pending.about {
-            About::Watch => of_watches::or_empty(reply),
+            About::Watch => or_empty(reply),
             _ => reply,
         };
         if let Some((stream, request)) = pending.asker {

@@ -3,6 +3,8 @@
 use super::rooms::StreamId;
 use railgun_protocol::ids::ChannelId;
 use railgun_protocol::limits::WATCHES_PER_NODE;
+use railgun_protocol::media_rpc::{Reply, RoomSnapshot};
+use railgun_protocol::signal::{Encryption, ErrorBody, ErrorCode};
 use std::collections::HashMap;
 
 #[derive(Debug, Default)]
@@ -48,6 +50,20 @@ impl Watches {
             !streams.is_empty()
         });
     }
+}
+
+/// The engine's answer; a room that is not open yet, or not any more, has nobody in it.
+pub(super) fn or_empty(reply: Result<Reply, ErrorBody>) -> Result<Reply, ErrorBody> {
+    match reply {
+        Err(error) if error.code == ErrorCode::NotFound => Ok(nobody()),
+        reply => reply,
+    }
+}
+
+/// A room without anybody in it.
+pub(super) fn nobody() -> Reply {
+    let (participants, encryption) = (Vec::new(), Encryption::Transport);
+    Reply::Inspected(RoomSnapshot { room_seq: 0, participants, attachment: 0, encryption })
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! Nothing here opens a socket, reads a clock or draws a random number. The control-plane and the
 //! media-plane depend on this crate and never on each other.
 #![forbid(unsafe_code)]
+#![warn(missing_docs)]
 
 pub mod host;
 pub mod ids;

@@ -1,5 +1,4 @@
 //! What a tier allows: pure functions from tiers to permissions and limits.
-#![warn(missing_docs)]
 
 use crate::limits;
 use crate::signal::source::Source;
@@ -27,7 +26,7 @@ pub struct Permissions {
     pub video: bool,
     /// A screen, and its sound.
     pub screenshare: bool,
-    /// Of audio, in bits per second.
+    /// Bitrate of audio, in bits per second.
     pub max_bitrate: u32,
 }
 

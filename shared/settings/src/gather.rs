@@ -38,7 +38,7 @@ pub enum SettingsError {
     Wrong {
         /// Which setting.
         key: &'static str,
-        /// What it was set to.
+        /// Value that the setting was given.
         value: String,
         /// Where, as " (from …)"; empty for the file.
         from: String,
@@ -148,7 +148,7 @@ impl Settings {
         parsed.map(Some).ok_or_else(|| self.wrong(key, allowed))
     }
 
-    /// One of these words.
+    /// Reads one of these words.
     pub fn one_of<T: Copy>(
         &self,
         key: &'static str,

@@ -39,7 +39,7 @@ struct Entry {
     scopes: Vec<Scope>,
 }
 
-/// One operator, or one program of theirs.
+/// An operator, or a program of theirs.
 #[derive(Clone, Debug)]
 pub(crate) struct Holder {
     pub(crate) name: Arc<str>,

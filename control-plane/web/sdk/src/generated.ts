@@ -78,12 +78,24 @@ export const LIMITS = {
 /**
  * `appData`: of what the client sent, only the source is relayed.
  */
-export type AppData = { source: Source, };
+export type AppData = { 
+/**
+ * What is captured: microphone, camera, screen or the screen's sound.
+ */
+source: Source, };
 
 /**
  * How loud someone is, in dBov: 0 is the loudest, -127 silence (RFC 6464).
  */
-export type AudioLevel = { sessionId: SessionId, level: number, };
+export type AudioLevel = { 
+/**
+ * The session's id: one join of one device.
+ */
+sessionId: SessionId, 
+/**
+ * dBov, -127 to 0.
+ */
+level: number, };
 
 /**
  * A voice channel of the product. A room is its live instance on one media node.
@@ -93,7 +105,15 @@ export type ChannelId = string;
 /**
  * A user who is in a channel, as whoever watches it is told: on several devices the user is one entry.
  */
-export type ChannelPerson = { userId: UserId, name?: string, 
+export type ChannelPerson = { 
+/**
+ * The user's id, from the `sub` of the token.
+ */
+userId: UserId, 
+/**
+ * The name to show, from the token.
+ */
+name?: string, 
 /**
  * On every device.
  */
@@ -120,14 +140,81 @@ export type ConsumerId = string;
 /**
  * A consumer as its owner left it.
  */
-export type ConsumerInfo = { consumerId: ConsumerId, producerId: ProducerId, kind: MediaKind, paused: boolean, producerPaused: boolean, };
+export type ConsumerInfo = { 
+/**
+ * The consumer's id.
+ */
+consumerId: ConsumerId, 
+/**
+ * The producer's id.
+ */
+producerId: ProducerId, 
+/**
+ * `audio` or `video`.
+ */
+kind: MediaKind, 
+/**
+ * True while its client has it paused.
+ */
+paused: boolean, 
+/**
+ * True while the producer is paused, so that nothing comes whatever the consumer does.
+ */
+producerPaused: boolean, };
 
 /**
  * Layers of a consumer, counted from 0. Asked for without a temporal layer: all of them.
  */
-export type ConsumerLayers = { spatialLayer: number, temporalLayer?: number, };
+export type ConsumerLayers = { 
+/**
+ * Resolution: 0 is the smallest.
+ */
+spatialLayer: number, 
+/**
+ * Frame rate: 0 is the lowest.
+ */
+temporalLayer?: number, };
 
-export type ConsumerStats = { consumerId: ConsumerId, producerId: ProducerId, kind: MediaKind, ssrc: number, rtxSsrc?: number, paused: boolean, producerPaused: boolean, priority: number, score: number, 
+/**
+ * What the node sends of a consumer.
+ */
+export type ConsumerStats = { 
+/**
+ * The consumer's id.
+ */
+consumerId: ConsumerId, 
+/**
+ * The producer's id.
+ */
+producerId: ProducerId, 
+/**
+ * `audio` or `video`.
+ */
+kind: MediaKind, 
+/**
+ * SSRC of the media, chosen by the node.
+ */
+ssrc: number, 
+/**
+ * SSRC of its retransmissions (RFC 4588); absent if there are none.
+ */
+rtxSsrc?: number, 
+/**
+ * True while its client has it paused.
+ */
+paused: boolean, 
+/**
+ * True while the producer is paused, so that nothing comes whatever the consumer does.
+ */
+producerPaused: boolean, 
+/**
+ * 1 (first to lose its layers) to 255 (last).
+ */
+priority: number, 
+/**
+ * How well it comes through, from 0 (not at all) to 10.
+ */
+score: number, 
 /**
  * Media alone, without what was sent again.
  */
@@ -147,13 +234,21 @@ plis: number,
 /**
  * By the client's last report.
  */
-packetsLost?: number, fractionLost?: number, jitterMs?: number, 
+packetsLost?: number, 
 /**
- * What it gets; absent for audio, and for video before the next key frame.
+ * Part of the packets that was lost by the client's last report, 0 to 1.
+ */
+fractionLost?: number, 
+/**
+ * Interarrival jitter by the client's last report, in milliseconds.
+ */
+jitterMs?: number, 
+/**
+ * Layers that the consumer gets; absent for audio, and for video before the next key frame.
  */
 currentLayers?: ConsumerLayers, 
 /**
- * What it asked for; absent: everything.
+ * Layers that the client asked for; absent: all.
  */
 preferredLayers?: ConsumerLayers, };
 
@@ -242,6 +337,9 @@ suites: Array<number>, };
  */
 export type Encryption = "transport" | "endToEnd";
 
+/**
+ * What kind of refusal it is, for programs.
+ */
 export type ErrorCode = "CHANNEL_NOT_FOUND" | "CHANNEL_FULL" | "PERMISSION_DENIED" | "CAPABILITY_REQUIRED" | "TRANSPORT_FAILED" | "UNAUTHORIZED" | "TOKEN_EXPIRED" | "NOT_FOUND" | "INVALID_PAYLOAD" | "INVALID_STATE" | "RATE_LIMITED" | "VIDEO_LIMIT_REACHED" | "UNSUPPORTED_CODEC" | "NODE_UNAVAILABLE" | "RESUME_FAILED" | "INTERNAL";
 
 export type GetStats = { transportId?: TransportId, };
@@ -251,13 +349,31 @@ export type GetStats = { transportId?: TransportId, };
  */
 export type GrantReason = "expired" | "revoked" | "upgraded" | "refreshed";
 
-export type IceServer = { urls: Array<string>, username?: string, credential?: string, };
+/**
+ * An entry of `RTCConfiguration.iceServers` (W3C WebRTC section 4.2.4).
+ */
+export type IceServer = { 
+/**
+ * `stun:` and `turn:` addresses.
+ */
+urls: Array<string>, 
+/**
+ * TURN user name; absent for STUN.
+ */
+username?: string, 
+/**
+ * TURN password; absent for STUN.
+ */
+credential?: string, };
 
 /**
  * How far ICE is, by the checks that came.
  */
 export type IceState = "new" | "connected" | "completed" | "disconnected" | "closed";
 
+/**
+ * `RTCConfiguration.iceTransportPolicy`.
+ */
 export type IceTransportPolicy = "all" | "relay";
 
 export type Join = { channelId: ChannelId, rtpCapabilities?: types.RtpCapabilities, networkType?: NetworkType, e2ee?: E2eeSupport, };
@@ -274,8 +390,14 @@ export type Leave = { channelId?: ChannelId, };
  */
 export type MediaKind = "audio" | "video";
 
+/**
+ * Why a microphone was paused by the server.
+ */
 export type MuteReason = "noise_loop" | "admin";
 
+/**
+ * The kind of network a client is on, by its own word.
+ */
 export type NetworkType = "wifi" | "cellular" | "ethernet" | "vpn" | "other" | "unknown";
 
 /**
@@ -300,11 +422,39 @@ export type OfTransport = { transportId: TransportId, };
 /**
  * A participant as others see it.
  */
-export type ParticipantInfo = { userId: UserId, sessionId: SessionId, name?: string, muted: boolean, deafened: boolean, speaking: boolean, 
+export type ParticipantInfo = { 
 /**
- * It lost its socket longer than 15 s ago and its media goes on. Written only if so.
+ * The user's id, from the `sub` of the token.
  */
-reconnecting?: boolean, producers: Array<ProducerInfo>, };
+userId: UserId, 
+/**
+ * The session's id: one join of one device.
+ */
+sessionId: SessionId, 
+/**
+ * The name to show, from the token.
+ */
+name?: string, 
+/**
+ * The user turned the microphone off.
+ */
+muted: boolean, 
+/**
+ * The user hears nobody, by choice.
+ */
+deafened: boolean, 
+/**
+ * The user's voice is heard now.
+ */
+speaking: boolean, 
+/**
+ * The session lost its socket longer than 15 s ago and its media goes on. Written only if so.
+ */
+reconnecting?: boolean, 
+/**
+ * Producers of the participant.
+ */
+producers: Array<ProducerInfo>, };
 
 /**
  * What a session may send. `maxBitrate` is the audio ceiling in bits per second.
@@ -323,7 +473,7 @@ video: boolean,
  */
 screenshare: boolean, 
 /**
- * Of audio, in bits per second.
+ * Bitrate of audio, in bits per second.
  */
 maxBitrate: number, };
 
@@ -346,11 +496,50 @@ export type ProducerId = string;
 /**
  * A producer as others see it.
  */
-export type ProducerInfo = { producerId: ProducerId, kind: MediaKind, appData: AppData, paused: boolean, };
-
-export type ProducerStats = { producerId: ProducerId, kind: MediaKind, source: Source, type: StreamType, paused: boolean, 
+export type ProducerInfo = { 
 /**
- * Of its best stream.
+ * The producer's id.
+ */
+producerId: ProducerId, 
+/**
+ * `audio` or `video`.
+ */
+kind: MediaKind, 
+/**
+ * The source of the media.
+ */
+appData: AppData, 
+/**
+ * True while nothing of it is forwarded.
+ */
+paused: boolean, };
+
+/**
+ * What the node receives of a producer.
+ */
+export type ProducerStats = { 
+/**
+ * The producer's id.
+ */
+producerId: ProducerId, 
+/**
+ * `audio` or `video`.
+ */
+kind: MediaKind, 
+/**
+ * What is captured: microphone, camera, screen or the screen's sound.
+ */
+source: Source, 
+/**
+ * `simple`, `simulcast` or `svc`.
+ */
+type: StreamType, 
+/**
+ * True while nothing of it is forwarded.
+ */
+paused: boolean, 
+/**
+ * Score of the producer's best stream, 0 to 10.
  */
 score: number, 
 /**
@@ -366,19 +555,46 @@ policedPackets: number,
  */
 streams: Array<ProducerStreamStats>, };
 
-export type ProducerStreamStats = { ssrc: number, rtxSsrc?: number, rid?: string, 
 /**
- * Its place among the producer's encodings, the lowest 0.
+ * One RTP stream of a producer.
  */
-encoding: number, received: TrafficStats, score: number, 
+export type ProducerStreamStats = { 
+/**
+ * SSRC of the media (RFC 3550 section 8).
+ */
+ssrc: number, 
+/**
+ * SSRC of its retransmissions (RFC 4588); absent if there are none.
+ */
+rtxSsrc?: number, 
+/**
+ * RTP stream id of a simulcast layer (RFC 8852); absent without simulcast.
+ */
+rid?: string, 
+/**
+ * Index among the producer's encodings, the lowest 0.
+ */
+encoding: number, 
+/**
+ * Media alone, without what was sent again.
+ */
+received: TrafficStats, 
+/**
+ * How well it comes through, from 0 (not at all) to 10.
+ */
+score: number, 
 /**
  * Before repair; negative if more came twice than was lost (RFC 3550 section 6.4.1).
  */
 packetsLost: number, 
 /**
- * Of the last second.
+ * Part of the packets lost in the last second, 0 to 1.
  */
-fractionLost: number, jitterMs: number, 
+fractionLost: number, 
+/**
+ * Interarrival jitter (RFC 3550 section 6.4.1), in milliseconds.
+ */
+jitterMs: number, 
 /**
  * Packets that the sender was asked for again, each time counted.
  */
@@ -394,12 +610,24 @@ plis: number,
 /**
  * The highest layers inside the stream that were seen.
  */
-highestSpatialLayer: number, highestTemporalLayer: number, };
+highestSpatialLayer: number, 
+/**
+ * The highest temporal layer inside the stream that was seen.
+ */
+highestTemporalLayer: number, };
 
 /**
  * A video slot held and not yet used, or a place in the queue for one.
  */
-export type QueuePlace = { source: VideoSource, granted: boolean, 
+export type QueuePlace = { 
+/**
+ * `camera` or `screen`.
+ */
+source: VideoSource, 
+/**
+ * True if a slot is held for the session.
+ */
+granted: boolean, 
 /**
  * Until when a grant is held, RFC 3339.
  */
@@ -407,8 +635,19 @@ expiresAt?: string,
 /**
  * In the queue, from 1.
  */
-position?: number, current: number, max: number, };
+position?: number, 
+/**
+ * Video slots that are taken.
+ */
+current: number, 
+/**
+ * Video slots that the room has.
+ */
+max: number, };
 
+/**
+ * Why a room is gone from its node.
+ */
 export type RejoinReason = "node_lost" | "node_draining" | "worker_died" | "encryption_changed";
 
 /**
@@ -429,14 +668,33 @@ participants: number,
  */
 videoPublishers: number, };
 
-export type RtcConfig = { iceServers: Array<IceServer>, iceTransportPolicy: IceTransportPolicy, };
+/**
+ * What the client's `RTCPeerConnection` is to be made with.
+ */
+export type RtcConfig = { 
+/**
+ * STUN and TURN servers, for an `RTCPeerConnection`.
+ */
+iceServers: Array<IceServer>, 
+/**
+ * Whether media may take only the relays.
+ */
+iceTransportPolicy: IceTransportPolicy, };
 
 /**
  * One authenticated socket: a user on a device, until it leaves or its resume window closes.
  */
 export type SessionId = string;
 
-export type SetPreferredLayers = { consumerId: ConsumerId, spatialLayer: number, temporalLayer?: number, };
+export type SetPreferredLayers = { consumerId: ConsumerId, 
+/**
+ * Resolution: 0 is the smallest.
+ */
+spatialLayer: number, 
+/**
+ * Frame rate: 0 is the lowest.
+ */
+temporalLayer?: number, };
 
 export type SetPriority = { consumerId: ConsumerId, priority: number, };
 
@@ -445,14 +703,52 @@ export type SetPriority = { consumerId: ConsumerId, priority: number, };
  */
 export type Source = "mic" | "camera" | "screen" | "screenAudio";
 
-export type Speaker = { userId: UserId, sessionId: SessionId, };
+/**
+ * Who is heard most.
+ */
+export type Speaker = { 
+/**
+ * The user's id, from the `sub` of the token.
+ */
+userId: UserId, 
+/**
+ * The session's id: one join of one device.
+ */
+sessionId: SessionId, };
 
 /**
  * What a participant says of itself; an absent field stays as it was.
  */
-export type StateUpdate = { muted?: boolean, deafened?: boolean, speaking?: boolean, };
+export type StateUpdate = { 
+/**
+ * The microphone is off.
+ */
+muted?: boolean, 
+/**
+ * Nobody is heard.
+ */
+deafened?: boolean, 
+/**
+ * The voice is heard now.
+ */
+speaking?: boolean, };
 
-export type Stats = { transports: Array<TransportStats>, producers: Array<ProducerStats>, consumers: Array<ConsumerStats>, };
+/**
+ * Everything that one session owns, or one transport and what runs over it.
+ */
+export type Stats = { 
+/**
+ * The session's transports.
+ */
+transports: Array<TransportStats>, 
+/**
+ * The session's producers.
+ */
+producers: Array<ProducerStats>, 
+/**
+ * The session's consumers.
+ */
+consumers: Array<ConsumerStats>, };
 
 /**
  * How a client's call is going, as the client measured it. What was not measured is absent.
@@ -477,7 +773,11 @@ packetLoss?: number,
 /**
  * Mean opinion score, 1 to 5.
  */
-mos?: number, networkType?: NetworkType, };
+mos?: number, 
+/**
+ * The kind of network that the client is on; absent if it cannot tell.
+ */
+networkType?: NetworkType, };
 
 /**
  * How a consumer of this producer is forwarded.
@@ -492,7 +792,19 @@ export type Token = string;
 /**
  * Packets, and the bytes in them.
  */
-export type TrafficStats = { packets: number, bytes: number, bitrate: number, };
+export type TrafficStats = { 
+/**
+ * How many packets.
+ */
+packets: number, 
+/**
+ * Bytes in them.
+ */
+bytes: number, 
+/**
+ * Bits per second over the last full second.
+ */
+bitrate: number, };
 
 /**
  * As the client sees it. A transport carries media one way.
@@ -504,7 +816,26 @@ export type TransportDirection = "send" | "recv";
  */
 export type TransportId = string;
 
-export type TransportStats = { transportId: TransportId, direction: TransportDirection, ice: IceState, dtls: DtlsState, 
+/**
+ * A transport and its traffic.
+ */
+export type TransportStats = { 
+/**
+ * The transport's id.
+ */
+transportId: TransportId, 
+/**
+ * `send` or `recv`, as the client sees it.
+ */
+direction: TransportDirection, 
+/**
+ * State of the ICE connection.
+ */
+ice: IceState, 
+/**
+ * State of the DTLS association.
+ */
+dtls: DtlsState, 
 /**
  * RTP and RTCP from the client that was authentic.
  */
@@ -539,24 +870,80 @@ export type VideoSource = "camera" | "screen";
 
 /** What the server says: replies to requests, and events that nobody asked for. */
 export interface ServerEvents {
-  "voice:joined": { channelId: ChannelId, 
+  "voice:joined": { 
+/**
+ * The channel's id.
+ */
+channelId: ChannelId, 
 /**
  * The channel is a DM, whose other members can be called. Written only if so.
  */
-dm?: boolean, sessionId: SessionId, sfuEndpoint: string, participants: Array<ParticipantInfo>, permissions: Permissions, limits: RoomLimits, rtcConfig: RtcConfig, turnCredentialExpiresAt?: string, resumeToken?: string, 
+dm?: boolean, 
+/**
+ * The session's id: one join of one device.
+ */
+sessionId: SessionId, 
+/**
+ * Host and port that the media node announces.
+ */
+sfuEndpoint: string, 
+/**
+ * The others in the room, oldest first.
+ */
+participants: Array<ParticipantInfo>, 
+/**
+ * What the session may send.
+ */
+permissions: Permissions, 
+/**
+ * How many people and how much video the room holds.
+ */
+limits: RoomLimits, 
+/**
+ * What the client's `RTCPeerConnection` is to be made with.
+ */
+rtcConfig: RtcConfig, 
+/**
+ * Until when the relays' credential is taken, RFC 3339; absent without a relay.
+ */
+turnCredentialExpiresAt?: string, 
+/**
+ * What a new socket shows to take this session up again; absent if it cannot.
+ */
+resumeToken?: string, 
 /**
  * What holds for everybody in the room until it ends.
  */
-encryption: Encryption, roomSeq: number, };
-  "voice:left": { channelId: ChannelId, };
-  "voice:routerRtpCapabilities": { rtpCapabilities: types.RtpCapabilities, };
-  "voice:transportCreated": { direction: TransportDirection, transportId: TransportId, 
+encryption: Encryption, 
 /**
- * The same; mediasoup-client's `createSendTransport` takes the reply as it is.
+ * The room's sequence at the time of the reply; events with a higher one follow.
+ */
+roomSeq: number, };
+  "voice:left": { 
+/**
+ * The channel's id.
+ */
+channelId: ChannelId, };
+  "voice:routerRtpCapabilities": { 
+/**
+ * Codecs and header extensions, for `Device.load`.
+ */
+rtpCapabilities: types.RtpCapabilities, };
+  "voice:transportCreated": { 
+/**
+ * `send` or `recv`, as the client sees it.
+ */
+direction: TransportDirection, 
+/**
+ * The transport's id.
+ */
+transportId: TransportId, 
+/**
+ * `transport_id` again; mediasoup-client's `createSendTransport` takes the reply as it is.
  */
 id: TransportId, 
 /**
- * Of the node, which is ICE-lite.
+ * ICE credentials of the node, which is ICE-lite.
  */
 iceParameters: types.IceParameters, 
 /**
@@ -564,85 +951,651 @@ iceParameters: types.IceParameters,
  */
 iceCandidates: Array<types.IceCandidate>, 
 /**
- * Of the node, whose role is `auto`.
+ * DTLS fingerprints of the node, whose role is `auto`.
  */
 dtlsParameters: types.DtlsParameters, };
-  "voice:transportConnected": { transportId: TransportId, };
-  "voice:produced": { id: ProducerId, producerId: ProducerId, kind: MediaKind, appData: AppData, };
-  "voice:consumed": { id: ConsumerId, consumerId: ConsumerId, producerId: ProducerId, userId: UserId, sessionId: SessionId, kind: MediaKind, type: StreamType, rtpParameters: types.RtpParameters, producerPaused: boolean, appData: AppData, };
-  "voice:consumerPaused": { consumerId: ConsumerId, };
-  "voice:consumerResumed": { consumerId: ConsumerId, };
-  "voice:preferredLayersSet": { consumerId: ConsumerId, spatialLayer: number, temporalLayer?: number, };
-  "voice:keyFrameRequested": { consumerId: ConsumerId, };
-  "voice:iceRestarted": { transportId: TransportId, iceParameters: types.IceParameters, };
-  "voice:prioritySet": { consumerId: ConsumerId, priority: number, };
-  "voice:stats": { transports: Array<TransportStats>, producers: Array<ProducerStats>, consumers: Array<ConsumerStats>, };
-  "voice:turn": { iceServers: Array<IceServer>, turnCredentialExpiresAt?: string, };
-  "voice:video:slot": { granted: boolean, expiresAt?: string, position?: number, current: number, max: number, };
-  "voice:video:slotReleased": { source: VideoSource, };
-  "voice:channel:watched": { channelId: ChannelId, people: Array<ChannelPerson>, };
-  "voice:channel:unwatched": { channelId: ChannelId, };
-  "voice:resumed": { sessionId: SessionId, resumeToken: string, channelId: ChannelId, participants: Array<ParticipantInfo>, 
+  "voice:transportConnected": { 
+/**
+ * The transport's id.
+ */
+transportId: TransportId, };
+  "voice:produced": { 
+/**
+ * The id again, under the name that mediasoup-client reads.
+ */
+id: ProducerId, 
+/**
+ * The producer's id.
+ */
+producerId: ProducerId, 
+/**
+ * `audio` or `video`.
+ */
+kind: MediaKind, 
+/**
+ * The source of the media.
+ */
+appData: AppData, };
+  "voice:consumed": { 
+/**
+ * The id again, under the name that mediasoup-client reads.
+ */
+id: ConsumerId, 
+/**
+ * The consumer's id.
+ */
+consumerId: ConsumerId, 
+/**
+ * The producer's id.
+ */
+producerId: ProducerId, 
+/**
+ * Whose media it is.
+ */
+userId: UserId, 
+/**
+ * The session that sends it.
+ */
+sessionId: SessionId, 
+/**
+ * `audio` or `video`.
+ */
+kind: MediaKind, 
+/**
+ * `simple`, `simulcast` or `svc`.
+ */
+type: StreamType, 
+/**
+ * Codecs, encodings, header extensions and RTCP, as mediasoup-client names them.
+ */
+rtpParameters: types.RtpParameters, 
+/**
+ * True while the producer is paused, so that nothing comes whatever the consumer does.
+ */
+producerPaused: boolean, 
+/**
+ * The source of the media.
+ */
+appData: AppData, };
+  "voice:consumerPaused": { 
+/**
+ * The consumer's id.
+ */
+consumerId: ConsumerId, };
+  "voice:consumerResumed": { 
+/**
+ * The consumer's id.
+ */
+consumerId: ConsumerId, };
+  "voice:preferredLayersSet": { 
+/**
+ * The consumer's id.
+ */
+consumerId: ConsumerId, 
+/**
+ * Resolution: 0 is the smallest.
+ */
+spatialLayer: number, 
+/**
+ * Frame rate: 0 is the lowest.
+ */
+temporalLayer?: number, };
+  "voice:keyFrameRequested": { 
+/**
+ * The consumer's id.
+ */
+consumerId: ConsumerId, };
+  "voice:iceRestarted": { 
+/**
+ * The transport's id.
+ */
+transportId: TransportId, 
+/**
+ * The node's new ICE user name fragment and password.
+ */
+iceParameters: types.IceParameters, };
+  "voice:prioritySet": { 
+/**
+ * The consumer's id.
+ */
+consumerId: ConsumerId, 
+/**
+ * 1 (first to lose its layers) to 255 (last).
+ */
+priority: number, };
+  "voice:stats": { 
+/**
+ * The session's transports.
+ */
+transports: Array<TransportStats>, 
+/**
+ * The session's producers.
+ */
+producers: Array<ProducerStats>, 
+/**
+ * The session's consumers.
+ */
+consumers: Array<ConsumerStats>, };
+  "voice:turn": { 
+/**
+ * STUN and TURN servers, for an `RTCPeerConnection`.
+ */
+iceServers: Array<IceServer>, 
+/**
+ * Until when the relays' credential is taken, RFC 3339; absent without a relay.
+ */
+turnCredentialExpiresAt?: string, };
+  "voice:video:slot": { 
+/**
+ * True if a slot is held for the session.
+ */
+granted: boolean, 
+/**
+ * Until when the grant is held, RFC 3339; absent unless granted.
+ */
+expiresAt?: string, 
+/**
+ * Place in the queue, from 1; absent if granted.
+ */
+position?: number, 
+/**
+ * Video slots that are taken.
+ */
+current: number, 
+/**
+ * Video slots that the room has.
+ */
+max: number, };
+  "voice:video:slotReleased": { 
+/**
+ * `camera` or `screen`.
+ */
+source: VideoSource, };
+  "voice:channel:watched": { 
+/**
+ * The channel's id.
+ */
+channelId: ChannelId, 
+/**
+ * Longest there first.
+ */
+people: Array<ChannelPerson>, };
+  "voice:channel:unwatched": { 
+/**
+ * The channel's id.
+ */
+channelId: ChannelId, };
+  "voice:resumed": { 
+/**
+ * The session's id: one join of one device.
+ */
+sessionId: SessionId, 
+/**
+ * Takes the place of the one that was shown.
+ */
+resumeToken: string, 
+/**
+ * The channel's id.
+ */
+channelId: ChannelId, 
+/**
+ * The others in the room, oldest first.
+ */
+participants: Array<ParticipantInfo>, 
 /**
  * The session's own.
  */
-producers: Array<ProducerInfo>, consumers: Array<ConsumerInfo>, permissions: Permissions, limits: RoomLimits, queue: Array<QueuePlace>, 
+producers: Array<ProducerInfo>, 
+/**
+ * Consumers of the session.
+ */
+consumers: Array<ConsumerInfo>, 
+/**
+ * What the session may send.
+ */
+permissions: Permissions, 
+/**
+ * How many people and how much video the room holds.
+ */
+limits: RoomLimits, 
+/**
+ * Video slots held and not yet used, and places in the queue.
+ */
+queue: Array<QueuePlace>, 
 /**
  * As it was when the session joined. Messages of key agreement that the session may have missed follow.
  */
-encryption: Encryption, roomSeq: number, };
-  "voice:producerPaused": { producerId: ProducerId, userId?: UserId, sessionId?: SessionId, roomSeq?: number, };
-  "voice:producerResumed": { producerId: ProducerId, userId?: UserId, sessionId?: SessionId, roomSeq?: number, };
-  "voice:producerClosed": { producerId: ProducerId, userId: UserId, 
+encryption: Encryption, 
+/**
+ * The room's sequence at the time of the reply.
+ */
+roomSeq: number, };
+  "voice:producerPaused": { 
+/**
+ * The producer's id.
+ */
+producerId: ProducerId, 
+/**
+ * Whose producer it is; absent in the owner's reply.
+ */
+userId?: UserId, 
+/**
+ * The owner's session; absent in the owner's reply.
+ */
+sessionId?: SessionId, 
+/**
+ * Place in the room's order; absent in the owner's reply.
+ */
+roomSeq?: number, };
+  "voice:producerResumed": { 
+/**
+ * The producer's id.
+ */
+producerId: ProducerId, 
+/**
+ * Whose producer it is; absent in the owner's reply.
+ */
+userId?: UserId, 
+/**
+ * The owner's session; absent in the owner's reply.
+ */
+sessionId?: SessionId, 
+/**
+ * Place in the room's order; absent in the owner's reply.
+ */
+roomSeq?: number, };
+  "voice:producerClosed": { 
+/**
+ * The producer's id.
+ */
+producerId: ProducerId, 
+/**
+ * The user's id, from the `sub` of the token.
+ */
+userId: UserId, 
 /**
  * Why, if its owner did not ask for it.
  */
-reason?: ProducerCloseReason, sessionId?: SessionId, roomSeq?: number, };
-  "voice:participant:joined": { roomSeq: number, userId: UserId, sessionId: SessionId, name?: string, muted: boolean, deafened: boolean, speaking: boolean, 
+reason?: ProducerCloseReason, 
 /**
- * It lost its socket longer than 15 s ago and its media goes on. Written only if so.
+ * The owner's session; absent in the owner's reply.
  */
-reconnecting?: boolean, producers: Array<ProducerInfo>, };
-  "voice:participant:left": { userId: UserId, sessionId: SessionId, roomSeq: number, };
-  "voice:participant:state": { userId: UserId, sessionId: SessionId, muted: boolean, deafened: boolean, speaking: boolean, 
+sessionId?: SessionId, 
+/**
+ * Place in the room's order; absent in the owner's reply.
+ */
+roomSeq?: number, };
+  "voice:participant:joined": { 
+/**
+ * The event's place in the room's order; rises by one with each event that is not for one session
+ * alone.
+ */
+roomSeq: number, 
+/**
+ * The user's id, from the `sub` of the token.
+ */
+userId: UserId, 
+/**
+ * The session's id: one join of one device.
+ */
+sessionId: SessionId, 
+/**
+ * The name to show, from the token.
+ */
+name?: string, 
+/**
+ * The user turned the microphone off.
+ */
+muted: boolean, 
+/**
+ * The user hears nobody, by choice.
+ */
+deafened: boolean, 
+/**
+ * The user's voice is heard now.
+ */
+speaking: boolean, 
+/**
+ * The session lost its socket longer than 15 s ago and its media goes on. Written only if so.
+ */
+reconnecting?: boolean, 
+/**
+ * Producers of the participant.
+ */
+producers: Array<ProducerInfo>, };
+  "voice:participant:left": { 
+/**
+ * The user's id, from the `sub` of the token.
+ */
+userId: UserId, 
+/**
+ * The session's id: one join of one device.
+ */
+sessionId: SessionId, 
+/**
+ * The event's place in the room's order; rises by one with each event that is not for one session
+ * alone.
+ */
+roomSeq: number, };
+  "voice:participant:state": { 
+/**
+ * The user's id, from the `sub` of the token.
+ */
+userId: UserId, 
+/**
+ * The session's id: one join of one device.
+ */
+sessionId: SessionId, 
+/**
+ * The user turned the microphone off.
+ */
+muted: boolean, 
+/**
+ * The user hears nobody, by choice.
+ */
+deafened: boolean, 
+/**
+ * The user's voice is heard now.
+ */
+speaking: boolean, 
 /**
  * As in [`Participant`]; a client that does not know it loses nothing.
  */
-reconnecting?: boolean, roomSeq: number, };
-  "voice:newProducer": { producerId: ProducerId, userId: UserId, sessionId: SessionId, kind: MediaKind, appData: AppData, paused: boolean, roomSeq: number, };
-  "voice:data": { userId: UserId, sessionId: SessionId, kind: DataKind, payload: DataPayload, roomSeq: number, };
-  "voice:e2ee:message": { userId: UserId, sessionId: SessionId, kind: E2eeMessageKind, epoch: number, data: E2eeData, roomSeq: number, };
-  "voice:consumerClosed": { consumerId: ConsumerId, reason: ConsumerCloseReason, };
-  "voice:producerScore": { producerId: ProducerId, score: number, };
-  "voice:consumerScore": { consumerId: ConsumerId, score: number, };
-  "voice:consumerLayers": { consumerId: ConsumerId, layers: ConsumerLayers | null, };
-  "voice:producerLayers": { producerId: ProducerId, maxSpatialLayer: number | null, };
-  "voice:rtc:transportState": { transportId: TransportId, ice: IceState, dtls: DtlsState, };
-  "voice:permissions": { permissions: Permissions, limits: RoomLimits, reason: GrantReason, };
-  "voice:video:queue": { source: VideoSource, position: number, current: number, max: number, };
-  "voice:video:granted": { source: VideoSource, expiresAt: string, };
-  "voice:muted": { reason: MuteReason, strikes: number, };
-  "voice:kicked": { reason: KickReason, 
+reconnecting?: boolean, 
+/**
+ * The event's place in the room's order; rises by one with each event that is not for one session
+ * alone.
+ */
+roomSeq: number, };
+  "voice:newProducer": { 
+/**
+ * The producer's id.
+ */
+producerId: ProducerId, 
+/**
+ * The user's id, from the `sub` of the token.
+ */
+userId: UserId, 
+/**
+ * The session's id: one join of one device.
+ */
+sessionId: SessionId, 
+/**
+ * `audio` or `video`.
+ */
+kind: MediaKind, 
+/**
+ * The source of the media.
+ */
+appData: AppData, 
+/**
+ * True while nothing of it is forwarded.
+ */
+paused: boolean, 
+/**
+ * The event's place in the room's order; rises by one with each event that is not for one session
+ * alone.
+ */
+roomSeq: number, };
+  "voice:data": { 
+/**
+ * The user's id, from the `sub` of the token.
+ */
+userId: UserId, 
+/**
+ * The session's id: one join of one device.
+ */
+sessionId: SessionId, 
+/**
+ * `audio` or `video`.
+ */
+kind: DataKind, 
+/**
+ * As its sender wrote it.
+ */
+payload: DataPayload, 
+/**
+ * The event's place in the room's order; rises by one with each event that is not for one session
+ * alone.
+ */
+roomSeq: number, };
+  "voice:e2ee:message": { 
+/**
+ * The user's id, from the `sub` of the token.
+ */
+userId: UserId, 
+/**
+ * The session's id: one join of one device.
+ */
+sessionId: SessionId, 
+/**
+ * `audio` or `video`.
+ */
+kind: E2eeMessageKind, 
+/**
+ * The room's epoch: tells successive rooms of a channel apart.
+ */
+epoch: number, 
+/**
+ * The message of key agreement, in base64.
+ */
+data: E2eeData, 
+/**
+ * The event's place in the room's order; rises by one with each event that is not for one session
+ * alone.
+ */
+roomSeq: number, };
+  "voice:consumerClosed": { 
+/**
+ * The consumer's id.
+ */
+consumerId: ConsumerId, 
+/**
+ * Why.
+ */
+reason: ConsumerCloseReason, };
+  "voice:producerScore": { 
+/**
+ * The producer's id.
+ */
+producerId: ProducerId, 
+/**
+ * How well it comes through, from 0 (not at all) to 10.
+ */
+score: number, };
+  "voice:consumerScore": { 
+/**
+ * The consumer's id.
+ */
+consumerId: ConsumerId, 
+/**
+ * How well it comes through, from 0 (not at all) to 10.
+ */
+score: number, };
+  "voice:consumerLayers": { 
+/**
+ * The consumer's id.
+ */
+consumerId: ConsumerId, 
+/**
+ * Spatial and temporal layer.
+ */
+layers: ConsumerLayers | null, };
+  "voice:producerLayers": { 
+/**
+ * The producer's id.
+ */
+producerId: ProducerId, 
+/**
+ * Counted from 0; null: nobody wants the video.
+ */
+maxSpatialLayer: number | null, };
+  "voice:rtc:transportState": { 
+/**
+ * The transport's id.
+ */
+transportId: TransportId, 
+/**
+ * State of the ICE connection.
+ */
+ice: IceState, 
+/**
+ * State of the DTLS association.
+ */
+dtls: DtlsState, };
+  "voice:permissions": { 
+/**
+ * What the session may send.
+ */
+permissions: Permissions, 
+/**
+ * How many people and how much video the room holds.
+ */
+limits: RoomLimits, 
+/**
+ * Why they are told anew.
+ */
+reason: GrantReason, };
+  "voice:video:queue": { 
+/**
+ * `camera` or `screen`.
+ */
+source: VideoSource, 
+/**
+ * Place in the queue, from 1.
+ */
+position: number, 
+/**
+ * Video slots that are taken.
+ */
+current: number, 
+/**
+ * Video slots that the room has.
+ */
+max: number, };
+  "voice:video:granted": { 
+/**
+ * `camera` or `screen`.
+ */
+source: VideoSource, 
+/**
+ * Until when it is held, RFC 3339.
+ */
+expiresAt: string, };
+  "voice:muted": { 
+/**
+ * Why.
+ */
+reason: MuteReason, 
+/**
+ * How often this session was muted for that reason.
+ */
+strikes: number, };
+  "voice:kicked": { 
+/**
+ * Why.
+ */
+reason: KickReason, 
 /**
  * Joining is refused until then (RFC 3339).
  */
 until?: string, };
-  "voice:activeSpeaker": { userId: UserId, sessionId: SessionId, } | null;
-  "voice:audioLevels": Array<{ sessionId: SessionId, level: number, }>;
-  "voice:channel:people": { channelId: ChannelId, people: Array<ChannelPerson>, };
-  "voice:ringing": { channelId: ChannelId, from: UserId, name?: string, 
+  "voice:activeSpeaker": { 
+/**
+ * The user's id, from the `sub` of the token.
+ */
+userId: UserId, 
+/**
+ * The session's id: one join of one device.
+ */
+sessionId: SessionId, } | null;
+  "voice:audioLevels": Array<{ 
+/**
+ * The session's id: one join of one device.
+ */
+sessionId: SessionId, 
+/**
+ * dBov, -127 to 0.
+ */
+level: number, }>;
+  "voice:channel:people": { 
+/**
+ * The channel's id.
+ */
+channelId: ChannelId, 
+/**
+ * Longest there first.
+ */
+people: Array<ChannelPerson>, };
+  "voice:ringing": { 
+/**
+ * The channel's id.
+ */
+channelId: ChannelId, 
+/**
+ * Who calls.
+ */
+from: UserId, 
+/**
+ * The name to show, from the token.
+ */
+name?: string, 
 /**
  * RFC 3339.
  */
 expiresAt: string, };
-  "voice:ring:ended": { channelId: ChannelId, userId?: UserId, reason: RingEndReason, };
-  "voice:rejoin": { reason: RejoinReason, retryAfterMs: number, };
-  "voice:error": { code: ErrorCode, error: string, details: Record<string, unknown>, 
+  "voice:ring:ended": { 
+/**
+ * The channel's id.
+ */
+channelId: ChannelId, 
+/**
+ * The user's id, from the `sub` of the token.
+ */
+userId?: UserId, 
+/**
+ * Why.
+ */
+reason: RingEndReason, };
+  "voice:rejoin": { 
+/**
+ * Why.
+ */
+reason: RejoinReason, 
+/**
+ * How long to wait before joining, in milliseconds.
+ */
+retryAfterMs: number, };
+  "voice:error": { 
+/**
+ * For programs.
+ */
+code: ErrorCode, 
+/**
+ * For people: one sentence in English.
+ */
+error: string, 
+/**
+ * What a program may need beside the code.
+ */
+details: Record<string, unknown>, 
 /**
  * The session cannot go on.
  */
 fatal: boolean, };
-  "voice:rtc:error": { code: ErrorCode, error: string, details: Record<string, unknown>, 
+  "voice:rtc:error": { 
+/**
+ * For programs.
+ */
+code: ErrorCode, 
+/**
+ * For people: one sentence in English.
+ */
+error: string, 
+/**
+ * What a program may need beside the code.
+ */
+details: Record<string, unknown>, 
 /**
  * The session cannot go on.
  */

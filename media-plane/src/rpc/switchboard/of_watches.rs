@@ -1,10 +1,10 @@
 //! Streams that hear who is in a channel without a session there.
 
 use super::super::rooms::StreamId;
+use super::super::watches::nobody;
 use super::{About, Switchboard, overloaded};
 use railgun_protocol::ids::ChannelId;
-use railgun_protocol::media_rpc::{Command, Reply, RoomEvent, RoomSnapshot};
-use railgun_protocol::signal::{Encryption, ErrorBody, ErrorCode};
+use railgun_protocol::media_rpc::{Command, Reply, RoomEvent};
 
 impl Switchboard {
     /// What the stream is told of the channel comes after the answer, in the room's order.
@@ -23,7 +23,7 @@ impl Switchboard {
             return self.answer(stream, request, Err(overloaded("this node keeps no more watches")));
         }
         let Some((worker, room)) = self.rooms.place_of(channel) else {
-            return self.answer(stream, request, Ok(empty()));
+            return self.answer(stream, request, Ok(nobody()));
         };
         if !self.order((Some((stream, request)), About::Watch), worker, room, Command::Inspect) {
             self.watches.remove(channel, stream);
@@ -42,17 +42,4 @@ impl Switchboard {
         }
         hearers
     }
-}
-
-/// The engine's answer; a room that is not open yet, or not any more, has nobody in it.
-pub(super) fn or_empty(reply: Result<Reply, ErrorBody>) -> Result<Reply, ErrorBody> {
-    match reply {
-        Err(error) if error.code == ErrorCode::NotFound => Ok(empty()),
-        reply => reply,
-    }
-}
-
-fn empty() -> Reply {
-    let (participants, encryption) = (Vec::new(), Encryption::Transport);
-    Reply::Inspected(RoomSnapshot { room_seq: 0, participants, attachment: 0, encryption })
 }

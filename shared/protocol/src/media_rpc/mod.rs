@@ -19,6 +19,7 @@ pub use user_order::{Replacement, UserAction, UserOrder};
 /// The gRPC header of a control stream that tells the node what its replica is called: up to
 /// [`REPLICA_NAME_MAX`] letters and digits.
 pub const REPLICA_HEADER: &str = "railgun-replica";
+/// Longest name of a replica, in characters.
 pub const REPLICA_NAME_MAX: usize = 16;
 
 /// The refusal of a command whose epoch is not its room's: where the channel's room is has to be

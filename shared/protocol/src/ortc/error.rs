@@ -1,5 +1,4 @@
 //! Why RTP parameters or capabilities were refused.
-#![warn(missing_docs)]
 
 use crate::signal::{ErrorBody, ErrorCode};
 

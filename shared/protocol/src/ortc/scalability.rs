@@ -1,5 +1,4 @@
 //! `scalabilityMode` (W3C webrtc-svc): how many layers one encoding holds.
-#![warn(missing_docs)]
 
 use super::error::OrtcError;
 use std::str::FromStr;

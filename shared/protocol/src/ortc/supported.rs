@@ -1,5 +1,4 @@
 //! The codecs and header extensions a router can offer.
-#![warn(missing_docs)]
 
 use crate::rtp_parameters::{
     CodecParameters, Direction, MediaKind, RtcpFeedback, RtpHeaderExtensionCapability, extension_uri,
@@ -37,7 +36,7 @@ impl MediaCodec {
         }
     }
 
-    /// What it encodes.
+    /// Audio or video.
     pub const fn kind(self) -> MediaKind {
         match self {
             Self::Opus => MediaKind::Audio,

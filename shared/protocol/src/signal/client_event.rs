@@ -15,107 +15,172 @@ use std::num::NonZeroU8;
 /// A request with the id that comes back in its reply.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClientRequest {
+    /// The client's own id for the request, up to 64 characters; its reply carries it back.
     pub request_id: Option<String>,
+    /// What is asked for.
     pub event: ClientEvent,
 }
 
+/// Everything a client asks for, as the contract's table lists it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ClientEvent {
+    /// `voice:join`: takes a seat in a channel's room.
     Join {
+        /// The channel's id.
         channel_id: ChannelId,
+        /// What the client can receive; none if it says so at consuming.
         rtp_capabilities: Option<RtpCapabilities>,
+        /// The kind of network that the client is on; absent if it cannot tell.
         network_type: Option<NetworkType>,
         /// None: the client cannot encrypt end to end.
         e2ee: Option<E2eeSupport>,
     },
+    /// `voice:leave`: gives the seat up.
     Leave {
+        /// The channel to leave; none: the one that the session is in.
         channel_id: Option<ChannelId>,
     },
+    /// `voice:rtc:getRouterRtpCapabilities`: codecs and header extensions that rooms forward.
     GetRouterRtpCapabilities,
+    /// `voice:rtc:createTransport`: one transport, to send or to receive.
     CreateTransport {
+        /// `send` or `recv`, as the client sees it.
         direction: TransportDirection,
     },
+    /// `voice:rtc:connectTransport`: brings the client's DTLS fingerprints.
     ConnectTransport {
+        /// The transport's id.
         transport_id: TransportId,
+        /// The client's DTLS role and certificate fingerprints.
         dtls_parameters: DtlsParameters,
     },
+    /// `voice:rtc:produce`: announces media that the client is going to send.
     Produce {
+        /// The session's sending transport.
         transport_id: TransportId,
+        /// `audio` or `video`.
         kind: MediaKind,
+        /// Codecs, encodings, header extensions and RTCP, as mediasoup-client names them.
         rtp_parameters: RtpParameters,
+        /// What is captured: microphone, camera, screen or the screen's sound.
         source: Source,
     },
+    /// `voice:rtc:consume`: asks for a producer's media.
     Consume {
+        /// The transport to receive by; none: the session's receiving one.
         transport_id: Option<TransportId>,
+        /// The producer's id.
         producer_id: ProducerId,
+        /// What the client can receive; none: as it said at joining.
         rtp_capabilities: Option<RtpCapabilities>,
     },
+    /// `voice:rtc:pauseProducer`: nothing of it is forwarded until it is resumed.
     PauseProducer {
+        /// The producer's id.
         producer_id: ProducerId,
     },
+    /// `voice:rtc:resumeProducer`.
     ResumeProducer {
+        /// The producer's id.
         producer_id: ProducerId,
     },
+    /// `voice:rtc:closeProducer`: its consumers are closed too.
     CloseProducer {
+        /// The producer's id.
         producer_id: ProducerId,
     },
+    /// `voice:rtc:pauseConsumer`: nothing of it is sent until it is resumed.
     PauseConsumer {
+        /// The consumer's id.
         consumer_id: ConsumerId,
     },
+    /// `voice:rtc:resumeConsumer`.
     ResumeConsumer {
+        /// The consumer's id.
         consumer_id: ConsumerId,
     },
+    /// `voice:rtc:requestKeyFrame`: asks the sender of a video for a key frame.
     RequestKeyFrame {
+        /// The consumer's id.
         consumer_id: ConsumerId,
     },
+    /// `voice:rtc:setPreferredLayers`: the highest layers that the client wants.
     SetPreferredLayers {
+        /// The consumer's id.
         consumer_id: ConsumerId,
+        /// Spatial and temporal layer.
         layers: ConsumerLayers,
     },
+    /// `voice:rtc:restartIce`: new ICE credentials; DTLS and media go on.
     RestartIce {
+        /// The transport's id.
         transport_id: TransportId,
     },
+    /// `voice:rtc:setPriority`: whose layers are kept when the client's link does not take all.
     SetPriority {
+        /// The consumer's id.
         consumer_id: ConsumerId,
+        /// 1 (first to lose its layers) to 255 (last).
         priority: NonZeroU8,
     },
-    /// Of one transport and what runs over it, or of everything the session owns.
+    /// `voice:rtc:getStats`: of one transport and what runs over it, or of everything the session owns.
     GetStats {
+        /// None: of everything the session owns.
         transport_id: Option<TransportId>,
     },
+    /// `voice:state:update`: muted, deafened, speaking.
     StateUpdate(StateUpdate),
+    /// `voice:stats:report`: how the call goes, as the client measured it.
     StatsReport(StatsReport),
+    /// `voice:turn:refresh`: a new credential for the relays.
     TurnRefresh,
+    /// `voice:entitlement:refresh`: a newer token of the same user.
     EntitlementRefresh {
+        /// The new token.
         token: Token,
     },
+    /// `voice:video:requestSlot`: a video slot, or a place in the queue for one.
     RequestSlot {
+        /// What is captured: microphone, camera, screen or the screen's sound.
         source: VideoSource,
     },
+    /// `voice:video:releaseSlot`: gives a slot or a place in the queue back.
     ReleaseSlot {
+        /// What is captured: microphone, camera, screen or the screen's sound.
         source: VideoSource,
     },
+    /// `voice:data`: a small message to the others in the room, or to one of them.
     Data(DataMessage),
+    /// `voice:e2ee:message`: a message of key agreement.
     E2eeMessage(E2eeMessage),
+    /// `voice:ui:event`: what the interface did that operators count.
     UiEvent {
+        /// What the interface did.
         name: UiEventName,
     },
     /// Calls the other members of the DM that was joined.
     Ring {
+        /// The channel's id.
         channel_id: ChannelId,
     },
     /// Of a call to oneself; of one's own, it is cancelled.
     DeclineRing {
+        /// The channel's id.
         channel_id: ChannelId,
     },
     /// Who is in a channel, before joining it.
     WatchChannel {
+        /// The channel's id.
         channel_id: ChannelId,
     },
+    /// `voice:channel:unwatch`: no more of it.
     UnwatchChannel {
+        /// The channel's id.
         channel_id: ChannelId,
     },
+    /// `voice:ping`: answered at once with the server's time.
     Ping {
+        /// Whatever the client sent as its time; the answer carries it back.
         sent_at: Value,
     },
 }
@@ -124,10 +189,13 @@ pub enum ClientEvent {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct StateUpdate {
+    /// The microphone is off.
     #[serde(default)]
     pub muted: Option<bool>,
+    /// Nobody is heard.
     #[serde(default)]
     pub deafened: Option<bool>,
+    /// The voice is heard now.
     #[serde(default)]
     pub speaking: Option<bool>,
 }
@@ -153,6 +221,7 @@ pub struct StatsReport {
     /// Mean opinion score, 1 to 5.
     #[serde(default)]
     pub mos: Option<f64>,
+    /// The kind of network that the client is on; absent if it cannot tell.
     #[serde(default)]
     pub network_type: Option<NetworkType>,
 }
@@ -162,8 +231,11 @@ pub struct StatsReport {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum UiEventName {
+    /// The offer of Pro was shown.
     UpgradeCtaShown,
+    /// The offer of Pro was clicked.
     UpgradeCtaClicked,
+    /// The user came back with Pro.
     Upgraded,
 }
 
@@ -184,20 +256,29 @@ impl fmt::Debug for Token {
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub struct ConsumerLayers {
+    /// Resolution: 0 is the smallest.
     pub spatial_layer: u8,
+    /// Frame rate: 0 is the lowest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temporal_layer: Option<u8>,
 }
 
+/// The kind of network a client is on, by its own word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
 pub enum NetworkType {
+    /// Wi-Fi.
     Wifi,
+    /// A mobile network.
     Cellular,
+    /// A cable.
     Ethernet,
+    /// A virtual private network, over whatever carries it.
     Vpn,
+    /// One that is none of these.
     Other,
+    /// The client cannot tell.
     Unknown,
 }
 
@@ -241,12 +322,16 @@ impl ClientEvent {
 /// Why a request could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
+    /// No request has this name.
     #[error("no such request")]
     UnknownEvent,
+    /// The payload is nested deeper than [`limits::JSON_DEPTH_MAX`].
     #[error("nested deeper than {}", limits::JSON_DEPTH_MAX)]
     TooDeep,
+    /// `requestId` is no string, or a longer one than [`limits::REQUEST_ID_CHARS_MAX`].
     #[error("requestId is not a string of at most {} characters", limits::REQUEST_ID_CHARS_MAX)]
     RequestId,
+    /// The payload is not of the request's shape; the text says where.
     #[error("{0}")]
     Payload(String),
 }

@@ -4,29 +4,47 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::fmt;
 
+/// What kind of refusal it is, for programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ErrorCode {
+    /// No such channel, or none that this user may know of.
     ChannelNotFound,
+    /// Every seat is taken.
     ChannelFull,
+    /// This user may not.
     PermissionDenied,
+    /// Something is needed that the user or the client does not have; `details.capability` names it.
     CapabilityRequired,
+    /// ICE or DTLS of the transport failed.
     TransportFailed,
+    /// The token is none, or not for this server.
     Unauthorized,
+    /// The token's time is over.
     TokenExpired,
+    /// No such object, or another session's.
     NotFound,
+    /// The payload is not of the request's shape.
     InvalidPayload,
+    /// Not now: something has to come first, or has come already.
     InvalidState,
+    /// Too often; `details.retryAfterMs` says how long to wait.
     RateLimited,
+    /// Every video slot is taken.
     VideoLimitReached,
+    /// No codec that both ends know.
     UnsupportedCodec,
+    /// The room's node cannot be reached, or none takes rooms.
     NodeUnavailable,
+    /// The session cannot be taken up again: join anew.
     ResumeFailed,
+    /// A fault of the server's.
     Internal,
 }
 
 impl ErrorCode {
+    /// Every code, in the order of the contract.
     pub const ALL: [Self; 16] = [
         Self::ChannelNotFound,
         Self::ChannelFull,
@@ -46,6 +64,7 @@ impl ErrorCode {
         Self::Internal,
     ];
 
+    /// The code's name on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ChannelNotFound => "CHANNEL_NOT_FOUND",
@@ -67,6 +86,7 @@ impl ErrorCode {
         }
     }
 
+    /// The code of this name on the wire.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|code| code.as_str() == name)
     }
@@ -83,9 +103,12 @@ impl fmt::Display for ErrorCode {
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "Refusal"))]
 #[error("{code}: {message}")]
 pub struct ErrorBody {
+    /// For programs.
     pub code: ErrorCode,
+    /// For people: one sentence in English.
     #[serde(rename = "error")]
     pub message: String,
+    /// What a program may need beside the code.
     #[cfg_attr(test, ts(type = "Record<string, unknown>"))]
     pub details: Map<String, Value>,
     /// The session cannot go on.
@@ -93,15 +116,18 @@ pub struct ErrorBody {
 }
 
 impl ErrorBody {
+    /// A refusal without details after which the session goes on.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), details: Map::new(), fatal: false }
     }
 
+    /// This refusal with one more detail.
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.details.insert(name.into(), value.into());
         self
     }
 
+    /// This refusal, after which the session cannot go on.
     pub fn fatal(mut self) -> Self {
         self.fatal = true;
         self

@@ -8,7 +8,7 @@ use std::fmt;
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum ProducerCloseReason {
-    /// It kept sending more than its owner may.
+    /// The producer kept sending more than its owner may.
     Bitrate,
 }
 
@@ -19,6 +19,7 @@ pub enum ProducerCloseReason {
 pub enum RingEndReason {
     /// The user joined the channel, on whichever device.
     Answered,
+    /// One of the people who were called declined.
     Declined,
     /// Nobody answered in 45 s.
     Missed,
@@ -31,7 +32,9 @@ pub enum RingEndReason {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum ConsumerCloseReason {
+    /// The consumer's producer is gone.
     ProducerClosed,
+    /// The consumer's transport is gone.
     TransportClosed,
     /// The session consumes the same producer anew.
     Replaced,
@@ -43,6 +46,7 @@ pub enum ConsumerCloseReason {
 pub enum KickReason {
     /// The same user joined again on the same device.
     Replaced,
+    /// The user was banned.
     Banned,
     /// The channel's record is gone.
     ChannelClosed,
@@ -55,6 +59,7 @@ pub enum KickReason {
 }
 
 impl KickReason {
+    /// The word on the wire, or the operator's text.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Replaced => "replaced",

@@ -1,5 +1,4 @@
 //! What a producer carries.
-#![warn(missing_docs)]
 
 use crate::rtp_parameters::MediaKind;
 use serde::{Deserialize, Serialize};

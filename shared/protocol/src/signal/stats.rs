@@ -12,21 +12,30 @@ use crate::rtp_parameters::{MediaKind, StreamType};
 use crate::transport_parameters::{DtlsState, IceState, TransportDirection};
 use serde::{Deserialize, Serialize};
 
+/// Everything that one session owns, or one transport and what runs over it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct Stats {
+    /// The session's transports.
     pub transports: Vec<TransportStats>,
+    /// The session's producers.
     pub producers: Vec<ProducerStats>,
+    /// The session's consumers.
     pub consumers: Vec<ConsumerStats>,
 }
 
+/// A transport and its traffic.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub struct TransportStats {
+    /// The transport's id.
     pub transport_id: TransportId,
+    /// `send` or `recv`, as the client sees it.
     pub direction: TransportDirection,
+    /// State of the ICE connection.
     pub ice: IceState,
+    /// State of the DTLS association.
     pub dtls: DtlsState,
     /// RTP and RTCP from the client that was authentic.
     pub received: TrafficStats,
@@ -44,22 +53,31 @@ pub struct TransportStats {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct TrafficStats {
+    /// How many packets.
     pub packets: u64,
+    /// Bytes in them.
     pub bytes: u64,
+    /// Bits per second over the last full second.
     pub bitrate: u64,
 }
 
+/// What the node receives of a producer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub struct ProducerStats {
+    /// The producer's id.
     pub producer_id: ProducerId,
+    /// `audio` or `video`.
     pub kind: MediaKind,
+    /// What is captured: microphone, camera, screen or the screen's sound.
     pub source: Source,
+    /// `simple`, `simulcast` or `svc`.
     #[serde(rename = "type")]
     pub stream_type: StreamType,
+    /// True while nothing of it is forwarded.
     pub paused: bool,
-    /// Of its best stream.
+    /// Score of the producer's best stream, 0 to 10.
     pub score: u8,
     /// The highest spatial layer that anyone receives or wants; absent: nobody, or it is audio.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -70,23 +88,30 @@ pub struct ProducerStats {
     pub streams: Vec<ProducerStreamStats>,
 }
 
+/// One RTP stream of a producer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub struct ProducerStreamStats {
+    /// SSRC of the media (RFC 3550 section 8).
     pub ssrc: u32,
+    /// SSRC of its retransmissions (RFC 4588); absent if there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rtx_ssrc: Option<u32>,
+    /// RTP stream id of a simulcast layer (RFC 8852); absent without simulcast.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rid: Option<String>,
-    /// Its place among the producer's encodings, the lowest 0.
+    /// Index among the producer's encodings, the lowest 0.
     pub encoding: u8,
+    /// Media alone, without what was sent again.
     pub received: TrafficStats,
+    /// How well it comes through, from 0 (not at all) to 10.
     pub score: u8,
     /// Before repair; negative if more came twice than was lost (RFC 3550 section 6.4.1).
     pub packets_lost: i32,
-    /// Of the last second.
+    /// Part of the packets lost in the last second, 0 to 1.
     pub fraction_lost: f64,
+    /// Interarrival jitter (RFC 3550 section 6.4.1), in milliseconds.
     pub jitter_ms: f64,
     /// Packets that the sender was asked for again, each time counted.
     pub nacked_packets: u64,
@@ -96,22 +121,33 @@ pub struct ProducerStreamStats {
     pub plis: u64,
     /// The highest layers inside the stream that were seen.
     pub highest_spatial_layer: u8,
+    /// The highest temporal layer inside the stream that was seen.
     pub highest_temporal_layer: u8,
 }
 
+/// What the node sends of a consumer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub struct ConsumerStats {
+    /// The consumer's id.
     pub consumer_id: ConsumerId,
+    /// The producer's id.
     pub producer_id: ProducerId,
+    /// `audio` or `video`.
     pub kind: MediaKind,
+    /// SSRC of the media, chosen by the node.
     pub ssrc: u32,
+    /// SSRC of its retransmissions (RFC 4588); absent if there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rtx_ssrc: Option<u32>,
+    /// True while its client has it paused.
     pub paused: bool,
+    /// True while the producer is paused, so that nothing comes whatever the consumer does.
     pub producer_paused: bool,
+    /// 1 (first to lose its layers) to 255 (last).
     pub priority: u8,
+    /// How well it comes through, from 0 (not at all) to 10.
     pub score: u8,
     /// Media alone, without what was sent again.
     pub sent: TrafficStats,
@@ -124,14 +160,16 @@ pub struct ConsumerStats {
     /// By the client's last report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub packets_lost: Option<i32>,
+    /// Part of the packets that was lost by the client's last report, 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fraction_lost: Option<f64>,
+    /// Interarrival jitter by the client's last report, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jitter_ms: Option<f64>,
-    /// What it gets; absent for audio, and for video before the next key frame.
+    /// Layers that the consumer gets; absent for audio, and for video before the next key frame.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current_layers: Option<ConsumerLayers>,
-    /// What it asked for; absent: everything.
+    /// Layers that the client asked for; absent: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preferred_layers: Option<ConsumerLayers>,
 }

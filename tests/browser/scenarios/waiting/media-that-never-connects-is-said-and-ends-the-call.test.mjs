@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { scenario } from "../lib/call.mjs";
-import { impairedWayTo } from "../lib/impair.mjs";
-import { PageUser } from "../lib/page.mjs";
-import { sleep, until } from "../lib/wait.mjs";
+import { scenario } from "../../lib/call.mjs";
+import { impairedWayTo } from "../../lib/impair.mjs";
+import { PageUser } from "../../lib/page.mjs";
+import { sleep, until } from "../../lib/wait.mjs";
 
 /** The contract: 10 s to connect, and twice a new transport after 1 s. */
 const CONNECT_MS = 10_000;

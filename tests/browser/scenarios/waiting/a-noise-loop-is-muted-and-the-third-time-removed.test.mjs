@@ -1,5 +1,5 @@
-import { scenario } from "../lib/call.mjs";
-import { callOfTwo } from "../lib/page.mjs";
+import { scenario } from "../../lib/call.mjs";
+import { callOfTwo } from "../../lib/page.mjs";
 
 /** The contract's ten seconds of unchanging noise, and what a busy machine adds. */
 const NOTICED_MS = 20_000;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { scenario } from "../lib/call.mjs";
-import { callOfTwo } from "../lib/page.mjs";
-import { sleep } from "../lib/wait.mjs";
+import { scenario } from "../../lib/call.mjs";
+import { callOfTwo } from "../../lib/page.mjs";
+import { sleep } from "../../lib/wait.mjs";
 
 /** The contract's. */
 const SAID_MS = 3_000;

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { CHECKED, isAccessible } from "../lib/axe.mjs";
-import { clientScript } from "../lib/bundle.mjs";
-import { scenario } from "../lib/call.mjs";
-import { callOfTwo, CONNECT_MS } from "../lib/page.mjs";
+import { CHECKED, isAccessible } from "../../lib/axe.mjs";
+import { clientScript } from "../../lib/bundle.mjs";
+import { scenario } from "../../lib/call.mjs";
+import { callOfTwo, CONNECT_MS } from "../../lib/page.mjs";
 
 /** The room takes six videos. */
 const NAMES = ["Grace", "Alan", "Katherine", "Linus", "Margaret", "Dennis"];

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { scenario } from "../lib/call.mjs";
-import { callOfTwo } from "../lib/page.mjs";
-import { sleep } from "../lib/wait.mjs";
+import { scenario } from "../../lib/call.mjs";
+import { callOfTwo } from "../../lib/page.mjs";
+import { sleep } from "../../lib/wait.mjs";
 
 /** Longer than the heartbeat takes (10 s), and shorter than a session lives without its socket. */
 const FROZEN_MS = 14_000;

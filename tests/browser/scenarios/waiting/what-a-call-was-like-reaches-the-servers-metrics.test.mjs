@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { scenario } from "../lib/call.mjs";
-import { impairedWayTo } from "../lib/impair.mjs";
-import { PageUser } from "../lib/page.mjs";
-import { sleep, until } from "../lib/wait.mjs";
+import { scenario } from "../../lib/call.mjs";
+import { impairedWayTo } from "../../lib/impair.mjs";
+import { PageUser } from "../../lib/page.mjs";
+import { sleep, until } from "../../lib/wait.mjs";
 
 const REPORTED_MS = 20_000;
 /** The score is told every ten seconds and counted when the call is over. */

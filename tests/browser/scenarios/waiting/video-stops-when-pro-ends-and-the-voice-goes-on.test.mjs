@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { scenario } from "../lib/call.mjs";
-import { PageUser } from "../lib/page.mjs";
-import { twoProcesses } from "../lib/server.mjs";
-import { until } from "../lib/wait.mjs";
+import { scenario } from "../../lib/call.mjs";
+import { PageUser } from "../../lib/page.mjs";
+import { twoProcesses } from "../../lib/server.mjs";
+import { until } from "../../lib/wait.mjs";
 
 /** Enough for a busy machine to bring both into the call, with the camera, before Pro ends. */
 const PRO_S = 40;

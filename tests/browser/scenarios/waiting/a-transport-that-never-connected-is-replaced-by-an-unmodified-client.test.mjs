@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { scenario } from "../lib/call.mjs";
-import { impairedWayTo } from "../lib/impair.mjs";
-import { CAST, Person } from "../lib/person.mjs";
-import { sleep, until } from "../lib/wait.mjs";
+import { scenario } from "../../lib/call.mjs";
+import { impairedWayTo } from "../../lib/impair.mjs";
+import { CAST, Person } from "../../lib/person.mjs";
+import { sleep, until } from "../../lib/wait.mjs";
 
 /** The server's time for a DTLS handshake. */
 const CONNECT_MS = 10_000;
