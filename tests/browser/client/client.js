@@ -34,7 +34,8 @@ class Client {
 
   /**
    * To send, and to receive nothing. `ports`: others in place of the server's media ports. `e2ee`: the SDK's frames,
-   * whatever the server answers: `{invite, worker}`, the latter a script.
+   * whatever the server answers: `{invite, worker}`, the latter a script. Without an invite nothing is encrypted, and
+   * what comes goes to the decoders as it is.
    */
   async joinOnly({ userId, token, mode, channel, speakers, ports, e2ee }) {
     Object.assign(this, { userId, speakers, ports });
@@ -49,7 +50,7 @@ class Client {
     });
     this.request = mode === "ack" ? requestByAck(this.socket) : requestByReplyEvent(this.socket);
 
-    if (e2ee) await this.#encrypt(channel, e2ee);
+    if (e2ee?.invite) await this.#encrypt(channel, e2ee);
     const offer = e2ee && { e2ee: { version: 1, suites: [4, 5] } };
     const joined = await this.request("voice:join", { channelId: channel, ...offer });
     this.sessionId = joined.sessionId;

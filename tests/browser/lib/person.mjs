@@ -24,7 +24,7 @@ const SEEN_WITHIN_MS = 2_000;
 export class Person {
   static async join(call, { userId, tone, colour }, options = {}) {
     const { tier = "pro", mode = "reply", permuted = false, sends = ["mic", "camera"] } = options;
-    const { browser = call.browser, speakers = true, size = SIZE, ports, invite } = options;
+    const { browser = call.browser, speakers = true, size = SIZE, ports, e2ee } = options;
     const token = await call.server.token(userId, tier);
     const context = await browser.newContext();
     const page = await context.newPage();
@@ -44,7 +44,7 @@ export class Person {
       channel: CHANNEL,
       speakers,
       ports,
-      e2ee: invite && { invite, worker: await encryptionWorkerScript() },
+      e2ee: e2ee && { ...e2ee, worker: await encryptionWorkerScript() },
     });
     if (sends.includes("mic")) await person.do("publishTone", tone);
     if (sends.includes("camera")) await person.do("publishColour", colour);

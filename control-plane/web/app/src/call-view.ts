@@ -9,6 +9,7 @@ import {
 } from "@railgun/voice";
 import { SettingsDialog, UpgradeDialog } from "./dialogs";
 import { h, icon, setText } from "./dom";
+import { EncryptionLock, missingKeys } from "./encryption";
 import type { JoinForm } from "./lobby";
 import { People } from "./people";
 import { describe, describeNotice } from "./sentences";
@@ -49,6 +50,7 @@ export class CallView {
   #stage: Stage;
   #people: People;
   #stats: StatsPanel;
+  #lock: EncryptionLock;
   #toolbar: Toolbar;
   #upgrade: UpgradeDialog;
   #settings: SettingsDialog;
@@ -59,7 +61,7 @@ export class CallView {
     "section",
     { class: "alone", hidden: true, "aria-label": t.invitation.section },
     t.invitation.first,
-    h("button", { type: "button", class: "link", onclick: () => this.#inviteSomebody() }, t.invitation.title),
+    h("button", { type: "button", class: "link", onclick: () => void this.#inviteSomebody() }, t.invitation.title),
   );
   /** Who was there, for the sounds; null until the call stands. */
   #before: { people: Set<string>; muted: boolean } | null = null;
@@ -85,6 +87,7 @@ export class CallView {
     this.#stage = new Stage(voice);
     this.#people = new People(voice, form.name, () => this.#toggle("people"));
     this.#stats = new StatsPanel(() => this.#toggle("stats"));
+    this.#lock = new EncryptionLock(voice);
     this.#toolbar = new Toolbar((button) => (button === "leave" ? void this.#leave() : this.#run(button)));
     this.#upgrade = new UpgradeDialog(voice);
     this.#settings = new SettingsDialog(voice, () => this.#render(voice.snapshot));
@@ -98,6 +101,7 @@ export class CallView {
         h("h1", {}, form.channel),
         this.#clock,
         this.#banner,
+        this.#lock.element,
         this.#quality,
       ),
       h("main", { class: "room" }, this.#stage.element, this.#people.element, this.#stats.element),
@@ -107,6 +111,7 @@ export class CallView {
       this.#upgrade.element,
       this.#settings.element,
       this.#invite.element,
+      this.#lock.dialog,
     );
   }
 
@@ -186,12 +191,13 @@ export class CallView {
   }
 
   /** A link for one person where the page can make one, and else one that leads to this channel. */
-  #inviteSomebody(): void {
+  async #inviteSomebody(): Promise<void> {
+    const key = await this.voice.currentInvite();
     if (canInvite()) {
-      this.#invite.open(this.form.channel);
+      this.#invite.open(this.form.channel, key);
       return;
     }
-    const link = `${location.origin}/#${new URLSearchParams({ channel: this.form.channel })}`;
+    const link = `${location.origin}/#${new URLSearchParams({ channel: this.form.channel, ...(key && { key }) })}`;
     navigator.clipboard.writeText(link).then(
       () => toast({ text: t.invitation.channelCopied, tone: "good" }),
       () => toast({ text: t.invitation.channelLink(link), tone: "plain" }),
@@ -234,8 +240,9 @@ export class CallView {
     this.element.classList.toggle("with-people", this.#open.people);
     this.#people.element.hidden = !this.#open.people;
     this.#stats.element.hidden = !this.#open.stats;
-    const missing = snapshot.noSound ? t.call.noSound : "";
+    const missing = missingKeys(snapshot) || (snapshot.noSound ? t.call.noSound : "");
     setText(this.#banner, RECONNECTING[snapshot.state] ?? (this.#mediaText || missing));
+    this.#lock.render(snapshot);
     this.#alone.hidden = snapshot.participants.length > 0 || !isInCall(snapshot.state);
     this.#signal(snapshot);
     this.#renderQueue(snapshot);

@@ -295,6 +295,11 @@ export class VoiceService extends Emitter<VoiceEvents> {
     await this.#requireEncryption().use(invite);
   }
 
+  /** The invite in use, for somebody who is to come; null without a key. */
+  async currentInvite(): Promise<string | null> {
+    return (await this.#call.encryption?.current()) ?? null;
+  }
+
   /** The user compared `snapshot.encryption.code` with the others'. It counts until the key is another. */
   confirmCode(matches: boolean): void {
     this.#requireEncryption().confirm(matches);

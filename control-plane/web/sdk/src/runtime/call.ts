@@ -207,7 +207,8 @@ export class Call {
   prepare(channelId: string, muted: boolean, encryption?: EncryptionOptions): void {
     this.#options = encryption;
     this.#channelId = channelId;
-    this.#policy = encryption !== undefined || hasSeenEncrypted() ? this.#loadPolicy() : null;
+    const isDemanded = encryption === "required" || encryption?.invite !== undefined;
+    this.#policy = isDemanded || hasSeenEncrypted() ? this.#loadPolicy() : null;
     this.#deafened = this.speakers.deafened = false;
     this.publisher.muted = this.publisher.wantsMuted = muted;
     this.#opening = muted ? Promise.resolve() : this.microphone.open();
