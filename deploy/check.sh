@@ -40,7 +40,7 @@ if has dpkg-deb && has objcopy; then
     local file=$root/usr/lib/systemd/system/$1.service
     local command
     for key in ExecStartPre ExecStart; do
-      command=$(sed -n "s|^$key=||p" "$file" | sed "s|/usr/bin/|$root/usr/bin/|; s|/etc/railgun|$2|")
+      command=$(sed -n "s|^$key=-\?||p" "$file" | sed "s|/usr/bin/|$root/usr/bin/|; s|/etc/railgun|$2|")
       case $key in
         # shellcheck disable=SC2086 # the command is meant to be split
         ExecStartPre) env $3 $command >"$work/log" || fail "$1: $command: $(cat "$work/log")" ;;
@@ -59,7 +59,7 @@ if has dpkg-deb && has objcopy; then
     mkdir -p "$work/units"
     for unit in "$root"/usr/lib/systemd/system/*.service; do
       # Where the commands are does not matter to how they are confined.
-      sed "s|=/usr/bin/|=$root/usr/bin/|" "$unit" >"$work/units/$(basename "$unit")"
+      sed "s|=\(-\?\)/usr/bin/|=\1$root/usr/bin/|" "$unit" >"$work/units/$(basename "$unit")"
     done
     systemd-analyze verify --man=no "$work"/units/*.service
     for unit in "$work"/units/*.service; do

@@ -129,7 +129,8 @@ fn appendable(path: &Path) -> anyhow::Result<()> {
     if path.exists() {
         OpenOptions::new().append(true).open(path).map(drop).with_context(cannot)
     } else {
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let parent =
+            path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
         std::fs::read_dir(parent).map(drop).with_context(cannot)
     }
 }

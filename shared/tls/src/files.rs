@@ -135,6 +135,13 @@ pub struct Pair {
 /// # Errors
 /// If a file cannot be read, the key is another certificate's, or `now` is outside its time.
 pub fn pair(cert: (&str, &Path), key: (&str, &Path), now: SystemTime) -> Result<Pair, CertificateError> {
+    let pair = pair_of_any_time(cert, key)?;
+    within(cert, &pair.shown, now)?;
+    Ok(pair)
+}
+
+/// [`pair`], also one that has ended.
+pub(crate) fn pair_of_any_time(cert: (&str, &Path), key: (&str, &Path)) -> Result<Pair, CertificateError> {
     let (chain, shown) = certificates(cert)?;
     let text = read(key)?;
     let not_a_key =
@@ -145,7 +152,6 @@ pub fn pair(cert: (&str, &Path), key: (&str, &Path), now: SystemTime) -> Result<
     if certified.keys_match().is_err() {
         return Err(CertificateError::Mismatch { cert: cert.0.into(), key: key.0.into() });
     }
-    within(cert, &shown, now)?;
     Ok(Pair { certified: Arc::new(certified), shown })
 }
 
@@ -179,7 +185,11 @@ fn read((setting, path): (&str, &Path)) -> Result<Vec<u8>, CertificateError> {
     })
 }
 
-fn within((setting, path): (&str, &Path), shown: &Shown, now: SystemTime) -> Result<(), CertificateError> {
+pub(crate) fn within(
+    (setting, path): (&str, &Path),
+    shown: &Shown,
+    now: SystemTime,
+) -> Result<(), CertificateError> {
     let (setting, path) = (setting.into(), path.into());
     if shown.ends < now {
         return Err(CertificateError::Ended { setting, path, on: date(shown.ends) });

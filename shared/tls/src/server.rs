@@ -1,6 +1,6 @@
 //! TLS on a listener, with a certificate that may be renewed while it runs.
 
-use crate::files::{CertificateError, Pair, Shown, pair};
+use crate::files::{CertificateError, Pair, Shown, pair, pair_of_any_time, within};
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::server::{ClientHello, ResolvesServerCert};
@@ -51,12 +51,16 @@ impl std::fmt::Debug for Server {
 type Stamp = [Option<(SystemTime, u64)>; 2];
 
 impl Server {
-    /// Speaks HTTP/1.1 in TLS 1.2 or 1.3. Each of `cert` and `key` is a setting's key and its file.
+    /// Speaks HTTP/1.1 in TLS 1.2 or 1.3, also with a certificate that has ended. Each of `cert` and `key` is a setting's key and its file.
     ///
     /// # Errors
-    /// As [`pair`]; also if the library has no protocol version.
+    /// If a file cannot be read, or the key is another certificate's.
     pub fn open(cert: (&str, &Path), key: (&str, &Path)) -> Result<Self, CertificateError> {
-        let first = pair(cert, key, SystemTime::now())?;
+        let first = pair_of_any_time(cert, key)?;
+        // Its renewal is taken by whoever runs, and by nobody who did not start.
+        if let Err(error) = within(cert, &first.shown, SystemTime::now()) {
+            tracing::error!(%error, "browsers refuse this certificate");
+        }
         let current = Arc::new(Current(RwLock::new(first)));
         let provider = Arc::new(aws_lc_rs::default_provider());
         let versions = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
@@ -143,6 +147,15 @@ mod tests {
         let stamp = server.stamp();
         write(&directory, "renewed.example.org");
         assert_ne!(server.stamp(), stamp);
+        server.read_again();
+        assert_eq!(server.shown().names, ["renewed.example.org"]);
+        // One that has ended is served at a start, and takes no good one's place.
+        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/e2e/fixtures");
+        let ended = (fixtures.join("expired.pem"), fixtures.join("expired.key"));
+        let late = Server::open(("https.cert", &ended.0), ("https.key", &ended.1)).unwrap();
+        assert_eq!(late.shown().days_left(SystemTime::now()), 0);
+        fs::copy(&ended.0, &cert).unwrap();
+        fs::copy(&ended.1, &key).unwrap();
         server.read_again();
         assert_eq!(server.shown().names, ["renewed.example.org"]);
         // Half of what a renewal writes.

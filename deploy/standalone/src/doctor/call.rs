@@ -55,7 +55,7 @@ async fn media(socket: &mut Socket<'_>, is_loopback: bool, findings: &mut Findin
     let password = text(&made["iceParameters"]["password"])?;
     let candidates = made["iceCandidates"].as_array().cloned().unwrap_or_default();
     let read = |of: &Value| {
-        let ip: IpAddr = of["ip"].as_str().or(of["address"].as_str())?.parse().ok()?;
+        let ip: IpAddr = of["ip"].as_str().or_else(|| of["address"].as_str())?.parse().ok()?;
         Some(SocketAddr::new(ip, u16::try_from(of["port"].as_u64()?).ok()?))
     };
     for address in candidates.iter().filter_map(read).take(TRIED_MAX) {
@@ -123,7 +123,8 @@ async fn candidate(
 /// What a balancer wants to see again.
 pub(super) fn cookie<'a>(set: impl IntoIterator<Item = &'a HeaderValue>) -> HeaderValue {
     let pairs = set.into_iter().filter_map(|of| of.to_str().ok()?.split(';').next());
-    HeaderValue::from_str(&pairs.collect::<Vec<_>>().join("; ")).unwrap_or(HeaderValue::from_static(""))
+    HeaderValue::from_str(&pairs.collect::<Vec<_>>().join("; "))
+        .unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
 /// The session's id, from engine.io's first packet.

@@ -127,7 +127,7 @@ async fn ask(client: &Client, endpoint: &str, what: &str, token: &str, body: Val
     match is_good {
         true => Ok(answer),
         false => {
-            let why = answer["message"].as_str().or(answer["error"].as_str()).unwrap_or(&text);
+            let why = answer["message"].as_str().or_else(|| answer["error"].as_str()).unwrap_or(&text);
             Err(Failed::Refused(why.chars().take(200).collect()))
         }
     }
