@@ -188,9 +188,7 @@ pub enum Command {
     },
     /// For the room: how its channel is encrypted from now on. If that is another way, the room ends, and its
     /// people are told to join again.
-    SetEncryption {
-        rule: EncryptionRule,
-    },
+    SetEncryption { rule: EncryptionRule },
     /// For the room: who is in it.
     Inspect,
     /// For the channel, also while it has no room: who is in it ([`Reply::Inspected`]), and from then on who
@@ -322,12 +320,7 @@ pub enum Command {
         update: StateUpdate,
     },
     /// A message to everybody else, or to one session of the room.
-    SendData {
-        session: SessionId,
-        kind: DataKind,
-        payload: DataPayload,
-        to: Option<SessionId>,
-    },
+    SendData { session: SessionId, kind: DataKind, payload: DataPayload, to: Option<SessionId> },
     /// The same of key agreement, in a room that is encrypted end to end.
     SendE2eeMessage {
         session: SessionId,

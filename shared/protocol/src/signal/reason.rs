@@ -19,6 +19,7 @@ pub enum ProducerCloseReason {
 pub enum RingEndReason {
     /// The user joined the channel, on whichever device.
     Answered,
+    /// The user wants no call now.
     Declined,
     /// Nobody answered in 45 s.
     Missed,
