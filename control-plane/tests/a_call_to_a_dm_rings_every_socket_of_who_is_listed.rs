@@ -14,7 +14,7 @@ async fn start() -> (Harness, TokensFile) {
         config.joins = JoinLimits { per_minute: 0, cooldown: 0 };
     })
     .await;
-    let dm = json!({"kind": "dm", "tier": "free", "members": ["ada", "bob"]});
+    let dm = json!({"kind": "dm", "tier": "free", "members": ["ada", "bob"], "encryption": "transport"});
     put(&harness, "/v1/channels/dm", dm).await;
     (harness, tokens)
 }

@@ -10,7 +10,7 @@ const HEARD_WITHIN: Duration = Duration::from_secs(5);
 async fn a_ring_at_one_replica_is_heard_at_another() {
     let cluster = Cluster::start(2, 1).await.unwrap();
     for (dm, members) in [("one", ["ada", "bob"]), ("two", ["eve", "bob"])] {
-        let record = json!({"kind": "dm", "tier": "free", "members": members});
+        let record = json!({"kind": "dm", "tier": "free", "members": members, "encryption": "transport"});
         cluster.write_record(0, &format!("/v1/channels/{dm}"), &record).await.unwrap();
     }
     let ada = cluster.client("ada", 0).await.unwrap();

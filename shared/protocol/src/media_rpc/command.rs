@@ -327,7 +327,7 @@ pub enum Command {
     SendData {
         /// The session's id.
         session: SessionId,
-        /// `audio` or `video`.
+        /// What the message is about, as the application calls it.
         kind: DataKind,
         /// Content, which the servers do not look at.
         payload: DataPayload,
@@ -338,9 +338,9 @@ pub enum Command {
     SendE2eeMessage {
         /// The session's id.
         session: SessionId,
-        /// `audio` or `video`.
+        /// Proposal, commit, Welcome or GroupInfo.
         kind: E2eeMessageKind,
-        /// The room's epoch: tells successive rooms of a channel apart.
+        /// Epoch of the MLS group.
         epoch: u64,
         /// None: everybody else in the room.
         to: Option<SessionId>,

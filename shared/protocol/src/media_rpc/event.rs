@@ -201,7 +201,7 @@ pub enum Event {
         user: UserId,
         /// The session's id.
         session: SessionId,
-        /// `audio` or `video`.
+        /// What the message is about, as the application calls it.
         kind: DataKind,
         /// As its sender wrote it.
         payload: DataPayload,
@@ -212,9 +212,9 @@ pub enum Event {
         user: UserId,
         /// The session's id.
         session: SessionId,
-        /// `audio` or `video`.
+        /// Proposal, commit, Welcome or GroupInfo.
         kind: E2eeMessageKind,
-        /// The room's epoch: tells successive rooms of a channel apart.
+        /// Epoch of the MLS group.
         epoch: u64,
         /// The message of key agreement.
         data: E2eeData,

@@ -50,9 +50,9 @@ pub struct MissedMessage {
     pub user: UserId,
     /// The session's id.
     pub session: SessionId,
-    /// `audio` or `video`.
+    /// Proposal, commit, Welcome or GroupInfo.
     pub kind: E2eeMessageKind,
-    /// The room's epoch: tells successive rooms of a channel apart.
+    /// Epoch of the MLS group.
     pub epoch: u64,
     /// The message of key agreement.
     pub data: E2eeData,

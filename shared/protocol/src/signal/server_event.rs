@@ -571,7 +571,7 @@ server_events! {
         user_id: UserId,
         /// The session's id: one join of one device.
         session_id: SessionId,
-        /// `audio` or `video`.
+        /// What the message is about, as the application calls it.
         kind: DataKind,
         /// As its sender wrote it.
         payload: DataPayload,
@@ -585,9 +585,9 @@ server_events! {
         user_id: UserId,
         /// The session's id: one join of one device.
         session_id: SessionId,
-        /// `audio` or `video`.
+        /// Proposal, commit, Welcome or GroupInfo.
         kind: E2eeMessageKind,
-        /// The room's epoch: tells successive rooms of a channel apart.
+        /// Epoch of the MLS group.
         epoch: u64,
         /// The message of key agreement, in base64.
         data: E2eeData,
