@@ -1,6 +1,6 @@
 //! A room, and the sessions that have a seat in it.
 
-use super::key_agreement::KeyAgreement;
+use super::mls_groups::KeyAgreement;
 use super::moment::Moment;
 use super::refusal::Refusal;
 use super::resume_tokens::ResumeTokens;
