@@ -96,6 +96,8 @@ pub struct ChannelsConfig {
     pub create_on_join: bool,
     /// `channels.default_tier`: the tier of a channel so made.
     pub default_tier: Tier,
+    /// `channels.default_encryption`: how a channel so made is encrypted.
+    pub default_encryption: Encryption,
     /// `channels.dm_encryption`: how a DM is encrypted that is created without a word of it.
     pub dm_encryption: Encryption,
     /// `channels.preset`: channels that exist from the start.
@@ -209,6 +211,9 @@ impl Config {
                 default_tier: settings
                     .one_of("channels.default_tier", &TIERS)?
                     .unwrap_or(self.channels.default_tier),
+                default_encryption: settings
+                    .one_of("channels.default_encryption", &ENCRYPTIONS)?
+                    .unwrap_or(self.channels.default_encryption),
                 dm_encryption: settings
                     .one_of("channels.dm_encryption", &ENCRYPTIONS)?
                     .unwrap_or(self.channels.dm_encryption),
@@ -392,6 +397,7 @@ mod tests {
             [channels]
             create_on_join = true
             default_tier = "free"
+            default_encryption = "endToEnd"
             dm_encryption = "transport"
             preset = { lobby = "pro" }
             [media]
@@ -426,6 +432,7 @@ mod tests {
         assert_eq!(config.channels.preset[&ChannelId::new("lobby").unwrap()], Tier::Pro);
         assert_eq!(config.channels.default_tier, Tier::Free);
         assert_eq!(config.channels.dm_encryption, Encryption::Transport);
+        assert_eq!(config.channels.default_encryption, Encryption::EndToEnd);
         assert!(config.channels.create_on_join && config.media.insecure);
         assert_eq!(config.rtc.ice_servers[0].urls, ["stun:stun.example.com"]);
         assert_eq!(config.rtc.ice_transport_policy, IceTransportPolicy::Relay);

@@ -94,6 +94,20 @@ async fn a_dm_is_encrypted_end_to_end_unless_its_record_says_otherwise() {
 }
 
 #[tokio::test]
+async fn channels_that_joining_makes_follow_the_configuration() {
+    let configure = |config: &mut railgun_control::Config| {
+        config.channels.default_encryption = Encryption::EndToEnd;
+    };
+    let harness = Harness::start_with(configure).await;
+    let mut ada = harness.client("ada", "pro").await;
+    let refused = ada.ask("voice:join", json!({"channelId": "c"})).await;
+    assert_eq!(refused["code"], "CAPABILITY_REQUIRED");
+    assert_eq!(ada.ask("voice:join", join("c", able())).await["encryption"], "endToEnd");
+    // A network test is a client's with itself.
+    assert_eq!(ada.ask("voice:join", json!({"channelId": "$diagnostics"})).await["encryption"], "transport");
+}
+
+#[tokio::test]
 async fn a_change_ends_the_room_and_people_join_again_uncounted() {
     let tokens = tokens();
     let path = tokens.path.clone();

@@ -1,5 +1,7 @@
 //! The load generator's room of three: everybody joins, and gets each packet of everybody else.
 
+use railgun_client::{Epoch, ErrorCode};
+use railgun_protocol::plan::Tier;
 use railgun_tests::{DEV_SECRET, System, bench};
 use serde_json::{Value, json};
 
@@ -7,10 +9,24 @@ const LOAD: &str = "load --participants 3 --talking 2 --turns --video 1 --second
 
 #[tokio::test]
 async fn of_speech_and_of_pictures() {
-    let system = System::standalone().await.unwrap();
+    reaches_everybody(System::standalone().await.unwrap(), &[]).await;
+}
+
+/// Each packet of speech and each picture is opened by everybody else.
+#[tokio::test]
+async fn also_of_a_channel_that_is_encrypted_end_to_end() {
+    let system = System::encrypted().await.unwrap();
+    let refused = system.client("old", Tier::Pro, None).await.unwrap().join("load").await.unwrap_err();
+    assert_eq!(refused.code(), Some(ErrorCode::CapabilityRequired));
+    reaches_everybody(system, &["--invite", &Epoch::invite(1, "load", [7; 32])]).await;
+}
+
+async fn reaches_everybody(system: System, more: &[&str]) {
     let url = system.url();
-    let load =
-        move || bench(&LOAD.split(' ').chain([url.as_str(), "--dev-secret", DEV_SECRET]).collect::<Vec<_>>());
+    let arguments =
+        LOAD.split(' ').chain([url.as_str(), "--dev-secret", DEV_SECRET]).chain(more.iter().copied());
+    let arguments: Vec<String> = arguments.map(str::to_owned).collect();
+    let load = move || bench(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
     let figures = tokio::task::spawn_blocking(load).await.unwrap().unwrap();
     let load = &figures["load"];
     assert_eq!((&load["joined"], &load["failures"]), (&json!(3), &json!({})), "{load:#}");

@@ -47,6 +47,7 @@ async fn of_every_request_that_has_both() {
         "permissions",
         "limits",
         "rtcConfig",
+        "encryption",
         "roomSeq",
     ] {
         assert!(joined.get(field).is_some(), "voice:joined has no {field}: {joined}");

@@ -39,6 +39,15 @@ enum Tokens {
 impl System {
     /// `railgun`: both planes in one process.
     pub async fn standalone() -> Result<Self> {
+        Self::standalone_with(&[]).await
+    }
+
+    /// The same, whose channels are encrypted end to end.
+    pub async fn encrypted() -> Result<Self> {
+        Self::standalone_with(&[("RAILGUN_CHANNELS_DEFAULT_ENCRYPTION", "endToEnd".to_owned())]).await
+    }
+
+    async fn standalone_with(more: &[(&str, String)]) -> Result<Self> {
         let directory = Directory::create()?;
         let config = write_config(directory.path(), "control.channels")?;
         let address = free_address()?;
@@ -51,6 +60,7 @@ impl System {
             per_minute,
             cooldown,
         ];
+        let settings: Vec<_> = settings.iter().chain(more).cloned().collect();
         let mut control =
             Process::start("railgun", directory.path(), &["--dev", "--config", &config], &settings)?;
         control.ready(address).await?;

@@ -9,6 +9,7 @@ mod progress;
 mod report;
 mod talk;
 mod tally;
+mod unseal;
 
 pub(crate) use plan::Options;
 pub(crate) use report::{BEHIND_MAX, LATENCIES};
@@ -19,7 +20,7 @@ use anyhow::{Context, Result, ensure};
 use participant::Load;
 use plan::Plan;
 use progress::Progress;
-use railgun_client::Identity;
+use railgun_client::{Epoch, Identity};
 use report::{Report, Spent};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -54,6 +55,7 @@ pub(crate) fn run(options: &Options, json: bool) -> Result<Value> {
     let load = Load {
         tokens: tokens(options, server.as_ref(), &url, plan.people())?,
         url,
+        epoch: epoch(options, &plan)?,
         run: format!("{:x}", SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros()),
         plan,
         tally: Arc::default(),
@@ -61,6 +63,13 @@ pub(crate) fn run(options: &Options, json: bool) -> Result<Value> {
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(drive(Arc::new(load), options, &pids, json))
+}
+
+/// What everybody encrypts with. An invite is to one channel.
+fn epoch(options: &Options, plan: &Plan) -> Result<Option<Epoch>> {
+    let Some(invite) = &options.invite else { return Ok(None) };
+    ensure!(plan.rooms == 1, "an invite is to one room");
+    Epoch::from_invite(invite, &plan.channel).context("--invite").map(Some)
 }
 
 fn tokens(options: &Options, ours: Option<&Server>, url: &str, people: usize) -> Result<Tokens> {

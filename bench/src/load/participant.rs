@@ -3,13 +3,14 @@
 use super::plan::{Place, Plan};
 use super::talk;
 use super::tally::{Join, Received, Sent, Tally};
+use super::unseal::Unsealer;
 use crate::server::{Tokens, User};
 use anyhow::{Context, Result, bail};
 use railgun_client::{
-    Client, ClientConfig, ClientError, Consumer, ErrorCode, EventStream, Identity, MediaKind, Source,
-    Transport, TransportDirection,
+    Client, ClientConfig, ClientError, Consumer, Epoch, ErrorCode, EventStream, FrameCodec, FrameSealer,
+    Identity, MediaKind, Source, Transport, TransportDirection,
 };
-use railgun_protocol::ids::{ConsumerId, ProducerId};
+use railgun_protocol::ids::{ConsumerId, ProducerId, SessionId};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
@@ -27,6 +28,8 @@ const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 pub(super) struct Load {
     pub(super) url: String,
     pub(super) tokens: Tokens,
+    /// None: the channel is not encrypted end to end.
+    pub(super) epoch: Option<Epoch>,
     /// Makes user ids that no other run has.
     pub(super) run: String,
     pub(super) plan: Arc<Plan>,
@@ -83,20 +86,29 @@ impl Participant {
             Client::connect_with(config, &load.url, &token, Some(&device)).await.context("connecting")?;
         let events = client.events();
         let connected = started.elapsed();
-        let room = client.join(&place.channel).await.context("voice:join")?;
+        let room = match &load.epoch {
+            None => client.join(&place.channel).await,
+            Some(_) => client.join_encrypted(&place.channel).await,
+        };
+        let room = room.context("voice:join")?;
+        let sealer = |source, codec| {
+            load.epoch.as_ref().map(|epoch| FrameSealer::new(epoch, room.session_id, source, codec))
+        };
         let joined = started.elapsed();
         let transport = client.create_transport(TransportDirection::Send).await.context("send transport")?;
         let mut sending = JoinSet::new();
         let mic = transport.produce(MediaKind::Audio, Source::Mic).await.context("microphone")?;
         let sent = load.add_sent(mic.id(), MediaKind::Audio, place);
-        sending.spawn(talk::speak(mic, sent, place.clone(), load.plan.clone(), load.tally.clone()));
+        let of_mic = sealer(Source::Mic, FrameCodec::Opus);
+        sending.spawn(talk::speak(mic, of_mic, sent, place.clone(), load.plan.clone(), load.tally.clone()));
         let sending_after = started.elapsed();
         if place.has_camera {
             let feedback = transport.feedback();
             let camera = transport.produce(MediaKind::Video, Source::Camera).await.context("camera")?;
             let sent = load.add_sent(camera.id(), MediaKind::Video, place);
             let (plan, tally) = (load.plan.clone(), load.tally.clone());
-            sending.spawn(talk::show(camera, sent, place.clone(), plan, tally, feedback));
+            let of_camera = sealer(Source::Camera, FrameCodec::Vp8);
+            sending.spawn(talk::show(camera, of_camera, sent, place.clone(), plan, tally, feedback));
         }
         let receiving = client.create_transport(TransportDirection::Recv).await.context("recv transport")?;
         let mut participant = Self {
@@ -109,9 +121,12 @@ impl Participant {
             first_media: Arc::default(),
         };
         let mut receiving_after = None;
-        for producer in room.participants.iter().flat_map(|it| &it.producers) {
-            participant.consume(load, producer.producer_id).await?;
-            receiving_after.get_or_insert_with(|| started.elapsed());
+        for of in &room.participants {
+            for producer in &of.producers {
+                let source = producer.app_data.source;
+                participant.consume(load, producer.producer_id, of.session_id, source).await?;
+                receiving_after.get_or_insert_with(|| started.elapsed());
+            }
         }
         load.tally.on_join(Join {
             connected,
@@ -145,7 +160,11 @@ impl Participant {
             "voice:newProducer" => {
                 let producer =
                     serde_json::from_value(payload["producerId"].clone()).context("a producer's id")?;
-                self.consume(load, producer).await?;
+                let session =
+                    serde_json::from_value(payload["sessionId"].clone()).context("a producer's session")?;
+                let source = serde_json::from_value(payload["appData"]["source"].clone())
+                    .context("a producer's source")?;
+                self.consume(load, producer, session, source).await?;
             }
             "voice:consumerClosed" => {
                 if let Ok(consumer) = serde_json::from_value(payload["consumerId"].clone()) {
@@ -158,15 +177,25 @@ impl Participant {
         Ok(())
     }
 
-    async fn consume(&mut self, load: &Load, producer: ProducerId) -> Result<()> {
+    async fn consume(
+        &mut self,
+        load: &Load,
+        producer: ProducerId,
+        session: SessionId,
+        source: Source,
+    ) -> Result<()> {
         if self.consumers.values().any(|(consumer, _)| consumer.producer_id() == producer) {
             return Ok(());
         }
         let received = load.tally.add_received(producer, &self.who);
         let (tally, of, first) = (load.tally.clone(), received.clone(), self.first_media.clone());
+        let unsealer = load.epoch.as_ref().map(|epoch| Unsealer::new(epoch, session, source));
         let tap = Arc::new(move |packet: &_| {
             first.get_or_init(Instant::now);
-            tally.on_packet(&of, packet);
+            match &unsealer {
+                None => tally.on_packet(&of, packet),
+                Some(unsealer) => tally.on_packet(&of, &unsealer.open(packet)),
+            }
         });
         let consumer = match self.receiving.consume_into(producer, tap).await {
             Ok(consumer) => consumer,

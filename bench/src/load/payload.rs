@@ -4,6 +4,8 @@
 /// How much of a VP8 frame one packet carries at most.
 const FRAGMENT_MAX: usize = 1100;
 pub(super) const STAMP_LEN: usize = 12;
+/// The payload descriptor that [`vp8`] writes.
+const VP8_HEAD: usize = 4;
 /// Before the Opus frame and its padding: table of contents, count, length of the padding.
 const OPUS_HEAD: usize = 3;
 
@@ -48,11 +50,20 @@ pub(super) fn opus(packet: &[u8], len: usize, stamp: Stamp) -> Vec<u8> {
     out
 }
 
-/// A VP8 frame of at least so many bytes, with room for the stamp, in equal parts (RFC 7741 section 4).
-pub(super) fn vp8(frame: &[u8], least: usize, picture: u16) -> Vec<Vec<u8>> {
+/// A VP8 frame of at least so many bytes, with room for the stamp.
+pub(super) fn picture(frame: &[u8], least: usize) -> Vec<u8> {
     let mut bytes = frame.to_vec();
     bytes.resize(frame.len().max(least) + STAMP_LEN, 0);
-    let count = bytes.len().div_ceil(FRAGMENT_MAX);
+    bytes
+}
+
+/// In how many packets a frame of so many bytes goes.
+pub(super) fn packets(len: usize) -> usize {
+    len.div_ceil(FRAGMENT_MAX)
+}
+
+/// A VP8 frame, encrypted or not, in so many equal parts (RFC 7741 section 4).
+pub(super) fn vp8(bytes: &[u8], count: usize, picture: u16) -> Vec<Vec<u8>> {
     let [high, low] = picture.to_be_bytes();
     let packet = |(place, part): (usize, &[u8])| {
         // Extended; partition 0 begins in the first; a picture id of 15 bits.
@@ -62,9 +73,14 @@ pub(super) fn vp8(frame: &[u8], least: usize, picture: u16) -> Vec<Vec<u8>> {
     bytes.chunks(bytes.len().div_ceil(count)).enumerate().map(packet).collect()
 }
 
-/// Writes the stamp where [`vp8`] left room, in the last of its packets.
-pub(super) fn stamp_last(packet: &mut [u8], stamp: Stamp) {
-    if let Some(room) = packet.last_chunk_mut() {
+/// The part of a frame that a packet of [`vp8`] carries.
+pub(super) fn vp8_part(packet: &[u8]) -> &[u8] {
+    packet.get(VP8_HEAD..).unwrap_or_default()
+}
+
+/// Writes the stamp where [`picture`] left room.
+pub(super) fn stamp_last(picture: &mut [u8], stamp: Stamp) {
+    if let Some(room) = picture.last_chunk_mut() {
         *room = stamp.write();
     }
 }
@@ -89,15 +105,16 @@ mod tests {
     #[test]
     fn a_frame_goes_in_equal_parts_with_the_stamp_in_the_last() {
         let frame: Vec<u8> = (0..=u8::MAX).cycle().take(3000).collect();
-        let mut packets = vp8(&frame, 0, 0x1234);
+        let mut whole = picture(&frame, 0);
+        stamp_last(&mut whole, STAMP);
+        let packets = vp8(&whole, 3, 0x1234);
         assert_eq!(packets.iter().map(Vec::len).collect::<Vec<_>>(), [1008, 1008, 1008]);
         assert_eq!(packets[0][..4], [0x90, 0x80, 0x92, 0x34]);
         assert_eq!(packets[2][..4], [0x80, 0x80, 0x92, 0x34]);
-        stamp_last(&mut packets[2], STAMP);
-        assert_eq!(Stamp::read(&packets[2]), Some(STAMP));
-        let parts: Vec<u8> = packets.iter().flat_map(|packet| &packet[4..]).copied().collect();
+        assert_eq!((Stamp::read(&packets[2]), packets.len()), (Some(STAMP), 3));
+        let parts: Vec<u8> = packets.iter().flat_map(|packet| vp8_part(packet)).copied().collect();
         assert_eq!(parts[..3000], frame);
-        let padded = vp8(&[1, 2, 3], 5000, 0);
+        let padded = vp8(&picture(&[1, 2, 3], 5000), 5, 0);
         assert_eq!(padded.iter().map(|packet| packet.len() - 4).sum::<usize>(), 5000 + STAMP_LEN);
     }
 }

@@ -57,6 +57,9 @@ pub(crate) struct Options {
     /// The room's channel; with more rooms than one NAME-1, NAME-2 and so on
     #[arg(long, value_name = "NAME", default_value = "load")]
     channel: String,
+    /// The channel is encrypted end to end, and this is the invite to it, as the page's link has it behind the #
+    #[arg(long, value_name = "INVITE")]
+    pub(super) invite: Option<String>,
     /// How long is measured, in s, once everybody hears everybody
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     seconds: u32,

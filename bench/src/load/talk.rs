@@ -4,7 +4,7 @@ use super::clips::{self, FRAMES_PER_SECOND};
 use super::payload;
 use super::plan::{Place, Plan};
 use super::tally::{Sent, Tally};
-use railgun_client::{ClientError, Feedback, Producer};
+use railgun_client::{ClientError, Feedback, FrameSealer, OVERHEAD_MAX, Producer};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::broadcast;
@@ -26,6 +26,7 @@ const NTP_UNIX_SECONDS: u64 = 2_208_988_800;
 /// Speaks and is silent as the plan says, until an error.
 pub(super) async fn speak(
     mic: Producer,
+    mut sealer: Option<FrameSealer>,
     sent: Arc<Sent>,
     place: Place,
     plan: Arc<Plan>,
@@ -52,7 +53,10 @@ pub(super) async fn speak(
                 (silence, 0, SILENCE_FRAMES)
             }
         };
-        let payload = payload::opus(packet, len, sent.stamp(sent.count(), tally.origin));
+        let mut payload = payload::opus(packet, len, sent.stamp(sent.count(), tally.origin));
+        if let Some(sealer) = &mut sealer {
+            payload = sealer.seal(&payload);
+        }
         // RFC 3551 section 4.1: the first packet after silence.
         if let Err(error) = mic.send(&payload, is_talking && !was_talking, timestamp).await {
             return error;
@@ -69,6 +73,7 @@ pub(super) async fn speak(
 /// Shows its picture again and again, from the start if somebody asks for a key frame, until an error.
 pub(super) async fn show(
     camera: Producer,
+    mut sealer: Option<FrameSealer>,
     sent: Arc<Sent>,
     place: Place,
     plan: Arc<Plan>,
@@ -93,13 +98,18 @@ pub(super) async fn show(
             (key_frame_at, is_asked) = (Instant::now(), false);
         }
         let frame = picture.get(next).copied().unwrap_or_default();
-        let mut packets = payload::vp8(frame, least, id);
+        let mut bytes = payload::picture(frame, least);
+        // As many packets as it can be: what encryption adds depends on the counter by four bytes.
+        let overhead = sealer.as_ref().map_or(0, |_| OVERHEAD_MAX);
+        let count = payload::packets(bytes.len() + overhead);
+        let number = (0..count).fold(0, |_, _| sent.count());
+        payload::stamp_last(&mut bytes, sent.stamp(number, tally.origin));
+        if let Some(sealer) = &mut sealer {
+            bytes = sealer.seal(&bytes);
+        }
+        let packets = payload::vp8(&bytes, count, id);
         let last = packets.len() - 1;
-        for (place, packet) in packets.iter_mut().enumerate() {
-            let number = sent.count();
-            if place == last {
-                payload::stamp_last(packet, sent.stamp(number, tally.origin));
-            }
+        for (place, packet) in packets.iter().enumerate() {
             if let Err(error) = camera.send(packet, place == last, timestamp).await {
                 return error;
             }

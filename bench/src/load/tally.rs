@@ -230,6 +230,9 @@ impl Tally {
         // In the last packet of a picture, in each of speech.
         let is_stamped = sent.kind == MediaKind::Audio || packet.header.marker;
         let stamp = Stamp::read(&packet.payload).filter(|_| is_stamped);
+        if is_stamped && packet.payload.is_empty() {
+            self.misread.fetch_add(1, Ordering::Relaxed);
+        }
         if let Some(stamp) = stamp {
             if stamp.tag != sent.tag {
                 self.misread.fetch_add(1, Ordering::Relaxed);

@@ -34,7 +34,7 @@ mod tests {
     fn a_closed_channel_does_not_exist_and_a_banned_user_is_denied() {
         let (ada, eve) = (UserId::new("ada").unwrap(), UserId::new("eve").unwrap());
         let (dm, lobby) = (ChannelId::new("dm").unwrap(), ChannelId::new("lobby").unwrap());
-        let mut view = View::new(Some(Tier::Pro), 0);
+        let mut view = View::new(Some(ChannelRecord::open(Tier::Pro)), 0);
         let members = vec![ada.clone()];
         let closed = ChannelRecord { kind: ChannelKind::Dm, members, ..ChannelRecord::open(Tier::Free) };
         view.put(RecordKey::Channel(dm.clone()), Record::Channel(closed), 1);

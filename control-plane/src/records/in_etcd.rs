@@ -1,7 +1,7 @@
 //! Records that etcd holds: what any replica writes, every replica reads.
 
 use super::types::{Record, RecordError, RecordKey};
-use super::{Records, Store, StoreError, View};
+use super::{Records, Store, StoreError, View, created_on_join};
 use crate::config::ChannelsConfig;
 use railgun_etcd::{EtcdError, PrefixWatch, Txn, TxnOp, Update};
 use std::sync::{Arc, RwLock};
@@ -27,7 +27,7 @@ impl Records {
         config: &ChannelsConfig,
         store: railgun_etcd::Store,
     ) -> (Arc<Self>, JoinHandle<()>) {
-        let view = View::new(config.create_on_join.then_some(config.default_tier), 0);
+        let view = View::new(created_on_join(config), 0);
         let prefix = store.keys().records();
         let watch = store.watch_prefix(prefix.clone());
         let records = Arc::new(Self {

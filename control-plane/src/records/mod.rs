@@ -55,11 +55,18 @@ enum Store {
     Etcd { store: railgun_etcd::Store, prefix: String },
 }
 
+/// What joining makes of a channel that nobody created.
+fn created_on_join(config: &ChannelsConfig) -> Option<ChannelRecord> {
+    let record =
+        ChannelRecord { encryption: config.default_encryption, ..ChannelRecord::open(config.default_tier) };
+    config.create_on_join.then_some(record)
+}
+
 impl Records {
     pub(crate) fn in_memory(config: &ChannelsConfig) -> Self {
         // Of a later run, a higher one: the node may outlive this process.
         let started = unix_millis(SystemTime::now());
-        let mut view = View::new(config.create_on_join.then_some(config.default_tier), started);
+        let mut view = View::new(created_on_join(config), started);
         for (channel, tier) in &config.preset {
             let record = Record::Channel(ChannelRecord::open(*tier));
             view.put(RecordKey::Channel(channel.clone()), record, started);

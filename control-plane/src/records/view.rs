@@ -5,8 +5,6 @@ use super::types::{
 };
 use railgun_protocol::ids::{ChannelId, UserId};
 use railgun_protocol::media_rpc::EncryptionRule;
-use railgun_protocol::plan::Tier;
-use railgun_protocol::signal::Encryption;
 use std::collections::{BTreeMap, HashMap};
 
 #[derive(Debug, Default)]
@@ -21,13 +19,13 @@ pub(crate) struct View {
     bans: BTreeMap<UserId, HashMap<BanScope, BanRecord>>,
     entitlements: BTreeMap<UserId, EntitlementRecord>,
     revocations: BTreeMap<UserId, RevocationRecord>,
-    /// The tier of a channel that nobody created; none: there is no such channel.
-    created_on_join: Option<Tier>,
+    /// A channel that nobody created; none: there is no such channel.
+    created_on_join: Option<ChannelRecord>,
 }
 
 impl View {
     /// `revision` is lower than that of any change.
-    pub(crate) fn new(created_on_join: Option<Tier>, revision: u64) -> Self {
+    pub(crate) fn new(created_on_join: Option<ChannelRecord>, revision: u64) -> Self {
         Self { created_on_join, revision, deleted_at: revision, ..Self::default() }
     }
 
@@ -87,14 +85,18 @@ impl View {
 
     /// The channel, or what joining would make of it.
     pub(crate) fn channel(&self, channel: &ChannelId) -> Option<ChannelRecord> {
-        self.written_channel(channel).cloned().or_else(|| self.created_on_join.map(ChannelRecord::open))
+        self.written_channel(channel).or(self.created_on_join.as_ref()).cloned()
     }
 
     /// How the channel is encrypted, and since when.
     pub(crate) fn encryption(&self, channel: &ChannelId) -> EncryptionRule {
         match self.channels.get(channel) {
             Some((record, revision)) => EncryptionRule { encryption: record.encryption, revision: *revision },
-            None => EncryptionRule { encryption: Encryption::Transport, revision: self.deleted_at },
+            None => {
+                let made = self.created_on_join.as_ref();
+                let encryption = made.map(|record| record.encryption).unwrap_or_default();
+                EncryptionRule { encryption, revision: self.deleted_at }
+            }
         }
     }
 
@@ -152,6 +154,8 @@ impl View {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use railgun_protocol::plan::Tier;
+    use railgun_protocol::signal::Encryption;
 
     fn user(name: &str) -> UserId {
         UserId::new(name).unwrap()
@@ -170,13 +174,13 @@ mod tests {
         assert_eq!(closed.channel(&channel("other")), None);
         closed.delete(&key, 2);
         assert_eq!(closed.channel(&channel("lobby")), None);
-        let open = View::new(Some(Tier::Pro), 0);
+        let open = View::new(Some(ChannelRecord::open(Tier::Pro)), 0);
         assert_eq!(open.channel(&channel("other")).unwrap().tier, Tier::Pro);
     }
 
     #[test]
     fn a_rule_for_encryption_is_of_the_channels_last_change_also_of_its_deletion() {
-        let mut view = View::new(Some(Tier::Pro), 5);
+        let mut view = View::new(Some(ChannelRecord::open(Tier::Pro)), 5);
         let rule = |view: &View| {
             let EncryptionRule { encryption, revision } = view.encryption(&channel("lobby"));
             (encryption, revision)

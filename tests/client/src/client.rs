@@ -10,7 +10,9 @@ use crate::transport::srtp::SrtpProfile;
 use railgun_protocol::ids::{ChannelId, SessionId};
 use railgun_protocol::plan::{Permissions, RoomLimits};
 use railgun_protocol::rtp_parameters::RtpCapabilities;
-use railgun_protocol::signal::{IceServer, IceTransportPolicy, Participant, RtcConfig};
+use railgun_protocol::signal::{
+    E2EE_VERSION, Encryption, IceServer, IceTransportPolicy, Participant, RtcConfig,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -82,6 +84,9 @@ pub struct Joined {
     pub limits: RoomLimits,
     pub rtc_config: RtcConfig,
     pub turn_credential_expires_at: Option<String>,
+    /// Servers before it was told encrypt to the node and no further.
+    #[serde(default)]
+    pub encryption: Encryption,
     pub room_seq: u64,
 }
 
@@ -166,8 +171,27 @@ impl Client {
         self.socket().events()
     }
 
+    /// As a client that cannot encrypt end to end.
     pub async fn join(&self, channel: &str) -> Result<Joined, ClientError> {
-        let reply = self.request("voice:join", json!({ "channelId": channel })).await?;
+        self.join_by(json!({ "channelId": channel })).await
+    }
+
+    /// A channel that is encrypted end to end, or not at all.
+    ///
+    /// # Errors
+    /// [`ClientError::Protocol`] if the server answers that it is not; the channel is left then.
+    pub async fn join_encrypted(&self, channel: &str) -> Result<Joined, ClientError> {
+        let e2ee = json!({ "version": E2EE_VERSION, "suites": [4, 5] });
+        let joined = self.join_by(json!({ "channelId": channel, "e2ee": e2ee })).await?;
+        if joined.encryption != Encryption::EndToEnd {
+            self.leave().await?;
+            return Err(ClientError::Protocol("the channel is not encrypted end to end".into()));
+        }
+        Ok(joined)
+    }
+
+    async fn join_by(&self, payload: Value) -> Result<Joined, ClientError> {
+        let reply = self.request("voice:join", payload).await?;
         let joined: Joined = read("voice:joined", &reply)?;
         *self.rtc() = Some(joined.rtc_config.clone());
         self.sign_in().note_resume_token(&reply);

@@ -28,6 +28,7 @@ mod producer;
 mod resume;
 mod rtcp_packets;
 mod rtp_checks;
+mod sframe;
 mod sign_in;
 mod socket_io;
 mod transport;
@@ -40,6 +41,7 @@ pub use error::{ClientError, Refusal};
 pub use producer::Producer;
 pub use resume::Resumed;
 pub use rtcp_packets::{Feedback, RtcpCounts};
+pub use sframe::{Epoch, FrameCodec, FrameOpener, FrameSealer, OVERHEAD_MAX, SframeError, Suite};
 pub use socket_io::{Event, EventStream};
 pub use transport::{Identity, SrtpProfile, Tap, Transport};
 

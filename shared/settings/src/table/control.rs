@@ -76,6 +76,12 @@ pub(super) const SETTINGS: &[Setting] = &[
     )
     .with_flag("channel-tier"),
     Setting::new(
+        "channels.default_encryption",
+        Is("\"transport\""),
+        "",
+        "How a channel so made is encrypted: transport or endToEnd",
+    ),
+    Setting::new(
         "channels.dm_encryption",
         Is("\"endToEnd\""),
         "",
