@@ -20,6 +20,8 @@ pub enum Program {
     Standalone,
 }
 
+/// What every variable of ours begins with.
+const PREFIX: &str = "RAILGUN_";
 /// Variables that are no settings: what a program reads beside them, and tests.
 const OTHER_VARIABLES: [&str; 4] =
     ["RAILGUN_CONFIG", "RAILGUN_DEV_SECRET", "RAILGUN_TOKEN", "RAILGUN_UPDATE"];
@@ -68,12 +70,16 @@ impl Program {
         if self == Self::Standalone {
             shared::ETCD.iter().for_each(|of| _ = known.insert(of.variable(), false));
         }
-        let is_ours = |name: &String| name.starts_with("RAILGUN_") && !name.starts_with(TEST_VARIABLES);
+        let is_ours = |name: &String| name.starts_with(PREFIX) && !name.starts_with(TEST_VARIABLES);
         let mut ours: Vec<String> = names.into_iter().filter(is_ours).collect();
         ours.sort();
         let unknown = ours.into_iter().find(|name| known.get(name) != Some(&true))?;
-        let there = known.iter().filter(|(_, is_read)| **is_read).map(|(name, _)| name.as_str());
-        let nearest = nearest(&unknown, there).unwrap_or_default();
+        // What all begin with makes none of them like another.
+        let bare = |name: &str| name.strip_prefix(PREFIX).map(str::to_owned);
+        let there: Vec<String> =
+            known.iter().filter(|(_, is_read)| **is_read).filter_map(|(name, _)| bare(name)).collect();
+        let like = nearest(&bare(&unknown)?, there.iter().map(String::as_str));
+        let nearest = like.map(|name| format!("{PREFIX}{name}")).unwrap_or_default();
         Some((unknown, nearest))
     }
 }

@@ -9,11 +9,10 @@ use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
 use toml::Table;
 
-/// Whose file it is.
-enum Host {
-    Control(railgun_control::Config),
-    Media(railgun_media::Config),
-    Both(railgun_control::Config, railgun_media::Config),
+/// Whose file it is: a control-plane's, a media node's, or both planes' in one process.
+struct Host {
+    control: Option<railgun_control::Config>,
+    media: Option<railgun_media::Config>,
 }
 
 const EDIT: &str = "Correct the file; `check-config --config FILE` says it again";
@@ -23,17 +22,16 @@ pub(super) async fn look(path: &Path, findings: &mut Findings) {
         Ok(host) => host,
         Err(error) => return findings.fault("configuration", format!("{error:#}"), EDIT),
     };
-    match &host {
-        Host::Control(control) => {
-            of(railgun_control::check(control, None, railgun_control::Links::Configured).await, findings);
-        }
-        Host::Media(media) => of(railgun_media::check(media, railgun_media::Links::Configured), findings),
-        Host::Both(control, media) => {
-            of(railgun_control::check(control, None, railgun_control::Links::Inside).await, findings);
-            of(railgun_media::check(media, railgun_media::Links::Inside), findings);
-        }
+    let is_both = host.control.is_some() && host.media.is_some();
+    if let Some(control) = &host.control {
+        let links = if is_both { railgun_control::Links::Inside } else { railgun_control::Links::Configured };
+        of(railgun_control::check(control, None, links).await, findings);
     }
-    if let Host::Control(control) | Host::Both(control, _) = &host {
+    if let Some(media) = &host.media {
+        let links = if is_both { railgun_media::Links::Inside } else { railgun_media::Links::Configured };
+        of(railgun_media::check(media, links), findings);
+    }
+    if let Some(control) = &host.control {
         let running = match control.operators.listen {
             Some(address) => healthy(address).await,
             None => false,
@@ -44,19 +42,16 @@ pub(super) async fn look(path: &Path, findings: &mut Findings) {
         }
         turn::look(&control.turn, findings).await;
     }
-    if let Host::Media(media) = &host {
+    if let Some(media) = host.media.as_ref().filter(|_| !is_both) {
         let running = healthy(media.health_listen).await;
         tcp("rpc.listen", media.rpc.listen, running, findings);
         tcp("health.listen", media.health_listen, running, findings);
     }
-    if let Host::Media(media) | Host::Both(_, media) = &host {
+    if let Some(media) = &host.media {
         udp(media, findings);
     }
-    let etcd = match &host {
-        Host::Control(control) => control.etcd.as_ref(),
-        Host::Media(media) => media.etcd.as_ref(),
-        Host::Both(..) => None,
-    };
+    let of_control = host.control.as_ref().and_then(|control| control.etcd.as_ref());
+    let etcd = of_control.or_else(|| host.media.as_ref().and_then(|media| media.etcd.as_ref()));
     if let Some(settings) = etcd {
         etcd::look(settings, findings).await;
     }
@@ -69,15 +64,17 @@ fn read(path: &Path) -> anyhow::Result<Host> {
     let sources = |file: &Table| Sources { file: file.clone(), env: &env, flags: Vec::new() };
     if file.contains_key("control") {
         let (control, media) = settings::of_file(file, &env)?;
-        return Ok(Host::Both(control, media));
+        return Ok(Host { control: Some(control), media: Some(media) });
     }
     let of_media = Program::Media.keys();
     let is_media = ["tls", "rpc", "health"].iter().any(|section| file.contains_key(*section))
         || file.keys().any(|key| !key.contains('.') && of_media.contains(&key.as_str()));
-    match is_media {
-        true => Ok(Host::Media(railgun_media::Config::default().with(&sources(&file))?)),
-        false => Ok(Host::Control(railgun_control::Config::default().with(&sources(&file))?)),
-    }
+    Ok(match is_media {
+        true => Host { control: None, media: Some(railgun_media::Config::default().with(&sources(&file))?) },
+        false => {
+            Host { control: Some(railgun_control::Config::default().with(&sources(&file))?), media: None }
+        }
+    })
 }
 
 /// `check-config`'s findings.
