@@ -23,6 +23,7 @@ export function describe(error: unknown, source: Source = "mic"): string {
     case "UNREACHABLE":
       return t.errors.unreachable;
     case "CAPABILITY_REQUIRED":
+      if (details["capability"] === "E2EE") return t.errors.needsEncryption;
       return details["capability"] === "SCREEN_SHARE" ? t.errors.screenNeedsPro : t.errors.cameraNeedsPro;
     case "VIDEO_LIMIT_REACHED":
       return t.errors.videoLimit(typeof details["max"] === "number" ? details["max"] : null);
@@ -101,6 +102,8 @@ export function describeNotice(notice: Notice, nameOf: (sessionId: string) => st
       return { text: t.notices.feedback, tone: "plain" };
     case "microphoneLost":
       return { text: t.notices.microphoneLost, tone: "bad" };
+    case "cameraLost":
+      return { text: t.notices.cameraLost, tone: "bad" };
   }
 }
 

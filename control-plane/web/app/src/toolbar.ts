@@ -45,12 +45,18 @@ export class Toolbar {
       h(
         "div",
         { class: "tools" },
+        button("react", "hand", t.gestures.react),
         button("people", "people", t.tools.people),
         button("stats", "signal", t.tools.quality),
         button("settings", "settings", t.tools.settings),
       ),
       h("div", { class: "tools" }, button("leave", "leave", t.tools.leave)),
     );
+  }
+
+  /** Where the menu of reactions opens. */
+  button(name: Button): HTMLButtonElement | undefined {
+    return this.#buttons.get(name);
   }
 
   focus(): void {
@@ -60,7 +66,9 @@ export class Toolbar {
   render(
     { muted, deafened, camera, screen }: VoiceSnapshot,
     open: { people: boolean; stats: boolean },
+    handRaised: boolean,
   ): void {
+    this.#show("react", { icon: "hand", text: t.gestures.react, tone: handRaised ? "on" : "" });
     this.#show("mute", {
       icon: muted ? "mic-off" : "mic",
       text: muted ? t.tools.unmute : t.tools.mute,

@@ -167,6 +167,32 @@ export const de: Texts = {
     quality: (word) => `Anrufqualität: ${word}`,
   },
 
+  ring: {
+    calls: (name) => `${name} ruft dich an`,
+    answer: "Annehmen",
+    decline: "Ablehnen",
+    alone: "Sonst ist niemand hier. ",
+    call: "Anrufen",
+    ringing: "Es klingelt… ",
+    cancel: "Abbrechen",
+    declined: "Dein Anruf wurde abgelehnt.",
+    missed: "Niemand hat abgenommen.",
+    failed: "Gerade ist niemand anzurufen.",
+  },
+
+  gestures: {
+    react: "Reagieren",
+    group: "Reaktionen und gehobene Hand",
+    raise: "Hand heben",
+    lower: "Hand senken",
+    reactWith: (emoji) => `Mit ${emoji} reagieren`,
+    raised: (name) => `${name} hebt die Hand`,
+    lowered: (name) => `${name} senkt die Hand`,
+    reacted: (name, emoji) => `${name}: ${emoji}`,
+    you: "Du",
+    hand: "Hand gehoben",
+  },
+
   people: {
     title: "In diesem Anruf ",
     close: "Personen schließen",
@@ -225,6 +251,7 @@ export const de: Texts = {
     view: "Sprechende groß zeigen, oder alle gleich",
     stats: "Anrufqualität zeigen oder verbergen",
     talk: "Halten: sprechen, während du stumm bist",
+    hand: "Hand heben oder senken",
   },
 
   settings: {
@@ -287,6 +314,7 @@ export const de: Texts = {
     proEnded: "Dein Pro-Abonnement ist zu Ende. Das Bild ist aus; du kannst weitersprechen.",
     upgraded: "Willkommen bei Pro: Kamera und Bildschirm teilen sind frei.",
     feedback: "Möglicherweise eine Rückkopplung. Kopfhörer? Die Lautstärke wurde um 30 % gesenkt.",
+    cameraLost: "Deine Kamera ist weg. Stecke sie wieder ein oder wähle eine andere.",
     microphoneLost: "Dein Mikrofon ist weg. Stecke es wieder ein oder wähle ein anderes.",
   },
 
@@ -303,6 +331,7 @@ export const de: Texts = {
     unreachable: "Der Server antwortet nicht. Prüfe deine Verbindung und versuche es noch einmal.",
     screenNeedsPro: "Bildschirm teilen braucht Pro.",
     cameraNeedsPro: "Deine Kamera braucht Pro.",
+    needsEncryption: "Dieser Kanal ist von Ende zu Ende verschlüsselt, das kann dieser Browser hier nicht.",
     videoLimit: (max) =>
       `Alle ${max === null ? "" : `${max} `}Videoplätze dieses Kanals sind belegt. Versuche es wieder, wenn einer frei ist.`,
     channelFull: "Dieser Kanal ist voll. Versuche es wieder, wenn jemand gegangen ist.",

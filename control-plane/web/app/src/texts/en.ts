@@ -130,6 +130,32 @@ export const en = {
     quality: (word: string) => `Call quality: ${word}`,
   },
 
+  ring: {
+    calls: (name: string) => `${name} is calling you`,
+    answer: "Answer",
+    decline: "Decline",
+    alone: "Nobody else is here. ",
+    call: "Call them",
+    ringing: "It rings… ",
+    cancel: "Cancel",
+    declined: "Your call was declined.",
+    missed: "Nobody answered.",
+    failed: "Nobody can be called now.",
+  },
+
+  gestures: {
+    react: "React",
+    group: "Reactions and raised hand",
+    raise: "Raise hand",
+    lower: "Lower hand",
+    reactWith: (emoji: string) => `React with ${emoji}`,
+    raised: (name: string) => `${name} raised a hand`,
+    lowered: (name: string) => `${name} lowered the hand`,
+    reacted: (name: string, emoji: string) => `${name}: ${emoji}`,
+    you: "You",
+    hand: "raised hand",
+  },
+
   people: {
     title: "In this call ",
     close: "Close people",
@@ -188,6 +214,7 @@ export const en = {
     view: "Show whoever speaks large, or everybody alike",
     stats: "Show or hide call quality",
     talk: "Hold: talk while muted",
+    hand: "Raise or lower your hand",
   },
 
   settings: {
@@ -250,6 +277,7 @@ export const en = {
     proEnded: "Your Pro subscription has ended. Video stopped; you can go on talking.",
     upgraded: "Welcome to Pro: camera and screen sharing are unlocked.",
     feedback: "Possible feedback. Use headphones? The volume was lowered by 30 %.",
+    cameraLost: "Your camera is gone. Plug it in again, or choose another one.",
     microphoneLost: "Your microphone is gone. Plug it in again, or choose another one.",
   },
 
@@ -264,6 +292,7 @@ export const en = {
     unreachable: "The server does not answer. Check your connection and try again.",
     screenNeedsPro: "Sharing your screen needs Pro.",
     cameraNeedsPro: "Your camera needs Pro.",
+    needsEncryption: "This channel is encrypted end to end, which this browser cannot do here.",
     videoLimit: (max: number | null) =>
       `All ${max === null ? "" : `${max} `}video places in this channel are taken. Try again when one is free.`,
     channelFull: "This channel is full. Try again when somebody has left.",
