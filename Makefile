@@ -18,7 +18,7 @@ help: ## This list
 .PHONY: run
 run: tools web ## Build everything and start the server on 127.0.0.1:8080, in development mode
 	cargo build --profile quick --locked --package railgun
-	exec target/quick/railgun --dev $(ARGS)
+	exec target/quick/railgun dev $(ARGS)
 
 .PHONY: build
 build: tools protoc web ## The programs, with the page in them, in target/release
@@ -36,6 +36,7 @@ test: tools test-tools web ## Every test, in Rust and in a real browser
 	cargo test --workspace --locked
 	cargo test --workspace --locked --features railgun-corpus/targets --test corpus
 	tests/api/run.sh target/debug
+	deploy/check.sh target/debug
 	cd $(WEB) && npm test --silent
 	$(SETUP)/npm-install.sh $(BROWSER)
 	cd $(BROWSER) && npm test --silent
@@ -88,6 +89,14 @@ fuzz: ## Each fuzz target for TIME seconds; needs a nightly compiler and cargo-f
 web: tools ## The page's bundle, which the control-plane serves
 	$(SETUP)/npm-install.sh $(WEB)
 	cd $(WEB) && npm run build --silent
+
+.PHONY: packages
+packages: build ## Debian packages of the three programs, in target/packages
+	deploy/packages/build.sh target/release target/packages
+
+.PHONY: settings
+settings: ## docs/configuration.md and deploy/samples, from the table of settings
+	RAILGUN_UPDATE=1 cargo test --quiet --package railgun-settings --lib documents
 
 .PHONY: web-types
 web-types: ## The SDK's payload types, from the types of the servers

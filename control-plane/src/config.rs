@@ -5,11 +5,12 @@ use crate::auth::JwksSource;
 use crate::policy::join_history::JoinLimits;
 use crate::turn::{TTL_MAX, TTL_MIN, TurnConfig, TurnUrl};
 use ipnet::IpNet;
+use railgun_process::logging::LogFormat;
 use railgun_protocol::ids::ChannelId;
 use railgun_protocol::plan::Tier;
 use railgun_protocol::signal::Encryption;
 use railgun_protocol::signal::{IceServer, IceTransportPolicy, RtcConfig};
-use railgun_settings::{EtcdSettings, Settings, SettingsError, Sources};
+use railgun_settings::{EtcdSettings, Program, Settings, SettingsError, Sources};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZero;
@@ -20,6 +21,8 @@ use std::time::Duration;
 pub struct Config {
     /// `listen`: where the page and the signaling are served.
     pub listen: SocketAddr,
+    /// `https.cert`, `https.key`: PEM files; none: plain HTTP.
+    pub https: Option<HttpsFiles>,
     pub operators: OperatorsConfig,
     pub webhooks: WebhooksConfig,
     /// `trusted_proxies`: load balancers before us, as addresses or networks. What they say of a client's
@@ -45,6 +48,15 @@ pub struct Config {
     pub turn: TurnConfig,
     /// `networks`: the file of networks whose region and kind are known.
     pub networks: Option<PathBuf>,
+    /// `log.format`
+    pub log_format: LogFormat,
+}
+
+/// What HTTPS on the public listener is served with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpsFiles {
+    pub cert: PathBuf,
+    pub key: PathBuf,
 }
 
 /// Where room events are told to; unset, nowhere.
@@ -107,6 +119,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            https: None,
             operators: OperatorsConfig {
                 listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 8081))),
                 hosts: Vec::new(),
@@ -131,6 +144,7 @@ impl Default for Config {
             sfu_endpoint: None,
             turn: TurnConfig::default(),
             networks: None,
+            log_format: LogFormat::default(),
         }
     }
 }
@@ -148,48 +162,6 @@ const POLICIES: [(&str, IceTransportPolicy); 2] =
     [("all", IceTransportPolicy::All), ("relay", IceTransportPolicy::Relay)];
 
 impl Config {
-    pub const KEYS: &'static [&'static str] = &[
-        "listen",
-        "operators.listen",
-        "operators.hosts",
-        "operators.tokens",
-        "operators.audit",
-        "webhooks.url",
-        "webhooks.secret_file",
-        "trusted_proxies",
-        "sockets_per_address",
-        "cors_origins",
-        "page.upgrade_url",
-        "auth.jwks",
-        "auth.audience",
-        "auth.issuer",
-        "channels.create_on_join",
-        "channels.default_tier",
-        "channels.dm_encryption",
-        "channels.preset",
-        "joins.per_minute",
-        "joins.cooldown",
-        "media.url",
-        "media.ca",
-        "media.cert",
-        "media.key",
-        "media.insecure",
-        "rtc.ice_servers",
-        "rtc.ice_transport_policy",
-        "rtc.sfu_endpoint",
-        "turn.urls",
-        "turn.secrets_file",
-        "turn.ttl",
-        "networks",
-        EtcdSettings::KEYS[0].0,
-        EtcdSettings::KEYS[1].0,
-        EtcdSettings::KEYS[2].0,
-        EtcdSettings::KEYS[3].0,
-        EtcdSettings::KEYS[4].0,
-        EtcdSettings::KEYS[5].0,
-        EtcdSettings::KEYS[6].0,
-    ];
-
     /// The defaults of both planes in one process: any channel can be joined.
     pub fn standalone() -> Self {
         let channels = ChannelsConfig { create_on_join: true, ..Self::default().channels };
@@ -198,12 +170,13 @@ impl Config {
 
     /// This configuration with whatever `sources` set put over it.
     pub fn with(self, sources: &Sources<'_>) -> Result<Self, SettingsError> {
-        let settings = Settings::gather(Self::KEYS, &[], sources)?;
+        let settings = Settings::gather(&Program::Control.keys(), &[], sources)?;
         let path = |key| settings.text(key).map(|found| found.map(PathBuf::from));
         Ok(Self {
             listen: settings
                 .parsed("listen", "an address and port such as 127.0.0.1:8080")?
                 .unwrap_or(self.listen),
+            https: https(&settings)?.or(self.https),
             operators: OperatorsConfig {
                 listen: settings
                     .parsed_or_off("operators.listen", "an address and port such as 127.0.0.1:8081, or off")?
@@ -268,7 +241,18 @@ impl Config {
             sfu_endpoint: settings.text("rtc.sfu_endpoint")?.or(self.sfu_endpoint),
             turn: turn(&settings, self.turn)?,
             networks: path("networks")?.or(self.networks),
+            log_format: settings.one_of("log.format", &LogFormat::NAMED)?.unwrap_or(self.log_format),
         })
+    }
+}
+
+fn https(settings: &Settings) -> Result<Option<HttpsFiles>, SettingsError> {
+    let path = |key| settings.text(key).map(|found| found.map(PathBuf::from));
+    match (path("https.cert")?, path("https.key")?) {
+        (None, None) => Ok(None),
+        (Some(cert), Some(key)) => Ok(Some(HttpsFiles { cert, key })),
+        (None, Some(_)) => Err(settings.wrong("https.cert", "a PEM file: it goes with https.key")),
+        (Some(_), None) => Err(settings.wrong("https.key", "a PEM file: it goes with https.cert")),
     }
 }
 
@@ -371,6 +355,25 @@ mod tests {
         assert_eq!(load(file, &env, &[]).unwrap().listen.port(), 2);
         assert_eq!(load(file, &env, &[("listen", "127.0.0.1:3")]).unwrap().listen.port(), 3);
         assert_eq!(load("", &[], &[]).unwrap().listen.port(), 8080);
+    }
+
+    #[test]
+    fn what_the_table_says_holds_unset_does() {
+        let defaults = Program::Control.settings().into_iter().filter_map(|of| match of.default {
+            railgun_settings::Unset::Is(value) => Some(format!("{} = {value}\n", of.key)),
+            railgun_settings::Unset::Means(_) => None,
+        });
+        let file: String = defaults.collect();
+        let (given, unset) = (load(&file, &[], &[]).unwrap(), Config::default());
+        assert_eq!(format!("{given:?}"), format!("{unset:?}"));
+    }
+
+    #[test]
+    fn each_sample_of_the_table_is_taken() {
+        let samples =
+            Program::Control.settings().into_iter().map(|of| format!("{} = {}\n", of.key, of.sample()));
+        let config = load(&samples.collect::<String>(), &[], &[]).unwrap();
+        assert!(config.https.is_some() && config.etcd.is_some());
     }
 
     #[test]

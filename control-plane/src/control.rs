@@ -4,7 +4,7 @@ use crate::auth::{KeyRing, LocalKey, RefusedTokens};
 use crate::clock::Stamps;
 #[cfg(feature = "etcd")]
 use crate::clock_watch::{self, Replica};
-use crate::config::{AuthConfig, Config};
+use crate::config::{AuthConfig, Config, HttpsFiles};
 use crate::dev_mode::{DevMode, DevModeError};
 use crate::gateway;
 use crate::http;
@@ -52,7 +52,7 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 const WEBHOOKS_TIMEOUT: Duration = Duration::from_secs(2);
 /// TCP connections of clients at once, WebSockets among them, if there are descriptors for as many.
 const CONNECTIONS_MAX: usize = 24_000;
-/// The same at the operators' listener.
+/// Connections at the operators' listener.
 const OPERATORS: Limits = Limits { per_address: 128, total: 128 };
 
 /// Where rooms and records are.
@@ -137,7 +137,7 @@ impl Backing {
 pub enum MediaNodes {
     /// The only one is at the other end of this channel; its address is for logs.
     One { channel: Channel, address: String },
-    /// Those that etcd knows.
+    /// Media nodes that are registered in etcd.
     #[cfg(feature = "etcd")]
     OfEtcd(EtcdSettings),
 }
@@ -175,12 +175,13 @@ impl MediaNodes {
 pub struct Control {
     local_addr: SocketAddr,
     operators_addr: Option<SocketAddr>,
+    guest_token: Option<String>,
     io: socketioxide::SocketIo,
     registry: Registry,
     webhooks: Webhooks,
     stop_http: watch::Sender<bool>,
     http: Vec<JoinHandle<()>>,
-    /// They have nothing to finish.
+    /// Tasks that have nothing to finish, and are aborted at the end.
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -262,6 +263,7 @@ impl Control {
         let (io, sockets) = gateway::socket_io(services.clone(), config.sockets_per_address, proxies.clone());
         let dev = dev.zip(dev_key);
         let dev = dev.map(|(mode, key)| http::DevTokens::new(key, &mode, &config, local_addr.port()));
+        let guest_token = dev.as_ref().and_then(http::DevTokens::for_guest);
         let upgrade_url = config.upgrade_url.as_ref().map(reqwest::Url::as_str);
         let known = (placement.clone(), services.records.clone());
         let with_sockets = |routes| gateway::engine_io::in_front_of(routes, sockets);
@@ -269,10 +271,19 @@ impl Control {
 
         let descriptors = http::descriptors::raise();
         let total = http::descriptors::connections(descriptors, CONNECTIONS_MAX);
+        let https = match &config.https {
+            None => None,
+            Some(HttpsFiles { cert, key }) => {
+                let server = railgun_tls::Server::open(("https.cert", cert), ("https.key", key))?;
+                tracing::info!(certificate = %server.shown(), "HTTPS");
+                tasks.push(tokio::spawn(server.clone().follow()));
+                Some(server)
+            }
+        };
         let limits = Limits { per_address: config.sockets_per_address, total };
         let connections = http::Connections::new(limits, proxies);
         let (stop_http, stopped) = watch::channel(false);
-        let mut http = vec![http::serve(listener, app, connections.clone(), stopped.clone())];
+        let mut http = vec![http::serve(listener, https, app, connections.clone(), stopped.clone())];
         if let Some(listener) = for_operators {
             let sessions = registry.clone();
             let scraped = http::Scraped { registry: scraped, metrics, sessions, io: io.clone(), connections };
@@ -286,10 +297,10 @@ impl Control {
                 })));
             }
             let of_operators = http::Connections::new(OPERATORS, http::Proxies::default());
-            http.push(http::serve(listener, router, of_operators, stopped));
+            http.push(http::serve(listener, None, router, of_operators, stopped));
         }
         tracing::info!(address = %local_addr, operators = ?operators_addr, descriptors, connections = total, "listening");
-        Ok(Self { local_addr, operators_addr, io, registry, webhooks, stop_http, http, tasks })
+        Ok(Self { local_addr, operators_addr, guest_token, io, registry, webhooks, stop_http, http, tasks })
     }
 
     /// Where it listens; tells the port when the configured one was 0.
@@ -300,6 +311,11 @@ impl Control {
     /// Where operators are served, if they are.
     pub fn operators_addr(&self) -> Option<SocketAddr> {
         self.operators_addr
+    }
+
+    /// In development mode, a token of one Pro user for a day: for somebody who must not have the secret.
+    pub fn guest_token(&self) -> Option<&str> {
+        self.guest_token.as_deref()
     }
 
     /// Leaves every session to be taken up elsewhere, closes every socket, and ends. Takes under 5 s.

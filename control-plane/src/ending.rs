@@ -5,17 +5,17 @@ use tokio::sync::watch;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EndReason {
-    /// It went in order, or was told to go: the seat is given back at once.
+    /// The session went in order, or was told to go: its seat is given back at once.
     Left,
     /// The connection was lost: another socket may take the session up.
     Lost,
-    /// The same, and its client should try another replica: this one has no way to the session's node.
+    /// As [`Self::Lost`], and the client should try another replica: this one has no way to the session's node.
     Elsewhere,
-    /// It does not read what it is sent: the same, and it should come back with another connection.
+    /// As [`Self::Lost`]: the client does not read what it is sent, and should come back with another connection.
     Behind,
-    /// Another socket did.
+    /// Another socket took the session up.
     Superseded,
-    /// Its user has as many sessions as one may, and another socket of its device got its place.
+    /// The user has as many sessions as one may, and another socket of the device got this one's place.
     Replaced,
 }
 

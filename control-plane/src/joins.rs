@@ -50,7 +50,7 @@ impl Joins {
         asked.unwrap_or(Err(Wait::TooMany(1000))).map_err(refusal)
     }
 
-    /// The same for a join that is not counted.
+    /// [`Self::ask`] for a join that is not counted.
     pub(crate) async fn ask_uncounted(&self, user: &UserId, now: u64) -> Result<(), Refusal> {
         let asked = self.change(user, now, |history| history.barred(now)).await;
         asked.unwrap_or(Ok(())).map_err(refusal)

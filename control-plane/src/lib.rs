@@ -9,9 +9,11 @@
 
 pub mod auth;
 pub mod certs;
+mod check;
 mod clock;
 #[cfg(feature = "etcd")]
 mod clock_watch;
+pub mod commands;
 pub mod config;
 mod control;
 mod dev_mode;
@@ -36,6 +38,7 @@ pub mod turn;
 mod watches;
 mod webhooks;
 
+pub use check::{Links, check};
 pub use config::Config;
 pub use control::{Control, MediaNodes};
 pub use dev_mode::{DevMode, DevModeError};

@@ -62,7 +62,7 @@ impl Networks {
 }
 
 struct Prefix {
-    /// Of the address as IPv6.
+    /// Length of the prefix in bits, of the address as IPv6.
     length: u8,
     bits: u128,
 }

@@ -13,7 +13,7 @@ pub(crate) enum Refusal {
     TooManyEvents {
         wait: u64,
     },
-    /// Of one socket, not yet answered.
+    /// The socket has too many requests that are not answered yet.
     TooManyRequests,
     /// The user watches as many channels as one may.
     TooManyWatches,

@@ -30,7 +30,7 @@ pub(crate) struct Services {
     /// How often a user may call.
     pub(crate) ring_rate: Joins,
     pub(crate) joins: Joins,
-    /// The same for network tests.
+    /// Budget of joins for network tests.
     pub(crate) diagnostics: Joins,
     pub(crate) metrics: Metrics,
     pub(crate) started: Instant,

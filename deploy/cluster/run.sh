@@ -53,6 +53,11 @@ cd "$directory"
 ada=$("$binaries/railgun-control" token --user ada --tier pro --ttl 86400 --key token.key)
 bob=$("$binaries/railgun-control" token --user bob --tier free --ttl 86400 --key token.key)
 
+# The token is told once, the entry is what the replicas get.
+operator=$("$binaries/railgun-control" operator-token --name trial --scope channels:read --scope channels:write \
+  --scope rooms:read --scope rooms:write --scope bans:write --scope nodes:read --scope nodes:write \
+  2>&1 >operators.toml | sed 's/.*: //')
+
 start etcd etcd --name trial --data-dir etcd \
   --listen-client-urls "http://$etcd" --advertise-client-urls "http://$etcd" \
   --listen-peer-urls http://127.0.0.1:23800 --initial-advertise-peer-urls http://127.0.0.1:23800 \
@@ -66,7 +71,7 @@ for index in 0 1; do
     RAILGUN_TLS_CA=certs/ca.pem RAILGUN_TLS_CERT=certs/media.pem RAILGUN_TLS_KEY=certs/media.key \
     "$binaries/railgun-media"
   start "control-$((index + 1))" env RAILGUN_LISTEN="${replicas[index]}" \
-    RAILGUN_OPERATORS_LISTEN="${operators[index]}" RAILGUN_AUTH_JWKS=token.jwks.json \
+    RAILGUN_OPERATORS_LISTEN="${operators[index]}" RAILGUN_OPERATORS_TOKENS=operators.toml RAILGUN_AUTH_JWKS=token.jwks.json \
     RAILGUN_CHANNELS_CREATE_ON_JOIN=true RAILGUN_TRUSTED_PROXIES="${proxy%:*}" \
     RAILGUN_MEDIA_CA=certs/ca.pem RAILGUN_MEDIA_CERT=certs/control.pem RAILGUN_MEDIA_KEY=certs/control.key \
     "$binaries/railgun-control" serve
@@ -91,6 +96,8 @@ The cluster is up; logs are in $directory. Ctrl-C ends it.
 
   ada, Pro             http://$proxy/#token=$ada
   bob, Free            http://$proxy/#token=$bob
+
+  operators' API       curl -H "Authorization: Bearer $operator" http://${operators[0]}/v1/nodes
 TEXT
 wait -n "${pids[@]}" || true
 echo "Something ended by itself; the logs' ends:" >&2

@@ -3,9 +3,10 @@
 
 use railgun_media_core::transport::dtls::DtlsVersion;
 use railgun_media_core::transport::ice_lite::{Network, Relays};
+use railgun_process::logging::LogFormat;
 use railgun_protocol::ids::NodeId;
 use railgun_protocol::limits::{RTC_PORT_MAX, RTC_PORT_MIN};
-use railgun_settings::{EtcdSettings, Settings, SettingsError, Sources};
+use railgun_settings::{EtcdSettings, Program, Settings, SettingsError, Sources};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -40,6 +41,8 @@ pub struct Config {
     /// `health.hosts`: names at which `/metrics` is asked for, besides addresses and names that only a
     /// private network resolves.
     pub health_hosts: Vec<String>,
+    /// `log.format`
+    pub log_format: LogFormat,
 }
 
 #[derive(Clone, Debug)]
@@ -101,6 +104,7 @@ impl Default for Config {
             capacity: CAPACITY_DEFAULT,
             health_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 50_052)),
             health_hosts: Vec::new(),
+            log_format: LogFormat::default(),
         }
     }
 }
@@ -110,38 +114,9 @@ const VERSIONS: [(&str, DtlsVersion); 3] =
     [("1.2", DtlsVersion::Dtls12), ("1.3", DtlsVersion::Dtls13), ("auto", DtlsVersion::Auto)];
 
 impl Config {
-    /// Key and meaning; flags are the keys with dashes.
-    pub const KEYS: [(&'static str, &'static str); 25] = [
-        ("node_id", "The node's name, unique in the cluster [the host's name]"),
-        ("announced_address", "IP addresses that clients are told to send to [127.0.0.1]"),
-        ("workers", "Media threads, each with its own UDP port [one per processor, at most 4]"),
-        ("dtls_version", "1.2, 1.3 or auto [1.2]"),
-        ("rtc.listen_ip", "Where UDP is received [every address; loopback if only that is announced]"),
-        ("rtc.port_min", "First UDP port for media [40000]"),
-        ("rtc.port_max", "Last UDP port for media [49999]"),
-        ("rtc.relays", "TURN relays, the only addresses that privacy mode may come from [none]"),
-        ("rpc.listen", "Where control-planes connect [127.0.0.1:50051]"),
-        ("rpc.address", "Host and port at which control-planes reach it, for etcd [rpc.listen]"),
-        ("rpc.insecure", "true: plain text instead of mutual TLS, on loopback only [false]"),
-        ("tls.ca", "PEM file of the authority that signs control-planes' certificates"),
-        ("tls.cert", "PEM file of this node's certificate"),
-        ("tls.key", "PEM file of this node's key"),
-        ("health.listen", "Where /healthz, /readyz and /metrics are served [127.0.0.1:50052]"),
-        ("health.hosts", "Names at which /metrics is asked for, besides addresses and private names [none]"),
-        ("region", "Where this node is; channels of people there come to it first"),
-        ("capacity", "Sessions after which other nodes are preferred [2000]"),
-        EtcdSettings::KEYS[0],
-        EtcdSettings::KEYS[1],
-        EtcdSettings::KEYS[2],
-        EtcdSettings::KEYS[3],
-        EtcdSettings::KEYS[4],
-        EtcdSettings::KEYS[5],
-        EtcdSettings::KEYS[6],
-    ];
-
     /// This configuration with whatever `sources` set put over it.
     pub fn with(self, sources: &Sources<'_>) -> Result<Self, SettingsError> {
-        let settings = Settings::gather(&Self::KEYS.map(|(key, _)| key), &ALIASES, sources)?;
+        let settings = Settings::gather(&Program::Media.keys(), &ALIASES, sources)?;
         let config = Self {
             node_id: node_id(&settings)?.unwrap_or(self.node_id),
             announced: settings.parsed_list("announced_address", ANNOUNCED)?.unwrap_or(self.announced),
@@ -168,6 +143,7 @@ impl Config {
                 .parsed_list("health.hosts", "a list of names such as metrics.example.com")?
                 .unwrap_or(self.health_hosts),
             health_listen: settings.parsed("health.listen", ADDRESS)?.unwrap_or(self.health_listen),
+            log_format: settings.one_of("log.format", &LogFormat::NAMED)?.unwrap_or(self.log_format),
         };
         config.check(&settings)?;
         Ok(config)

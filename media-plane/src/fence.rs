@@ -5,6 +5,7 @@
 //! worker that wakes up from a pause and finds the lease over sends nothing until its rooms are
 //! known to be its own again.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -81,14 +82,14 @@ impl Fence {
 
 /// One worker's look at the fence.
 #[derive(Debug)]
-pub(crate) struct PauseGuard<'a> {
-    fence: &'a Fence,
+pub(crate) struct PauseGuard {
+    fence: Arc<Fence>,
     last: Instant,
     is_held: bool,
 }
 
-impl<'a> PauseGuard<'a> {
-    pub(crate) fn new(fence: &'a Fence, now: Instant) -> Self {
+impl PauseGuard {
+    pub(crate) fn new(fence: Arc<Fence>, now: Instant) -> Self {
         Self { fence, last: now, is_held: false }
     }
 
@@ -125,9 +126,9 @@ mod tests {
 
     #[test]
     fn only_a_pause_that_outlasts_the_lease_holds_packets_back() {
-        let fence = Fence::new(true);
+        let fence = Arc::new(Fence::new(true));
         let start = fence.started;
-        let mut guard = PauseGuard::new(&fence, start);
+        let mut guard = PauseGuard::new(fence.clone(), start);
         fence.renewed(7, start + 5 * SECOND);
         fence.adopted(7);
         assert!(guard.may_send(start + 3 * SECOND), "a pause within the lease");
@@ -156,8 +157,8 @@ mod tests {
 
     #[test]
     fn without_etcd_nothing_is_ever_over() {
-        let fence = Fence::new(false);
-        let mut guard = PauseGuard::new(&fence, fence.started);
+        let fence = Arc::new(Fence::new(false));
+        let mut guard = PauseGuard::new(fence.clone(), fence.started);
         assert!(guard.may_send(fence.started + 3600 * SECOND) && fence.is_valid(fence.started));
     }
 }

@@ -3,6 +3,7 @@
 //! A packet's walk starts and ends in `worker`: received by `udp::recv`, through the engine, sent by
 //! `udp::send`. A command's walk is `rpc`.
 
+mod check;
 mod clock;
 #[cfg(feature = "etcd")]
 mod cluster;
@@ -11,6 +12,7 @@ mod worker_pool;
 // Alone, a node has nothing to ask for.
 #[cfg_attr(not(feature = "etcd"), allow(dead_code))]
 mod fence;
+pub mod ground;
 mod health;
 mod metrics;
 mod node;
@@ -24,5 +26,6 @@ pub mod tls;
 pub mod udp;
 pub mod worker;
 
+pub use check::{Links, check};
 pub use config::Config;
 pub use node::Node;

@@ -1,24 +1,22 @@
 //! `railgun-media`: one media node as a process of its own.
 
 use anyhow::{Context, bail};
-use clap::{Arg, ArgMatches, Command};
-use railgun_media::{Config, Node, tls};
-use railgun_process::logging::may_be_logged;
-use railgun_settings::Sources;
-use std::io::IsTerminal;
+use clap::{Arg, ArgMatches, Command, value_parser};
+use clap_complete::Shell;
+use railgun_media::{Config, Links, Node, check, tls};
+use railgun_process::{logging, service};
+use railgun_settings::{Program, Sources, check_environment, file_flags, read_file, variables};
 use std::process::ExitCode;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_stream::wrappers::TcpListenerStream;
-use tracing::{Level, info, warn};
-use tracing_subscriber::filter::filter_fn;
-use tracing_subscriber::prelude::*;
+use tracing::{info, warn};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    match start() {
+    match obey(&command().get_matches()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // One line, whatever RUST_BACKTRACE says: most of these are settings to correct.
@@ -28,27 +26,46 @@ fn main() -> ExitCode {
     }
 }
 
-fn start() -> anyhow::Result<()> {
-    let flags = command().get_matches();
-    let config = configuration(&flags)?;
-    let tls = match (&config.rpc.tls, config.rpc.insecure) {
-        (Some(files), false) => Some(tls::server_config(files)?),
-        (None, true) => None,
-        (Some(_), true) => bail!("rpc.insecure and tls.ca, tls.cert, tls.key exclude each other"),
-        (None, false) => bail!(
-            "tls.ca, tls.cert and tls.key are not set: control-planes are told apart by their \
-             certificates (rpc.insecure = true allows plain text on loopback, for trials)"
-        ),
-    };
-    if flags.get_flag("check-config") {
-        return Ok(());
+fn command() -> Command {
+    let flags = || file_flags().into_iter().chain(Program::Media.flags());
+    let check = "Read the configuration and every file it names, and say what holds and what is wrong";
+    let shell = Arg::new("shell").required(true).value_parser(value_parser!(Shell));
+    Command::new("railgun-media")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("A media node of Rail Gun: it forwards what control-planes tell it to")
+        .args_conflicts_with_subcommands(true)
+        .args(flags())
+        .subcommand(Command::new("check-config").about(check).args(flags()))
+        .subcommand(Command::new("completions").about("Print completions for a shell").arg(shell))
+}
+
+fn obey(given: &ArgMatches) -> anyhow::Result<()> {
+    match given.subcommand() {
+        Some(("completions", flags)) => {
+            if let Some(shell) = flags.get_one::<Shell>("shell") {
+                clap_complete::generate(*shell, &mut command(), "railgun-media", &mut std::io::stdout());
+            }
+            Ok(())
+        }
+        Some((_, flags)) => check_config(flags),
+        None if given.get_flag("check-config") => check_config(given),
+        None => start(given),
     }
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
-    // Colours are for a terminal alone: in a file or a journal their escapes are noise.
-    let ansi = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let discreet = filter_fn(|line| may_be_logged(line.target(), *line.level() > Level::INFO));
-    let written = tracing_subscriber::fmt::layer().with_ansi(ansi).with_writer(std::io::stderr);
-    tracing_subscriber::registry().with(filter).with(discreet).with(written).init();
+}
+
+fn check_config(flags: &ArgMatches) -> anyhow::Result<()> {
+    let report = check(&load(flags)?, Links::Configured);
+    println!("{report}");
+    if report.is_wrong() {
+        bail!("a start would be refused");
+    }
+    Ok(())
+}
+
+fn start(flags: &ArgMatches) -> anyhow::Result<()> {
+    let config = load(flags)?;
+    let tls = tls::of(&config)?;
+    logging::start(config.log_format);
     // The media threads are the workers' own; this one carries the control link. With a second one each command
     // and each event would go from one to the other several times, which costs more than it asks for.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -59,9 +76,7 @@ async fn run(config: Config, tls: Option<tonic::transport::ServerTlsConfig>) -> 
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let health = listen("health.listen", config.health_listen).await?;
     let rpc = listen("rpc.listen", config.rpc.listen).await?;
-    if config.announced.iter().all(std::net::IpAddr::is_loopback) {
-        warn!("only loopback is announced: set announced_address for clients on other machines");
-    }
+    check(&config, Links::Configured).doubtful().for_each(|doubt| warn!("{doubt}"));
     if config.rtc.relays.is_empty() {
         info!("rtc.relays names no relay: sessions in privacy mode get no media");
     }
@@ -71,8 +86,10 @@ async fn run(config: Config, tls: Option<tonic::transport::ServerTlsConfig>) -> 
     info!(node = node_id, rpc = %rpc.local_addr()?, health = %health.local_addr()?, tls = tls.is_some(), "media node started");
     let mut rpc = tokio::spawn(node.serve_rpc(TcpListenerStream::new(rpc), tls));
     let health = tokio::spawn(node.serve_health(health));
+    service::ready();
     let result = tokio::select! {
         _ = terminate.recv() => {
+            service::stopping("rooms move to other nodes");
             tokio::select! {
                 () = node.drain() => {}
                 // Whoever says it twice means now.
@@ -102,32 +119,12 @@ async fn listen(key: &str, address: std::net::SocketAddr) -> anyhow::Result<TcpL
         .with_context(|| format!("{key} = {address} cannot be listened on: is something else running there?"))
 }
 
-fn command() -> Command {
-    let own = [
-        Arg::new("config").long("config").value_name("FILE").help("TOML file of the settings below"),
-        Arg::new("check-config")
-            .long("check-config")
-            .action(clap::ArgAction::SetTrue)
-            .help("Read the configuration, say what is wrong with it, and end"),
-    ];
-    let settings = Config::KEYS
-        .map(|(key, help)| Arg::new(key).long(key.replace(['.', '_'], "-")).value_name("VALUE").help(help));
-    Command::new("railgun-media")
-        .version(env!("CARGO_PKG_VERSION"))
-        .about("A media node of Rail Gun: it forwards what control-planes tell it to")
-        .args(own)
-        .args(settings)
-}
-
-fn configuration(flags: &ArgMatches) -> anyhow::Result<Config> {
-    let file = match flags.get_one::<String>("config") {
-        None => toml::Table::new(),
-        Some(path) => std::fs::read_to_string(path)
-            .with_context(|| format!("--config {path} cannot be read"))?
-            .parse()
-            .with_context(|| format!("{path} is not TOML"))?,
+fn load(flags: &ArgMatches) -> anyhow::Result<Config> {
+    check_environment(Program::Media, variables())?;
+    let sources = Sources {
+        file: read_file(flags)?,
+        env: &|name| std::env::var(name).ok(),
+        flags: Program::Media.given(flags),
     };
-    let given = |key: &'static str| Some((key, flags.get_one::<String>(key)?.clone()));
-    let flags = Config::KEYS.iter().filter_map(|(key, _)| given(key)).collect();
-    Ok(Config::default().with(&Sources { file, env: &|name| std::env::var(name).ok(), flags })?)
+    Ok(Config::default().with(&sources)?)
 }

@@ -46,7 +46,7 @@ impl WorkerGauges {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Its worker died: its rooms are gone, and what it did remains.
+    /// Counts the worker's death: its rooms are gone, and what it did remains.
     pub(crate) fn on_death(&self) {
         let mut snapshot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         (snapshot.rooms, snapshot.calls, snapshot.sessions, snapshot.deaths) = (0, 0, 0, 1);

@@ -4,10 +4,10 @@
 use crate::cluster::Cluster;
 use crate::config::Config;
 use crate::fence::Fence;
+use crate::ground::{Ground, Threads};
 use crate::health::{self, Health, WorkersState};
 use crate::metrics::{self, Gauges};
 use crate::rpc::{Identity, MediaNodeService, Switchboard};
-use crate::udp::RtcSocket;
 use crate::worker::{self, WorkerHandle};
 use crate::worker_pool::WorkerPool;
 use anyhow::Context;
@@ -61,6 +61,11 @@ impl Node {
     /// Binds the media ports and starts the workers, inside a Tokio runtime. Control-planes reach
     /// the node once [`Node::serve_rpc`] runs.
     pub fn start(config: Config) -> anyhow::Result<Self> {
+        Self::start_on(config, Threads)
+    }
+
+    /// [`Node::start`] with another network below its workers, and something else than threads to run them.
+    pub fn start_on(config: Config, ground: impl Ground) -> anyhow::Result<Self> {
         let (outbox, notices) = mpsc::channel(NOTICES_MAX);
         let certificate = Certificate::generate().context("the DTLS certificate")?;
         let gauges = Arc::<Gauges>::default();
@@ -69,10 +74,10 @@ impl Node {
         let spawn = {
             let (config, gauges, fence) = (config.clone(), gauges.clone(), fence.clone());
             move |index, ports: RangeInclusive<u16>| -> anyhow::Result<(WorkerHandle, u16)> {
-                let socket = RtcSocket::bind(config.listen_ip(), ports)
+                let (socket, port) = ground
+                    .bind(config.listen_ip(), ports)
                     .with_context(|| format!("media worker {} of {}", index + 1, config.workers))?;
-                let port = socket.address().port();
-                info!(worker = index, port, gso = socket.has_gso(), "media worker starts");
+                info!(worker = index, port, "media worker starts");
                 let engine = EngineConfig {
                     candidates: candidates(&config, port),
                     certificate: certificate.clone(),
@@ -83,9 +88,9 @@ impl Node {
                     seed: rand::random(),
                     started: (Instant::now(), SystemTime::now()),
                 };
-                let handle =
-                    worker::spawn(index, socket, engine, outbox.clone(), gauges.next(), fence.clone())?;
-                Ok((handle, port))
+                let (parts, handle) =
+                    worker::prepare(index, engine, outbox.clone(), gauges.next(), fence.clone());
+                Ok((handle(ground.run(parts, socket)?), port))
             }
         };
         let mut workers = Vec::with_capacity(config.workers);

@@ -1,12 +1,26 @@
 //! Mutual TLS for the control link.
 
-use crate::config::TlsFiles;
-use anyhow::Context;
+use crate::check;
+use crate::config::{Config, TlsFiles};
+use anyhow::{Context, bail};
 use std::path::Path;
 use std::time::Duration;
 use tonic::transport::{Certificate, Identity, ServerTlsConfig};
 
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What the control link is served with; none: plain text, on loopback.
+///
+/// # Errors
+/// If neither is configured, or both, or a file cannot be read.
+pub fn of(config: &Config) -> anyhow::Result<Option<ServerTlsConfig>> {
+    match (&config.rpc.tls, config.rpc.insecure) {
+        (Some(files), false) => server_config(files).map(Some),
+        (None, true) => Ok(None),
+        (Some(_), true) => bail!(check::BOTH),
+        (None, false) => bail!(check::NEITHER),
+    }
+}
 
 /// Reads the files; whoever connects will have to show a certificate of that authority.
 pub fn server_config(files: &TlsFiles) -> anyhow::Result<ServerTlsConfig> {

@@ -1,21 +1,22 @@
 //! THE LOOP. One thread, one socket, one engine with its own rooms; nothing here is shared with
 //! another worker, so a packet meets no lock, no channel and no task between the two system calls.
+//!
+//! [`Worker::turn`] is the loop's body: it knows neither the thread nor the socket, which are the
+//! [`Ground`](crate::ground::Ground)'s.
 
 use crate::fence::PauseGuard;
-use crate::sleep::Waker;
-use crate::udp::{Receiver, RtcSocket, Sender};
+use crate::ground::{Wire, WireCounts};
+use railgun_media_core::send_batch::SendBatch;
 use railgun_media_core::{Datagram, Engine, EngineConfig, Notice, Silence};
 use railgun_process::each_minute::EachMinute;
 use railgun_protocol::media_rpc::{Address, Command};
 use railgun_protocol::signal::RejoinReason;
-use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::fmt;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver as Inbox, SyncSender, TrySendError, sync_channel};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::mpsc;
-use tracing::{error, warn};
+use tracing::warn;
 
 pub use crate::fence::Fence;
 pub use crate::metrics::WorkerGauges;
@@ -66,11 +67,29 @@ enum WorkerCommand {
 }
 
 /// The handle of a running worker.
-#[derive(Debug)]
 pub struct WorkerHandle {
     inbox: SyncSender<WorkerCommand>,
-    waker: Arc<Waker>,
-    thread: JoinHandle<()>,
+    runner: Runner,
+}
+
+/// What runs a worker: how its sleep is ended, and how its end is waited for.
+pub struct Runner {
+    /// Ends the worker's sleep, or the next one if it is awake; false if that failed.
+    pub wake: Box<dyn Fn() -> bool + Send + Sync>,
+    /// Blocks until the worker, which was told to stop, has ended.
+    pub join: Box<dyn FnOnce() + Send>,
+}
+
+impl fmt::Debug for WorkerHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WorkerHandle").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Runner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runner").finish_non_exhaustive()
+    }
 }
 
 impl WorkerHandle {
@@ -104,56 +123,83 @@ impl WorkerHandle {
             Ok(()) => true,
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
         };
-        accepted && self.waker.wake().is_ok()
+        accepted && (self.runner.wake)()
     }
 
-    /// Ends the loop; blocks until the thread has ended.
+    /// Ends the loop; blocks until the worker has ended.
     pub fn stop(self) {
         // A worker whose inbox is full sees the end of its inbox instead, once it has read it.
         self.post(WorkerCommand::Stop);
-        let _ = self.waker.wake();
+        let _ = (self.runner.wake)();
         drop(self.inbox);
-        let _ = self.thread.join();
+        (self.runner.join)();
     }
 }
 
-/// Starts worker `index` on its own thread.
-pub fn spawn(
+/// What a worker is made of beside its wire. Its engine is made by whoever runs it, on its own thread.
+#[derive(Debug)]
+pub struct Parts {
+    pub index: usize,
+    engine: EngineConfig,
+    commands: Inbox<WorkerCommand>,
+    outbox: mpsc::Sender<WorkerNotice>,
+    gauges: Arc<WorkerGauges>,
+    fence: Arc<Fence>,
+}
+
+/// The parts of worker `index`, and the handle that it will have.
+pub fn prepare(
     index: usize,
-    socket: RtcSocket,
     engine: EngineConfig,
     outbox: mpsc::Sender<WorkerNotice>,
     gauges: Arc<WorkerGauges>,
     fence: Arc<Fence>,
-) -> io::Result<WorkerHandle> {
-    let waker = Arc::new(Waker::new()?);
-    let alarm = waker.clone();
+) -> (Parts, impl FnOnce(Runner) -> WorkerHandle) {
     let (inbox, commands) = sync_channel(INBOX_MAX);
-    let notices = outbox.clone();
-    let deaths = gauges.clone();
-    let run = move || {
-        let turn = || {
-            let pause = PauseGuard::new(&fence, Instant::now());
-            Worker::new(index, alarm, socket, Engine::new(engine), commands, outbox, gauges, pause).run()
-        };
-        match catch_unwind(AssertUnwindSafe(turn)) {
-            Ok(Ok(())) => return,
-            Ok(Err(cause)) => error!(worker = index, error = %cause, "a worker's socket failed"),
-            Err(_) => error!(worker = index, "a worker panicked"),
-        }
-        deaths.on_death();
-        let _ = notices.blocking_send(WorkerNotice { worker: index, event: WorkerEvent::Died });
-    };
-    let thread = std::thread::Builder::new().name(format!("media-{index}")).spawn(run)?;
-    Ok(WorkerHandle { inbox, waker, thread })
+    let parts = Parts { index, engine, commands, outbox, gauges, fence };
+    (parts, |runner| WorkerHandle { inbox, runner })
 }
 
-struct Worker<'a> {
+/// Tells the switchboard that a worker is gone, unless it was told to stop.
+#[derive(Debug)]
+pub struct Obituary {
     index: usize,
-    waker: Arc<Waker>,
-    socket: RtcSocket,
-    receiver: Receiver,
-    sender: Sender,
+    outbox: mpsc::Sender<WorkerNotice>,
+    gauges: Arc<WorkerGauges>,
+}
+
+impl Obituary {
+    pub fn of(parts: &Parts) -> Self {
+        Self { index: parts.index, outbox: parts.outbox.clone(), gauges: parts.gauges.clone() }
+    }
+
+    /// Blocks while the switchboard has too much to do.
+    pub fn tell(self) {
+        self.gauges.on_death();
+        let _ = self.outbox.blocking_send(WorkerNotice { worker: self.index, event: WorkerEvent::Died });
+    }
+
+    /// The same without blocking, for a runner that shares its thread with the switchboard.
+    pub async fn told(self) {
+        self.gauges.on_death();
+        let _ = self.outbox.send(WorkerNotice { worker: self.index, event: WorkerEvent::Died }).await;
+    }
+}
+
+/// What a worker wants after a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Another one at once; there may be more to receive.
+    Again,
+    /// To sleep until it is woken, something can be received, or this time is over.
+    Sleep(Option<Duration>),
+    Stopped,
+}
+
+/// The loop of one engine, a turn at a time.
+pub struct Worker<W> {
+    index: usize,
+    wire: W,
     engine: Engine,
     commands: Inbox<WorkerCommand>,
     outbox: mpsc::Sender<WorkerNotice>,
@@ -162,71 +208,74 @@ struct Worker<'a> {
     gauges: Arc<WorkerGauges>,
     gauges_due: Instant,
     late: EachMinute,
-    pause: PauseGuard<'a>,
+    pause: PauseGuard,
     stopping: bool,
 }
 
-impl<'a> Worker<'a> {
-    #[expect(clippy::too_many_arguments, reason = "each is a part of the one worker")]
-    fn new(
-        index: usize,
-        waker: Arc<Waker>,
-        socket: RtcSocket,
-        engine: Engine,
-        commands: Inbox<WorkerCommand>,
-        outbox: mpsc::Sender<WorkerNotice>,
-        gauges: Arc<WorkerGauges>,
-        pause: PauseGuard<'a>,
-    ) -> Self {
-        let sender = Sender::new(socket.has_gso());
-        let receiver = Receiver::default();
-        let gauges_due = Instant::now();
+impl<W: fmt::Debug> fmt::Debug for Worker<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker").field("index", &self.index).field("wire", &self.wire).finish_non_exhaustive()
+    }
+}
+
+impl<W: Wire> Worker<W> {
+    pub fn new(parts: Parts, wire: W) -> Self {
+        let Parts { index, engine, commands, outbox, gauges, fence } = parts;
+        let now = Instant::now();
         Self {
             index,
-            waker,
-            socket,
-            receiver,
-            sender,
-            engine,
+            wire,
+            engine: Engine::new(engine),
             commands,
             outbox,
             held: None,
             gauges,
-            gauges_due,
+            gauges_due: now,
             late: EachMinute::default(),
-            pause,
+            pause: PauseGuard::new(fence, now),
             stopping: false,
         }
     }
 
-    fn run(&mut self) -> io::Result<()> {
-        let mut is_readable = true;
-        while !self.stopping {
-            #[cfg(any(test, feature = "testing"))]
-            crate::testing::panic_if_told(self.socket.address().port());
-            let mut more = is_readable && self.receive();
-            more |= self.run_commands();
-            self.tick();
-            is_readable = more || self.waker.sleep(self.socket.as_socket(), self.at_most())?;
+    pub fn wire(&mut self) -> &mut W {
+        &mut self.wire
+    }
+
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Receives if something may be there, carries out commands, does what is due.
+    pub fn turn(&mut self, is_readable: bool) -> Turn {
+        let mut more = is_readable && self.receive();
+        more |= self.run_commands();
+        self.tick();
+        match more {
+            _ if self.stopping => Turn::Stopped,
+            true => Turn::Again,
+            false => Turn::Sleep(self.at_most()),
         }
-        Ok(())
     }
 
     /// Takes what the socket holds, up to a bound. Returns whether there may be more.
     fn receive(&mut self) -> bool {
         for _ in 0..BURSTS_PER_TURN {
-            let Self { receiver, socket, engine, sender, pause, .. } = self;
-            let give = |datagrams: &mut [Datagram<'_>]| {
+            let Self { wire, engine, pause, .. } = self;
+            let give = |datagrams: &mut [Datagram<'_>], send: &mut dyn FnMut(&SendBatch)| {
                 let now = Instant::now();
                 if !pause.may_send(now) {
                     return;
                 }
                 for part in datagrams.chunks_mut(DATAGRAMS_AT_ONCE) {
-                    engine.handle_datagrams(part, now, |batch| sender.send(socket, batch));
-                    send(sender, socket, engine);
+                    engine.handle_datagrams(part, now, |batch| send(batch));
+                    let batch = engine.sends();
+                    if !batch.is_empty() {
+                        send(batch);
+                        batch.clear();
+                    }
                 }
             };
-            let more = match receiver.receive(socket, give) {
+            let more = match wire.receive(give) {
                 Ok(more) => more,
                 // An ICMP error of an earlier send, or a lack of memory, is about one packet.
                 Err(cause) => {
@@ -283,9 +332,8 @@ impl<'a> Worker<'a> {
         self.flush();
         if now >= self.gauges_due {
             self.gauges_due = now + GAUGE_INTERVAL;
-            let drops = self.socket.kernel_drops().unwrap_or_default();
-            let worst = self.receiver.lateness.take_worst();
-            self.gauges.update(&self.engine, self.sender.counters(), self.receiver.lateness, drops);
+            let WireCounts { sends, lateness, kernel_drops, worst } = self.wire.counts();
+            self.gauges.update(&self.engine, sends, lateness, kernel_drops);
             if worst >= LATE && self.late.is_due(now) {
                 warn!(
                     worker = self.index,
@@ -307,7 +355,11 @@ impl<'a> Worker<'a> {
 
     fn flush(&mut self) {
         if self.pause.may_send(Instant::now()) {
-            send(&mut self.sender, &self.socket, &mut self.engine);
+            let batch = self.engine.sends();
+            if !batch.is_empty() {
+                self.wire.send(batch);
+                batch.clear();
+            }
         } else {
             self.engine.sends().clear();
         }
@@ -332,13 +384,5 @@ impl<'a> Worker<'a> {
                 Err(mpsc::error::TrySendError::Closed(_)) => {}
             }
         }
-    }
-}
-
-fn send(sender: &mut Sender, socket: &RtcSocket, engine: &mut Engine) {
-    let batch = engine.sends();
-    if !batch.is_empty() {
-        sender.send(socket, batch);
-        batch.clear();
     }
 }

@@ -1,4 +1,4 @@
-//! "From other machines" and "Two planes": what the README says to type, typed, from making a key to a call.
+//! "From other machines", "Two planes" and "One VM": what the README and the guide say to type, typed, from making a key to a call.
 
 use railgun_client::{Client, MediaKind, Source, TransportDirection};
 use railgun_tests::{Followed, opus_payload, within};
@@ -11,8 +11,8 @@ const COOLDOWN: Duration = Duration::from_millis(5_100);
 const SERVER: &str = "http://127.0.0.1:8080";
 
 /// Follows the passage, and then talks to oneself in two tabs with the token that it printed.
-fn follow(heading: &str, servers: usize) {
-    let Some(followed) = Followed::passage(heading).unwrap() else { return };
+fn follow(document: &str, heading: &str, servers: usize) {
+    let Some(followed) = Followed::passage(document, heading).unwrap() else { return };
     assert_eq!(followed.servers(), servers, "{followed:?}");
     followed.get("/readyz").unwrap();
     let token = followed.printed.last().unwrap().clone();
@@ -41,10 +41,15 @@ fn follow(heading: &str, servers: usize) {
 
 #[test]
 fn from_other_machines() {
-    follow("**From other machines**", 1);
+    follow("README.md", "**From other machines**", 1);
 }
 
 #[test]
 fn two_planes() {
-    follow("## Two planes", 2);
+    follow("README.md", "## Two planes", 2);
+}
+
+#[test]
+fn one_vm_of_the_guide() {
+    follow("deploy/README.md", "## One VM", 1);
 }

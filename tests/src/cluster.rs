@@ -443,10 +443,21 @@ impl Cluster {
         http::request(address, "GET", "/readyz", "").await
     }
 
+    /// All that a replica shows to a scrape.
+    pub async fn scrape(&self, replica: usize) -> Result<String> {
+        let operators = self.replicas.get(replica).context("no such replica")?.operators;
+        Ok(http::request(operators, "GET", "/metrics", "").await?.1)
+    }
+
+    /// All that a node shows to one.
+    pub async fn scrape_node(&self, node: usize) -> Result<String> {
+        let health = *self.health.get(node).context("no such node")?;
+        Ok(http::request(health, "GET", "/metrics", "").await?.1)
+    }
+
     /// A sample that a replica shows to a scrape, by its name with its labels.
     pub async fn sample(&self, replica: usize, name: &str) -> Result<f64> {
-        let operators = self.replicas.get(replica).context("no such replica")?.operators;
-        let scraped = http::request(operators, "GET", "/metrics", "").await?.1;
+        let scraped = self.scrape(replica).await?;
         let line = scraped.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         Ok(line.with_context(|| format!("no {name} in {scraped}"))?.parse()?)
     }

@@ -266,3 +266,47 @@ impl MediaNode {
         format!("http://{}", self.rpc)
     }
 }
+
+/// One of our programs, or another one of this machine.
+fn program_of(name: &str) -> Result<Command> {
+    match name.starts_with("railgun") {
+        true => command(name),
+        false => Ok(Command::new(name)),
+    }
+}
+
+/// Runs one of our programs, or another one, to its end in `directory`, with these variables alone of those that begin with
+/// RAILGUN_. Whether it succeeded, and all that it wrote.
+pub fn said_by(
+    program: &str,
+    arguments: &[&str],
+    variables: &[(&str, &str)],
+    directory: &Path,
+) -> Result<(bool, String)> {
+    let mut command = program_of(program)?;
+    let output = command.args(arguments).envs(variables.iter().copied()).current_dir(directory).output()?;
+    let said = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+    Ok((output.status.success(), said.concat()))
+}
+
+/// One of our programs, or another one, that runs until this is dropped.
+#[derive(Debug)]
+pub struct Daemon(Child);
+
+impl Daemon {
+    /// As [`said_by`]; what it writes goes to `directory/LOG`.
+    pub fn start(program: &str, arguments: &[&str], directory: &Path, log: &str) -> Result<Self> {
+        let mut command = program_of(program)?;
+        let log = File::create(directory.join(log))?;
+        let command = command.args(arguments).current_dir(directory).stdin(Stdio::null());
+        let child = command.stdout(log.try_clone()?).stderr(log).spawn();
+        Ok(Self(child.with_context(|| format!("{program} does not start"))?))
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        _ = self.0.kill();
+        _ = self.0.wait();
+    }
+}

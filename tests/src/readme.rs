@@ -1,4 +1,4 @@
-//! The README's commands, run as they are written, on a host of their own: their ports are fixed.
+//! Commands of the README and of the guide, run as they are written, on a host of their own: their ports are fixed.
 
 use crate::link::Link;
 use crate::process::{Directory, Process, binaries};
@@ -33,10 +33,11 @@ pub struct Followed {
 }
 
 impl Followed {
-    /// Runs the first block of commands behind `heading`, one after the other. None where network namespaces are not permitted.
-    pub fn passage(heading: &str) -> Result<Option<Self>> {
-        let readme = fs::read_to_string(Path::new(REPOSITORY).join("README.md"))?;
-        let commands = commands(&readme, heading)?;
+    /// Runs the first block of commands behind `heading` of a document, one after the other. None where network
+    /// namespaces are not permitted.
+    pub fn passage(document: &str, heading: &str) -> Result<Option<Self>> {
+        let text = fs::read_to_string(Path::new(REPOSITORY).join(document))?;
+        let commands = commands(&text, heading).with_context(|| document.to_owned())?;
         let Some(link) = Link::create(&[(HOST, &[PUBLIC])])? else { return Ok(None) };
         let directory = Directory::create()?;
         std::os::unix::fs::symlink(Path::new(REPOSITORY).join("deploy"), directory.path().join("deploy"))?;
@@ -102,8 +103,8 @@ impl Followed {
 }
 
 /// The lines of the first indented block behind `heading`, without their comments.
-fn commands(readme: &str, heading: &str) -> Result<Vec<String>> {
-    let (_, passage) = readme.split_once(heading).with_context(|| format!("README.md has no {heading}"))?;
+fn commands(text: &str, heading: &str) -> Result<Vec<String>> {
+    let (_, passage) = text.split_once(heading).with_context(|| format!("there is no {heading}"))?;
     let block = passage.lines().skip_while(|line| !line.starts_with("    "));
     let lines = block.take_while(|line| line.starts_with("    "));
     Ok(lines.map(|line| line.split("  #").next().unwrap_or(line).trim().to_owned()).collect())

@@ -2,6 +2,7 @@
 
 use crate::system::{go_first, pin_to};
 use anyhow::{Context, Result, bail, ensure};
+use railgun_media::ground::{Ground, Threads};
 use railgun_media::udp::RtcSocket;
 use railgun_media::worker::{self, Fence, WorkerEvent, WorkerGauges, WorkerHandle, WorkerNotice};
 use railgun_media_core::transport::dtls::{Certificate, DtlsVersion};
@@ -51,7 +52,8 @@ impl Node {
         pin_to(core)?;
         let shares_core = goes_first && !go_first(true);
         let (gauges, fence) = (Arc::new(WorkerGauges::default()), Arc::new(Fence::new(false)));
-        let handle = worker::spawn(0, socket, engine, outbox, gauges, fence)?;
+        let (parts, handle) = worker::prepare(0, engine, outbox, gauges, fence);
+        let handle = handle(Threads.run(parts, socket)?);
         pin_to(own_core)?;
         go_first(false);
         Ok(Self { handle, notices, next_tag: 0, port, shares_core })

@@ -102,6 +102,13 @@ impl KeyRing {
         }))
     }
 
+    /// How many keys `source` has now; takes none of them.
+    pub(crate) async fn look(&self, source: JwksSource) -> Result<usize, KeyError> {
+        let set = Reader::new(source)?.read().await?;
+        self.fixed.with(Some(&set))?;
+        Ok(set.keys.len())
+    }
+
     async fn read(&self, reader: &Reader) -> Result<(), KeyError> {
         let keys = self.fixed.with(Some(&reader.read().await?))?;
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);

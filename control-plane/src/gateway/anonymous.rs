@@ -177,7 +177,7 @@ impl Place {
         self.0.anonymous.state().holders.contains_key(&(self.0.is_reserve, self.0.number))
     }
 
-    /// Its socket showed a token that is not good. True: once more than it may.
+    /// Counts a token that is not good. True: one more than the connection may show.
     pub(super) fn failed(&self) -> bool {
         self.0.failures.fetch_add(1, Ordering::Relaxed) + 1 >= FAILURES_MAX
     }

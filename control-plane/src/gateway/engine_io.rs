@@ -353,7 +353,7 @@ impl EngineSocket {
         self.connection.iter().cloned().chain(upgraded).collect()
     }
 
-    /// Its WebSocket counts for this user from now on.
+    /// Counts the WebSocket for this user from now on.
     pub(super) fn belongs_to(&self, user: &UserId) {
         for connection in self.connections() {
             connection.belongs_to(user);

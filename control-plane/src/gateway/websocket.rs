@@ -15,9 +15,9 @@ pub(super) fn names_namespace(packet: &[u8]) -> bool {
 
 const CONTINUATION: u8 = 0;
 const TEXT: u8 = 1;
-/// Of a frame's header: two bytes, an extended length, a mask.
+/// Longest header of a frame: two bytes, an extended length, a mask.
 const HEADER_BYTES_MAX: usize = 14;
-/// So much of a message tells whether it names a namespace.
+/// First bytes of a message that tell whether it names a namespace.
 const PREFIX_BYTES: usize = 3;
 
 /// Follows the frames, however they are cut.
@@ -25,14 +25,14 @@ const PREFIX_BYTES: usize = 3;
 struct Frames {
     header: [u8; HEADER_BYTES_MAX],
     header_bytes: usize,
-    /// Of the frame's payload, still to come.
+    /// Bytes of the frame's payload still to come.
     left: u64,
     mask: [u8; 4],
     /// Bytes of this payload so far, modulo four.
     phase: usize,
     is_text: bool,
     prefix: [u8; PREFIX_BYTES],
-    /// Of the message, over all its frames. None: it is not looked at any more.
+    /// Bytes of the message seen, over all its frames. None: it is not looked at any more.
     prefix_bytes: Option<usize>,
 }
 

@@ -21,7 +21,7 @@ pub(crate) const STALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a listener keeps of its connections, as they report to it.
 pub(super) trait Ledger: std::fmt::Debug + Send + Sync {
-    /// It is closed.
+    /// Called when the connection is closed.
     fn leave(&self, connection: &Connection);
     fn belongs_to(&self, connection: &Connection, user: &UserId);
     fn is_over(&self, connection: &Connection);
@@ -114,7 +114,7 @@ impl Connection {
         self.0.ledger.belongs_to(self, user);
     }
 
-    /// Its session is over: it goes first when its user has too many.
+    /// Notes that its session is over: it is closed first when its user has too many connections.
     pub(crate) fn is_over(&self) {
         self.0.ledger.is_over(self);
     }

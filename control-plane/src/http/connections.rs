@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep};
 /// For so long a connection waits for its turn.
 const WAIT: Duration = Duration::from_secs(5);
 const WAIT_RETRY: Duration = Duration::from_millis(20);
-/// Of all descriptors for connections, the part of those that wait.
+/// Divisor: this part of all descriptors for connections is for those that wait.
 const WAITING_PART: usize = 8;
 
 #[derive(Clone, Debug)]
@@ -48,7 +48,7 @@ struct Open {
 #[derive(Debug)]
 enum Standing {
     Stranger(IpAddr),
-    /// Of a listed proxy, which counts for nobody.
+    /// A connection of a listed proxy, which counts for no user.
     Proxy,
     Known {
         user: UserId,
@@ -156,7 +156,7 @@ impl Connections {
 }
 
 impl Ledger for Inner {
-    /// It is closed. An evicted one counts no more since then, but is in the table until now.
+    /// Takes a closed connection out of the table. An evicted one has not counted since its eviction.
     fn leave(&self, connection: &Connection) {
         let mut state = self.state();
         let Some(open) = state.open.remove(&connection.number()) else { return };
@@ -223,7 +223,7 @@ impl State {
         }
     }
 
-    /// Of a user's connections, the oldest whose session is over, else the oldest.
+    /// The user's oldest connection whose session is over, else the oldest.
     fn longest_held_of(&mut self, user: &UserId) -> Option<Connection> {
         let of_user = self.of_user.get_mut(user)?;
         let is_over = |number: &u64| {

@@ -38,7 +38,9 @@ pub(crate) struct DevTokens {
     audience: Option<String>,
     issuer: Option<String>,
     port: u16,
-    /// Those of `cors_origins` that are on loopback.
+    /// Scheme of our own page's origin.
+    scheme: &'static str,
+    /// Origins among `cors_origins` that are on loopback.
     origins: Vec<String>,
     guesses: Mutex<SecretGuesses>,
     started: Instant,
@@ -55,10 +57,24 @@ impl DevTokens {
             audience,
             issuer,
             port,
+            scheme: if config.https.is_some() { "https" } else { "http" },
             origins,
             guesses: Mutex::default(),
             started: Instant::now(),
         }
+    }
+
+    /// For whoever the start's second link is given to.
+    pub(crate) fn for_guest(&self) -> Option<String> {
+        let user_id = UserId::new(format!("friend-{:08x}", rand::random::<u32>())).ok()?;
+        let wanted = Wanted {
+            user_id,
+            tier: Tier::Pro,
+            secret: String::new(),
+            name: Some("Friend".into()),
+            region: None,
+        };
+        self.key.mint(&self.claims(wanted)).ok()
     }
 
     fn is_our_host(&self, host: &str) -> bool {
@@ -79,7 +95,8 @@ impl DevTokens {
             return None;
         }
         let is_ours = only(headers, header::ORIGIN).is_some_and(|origin| {
-            origin == format!("http://{host}") || self.origins.iter().any(|listed| listed == origin)
+            origin == format!("{}://{host}", self.scheme)
+                || self.origins.iter().any(|listed| listed == origin)
         });
         (!is_ours).then_some("the Origin is neither this page nor a loopback origin of cors_origins")
     }

@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// What proxies add, beside `X-Forwarded-*`.
 const FORWARDING: [&str; 3] = ["forwarded", "via", "x-real-ip"];
-/// Of a PROXY header, which a balancer sends before anything else.
+/// How long a PROXY header may take, which a balancer sends before anything else.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 const HEADER_RETRY: Duration = Duration::from_millis(5);
 /// More addresses than any chain of balancers has.
@@ -97,7 +97,7 @@ enum Header {
     None,
     Partial,
     Wrong,
-    /// Its length, and whom the connection is from; nobody: the balancer itself.
+    /// Length of the header, and whom the connection is from; none: the balancer itself.
     Whole(usize, Option<IpAddr>),
 }
 

@@ -16,21 +16,26 @@ use std::io;
 use std::net::IpAddr;
 use std::pin::pin;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::timeout;
 use tower::Service;
 
 /// From a connection's start, or its last answer, to the end of a request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// Of a request's head, and of what is read ahead.
+/// How long a TLS handshake may take, before a connection's first request.
+const TLS_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest head of a request, and what is read ahead at most.
 const BUFFER_BYTES_MAX: usize = 64 * 1024;
 /// After an error that is not one connection's, such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves until `stopped` is true, and then until what was begun is done.
+/// Serves until `stopped` is true, and then until what was begun is done. With `https`, in TLS only.
 pub(crate) fn serve(
     listener: TcpListener,
+    https: Option<railgun_tls::Server>,
     app: Router,
     connections: Connections,
     mut stopped: watch::Receiver<bool>,
@@ -46,7 +51,8 @@ pub(crate) fn serve(
             match accepted {
                 Ok((tcp, peer)) => {
                     let (app, connections) = (app.clone(), connections.clone());
-                    _ = answering.spawn(answer(tcp, peer.ip(), app, connections, stopped.clone()));
+                    let https = https.clone();
+                    _ = answering.spawn(answer(tcp, peer.ip(), https, app, connections, stopped.clone()));
                 }
                 Err(error) => rest(&error).await,
             }
@@ -60,6 +66,7 @@ pub(crate) fn serve(
 async fn answer(
     tcp: TcpStream,
     peer: IpAddr,
+    https: Option<railgun_tls::Server>,
     app: Router,
     connections: Connections,
     mut stopped: watch::Receiver<bool>,
@@ -74,6 +81,27 @@ async fn answer(
         tracing::debug!("a connection found no place");
         return;
     };
+    let Some(https) = https else {
+        return converse(stream, connection, app, until_stopped).await;
+    };
+    let shaken = tokio::select! {
+        shaken = timeout(TLS_TIMEOUT, https.accept(stream)) => shaken,
+        () = &mut until_stopped => return,
+    };
+    match shaken {
+        Ok(Ok(stream)) => converse(stream, connection, app, until_stopped).await,
+        Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake"),
+        Err(_) => tracing::debug!("a TLS handshake took too long"),
+    }
+}
+
+/// HTTP over a connection whose bytes are `stream`.
+async fn converse(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    connection: Connection,
+    app: Router,
+    until_stopped: impl Future<Output = ()>,
+) {
     let service = service_fn(move |request| pass(request, connection.clone(), app.clone()));
     let mut answering = pin!(
         http1::Builder::new()

@@ -65,7 +65,7 @@ pub(crate) fn node_channel(config: &MediaConfig, address: &str) -> anyhow::Resul
     media_channel(&MediaConfig { url: format!("{scheme}://{address}"), ..config.clone() })
 }
 
-/// The same, to whom nobody but its certificate vouches for: it has to name the node.
+/// A channel to a node for which nothing vouches but its certificate, which has to name the node.
 #[cfg(feature = "etcd")]
 pub(crate) fn named_node_channel(
     config: &MediaConfig,

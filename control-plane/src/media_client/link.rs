@@ -71,7 +71,7 @@ pub(crate) struct NodeState {
 pub struct NodeLink {
     /// For questions beside the control stream.
     pub(super) client: Arc<MediaNodeClient<Channel>>,
-    /// Of its control link.
+    /// Address of the node's control stream.
     address: Arc<str>,
     calls: mpsc::Sender<NodeCall>,
     state: watch::Receiver<Option<NodeState>>,
@@ -199,9 +199,9 @@ pub(crate) fn later(why: &'static str) -> Refusal {
 
 struct Link {
     client: MediaNodeClient<Channel>,
-    /// Its name; empty while it is not known.
+    /// Name of the node; empty while it is not known.
     node: String,
-    /// Of its control link.
+    /// Address of the node's control stream.
     address: String,
     /// What the node calls us; empty: nothing.
     replica: String,

@@ -17,9 +17,9 @@ use std::time::{Duration, Instant, SystemTime};
 /// Mean opinion scores; 3.0 is where a call is called bad.
 const SCORES: [f64; 7] = [1.0, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5];
 const BAD_SCORE: f64 = 3.0;
-/// Of packets that a report says were lost, in percent.
+/// Bounds of the histogram of lost packets, in percent.
 const LOSSES: [f64; 8] = [0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 40.0, 100.0];
-/// Of round trips, in seconds.
+/// Bounds of the histogram of round trips, in seconds.
 const ROUND_TRIPS: [f64; 8] = [0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0];
 
 /// Clones count together.
@@ -155,7 +155,7 @@ impl Call {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// Its user is in privacy mode.
+    /// Notes that the user is in privacy mode.
     pub(crate) fn goes_through_relays(&mut self) {
         if let Some((trace, _)) = &mut self.join {
             trace.goes_through_relays();

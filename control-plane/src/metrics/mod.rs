@@ -174,7 +174,7 @@ impl LinkMetrics {
         }
     }
 
-    /// One link has so many rooms more or less.
+    /// Counts the rooms of one link anew.
     pub(crate) fn change_rooms(&self, before: usize, now: usize) {
         let count = |rooms| i64::try_from(rooms).unwrap_or(i64::MAX);
         self.rooms.inc_by(count(now).saturating_sub(count(before)));

@@ -48,7 +48,7 @@ impl std::fmt::Debug for Cluster {
 }
 
 impl Cluster {
-    /// It knows nothing until it follows etcd, which [`Self::start`] does.
+    /// A view of the cluster that knows nothing until [`Self::start`] follows etcd.
     pub(super) fn new(store: Store, media: MediaConfig, metrics: LinkMetrics, webhooks: Webhooks) -> Self {
         Self {
             store,

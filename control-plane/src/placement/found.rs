@@ -8,12 +8,11 @@ use railgun_protocol::media_rpc::Address;
 #[allow(clippy::large_enum_variant, reason = "it is taken apart where it is made")]
 pub(crate) enum Found {
     Here(NodeLink, Address),
-    /// Its node does not answer us now, or its people wait for it to bind the room anew, or etcd has
-    /// not told us yet.
+    /// The room's node does not answer now, or has to bind the room anew, or etcd has not told us yet.
     Waiting,
     #[cfg_attr(not(feature = "etcd"), expect(dead_code, reason = "a single node's rooms are there"))]
     Unbound,
-    /// Its node is gone by the records, or runs anew: the key goes with the lease of the run that had it.
+    /// The room's node is gone by the records, or runs anew: the key ends with the lease of the run that had it.
     #[cfg_attr(not(feature = "etcd"), expect(dead_code, reason = "a single node's rooms are there"))]
     Ended,
 }

@@ -40,7 +40,7 @@ struct Linked {
     /// Host and port.
     address: String,
     link: NodeLink,
-    /// Of the run that it last led to.
+    /// Boot id of the run that the address last led to.
     boot_id: Option<BootId>,
     /// None: it is up, or never was.
     down_since: Option<Instant>,
@@ -55,7 +55,7 @@ struct Linked {
 /// What is known of a node that a token names.
 pub(super) enum Remembered {
     Link(NodeLink),
-    /// It may be looked for there.
+    /// Nothing is known, so the room may be looked for there.
     Unknown,
     TooMany,
 }

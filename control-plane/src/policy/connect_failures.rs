@@ -6,11 +6,11 @@ use std::net::IpAddr;
 
 /// Failures at once, after a while without any.
 const BURST: u64 = 100;
-/// And from then on, each second.
+/// Failures a second that are forgiven from then on.
 const SUSTAINED: u64 = 10;
 /// Tokens of such an address that are looked at, each second.
 const IN_TURN: u64 = 100;
-/// Nobody waits longer, in milliseconds; who would is refused.
+/// Longest wait, in milliseconds; who would wait longer is refused.
 const WAIT_MS_MAX: u64 = 5000;
 /// Addresses that are remembered; beyond them, all others count as one.
 const ADDRESSES_MAX: usize = 10_000;

@@ -27,9 +27,9 @@ pub(crate) struct EventBudget {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BudgetDecision {
     Taken,
-    /// One would be taken after so long.
+    /// Refused now; one would be taken after this time.
     Refused(Duration),
-    /// It does not stop.
+    /// The session goes on asking although it was refused.
     Exhausted,
 }
 

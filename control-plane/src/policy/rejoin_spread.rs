@@ -6,7 +6,7 @@ use std::time::Duration;
 /// How many of one replica come back in a second: each costs the nodes two handshakes, and several
 /// replicas send theirs at the same time.
 const PEOPLE_PER_SECOND: u64 = 200;
-/// Nobody is kept waiting longer, however many they are.
+/// Longest delay of a rejoin, however many people rejoin.
 const SPREAD_MAX: Duration = Duration::from_secs(5);
 
 /// Each of `people` waits for a time that is drawn from nothing to this.

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 /// Wrong ones of one address at once.
 const BY_ADDRESS: u64 = 10;
-/// Of all.
+/// Guesses of all addresses together.
 const IN_ALL: u64 = ADDRESSES_MAX as u64;
 /// After which one more of them is allowed, in milliseconds.
 const EACH: u64 = 6000;

@@ -35,7 +35,7 @@ pub(crate) enum Admission {
     Admitted(u64),
     /// The second has to go for the first.
     InsteadOf(u64, u64),
-    /// Its address has its share, and all of it came just now.
+    /// The address has its share of places, and all of them were taken just now.
     TooMany,
     /// All places are taken, by nobody who has to go.
     Full,
@@ -56,7 +56,7 @@ pub(crate) struct Strangers {
 struct OfAddress {
     /// Oldest first, so that their numbers ascend.
     strangers: Vec<Stranger>,
-    /// Its requests name whom they are from.
+    /// Requests of the connection carry forwarding headers.
     forwards: bool,
 }
 
@@ -65,7 +65,7 @@ struct Stranger {
     number: u64,
     /// Milliseconds.
     since: u64,
-    /// It has been answered, and waits for nothing.
+    /// The connection was answered, and waits for nothing.
     is_idle: bool,
 }
 
@@ -170,7 +170,7 @@ impl Strangers {
         true
     }
 
-    /// It is being answered, or waits for its next request.
+    /// Notes whether the connection waits for its next request.
     pub(crate) fn set_idle(&mut self, address: IpAddr, number: u64, is_idle: bool) {
         let Some(of_address) = self.by_address.get_mut(&address) else { return };
         if let Some(place) = of_address.find(number)

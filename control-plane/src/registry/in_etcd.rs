@@ -71,7 +71,7 @@ struct Notice {
 #[derive(Debug)]
 pub(super) struct Slots {
     store: Store,
-    /// Of notices.
+    /// Leases of notices.
     leases: SharedLeases,
     /// This run of this replica.
     replica: Replica,

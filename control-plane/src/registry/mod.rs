@@ -17,7 +17,7 @@ use tokio::sync::watch;
 #[cfg(feature = "etcd")]
 use tokio::task::JoinHandle;
 
-/// Of these, for sockets that take a session up.
+/// Places among these for sockets that take a session up.
 const SESSIONS_RESERVE: usize = 1000;
 
 #[derive(Clone, Debug, Default)]

@@ -11,7 +11,7 @@ pub(super) const SESSIONS_MAX: usize = 20_000;
 /// A session's place among its user's.
 #[derive(Clone, Debug)]
 pub(super) struct Held {
-    /// Of this socket, whatever session it takes up.
+    /// Id of this socket, whatever session it takes up.
     pub(super) id: SessionId,
     /// The one that it takes up, or a fresh one.
     pub(super) session: SessionId,
@@ -49,8 +49,8 @@ impl Table {
     }
 }
 
-/// Of a user's places that are all taken, the one that a newcomer gets, and how the session there
-/// ends. A seat that is taken up has to wait for that.
+/// The place that a newcomer gets when all of a user's places are taken, and how the session there ends. A seat
+/// that is taken up has to wait for that.
 pub(super) fn instead_of<'a, S: PartialEq + 'a, D: PartialEq + 'a>(
     session: &S,
     device: Option<&D>,

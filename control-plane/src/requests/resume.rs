@@ -35,7 +35,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub(crate) enum NotResumed {
     /// There is no such session, or not for this socket.
     Over(Refusal),
-    /// Nobody could be asked.
+    /// No node could be asked.
     Unreachable,
 }
 

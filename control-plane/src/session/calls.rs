@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 
 /// How long a node may take to answer one command.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(8);
-/// The same for the last command of a socket that is gone.
+/// How long the last command of a socket that is gone may take.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Session {

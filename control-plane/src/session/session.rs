@@ -49,9 +49,9 @@ pub(crate) struct Session {
     origin: Origin,
     pub(crate) services: Arc<Services>,
     pub(crate) seat: Option<Seat>,
-    /// It was told to join again, so its next join is not counted.
+    /// The session was told to join again, so its next join is not counted.
     pub(crate) may_rejoin: bool,
-    /// It asked for its permissions itself, and the reply tells them.
+    /// The session asked for its permissions itself, and the reply tells them.
     pub(crate) is_refreshing: bool,
     pub(crate) capabilities: ReceiverCapabilities,
     pub(crate) watched: WatchedChannels,
@@ -64,7 +64,7 @@ pub(crate) struct Session {
     pub(crate) records_changed: watch::Receiver<u64>,
     ended: watch::Receiver<Option<EndReason>>,
     pub(crate) stopping: watch::Receiver<bool>,
-    /// Its seat has to be taken up again there.
+    /// The session's node is back, and its seat has to be taken up again there.
     pub(crate) node_is_back: bool,
 }
 
@@ -132,7 +132,7 @@ impl Session {
         told.filter(|told| *told != NetworkType::Unknown).or(self.origin.network)
     }
 
-    /// What it may send now.
+    /// What the session may send now.
     pub(crate) fn permissions(&self) -> Permissions {
         self.grant().permissions
     }

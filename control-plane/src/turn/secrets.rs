@@ -6,7 +6,7 @@ use std::str::FromStr;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-/// One to use, and the one before or after it while they are rotated.
+/// At most two: the one in use, and the one before or after it while they are rotated.
 const SECRETS_MAX: usize = 2;
 const SECRET_BYTES_MIN: usize = 16;
 const SECRET_BYTES_MAX: usize = 256;

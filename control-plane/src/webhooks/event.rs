@@ -12,7 +12,7 @@ const WORKER_DIED: &str = "node.worker_died";
 /// One message to the operator's server.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Hook {
-    /// The same for the same event, whichever replica tells it.
+    /// Id of the event, the same whichever replica tells it.
     pub(super) id: String,
     /// JSON: `{type, timestamp, data}`.
     pub(super) body: String,

@@ -17,6 +17,7 @@ use delivery::Delivery;
 use event::Hook;
 use railgun_protocol::media_rpc::{RoomEvent, WorkerDied};
 use signature::WebhookSecret;
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
@@ -31,6 +32,11 @@ pub(crate) struct Webhooks {
     metrics: WebhookMetrics,
     /// True: what waits is sent now, once more at the most, and nothing new is taken.
     finishing: watch::Sender<bool>,
+}
+
+/// Whether this file holds a secret to sign with.
+pub(crate) fn check_secret(path: &Path) -> anyhow::Result<()> {
+    Ok(WebhookSecret::from_file(path).map(drop)?)
 }
 
 impl Webhooks {

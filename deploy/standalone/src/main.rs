@@ -1,36 +1,24 @@
-//! `railgun`: both planes in one process, for trials and small installations. The planes talk as
-//! they do between processes, by gRPC, over a pipe in memory.
+//! `railgun`: both planes in one process, for trials and small installations; and the tools that every
+//! installation needs.
 #![forbid(unsafe_code)]
 
+mod doctor;
+mod init;
+mod serve;
 mod settings;
 
-use anyhow::Context;
-use hyper_util::rt::TokioIo;
-use prometheus_client::registry::Registry;
-use railgun_control::{Control, DevMode};
-use railgun_media::Node;
-use railgun_process::logging::may_be_logged;
-use std::io::{self, IsTerminal};
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, Subcommand, value_parser};
+use clap_complete::Shell;
+use railgun_control::commands::Tool;
 use std::process::ExitCode;
-use tokio::io::{DuplexStream, duplex};
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::{Channel, Endpoint};
-use tracing::Level;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::filter_fn;
-use tracing_subscriber::prelude::*;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const PIPE_BYTES: usize = 256 * 1024;
-
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run().await {
-        Ok(()) => ExitCode::SUCCESS,
+    match obey(&command().get_matches()).await {
+        Ok(code) => code,
         Err(error) => {
             // One line, whatever RUST_BACKTRACE says: most of these are settings to correct.
             eprintln!("railgun: {error:#}");
@@ -39,64 +27,40 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run() -> anyhow::Result<()> {
-    let flags = settings::command().get_matches();
-    let (control, media) = settings::load(&flags)?;
-    let dev = match flags.get_flag("dev") {
-        true => Some(DevMode::new(std::env::var("RAILGUN_DEV_SECRET").ok())?),
-        false => None,
-    };
-    Control::check(&control, dev.as_ref())?;
-    if flags.get_flag("check-config") {
-        println!("the configuration is good");
-        return Ok(());
-    }
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    // Colours are for a terminal alone: in a file or a journal their escapes are noise.
-    let ansi = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let discreet = filter_fn(|line| may_be_logged(line.target(), *line.level() > Level::INFO));
-    let written = tracing_subscriber::fmt::layer().with_ansi(ansi).with_writer(io::stderr);
-    tracing_subscriber::registry().with(filter).with(discreet).with(written).init();
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-
-    let node = Node::start(media)?;
-    let (channel, incoming) = link();
-    let serving = tokio::spawn(node.serve_rpc(incoming, None));
-    let mut scraped = Registry::default();
-    node.register_metrics(&mut scraped);
-    // A fragment never leaves the browser.
-    let fragment =
-        dev.as_ref().map_or_else(|| "token=YOUR_TOKEN".into(), |dev| format!("secret={}", dev.secret()));
-    let control = match Control::start(control, channel, dev, scraped).await {
-        Ok(control) => control,
-        Err(error) => {
-            node.stop().await;
-            return Err(error);
-        }
-    };
-    println!("Open http://{}/#{fragment} in Chrome or Chromium", control.local_addr());
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    // First the sessions, so that each says goodbye to its room; then the rooms.
-    control.stop().await;
-    node.stop().await;
-    serving.await?.context("the link between the planes")
+fn command() -> Command {
+    let dev =
+        "Serve in development mode on this machine: prints a link that lets one in, and one for a friend";
+    let check = "Read the configuration and every file it names, and say what holds and what is wrong";
+    let shell = Arg::new("shell").required(true).value_parser(value_parser!(Shell));
+    let command = Command::new("railgun")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Rail Gun in one process: the page, the signaling and a media node")
+        .args_conflicts_with_subcommands(true)
+        .args(settings::flags())
+        .subcommand(Command::new("dev").about(dev).args(settings::flags()))
+        .subcommand(Command::new("check-config").about(check).args(settings::flags()))
+        .subcommand(init::Init::augment_args(Command::new("init").about(init::ABOUT)))
+        .subcommand(doctor::Doctor::augment_args(Command::new("doctor").about(doctor::ABOUT)))
+        .subcommand(Command::new("completions").about("Print completions for a shell").arg(shell));
+    Tool::augment_subcommands(command)
 }
 
-/// The control-plane's channel, and what the node sees of it: a pipe per connection that it makes.
-fn link() -> (Channel, ReceiverStream<io::Result<DuplexStream>>) {
-    let (ends, incoming) = mpsc::channel(1);
-    let connect = tower::service_fn(move |_| {
-        let ends = ends.clone();
-        async move {
-            let (ours, theirs) = duplex(PIPE_BYTES);
-            ends.send(Ok(theirs)).await.map_err(io::Error::other)?;
-            Ok::<_, io::Error>(TokioIo::new(ours))
+async fn obey(given: &ArgMatches) -> anyhow::Result<ExitCode> {
+    let done = match given.subcommand() {
+        None if given.get_flag("check-config") => serve::check_config(given, given.get_flag("dev")).await,
+        None => serve::serve(given, given.get_flag("dev")).await,
+        Some(("dev", flags)) if flags.get_flag("check-config") => serve::check_config(flags, true).await,
+        Some(("dev", flags)) => serve::serve(flags, true).await,
+        Some(("check-config", flags)) => serve::check_config(flags, flags.get_flag("dev")).await,
+        Some(("init", flags)) => init::Init::from_arg_matches(flags)?.run(),
+        Some(("doctor", flags)) => return doctor::Doctor::from_arg_matches(flags)?.run().await,
+        Some(("completions", flags)) => {
+            if let Some(shell) = flags.get_one::<Shell>("shell") {
+                clap_complete::generate(*shell, &mut command(), "railgun", &mut std::io::stdout());
+            }
+            Ok(())
         }
-    });
-    // The name is never resolved.
-    let channel = Endpoint::from_static("http://media").connect_with_connector_lazy(connect);
-    (channel, ReceiverStream::new(incoming))
+        Some(_) => Tool::from_arg_matches(given)?.run(),
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }

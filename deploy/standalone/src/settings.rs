@@ -1,97 +1,83 @@
-//! One configuration for both planes: a file with the sections `[control]` and `[media]`, and flags
-//! for what a trial changes. `RAILGUN_*` variables are those of the two planes.
+//! One configuration for both planes: a file with the sections `[control]` and `[media]`, and the flags and
+//! `RAILGUN_*` variables of both.
 
 use anyhow::{Context, bail};
-use clap::{Arg, ArgAction, ArgMatches, Command};
-use railgun_settings::Sources;
+use clap::{Arg, ArgAction, ArgMatches};
+use railgun_settings::{Program, Setting, Sources, check_environment, file_flags, read_file, variables};
 use toml::{Table, Value};
 
-enum Plane {
-    Control,
-    Media,
-}
-use Plane::{Control, Media};
-
-/// Flag, whose setting it is, its key there, and what it means.
-const FLAGS: [(&str, Plane, &str, &str); 12] = [
-    ("listen", Control, "listen", "Where the page and the signaling are served [127.0.0.1:8080]"),
-    (
-        "operators-listen",
-        Control,
-        "operators.listen",
-        "Where /healthz, /readyz and /metrics are served, or off [127.0.0.1:8081]",
-    ),
-    ("channel-tier", Control, "channels.default_tier", "Tier of channels made by joining: free, pro [pro]"),
-    (
-        "cors-origins",
-        Control,
-        "cors_origins",
-        "Origins of other pages that may talk to us, such as http://localhost:5173",
-    ),
-    ("jwks", Control, "auth.jwks", "File of the public keys that users' tokens are signed with"),
-    (
-        "announced-address",
-        Media,
-        "announced_address",
-        "IP addresses that clients are told to send media to [127.0.0.1]",
-    ),
-    ("rtc-listen-ip", Media, "rtc.listen_ip", "Where media is received [loopback if only that is announced]"),
-    ("rtc-port-min", Media, "rtc.port_min", "First UDP port for media [40000]"),
-    ("rtc-port-max", Media, "rtc.port_max", "Last UDP port for media [49999]"),
-    ("workers", Media, "workers", "Media threads, each with its own port [one per processor, at most 4]"),
-    ("dtls-version", Media, "dtls_version", "1.2, 1.3 or auto [1.2]"),
-    ("node-id", Media, "node_id", "The media node's name [the host's name]"),
-];
-
-pub(crate) fn command() -> Command {
-    let own = [
-        Arg::new("config").long("config").value_name("FILE").help("TOML file with [control] and [media]"),
-        Arg::new("check-config")
-            .long("check-config")
-            .action(ArgAction::SetTrue)
-            .help("Read the configuration, say what is wrong with it, and end"),
-        Arg::new("dev").long("dev").action(ArgAction::SetTrue).help(
-            "Development mode: whoever has the secret in the printed link gets tokens for any user. On \
-             loopback only, and never with --jwks. RAILGUN_DEV_SECRET sets the secret [random]",
-        ),
-    ];
-    let settings = FLAGS.map(|(flag, _, _, help)| Arg::new(flag).long(flag).value_name("VALUE").help(help));
-    Command::new("railgun")
-        .version(env!("CARGO_PKG_VERSION"))
-        .about("Rail Gun in one process: the page, the signaling and a media node")
-        .args(own)
-        .args(settings)
+pub(crate) fn flags() -> Vec<Arg> {
+    let dev = Arg::new("dev").long("dev").action(ArgAction::SetTrue).help(
+        "Development mode, as `railgun dev`: whoever has the secret in the printed link gets tokens for any user. On \
+         loopback only, and never with --jwks. RAILGUN_DEV_SECRET sets the secret [random]",
+    );
+    file_flags().into_iter().chain([dev]).chain(Program::Standalone.flags()).collect()
 }
 
 pub(crate) fn load(flags: &ArgMatches) -> anyhow::Result<(railgun_control::Config, railgun_media::Config)> {
-    let (control_file, media_file) = sections(flags.get_one::<String>("config"))?;
+    check_environment(Program::Standalone, variables())?;
+    let (control_file, media_file) = sections(read_file(flags)?)?;
     let env = |name: &str| std::env::var(name).ok();
-    let given = |wanted: fn(&Plane) -> bool| {
-        let ours = FLAGS.iter().filter(move |(_, plane, _, _)| wanted(plane));
-        ours.filter_map(|(flag, _, key, _)| Some((*key, flags.get_one::<String>(flag)?.clone()))).collect()
+    let given = Program::Standalone.given(flags);
+    let of = |program: Program| {
+        let keys = program.keys();
+        given.iter().filter(|(key, _)| keys.contains(key)).cloned().collect()
     };
-    let flags_of_control = given(|plane| matches!(plane, Control));
-    let flags_of_media = given(|plane| matches!(plane, Media));
-    let control = Sources { file: control_file, env: &env, flags: flags_of_control };
-    let media = Sources { file: media_file, env: &env, flags: flags_of_media };
+    let control = Sources { file: control_file, env: &env, flags: of(Program::Control) };
+    let media = Sources { file: media_file, env: &env, flags: of(Program::Media) };
     let control = railgun_control::Config::standalone().with(&control)?;
     let media = railgun_media::Config::default().with(&media)?;
     Ok((control, media))
 }
 
 /// The file's two sections; each plane reads its own and names what is wrong with it.
-fn sections(path: Option<&String>) -> anyhow::Result<(Table, Table)> {
-    let Some(path) = path else { return Ok((Table::new(), Table::new())) };
-    let text = std::fs::read_to_string(path).with_context(|| format!("--config {path} cannot be read"))?;
-    let mut file: Table = text.parse().with_context(|| format!("{path} is not TOML"))?;
+fn sections(mut file: Table) -> anyhow::Result<(Table, Table)> {
     let mut section = |name| match file.remove(name) {
         None => Ok(Table::new()),
         Some(Value::Table(section)) => Ok(section),
-        Some(_) => bail!("{path}: {name} is not a section: write [{name}] above its settings"),
+        Some(_) => bail!("{name} is not a section: write [{name}] above its settings"),
     };
-    let sections = (section("control")?, section("media")?);
-    match file.keys().next() {
-        None => Ok(sections),
-        Some(other) => bail!("{path}: {other} belongs into [control] or [media]"),
+    let (control, media) = (section("control")?, section("media")?);
+    if let Some(other) = file.keys().next() {
+        bail!("{other} belongs into [control] or [media]");
     }
+    for (plane, program, section) in
+        [("control", Program::Control, &control), ("media", Program::Media, &media)]
+    {
+        let between = |of: &&Setting| !of.in_standalone && is_set(section, of.key);
+        if let Some(of) = program.settings().into_iter().find(between) {
+            bail!(
+                "{plane}.{} is not a setting of railgun, which has both planes in one process: it is for {}",
+                of.key,
+                if program == Program::Control { "railgun-control" } else { "railgun-media" }
+            );
+        }
+    }
+    Ok((control, media))
+}
+
+fn is_set(file: &Table, key: &str) -> bool {
+    let found = match key.split_once('.') {
+        None => file.get(key),
+        Some((section, name)) => file.get(section).and_then(|of| of.get(name)),
+    };
+    found.is_some()
+}
+
+/// Both planes by this file alone.
+pub(crate) fn of_file(
+    file: Table,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> anyhow::Result<(railgun_control::Config, railgun_media::Config)> {
+    let (control, media) = sections(file)?;
+    let control = Sources { file: control, env, flags: Vec::new() };
+    let media = Sources { file: media, env, flags: Vec::new() };
+    let control = railgun_control::Config::standalone().with(&control)?;
+    Ok((control, railgun_media::Config::default().with(&media)?))
+}
+
+/// A program's file.
+pub(crate) fn file_of(path: &str) -> anyhow::Result<Table> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("--config {path} cannot be read"))?;
+    text.parse().with_context(|| format!("{path} is not TOML"))
 }

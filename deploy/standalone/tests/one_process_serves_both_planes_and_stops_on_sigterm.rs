@@ -163,3 +163,85 @@ fn a_refused_token_is_explained_in_a_log_without_escapes_and_without_the_token()
         assert!(!log.contains(hidden), "{hidden:?}: {log}");
     }
 }
+
+/// Its first two lines in development mode, once they are printed.
+fn dev(flags: &[&str]) -> (Running, String, String) {
+    let own = ["dev", "--listen", "127.0.0.1:0", "--operators-listen", "off"];
+    let mut command = railgun(&[&own[..], flags].concat());
+    command.env("RAILGUN_DEV_SECRET", SECRET).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut server = Running(command.spawn().unwrap());
+    let mut lines = BufReader::new(server.0.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let (first, second) = (lines.next().unwrap(), lines.next().unwrap());
+    (server, first, second)
+}
+
+#[test]
+fn dev_prints_a_link_for_a_friend_with_a_token_that_works_and_not_the_secret() {
+    let (_server, first, second) = dev(&["--rtc-port-min", "24200", "--rtc-port-max", "24249"]);
+    assert!(first.contains(&format!("/#secret={SECRET}")), "{first}");
+    assert!(!second.contains(SECRET), "{second}");
+    let address = first.strip_prefix("Open http://").unwrap().split('/').next().unwrap();
+    let token = second.split_once("/#token=").unwrap().1;
+    let told = show_token(address, token);
+    assert!(told.contains("40{\"sid\":"), "{told}");
+}
+
+#[test]
+fn a_log_in_json_is_an_object_a_line() {
+    let flags = ["--log-format", "json", "--rtc-port-min", "24250", "--rtc-port-max", "24299"];
+    let (mut server, ..) = dev(&flags);
+    let id = server.0.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    let mut log = String::new();
+    server.0.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    let lines: Vec<serde_json::Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+        .collect();
+    let says = |message: &str| lines.iter().any(|line| line["fields"]["message"] == message);
+    assert!(says("listening") && says("stopped"), "{log}");
+    assert!(lines.iter().all(|line| line["level"].is_string() && line["timestamp"].is_string()), "{log}");
+}
+
+#[test]
+fn what_init_writes_is_a_good_configuration_and_nothing_is_written_over() {
+    let directory = std::env::temp_dir().join(format!("railgun-init-{}", std::process::id()));
+    let dir = directory.to_str().unwrap();
+    let run = |flags: &[&str]| {
+        let output = railgun(flags).output().unwrap();
+        let said =
+            [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
+        (output.status.success(), said)
+    };
+    let init =
+        ["init", "standalone", "--dir", dir, "--domain", "voice.example.net", "--address", "127.0.0.1"];
+    let (good, said) = run(&init);
+    assert!(good && said.contains("https://voice.example.net"), "{said}");
+    let file = directory.join("railgun.toml");
+    let (good, said) = run(&["check-config", "--config", file.to_str().unwrap()]);
+    assert!(good, "{said}");
+    let proxy = std::fs::read_to_string(directory.join("Caddyfile")).unwrap();
+    assert!(proxy.contains("voice.example.net {\n\treverse_proxy 127.0.0.1:8080"), "{proxy}");
+    use std::os::unix::fs::PermissionsExt;
+    let mode = |name: &str| directory.join(name).metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode("token.key"), mode("operators.toml"), mode("railgun.toml")), (0o600, 0o640, 0o640));
+
+    let before = std::fs::read(&file).unwrap();
+    let (good, said) = run(&init);
+    assert!(!good && said.contains("cannot be written"), "{said}");
+    assert_eq!(std::fs::read(&file).unwrap(), before);
+    let (good, said) = run(&["init", "media", "--dir", dir]);
+    assert!(!good && said.contains("--address is missing"), "{said}");
+    std::fs::remove_dir_all(&directory).unwrap();
+}
+
+#[test]
+fn completions_know_the_commands_of_each_shell() {
+    for shell in ["bash", "zsh", "fish"] {
+        let output = railgun(&["completions", shell]).output().unwrap();
+        let script = String::from_utf8_lossy(&output.stdout);
+        for word in ["doctor", "turn-config", "announced-address"] {
+            assert!(script.contains(word), "{shell}: {word}");
+        }
+    }
+}

@@ -53,7 +53,7 @@ struct Entry<T> {
 #[derive(Debug)]
 pub(crate) struct Arena<K, T> {
     slab: Slab<Entry<T>>,
-    /// Of the next entry. 2^32 entries later a key could be taken for another's; no key lives so long.
+    /// Generation of the next entry. 2^32 entries later a key could be taken for another's; no key lives so long.
     next_generation: u32,
     key: PhantomData<K>,
 }

@@ -5,7 +5,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 /// Seconds from the NTP epoch, 1900, to the Unix epoch (RFC 868).
 const NTP_TO_UNIX: u64 = 2_208_988_800;
 
-/// The same moment on both clocks. Wall time is counted from there, whatever steps the system's clock makes.
+/// One moment on both clocks. Wall time is counted from there, whatever steps the system's clock makes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     pub(crate) started: (Instant, SystemTime),

@@ -32,7 +32,7 @@ pub struct EngineConfig {
     pub handshakes_max: usize,
     /// What a producer may send of its owner's bitrate limit, in percent.
     pub bitrate_headroom_percent: u32,
-    /// The same moment on both clocks: wall time serves sender reports alone.
+    /// One moment on both clocks, from which wall time is counted; sender reports alone use wall time.
     pub started: (Instant, SystemTime),
 }
 

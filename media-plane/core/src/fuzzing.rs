@@ -74,7 +74,7 @@ pub fn frame(codec: Codec, payload: &[u8], marker: bool) -> Option<Frame> {
     let info = match codec {
         Codec::Vp8 => vp8::Descriptor::parse(payload)?.frame_info(marker),
         Codec::Vp9 => vp9::Descriptor::parse(payload)?.frame_info(marker),
-        Codec::H264 => h264::Payload::parse(payload)?.frame_info(marker),
+        Codec::H264 => h264::Payload::parse(payload, false)?.frame_info(marker),
         Codec::Av1 => av1::Payload::parse(payload)?.frame_info(marker),
     };
     Some(info.into())

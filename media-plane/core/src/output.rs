@@ -60,7 +60,7 @@ pub struct Counters {
     pub refused_checks: u64,
     /// Addresses that connected clients nominated before they were proved, and those that then were.
     pub address_changes: u64,
-    /// Of those addresses, the ones that echoed what was sent there.
+    /// Addresses among them that were proved: they echoed what was sent there.
     pub proved_addresses: u64,
     /// Echoes from addresses not yet proved that name what was never sent there.
     pub wrong_guesses: u64,
@@ -91,14 +91,15 @@ pub(crate) enum DropReason {
     UnknownAddress,
     /// No producer of its transport has its SSRC or its MID.
     UnknownStream,
-    /// Its producer did not declare its payload type.
+    /// The packet's payload type is none that its producer declared.
     WrongPayloadType,
     Malformed,
     /// Replayed, or not sealed with the peer's key.
     Unauthentic,
-    /// Its producer sends more than its bitrate limit.
+    /// The packet's producer sends more than its bitrate limit.
     Policed,
-    /// Its consumer's transport has no keys or address yet, or the batch or its consumer's numbers had no room.
+    /// The consumer's transport has no keys or address yet, or the batch or the consumer's sequence numbers had no
+    /// room.
     NotSendable,
 }
 

@@ -5,7 +5,7 @@ use rand_chacha::ChaCha12Rng;
 
 pub(crate) type Rng = ChaCha12Rng;
 
-/// So many letters and digits.
+/// Random text of `len` letters and digits.
 pub(crate) fn text(rng: &mut Rng, len: usize) -> String {
     const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
     let letter = |bits: u8| char::from(ALPHABET[usize::from(bits & 31)]);

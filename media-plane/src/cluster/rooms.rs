@@ -30,7 +30,7 @@ pub(super) struct Bindings {
     watch: PrefixWatch,
     /// Rooms bound to us, as the watch has it.
     bound: HashMap<ChannelId, u64>,
-    /// Of those, the ones that had no room here when everything was last read.
+    /// Bindings among them that had no room here when everything was last read.
     unused: HashSet<Address>,
     /// Closed rooms whose keys are being deleted, or wait to be.
     closing: HashMap<ChannelId, u64>,

@@ -27,7 +27,7 @@ pub(crate) enum Ask {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RoomCheck {
     Ours,
-    /// It is bound elsewhere, under another epoch, or not at all.
+    /// The room is bound elsewhere, under another epoch, or not at all.
     Moved,
     /// etcd does not say.
     Unknown,
@@ -85,7 +85,7 @@ impl JoinGate {
         true
     }
 
-    /// Those who waited for this room.
+    /// Commands that waited for this room.
     pub(super) fn unpark(&mut self, address: &Address) -> Vec<Parked> {
         let waiting = self.parked.remove(address).unwrap_or_default();
         self.parked_count = self.parked_count.saturating_sub(waiting.len());

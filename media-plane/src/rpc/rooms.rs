@@ -18,7 +18,7 @@ use std::time::Duration;
 /// Rooms of one node.
 const ROOMS_MAX: usize = 16_384;
 
-/// One control stream; a later one has a higher number.
+/// Number of a control stream; a later one has a higher number.
 pub(crate) type StreamId = u64;
 
 #[derive(Debug)]
@@ -59,7 +59,7 @@ struct Seat {
 #[derive(Debug, PartialEq, Eq)]
 enum Owner {
     Stream(StreamId),
-    /// Its stream ended or lost its socket; for so long there were streams and none took it over.
+    /// The session's stream ended or lost its socket; for so long there were streams and none took it over.
     Nobody(Duration),
 }
 
@@ -114,8 +114,8 @@ impl RoutingTable {
         self.rooms.iter().map(address).collect()
     }
 
-    /// The same room under a later epoch. Gives the worker that has to know; none: there is no such
-    /// room, or it has that epoch or a later one.
+    /// Gives the room a later epoch. Returns the worker that has to know; none: there is no such room, or it has
+    /// that epoch or a later one.
     pub(super) fn rebind(&mut self, address: &Address) -> Option<usize> {
         let room = self.rooms.get_mut(&address.channel).filter(|room| room.epoch < address.epoch)?;
         room.epoch = address.epoch;

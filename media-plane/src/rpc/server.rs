@@ -31,7 +31,7 @@ const JOIN_MS_MAX: u64 = 10_000;
 pub(crate) struct Identity {
     pub(crate) node_id: String,
     pub(crate) boot: BootId,
-    /// One per worker, as clients are told.
+    /// Media address of each worker, as clients are told.
     pub(crate) media_addresses: Vec<SocketAddr>,
     /// `rtc.relays` is empty, so that sessions in privacy mode can have no media.
     pub(crate) lacks_relays: bool,

@@ -45,7 +45,7 @@ pub(crate) enum Input {
     /// `alive` is dropped when the switchboard gives the stream up.
     Opened {
         stream: StreamId,
-        /// What its replica calls itself.
+        /// Name of the replica at the other end.
         replica: Option<String>,
         frames: FrameSender,
         alive: oneshot::Sender<()>,

@@ -15,7 +15,7 @@ pub(super) struct Users {
 pub(super) struct UserSeat {
     pub(super) channel: ChannelId,
     pub(super) session: SessionId,
-    /// What it is to others of its device; none: it did not say on which it is.
+    /// Which other sessions of its device it replaces; none: it named no device.
     place: Option<Replacement>,
     /// Some grant of its confined it to relays.
     pub(super) relay_only: bool,

@@ -10,7 +10,7 @@ const BOUNDS: [u64; 12] =
 /// Messages by how late they were read: a message is what one slot of `recvmmsg` holds, one datagram or
 /// several of the same sender.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Lateness {
+pub struct Lateness {
     /// By the bound that they kept; the last one kept none.
     counts: [u64; BOUNDS.len() + 1],
     micros: u64,

@@ -7,7 +7,7 @@ mod recv;
 mod send;
 mod socket;
 
-pub(crate) use lateness::Lateness;
+pub use lateness::Lateness;
 pub use recv::Receiver;
 pub use send::{SendCounters, Sender};
-pub use socket::{BindError, RtcSocket};
+pub use socket::{BUFFER_BYTES, BindError, RtcSocket};

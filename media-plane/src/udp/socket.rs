@@ -12,7 +12,7 @@ use thiserror::Error;
 use tracing::warn;
 
 /// What the kernel may hold while a worker is busy: 0.1 s of 300 Mbit/s.
-const BUFFER_BYTES: usize = 4 * 1024 * 1024;
+pub const BUFFER_BYTES: usize = 4 * 1024 * 1024;
 
 /// `SK_MEMINFO_DROPS` of `linux/sock_diag.h`: the place of the drop counter in `SO_MEMINFO`.
 const MEMINFO_DROPS: usize = 8;

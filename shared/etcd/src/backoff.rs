@@ -28,7 +28,7 @@ impl Backoff {
         pause
     }
 
-    /// It worked: the next failure begins anew.
+    /// Notes a success: the next failure waits the shortest time again.
     pub fn reset(&mut self) {
         self.bound = FIRST;
     }

@@ -94,7 +94,7 @@ impl Health {
         self.renewed_at.store(self.now(), Ordering::Relaxed);
     }
 
-    /// Its writes are refused: rooms cannot be bound.
+    /// True while etcd refuses writes for lack of space: rooms cannot be bound.
     pub fn is_full(&self) -> bool {
         self.is_full.load(Ordering::Relaxed)
     }

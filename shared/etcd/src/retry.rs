@@ -81,7 +81,7 @@ pub(crate) fn may_pass(error: &EtcdError) -> bool {
     }
 }
 
-/// Nobody listened there, so it was never sent.
+/// True if nothing listened there, so that the request was never sent.
 fn was_refused(error: &EtcdError) -> bool {
     let EtcdError::Failed(Error::GRpcStatus(status)) = error else { return false };
     let mut cause = status.source();

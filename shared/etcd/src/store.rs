@@ -75,7 +75,7 @@ impl Entry {
 /// What became of a change under a condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was made, at this revision.
+    /// The write was made, at this revision.
     Done(i64),
     /// The condition did not hold; this is what is there, if anything.
     Changed(Option<Entry>),

@@ -52,7 +52,7 @@ impl Keys {
         format!("{}/node/", self.prefix)
     }
 
-    /// Of a [`NodeRecord`].
+    /// Key of a [`NodeRecord`].
     pub fn node(&self, id: &NodeId) -> String {
         format!("{}/node/{id}", self.prefix)
     }
@@ -62,7 +62,7 @@ impl Keys {
         format!("{}/load/", self.prefix)
     }
 
-    /// Of a [`LoadRecord`].
+    /// Key of a [`LoadRecord`].
     pub fn load(&self, id: &NodeId) -> String {
         format!("{}/load/{id}", self.prefix)
     }
@@ -72,7 +72,7 @@ impl Keys {
         format!("{}/room/", self.prefix)
     }
 
-    /// Of a [`RoomRecord`].
+    /// Key of a [`RoomRecord`].
     pub fn room(&self, channel: &ChannelId) -> String {
         format!("{}/room/{channel}", self.prefix)
     }
@@ -97,7 +97,7 @@ impl Keys {
         format!("{}/joins/{user}/", self.prefix)
     }
 
-    /// One of the places for a user's sessions, from 0.
+    /// Key of one of the places for a user's sessions, from 0.
     pub fn session(&self, user: &UserId, place: usize) -> String {
         format!("{}/session/{user}/{place}", self.prefix)
     }
@@ -137,10 +137,10 @@ impl Keys {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NodeState {
-    /// It gets rooms, as its load and capacity allow.
+    /// The node gets rooms, as its load and capacity allow.
     #[default]
     Serving,
-    /// Its rooms go on until they are empty; it gets no others.
+    /// The node's rooms go on until they are empty; it gets no others.
     Draining,
 }
 
@@ -149,11 +149,11 @@ pub enum NodeState {
 pub struct NodeRecord {
     /// Which run of its program this is: commands for another are refused.
     pub boot_id: BootId,
-    /// Of this key, of the load and of the rooms: whoever revokes it gives all of them up.
+    /// Lease of this key, of the load and of the rooms: whoever revokes it gives all of them up.
     pub lease: i64,
     /// Host and port of the control link.
     pub rpc_address: String,
-    /// One per worker, as clients are told.
+    /// Media address of each worker, as clients are told.
     pub media_addresses: Vec<SocketAddr>,
     /// As operators name it: new rooms of a region go to its nodes, if one takes them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -161,7 +161,7 @@ pub struct NodeRecord {
     /// Serving at its start; an operator changes it through any replica.
     #[serde(default)]
     pub state: NodeState,
-    /// Of its program.
+    /// Version of the node's program.
     pub version: String,
     /// Sessions that it takes.
     pub capacity: u32,

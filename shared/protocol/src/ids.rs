@@ -26,7 +26,7 @@ macro_rules! random_id {
         pub struct $name(u128);
 
         impl $name {
-            /// Of an id that is known, or made from random bits.
+            /// The id of these bits, known or random.
             pub const fn from_bits(bits: u128) -> Self {
                 Self(bits)
             }

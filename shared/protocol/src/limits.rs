@@ -4,33 +4,33 @@ use std::time::Duration;
 
 /// Participants a room takes, by the tier of its channel.
 pub const PARTICIPANTS_FREE: u16 = 8;
-/// The same of a channel of the tier Pro.
+/// In a channel of the tier Pro.
 pub const PARTICIPANTS_PRO: u16 = 25;
 /// Live videos a room takes; a screen share is one.
 pub const VIDEO_PUBLISHERS_FREE: u16 = 4;
-/// The same of a channel of the tier Pro.
+/// In a channel of the tier Pro.
 pub const VIDEO_PUBLISHERS_PRO: u16 = 6;
 
 /// Ceilings in bits per second of what a user may send.
 pub const AUDIO_BITRATE_FREE: u32 = 32_000;
-/// The same of a user with Pro.
+/// For a user with Pro, in bits per second.
 pub const AUDIO_BITRATE_PRO: u32 = 64_000;
-/// One camera.
+/// Bitrate of one camera, in bits per second.
 pub const VIDEO_BITRATE: u32 = 2_500_000;
-/// One screen share.
+/// Bitrate of one screen share, in bits per second.
 pub const SCREEN_BITRATE: u32 = 1_500_000;
 /// Camera and screen share together.
 pub const VIDEO_TOTAL_BITRATE: u32 = 4_000_000;
 /// What a policer lets through of a bitrate limit, in percent: headroom for FEC, RTP headers and bursts.
 pub const BITRATE_HEADROOM_PERCENT: u32 = 150;
-/// The same of [`VIDEO_TOTAL_BITRATE`]: less, or camera and screen with their own headroom would never
-/// meet it.
+/// Part of [`VIDEO_TOTAL_BITRATE`] that is let through, in percent: less than for one source, or camera and screen
+/// with their own headroom would never meet it.
 pub const VIDEO_TOTAL_HEADROOM_PERCENT: u32 = 110;
 /// DTLS handshakes that one node has in progress.
 pub const HANDSHAKES_PER_NODE: usize = 500;
-/// The same of one user, over all of that user's transports on a worker, and of one room.
+/// Handshakes in progress of one user, over all of that user's transports on a worker.
 pub const HANDSHAKES_PER_USER: usize = 2;
-/// The same of one room.
+/// Handshakes in progress of one room.
 pub const HANDSHAKES_PER_ROOM: usize = 50;
 /// Minimum age of a DTLS handshake before another user's may evict it.
 pub const HANDSHAKE_UNDISTURBED: Duration = Duration::from_secs(5);
@@ -73,7 +73,7 @@ pub const REQUESTS_PER_SECOND: u32 = 50;
 /// a new producer is followed by consume, resumeConsumer, setPreferredLayers and, once it is paused,
 /// pauseConsumer; a resumed one by resumeConsumer and pauseConsumer. Closing and pausing are free.
 pub const FOLLOW_UPS_PER_PRODUCER: u32 = 4;
-/// The same for a producer that is resumed.
+/// Requests of each other client that follow a producer that is resumed: resumeConsumer and pauseConsumer.
 pub const FOLLOW_UPS_PER_RESUME: u32 = 2;
 /// What one user's changes in a room may cost so: at once, and each second.
 pub const FOLLOW_UPS_BURST: u32 = 40;
@@ -158,7 +158,7 @@ pub const DTLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 pub const CONSENT_TIMEOUT: Duration = Duration::from_secs(30);
 /// From the loss of a session's socket to the end of its seat, at least, unless another socket resumes it.
 pub const RESUME_WINDOW: Duration = Duration::from_secs(15);
-/// The same at most: beyond [`RESUME_WINDOW`] the seat is kept while ICE consent is fresh (RFC 7675).
+/// Longest resume window: beyond [`RESUME_WINDOW`] the seat is kept while ICE consent is fresh (RFC 7675).
 pub const RESUME_WINDOW_MAX: Duration = Duration::from_secs(60);
 /// How long a video slot that was granted waits for its producer.
 pub const VIDEO_SLOT_HOLD: Duration = Duration::from_secs(30);

@@ -26,7 +26,7 @@ pub struct Permissions {
     pub video: bool,
     /// A screen, and its sound.
     pub screenshare: bool,
-    /// Of audio, in bits per second.
+    /// Bitrate of audio, in bits per second.
     pub max_bitrate: u32,
 }
 

@@ -41,7 +41,7 @@ pub struct RtpCodecCapability {
     /// Absent: the other side chooses. RTX names this number in its `apt`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preferred_payload_type: Option<u8>,
-    /// Of RTP timestamps, in Hz.
+    /// Clock rate of RTP timestamps, in Hz.
     pub clock_rate: u32,
     /// Audio only; absent means 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -117,7 +117,7 @@ pub struct RtpParameters {
     /// One; several for simulcast, the lowest quality first.
     #[serde(default)]
     pub encodings: Vec<RtpEncodingParameters>,
-    /// What its RTCP looks like.
+    /// CNAME and form of its RTCP.
     #[serde(default)]
     pub rtcp: RtcpParameters,
 }
@@ -130,7 +130,7 @@ pub struct RtpCodecParameters {
     pub mime_type: String,
     /// RTP payload type, 0 to 127 but for those that would look like RTCP (RFC 5761).
     pub payload_type: u8,
-    /// Of RTP timestamps, in Hz.
+    /// Clock rate of RTP timestamps, in Hz.
     pub clock_rate: u32,
     /// Audio only; absent means 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -192,7 +192,7 @@ pub struct RtpEncodingParameters {
 /// The retransmissions of one encoding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RtxParameters {
-    /// Their SSRC, which no other stream of the transport has.
+    /// SSRC of the retransmissions, which no other stream of the transport has.
     pub ssrc: u32,
 }
 

@@ -19,11 +19,11 @@ pub enum TransportDirection {
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub struct TransportParameters {
-    /// Of the node, which is ICE-lite.
+    /// ICE credentials of the node, which is ICE-lite.
     pub ice_parameters: IceParameters,
     /// All that the node has; it sends no more later.
     pub ice_candidates: Vec<IceCandidate>,
-    /// Of the node, whose role is `auto`.
+    /// DTLS fingerprints of the node, whose role is `auto`.
     pub dtls_parameters: DtlsParameters,
 }
 
@@ -55,7 +55,7 @@ pub struct IceCandidate {
     pub priority: u32,
     /// Where to send checks and media.
     pub address: IpAddr,
-    /// The same.
+    /// The IP address again, under the name that mediasoup-client reads.
     pub ip: IpAddr,
     /// `udp`.
     pub protocol: String,
@@ -84,14 +84,14 @@ impl IceCandidate {
     }
 }
 
-/// Of one side's DTLS (RFC 5763).
+/// DTLS role and certificate fingerprints of one side (RFC 5763).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DtlsParameters {
     /// The node says `auto` and takes the role that the client leaves; a client's `auto` is `client`.
     #[serde(default)]
     pub role: DtlsRole,
-    /// Of its certificate; one that matches suffices.
+    /// Fingerprints of its certificate; one that matches suffices.
     pub fingerprints: Vec<DtlsFingerprint>,
 }
 
@@ -111,7 +111,7 @@ pub enum DtlsRole {
 /// A certificate's digest: `algorithm` by its RFC 4572 name, `value` as colon-separated hex pairs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DtlsFingerprint {
-    /// Such as `sha-256`.
+    /// Hash function, such as `sha-256`.
     pub algorithm: String,
     /// Upper or lower case.
     pub value: String,

@@ -13,7 +13,7 @@ pub enum WireError {
     Id {
         /// Which field.
         field: &'static str,
-        /// Of which form an id has to be.
+        /// Which form the id has to be of.
         error: IdError,
     },
     /// A value of an enum, or an error code, from a newer version.

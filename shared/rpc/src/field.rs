@@ -149,7 +149,7 @@ macro_rules! json {
 }
 json!(RtpCapabilities, RtpParameters, DtlsParameters, IceParameters, TransportParameters, Map<String, Value>);
 
-/// Its word, or what an operator wrote.
+/// Carries the reason's word, or what an operator wrote.
 impl Field<String> for KickReason {
     fn to_wire(self) -> String {
         self.to_string()

@@ -22,16 +22,6 @@ pub struct EtcdSettings {
 }
 
 impl EtcdSettings {
-    /// Each key with its help.
-    pub const KEYS: [(&'static str, &'static str); 7] = [
-        ("etcd.endpoints", "URLs of the etcd cluster; unset: this process is a system of its own"),
-        ("etcd.user", "Name to sign in to etcd with"),
-        ("etcd.password_file", "File with that user's password"),
-        ("etcd.ca", "PEM file of the authority that signs etcd's certificates"),
-        ("etcd.cert", "PEM file of our certificate for etcd"),
-        ("etcd.key", "PEM file of its key"),
-        ("etcd.prefix", "What all keys in etcd begin with [/rg/v1]"),
-    ];
     /// Default of `etcd.prefix`.
     pub const PREFIX: &'static str = "/rg/v1";
 
@@ -79,7 +69,7 @@ mod tests {
 
     fn read(file: &str) -> Result<Option<EtcdSettings>, String> {
         let sources = Sources { file: file.parse().unwrap(), env: &|_| None, flags: Vec::new() };
-        let keys = EtcdSettings::KEYS.map(|(key, _)| key);
+        let keys = crate::table::Program::Control.keys();
         let settings = Settings::gather(&keys, &[], &sources).unwrap();
         EtcdSettings::read(&settings).map_err(|error| error.to_string())
     }

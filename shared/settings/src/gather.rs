@@ -1,8 +1,11 @@
 //! Settings as their sources give them, and what can be wrong with one.
 
+use crate::setting::{nearest, variable};
+use crate::table::Program;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 use toml::{Table, Value};
 
@@ -25,20 +28,44 @@ impl fmt::Debug for Sources<'_> {
 /// What is wrong with a setting.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
+    /// The file of `--config` is not there, or not for us.
+    #[error("--config {path} cannot be read: {error}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the kernel said.
+        error: String,
+    },
+    /// It is no TOML.
+    #[error("{path} is not TOML: {error}")]
+    NotToml {
+        /// The file.
+        path: PathBuf,
+        /// Line and column, and what is wrong there.
+        error: String,
+    },
     /// A key in the file that no setting has.
-    #[error("{key} is not a setting; there are {known}")]
+    #[error("{key} is not a setting{hint}")]
     UnknownKey {
         /// As it stands in the file, with its sections.
         key: String,
-        /// Every key that there is, for the message.
-        known: String,
+        /// The nearest key there is, or all of them, for the message.
+        hint: String,
+    },
+    /// A variable of the environment that begins as ours do and that nothing reads.
+    #[error("{variable} is not a setting{hint}")]
+    UnknownVariable {
+        /// Its name.
+        variable: String,
+        /// The nearest that there is, for the message.
+        hint: String,
     },
     /// A value that cannot be read or is out of bounds.
     #[error("{key} = {value}{from} is not allowed: give {allowed}")]
     Wrong {
         /// Which setting.
         key: &'static str,
-        /// What it was set to.
+        /// Value that the setting was given.
         value: String,
         /// Where, as " (from …)"; empty for the file.
         from: String,
@@ -71,7 +98,7 @@ impl Settings {
         let mut found = BTreeMap::new();
         flatten("", &sources.file, keys, &mut found)?;
         for &key in keys {
-            let own = format!("RAILGUN_{}", key.to_ascii_uppercase().replace('.', "_"));
+            let own = variable(key);
             let others = aliases.iter().filter(|(of, _)| *of == key).map(|(_, name)| *name);
             let mut names = std::iter::once(own.as_str()).chain(others);
             if let Some((name, text)) = names.find_map(|name| Some((name, (sources.env)(name)?))) {
@@ -148,7 +175,7 @@ impl Settings {
         parsed.map(Some).ok_or_else(|| self.wrong(key, allowed))
     }
 
-    /// One of these words.
+    /// Reads one of these words.
     pub fn one_of<T: Copy>(
         &self,
         key: &'static str,
@@ -160,15 +187,41 @@ impl Settings {
         choice.map(|(_, choice)| Some(*choice)).ok_or_else(|| self.wrong(key, &format!("one of {}", names())))
     }
 
-    /// A structured value; only the file can hold one.
+    /// A structured value: TOML in the file, and as the text of a flag or variable.
     pub fn read<T: DeserializeOwned>(
         &self,
         key: &'static str,
         allowed: &str,
     ) -> Result<Option<T>, SettingsError> {
         let Some(value) = self.get(key) else { return Ok(None) };
-        value.clone().try_into().map(Some).map_err(|_| self.wrong(key, allowed))
+        let value = match value {
+            // From a flag or a variable.
+            Value::String(text) => {
+                format!("value = {text}").parse::<Table>().ok().and_then(|mut of| of.remove("value"))
+            }
+            value => Some(value.clone()),
+        };
+        let read = value.and_then(|value| value.try_into().ok());
+        read.map(Some).ok_or_else(|| self.wrong(key, allowed))
     }
+}
+
+/// Fails if one of these variables begins as settings of `program` do and is none.
+pub fn check_environment(
+    program: Program,
+    names: impl IntoIterator<Item = String>,
+) -> Result<(), SettingsError> {
+    let Some((variable, nearest)) = program.unknown_variable(names) else { return Ok(()) };
+    let hint = match nearest.as_str() {
+        "" => "; docs/configuration.md has them all".into(),
+        nearest => format!(": is it {nearest}?"),
+    };
+    Err(SettingsError::UnknownVariable { variable, hint })
+}
+
+/// Names of this process' variables.
+pub fn variables() -> impl Iterator<Item = String> {
+    std::env::vars_os().filter_map(|(name, _)| name.into_string().ok())
 }
 
 /// A table that is itself a setting is one value; any other is a section of settings.
@@ -185,7 +238,13 @@ fn flatten(
                 found.insert(key, Found { value: value.clone(), from: String::new() });
             }
             (None, Value::Table(inner)) => flatten(&format!("{path}."), inner, keys, found)?,
-            (None, _) => return Err(SettingsError::UnknownKey { key: path, known: keys.join(", ") }),
+            (None, _) => {
+                let hint = match nearest(&path, keys.iter().copied()) {
+                    Some(nearest) => format!(": is it {nearest}?"),
+                    None => format!("; there are {}", keys.join(", ")),
+                };
+                return Err(SettingsError::UnknownKey { key: path, hint });
+            }
         }
     }
     Ok(())
@@ -265,6 +324,9 @@ mod tests {
         let settings = gather("[channels.preset]\nlobby = \"pro\"", &[], &[]).unwrap();
         let preset: BTreeMap<String, String> = settings.read("channels.preset", "a table").unwrap().unwrap();
         assert_eq!(preset["lobby"], "pro");
+        let settings = gather("", &[("RAILGUN_CHANNELS_PRESET", "{ lobby = \"free\" }")], &[]).unwrap();
+        let preset: BTreeMap<String, String> = settings.read("channels.preset", "a table").unwrap().unwrap();
+        assert_eq!(preset["lobby"], "free");
         assert!(settings.read::<Vec<u8>>("channels.preset", "bytes").is_err());
     }
 

@@ -8,6 +8,16 @@
 
 mod gather;
 mod etcd;
+mod file;
+mod render;
+mod report;
+mod setting;
+mod table;
 
 pub use etcd::EtcdSettings;
-pub use gather::{Settings, SettingsError, Sources};
+pub use file::{file_flags, read_file};
+pub use gather::{Settings, SettingsError, Sources, check_environment, variables};
+pub use render::{documentation, sample};
+pub use report::Report;
+pub use setting::{Setting, Unset};
+pub use table::Program;

@@ -3,6 +3,7 @@
  * socket.io-client as they are, and meters for what arrives.
  */
 import { Device } from "mediasoup-client";
+import { Encryption } from "../../../control-plane/web/sdk/src/e2ee/encryption.ts";
 import { io } from "socket.io-client";
 import { ColourMeter, ToneMeter } from "./meters.js";
 import { requestByAck, requestByReplyEvent } from "./requests.js";
@@ -22,17 +23,21 @@ class Client {
     const joined = await this.joinOnly(options);
     this.recv = await this.#openTransport("recv", joined.rtcConfig);
 
-    this.socket.on("voice:newProducer", (producer) => this.#consume(producer.userId, producer.producerId));
+    this.socket.on("voice:newProducer", (producer) => this.#consume(producer, producer.producerId));
     this.socket.on("voice:producerClosed", ({ producerId }) => this.#drop(producerId));
-    for (const { userId, producers } of joined.participants) {
-      if (userId === this.userId) continue;
-      for (const { producerId } of producers) this.#consume(userId, producerId);
+    for (const participant of joined.participants) {
+      if (participant.userId === this.userId) continue;
+      for (const { producerId } of participant.producers) this.#consume(participant, producerId);
     }
     return { sessionId: joined.sessionId, permissions: joined.permissions, media: this.candidates };
   }
 
-  /** To send, and to receive nothing. `ports`: others in place of the server's media ports. */
-  async joinOnly({ userId, token, mode, channel, speakers, ports }) {
+  /**
+   * To send, and to receive nothing. `ports`: others in place of the server's media ports. `e2ee`: the SDK's frames,
+   * whatever the server answers: `{invite, worker}`, the latter a script. Without an invite nothing is encrypted, and
+   * what comes goes to the decoders as it is.
+   */
+  async joinOnly({ userId, token, mode, channel, speakers, ports, e2ee }) {
     Object.assign(this, { userId, speakers, ports });
     this.socket = io({ auth: { token }, transports: ["websocket"], reconnection: false });
     this.socket.onAny((name, payload) => this.events.push({ name, at: Date.now(), payload }));
@@ -45,8 +50,11 @@ class Client {
     });
     this.request = mode === "ack" ? requestByAck(this.socket) : requestByReplyEvent(this.socket);
 
-    const joined = await this.request("voice:join", { channelId: channel });
+    if (e2ee?.invite) await this.#encrypt(channel, e2ee);
+    const offer = e2ee && { e2ee: { version: 1, suites: [4, 5] } };
+    const joined = await this.request("voice:join", { channelId: channel, ...offer });
     this.sessionId = joined.sessionId;
+    this.encryption?.enter(joined.sessionId, []);
     this.rtcConfig = joined.rtcConfig;
     const { rtpCapabilities } = await this.request("voice:rtc:getRouterRtpCapabilities");
     this.device = new Device();
@@ -55,8 +63,36 @@ class Client {
     return joined;
   }
 
+  async #encrypt(channel, { invite, worker }) {
+    const script = URL.createObjectURL(new Blob([worker], { type: "text/javascript" }));
+    const handlers = {
+      changed: () => undefined,
+      inviteNeeded: () => undefined,
+      inviteCreated: () => undefined,
+      failed: (error) => this.failures.push(String(error)),
+    };
+    this.encryption = new Encryption(channel, false, handlers, new Worker(script));
+    await this.encryption.use(invite);
+  }
+
+  /** As the transport's, encrypted if the call is. */
+  async #produce(options) {
+    const { encryption } = this;
+    if (!encryption) return this.send.produce(options);
+    let transform = null;
+    const producer = await this.send.produce({
+      ...options,
+      onRtpSender: (sender) => {
+        transform = encryption.seal(sender, options.appData.source);
+        options.onRtpSender?.(sender);
+      },
+    });
+    encryption.sealed(producer.rtpSender, transform, producer.rtpParameters);
+    return producer;
+  }
+
   async publishTone(hertz, source = "mic") {
-    this.producers[source] = await this.send.produce({
+    this.producers[source] = await this.#produce({
       track: this.speakers ? toneTrack(this.audio, hertz) : await microphoneTrack(),
       codecOptions: { opusStereo: false, opusDtx: true, opusFec: true },
       appData: { source },
@@ -71,7 +107,7 @@ class Client {
   async publishColour(colour, { mimeType, encodings, startBitrate, moving } = {}) {
     const codec = mimeType && this.device.sendRtpCapabilities.codecs.find((it) => it.mimeType === mimeType);
     if (mimeType && !codec) throw new Error(`this browser does not send ${mimeType}`);
-    this.producers.camera = await this.send.produce({
+    this.producers.camera = await this.#produce({
       track: colourTrack(colour, moving),
       encodings: encodings ?? [{ maxBitrate: 1_000_000 }],
       codec,
@@ -151,9 +187,9 @@ class Client {
     this[direction] = await this.#openTransport(direction, this.rtcConfig);
     before.close();
     if (direction === "recv") {
-      for (const [producerId, { userId }] of [...this.received]) {
+      for (const [producerId, sender] of [...this.received]) {
         this.#drop(producerId);
-        this.#consume(userId, producerId);
+        this.#consume(sender, producerId);
       }
     }
     return this[direction].id;
@@ -180,8 +216,8 @@ class Client {
     return transport;
   }
 
-  async #consume(userId, producerId) {
-    const item = { userId, source: null };
+  async #consume({ userId, sessionId }, producerId) {
+    const item = { userId, sessionId, source: null };
     this.received.set(producerId, item);
     const gone = () => this.received.get(producerId) !== item;
     try {
@@ -192,7 +228,10 @@ class Client {
       });
       if (gone()) return;
       const { id, kind, rtpParameters, appData } = reply;
-      const consumer = await this.recv.consume({ id, producerId, kind, rtpParameters });
+      const { source } = appData;
+      const [{ mimeType }] = rtpParameters.codecs;
+      const decrypt = (receiver) => this.encryption?.open(receiver, { sessionId, source }, mimeType);
+      const consumer = await this.recv.consume({ id, producerId, kind, rtpParameters, onRtpReceiver: decrypt });
       if (gone()) return consumer.close();
       Object.assign(item, { source: appData.source, consumer });
       if (kind === "audio") {

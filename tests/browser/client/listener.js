@@ -42,6 +42,8 @@ window.speakersInUse = () => audible().map(({ sinkId }) => sinkId);
 
 const connections = [];
 window.connectionsMade = 0;
+/** Offers and answers of the server that were taken. */
+window.negotiations = 0;
 window.RTCPeerConnection = class extends RTCPeerConnection {
   constructor(...options) {
     super(...options);
@@ -56,6 +58,7 @@ window.RTCPeerConnection = class extends RTCPeerConnection {
   }
 
   setRemoteDescription({ type, sdp }) {
+    window.negotiations += 1;
     const instead = sdp.replace(
       /^(a=candidate:\S+ \d \S+ \d+ \S+ )(\d+)/gm,
       (_, start, port) => start + (ports[port] ?? port),

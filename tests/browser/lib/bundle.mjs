@@ -28,4 +28,7 @@ function script(name) {
 export const clientScript = () => script("client.js");
 export const listenerScript = () => script("listener.js");
 
+/** The SDK's worker for end-to-end encryption, as the text of a classic worker. */
+export const encryptionWorkerScript = () => script("../../../control-plane/web/sdk/src/e2ee/worker.ts");
+
 export const permuteOffersScript = () => readFile(source("permute-offers.js"), "utf8");

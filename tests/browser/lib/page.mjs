@@ -52,10 +52,11 @@ export class PageUser {
    * `tone`: of the microphone, in hertz; without it the browser's own beep. `rhythm`: one of `RHYTHMS`.
    * `hearsItself`: a microphone beside the speakers instead. `network`: its kind, for browsers that cannot
    * tell. `token`: instead of one for trials. `url`: another way to the server. `ports`: others in place of
-   * the server's media ports. `script`: in place of the listener. `look`: options of the context.
+   * the server's media ports. `script`: in place of the listener. `link`: what an invitation adds to the fragment.
+   * `look`: options of the context.
    */
   static async open(call, name, options = {}) {
-    const { tone, rhythm, hearsItself, network, ports, script, ...more } = options;
+    const { tone, rhythm, hearsItself, network, ports, script, link, ...more } = options;
     const { token, url = call.server.url, ...look } = more;
     const context = await call.browser.newContext({
       viewport: { width: 1280, height: 800 },
@@ -69,7 +70,8 @@ export class PageUser {
     const settings = JSON.stringify({ microphone: { tone, rhythm, hearsItself }, network, ports });
     const content = script ?? (await listenerScript());
     await page.addInitScript({ content: `window.testSettings = ${settings};\n${content}` });
-    await page.goto(`${url}/#${token ? `token=${token}` : `secret=${call.server.secret}`}`);
+    const fragment = new URLSearchParams({ ...(token ? { token } : { secret: call.server.secret }), ...link });
+    await page.goto(`${url}/#${fragment}`);
     await page.locator("#name").fill(name);
     return new PageUser(call, page, name, tone);
   }

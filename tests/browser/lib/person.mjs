@@ -1,6 +1,6 @@
 /** Somebody in a call: a browser context of its own with the test client in it. */
 import assert from "node:assert/strict";
-import { clientScript, permuteOffersScript } from "./bundle.mjs";
+import { clientScript, encryptionWorkerScript, permuteOffersScript } from "./bundle.mjs";
 import { until, within } from "./wait.mjs";
 
 export const CHANNEL = "three-in-a-room";
@@ -24,7 +24,7 @@ const SEEN_WITHIN_MS = 2_000;
 export class Person {
   static async join(call, { userId, tone, colour }, options = {}) {
     const { tier = "pro", mode = "reply", permuted = false, sends = ["mic", "camera"] } = options;
-    const { browser = call.browser, speakers = true, size = SIZE, ports } = options;
+    const { browser = call.browser, speakers = true, size = SIZE, ports, e2ee } = options;
     const token = await call.server.token(userId, tier);
     const context = await browser.newContext();
     const page = await context.newPage();
@@ -37,7 +37,15 @@ export class Person {
     // A plain page of the server's own origin, so that no cross-origin rule is in the way.
     await page.goto(`${call.server.url}/healthz`);
     await page.evaluate(await clientScript());
-    person.joined = await person.do("join", { userId, token, mode, channel: CHANNEL, speakers, ports });
+    person.joined = await person.do("join", {
+      userId,
+      token,
+      mode,
+      channel: CHANNEL,
+      speakers,
+      ports,
+      e2ee: e2ee && { ...e2ee, worker: await encryptionWorkerScript() },
+    });
     if (sends.includes("mic")) await person.do("publishTone", tone);
     if (sends.includes("camera")) await person.do("publishColour", colour);
     return person;

@@ -2,7 +2,7 @@
 import { execFile } from "node:child_process";
 import { createPrivateKey, randomUUID, sign as signBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -90,17 +90,38 @@ class Standalone extends Server {
   /** What the server gives tokens for. */
   secret = randomUUID();
 
-  /** `origins`: of pages that may talk to the server. `settings`: more of its environment. */
-  constructor({ origins = [], settings = {} } = {}) {
+  /** `origins`: of pages that may talk to the server. `settings`: more of its environment. `api`: for `putChannel`. */
+  constructor({ origins = [], settings = {}, api = false } = {}) {
     super();
-    Object.assign(this, { origins, settings });
+    Object.assign(this, { origins, settings, api });
   }
 
   async ready() {
     this.port = await freePort();
     this.url = `http://127.0.0.1:${this.port}`;
     this.operators = `127.0.0.1:${await freePort()}`;
+    if (this.api) await this.#makeOperator();
     await this.#start();
+  }
+
+  async #makeOperator() {
+    this.folder = await mkdtemp(join(tmpdir(), "railgun-browser-"));
+    const args = ["operator-token", "--name", "tests", "--scope", "channels:read", "--scope", "channels:write"];
+    const { stdout, stderr } = await run(binary("railgun-control"), args, { timeout: 10_000 });
+    this.settings = { ...this.settings, RAILGUN_OPERATORS_TOKENS: join(this.folder, "tokens.toml") };
+    await writeFile(this.settings.RAILGUN_OPERATORS_TOKENS, stdout);
+    this.operatorToken = stderr.trim().split(/\s+/).at(-1);
+  }
+
+  /** As an operator would: `{kind, tier, encryption, …}`. */
+  async putChannel(id, record) {
+    const response = await fetch(`http://${this.operators}/v1/channels/${id}`, {
+      method: "PUT",
+      headers: { "content-type": "application/json", authorization: `Bearer ${this.operatorToken}` },
+      body: JSON.stringify(record),
+      signal: AbortSignal.timeout(5_000),
+    });
+    if (!response.ok) throw new Error(`${id}: ${response.status} ${await response.text()}`);
   }
 
   /** What operators scrape. */

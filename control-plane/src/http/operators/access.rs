@@ -39,7 +39,7 @@ struct Entry {
     scopes: Vec<Scope>,
 }
 
-/// One operator, or one program of theirs.
+/// An operator, or a program of theirs.
 #[derive(Clone, Debug)]
 pub(crate) struct Holder {
     pub(crate) name: Arc<str>,
@@ -64,6 +64,10 @@ impl Tokens {
             Ok((digest, Holder { name: entry.name.into(), scopes: entry.scopes.into() }))
         };
         file.token.into_iter().map(read).collect::<Result<_, _>>().map(Self)
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
     }
 
     /// Compares digests, so that the time taken says nothing of the tokens.

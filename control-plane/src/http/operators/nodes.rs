@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Node {
-    /// Its name.
+    /// Name of the node.
     node: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     region: Option<String>,
@@ -43,7 +43,7 @@ enum NodeStateName {
 
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Nodes {
-    /// Those that are up.
+    /// Nodes that are up.
     nodes: Vec<Node>,
 }
 

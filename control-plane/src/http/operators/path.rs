@@ -12,7 +12,7 @@ const PAGE_MAX: usize = 1000;
 #[into_params(parameter_in = Path)]
 #[allow(dead_code, reason = "documents a parameter of the path")]
 pub(super) struct OfChannel {
-    /// Its name, with `/` escaped.
+    /// Name of the channel, with `/` escaped.
     #[param(min_length = 1, max_length = 128, pattern = r"^[^\u0000-\u001f\u007f-\u009f]+$")]
     channel: String,
 }
@@ -39,7 +39,7 @@ pub(super) struct OfSession {
 #[into_params(parameter_in = Path)]
 #[allow(dead_code, reason = "documents a parameter of the path")]
 pub(super) struct OfNode {
-    /// Its `node_id`, with `/` escaped.
+    /// `node_id` of the node, with `/` escaped.
     #[param(min_length = 1, max_length = 64, pattern = r"^[^\u0000-\u001f\u007f-\u009f]+$")]
     node: String,
 }

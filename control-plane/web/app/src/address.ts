@@ -4,7 +4,9 @@
  * bookmarked and kept in the history, and stay with the tab.
  */
 
-const KEPT = ["token", "secret"] as const;
+const IDENTITY = ["token", "secret"] as const;
+/** And the key of an encrypted call with its channel: as secret, though it says nothing of who opens the link. */
+const KEPT = [...IDENTITY, "key"] as const;
 type Kept = (typeof KEPT)[number];
 
 /** To be called before anything else. */
@@ -13,11 +15,13 @@ export function takeFromAddress(): void {
   const given = KEPT.filter((name) => fragment.get(name));
   if (given.length > 0) {
     // Whoever opens another link is somebody else.
-    for (const name of [...KEPT, "userId"]) sessionStorage.removeItem(name);
+    if (IDENTITY.some((name) => fragment.get(name)))
+      for (const name of [...IDENTITY, "userId"]) sessionStorage.removeItem(name);
     for (const name of given) {
       sessionStorage.setItem(name, fragment.get(name) ?? "");
       fragment.delete(name);
     }
+    if (given.includes("key")) sessionStorage.setItem("keyChannel", fragment.get("channel") ?? "");
     const rest = fragment.toString();
     history.replaceState(history.state, "", `${location.pathname}${location.search}${rest && `#${rest}`}`);
   }
@@ -31,6 +35,17 @@ export function takeFromAddress(): void {
 /** The token or the secret of this tab. */
 export function kept(name: Kept): string | null {
   return sessionStorage.getItem(name);
+}
+
+/** The key of the channel's calls that this tab has. */
+export function keyOf(channel: string): string | null {
+  return sessionStorage.getItem("keyChannel") === channel ? kept("key") : null;
+}
+
+/** For when the page is loaded again. */
+export function keepKey(channel: string, key: string): void {
+  sessionStorage.setItem("key", key);
+  sessionStorage.setItem("keyChannel", channel);
 }
 
 /** The channel that an invitation is to. */

@@ -11,6 +11,7 @@ import {
 } from "@railgun/voice";
 import { SettingsDialog, UpgradeDialog } from "./dialogs";
 import { h, icon, setText } from "./dom";
+import { EncryptionLock, missingKeys } from "./encryption";
 import { GestureMenu } from "./gesture-menu";
 import type { JoinForm } from "./lobby";
 import { People } from "./people";
@@ -53,6 +54,7 @@ export class CallView {
   #stage: Stage;
   #people: People;
   #stats: StatsPanel;
+  #lock: EncryptionLock;
   #toolbar: Toolbar;
   #upgrade: UpgradeDialog;
   #gestures: Gestures;
@@ -100,6 +102,7 @@ export class CallView {
     this.#stage = new Stage(voice, this.#gestures);
     this.#people = new People(voice, form.name, () => this.#toggle("people"), this.#gestures);
     this.#stats = new StatsPanel(() => this.#toggle("stats"));
+    this.#lock = new EncryptionLock(voice);
     this.#toolbar = new Toolbar((button) => (button === "leave" ? void this.#leave() : this.#run(button)));
     const opener = this.#toolbar.button("react");
     if (opener) this.#menu.opensBy(opener);
@@ -115,6 +118,7 @@ export class CallView {
         h("h1", {}, form.channel),
         this.#clock,
         this.#banner,
+        this.#lock.element,
         this.#quality,
       ),
       h("main", { class: "room" }, this.#stage.element, this.#people.element, this.#stats.element),
@@ -126,6 +130,7 @@ export class CallView {
       this.#upgrade.element,
       this.#settings.element,
       this.#invite.element,
+      this.#lock.dialog,
     );
   }
 
@@ -213,12 +218,13 @@ export class CallView {
   }
 
   /** A link for one person where the page can make one, and else one that leads to this channel. */
-  #inviteSomebody(): void {
+  async #inviteSomebody(): Promise<void> {
+    const key = await this.voice.currentInvite();
     if (canInvite()) {
-      this.#invite.open(this.form.channel);
+      this.#invite.open(this.form.channel, key);
       return;
     }
-    const link = `${location.origin}/#${new URLSearchParams({ channel: this.form.channel })}`;
+    const link = `${location.origin}/#${new URLSearchParams({ channel: this.form.channel, ...(key && { key }) })}`;
     navigator.clipboard.writeText(link).then(
       () => toast({ text: t.invitation.channelCopied, tone: "good" }),
       () => toast({ text: t.invitation.channelLink(link), tone: "plain" }),
@@ -264,9 +270,10 @@ export class CallView {
     this.element.classList.toggle("with-people", this.#open.people);
     this.#people.element.hidden = !this.#open.people;
     this.#stats.element.hidden = !this.#open.stats;
-    const missing = snapshot.noSound ? t.call.noSound : "";
+    const missing = missingKeys(snapshot) || (snapshot.noSound ? t.call.noSound : "");
     setText(this.#banner, RECONNECTING[snapshot.state] ?? (this.#mediaText || missing));
     this.#renderAlone(snapshot);
+    this.#lock.render(snapshot);
     this.#alone.hidden = snapshot.participants.length > 0 || !isInCall(snapshot.state);
     this.#signal(snapshot);
     this.#renderQueue(snapshot);
@@ -309,7 +316,7 @@ export class CallView {
 
   #runAlone(): void {
     const { isDm, channelId } = this.voice.snapshot;
-    if (!isDm) return this.#inviteSomebody();
+    if (!isDm) return void this.#inviteSomebody();
     if (this.#rung > 0) {
       this.#rung = 0;
       void this.voice.declineRing(channelId ?? "").catch(() => undefined);

@@ -9,6 +9,7 @@ import { t } from "./texts";
 export class InviteDialog {
   readonly element: HTMLDialogElement;
   #channel = "";
+  #key: string | null = null;
   #name = h("input", { id: "invited", required: true, maxlength: 40, autocomplete: "off" });
   #link = h("input", { id: "invitation", readonly: true, "aria-describedby": "invitation-note" });
   #made = h("div", { hidden: true });
@@ -43,8 +44,10 @@ export class InviteDialog {
     );
   }
 
-  open(channel: string): void {
+  /** `key`: of the call, if it is encrypted from end to end. */
+  open(channel: string, key: string | null): void {
     this.#channel = channel;
+    this.#key = key;
     this.#name.value = "";
     this.#made.hidden = true;
     this.element.showModal();
@@ -53,7 +56,7 @@ export class InviteDialog {
   async #make(event: Event): Promise<void> {
     event.preventDefault();
     try {
-      this.#link.value = await invitation(this.#name.value.trim(), this.#channel);
+      this.#link.value = await invitation(this.#name.value.trim(), this.#channel, this.#key);
       this.#made.hidden = false;
     } catch (error) {
       toast({ text: describe(error), tone: "bad" });

@@ -1,5 +1,5 @@
 import { VoiceError } from "@railgun/voice";
-import { invitedTo, kept } from "./address";
+import { invitedTo, kept, keyOf } from "./address";
 import { ChannelPeek } from "./channel-peek";
 import { DevicePickers } from "./device-pickers";
 import { h, icon, setIcon, setText } from "./dom";
@@ -121,14 +121,14 @@ export class Lobby {
       canInvite() &&
         h(
           "button",
-          { type: "button", class: "quiet wide", onclick: () => this.#invite.open(this.#text("channel")) },
+          { type: "button", class: "quiet wide", onclick: () => this.#invite.open(this.#text("channel"), keyOf(this.#text("channel"))) },
           t.join.invite,
         ),
       h(
         "p",
         { class: "hint" },
         icon("lock"),
-        t.join.encryption,
+        keyOf(invitedTo() ?? values.channel) === null ? t.join.encryption : t.join.encryptionKey,
       ),
     );
     this.element = h(

@@ -1,5 +1,6 @@
 import { deviceIdOfTab, VoiceError, VoiceService, initVoiceService } from "@railgun/voice";
 import { takeFromAddress } from "./address";
+import { callKey, makeKeyIfFirst } from "./encryption";
 import { CallView } from "./call-view";
 import { byId, show } from "./dom";
 import { describe, describeEnd } from "./sentences";
@@ -32,7 +33,8 @@ async function join(form: JoinForm): Promise<void> {
     // Two tabs of this page are two people, so they are two devices as well.
     voice = await initVoiceService({ token, deviceId: deviceIdOfTab(), ...(await settings) });
     await applyPreferences(voice);
-    await voice.joinChannel(form.channel, { muted: form.muted });
+    makeKeyIfFirst(voice, (error) => toast({ text: describe(error), tone: "bad" }));
+    await voice.joinChannel(form.channel, { muted: form.muted, e2ee: callKey(form.channel) });
   } catch (error) {
     toast({ text: describe(error), tone: "bad" });
     return;

@@ -22,8 +22,10 @@ export function describe(error: unknown, source: Source = "mic"): string {
     case "TIMEOUT":
     case "UNREACHABLE":
       return t.errors.unreachable;
+    case "E2EE_DOWNGRADED":
+      return t.errors.e2eeDowngraded;
     case "CAPABILITY_REQUIRED":
-      if (details["capability"] === "E2EE") return t.errors.needsEncryption;
+      if (details["capability"] === "E2EE") return t.errors.e2eeUnable;
       return details["capability"] === "SCREEN_SHARE" ? t.errors.screenNeedsPro : t.errors.cameraNeedsPro;
     case "VIDEO_LIMIT_REACHED":
       return t.errors.videoLimit(typeof details["max"] === "number" ? details["max"] : null);
@@ -54,6 +56,7 @@ export function describe(error: unknown, source: Source = "mic"): string {
     case "UNSUPPORTED_CODEC":
       return t.errors.unsupportedCodec;
     case "INVALID_PAYLOAD":
+      if (details["field"] === "invite") return t.errors.badKey;
       return t.errors.invalidPayload;
     default:
       return t.errors.other;

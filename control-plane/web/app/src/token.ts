@@ -31,11 +31,11 @@ export function canInvite(): boolean {
 
 /**
  * A link for one other person: a token of a user of its own, good for a day, and never the secret, with
- * which whoever has it could be anybody.
+ * which whoever has it could be anybody. `key`: of an encrypted call.
  */
-export async function invitation(name: string, channel: string): Promise<string> {
+export async function invitation(name: string, channel: string, key: string | null): Promise<string> {
   const token = await mint({ userId: freshId(), tier: "pro", name });
-  return `${location.origin}/#${new URLSearchParams({ token, channel })}`;
+  return `${location.origin}/#${new URLSearchParams({ token, channel, ...(key && { key }) })}`;
 }
 
 async function mint(wanted: { userId: string; tier: Tier; name: string }): Promise<string> {

@@ -1,4 +1,4 @@
-// What an application imports, and beside it what it loads into its audio thread by URL: scripts of one
+// What an application imports, and beside it what it loads into its audio thread or a worker by URL: scripts of one
 // piece each, since they cannot be bundled with the rest, and the noise suppression's WebAssembly.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -6,19 +6,23 @@ import { defineConfig } from "rolldown";
 
 const RNNOISE = createRequire(import.meta.url).resolve("@jitsi/rnnoise-wasm/dist/rnnoise.wasm");
 
-const script = (name) => ({
-  input: { [name]: `src/worklet/${name}.ts` },
+const script = (name, source = `src/worklet/${name}.ts`) => ({
+  input: { [name]: source },
   output: { dir: "dist", format: "esm", minify: true, sourcemap: true },
 });
+
+// Parts that are loaded when they are first used have names of their own.
+const chunkFileNames = ({ isDynamicEntry }) => (isDynamicEntry ? "[name].js" : "shared.js");
 
 export default defineConfig([
   {
     input: { index: "src/index.ts", diagnostics: "src/diagnostics.ts" },
     external: ["mediasoup-client", "socket.io-client"],
     // What both need is beside them, where `new URL("./input-worklet.js", import.meta.url)` is right as well.
-    output: { dir: "dist", format: "esm", cleanDir: true, sourcemap: true, chunkFileNames: "shared.js" },
+    output: { dir: "dist", format: "esm", cleanDir: true, sourcemap: true, chunkFileNames },
   },
   script("input-worklet"),
+  script("e2ee-worker", "src/e2ee/worker.ts"),
   {
     ...script("denoise-worklet"),
     plugins: [

@@ -14,6 +14,18 @@ async function bundled(input, external) {
   return output.filter(({ type }) => type === "chunk");
 }
 
+/** What an entry loads at once, without what it imports when that is first used. */
+function atOnce(chunks) {
+  const loaded = new Set();
+  const load = (chunk) => {
+    if (!chunk || loaded.has(chunk)) return;
+    loaded.add(chunk);
+    for (const name of chunk.imports) load(chunks.find(({ fileName }) => fileName === name));
+  };
+  load(chunks.find(({ isEntry }) => isEntry));
+  return [...loaded];
+}
+
 const gzip = (code) => gzipSync(code).length;
 const total = (chunks) => gzip(chunks.map(({ code }) => code).join(""));
 
@@ -21,11 +33,15 @@ const total = (chunks) => gzip(chunks.map(({ code }) => code).join(""));
 export async function sizes() {
   const core = path("src/index.ts");
   const both = await bundled({ index: core, diagnostics: path("src/diagnostics.ts") }, DEPENDENCIES);
+  const own = await bundled(core, DEPENDENCIES);
+  const later = own.filter((chunk) => !atOnce(own).includes(chunk));
   const dist = (name) => gzip(readFileSync(path(`dist/${name}`)));
   return {
-    core: total(await bundled(core, DEPENDENCIES)),
-    "core with mediasoup-client and socket.io-client": total(await bundled(core, [])),
+    core: total(atOnce(own)),
+    "core with mediasoup-client and socket.io-client": total(atOnce(await bundled(core, []))),
     "lazy: diagnostics": gzip(both.find(({ name }) => name === "diagnostics")?.code ?? ""),
+    "lazy: end-to-end encryption": total(later),
+    "lazy: e2ee-worker.js": dist("e2ee-worker.js"),
     "lazy: input-worklet.js": dist("input-worklet.js"),
     "lazy: denoise-worklet.js": dist("denoise-worklet.js"),
     "lazy: rnnoise.wasm": dist("rnnoise.wasm"),

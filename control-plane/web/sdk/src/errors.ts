@@ -16,6 +16,8 @@ export type ClientErrorCode =
   | "UNSUPPORTED_BROWSER"
   /** The application's `token` function failed; `cause` is what it threw. */
   | "TOKEN_UNAVAILABLE"
+  /** The server would not encrypt a channel from end to end that has to be. */
+  | "E2EE_DOWNGRADED"
   /** Given up by the caller. */
   | "CANCELLED";
 

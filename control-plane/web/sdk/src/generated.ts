@@ -244,11 +244,11 @@ fractionLost?: number,
  */
 jitterMs?: number, 
 /**
- * What it gets; absent for audio, and for video before the next key frame.
+ * Layers that the consumer gets; absent for audio, and for video before the next key frame.
  */
 currentLayers?: ConsumerLayers, 
 /**
- * What it asked for; absent: everything.
+ * Layers that the client asked for; absent: all.
  */
 preferredLayers?: ConsumerLayers, };
 
@@ -448,7 +448,7 @@ deafened: boolean,
  */
 speaking: boolean, 
 /**
- * It lost its socket longer than 15 s ago and its media goes on. Written only if so.
+ * The session lost its socket longer than 15 s ago and its media goes on. Written only if so.
  */
 reconnecting?: boolean, 
 /**
@@ -473,7 +473,7 @@ video: boolean,
  */
 screenshare: boolean, 
 /**
- * Of audio, in bits per second.
+ * Bitrate of audio, in bits per second.
  */
 maxBitrate: number, };
 
@@ -539,7 +539,7 @@ type: StreamType,
  */
 paused: boolean, 
 /**
- * Of its best stream.
+ * Score of the producer's best stream, 0 to 10.
  */
 score: number, 
 /**
@@ -572,7 +572,7 @@ rtxSsrc?: number,
  */
 rid?: string, 
 /**
- * Its place among the producer's encodings, the lowest 0.
+ * Index among the producer's encodings, the lowest 0.
  */
 encoding: number, 
 /**
@@ -588,7 +588,7 @@ score: number,
  */
 packetsLost: number, 
 /**
- * Of the last second.
+ * Part of the packets lost in the last second, 0 to 1.
  */
 fractionLost: number, 
 /**
@@ -939,11 +939,11 @@ direction: TransportDirection,
  */
 transportId: TransportId, 
 /**
- * The same; mediasoup-client's `createSendTransport` takes the reply as it is.
+ * `transport_id` again; mediasoup-client's `createSendTransport` takes the reply as it is.
  */
 id: TransportId, 
 /**
- * Of the node, which is ICE-lite.
+ * ICE credentials of the node, which is ICE-lite.
  */
 iceParameters: types.IceParameters, 
 /**
@@ -951,7 +951,7 @@ iceParameters: types.IceParameters,
  */
 iceCandidates: Array<types.IceCandidate>, 
 /**
- * Of the node, whose role is `auto`.
+ * DTLS fingerprints of the node, whose role is `auto`.
  */
 dtlsParameters: types.DtlsParameters, };
   "voice:transportConnected": { 
@@ -961,7 +961,7 @@ dtlsParameters: types.DtlsParameters, };
 transportId: TransportId, };
   "voice:produced": { 
 /**
- * The same id under the name that mediasoup-client reads.
+ * The id again, under the name that mediasoup-client reads.
  */
 id: ProducerId, 
 /**
@@ -978,7 +978,7 @@ kind: MediaKind,
 appData: AppData, };
   "voice:consumed": { 
 /**
- * The same id under the name that mediasoup-client reads.
+ * The id again, under the name that mediasoup-client reads.
  */
 id: ConsumerId, 
 /**
@@ -1256,7 +1256,7 @@ deafened: boolean,
  */
 speaking: boolean, 
 /**
- * It lost its socket longer than 15 s ago and its media goes on. Written only if so.
+ * The session lost its socket longer than 15 s ago and its media goes on. Written only if so.
  */
 reconnecting?: boolean, 
 /**
@@ -1337,8 +1337,54 @@ paused: boolean,
  * alone.
  */
 roomSeq: number, };
-  "voice:data": { userId: UserId, sessionId: SessionId, kind: DataKind, payload: DataPayload, roomSeq: number, };
-  "voice:e2ee:message": { userId: UserId, sessionId: SessionId, kind: E2eeMessageKind, epoch: number, data: E2eeData, roomSeq: number, };
+  "voice:data": { 
+/**
+ * The user's id, from the `sub` of the token.
+ */
+userId: UserId, 
+/**
+ * The session's id: one join of one device.
+ */
+sessionId: SessionId, 
+/**
+ * `audio` or `video`.
+ */
+kind: DataKind, 
+/**
+ * As its sender wrote it.
+ */
+payload: DataPayload, 
+/**
+ * The event's place in the room's order; rises by one with each event that is not for one session
+ * alone.
+ */
+roomSeq: number, };
+  "voice:e2ee:message": { 
+/**
+ * The user's id, from the `sub` of the token.
+ */
+userId: UserId, 
+/**
+ * The session's id: one join of one device.
+ */
+sessionId: SessionId, 
+/**
+ * `audio` or `video`.
+ */
+kind: E2eeMessageKind, 
+/**
+ * The room's epoch: tells successive rooms of a channel apart.
+ */
+epoch: number, 
+/**
+ * The message of key agreement, in base64.
+ */
+data: E2eeData, 
+/**
+ * The event's place in the room's order; rises by one with each event that is not for one session
+ * alone.
+ */
+roomSeq: number, };
   "voice:consumerClosed": { 
 /**
  * The consumer's id.

@@ -19,6 +19,12 @@ export function getVoiceService(): VoiceService {
   return service;
 }
 
+/** The key of a new call in a channel that is encrypted from end to end: to be carried to the others in private. */
+export async function createInvite(channelId: string): Promise<string> {
+  const { freshInvite, writeInvite } = await import("./e2ee/invite");
+  return writeInvite(channelId, freshInvite());
+}
+
 export { VoiceService } from "./voice-service";
 export { type ClientErrorCode, VoiceError } from "./errors";
 export type * from "./types";

@@ -25,6 +25,44 @@ export interface VoiceOptions {
   upgradeUrl?: string;
 }
 
+/**
+ * `"required"`: a call that is not encrypted from end to end is not entered. `invite`: the same, with its key, as
+ * somebody's `createInvite` or `inviteCreated` gave it. `rotate`, true unless said otherwise: a new key when somebody
+ * leaves, which the application has to carry to the others.
+ */
+export type EncryptionOptions = "required" | { invite?: string; rotate?: boolean };
+
+export interface CallEncryption {
+  /** `transport`: between each client and the server. */
+  mode: "transport" | "endToEnd";
+  /** 30 digits in six groups, equal for all who have the key; null without one: then nobody is heard and nothing is sent. */
+  code: string | null;
+  /** The user compared the code: `confirmCode`. */
+  verified: boolean;
+}
+
+/**
+ * Of somebody else, in a call that is encrypted from end to end. `pending`: nothing of theirs came yet; `keyMissing`:
+ * what comes cannot be decrypted.
+ */
+export type ParticipantEncryption = "pending" | "opened" | "keyMissing";
+
+/** This client has no key, or not any more: hand one in by `useInvite`. */
+export interface InviteNeeded {
+  channelId: string;
+  /** `left`: somebody left, and nobody made a new key in time. */
+  reason: "joined" | "left";
+}
+
+/** To be sent to these users over an encrypted channel of the application's own. */
+export interface InviteCreated {
+  channelId: string;
+  invite: string;
+  userIds: string[];
+  /** `left`: a new key since somebody left; `joined`: the one in use, for somebody who came. */
+  reason: "joined" | "left";
+}
+
 export interface VideoState {
   /** `granted`: it is our turn, press again; `heldBack`: paused because of the network. */
   status: "off" | "starting" | "queued" | "granted" | "on" | "heldBack";
@@ -48,6 +86,8 @@ export interface Participant {
   reconnecting: boolean;
   /** What of theirs does not arrive as it should; null when all is well, or nothing is to be expected. */
   trouble: Trouble | null;
+  /** Null unless the call is encrypted from end to end. */
+  encryption: ParticipantEncryption | null;
   /** As set by `setPerUserVolume`, 0 to 2. */
   volume: number;
   camera: MediaStreamTrack | null;
@@ -66,6 +106,8 @@ export interface VoiceSnapshot {
   sessionId: string | null;
   permissions: Permissions | null;
   limits: RoomLimits | null;
+  /** Null outside of a call. */
+  encryption: CallEncryption | null;
   muted: boolean;
   deafened: boolean;
   /** One's own voice is heard by the others now. */
@@ -122,6 +164,8 @@ export interface VoiceEvents {
   ringEnded: RingEnd;
   /** Somebody's `sendData`. */
   data: DataReceived;
+  inviteNeeded: InviteNeeded;
+  inviteCreated: InviteCreated;
   /** A Free user asked for what needs Pro. */
   upgradeNeeded: { source: VideoSource };
   /** The call is over, though the user did not leave. */

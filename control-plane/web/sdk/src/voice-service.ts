@@ -7,7 +7,7 @@ import { sourceOf } from "./runtime/snapshot";
 import { TokenRenewal } from "./runtime/token-renewal";
 import type { VideoSource } from "./runtime/video-slots";
 import type { VoiceState } from "./state-machine";
-import type { VoiceEvents, VoiceOptions, VoiceSnapshot } from "./types";
+import type { EncryptionOptions, VoiceEvents, VoiceOptions, VoiceSnapshot } from "./types";
 import type { Permissions, Source } from "./payloads";
 
 /** A user's voice and video: one call at a time. Everything that fails does so with a `VoiceError`. */
@@ -40,11 +40,13 @@ export class VoiceService extends Emitter<VoiceEvents> {
 
   /**
    * Enters a channel and, unless `muted`, opens the microphone. Without one the call goes on, muted. `signal`
-   * gives up what is not done yet. What the `token` function throws arrives as it is.
+   * gives up what is not done yet. `e2ee`: what the call must be, whatever the server says; it fails with
+   * `E2EE_DOWNGRADED` or `CAPABILITY_REQUIRED` then. A channel that this profile saw encrypted from end to end must stay
+   * so without it. What the `token` function throws arrives as it is.
    */
   async joinChannel(
     channelId: string,
-    { muted = false, signal }: { muted?: boolean; signal?: AbortSignal } = {},
+    { muted = false, signal, e2ee }: { muted?: boolean; signal?: AbortSignal; e2ee?: EncryptionOptions } = {},
   ): Promise<void> {
     if (this.state !== "DISCONNECTED") throw new VoiceError("INVALID_STATE", "there is a call already");
     const given = () =>
@@ -58,7 +60,7 @@ export class VoiceService extends Emitter<VoiceEvents> {
       };
       signal?.addEventListener("abort", giveUp, { signal: done.signal });
     });
-    this.#call.prepare(muted);
+    this.#call.prepare(channelId, muted, e2ee);
     try {
       const joining = this.#call.connection.join(channelId);
       await Promise.race([joining, givenUp]);
@@ -283,6 +285,35 @@ export class VoiceService extends Emitter<VoiceEvents> {
   /** Starts sound that the browser held back; to be called from a click after `playbackBlocked`. */
   resumePlayback(): void {
     this.#call.speakers.resume();
+  }
+
+  /**
+   * The key of an encrypted call, after `inviteNeeded` or when the application was given a newer one. Fails with
+   * `INVALID_PAYLOAD`, or with `INVALID_STATE` if there is a newer one already.
+   */
+  async useInvite(invite: string): Promise<void> {
+    await this.#requireEncryption().use(invite);
+  }
+
+  /** The invite in use, for somebody who is to come; null without a key. */
+  async currentInvite(): Promise<string | null> {
+    return (await this.#call.encryption?.current()) ?? null;
+  }
+
+  /** The user compared `snapshot.encryption.code` with the others'. It counts until the key is another. */
+  confirmCode(matches: boolean): void {
+    this.#requireEncryption().confirm(matches);
+  }
+
+  /** Lets calls in a channel go on without end-to-end encryption that had it before: the user's own decision. */
+  async forgetEncryption(channelId: string): Promise<void> {
+    (await import("./e2ee/encryption")).forget(channelId);
+  }
+
+  #requireEncryption() {
+    const { encryption } = this.#call;
+    if (!encryption) throw new VoiceError("INVALID_STATE", "there is no call that is encrypted from end to end");
+    return encryption;
   }
 
   #requireCall(): void {

@@ -186,7 +186,7 @@ struct Parsed {
     descriptor: Descriptor,
     attached: Option<Structure>,
     number: u64,
-    /// It is of the coded video sequence before.
+    /// The packet belongs to the previous coded video sequence.
     is_late: bool,
 }
 

@@ -1,5 +1,7 @@
 //! H.264 payloads (RFC 6184 section 5), as far as the NAL unit types go.
 //!
+//! Of a producer whose channel is encrypted end to end only the NAL headers are in the clear.
+//!
 //! Temporal layers cannot be read from these: that takes the dependency descriptor.
 
 use super::{FrameInfo, TemporalSwitch};
@@ -23,7 +25,7 @@ pub(crate) struct Payload {
     pub(crate) has_sps: bool,
     /// Part of an IDR picture.
     pub(crate) has_idr: bool,
-    /// The first slice of an IDR picture.
+    /// The first slice of an IDR picture; of an encrypted one, any slice.
     pub(crate) starts_idr: bool,
     /// A unit that may be the first of its access unit (H.264 section 7.4.1.2.3).
     pub(crate) may_start_frame: bool,
@@ -31,7 +33,8 @@ pub(crate) struct Payload {
 
 impl Payload {
     /// None if it is cut short, or of a type that is not allowed in packetization modes 0 and 1.
-    pub(crate) fn parse(payload: &[u8]) -> Option<Self> {
+    /// `is_encrypted`: behind the NAL headers.
+    pub(crate) fn parse(payload: &[u8], is_encrypted: bool) -> Option<Self> {
         let (&header, rest) = payload.split_first()?;
         let mut found = Self::default();
         match header & 0x1f {
@@ -42,7 +45,7 @@ impl Payload {
                     let (size, units) = rest.split_first_chunk()?;
                     let (unit, next) = units.split_at_checked(usize::from(u16::from_be_bytes(*size)))?;
                     let (&header, body) = unit.split_first()?;
-                    found.add(header & 0x1f, body);
+                    found.add(header & 0x1f, body, is_encrypted);
                     rest = next;
                 }
             }
@@ -52,21 +55,22 @@ impl Payload {
                 let body = if fragment == FU_B { rest.get(2..)? } else { rest };
                 let (starts, unit_type) = (header & 0x80 != 0, header & 0x1f);
                 if starts {
-                    found.add(unit_type, body);
+                    found.add(unit_type, body, is_encrypted);
                 } else {
                     found.has_idr = unit_type == IDR_SLICE;
                 }
             }
-            unit_type @ 1..=23 => found.add(unit_type, rest),
+            unit_type @ 1..=23 => found.add(unit_type, rest, is_encrypted),
             _ => return None,
         }
         Some(found)
     }
 
     /// `body`: the unit after its header.
-    fn add(&mut self, unit_type: u8, body: &[u8]) {
-        // first_mb_in_slice, the slice header's first field, is 0: as ue(v) a single 1 bit.
-        let first_slice = body.first().is_some_and(|octet| octet & 0x80 != 0);
+    fn add(&mut self, unit_type: u8, body: &[u8], is_encrypted: bool) {
+        // first_mb_in_slice, the slice header's first field, is 0: as ue(v) a single 1 bit. Encrypted, it says nothing;
+        // browsers send pictures of one slice.
+        let first_slice = is_encrypted || body.first().is_some_and(|octet| octet & 0x80 != 0);
         match unit_type {
             SPS => {
                 self.has_sps = true;
@@ -104,7 +108,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn info(payload: &[u8]) -> FrameInfo {
-        Payload::parse(payload).unwrap().frame_info(false)
+        Payload::parse(payload, false).unwrap().frame_info(false)
     }
 
     /// Section 5.6: a single NAL unit.
@@ -134,9 +138,9 @@ mod tests {
         assert!(info(&sps).starts_key_frame && info(&sps).starts_frame);
         assert!(!info(&[0x78, 0, 2, 0x41, 0x9a, 0, 1, 0x06]).starts_key_frame);
         for len in [0, 2, 4, 6, 7, 8, 9] {
-            assert_eq!(Payload::parse(&sps[..len]), None, "{len}");
+            assert_eq!(Payload::parse(&sps[..len], false), None, "{len}");
         }
-        assert_eq!(Payload::parse(&[0x78, 0, 0]), None, "a unit of no bytes");
+        assert_eq!(Payload::parse(&[0x78, 0, 0], false), None, "a unit of no bytes");
     }
 
     /// Section 5.8, figures 14 and 15: the FU header's S bit and type.
@@ -149,21 +153,37 @@ mod tests {
         assert!(!later.starts_key_frame && !later.starts_frame && !later.inter_picture);
         assert!(!info(&[0x7c, 0x81, 0x9a]).starts_key_frame);
         for cut in [&[0x7c][..], &[0x7d, 0x85, 0]] {
-            assert_eq!(Payload::parse(cut), None);
+            assert_eq!(Payload::parse(cut, false), None);
         }
+    }
+
+    #[test]
+    fn of_an_encrypted_unit_the_type_decides() {
+        for octet in [0x08, 0x88] {
+            for (payload, is_key) in
+                [([0x65, octet, 0], true), ([0x7c, 0x85, octet], true), ([0x41, octet, 0], false)]
+            {
+                let info = Payload::parse(&payload, true).unwrap().frame_info(false);
+                assert_eq!((info.starts_key_frame, info.starts_frame), (is_key, true), "{payload:02x?}");
+            }
+        }
+        assert!(!Payload::parse(&[0x7c, 0x45, 0x88], true).unwrap().starts_idr, "a later fragment");
     }
 
     #[test]
     fn types_that_are_reserved_or_interleaved_are_refused() {
         for unit_type in [0, 25, 26, 27, 30, 31] {
-            assert_eq!(Payload::parse(&[unit_type, 0, 0, 0, 1, 0x67]), None, "{unit_type}");
+            assert_eq!(Payload::parse(&[unit_type, 0, 0, 0, 1, 0x67], false), None, "{unit_type}");
         }
     }
 
     proptest! {
         #[test]
-        fn any_bytes_are_read_or_refused(payload in proptest::collection::vec(any::<u8>(), 0..64)) {
-            if let Some(found) = Payload::parse(&payload) {
+        fn any_bytes_are_read_or_refused(
+            payload in proptest::collection::vec(any::<u8>(), 0..64),
+            is_encrypted: bool,
+        ) {
+            if let Some(found) = Payload::parse(&payload, is_encrypted) {
                 prop_assert!(found.has_idr || !found.starts_idr);
                 prop_assert!(found.may_start_frame || !found.frame_info(true).starts_key_frame);
             }

@@ -15,7 +15,7 @@ pub(crate) struct Rung {
 /// A video that a receiver wants.
 #[derive(Clone, Debug)]
 pub(crate) struct LayerRequest {
-    /// Of the consumer among its transport's.
+    /// Index of the consumer among its transport's consumers.
     pub(crate) place: usize,
     pub(crate) priority: u16,
     rungs: [Rung; RUNGS_MAX],
@@ -23,11 +23,11 @@ pub(crate) struct LayerRequest {
     len: usize,
     /// The rung that everybody has before anybody gets more.
     pub(crate) smooth: usize,
-    /// What it has now; `None` for no video.
+    /// Rung that the consumer gets now; `None`: no video.
     pub(crate) present: Option<usize>,
-    /// It was never allocated anything.
+    /// True until the consumer was allocated a rung for the first time.
     pub(crate) is_new: bool,
-    /// What it has was given before anything was known of the link.
+    /// True if its rung was chosen before anything was known of the link.
     pub(crate) is_provisional: bool,
     /// The highest rung allocated to it; `None` if it gets no video.
     pub(crate) allocated: Option<usize>,
@@ -69,14 +69,14 @@ impl LayerRequest {
         self.rungs().iter().rposition(|rung| rung.spatial <= spatial && rung.temporal <= temporal)
     }
 
-    /// Its bitrate at the allocated rung, and at the next higher one; `None` for the latter at the top.
+    /// Bitrate at the allocated rung, and at the next higher one; `None` for the latter at the top.
     fn step(&self) -> Option<(u64, u64)> {
         let before = self.rung(self.allocated).map_or(0, |rung| rung.cost);
         let after = self.rungs().get(self.allocated.map_or(0, |at| at + 1))?;
         Some((before, after.cost))
     }
 
-    /// One rung more, if that keeps what is used within the budget.
+    /// Allocates one rung more, if what is used then stays within the budget.
     fn raise(&mut self, used: &mut u64, budget: u64) -> Option<()> {
         let (before, after) = self.step()?;
         let total = used.saturating_sub(before).saturating_add(after);

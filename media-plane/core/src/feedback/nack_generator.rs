@@ -57,7 +57,7 @@ pub(crate) struct Overwhelmed;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     After(Duration),
-    /// It was asked for more than once, and nobody knows which time this answers (RFC 6298 section 3).
+    /// The packet was asked for more than once, so it is unknown which request this answers (RFC 6298 section 3).
     Unclear,
 }
 

@@ -11,7 +11,7 @@ pub(crate) struct Reception {
     received: u64,
     /// Expected and received at the last report.
     reported: (u64, u64),
-    /// Of the last packet: timestamp and arrival.
+    /// RTP timestamp and arrival of the last packet.
     last: Option<(u32, Instant)>,
     /// In timestamp units, times 16 as in RFC 3550 appendix A.8.
     jitter: u64,

@@ -42,7 +42,7 @@ pub(crate) struct Cached<'a> {
 }
 
 impl<'a> Cached<'a> {
-    /// Its extension elements as (router's id, data).
+    /// Header extension elements of the packet, as (router's id, data).
     pub(crate) fn elements(&self) -> impl Iterator<Item = (u8, &'a [u8])> + use<'a> {
         let mut rest = self.elements;
         std::iter::from_fn(move || {

@@ -18,9 +18,9 @@ const JITTER_FREE_MS: u32 = 30;
 /// Beyond that, a point for every so many milliseconds of jitter, up to four points.
 const JITTER_MS_PER_POINT: u32 = 40;
 const JITTER_PENALTY_MAX: u32 = 400;
-/// Of the way down that a bad report moves the score: half.
+/// A bad report moves the score down by this part of the way: half.
 const FALL_DIVISOR: u32 = 2;
-/// Of the way up that a good one does: an eighth, and at least a tenth of a point.
+/// A good report moves the score up by this part of the way: an eighth, and at least a tenth of a point.
 const RISE_DIVISOR: u32 = 8;
 const RISE_MIN: u32 = 10;
 
@@ -91,7 +91,7 @@ impl StreamScore {
         self.last_packet.map(|last| last + self.silence_max)
     }
 
-    /// Of one report, in hundredths.
+    /// Score that one report stands for, in hundredths.
     fn worth(&self, block: &ReportBlock, clock_rate: u32) -> u32 {
         let packets = if self.kind == MediaKind::Video { 4 } else { 2 };
         let arrived = 256 - u32::from(block.fraction_lost);

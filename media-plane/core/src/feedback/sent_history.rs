@@ -33,7 +33,7 @@ pub(crate) enum Fate {
     Arrived(Arrival),
     /// A later packet arrived.
     Lost(Departure),
-    /// It was told as lost before.
+    /// The packet was reported lost before and has arrived after all.
     Recovered(Departure),
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 /// From the first packet that was not reported to the report.
 const INTERVAL: Duration = Duration::from_millis(100);
-/// So many arrivals are reported at once: they fill a message.
+/// Arrivals in one feedback message, which fill it.
 const ARRIVALS_MAX: u16 = 400;
 /// Packets, arrived or not, of which is remembered whether they did.
 const STATUSES_MAX: u16 = 8192;

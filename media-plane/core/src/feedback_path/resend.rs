@@ -27,7 +27,7 @@ const HEADER_LEN: usize = FIXED_HEADER + 4 + 255;
 
 /// What became of one number that was asked for.
 enum Resent {
-    /// So many bytes of payload were sent.
+    /// Bytes of payload that were sent.
     Bytes(usize),
     /// Never sent, asked for within the round trip, too often, or no longer kept.
     No,

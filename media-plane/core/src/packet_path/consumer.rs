@@ -125,7 +125,7 @@ pub(crate) struct Sent {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct BurstSent {
     pub(crate) packets: u32,
-    /// Of payload.
+    /// Bytes of payload sent.
     pub(crate) octets: u32,
     /// Sealed, with headers.
     pub(crate) bytes: usize,

@@ -21,14 +21,14 @@ pub(crate) struct Encoding {
     pub(crate) prediction: SpatialPrediction,
     /// As declared, inside this encoding.
     pub(super) spatial_layers: u8,
-    /// It declared layers inside, or was seen to have some; without, there is nothing to choose.
+    /// The stream declared layers inside, or was seen to have some; without them there is nothing to choose.
     pub(crate) is_layered: bool,
     /// The highest temporal layer that was ever seen.
     pub(crate) highest_temporal: u8,
     pub(crate) rates: LayerRates,
     /// When each spatial layer was last seen.
     spatial_seen: [Option<Instant>; SPATIAL_LAYERS_MAX],
-    /// What its dependency descriptors are read with.
+    /// Template structure by which its dependency descriptors are read.
     pub(crate) structure: StructureCache,
     pub(crate) key_frames: KeyFrameRequests,
     /// The last sender report: NTP time and the timestamp that belongs to it.

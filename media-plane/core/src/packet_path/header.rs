@@ -53,7 +53,7 @@ impl OwnElements {
         self.shift()
     }
 
-    /// Of the last byte put.
+    /// Offset in bits of the last byte put.
     fn shift(&self) -> u32 {
         u32::try_from(OWN_MAX.saturating_sub(self.len) * 8).unwrap_or_default()
     }

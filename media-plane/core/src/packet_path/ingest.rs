@@ -26,7 +26,7 @@ use std::time::Instant;
 #[derive(Clone, Copy, Debug, Default)]
 #[must_use]
 pub(crate) struct Ingested {
-    /// So much of this encoding is missing that only a key frame helps.
+    /// Encoding of which so much is missing that only a key frame helps.
     pub(crate) wants_key_frame: Option<(ProducerKey, u8)>,
     /// This room is to look at its audio levels: the first loud packet since it did.
     pub(crate) newly_heard_in: Option<RoomKey>,
@@ -149,11 +149,15 @@ fn open(
     }
     let descriptor = producer.extensions.dependency_descriptor.and_then(|id| header.extension(packet, id));
     let asked = producer.encodings.iter().any(|it| it.key_frames.was_asked(now));
+    let is_encrypted = producer.is_encrypted;
     let encoding = producer.encoding_mut(binding.encoding)?;
     let descriptor = descriptor.and_then(|data| encoding.structure.read(data).ok());
     let PayloadInfo { frame, vp8 } = match &descriptor {
         Some(descriptor) => PayloadInfo { frame: descriptor.frame_info(), vp8: None },
-        None => read_payload(codec, packet.get(payload.clone()).unwrap_or_default(), header.marker),
+        None => {
+            let payload = packet.get(payload.clone()).unwrap_or_default();
+            read_payload(codec, payload, header.marker, is_encrypted)
+        }
     };
     encoding.on_packet(&frame, asked, payload.len(), now);
     let packet = RtpPacket {
@@ -177,10 +181,10 @@ fn open(
 /// The stream of a packet's SSRC.
 #[derive(Clone, Copy, Debug)]
 enum Found {
-    /// It is bound to this encoding.
+    /// The SSRC is bound to this encoding.
     Bound(StreamBinding),
-    /// It is to be bound to this encoding, whose MID, and RID if it has one, the packet carries; once
-    /// the packet proves authentic.
+    /// The SSRC is to be bound, once the packet proves authentic, to the encoding whose MID (and RID, if it has
+    /// one) it carries.
     New(StreamBinding),
 }
 
@@ -303,7 +307,8 @@ struct PayloadInfo {
     vp8: Option<vp8::Descriptor>,
 }
 
-fn read_payload(codec: MappedCodec, payload: &[u8], marker: bool) -> PayloadInfo {
+/// `is_encrypted`: by its sender, but for what packetisers need.
+fn read_payload(codec: MappedCodec, payload: &[u8], marker: bool, is_encrypted: bool) -> PayloadInfo {
     let frame = match codec.codec {
         Codec::Vp8 => {
             let vp8 = vp8::Descriptor::parse(payload);
@@ -311,7 +316,7 @@ fn read_payload(codec: MappedCodec, payload: &[u8], marker: bool) -> PayloadInfo
             return PayloadInfo { frame: frame.unwrap_or_default(), vp8 };
         }
         Codec::Vp9 => vp9::Descriptor::parse(payload).map(|descriptor| descriptor.frame_info(marker)),
-        Codec::H264 => h264::Payload::parse(payload).map(|payload| payload.frame_info(marker)),
+        Codec::H264 => h264::Payload::parse(payload, is_encrypted).map(|payload| payload.frame_info(marker)),
         Codec::Av1 => av1::Payload::parse(payload).map(|payload| payload.frame_info(marker)),
         Codec::Opus | Codec::Rtx { .. } => None,
     };

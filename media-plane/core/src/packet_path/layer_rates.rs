@@ -21,7 +21,7 @@ const PAYS_BACK: Duration = Duration::from_millis(1_800);
 pub(crate) struct LayerRates {
     bits: [[u64; TEMPORAL]; SPATIAL],
     rates: [[u64; TEMPORAL]; SPATIAL],
-    /// Of the first window's key frame.
+    /// Bits of the first window's key frame.
     key_bits: u64,
     is_in_key_frame: bool,
     since: Option<Instant>,
@@ -83,7 +83,7 @@ impl LayerRates {
         self.is_known |= self.rates.iter().flatten().any(|rate| *rate > 0);
     }
 
-    /// Of these spatial layers, with the temporal ones up to this; 0 before it was measured.
+    /// Bitrate of these spatial layers, with temporal layers up to `temporal`; 0 before it was measured.
     pub(crate) fn rate(&self, spatial: std::ops::RangeInclusive<u8>, temporal: u8) -> u64 {
         let (first, last) = (usize::from(*spatial.start()), usize::from(*spatial.end()));
         let layers = self.rates.get(first.min(SPATIAL - 1)..=last.min(SPATIAL - 1)).unwrap_or_default();

@@ -65,7 +65,7 @@ pub(crate) struct PacketWriter<'a> {
     keys: &'a OutboundSession,
     /// State for an address that is not proved yet; usually `None`.
     change: Option<&'a mut AddressChange>,
-    /// Its next transport-wide sequence number.
+    /// The transport's next transport-wide sequence number.
     next_transport_cc: &'a mut u16,
     history: &'a mut SentHistory,
     sent_us: i64,

@@ -30,7 +30,7 @@ pub(crate) struct Policer {
     videos: Bucket,
 }
 
-/// One source, whichever of the user's producers send it.
+/// Bitrate of one source (mic, camera and so on) of a user, whichever producers send it.
 #[derive(Clone, Copy, Debug, Default)]
 struct Watch {
     bucket: Bucket,

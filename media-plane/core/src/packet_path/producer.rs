@@ -13,8 +13,8 @@ use railgun_protocol::rtp_parameters::{MediaKind, RtpParameters, StreamType};
 use railgun_protocol::signal::Source;
 use std::time::Instant;
 
-/// Of the audio level extension's byte: the level. The highest bit says whether it is speech, which a
-/// sender may set on anything (RFC 6464 section 3).
+/// Level in the audio level extension's byte. The highest bit says whether it is speech, which a sender may set on
+/// anything (RFC 6464 section 3).
 const LEVEL_BITS: u8 = 0x7f;
 
 #[derive(Debug)]
@@ -25,14 +25,16 @@ pub(crate) struct Producer {
     pub(crate) session: SessionId,
     pub(crate) transport: TransportKey,
     pub(crate) paused: bool,
+    /// End to end, as its room is: of a payload only what packetisers need is in the clear.
+    pub(crate) is_encrypted: bool,
     /// The score that its session was last told of.
     pub(crate) last_notified_score: Option<u8>,
     pub(crate) wanted_layers: WantedLayers,
-    /// Its user's, in its room.
+    /// Account of the producer's user in its room.
     pub(crate) account: AccountKey,
-    /// Of that account.
+    /// Policer of that account.
     pub(crate) policer: PolicerKey,
-    /// What it adds to that, in bits a second.
+    /// Bitrate that this producer may add to its user's, in bits per second.
     pub(crate) allowed: u64,
     /// Packets that were not let through so far.
     pub(crate) policed_packets: u64,

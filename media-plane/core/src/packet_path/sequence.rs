@@ -10,7 +10,7 @@ const WINDOW: u64 = 128;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SequenceMap {
     stretch: Option<Stretch>,
-    /// One above the highest index given out.
+    /// The highest index given out, plus one.
     next: u64,
 }
 
@@ -42,7 +42,7 @@ impl SequenceMap {
         self.stretch = None;
     }
 
-    /// One above the highest index given out.
+    /// The highest index given out, plus one.
     pub(crate) fn next(&self) -> u64 {
         self.next
     }

@@ -15,7 +15,7 @@ pub(crate) struct MediaTables {
     pub(crate) transports: TransportTable,
     pub(crate) producers: Arena<ProducerKey, Producer>,
     pub(crate) consumers: Arena<ConsumerKey, Consumer>,
-    /// One for each user of a room.
+    /// Policer of each user of a room.
     pub(crate) policers: Arena<PolicerKey, Policer>,
     /// Packets of the burst that is being handled, in the order in which they arrived.
     pub(crate) burst: Vec<RtpPacket>,

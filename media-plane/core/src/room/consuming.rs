@@ -30,7 +30,7 @@ pub(super) struct Request {
     /// The session's receiving transport, if not named.
     pub(super) transport: Option<TransportId>,
     pub(super) producer: ProducerId,
-    /// Those of the join, if not given.
+    /// Capabilities of the receiver; none: those given at joining.
     pub(super) capabilities: Option<RtpCapabilities>,
 }
 

@@ -1,11 +1,12 @@
 //! Epochs: each room that a channel has, one after the other, has a higher one. And how a room ends that
 //! another takes the place of.
 
-use super::membership;
+use super::encryption_rule::{Follows, follows};
+use super::membership::end;
 use super::table::RoomTable;
 use crate::arena::RoomKey;
 use crate::packet_path::tables::MediaTables;
-use railgun_protocol::media_rpc::{Address, Audience, EncryptionRule, Event, Reply};
+use railgun_protocol::media_rpc::{Address, EncryptionRule, Reply};
 use railgun_protocol::signal::RejoinReason;
 
 /// The same room, with its people and media, has a later epoch from now on. Sessions that came
@@ -34,28 +35,6 @@ pub(crate) fn close_older(
     end(rooms, media, key, reason);
 }
 
-/// Whether a room may go on by a rule for its channel.
-pub(super) enum Follows {
-    /// It is encrypted that way.
-    Yes,
-    /// Another room has to take its place.
-    No,
-    /// The rule is older than the room's.
-    Outdated,
-}
-
-pub(super) fn follows(rooms: &mut RoomTable, key: RoomKey, rule: EncryptionRule) -> Follows {
-    let Some(room) = rooms.get_mut(key) else { return Follows::Yes };
-    if room.encryption.encryption == rule.encryption {
-        room.encryption.revision = room.encryption.revision.max(rule.revision);
-        Follows::Yes
-    } else if rule.revision > room.encryption.revision {
-        Follows::No
-    } else {
-        Follows::Outdated
-    }
-}
-
 /// The channel is to be encrypted in another way from now on, so that the room ends: there is never a mixture.
 pub(super) fn set_encryption(
     rooms: &mut RoomTable,
@@ -67,18 +46,4 @@ pub(super) fn set_encryption(
         end(rooms, media, key, RejoinReason::EncryptionChanged);
     }
     Reply::Done
-}
-
-/// Ends a room whose people are told to join again, those without a socket included.
-pub(super) fn end(rooms: &mut RoomTable, media: &mut MediaTables, key: RoomKey, reason: RejoinReason) {
-    media.output.tell(key, Audience::Everyone, Event::Rejoin { reason });
-    // They leave together: nobody is told who else does.
-    let told = media.output.notices.len();
-    let sessions = rooms.get(key).map(|room| room.session_ids()).unwrap_or_default();
-    for session in sessions {
-        membership::remove_session(rooms, media, key, session);
-    }
-    let closed = media.output.notices.pop_back();
-    media.output.notices.truncate(told);
-    media.output.notices.extend(closed);
 }

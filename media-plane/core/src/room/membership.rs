@@ -1,7 +1,7 @@
 //! Joining, leaving, and what a participant says of itself.
 
-use super::epoch::{self, Follows};
-use super::key_agreement::KeyAgreement;
+use super::encryption_rule::{Follows, follows};
+use super::mls_groups::KeyAgreement;
 use super::moment::Moment;
 use super::refusal::Refusal;
 use super::resume_tokens::ResumeTokens;
@@ -137,9 +137,9 @@ fn room_for(
         if address.epoch > epoch {
             close_room(rooms, media, key);
         } else {
-            match epoch::follows(rooms, key, request.encryption) {
+            match follows(rooms, key, request.encryption) {
                 Follows::Yes => return Ok(key),
-                Follows::No => epoch::end(rooms, media, key, RejoinReason::EncryptionChanged),
+                Follows::No => end(rooms, media, key, RejoinReason::EncryptionChanged),
                 Follows::Outdated => return Err(Refusal::EncryptionChanged),
             }
         }
@@ -270,4 +270,18 @@ pub(super) fn update_state(
         deafened: Some(deafened),
         speaking: Some(speaking),
     }))
+}
+
+/// Ends a room whose people are told to join again, those without a socket included.
+pub(super) fn end(rooms: &mut RoomTable, media: &mut MediaTables, key: RoomKey, reason: RejoinReason) {
+    media.output.tell(key, Audience::Everyone, Event::Rejoin { reason });
+    // They leave together: nobody is told who else does.
+    let told = media.output.notices.len();
+    let sessions = rooms.get(key).map(|room| room.session_ids()).unwrap_or_default();
+    for session in sessions {
+        remove_session(rooms, media, key, session);
+    }
+    let closed = media.output.notices.pop_back();
+    media.output.notices.truncate(told);
+    media.output.notices.extend(closed);
 }

@@ -17,6 +17,8 @@ mod accounts;
 mod bitrate_limits;
 mod data_messages;
 pub(crate) mod key_agreement;
+mod mls_groups;
+mod encryption_rule;
 mod participant;
 mod video_slots;
 mod consuming;

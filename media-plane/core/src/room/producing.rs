@@ -18,7 +18,7 @@ use railgun_protocol::limits;
 use railgun_protocol::media_rpc::{Audience, Event, Reply};
 use railgun_protocol::ortc;
 use railgun_protocol::rtp_parameters::{MediaKind, RtpParameters};
-use railgun_protocol::signal::{ConsumerCloseReason, ProducerCloseReason, Source, VideoSource};
+use railgun_protocol::signal::{ConsumerCloseReason, Encryption, ProducerCloseReason, Source, VideoSource};
 use railgun_protocol::transport_parameters::TransportDirection;
 use rand::RngExt;
 use std::time::Instant;
@@ -64,6 +64,7 @@ pub(super) fn produce(
         session,
         transport,
         paused: false,
+        is_encrypted: rooms.get(room).is_some_and(|room| room.encryption.encryption == Encryption::EndToEnd),
         last_notified_score: None,
         wanted_layers: WantedLayers::all(0),
         account,

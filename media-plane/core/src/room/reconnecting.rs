@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 pub struct Silence {
     /// Whose socket was lost.
     pub session: SessionId,
-    /// Of the socket that was lost, as the room counts them.
+    /// Number of the socket that was lost, as the room counts a session's sockets.
     pub attachment: u32,
     /// Time without any control stream does not count.
     pub lasted: Duration,

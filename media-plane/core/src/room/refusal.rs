@@ -24,7 +24,7 @@ pub(crate) enum Refusal {
     },
     InvalidState(&'static str),
     InvalidPayload(String),
-    /// Its DTLS association failed or has ended: only another transport helps.
+    /// The transport's DTLS association failed or has ended: only another transport helps.
     TransportFailed,
     ChannelFull(RoomLimits),
     /// The session's grant does not have this source.

@@ -75,7 +75,8 @@ fn own_state(
     now: Moment,
 ) -> Result<OwnState, Refusal> {
     let seat = rooms.session(room, id)?;
-    let missed = rooms.get(room).map(|room| room.keys.missed_by(seat)).unwrap_or_default();
+    let missed =
+        rooms.get(room).map(|room| room.keys.missed_by(seat.id, seat.joined_seq)).unwrap_or_default();
     let directions = [TransportDirection::Send, TransportDirection::Recv];
     let transports = directions.into_iter().filter_map(|direction| {
         let transport = media.transports.live(seat.transport(direction)?)?;

@@ -1,6 +1,6 @@
 //! A room, and the sessions that have a seat in it.
 
-use super::key_agreement::KeyAgreement;
+use super::mls_groups::KeyAgreement;
 use super::moment::Moment;
 use super::refusal::Refusal;
 use super::resume_tokens::ResumeTokens;
@@ -27,7 +27,7 @@ pub(crate) struct Room {
     pub(crate) keys: KeyAgreement,
     /// Oldest first.
     pub(crate) sessions: Vec<Session>,
-    /// Of everybody who has a seat, and of some who had one. Oldest first.
+    /// Accounts of everybody who has a seat, and of some who had one. Oldest first.
     pub(crate) accounts: Vec<AccountKey>,
     pub(crate) slots: VideoSlots,
     pub(crate) speakers: Speakers,
@@ -37,7 +37,7 @@ pub(crate) struct Room {
     pub(crate) wake: Option<Instant>,
 }
 
-/// One seat.
+/// A session that has a seat in a room.
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) id: SessionId,
@@ -46,7 +46,7 @@ pub(crate) struct Session {
     pub(crate) account: AccountKey,
     pub(crate) device: Option<DeviceId>,
     pub(crate) name: Option<String>,
-    /// Its deadline is `video_until`, which no step of the wall clock moves.
+    /// What the session may do. The deadline of video is `video_until`, which no step of the wall clock moves.
     pub(crate) grant: Grant,
     pub(crate) video_until: Option<Instant>,
     pub(crate) tokens: ResumeTokens,
@@ -110,7 +110,7 @@ impl Room {
         self.sessions.iter().map(|session| session.id).collect()
     }
 
-    /// Of the seats for which nobody speaks, the one for which that is so the longest.
+    /// The seat that has had no socket for the longest time.
     pub(super) fn longest_silent(&self, except: Option<SessionId>) -> Option<SessionId> {
         let silent = self.sessions.iter().filter(|session| Some(session.id) != except);
         let since = silent.filter_map(|session| Some((session.silent_since?, session.id)));

@@ -19,7 +19,7 @@ pub(crate) struct Claimant {
 pub(crate) enum Change {
     /// The head of the queue got a slot, which it holds until then.
     Granted(Claimant, Instant),
-    /// Its place in the queue, from 1.
+    /// Who waits, and their new place in the queue, from 1.
     Moved(Claimant, u16),
 }
 
@@ -27,7 +27,7 @@ pub(crate) enum Change {
 #[derive(Debug)]
 pub(crate) struct VideoSlots {
     max: u16,
-    /// Those that wait are in the order in which they came.
+    /// Slots held, and those who wait for one in the order in which they came.
     entries: Vec<Entry>,
 }
 

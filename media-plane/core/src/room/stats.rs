@@ -20,7 +20,7 @@ use railgun_protocol::signal::{
 };
 use std::time::Instant;
 
-/// Of one transport and what runs over it, or of everything.
+/// Statistics of one transport and what runs over it, or of everything that the session owns.
 pub(super) fn get_stats(
     rooms: &RoomTable,
     media: &MediaTables,

@@ -19,7 +19,7 @@ pub struct InboundStream {
 }
 
 impl InboundStream {
-    /// One that was let go and comes again: nothing up to this index is taken.
+    /// State of a stream that was let go and comes again: nothing up to this index is taken.
     pub(crate) fn after(highest: u64) -> Self {
         Self { replay: ReplayWindow::after(highest) }
     }

@@ -18,7 +18,7 @@ pub struct ReplayWindow {
 }
 
 impl ReplayWindow {
-    /// One that takes nothing up to this index.
+    /// A window that takes nothing up to this index.
     pub fn after(highest: u64) -> Self {
         Self { highest: Some(highest), seen: [u64::MAX; WORDS] }
     }

@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 /// Bytes that a second of speech has at an address that is not proved: 64 kbit/s.
 pub(crate) const SLICE_BYTES: u32 = 8_000;
 pub(crate) const SLICE: Duration = Duration::from_secs(1);
-/// Of a slice, what may pass at its start.
+/// Bytes that may pass at the start of a slice.
 const BURST_BYTES: u64 = 2_000;
 
 /// When a new address is asked for its proof, in ms since the change; then every four seconds. The
@@ -51,7 +51,7 @@ const _: () =
 
 /// 14 random bits of a time's 65536ths of a second.
 const SHIFT_BITS: u16 = 0x3fff;
-/// Of numbers and times, so many of the newest prove; each more is one that a guess could meet.
+/// How many of the newest numbers and times prove an address; each more is one that a guess could meet.
 const VALID: usize = 2;
 /// Wrong guesses on a transport, and on all of a user's in a day, until nothing there proves any more.
 pub(crate) const GUESSES_MAX: u8 = 8;
@@ -66,9 +66,9 @@ const SILENT_AFTER: Duration = Duration::from_secs(3);
 /// What an echo from the new address says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Echo {
-    /// It could only be known there.
+    /// The echo could be known at the asked address alone.
     Proof,
-    /// It names what was never sent.
+    /// The echo names what was never sent.
     Guess,
     /// Everybody knows it.
     Nothing,
@@ -85,7 +85,7 @@ pub(crate) struct AddressChange {
     old_heard_at: Option<Instant>,
     /// Speech at this address, and since when it counts.
     slice: Option<(Instant, u32)>,
-    /// Those behind the jump that were sent, oldest first, at most [`NUMBERS_MAX`].
+    /// Numbers behind the jump that were sent, oldest first, at most [`NUMBERS_MAX`].
     numbers: Vec<u16>,
     rounds: usize,
     pub(crate) next_round_at: Instant,
@@ -157,7 +157,7 @@ impl AddressChange {
         self.slice = Some((now, 0));
     }
 
-    /// It has one of which nothing was used.
+    /// True if a slice was taken and nothing of it was used.
     pub(crate) fn has_unused_slice(&self) -> bool {
         self.slice.is_some_and(|(_, sent)| sent == 0)
     }

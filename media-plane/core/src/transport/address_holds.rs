@@ -23,9 +23,10 @@ const TURN: Duration = Duration::from_secs(1);
 /// What a transport may have of an address that an ICE check names it from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Claim {
-    /// It has it, or nobody does, or who does has not been heard there for [`QUIET_FOR`].
+    /// The transport has the address already, or nobody has it, or its holder was not heard there for
+    /// [`QUIET_FOR`].
     Bind,
-    /// It gets it; the other transport forgets it, and sends nothing more there.
+    /// The transport gets the address; the other one forgets it, and sends nothing more there.
     Take(TransportKey),
     /// The other transport keeps it, unless a handshake over it is completed.
     Contest(TransportKey),
@@ -122,7 +123,7 @@ fn lose(
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Contender {
     pub(crate) transport: TransportKey,
-    /// It is of a handshake that is not `holder`'s.
+    /// The datagram is of a handshake that is not `holder`'s.
     pub(crate) is_its_alone: bool,
 }
 

@@ -21,7 +21,7 @@ pub const UNPROVED_SEALED_PERIOD: Duration = Duration::from_secs(10);
 pub struct AddressProof {
     received: u64,
     sent: u64,
-    /// Of it, RTP and RTCP in this period.
+    /// Bytes among them of RTP and RTCP in this period.
     sealed: u64,
     proved: bool,
 }

@@ -159,7 +159,8 @@ impl DtlsTransport {
             && first_client_hello(datagram).is_some()
     }
 
-    /// It repeats a part of the handshake that is done, or is sealed, so that nobody knows without the keys.
+    /// True if the datagram repeats a part of the handshake that is done, or is sealed, so that only the keys
+    /// could tell.
     pub(crate) fn may_be_of_handshake(&self, datagram: &[u8]) -> bool {
         self.attempt.as_ref().is_some_and(|attempt| attempt.gate.knows(datagram))
     }

@@ -70,7 +70,7 @@ pub struct IceAnswer {
 #[derive(Debug)]
 pub struct IceLite {
     current: IceCredentials,
-    /// Those in use before a restart, until the peer shows that it has the current ones.
+    /// Credentials in use before a restart, until the peer shows that it has the current ones.
     previous: Option<IceCredentials>,
     /// Set for a session in privacy mode: the only addresses that checks are taken from.
     relays: Option<Arc<Relays>>,

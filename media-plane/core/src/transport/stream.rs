@@ -15,7 +15,7 @@ use std::time::Instant;
 pub(crate) struct Stream {
     pub(crate) ssrc: u32,
     pub(crate) producer: ProducerKey,
-    /// Its place among the producer's encodings.
+    /// Index of its encoding in the producer.
     pub(crate) encoding: u8,
     /// Retransmissions of that encoding, not the encoding itself.
     pub(crate) is_rtx: bool,

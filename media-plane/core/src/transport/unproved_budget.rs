@@ -49,14 +49,14 @@ impl UnprovedBudgets {
         is_left
     }
 
-    /// One that was not used.
+    /// Returns a slice of which nothing was used.
     pub(crate) fn give_slice_back(&mut self, user: &UserId, now: Instant) {
         if let Some(budget) = self.by_user.get_mut(user).filter(|budget| budget.slices_end > now) {
             budget.slices = budget.slices.saturating_sub(1);
         }
     }
 
-    /// One of the user's addresses named what was never sent; true if that was once too often.
+    /// Counts a wrong guess at one of the user's addresses; true if that was one too many.
     pub(crate) fn on_guess(&mut self, user: &UserId, now: Instant) -> bool {
         let Some(budget) = self.budget(user, now) else { return true };
         budget.guesses = budget.guesses.saturating_add(1);

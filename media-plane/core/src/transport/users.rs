@@ -26,7 +26,7 @@ struct User {
     id: UserId,
     /// Transports that exist.
     transports: usize,
-    /// Those of them whose handshake is in progress.
+    /// Transports among them whose handshake is in progress.
     handshakes: usize,
     /// Transports that may yet be made, first ones and those in place of failed ones.
     makes: Allowance,
@@ -62,7 +62,7 @@ impl Users {
         Ok(key)
     }
 
-    /// One of the user's transports is gone.
+    /// Counts one transport of the user less.
     pub(super) fn release_transport(&mut self, key: UserKey) {
         if let Some(user) = self.entries.live_mut(key) {
             user.transports = user.transports.saturating_sub(1);

@@ -46,9 +46,9 @@ pub(crate) struct WebRtcTransport {
     pub(crate) connected_at: Option<Instant>,
     pub(crate) dtls_state: DtlsState,
     pub(crate) ice_state: IceState,
-    /// It is one of the engine's handshakes in progress.
+    /// The transport counts as a handshake in progress.
     pub(crate) is_handshaking: bool,
-    /// When it was that for the first time.
+    /// When its handshake began for the first time.
     pub(crate) handshaking_since: Option<Instant>,
     /// Before this, no place among them is sought for it.
     pub(crate) seek_place_at: Option<Instant>,
@@ -73,14 +73,15 @@ pub(crate) struct WebRtcTransport {
     pub(crate) round_trip: RoundTrip,
     /// Congestion control of the path to the client. None until it is sent video with transport-wide numbers.
     pub(crate) receiver_link: Option<Box<ReceiverLink>>,
-    /// The same by reports alone, and since when nothing new was observed of it.
+    /// Estimate of the path by receiver reports alone.
     pub(crate) link: LinkEstimate,
+    /// When anything new was observed of it for the last time.
     pub(crate) link_observed_at: Instant,
     /// The client's own estimate in bits a second (REMB), and when it came.
     pub(crate) estimated: Option<(u64, Instant)>,
     pub(crate) producers: Vec<ProducerKey>,
     pub(crate) consumers: Vec<ConsumerKey>,
-    /// Of the client: that of all its producers here.
+    /// CNAME of the client, which all its producers here share.
     pub(crate) cname: Option<String>,
     used_mids: Vec<String>,
     pub(crate) next_mid: u32,
@@ -194,7 +195,7 @@ impl WebRtcTransport {
         }
     }
 
-    /// Its DTLS association failed or has ended: nothing brings it back.
+    /// True if its DTLS association failed or has ended: nothing brings it back.
     pub(crate) fn is_over(&self) -> bool {
         matches!(self.dtls_state, DtlsState::Failed | DtlsState::Closed)
     }
@@ -204,8 +205,8 @@ impl WebRtcTransport {
         self.is_over() || self.ice_state == IceState::Disconnected
     }
 
-    /// Its client may have another in its place: nothing gets through, or nothing ever did in the time
-    /// that a handshake has. Until it asks, what comes late is still welcome.
+    /// True if the client may have another in its place: nothing gets through, or nothing ever did in the time
+    /// that a handshake has. Until the client asks, what comes late is still taken.
     pub(crate) fn is_replaceable(&self, now: Instant) -> bool {
         let is_late = |at: Instant| now.saturating_duration_since(at) >= DTLS_HANDSHAKE_TIMEOUT;
         self.is_failed() || (self.keys.is_none() && self.connected_at.is_some_and(is_late))
@@ -300,7 +301,7 @@ impl WebRtcTransport {
         self.selected.is_some_and(|selected| self.may_send_to(selected, len))
     }
 
-    /// The same of any address that passed a check.
+    /// [`Self::may_send`] for any address that passed a check.
     pub(crate) fn may_send_to(&mut self, address: SocketAddr, len: usize) -> bool {
         // A handshake needs what it needs; what is sealed can wait for the proof.
         let is_sealed = self.keys.is_some();

@@ -1,5 +1,6 @@
 use super::*;
 use crate::fence::Fence;
+use crate::ground::{Ground, Threads};
 use crate::metrics::WorkerGauges;
 use crate::testing;
 use crate::udp::RtcSocket;
@@ -35,7 +36,9 @@ fn spawn_worker_at(socket: RtcSocket, index: usize, outbox: &mpsc::Sender<Worker
         started: (Instant::now(), SystemTime::now()),
     };
     let fence = Arc::new(Fence::new(false));
-    worker::spawn(index, socket, engine, outbox.clone(), Arc::<WorkerGauges>::default(), fence).unwrap()
+    let (parts, handle) =
+        worker::prepare(index, engine, outbox.clone(), Arc::<WorkerGauges>::default(), fence);
+    handle(Threads.run(parts, socket).unwrap())
 }
 
 /// Nobody takes the place of one that died.

@@ -29,7 +29,7 @@ pub struct Grant {
     pub permissions: Permissions,
     /// Until when video and screen are allowed; none: without end.
     pub video_until: Option<SystemTime>,
-    /// Its media may only come through the node's configured relays (privacy mode).
+    /// The session's media may come only through the node's configured relays (privacy mode).
     pub relay_only: bool,
 }
 
@@ -45,6 +45,7 @@ pub struct Rights {
 /// How a channel is encrypted by its record. Of two rules the one of the higher revision holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EncryptionRule {
+    /// What the channel's record asks for.
     pub encryption: Encryption,
     /// Of the channel's record: rises with each change of it.
     pub revision: u64,
@@ -188,7 +189,10 @@ pub enum Command {
     },
     /// For the room: how its channel is encrypted from now on. If that is another way, the room ends, and its
     /// people are told to join again.
-    SetEncryption { rule: EncryptionRule },
+    SetEncryption {
+        /// What holds from now on.
+        rule: EncryptionRule,
+    },
     /// For the room: who is in it.
     Inspect,
     /// For the channel, also while it has no room: who is in it ([`Reply::Inspected`]), and from then on who
@@ -232,7 +236,7 @@ pub enum Command {
         /// 1 (first to lose its layers) to 255 (last).
         priority: NonZeroU8,
     },
-    /// Of one transport and what runs over it, or of everything the session owns.
+    /// Statistics of one transport and what runs over it, or of everything the session owns.
     GetStats {
         /// The session's id.
         session: SessionId,
@@ -266,7 +270,7 @@ pub enum Command {
         /// The producer's id.
         producer: ProducerId,
     },
-    /// It is forwarded again.
+    /// The producer is forwarded again.
     ResumeProducer {
         /// The session's id.
         session: SessionId,
@@ -298,7 +302,7 @@ pub enum Command {
         /// The consumer's id.
         consumer: ConsumerId,
     },
-    /// It is sent again; video with the next key frame.
+    /// The consumer is sent again; video with the next key frame.
     ResumeConsumer {
         /// The session's id.
         session: SessionId,
@@ -320,13 +324,27 @@ pub enum Command {
         update: StateUpdate,
     },
     /// A message to everybody else, or to one session of the room.
-    SendData { session: SessionId, kind: DataKind, payload: DataPayload, to: Option<SessionId> },
+    SendData {
+        /// The session's id.
+        session: SessionId,
+        /// What the message is about, as the application calls it.
+        kind: DataKind,
+        /// Content, which the servers do not look at.
+        payload: DataPayload,
+        /// None: everybody else in the room.
+        to: Option<SessionId>,
+    },
     /// The same of key agreement, in a room that is encrypted end to end.
     SendE2eeMessage {
+        /// The session's id.
         session: SessionId,
+        /// Proposal, commit, Welcome or GroupInfo.
         kind: E2eeMessageKind,
+        /// Epoch of the MLS group.
         epoch: u64,
+        /// None: everybody else in the room.
         to: Option<SessionId>,
+        /// The message of key agreement.
         data: E2eeData,
     },
 }

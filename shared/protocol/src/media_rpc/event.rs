@@ -61,7 +61,7 @@ pub enum Event {
         deafened: bool,
         /// The user's voice is heard now.
         speaking: bool,
-        /// It lost its socket longer than [`crate::limits::RESUME_WINDOW`] ago; its media goes on.
+        /// The session lost its socket longer than [`crate::limits::RESUME_WINDOW`] ago; its media goes on.
         reconnecting: bool,
     },
     /// A producer was opened.
@@ -159,7 +159,7 @@ pub enum Event {
         /// For how long it must not come back.
         banned_for: Option<Duration>,
     },
-    /// Another socket took the session up; the one it had is no longer its own.
+    /// Another socket took the session up; this one is no longer its own.
     Superseded,
     /// What the session may send changed.
     Permissions {
@@ -195,17 +195,28 @@ pub enum Event {
         /// How often this session was muted for that reason.
         strikes: u8,
     },
+    /// A message of another client.
     Data {
+        /// The user's id.
         user: UserId,
+        /// The session's id.
         session: SessionId,
+        /// What the message is about, as the application calls it.
         kind: DataKind,
+        /// As its sender wrote it.
         payload: DataPayload,
     },
+    /// A message of key agreement.
     E2eeMessage {
+        /// The user's id.
         user: UserId,
+        /// The session's id.
         session: SessionId,
+        /// Proposal, commit, Welcome or GroupInfo.
         kind: E2eeMessageKind,
+        /// Epoch of the MLS group.
         epoch: u64,
+        /// The message of key agreement.
         data: E2eeData,
     },
     /// Does not move the room's sequence, as the levels do not.

@@ -20,6 +20,7 @@ pub struct RoomSnapshot {
     pub participants: Vec<Participant>,
     /// Which socket of the session this is: rises with each resume.
     pub attachment: u32,
+    /// What holds for everybody in the room.
     pub encryption: Encryption,
 }
 
@@ -43,11 +44,17 @@ pub struct OwnState {
 /// A message of key agreement as it was told the first time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MissedMessage {
+    /// The event's place in the room's order; rises by one with each event that is not for one session alone.
     pub room_seq: u64,
+    /// The user's id.
     pub user: UserId,
+    /// The session's id.
     pub session: SessionId,
+    /// Proposal, commit, Welcome or GroupInfo.
     pub kind: E2eeMessageKind,
+    /// Epoch of the MLS group.
     pub epoch: u64,
+    /// The message of key agreement.
     pub data: E2eeData,
 }
 
@@ -109,7 +116,7 @@ pub enum Reply {
     Done,
     /// A slot, or a place in the queue.
     Slot(SlotState),
-    /// It is free.
+    /// The slot, or the place in the queue, is free.
     SlotReleased {
         /// `camera` or `screen`.
         source: VideoSource,
@@ -151,12 +158,12 @@ pub enum Reply {
         /// The producer's id.
         producer: ProducerId,
     },
-    /// It is forwarded again.
+    /// The producer is forwarded again.
     ProducerResumed {
         /// The producer's id.
         producer: ProducerId,
     },
-    /// It and its consumers are gone.
+    /// The producer and its consumers are gone.
     ProducerClosed {
         /// The producer's id.
         producer: ProducerId,
@@ -168,7 +175,7 @@ pub enum Reply {
         /// The consumer's id.
         consumer: ConsumerId,
     },
-    /// It is sent again.
+    /// The consumer is sent again.
     ConsumerResumed {
         /// The consumer's id.
         consumer: ConsumerId,

@@ -25,8 +25,8 @@ pub enum UserAction {
     },
     /// Out go those that came before.
     Replace(Replacement),
-    /// Those without a socket send no more video: nobody else speaks for them, and whoever takes one
-    /// up brings a grant of its own.
+    /// Sessions without a socket send no more video: no replica speaks for them, and whoever takes one up brings a
+    /// grant of its own.
     EndLostVideo,
 }
 

@@ -15,7 +15,7 @@ use crate::rtp_parameters::{
 pub struct ConsumerStream {
     /// Decimal, unique on its transport, at most 8 characters.
     pub mid: String,
-    /// Of the one encoding that the consumer gets.
+    /// SSRC of the one encoding that the consumer gets.
     pub ssrc: u32,
     /// Used if the consumer gets retransmissions.
     pub rtx_ssrc: u32,
@@ -114,8 +114,8 @@ fn rtx_of(receiver: &RtpCapabilities, media_payload_type: Option<u8>) -> Option<
         .find(|rtx| is_rtx(&rtx.mime_type) && apt(&rtx.parameters) == Some(media_payload_type))
 }
 
-/// Those under the same id and URI; a receiver's ids are one space over both kinds, so the kind
-/// does not matter.
+/// Extensions under the same id and URI; a receiver's ids are one space over both kinds, so the kind does not
+/// matter.
 fn shared_extensions(
     consumable: &RtpParameters,
     receiver: &RtpCapabilities,

@@ -13,9 +13,9 @@ use crate::rtp_parameters::{
 /// From a sender's numbers to the router's. No `from` appears twice in its list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProducerMapping {
-    /// Of media and of retransmission.
+    /// Payload types of media and of retransmission.
     pub codecs: Vec<PayloadTypeMapping>,
-    /// Of the extensions the router knows; the others are not forwarded.
+    /// Ids of the extensions that the router knows; the others are not forwarded.
     pub header_extensions: Vec<ExtensionMapping>,
     /// At least one, at most [`crate::limits::ENCODINGS_MAX`], lowest quality first.
     pub encodings: Vec<EncodingMapping>,
@@ -45,9 +45,9 @@ pub struct ExtensionMapping {
 /// there is no rid either, from the first packet with the producer's mid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EncodingMapping {
-    /// Of its media packets, if it was signaled.
+    /// SSRC of its media packets, if it was signaled.
     pub ssrc: Option<u32>,
-    /// Of its retransmissions (RFC 4588), if it was signaled.
+    /// SSRC of its retransmissions (RFC 4588), if it was signaled.
     pub rtx_ssrc: Option<u32>,
     /// RTP stream id (RFC 8852).
     pub rid: Option<String>,

@@ -36,7 +36,7 @@ impl MediaCodec {
         }
     }
 
-    /// What it encodes.
+    /// Audio or video.
     pub const fn kind(self) -> MediaKind {
         match self {
             Self::Opus => MediaKind::Audio,

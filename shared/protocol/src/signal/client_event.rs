@@ -123,7 +123,7 @@ pub enum ClientEvent {
         /// 1 (first to lose its layers) to 255 (last).
         priority: NonZeroU8,
     },
-    /// Of one transport and what runs over it, or of everything the session owns.
+    /// `voice:rtc:getStats`: of one transport and what runs over it, or of everything the session owns.
     GetStats {
         /// None: of everything the session owns.
         transport_id: Option<TransportId>,
@@ -149,11 +149,13 @@ pub enum ClientEvent {
         /// What is captured: microphone, camera, screen or the screen's sound.
         source: VideoSource,
     },
+    /// `voice:data`: a small message to the others in the room, or to one of them.
     Data(DataMessage),
+    /// `voice:e2ee:message`: a message of key agreement.
     E2eeMessage(E2eeMessage),
     /// `voice:ui:event`: what the interface did that operators count.
     UiEvent {
-        /// What it did.
+        /// What the interface did.
         name: UiEventName,
     },
     /// `voice:ring`: calls the other members of the DM that was joined.

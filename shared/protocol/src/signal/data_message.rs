@@ -1,5 +1,4 @@
 //! Small messages of clients to each other: reactions, raised hands, and what applications make of them.
-#![warn(missing_docs)]
 
 use crate::ids::SessionId;
 use crate::limits;

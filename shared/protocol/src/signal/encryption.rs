@@ -1,6 +1,5 @@
 //! End-to-end encryption in the signaling: what a channel asks for, what a client can do, and the messages by
 //! which the clients of a room agree on keys. The servers read of those the envelope alone.
-#![warn(missing_docs)]
 
 use crate::ids::SessionId;
 use crate::limits;

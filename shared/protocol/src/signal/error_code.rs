@@ -64,7 +64,7 @@ impl ErrorCode {
         Self::Internal,
     ];
 
-    /// Its name on the wire.
+    /// The code's name on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ChannelNotFound => "CHANNEL_NOT_FOUND",
@@ -121,13 +121,13 @@ impl ErrorBody {
         Self { code, message: message.into(), details: Map::new(), fatal: false }
     }
 
-    /// The same with one more detail.
+    /// This refusal with one more detail.
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.details.insert(name.into(), value.into());
         self
     }
 
-    /// The same, after which the session cannot go on.
+    /// This refusal, after which the session cannot go on.
     pub fn fatal(mut self) -> Self {
         self.fatal = true;
         self

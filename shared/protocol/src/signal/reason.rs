@@ -8,7 +8,7 @@ use std::fmt;
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum ProducerCloseReason {
-    /// It kept sending more than its owner may.
+    /// The producer kept sending more than its owner may.
     Bitrate,
 }
 
@@ -19,7 +19,7 @@ pub enum ProducerCloseReason {
 pub enum RingEndReason {
     /// The user joined the channel, on whichever device.
     Answered,
-    /// The user wants no call now.
+    /// One of the people who were called declined.
     Declined,
     /// Nobody answered in 45 s.
     Missed,
@@ -32,9 +32,9 @@ pub enum RingEndReason {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum ConsumerCloseReason {
-    /// Its producer is gone.
+    /// The consumer's producer is gone.
     ProducerClosed,
-    /// Its transport is gone.
+    /// The consumer's transport is gone.
     TransportClosed,
     /// The session consumes the same producer anew.
     Replaced,

@@ -57,7 +57,7 @@ pub struct Participant {
     pub deafened: bool,
     /// The user's voice is heard now.
     pub speaking: bool,
-    /// It lost its socket longer than 15 s ago and its media goes on. Written only if so.
+    /// The session lost its socket longer than 15 s ago and its media goes on. Written only if so.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[cfg_attr(test, ts(as = "Option<bool>", optional))]
     pub reconnecting: bool,
@@ -161,7 +161,7 @@ pub enum GrantReason {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum MuteReason {
-    /// It sent a steady tone.
+    /// The microphone sent a steady tone.
     NoiseLoop,
     /// An operator asked for it.
     Admin,
@@ -308,7 +308,7 @@ server_events! {
         direction: TransportDirection,
         /// The transport's id.
         transport_id: TransportId,
-        /// The same; mediasoup-client's `createSendTransport` takes the reply as it is.
+        /// `transport_id` again; mediasoup-client's `createSendTransport` takes the reply as it is.
         id: TransportId,
         /// The node's ICE candidates, ICE credentials and DTLS fingerprints.
         #[serde(flatten)]
@@ -321,7 +321,7 @@ server_events! {
     },
     /// The producer is open.
     "voice:produced" => Produced {
-        /// The same id under the name that mediasoup-client reads.
+        /// The id again, under the name that mediasoup-client reads.
         id: ProducerId,
         /// The producer's id.
         producer_id: ProducerId,
@@ -332,7 +332,7 @@ server_events! {
     },
     /// The consumer is open; video waits for a key frame.
     "voice:consumed" => Consumed {
-        /// The same id under the name that mediasoup-client reads.
+        /// The id again, under the name that mediasoup-client reads.
         id: ConsumerId,
         /// The consumer's id.
         consumer_id: ConsumerId,
@@ -567,19 +567,32 @@ server_events! {
 
     /// A message of another client. One that is for this session alone has the `roomSeq` of the event before.
     "voice:data" => Data {
+        /// The user's id, from the `sub` of the token.
         user_id: UserId,
+        /// The session's id: one join of one device.
         session_id: SessionId,
+        /// What the message is about, as the application calls it.
         kind: DataKind,
+        /// As its sender wrote it.
         payload: DataPayload,
+        /// The event's place in the room's order; rises by one with each event that is not for one session
+        /// alone.
         room_seq: u64,
     },
     /// The same of key agreement. Those that come again after a resume have the `roomSeq` of the first time.
     "voice:e2ee:message" => E2eeMessage {
+        /// The user's id, from the `sub` of the token.
         user_id: UserId,
+        /// The session's id: one join of one device.
         session_id: SessionId,
+        /// Proposal, commit, Welcome or GroupInfo.
         kind: E2eeMessageKind,
+        /// Epoch of the MLS group.
         epoch: u64,
+        /// The message of key agreement, in base64.
         data: E2eeData,
+        /// The event's place in the room's order; rises by one with each event that is not for one session
+        /// alone.
         room_seq: u64,
     },
 
@@ -591,14 +604,14 @@ server_events! {
         /// Why.
         reason: ConsumerCloseReason,
     },
-    /// How well it comes through, from 0 (not at all) to 10; to the one who sends it.
+    /// How well a producer reaches the node, from 0 (not at all) to 10; to the one who sends it.
     "voice:producerScore" => ProducerScore {
         /// The producer's id.
         producer_id: ProducerId,
         /// How well it comes through, from 0 (not at all) to 10.
         score: u8,
     },
-    /// The same on its last stretch, to the one who receives it.
+    /// How well a consumer reaches its client, from 0 to 10; to the one who receives it.
     "voice:consumerScore" => ConsumerScore {
         /// The consumer's id.
         consumer_id: ConsumerId,

@@ -77,7 +77,7 @@ pub struct ProducerStats {
     pub stream_type: StreamType,
     /// True while nothing of it is forwarded.
     pub paused: bool,
-    /// Of its best stream.
+    /// Score of the producer's best stream, 0 to 10.
     pub score: u8,
     /// The highest spatial layer that anyone receives or wants; absent: nobody, or it is audio.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -101,7 +101,7 @@ pub struct ProducerStreamStats {
     /// RTP stream id of a simulcast layer (RFC 8852); absent without simulcast.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rid: Option<String>,
-    /// Its place among the producer's encodings, the lowest 0.
+    /// Index among the producer's encodings, the lowest 0.
     pub encoding: u8,
     /// Media alone, without what was sent again.
     pub received: TrafficStats,
@@ -109,7 +109,7 @@ pub struct ProducerStreamStats {
     pub score: u8,
     /// Before repair; negative if more came twice than was lost (RFC 3550 section 6.4.1).
     pub packets_lost: i32,
-    /// Of the last second.
+    /// Part of the packets lost in the last second, 0 to 1.
     pub fraction_lost: f64,
     /// Interarrival jitter (RFC 3550 section 6.4.1), in milliseconds.
     pub jitter_ms: f64,
@@ -166,10 +166,10 @@ pub struct ConsumerStats {
     /// Interarrival jitter by the client's last report, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jitter_ms: Option<f64>,
-    /// What it gets; absent for audio, and for video before the next key frame.
+    /// Layers that the consumer gets; absent for audio, and for video before the next key frame.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current_layers: Option<ConsumerLayers>,
-    /// What it asked for; absent: everything.
+    /// Layers that the client asked for; absent: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preferred_layers: Option<ConsumerLayers>,
 }

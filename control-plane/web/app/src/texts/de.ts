@@ -29,6 +29,7 @@ export const de: Texts = {
   dismiss: "Ausblenden",
 
   join: {
+    encryptionKey: "Von Ende zu Ende verschlüsselt, mit dem Schlüssel in deinem Link. Nichts wird aufgezeichnet.",
     form: "Einem Anruf beitreten",
     title: "Bereit zum Reden?",
     lead: "Sprechen ist für alle kostenlos. Kamera und Bildschirm teilen gehören zu Pro.",
@@ -193,6 +194,24 @@ export const de: Texts = {
     hand: "Hand gehoben",
   },
 
+  encryption: {
+    title: "Verschlüsselung",
+    lock: (state) => `Verschlüsselung: ${state}`,
+    states: { transport: "Bis zum Server", endToEnd: "Ende zu Ende", verified: "Verglichen", noKey: "Kein Schlüssel" },
+    meanings: {
+      transport: "Ton und Bild sind zwischen euch und dem Server verschlüsselt. Wer den Server betreibt, könnte mithören.",
+      endToEnd: "Ton und Bild sind von Ende zu Ende verschlüsselt: Der Server kann sie nicht öffnen. Er sieht, wer wann hier ist und wie laut.",
+      verified: "Du hast den Code verglichen: Alle hier haben denselben Schlüssel, und der Server hat ihn nicht.",
+      noKey: "Dieser Anruf ist von Ende zu Ende verschlüsselt, und du hast keinen Schlüssel dafür. Bitte jemanden im Anruf um den Link mit dem Schlüssel.",
+    },
+    code: "Code dieses Anrufs",
+    compare: "Lest euch diese Ziffern vor. Sind sie bei allen gleich, hat niemand dazwischen einen anderen Schlüssel.",
+    same: "Sie sind gleich",
+    notSame: "Sie sind nicht gleich",
+    ownKeyMissing: "Du hast keinen Schlüssel für diesen Anruf. Bitte um den Link mit dem Schlüssel.",
+    waitingFor: (names) => `Warten auf den Schlüssel von ${names}`,
+  },
+
   people: {
     title: "In diesem Anruf ",
     close: "Personen schließen",
@@ -329,9 +348,11 @@ export const de: Texts = {
     unsupportedBrowser:
       "Dieser Browser kann keine Anrufe. Nimm ein aktuelles Chrome, Edge, Firefox oder Safari.",
     unreachable: "Der Server antwortet nicht. Prüfe deine Verbindung und versuche es noch einmal.",
+    e2eeDowngraded: "Dieser Anruf war von Ende zu Ende verschlüsselt oder sollte es sein, und der Server wollte nicht. Du wurdest nicht verbunden.",
+    e2eeUnable: "Dieser Anruf ist von Ende zu Ende verschlüsselt, und das kann dieser Browser nicht. Nimm ein aktuelles Chrome, Edge oder Firefox.",
+    badKey: "Der Schlüssel in deinem Link ist beschädigt oder für einen anderen Kanal. Bitte noch einmal um den Link.",
     screenNeedsPro: "Bildschirm teilen braucht Pro.",
     cameraNeedsPro: "Deine Kamera braucht Pro.",
-    needsEncryption: "Dieser Kanal ist von Ende zu Ende verschlüsselt, das kann dieser Browser hier nicht.",
     videoLimit: (max) =>
       `Alle ${max === null ? "" : `${max} `}Videoplätze dieses Kanals sind belegt. Versuche es wieder, wenn einer frei ist.`,
     channelFull: "Dieser Kanal ist voll. Versuche es wieder, wenn jemand gegangen ist.",

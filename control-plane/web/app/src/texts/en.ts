@@ -17,6 +17,7 @@ export const en = {
   dismiss: "Dismiss",
 
   join: {
+    encryptionKey: "Encrypted from end to end, with the key in your link. Nothing is recorded.",
     form: "Join a call",
     title: "Ready to talk?",
     lead: "Voice is free for everyone. Camera and screen sharing come with Pro.",
@@ -156,6 +157,24 @@ export const en = {
     hand: "raised hand",
   },
 
+  encryption: {
+    title: "Encryption",
+    lock: (state: string) => `Encryption: ${state}`,
+    states: { transport: "To the server", endToEnd: "End to end", verified: "Verified", noKey: "No key" },
+    meanings: {
+      transport: "Sound and video are encrypted between each of you and the server. Whoever runs the server could listen.",
+      endToEnd: "Sound and video are encrypted from end to end: the server cannot open them. It does see who is here, when, and how loud.",
+      verified: "You compared the code: everybody here has the same key, and the server does not.",
+      noKey: "This call is encrypted from end to end, and you have no key for it. Ask somebody who is in it for the link with the key.",
+    },
+    code: "Code of this call",
+    compare: "Read these digits to each other. If they are the same for all of you, nobody in between has another key.",
+    same: "They are the same",
+    notSame: "They are not the same",
+    ownKeyMissing: "You have no key for this call. Ask for the link with the key.",
+    waitingFor: (names: string) => `Waiting for the key of ${names}`,
+  },
+
   people: {
     title: "In this call ",
     close: "Close people",
@@ -290,9 +309,11 @@ export const en = {
       `The browser gives no ${DEVICE[of]} to this page. Open it over HTTPS or on this machine.`,
     unsupportedBrowser: "This browser cannot hold calls. Use a current Chrome, Edge, Firefox or Safari.",
     unreachable: "The server does not answer. Check your connection and try again.",
+    e2eeDowngraded: "This call was encrypted from end to end, or should be, and the server would not. You were not connected.",
+    e2eeUnable: "This call is encrypted from end to end, which this browser cannot do. Use a current Chrome, Edge or Firefox.",
+    badKey: "The key in your link is damaged, or for another channel. Ask for the link again.",
     screenNeedsPro: "Sharing your screen needs Pro.",
     cameraNeedsPro: "Your camera needs Pro.",
-    needsEncryption: "This channel is encrypted end to end, which this browser cannot do here.",
     videoLimit: (max: number | null) =>
       `All ${max === null ? "" : `${max} `}video places in this channel are taken. Try again when one is free.`,
     channelFull: "This channel is full. Try again when somebody has left.",

@@ -2,11 +2,13 @@ import { VoiceError } from "../errors";
 import type { InputLevels } from "../dsp/input-chain";
 import { gradeWith, queueText } from "../quality";
 import { StateMachine, type VoiceState } from "../state-machine";
-import type { Notice, VoiceEvents, VoiceOptions, VoiceSnapshot } from "../types";
-import type { Permissions, Resumed, Source } from "../payloads";
+import type { Encryption, EncryptionPolicy } from "../e2ee/encryption";
+import type { EncryptionOptions, Notice, VoiceEvents, VoiceOptions, VoiceSnapshot } from "../types";
+import type { Joined, Permissions, Resumed, Source } from "../payloads";
 import { Connection } from "./connection";
 import { DataMessages } from "./data-messages";
 import { deviceIdOfProfile } from "./device-id";
+import { encryptionSupport, hasSeenEncrypted } from "./encryption-support";
 import type { Health } from "./health";
 import type { Direction, Media } from "./media";
 import { Microphone } from "./microphone";
@@ -28,6 +30,8 @@ const FEEDBACK_CUT = 0.3;
 /** Between two words about whether we speak, in milliseconds. */
 const SPEAKING_INTERVAL = 300;
 
+const NOT_ENCRYPTED: VoiceSnapshot["encryption"] = { mode: "transport", code: null, verified: false };
+
 export type Emit = <Name extends keyof VoiceEvents>(name: Name, event: VoiceEvents[Name]) => void;
 
 /** The parts of a call and how they act on each other: what the server says, what devices and network do. */
@@ -41,6 +45,11 @@ export class Call {
   readonly data: DataMessages;
   readonly speakers: Speakers;
   receiver: Receiver | null = null;
+  /** Of a call that is encrypted from end to end. */
+  encryption: Encryption | null = null;
+  #policy: Promise<EncryptionPolicy> | null = null;
+  #options: EncryptionOptions | undefined;
+  #channelId = "";
   #state: StateMachine;
   #monitor: Monitor;
   #stats: CallStats | null = null;
@@ -75,9 +84,15 @@ export class Call {
     });
     const identity = { url, deviceId, token: async () => (typeof token === "function" ? token() : token) };
     this.connection = new Connection(identity, this.#state, {
+      offer: async () => {
+        (await this.#policy)?.check();
+        return encryptionSupport();
+      },
+      admitted: (answer) => this.#admit(answer),
       joined: (joined) => {
         this.room.enter(joined);
         this.room.isDm = joined.dm ?? false;
+        this.encryption?.enter(joined.sessionId, [...this.room.participants.values()]);
         this.presence.useCall(this.connection.request);
         this.changed();
       },
@@ -153,6 +168,7 @@ export class Call {
       sessionId,
       permissions,
       limits,
+      encryption: channelId === null ? null : (this.encryption?.snapshot ?? NOT_ENCRYPTED),
       muted: this.publisher.muted,
       deafened: this.#deafened,
       speaking: this.#speaking && !this.publisher.muted,
@@ -165,6 +181,7 @@ export class Call {
           this.speakers,
           this.#levels.get(remote.sessionId),
           this.#health.people.get(remote.sessionId),
+          this.encryption?.of(remote.sessionId) ?? null,
         ),
       ),
       activeSpeaker,
@@ -190,13 +207,49 @@ export class Call {
   }
 
   /** Before a join. The microphone is opened while the server answers, so that the first word is not late. */
-  prepare(muted: boolean): void {
+  prepare(channelId: string, muted: boolean, encryption?: EncryptionOptions): void {
+    this.#options = encryption;
+    this.#channelId = channelId;
+    const isDemanded = encryption === "required" || encryption?.invite !== undefined;
+    this.#policy = isDemanded || hasSeenEncrypted() ? this.#loadPolicy() : null;
     this.#deafened = this.speakers.deafened = false;
     this.publisher.muted = this.publisher.wantsMuted = muted;
     this.#opening = muted ? Promise.resolve() : this.microphone.open();
     this.#opening.catch((error: unknown) => {
       this.publisher.muted = this.publisher.wantsMuted = true;
       this.failed("mic", error);
+    });
+  }
+
+  async #loadPolicy(): Promise<EncryptionPolicy> {
+    const { EncryptionPolicy } = await import("../e2ee/encryption");
+    return new EncryptionPolicy(this.#channelId, this.#options);
+  }
+
+  /** What is encrypted from end to end, and never less than the policy asks for. */
+  async #admit(answer: Joined["encryption"] | undefined): Promise<Encryption | null> {
+    // Nobody asked for it, and this profile never had it.
+    if (answer !== "endToEnd" && !this.#policy) return null;
+    const policy = await (this.#policy ??= this.#loadPolicy());
+    const isEncrypted = policy.decide(answer);
+    if (!isEncrypted) {
+      this.encryption?.close();
+      return (this.encryption = null);
+    }
+    const encryption = this.encryption ?? (await this.#encrypt());
+    // It was left meanwhile; the connection sees that too.
+    if (!this.#policy) encryption.close();
+    else this.encryption = encryption;
+    return encryption;
+  }
+
+  async #encrypt(): Promise<Encryption> {
+    const { Encryption } = await import("../e2ee/encryption");
+    return Encryption.start(this.#channelId, this.#options, {
+      changed: () => this.changed(),
+      inviteNeeded: (event) => this.emit("inviteNeeded", event),
+      inviteCreated: (event) => this.emit("inviteCreated", event),
+      failed: (error) => this.connection.end(error),
     });
   }
 
@@ -378,7 +431,9 @@ export class Call {
   }
 
   async #onResumed(resumed: Resumed): Promise<void> {
+    if ((resumed.encryption === "endToEnd") !== (this.encryption !== null)) return this.#onOtherEncryption(resumed);
     this.room.enter(resumed);
+    this.encryption?.people([...this.room.participants.values()]);
     this.slots.restore(resumed.queue);
     this.receiver?.keepOnly(new Set(resumed.consumers.map(({ consumerId }) => consumerId)));
     this.receiver?.sync();
@@ -388,6 +443,12 @@ export class Call {
     this.presence.useCall(this.connection.request);
     await this.publisher.reconcile(resumed.producers);
     this.changed();
+  }
+
+  /** A session's encryption never changes; a server that says so is not believed. */
+  #onOtherEncryption({ encryption }: Resumed): void {
+    const details = { encryption: encryption ?? "transport" };
+    this.connection.end(new VoiceError("E2EE_DOWNGRADED", "the encryption of this call changed", details, true));
   }
 
   #onInterrupted(): void {
@@ -414,6 +475,8 @@ export class Call {
     this.publisher.stop();
     this.speakers.stopAll();
     this.speakers.duck = 1;
+    this.encryption?.close();
+    this.encryption = this.#policy = null;
     this.slots.clear();
     this.#levels.clear();
     this.#stats = null;
@@ -466,6 +529,8 @@ export class Call {
       }
     }
     if (!wasRoom) return;
+    if (event.name === "voice:participant:joined" || event.name === "voice:participant:left")
+      this.encryption?.people([...this.room.participants.values()]);
     this.receiver?.sync();
     this.changed();
   }

@@ -2,6 +2,7 @@ import { VoiceError } from "../errors";
 import type { Sent, StateMachine } from "../state-machine";
 import { isInCall } from "../state-machine";
 import type { Joined, Resumed, RtcConfig } from "../payloads";
+import type { Encryption } from "../e2ee/encryption";
 import { resumeDue, spreadWaitBefore } from "./backoff";
 import { type Direction, Media, prepareDevice } from "./media";
 import { networkType } from "./network-type";
@@ -17,6 +18,10 @@ export interface ConnectionOptions {
 }
 
 export interface ConnectionHandlers {
+  /** What a join says of encryption. Fails with `CAPABILITY_REQUIRED` where it has to be and cannot. */
+  offer?(): Promise<{ version: number; suites: number[] } | null>;
+  /** Before anything is sent. Fails with `E2EE_DOWNGRADED`. Null: frames are not encrypted from end to end. */
+  admitted?(answer: Joined["encryption"] | undefined): Promise<Encryption | null>;
   /** Before the media: who is there. */
   joined(joined: Joined): void;
   /** Both transports exist. */
@@ -166,25 +171,30 @@ export class Connection {
     const network = networkType();
     if (!this.#signaling?.connected) this.#adopt(mine(await this.#connect()));
     const channelId = this.#channelId ?? "";
-    const joined = mine(await this.request("voice:join", { channelId, networkType: await network }));
+    const e2ee = mine(await this.handlers.offer?.());
+    const join = { channelId, networkType: await network, ...(e2ee && { e2ee }) };
+    const joined = mine(await this.request("voice:join", join));
+    const encryption = mine((await this.handlers.admitted?.(joined.encryption)) ?? null);
     this.#resumeToken = joined.resumeToken ?? null;
     this.state.apply("joined");
     this.handlers.joined(joined);
     this.#signaling?.listen((event) => this.#onEvent(event));
     this.#renewTurn(stay, joined);
-    await this.#openMedia(stay, joined.rtcConfig, device);
+    await this.#openMedia(stay, joined.rtcConfig, device, encryption);
   }
 
   async #openMedia(
     stay: number,
     rtcConfig: RtcConfig,
     device: ReturnType<typeof prepareDevice>,
+    encryption: Encryption | null,
   ): Promise<void> {
-    const media = await Media.open(this.request, rtcConfig, device, {
+    const handlers = {
       capabilities: () => this.state.apply("capabilities"),
-      connecting: (direction) => this.#stay === stay && this.#paths[direction].begins(),
-      connection: (direction, state) => this.#stay === stay && this.#paths[direction].moved(state),
-    });
+      connecting: (direction: Direction) => this.#stay === stay && this.#paths[direction].begins(),
+      connection: (direction: Direction, state: string) => this.#stay === stay && this.#paths[direction].moved(state),
+    };
+    const media = await Media.open(this.request, rtcConfig, device, handlers, encryption);
     if (this.#stay !== stay) {
       media.close();
       throw new VoiceError("CANCELLED", "the call was left meanwhile");

@@ -1,6 +1,7 @@
 import { Device, type types } from "mediasoup-client";
 import { waitBefore } from "../contract";
 import { VoiceError } from "../errors";
+import type { Encryption } from "../e2ee/encryption";
 import type { RtcConfig, Source } from "../payloads";
 import type { Request } from "./signaling";
 import { sleep } from "./wait";
@@ -26,6 +27,8 @@ export class Media {
     readonly device: Device,
     private readonly handlers: MediaHandlers,
     private rtcConfig: RtcConfig,
+    /** Of a call that is encrypted from end to end. */
+    readonly encryption: Encryption | null,
     { send, recv }: Record<Direction, TransportOptions>,
   ) {
     this.#send = this.#make("send", send);
@@ -46,6 +49,7 @@ export class Media {
     rtcConfig: RtcConfig,
     preparing: Promise<Device>,
     handlers: MediaHandlers,
+    encryption: Encryption | null = null,
   ): Promise<Media> {
     const { rtpCapabilities } = await request("voice:rtc:getRouterRtpCapabilities", {});
     handlers.capabilities();
@@ -58,7 +62,7 @@ export class Media {
         return prepared;
       }),
     ]);
-    return new Media(request, device, handlers, rtcConfig, { send, recv });
+    return new Media(request, device, handlers, rtcConfig, encryption, { send, recv });
   }
 
   #make(direction: Direction, options: TransportOptions): types.Transport {
@@ -96,8 +100,9 @@ export class Media {
     else this.#recv = transport;
   }
 
-  async consume(producerId: string): Promise<types.Consumer> {
-    const { recv } = this;
+  /** `of`: whose it is, as the room says. */
+  async consume(producerId: string, of?: { sessionId: string; source: Source }): Promise<types.Consumer> {
+    const { recv, encryption } = this;
     const reply = await this.request("voice:rtc:consume", {
       transportId: recv.id,
       producerId,
@@ -105,7 +110,12 @@ export class Media {
     });
     if (recv.closed) throw new VoiceError("CANCELLED", "the call was left meanwhile");
     const { id, kind, rtpParameters } = reply;
-    return recv.consume({ id, producerId, kind, rtpParameters });
+    if (!encryption) return recv.consume({ id, producerId, kind, rtpParameters });
+    const [codec] = rtpParameters.codecs;
+    const onRtpReceiver = (receiver: RTCRtpReceiver) => {
+      if (of) encryption.open(receiver, of, codec?.mimeType ?? "");
+    };
+    return recv.consume({ id, producerId, kind, rtpParameters, onRtpReceiver });
   }
 
   /** New ICE credentials for a transport that lost its path; DTLS and SRTP go on. */
@@ -125,6 +135,25 @@ export class Media {
     this.send.close();
     this.recv.close();
   }
+}
+
+/** As the transport's `produce`, encrypted if the call is. */
+export async function produce(
+  { send, encryption }: Pick<Media, "send" | "encryption">,
+  source: Source,
+  options: types.ProducerOptions,
+): Promise<types.Producer> {
+  if (!encryption) return send.produce(options);
+  let transform: number | null = null;
+  const onRtpSender = (sender: RTCRtpSender) => void (transform = encryption.seal(sender, source));
+  const producer = await send.produce({ ...options, onRtpSender });
+  try {
+    encryption.sealed(producer.rtpSender, transform, producer.rtpParameters);
+  } catch (error) {
+    producer.close();
+    throw error;
+  }
+  return producer;
 }
 
 /** What this browser can send and receive. It takes a moment, and needs no server. */

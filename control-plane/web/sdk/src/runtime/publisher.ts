@@ -5,7 +5,7 @@ import type { Sent } from "../state-machine";
 import type { Permissions, ProducerInfo, Source } from "../payloads";
 import { captureCamera, captureScreen } from "./capture";
 import { encodingsOf, produceOptions, type Shape, shapeSender } from "./encodings";
-import type { Media } from "./media";
+import { type Media, produce } from "./media";
 import type { Microphone } from "./microphone";
 import type { Request } from "./signaling";
 import type { VideoSlots, VideoSource } from "./video-slots";
@@ -20,6 +20,9 @@ export interface PublisherHandlers {
   /** The application's own track in place of the microphone ended. */
   micEnded(): void;
 }
+
+/** What encryption adds to each Opus packet, in bits per second at 50 of them, so that the tier's limit holds. */
+const SFRAME_BITRATE = 27 * 8 * 50;
 
 const NO_PLAN: Plan = { videoFactor: 1, audioFactor: 1, protectAudio: false, pauseVideo: false, micBoost: 0 };
 
@@ -331,7 +334,7 @@ export class Publisher {
     const isOver = () => this.#media !== media || media.send !== send;
     const over = () => new VoiceError("CANCELLED", "the transport was given up meanwhile");
     const options = { track, ...produceOptions(source, shape.audioBitrate) };
-    const producer = await send.produce(options).catch((error: unknown) => {
+    const producer = await produce(media, source, options).catch((error: unknown) => {
       throw isOver() ? over() : error;
     });
     if (isOver()) {
@@ -369,7 +372,7 @@ export class Publisher {
 
   #shape(): Shape {
     return {
-      audioBitrate: this.#permissions?.maxBitrate ?? 32_000,
+      audioBitrate: (this.#permissions?.maxBitrate ?? 32_000) - (this.#media?.encryption ? SFRAME_BITRATE : 0),
       audioFactor: this.#plan.audioFactor,
       videoFactor: this.#plan.videoFactor,
       protectAudio: this.#plan.protectAudio,

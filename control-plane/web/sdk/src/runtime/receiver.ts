@@ -114,7 +114,7 @@ export class Receiver {
     this.#receptions.set(producerId, mine);
     const isGone = () => !this.#receptions.has(producerId) || this.media.recv.closed;
     try {
-      const consumer = await this.media.consume(producerId);
+      const consumer = await this.media.consume(producerId, source);
       const reception = this.#receptions.get(producerId);
       if (!reception || isGone()) {
         consumer.close();

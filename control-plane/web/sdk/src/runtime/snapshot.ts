@@ -1,6 +1,6 @@
 /** What is shown of a call, put together from those who know it. */
 import { SILENCE_DB } from "../dsp/decibel";
-import type { Participant, VideoState } from "../types";
+import type { Participant, ParticipantEncryption, VideoState } from "../types";
 import type { Trouble } from "./health";
 import type { Publisher } from "./publisher";
 import type { Receiver } from "./receiver";
@@ -26,6 +26,7 @@ export function describeParticipant(
   speakers: Speakers,
   level: number | undefined,
   trouble: Trouble | undefined,
+  encryption: ParticipantEncryption | null,
 ): Participant {
   const { sessionId, userId, name, muted, deafened, speaking, reconnecting } = remote;
   const video = (source: VideoSource) => {
@@ -45,6 +46,7 @@ export function describeParticipant(
     speaking: !isMuted && trouble !== "noSound" && (isLoud(level) || speaking),
     reconnecting,
     trouble: trouble ?? null,
+    encryption,
     volume: speakers.userVolume(userId),
     camera: video("camera"),
     screen: video("screen"),

@@ -13,7 +13,7 @@ const REMB: &[u8; 4] = b"REMB";
 pub struct Nack<'a> {
     /// Who asks.
     pub sender_ssrc: u32,
-    /// Of the stream whose packets did not arrive.
+    /// SSRC of the stream whose packets did not arrive.
     pub media_ssrc: u32,
     entries: &'a [u8],
 }
@@ -70,7 +70,7 @@ impl<'a> Nack<'a> {
 pub struct Pli {
     /// Who asks.
     pub sender_ssrc: u32,
-    /// Of the stream whose key frame is wanted.
+    /// SSRC of the stream whose key frame is wanted.
     pub media_ssrc: u32,
 }
 
@@ -95,9 +95,9 @@ pub struct Fir<'a> {
 /// One FIR request. A repetition keeps its sequence number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FirEntry {
-    /// Of the stream whose key frame is wanted.
+    /// SSRC of the stream whose key frame is wanted.
     pub ssrc: u32,
-    /// One more for each new request, modulo 256.
+    /// Rises by one with each new request, modulo 256.
     pub sequence: u8,
 }
 

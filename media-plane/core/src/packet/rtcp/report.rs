@@ -10,7 +10,7 @@ const CNAME: u8 = 1;
 /// What a receiver saw of one source (RFC 3550 section 6.4.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReportBlock {
-    /// Of the stream that is reported on.
+    /// SSRC of the stream that is reported on.
     pub ssrc: u32,
     /// Part lost since the last report, in 1/256.
     pub fraction_lost: u8,
@@ -62,11 +62,11 @@ fn report_blocks(bytes: &[u8]) -> impl Iterator<Item = ReportBlock> + '_ {
 /// The sender's own part of a sender report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SenderInfo {
-    /// Of the stream that is sent.
+    /// SSRC of the stream that is sent.
     pub ssrc: u32,
     /// Wall clock as an NTP timestamp: seconds since 1900 in 32.32 fixed point.
     pub ntp: u64,
-    /// The same moment in timestamp units.
+    /// The moment of `ntp_time` in the stream's timestamp units.
     pub rtp_time: u32,
     /// RTP packets sent so far, modulo 2^32.
     pub packets: u32,
@@ -77,7 +77,7 @@ pub struct SenderInfo {
 /// What a sender says of its stream, with what it received of others (RFC 3550 section 6.4.1).
 #[derive(Clone, Copy, Debug)]
 pub struct SenderReport<'a> {
-    /// Of its own stream.
+    /// What the sender says of its own stream.
     pub info: SenderInfo,
     blocks: &'a [u8],
 }

@@ -25,7 +25,7 @@ pub struct TransportCc<'a> {
     pub status_count: u16,
     /// What the first delta is added to, in 64 ms: 24 bits signed.
     pub reference_time: i32,
-    /// One more for each message, modulo 256: a gap is a lost report.
+    /// Rises by one with each message, modulo 256: a gap is a lost report.
     pub feedback_count: u8,
     chunks: &'a [u8],
     deltas: &'a [u8],

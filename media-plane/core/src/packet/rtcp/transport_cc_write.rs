@@ -25,7 +25,7 @@ pub struct TransportCcInfo {
     pub base_sequence: u16,
     /// What the first delta is added to, in 64 ms; its low 24 bits are sent.
     pub reference_time: i32,
-    /// One more for each message, modulo 256: a gap is a lost report.
+    /// Rises by one with each message, modulo 256: a gap is a lost report.
     pub feedback_count: u8,
 }
 

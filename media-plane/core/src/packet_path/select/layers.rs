@@ -31,7 +31,7 @@ pub(super) struct LayerFilter {
     temporal: u8,
     /// The next picture may use any temporal layer.
     may_go_up: bool,
-    /// Of a dependency descriptor.
+    /// Decode target of a dependency descriptor.
     decode_target: Option<u8>,
 }
 

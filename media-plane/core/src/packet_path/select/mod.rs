@@ -42,9 +42,9 @@ pub(crate) enum LayerDecision {
     Forward { marker: bool },
     /// Forward as the first of its stretch: another encoding, or the first packet after a pause.
     Begin { marker: bool },
-    /// Of the encoding that is being forwarded, but of a layer that is not: it leaves no gap.
+    /// The packet is of the encoding that is forwarded, but of a layer that is not: it leaves no gap.
     Drop,
-    /// Of another encoding.
+    /// The packet is of another encoding.
     Ignore,
 }
 

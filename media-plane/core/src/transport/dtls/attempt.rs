@@ -106,7 +106,7 @@ pub(super) struct Attempt {
     dtls: Dtls,
     pub(super) gate: Gate,
     pub(super) started_at: Instant,
-    /// Of the ClientHello it answers; none if we are the client.
+    /// Random of the ClientHello that it answers; none if we are the client.
     pub(super) client_random: Option<[u8; 32]>,
     pub(super) certificate: PeerCertificate,
     pub(super) is_finished: bool,

@@ -250,7 +250,7 @@ fn unified_header_record(bytes: &[u8]) -> Option<Record<'_>> {
     const CONNECTION_ID: u8 = 0x10;
     const LONG_SEQUENCE: u8 = 0x08;
     const LENGTH: u8 = 0x04;
-    /// One byte of content type and an AEAD tag.
+    /// Least length of a sealed body: one byte of content type and an AEAD tag.
     const BODY_LEN_MIN: usize = 17;
 
     let first = *bytes.first()?;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 /// Addresses one transport keeps; Chromium uses one per local interface and address family.
 pub const TUPLES_MAX: usize = 8;
 
-/// One address of the peer, all transports of a worker sharing its socket.
+/// An address of the peer. Ours is the worker's socket, which all its transports share.
 #[derive(Clone, Copy, Debug)]
 pub struct Tuple {
     /// The peer's, as its checks show it.

@@ -1,0 +1,247 @@
+/** The page's half of an encrypted call: transforms for each sender and receiver, invites, and who has which key. */
+import { VoiceError } from "../errors";
+import type { Source } from "../payloads";
+import type { CallEncryption, EncryptionOptions, InviteCreated, InviteNeeded, ParticipantEncryption } from "../types";
+import { codecOf, type FrameCodec } from "./frame";
+import { freshInvite, type Invite, readInvite, writeInvite } from "./invite";
+import { ACCEPTED_AFTER_REMOVAL } from "./key-ring";
+import type { FromWorker, ToWorker, TransformOptions } from "./messages";
+import { EncryptedPeople } from "./people";
+
+/** How long an invite may be ahead of the server's word that somebody left, in milliseconds. */
+const AHEAD_BY = 5_000;
+/** Who does not come back from a rejoin within this is gone, in milliseconds. */
+const BACK_WITHIN = 10_000;
+
+export interface EncryptionHandlers {
+  changed(): void;
+  inviteNeeded(event: InviteNeeded): void;
+  inviteCreated(event: InviteCreated): void;
+  /** Nothing can be encrypted any more. */
+  failed(error: VoiceError): void;
+}
+
+export interface Person {
+  sessionId: string;
+  userId: string;
+}
+
+/** Lives as long as the call, through rejoins: its worker's counters must go on. */
+export class Encryption {
+  #transforms = 0;
+  #own = "";
+  #people = new Map<string, string>();
+  #opened = new EncryptedPeople();
+  /** The newest; none: nobody is heard, and nothing is sent. */
+  #invite: Invite | null = null;
+  #code: string | null = null;
+  #confirmed: string | null = null;
+  /** When an invite came that was made since somebody left whom the server has not said to have left. */
+  #removalAt: number | null = null;
+  /** Somebody left, and the key that follows has not come. */
+  #awaits = false;
+  #answers = new Map<number, ((code: string | null) => void)[]>();
+  #timers = new Set<ReturnType<typeof setTimeout>>();
+
+  constructor(
+    private readonly channelId: string,
+    private readonly rotate: boolean,
+    private readonly handlers: EncryptionHandlers,
+    private readonly worker: Worker = startWorker(),
+  ) {
+    worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#take(data);
+    worker.onerror = () =>
+      handlers.failed(new VoiceError("INTERNAL", "the worker that encrypts does not run", {}, true));
+    this.#tell({ type: "begin", channelId });
+  }
+
+  /** With the invite there is. Fails as `use`. */
+  static async start(
+    channelId: string,
+    options: EncryptionOptions | undefined,
+    handlers: EncryptionHandlers,
+  ): Promise<Encryption> {
+    const { invite, rotate = true } = typeof options === "object" ? options : {};
+    const encryption = new Encryption(channelId, rotate, handlers);
+    try {
+      if (invite !== undefined) await encryption.use(invite);
+    } catch (error) {
+      encryption.close();
+      throw error;
+    }
+    return encryption;
+  }
+
+  /** Everything with it: the keys are in the worker alone. */
+  close(): void {
+    this.worker.terminate();
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#invite?.secret.fill(0);
+    this.#invite = this.#code = null;
+  }
+
+  get snapshot(): CallEncryption {
+    const code = this.#code;
+    return { mode: "endToEnd", code, verified: code !== null && code === this.#confirmed };
+  }
+
+  of(sessionId: string): ParticipantEncryption {
+    return this.#opened.of(sessionId, Date.now());
+  }
+
+  /** The user compared the code with the others', by voice for example. It counts for this key alone. */
+  confirm(matches: boolean): void {
+    this.#confirmed = matches ? this.#code : null;
+    this.handlers.changed();
+  }
+
+  /** Fails with `INVALID_PAYLOAD`, or with `INVALID_STATE` if its time is over. */
+  async use(text: string): Promise<void> {
+    const invite = await readInvite(this.channelId, text);
+    const isNext = this.#invite !== null && invite.number > this.#invite.number;
+    if (!(await this.#install(invite, false))) throw new VoiceError("INVALID_STATE", "the time of this invite is over");
+    this.#removalAt = isNext && invite.removal && !this.#awaits ? Date.now() : null;
+    this.#awaits = false;
+  }
+
+  /** The invite in use, for somebody who is to come. Null: there is none. */
+  async current(): Promise<string | null> {
+    return this.#invite && writeInvite(this.channelId, this.#invite);
+  }
+
+  async #install(invite: Invite, delayed: boolean): Promise<boolean> {
+    const { number, suite, removal } = invite;
+    const isNewest = !this.#invite || number >= this.#invite.number;
+    const answered = new Promise<string | null>((resolve) => {
+      this.#answers.set(number, [...(this.#answers.get(number) ?? []), resolve]);
+    });
+    // The worker overwrites its copy.
+    this.#tell({ type: "install", number, suite, secret: invite.secret.slice(), removal, delayed });
+    const code = await answered;
+    if (!isNewest || code === null) return code !== null;
+    this.#code = code;
+    this.#invite = invite;
+    this.handlers.changed();
+    return true;
+  }
+
+  /** A stay in a room begins: with the session of one's own, and who is there. */
+  enter(own: string, people: Person[]): void {
+    const before = new Set(this.#people.values());
+    this.#own = own;
+    this.#people = byId(people);
+    this.#opened.keepOnly(new Set(this.#people.keys()));
+    if (!this.#invite) this.handlers.inviteNeeded({ channelId: this.channelId, reason: "joined" });
+    // Whoever was there comes back with another session, some later than others.
+    const isGone = (userId: string) => ![...this.#people.values()].includes(userId);
+    if (before.size > 0) this.#later(BACK_WITHIN, () => [...before].some(isGone) && void this.#left());
+  }
+
+  /** Who is there now. */
+  people(people: Person[]): void {
+    const before = this.#people;
+    this.#people = byId(people);
+    this.#opened.keepOnly(new Set(this.#people.keys()));
+    const came = [...this.#people].filter(([sessionId]) => !before.has(sessionId));
+    if ([...before.keys()].some((sessionId) => !this.#people.has(sessionId))) void this.#left();
+    else if (came.length > 0) void this.#came(came.map(([, userId]) => userId));
+  }
+
+  /** Whether it is for this client to make the next key: of those who surely have one, its session is the first. */
+  get #isFirst(): boolean {
+    const others = [...this.#people.keys()].filter((sessionId) => this.of(sessionId) === "opened");
+    return this.#invite !== null && others.every((sessionId) => this.#own < sessionId);
+  }
+
+  async #came(userIds: string[]): Promise<void> {
+    if (!this.rotate || !this.#isFirst) return;
+    const invite = await this.current();
+    if (invite) this.handlers.inviteCreated({ channelId: this.channelId, invite, userIds, reason: "joined" });
+  }
+
+  async #left(): Promise<void> {
+    if (!this.rotate || !this.#invite) return;
+    const isDone = this.#removalAt !== null && Date.now() - this.#removalAt < AHEAD_BY;
+    this.#removalAt = null;
+    if (isDone) return;
+    const { number, suite } = this.#invite;
+    this.#tell({ type: "left" });
+    if (this.#isFirst) {
+      const invite = freshInvite({ number: number + 1, suite, removal: true });
+      const userIds = [...new Set(this.#people.values())];
+      await this.#install(invite, userIds.length > 0);
+      if (userIds.length === 0) return;
+      const text = await writeInvite(this.channelId, invite);
+      this.handlers.inviteCreated({ channelId: this.channelId, invite: text, userIds, reason: "left" });
+      return;
+    }
+    this.#awaits = true;
+    this.#later(ACCEPTED_AFTER_REMOVAL, () => {
+      if (this.#invite?.number !== number) return;
+      this.#code = null;
+      this.handlers.inviteNeeded({ channelId: this.channelId, reason: "left" });
+      this.handlers.changed();
+    });
+  }
+
+  /** To be called before the sender is negotiated: not one frame of it leaves as it is. */
+  seal(sender: RTCRtpSender, source: Source): number {
+    const options = this.#next({ direction: "send", sessionId: this.#own, source });
+    sender.transform = new RTCRtpScriptTransform(this.worker, options);
+    return options.transform;
+  }
+
+  /** What was negotiated for a sender. Fails if its frames do not pass a transform. */
+  sealed(sender: RTCRtpSender | undefined, transform: number | null, parameters: RtpParametersLike): void {
+    if (!sender?.transform || transform === null) {
+      throw new VoiceError("INTERNAL", "a sender without encryption was about to be used", {}, true);
+    }
+    const codecs = parameters.codecs.flatMap(({ payloadType, mimeType }): [number, FrameCodec][] => {
+      const codec = codecOf(mimeType);
+      return codec ? [[payloadType, codec]] : [];
+    });
+    this.#tell({ type: "codecs", transform, codecs });
+  }
+
+  open(receiver: RTCRtpReceiver, { sessionId, source }: { sessionId: string; source: Source }, mimeType: string): void {
+    const codec = codecOf(mimeType);
+    if (!codec) throw new VoiceError("INTERNAL", `frames of ${mimeType} cannot be decrypted`);
+    const options = this.#next({ direction: "receive", sessionId, source, codec });
+    receiver.transform = new RTCRtpScriptTransform(this.worker, options);
+  }
+
+  #next<Options extends object>(options: Options): Options & { transform: number } {
+    return { ...options, transform: ++this.#transforms } satisfies Options & Pick<TransformOptions, "transform">;
+  }
+
+  #take(message: FromWorker): void {
+    if (message.type === "installed") {
+      for (const answer of this.#answers.get(message.number) ?? []) answer(message.code);
+      this.#answers.delete(message.number);
+      return;
+    }
+    if (this.#opened.take(message.streams, Date.now())) this.handlers.changed();
+  }
+
+  #tell(message: ToWorker): void {
+    this.worker.postMessage(message);
+  }
+
+  #later(ms: number, what: () => void): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      what();
+    }, ms);
+    this.#timers.add(timer);
+  }
+}
+
+type RtpParametersLike = { codecs: { payloadType: number; mimeType: string }[] };
+
+export { EncryptionPolicy, forget } from "./policy";
+
+const byId = (people: Person[]) => new Map(people.map(({ sessionId, userId }) => [sessionId, userId]));
+
+function startWorker(): Worker {
+  return new Worker(new URL("./e2ee-worker.js", import.meta.url), { type: "module", name: "railgun-e2ee" });
+}

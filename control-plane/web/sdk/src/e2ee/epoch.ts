@@ -1,0 +1,124 @@
+/** One epoch of a call: a secret, and the keys of each sender that come from it. */
+import { type Bytes, concat, u32, utf8, vec } from "./bytes";
+import { sourceNumber } from "./frame";
+import { ReplayWindow } from "./replay";
+import { deriveKey, expand, importSecret, type SFrameKey, type Suite } from "./sframe";
+import type { Source } from "../payloads";
+
+const SALT_BITS = 48n;
+/** Of one key. */
+const COUNTER_MAX = 2n ** 40n;
+const WINDOWS_MAX = 4096;
+const SENDER_LABEL = "railgun e2ee 1 sender";
+const CODE_LABEL = "railgun e2ee 1 code";
+const CODE_GROUPS = 6;
+
+export interface EpochSecret {
+  number: number;
+  suite: Suite;
+  /** 32 bytes. */
+  secret: Bytes;
+}
+
+/** The first byte of a KID, never 0. */
+export const epochId = (number: number): number => 1 + ((number - 1) % 255);
+
+export const epochIdOf = (kid: bigint): number => Number(kid >> SALT_BITS);
+
+/** A sender's own key, with the counter that goes on as long as the worker lives. */
+interface SenderKey {
+  key: Promise<SFrameKey>;
+  next: bigint;
+}
+
+interface ReceiverKey {
+  key: SFrameKey;
+  window: ReplayWindow;
+}
+
+export class Epoch {
+  /** In milliseconds, on the clock that the ring is given. */
+  erasesAt = Infinity;
+  sendsFrom = -Infinity;
+  stopsAt = Infinity;
+  #senders = new Map<string, SenderKey>();
+  #receivers = new Map<string, ReceiverKey>();
+
+  private constructor(
+    readonly number: number,
+    readonly suite: Suite,
+    private readonly channelId: string,
+    private readonly secret: CryptoKey,
+    /** 30 digits, equal for all who have the secret. */
+    readonly code: string,
+  ) {}
+
+  /** `given.secret` is overwritten. */
+  static async create({ number, suite, secret }: EpochSecret, channelId: string): Promise<Epoch> {
+    const imported = await importSecret(secret);
+    secret.fill(0);
+    const info = concat(utf8(CODE_LABEL), u32(number), vec(utf8(channelId)));
+    const bytes = await expand(suite, imported, info, 5 * CODE_GROUPS);
+    return new Epoch(number, suite, channelId, imported, digitsOf(bytes));
+  }
+
+  /** The key to send with, and a counter that no other frame gets; null: it was used too often. */
+  async sender(sessionId: string, source: Source): Promise<{ key: SFrameKey; ctr: bigint } | null> {
+    const of = `${source} ${sessionId}`;
+    let sender = this.#senders.get(of);
+    if (!sender) {
+      sender = { key: this.#derive(sessionId, source, randomKid(this.number)), next: 0n };
+      this.#senders.set(of, sender);
+    }
+    if (sender.next >= COUNTER_MAX) return null;
+    const ctr = sender.next++;
+    return { key: await sender.key, ctr };
+  }
+
+  /** What is known of a sender's key; null: no frame under it was authentic yet. */
+  known(sessionId: string, source: Source, kid: bigint): ReceiverKey | null {
+    return this.#receivers.get(`${kid} ${source} ${sessionId}`) ?? null;
+  }
+
+  derived(sessionId: string, source: Source, kid: bigint): Promise<SFrameKey> {
+    return this.#derive(sessionId, source, kid);
+  }
+
+  /** After a first authentic frame. Null: there are too many; none is forgotten, or its frames could come again. */
+  remember(sessionId: string, source: Source, key: SFrameKey): ReceiverKey | null {
+    const of = `${key.kid} ${source} ${sessionId}`;
+    const known = this.#receivers.get(of);
+    if (known) return known;
+    if (this.#receivers.size >= WINDOWS_MAX) return null;
+    const receiver = { key, window: new ReplayWindow() };
+    this.#receivers.set(of, receiver);
+    return receiver;
+  }
+
+  async #derive(sessionId: string, source: Source, kid: bigint): Promise<SFrameKey> {
+    const info = concat(
+      utf8(SENDER_LABEL),
+      u32(this.number),
+      vec(utf8(this.channelId)),
+      vec(utf8(sessionId)),
+      Uint8Array.of(sourceNumber(source)),
+    );
+    const base = await expand(this.suite, this.secret, info, 32);
+    const imported = await importSecret(base);
+    base.fill(0);
+    return deriveKey(this.suite, imported, kid);
+  }
+}
+
+function randomKid(number: number): bigint {
+  const [high = 0, low = 0] = crypto.getRandomValues(new Uint32Array(2));
+  return (BigInt(epochId(number)) << SALT_BITS) | (BigInt(high & 0xffff) << 32n) | BigInt(low);
+}
+
+function digitsOf(bytes: Uint8Array): string {
+  const groups = Array.from({ length: CODE_GROUPS }, (_, group) => {
+    const value = bytes.subarray(5 * group, 5 * group + 5).reduce((sum, byte) => sum * 256 + byte, 0);
+    return String(value % 100_000).padStart(5, "0");
+  });
+  return groups.join(" ");
+}

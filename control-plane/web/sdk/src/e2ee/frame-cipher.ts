@@ -1,0 +1,88 @@
+import type { Bytes } from "./bytes";
+import { type Epoch, epochIdOf } from "./epoch";
+import { join, metadata, split, type Stream, unwrap, wrap } from "./frame";
+import type { KeyRing } from "./key-ring";
+import { decodeHeader, type Header, open, seal, type SFrameKey } from "./sframe";
+import type { Source } from "../payloads";
+
+/** Why a frame was not opened. */
+export type Refused =
+  /** Its layout or header is none of ours: a frame without encryption, for example. */
+  | "malformed"
+  /** It is of an epoch that is not here, or not any more. */
+  | "noKey"
+  /** It was altered, moved, or made by somebody without the key. */
+  | "forged"
+  | "replayed";
+
+/** The KID's bytes: epoch and salt. */
+const KID_BITS = 56n;
+/** Keys of a stream that may be derived in vain, a second. */
+const DERIVED_PER_SECOND = 8;
+
+/** Encrypts the frames of one's own session, and opens those of the others. */
+export class FrameCipher {
+  #budgets = new Map<string, { since: number; left: number }>();
+
+  constructor(
+    private readonly ring: KeyRing,
+    private readonly now: () => number,
+  ) {}
+
+  /** Null: there is no key to send with, or it is no frame of the codec. It must not be sent then. */
+  async seal(stream: Stream, data: Bytes): Promise<Bytes | null> {
+    const { sessionId, source, codec } = stream;
+    const plain = split(codec, data);
+    const epoch = plain && this.ring.sending(this.now());
+    const sender = epoch ? await epoch.sender(sessionId, source) : null;
+    if (!plain || !sender) return null;
+    const sframe = await seal(sender.key, sender.ctr, metadata(stream, plain.clear), plain.secret);
+    // The key's time may have ended meanwhile.
+    return epoch && this.now() < epoch.stopsAt ? wrap(codec, plain.clear, sframe) : null;
+  }
+
+  async open(stream: Stream, data: Bytes): Promise<Bytes | Refused> {
+    const parts = unwrap(stream.codec, data);
+    const header = parts && decodeHeader(parts.sframe);
+    if (!parts || !header || header.kid >> (KID_BITS - 8n) === 0n || header.kid >> KID_BITS !== 0n) return "malformed";
+    const epochs = this.ring.accepted(epochIdOf(header.kid), this.now());
+    if (epochs.length === 0) return "noKey";
+    const aad = metadata(stream, parts.clear);
+    for (const epoch of epochs) {
+      const secret = await this.#try(epoch, stream, header, aad, parts.sframe);
+      if (secret === "replayed") return secret;
+      if (secret) return join(stream.codec, parts.clear, secret);
+    }
+    return "forged";
+  }
+
+  async #try(
+    epoch: Epoch,
+    { sessionId, source }: Stream,
+    header: Header,
+    aad: Bytes,
+    sframe: Bytes,
+  ): Promise<Bytes | "replayed" | null> {
+    const known = epoch.known(sessionId, source, header.kid);
+    if (known && !known.window.mayTake(header.ctr)) return "replayed";
+    const key = known?.key ?? (await this.#derive(epoch, sessionId, source, header.kid));
+    const secret = key && (await open(key, header, aad, sframe));
+    if (!secret || !key) return null;
+    // Erased while it was opened.
+    if (epoch.erasesAt <= this.now()) return null;
+    const receiver = epoch.remember(sessionId, source, key);
+    return receiver?.window.take(header.ctr) ? secret : "replayed";
+  }
+
+  /** Made-up KIDs must not cost a derivation each. */
+  async #derive(epoch: Epoch, sessionId: string, source: Source, kid: bigint): Promise<SFrameKey | null> {
+    const of = `${source} ${sessionId}`;
+    const now = this.now();
+    const budget = this.#budgets.get(of);
+    const fresh = !budget || now - budget.since >= 1_000 ? { since: now, left: DERIVED_PER_SECOND } : budget;
+    this.#budgets.set(of, fresh);
+    if (fresh.left <= 0) return null;
+    fresh.left -= 1;
+    return epoch.derived(sessionId, source, kid);
+  }
+}

@@ -1,0 +1,78 @@
+import { Epoch, type EpochSecret, epochId } from "./epoch";
+
+/** How long an epoch is accepted after the next one, in milliseconds. */
+export const ACCEPTED_AFTER_ADDITION = 10_000;
+export const ACCEPTED_AFTER_REMOVAL = 1_000;
+/** Until whoever made an epoch sends with it: the others have to be given it first. */
+export const OWN_DELAY = 700;
+const EPOCHS_MAX = 4;
+
+export interface Installation extends EpochSecret {
+  /** Somebody who has the epochs before must not have this one. */
+  removal: boolean;
+  /** When it is sent with: at once, or when the others can be expected to have it. */
+  delayed: boolean;
+}
+
+/** The epochs that are accepted, and the one that is sent with. The time is given, in milliseconds. */
+export class KeyRing {
+  #epochs: Epoch[] = [];
+  /** The highest number that was erased; nothing up to it is taken again. */
+  #erased = 0;
+
+  constructor(private readonly channelId: string) {}
+
+  /** False: one of the same number or a higher one is erased, so its time is over. */
+  async install(given: Installation, now: number): Promise<boolean> {
+    const epoch = await Epoch.create(given, this.channelId);
+    this.sweep(now);
+    if (given.number <= this.#erased) return false;
+    if (this.#epochs.some(({ number, code }) => number === epoch.number && code === epoch.code)) return true;
+    const older = this.#epochs.filter(({ number }) => number < epoch.number);
+    const isUsed = older.some((it) => it.sendsFrom <= now && now < it.stopsAt);
+    epoch.sendsFrom = given.delayed && isUsed ? now + OWN_DELAY : now;
+    const end = now + (given.removal ? ACCEPTED_AFTER_REMOVAL : ACCEPTED_AFTER_ADDITION);
+    for (const it of older) it.erasesAt = Math.min(it.erasesAt, end);
+    // One that comes late is only to be read with.
+    if (this.#epochs.some(({ number }) => number > epoch.number)) epoch.erasesAt = now + ACCEPTED_AFTER_REMOVAL;
+    this.#epochs.push(epoch);
+    this.#epochs.sort((a, b) => b.number - a.number || (a.code < b.code ? 1 : -1));
+    for (const it of this.#epochs.splice(EPOCHS_MAX)) this.#forget(it);
+    return true;
+  }
+
+  /** Nothing is sent under the epochs there are from a second on. */
+  somebodyLeft(now: number): void {
+    for (const epoch of this.#epochs) epoch.stopsAt = Math.min(epoch.stopsAt, now + ACCEPTED_AFTER_REMOVAL);
+  }
+
+  /** Erases what is over. When the next one is: in milliseconds, or Infinity. */
+  sweep(now: number): number {
+    for (const epoch of this.#epochs.filter(({ erasesAt }) => erasesAt <= now)) this.#forget(epoch);
+    this.#epochs = this.#epochs.filter(({ erasesAt }) => erasesAt > now);
+    return Math.min(Infinity, ...this.#epochs.map(({ erasesAt }) => erasesAt));
+  }
+
+  #forget(epoch: Epoch): void {
+    // Of two with one number the other one may still be in use.
+    const isShared = this.#epochs.some((it) => it !== epoch && it.number === epoch.number && it.erasesAt === Infinity);
+    if (!isShared) this.#erased = Math.max(this.#erased, epoch.number);
+  }
+
+  /** What to send with; null: nothing may be sent. */
+  sending(now: number): Epoch | null {
+    this.sweep(now);
+    return this.#epochs.find((it) => it.sendsFrom <= now && now < it.stopsAt) ?? null;
+  }
+
+  /** The newest, which is sent with now or in a moment. */
+  get newest(): Epoch | null {
+    return this.#epochs[0] ?? null;
+  }
+
+  /** Those that a KID may be of. */
+  accepted(id: number, now: number): Epoch[] {
+    this.sweep(now);
+    return this.#epochs.filter(({ number }) => epochId(number) === id);
+  }
+}

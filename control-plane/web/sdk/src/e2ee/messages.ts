@@ -1,0 +1,33 @@
+/** What the page and the worker that has the keys tell each other. */
+import type { Bytes } from "./bytes";
+import type { FrameCodec } from "./frame";
+import type { Refused } from "./frame-cipher";
+import type { Suite } from "./sframe";
+import type { Source } from "../payloads";
+
+export type ToWorker =
+  /** First of all, once. */
+  | { type: "begin"; channelId: string }
+  | { type: "install"; number: number; suite: Suite; secret: Bytes; removal: boolean; delayed: boolean }
+  /** The epochs there are end for sending within a second. */
+  | { type: "left" }
+  /** Which payload types a sender may use, where browsers do not say it with each frame. */
+  | { type: "codecs"; transform: number; codecs: [number, FrameCodec][] };
+
+export interface StreamReport {
+  sessionId: string;
+  source: Source;
+  opened: number;
+  refused: Record<Refused, number>;
+}
+
+export type FromWorker =
+  /** `code`: of the epoch, or null if its time is over. */
+  | { type: "installed"; number: number; code: string | null }
+  /** Since the report before; streams without a frame are not in it. */
+  | { type: "report"; streams: StreamReport[]; sealed: number; held: number };
+
+/** Of a transform: whose frames pass it. */
+export type TransformOptions =
+  | { transform: number; direction: "send"; sessionId: string; source: Source }
+  | { transform: number; direction: "receive"; sessionId: string; source: Source; codec: FrameCodec };

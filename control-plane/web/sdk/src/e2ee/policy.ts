@@ -1,0 +1,98 @@
+/** What a client insists on, whatever the server answers. */
+import { VoiceError } from "../errors";
+import type { Joined } from "../payloads";
+import { encryptionSupport, SEEN_KEY } from "../runtime/encryption-support";
+import type { EncryptionOptions } from "../types";
+
+type Encryption = Joined["encryption"];
+
+/** Channels that are remembered, the newest. */
+const REMEMBERED_MAX = 500;
+
+/** The channels that this profile was in while they were encrypted. */
+export class SeenEncrypted {
+  #seen: string[];
+
+  constructor(private readonly storage: Pick<Storage, "getItem" | "setItem"> | null = profileStorage()) {
+    this.#seen = read(storage);
+  }
+
+  has(channelId: string): boolean {
+    return this.#seen.includes(channelId);
+  }
+
+  add(channelId: string): void {
+    this.#keep([...this.#seen.filter((it) => it !== channelId), channelId].slice(-REMEMBERED_MAX));
+  }
+
+  forget(channelId: string): void {
+    this.#keep(this.#seen.filter((it) => it !== channelId));
+  }
+
+  #keep(seen: string[]): void {
+    this.#seen = seen;
+    try {
+      this.storage?.setItem(SEEN_KEY, JSON.stringify(seen));
+    } catch {
+      // Full or forbidden: it is known as long as this page is open.
+    }
+  }
+}
+
+function profileStorage(): Storage | null {
+  try {
+    return globalThis.localStorage ?? null;
+  } catch {
+    return null;
+  }
+}
+
+function read(storage: Pick<Storage, "getItem"> | null): string[] {
+  try {
+    const seen: unknown = JSON.parse(storage?.getItem(SEEN_KEY) ?? "[]");
+    return Array.isArray(seen) ? seen.filter((it) => typeof it === "string") : [];
+  } catch {
+    return [];
+  }
+}
+
+const seenHere = new SeenEncrypted();
+
+/** Lets the channel go on without end-to-end encryption. */
+export const forget = (channelId: string) => seenHere.forget(channelId);
+
+/** Of one call: what the application asked for, and what this profile knows of the channel. */
+export class EncryptionPolicy {
+  constructor(
+    readonly channelId: string,
+    private readonly options: EncryptionOptions | undefined,
+    private readonly seen = seenHere,
+    private readonly support = encryptionSupport(),
+  ) {}
+
+  get isDemanded(): boolean {
+    const { options } = this;
+    const asked = options === "required" || (options !== undefined && options.invite !== undefined);
+    return asked || this.seen.has(this.channelId);
+  }
+
+  /** Before the server is asked. Fails with `CAPABILITY_REQUIRED`. */
+  check(): void {
+    if (this.isDemanded && !this.support) throw unable();
+  }
+
+  /** Whether frames are encrypted. Fails with `E2EE_DOWNGRADED`, before there is a transport. */
+  decide(answer: Encryption | undefined): boolean {
+    if (answer === "endToEnd") {
+      if (!this.support) throw unable();
+      this.seen.add(this.channelId);
+      return true;
+    }
+    if (!this.isDemanded) return false;
+    const message = "the server does not encrypt this channel end to end any more, or somebody on the way says so";
+    throw new VoiceError("E2EE_DOWNGRADED", message, { encryption: answer ?? "transport" }, true);
+  }
+}
+
+const unable = () =>
+  new VoiceError("CAPABILITY_REQUIRED", "this browser cannot encrypt from end to end", { capability: "E2EE" }, true);

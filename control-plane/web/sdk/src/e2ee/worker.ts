@@ -1,0 +1,154 @@
+/** The worker that has the keys: every frame of an encrypted call passes one of its transforms. */
+import type { Bytes } from "./bytes";
+import { codecOf, type FrameCodec, type Stream } from "./frame";
+import { FrameCipher, type Refused } from "./frame-cipher";
+import { KeyRing } from "./key-ring";
+import type { FromWorker, StreamReport, ToWorker, TransformOptions } from "./messages";
+
+/** Of the reports to the page, in milliseconds. */
+const REPORT_INTERVAL = 200;
+/** Between two key frames that a stream asks for. */
+const KEY_FRAME_INTERVAL = 1_000;
+
+interface EncodedFrame {
+  data: ArrayBuffer;
+  getMetadata(): { payloadType?: number; mimeType?: string };
+}
+
+interface Transformer {
+  readable: ReadableStream<EncodedFrame>;
+  writable: WritableStream<EncodedFrame>;
+  options: TransformOptions;
+  generateKeyFrame?(): Promise<unknown>;
+  sendKeyFrameRequest?(): Promise<unknown>;
+}
+
+/** What TypeScript's library for pages does not have. */
+interface WorkerScope {
+  onmessage: ((event: MessageEvent<ToWorker>) => void) | null;
+  onrtctransform: ((event: { transformer: Transformer }) => void) | null;
+  postMessage(message: FromWorker): void;
+}
+
+const scope = self as unknown as WorkerScope;
+const now = () => performance.now();
+const codecs = new Map<number, Map<number, FrameCodec>>();
+const reports = new Map<string, StreamReport>();
+let [sealed, held] = [0, 0];
+let reporting: ReturnType<typeof setTimeout> | undefined;
+let sweeping: ReturnType<typeof setTimeout> | undefined;
+let begin: (channelId: string) => void;
+const begun = new Promise<{ ring: KeyRing; cipher: FrameCipher }>((resolve) => {
+  begin = (channelId) => {
+    const ring = new KeyRing(channelId);
+    resolve({ ring, cipher: new FrameCipher(ring, now) });
+  };
+});
+
+scope.onmessage = ({ data }) => void take(data);
+scope.onrtctransform = ({ transformer }) => {
+  const { readable, writable, options } = transformer;
+  const transform = options.direction === "send" ? sealing(transformer, options) : opening(transformer, options);
+  // A transport that is closed ends its streams by an error, which is nobody's concern.
+  readable.pipeThrough(new TransformStream({ transform })).pipeTo(writable).catch(() => undefined);
+};
+
+async function take(message: ToWorker): Promise<void> {
+  if (message.type === "begin") return begin(message.channelId);
+  if (message.type === "codecs") return void codecs.set(message.transform, new Map(message.codecs));
+  const { ring } = await begun;
+  if (message.type === "left") return ring.somebodyLeft(now());
+  const { number } = message;
+  await ring.install(message, now());
+  sweep(ring);
+  const { newest } = ring;
+  scope.postMessage({ type: "installed", number, code: newest?.number === number ? newest.code : null });
+}
+
+function sweep(ring: KeyRing): void {
+  clearTimeout(sweeping);
+  const next = ring.sweep(now());
+  if (next < Infinity) sweeping = setTimeout(() => sweep(ring), next - now());
+}
+
+type Transform = (frame: EncodedFrame, controller: TransformStreamDefaultController<EncodedFrame>) => Promise<void>;
+
+function sealing(transformer: Transformer, options: TransformOptions): Transform {
+  const { sessionId, source, transform } = options;
+  let wasHeld = false;
+  return async (frame, controller) => {
+    const { cipher } = await begun;
+    const { mimeType, payloadType } = frame.getMetadata();
+    const codec = codecOf(mimeType) ?? codecs.get(transform)?.get(payloadType ?? -1) ?? null;
+    const data: Bytes = new Uint8Array(frame.data);
+    const wire = codec && (await cipher.seal({ sessionId, source, codec }, data).catch(() => null));
+    if (!wire) {
+      held += 1;
+      wasHeld = true;
+      return report();
+    }
+    sealed += 1;
+    frame.data = exactly(wire);
+    controller.enqueue(frame);
+    // Whoever receives it lacks those before.
+    if (wasHeld) ask(transformer.generateKeyFrame?.bind(transformer));
+    wasHeld = false;
+    report();
+  };
+}
+
+function opening(
+  transformer: Transformer,
+  { sessionId, source, codec }: Extract<TransformOptions, { direction: "receive" }>,
+): Transform {
+  const stream: Stream = { sessionId, source, codec };
+  let [lacks, askedAt] = [false, -Infinity];
+  return async (frame, controller) => {
+    const { cipher } = await begun;
+    const opened = await cipher.open(stream, new Uint8Array(frame.data)).catch((): Refused => "forged");
+    const of = reportOf(stream);
+    report();
+    if (typeof opened === "string") {
+      of.refused[opened] += 1;
+      lacks ||= opened !== "replayed";
+      return;
+    }
+    of.opened += 1;
+    frame.data = exactly(opened);
+    controller.enqueue(frame);
+    if (!lacks || now() - askedAt < KEY_FRAME_INTERVAL) return;
+    [lacks, askedAt] = [false, now()];
+    ask(transformer.sendKeyFrameRequest?.bind(transformer));
+  };
+}
+
+/** Of video; audio has none, and says so. */
+function ask(forKeyFrame: (() => Promise<unknown>) | undefined): void {
+  try {
+    forKeyFrame?.().catch(() => undefined);
+  } catch {
+    // A browser without it asks by itself, later.
+  }
+}
+
+function exactly(bytes: Bytes): ArrayBuffer {
+  return bytes.byteLength === bytes.buffer.byteLength ? bytes.buffer : bytes.slice().buffer;
+}
+
+function reportOf({ sessionId, source }: Stream): StreamReport {
+  const of = `${source} ${sessionId}`;
+  const found = reports.get(of);
+  if (found) return found;
+  const fresh = { sessionId, source, opened: 0, refused: { malformed: 0, noKey: 0, forged: 0, replayed: 0 } };
+  reports.set(of, fresh);
+  return fresh;
+}
+
+function report(): void {
+  reporting ??= setTimeout(() => {
+    reporting = undefined;
+    scope.postMessage({ type: "report", streams: [...reports.values()], sealed, held });
+    reports.clear();
+    [sealed, held] = [0, 0];
+  }, REPORT_INTERVAL);
+}

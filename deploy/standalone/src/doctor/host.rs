@@ -1,0 +1,138 @@
+//! A host with its configuration: what `check-config` says, whether its ports are free or its own, its relays and
+//! its etcd.
+
+use super::finding::{ANSWER_WITHIN, Findings};
+use super::{etcd, turn};
+use crate::settings;
+use railgun_settings::{Program, Report, Sources};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::path::Path;
+use toml::Table;
+
+/// Whose file it is.
+enum Host {
+    Control(railgun_control::Config),
+    Media(railgun_media::Config),
+    Both(railgun_control::Config, railgun_media::Config),
+}
+
+const EDIT: &str = "Correct the file; `check-config --config FILE` says it again";
+
+pub(super) async fn look(path: &Path, findings: &mut Findings) {
+    let host = match read(path) {
+        Ok(host) => host,
+        Err(error) => return findings.fault("configuration", format!("{error:#}"), EDIT),
+    };
+    match &host {
+        Host::Control(control) => {
+            of(railgun_control::check(control, None, railgun_control::Links::Configured).await, findings);
+        }
+        Host::Media(media) => of(railgun_media::check(media, railgun_media::Links::Configured), findings),
+        Host::Both(control, media) => {
+            of(railgun_control::check(control, None, railgun_control::Links::Inside).await, findings);
+            of(railgun_media::check(media, railgun_media::Links::Inside), findings);
+        }
+    }
+    if let Host::Control(control) | Host::Both(control, _) = &host {
+        let running = match control.operators.listen {
+            Some(address) => healthy(address).await,
+            None => false,
+        };
+        tcp("listen", control.listen, running, findings);
+        if let Some(address) = control.operators.listen {
+            tcp("operators.listen", address, running, findings);
+        }
+        turn::look(&control.turn, findings).await;
+    }
+    if let Host::Media(media) = &host {
+        let running = healthy(media.health_listen).await;
+        tcp("rpc.listen", media.rpc.listen, running, findings);
+        tcp("health.listen", media.health_listen, running, findings);
+    }
+    if let Host::Media(media) | Host::Both(_, media) = &host {
+        udp(media, findings);
+    }
+    let etcd = match &host {
+        Host::Control(control) => control.etcd.as_ref(),
+        Host::Media(media) => media.etcd.as_ref(),
+        Host::Both(..) => None,
+    };
+    if let Some(settings) = etcd {
+        etcd::look(settings, findings).await;
+    }
+}
+
+/// Both planes of one process have sections for each; else it is whose keys it has.
+fn read(path: &Path) -> anyhow::Result<Host> {
+    let file = settings::file_of(&path.display().to_string())?;
+    let env = |_: &str| None;
+    let sources = |file: &Table| Sources { file: file.clone(), env: &env, flags: Vec::new() };
+    if file.contains_key("control") {
+        let (control, media) = settings::of_file(file, &env)?;
+        return Ok(Host::Both(control, media));
+    }
+    let of_media = Program::Media.keys();
+    let is_media = ["tls", "rpc", "health"].iter().any(|section| file.contains_key(*section))
+        || file.keys().any(|key| !key.contains('.') && of_media.contains(&key.as_str()));
+    match is_media {
+        true => Ok(Host::Media(railgun_media::Config::default().with(&sources(&file))?)),
+        false => Ok(Host::Control(railgun_control::Config::default().with(&sources(&file))?)),
+    }
+}
+
+/// `check-config`'s findings.
+fn of(report: Report, findings: &mut Findings) {
+    report.doubtful().for_each(|doubt| findings.doubt("configuration", doubt, EDIT));
+    // `railgun` is built without etcd, which it needs not to ask etcd's own HTTP interface.
+    let wrong = report.wrongs().filter(|wrong| !wrong.ends_with("was built without etcd"));
+    wrong.for_each(|wrong| findings.fault("configuration", wrong, EDIT));
+    report.held().for_each(|holds| findings.good("configuration", holds));
+}
+
+async fn healthy(at: SocketAddr) -> bool {
+    let client = reqwest::Client::builder().timeout(ANSWER_WITHIN).no_proxy().build();
+    let Ok(client) = client else { return false };
+    client.get(format!("http://{at}/healthz")).send().await.is_ok_and(|answer| answer.status().is_success())
+}
+
+/// `running`: its own program is there.
+fn tcp(setting: &str, at: SocketAddr, running: bool, findings: &mut Findings) {
+    match TcpListener::bind(at) {
+        Ok(_) => findings.doubt(
+            "ports",
+            format!("{setting} = {at} is free: the program does not run"),
+            "systemctl status, and journalctl -u, of its unit",
+        ),
+        Err(_) if running => findings.good("ports", format!("{setting} = {at} is served")),
+        Err(error) => findings.fault(
+            "ports",
+            format!(
+                "{setting} = {at} cannot be listened on, and no healthy program of ours is there: {error}"
+            ),
+            format!("See who has it: ss -lntp 'sport = :{}'", at.port()),
+        ),
+    }
+}
+
+fn udp(media: &railgun_media::Config, findings: &mut Findings) {
+    let ip = media.listen_ip();
+    let range = media.rtc.port_min..=media.rtc.port_max;
+    // A worker takes the first that is free, so some of the first may be workers' already.
+    let looked_at = range.clone().take(media.workers + 16);
+    let free = looked_at.filter(|port| UdpSocket::bind((ip, *port)).is_ok()).count();
+    match free >= media.workers {
+        true => {
+            findings.good("ports", format!("UDP {} to {} can be bound on {ip}", range.start(), range.end()))
+        }
+        false => findings.fault(
+            "ports",
+            format!(
+                "only {free} of the first UDP ports of {}-{} are free on {ip}, for {} workers",
+                range.start(),
+                range.end(),
+                media.workers
+            ),
+            "See who has them: ss -lnup; give rtc.port_min and rtc.port_max a range of their own",
+        ),
+    }
+}

@@ -1,0 +1,261 @@
+//! `railgun init`: the files of an installation, in one directory that is complete: a commented configuration, keys,
+//! certificates, a proxy's configuration, a drop-in for the systemd unit. Writes over nothing.
+
+use anyhow::{Context, bail, ensure};
+use clap::{Args, ValueEnum};
+use railgun_control::auth::LocalKey;
+use railgun_control::{OperatorScope, certs, operator_token_entry};
+use railgun_settings::{Program, sample};
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::net::IpAddr;
+use std::os::unix::fs::{OpenOptionsExt, chown};
+use std::path::{Path, PathBuf};
+
+pub(crate) const ABOUT: &str =
+    "Write a commented configuration, keys, certificates, a TLS proxy's file and a systemd drop-in";
+
+const HAPROXY: &str = include_str!("../../bare-metal/haproxy.cfg");
+
+#[derive(Args, Debug)]
+pub(crate) struct Init {
+    /// What is to run here.
+    #[arg(value_enum)]
+    role: Role,
+    /// Where to write, in a directory of its own.
+    #[arg(long, default_value = "/etc/railgun")]
+    dir: PathBuf,
+    /// The DNS name that people open, such as voice.example.org
+    #[arg(long)]
+    domain: Option<String>,
+    /// The public IP address that media is sent to; as often as needed, the best first.
+    #[arg(long = "address")]
+    addresses: Vec<IpAddr>,
+    /// control: host or address of each media node, for its certificate, beside this host's.
+    #[arg(long = "media-node")]
+    media_nodes: Vec<String>,
+    /// control, media: URLs of the etcd cluster; none: one replica and one media node.
+    #[arg(long, value_delimiter = ',')]
+    etcd: Vec<String>,
+    /// The service's user, who gets to read what the service needs; passed over where there is none.
+    #[arg(long, default_value = "railgun")]
+    user: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Role {
+    /// Both planes in one process.
+    Standalone,
+    /// A replica of the control-plane.
+    Control,
+    /// A media node.
+    Media,
+}
+
+impl Init {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        let dir = std::path::absolute(&self.dir)?;
+        if self.role != Role::Control {
+            ensure!(
+                !self.addresses.is_empty(),
+                "--address is missing: the public IP address of this machine, at which clients reach UDP 40000-49999"
+            );
+        }
+        fs::create_dir_all(&dir).with_context(|| format!("--dir {} cannot be made", dir.display()))?;
+        let files = Files { dir, owner: owner(&self.user) };
+        match self.role {
+            Role::Standalone => self.standalone(&files)?,
+            Role::Control => self.control(&files)?,
+            Role::Media => self.media(&files)?,
+        }
+        Ok(())
+    }
+
+    fn domain(&self) -> &str {
+        self.domain.as_deref().unwrap_or("voice.example.org")
+    }
+
+    fn standalone(&self, files: &Files) -> anyhow::Result<()> {
+        let token = files.keys()?;
+        let set = [
+            ("auth.jwks", files.quoted("token.jwks.json")),
+            ("trusted_proxies", "[\"127.0.0.1\", \"::1\"]".into()),
+            ("operators.tokens", files.quoted("operators.toml")),
+            ("announced_address", list(&self.addresses)),
+        ];
+        files.write("railgun.toml", &sample(Program::Standalone, &set), Readable::ByService)?;
+        let caddy = format!(
+            "# caddy run --config Caddyfile\n{} {{\n\treverse_proxy 127.0.0.1:8080\n}}\n",
+            self.domain()
+        );
+        files.write("Caddyfile", &caddy, Readable::ByAll)?;
+        files.drop_in("railgun", "/usr/bin/railgun --config", "railgun.toml")?;
+        self.tell(files, Some(token), "railgun check-config", "railgun.toml");
+        println!(
+            "Then start it, and a proxy with a certificate: `systemctl enable --now railgun` and \
+             `caddy run --config {}`.\nOpen UDP 40000-49999 to everybody. `railgun doctor https://{}` looks from outside.",
+            files.at("Caddyfile").display(),
+            self.domain()
+        );
+        Ok(())
+    }
+
+    fn control(&self, files: &Files) -> anyhow::Result<()> {
+        let token = files.keys()?;
+        let certificates = files.at("certs");
+        let names = [certs::names_of_this_host(), self.media_nodes.clone()].concat();
+        certs::write(&certificates, &names)?;
+        files.give(&certificates.join("control.key"))?;
+        let at = |name: &str| format!("{:?}", certificates.join(name).display().to_string());
+        let mut set = vec![
+            ("auth.jwks", files.quoted("token.jwks.json")),
+            ("trusted_proxies", "[\"127.0.0.1\", \"::1\"]".into()),
+            ("operators.tokens", files.quoted("operators.toml")),
+            ("channels.create_on_join", "true".into()),
+            ("media.ca", at("ca.pem")),
+            ("media.cert", at("control.pem")),
+            ("media.key", at("control.key")),
+        ];
+        match (self.etcd.as_slice(), self.media_nodes.as_slice()) {
+            ([], [one]) => {
+                set.push(("media.url", format!("{:?}", format!("https://{}:50051", bracketed(one)))))
+            }
+            ([], [_, _, ..]) => bail!("--etcd is missing: more than one media node needs etcd"),
+            (etcd, _) if !etcd.is_empty() => set.push(("etcd.endpoints", format!("{etcd:?}"))),
+            _ => {}
+        }
+        files.write("control.toml", &sample(Program::Control, &set), Readable::ByService)?;
+        files.write("haproxy.cfg", &HAPROXY.replace("voice.example.org", self.domain()), Readable::ByAll)?;
+        files.drop_in("railgun-control", "/usr/bin/railgun-control serve --config", "control.toml")?;
+        self.tell(files, Some(token), "railgun-control check-config", "control.toml");
+        println!(
+            "Copy ca.pem, media.pem and media.key of {} to each media node, into {}; other replicas need all of \
+             {} but token.key.",
+            certificates.display(),
+            Path::new("/etc/railgun/certs").display(),
+            files.dir.display()
+        );
+        Ok(())
+    }
+
+    fn media(&self, files: &Files) -> anyhow::Result<()> {
+        let certificates = files.at("certs");
+        let at = |name: &str| format!("{:?}", certificates.join(name).display().to_string());
+        let mut set = vec![
+            ("announced_address", list(&self.addresses)),
+            ("tls.ca", at("ca.pem")),
+            ("tls.cert", at("media.pem")),
+            ("tls.key", at("media.key")),
+            ("rpc.listen", "\"0.0.0.0:50051\"".into()),
+        ];
+        if let (false, Some(first)) = (self.etcd.is_empty(), self.addresses.first()) {
+            set.push(("etcd.endpoints", format!("{:?}", self.etcd)));
+            set.push(("rpc.address", format!("{:?}", format!("{}:50051", bracketed(&first.to_string())))));
+        }
+        files.write("media.toml", &sample(Program::Media, &set), Readable::ByService)?;
+        files.drop_in("railgun-media", "/usr/bin/railgun-media --config", "media.toml")?;
+        self.tell(files, None, "railgun-media check-config", "media.toml");
+        println!(
+            "It needs ca.pem, media.pem and media.key in {}: `railgun init control` (or `railgun certs`) makes them, \
+             with --media-node (--node-san) naming this machine. Let a firewall allow TCP 50051 to replicas only, and \
+             UDP 40000-49999 to everybody.",
+            certificates.display()
+        );
+        Ok(())
+    }
+
+    fn tell(&self, files: &Files, token: Option<String>, check: &str, name: &str) {
+        println!("Wrote {}:", files.dir.display());
+        if let Some(token) = token {
+            println!("  token of the operators' API, which is shown this once: {token}");
+            println!(
+                "  a link for a user: railgun token --key {} --user ada --tier pro --link https://{}",
+                files.at("token.key").display(),
+                self.domain()
+            );
+        }
+        println!("What holds: {check} --config {}", files.at(name).display());
+    }
+}
+
+fn bracketed(host: &str) -> String {
+    if host.parse::<std::net::Ipv6Addr>().is_ok() { format!("[{host}]") } else { host.to_owned() }
+}
+
+fn list(addresses: &[IpAddr]) -> String {
+    format!("{:?}", addresses.iter().map(IpAddr::to_string).collect::<Vec<_>>())
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Readable {
+    ByAll,
+    ByService,
+}
+
+struct Files {
+    dir: PathBuf,
+    /// The service's user and group, if there is one.
+    owner: Option<(u32, u32)>,
+}
+
+impl Files {
+    fn at(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    /// As a TOML text.
+    fn quoted(&self, name: &str) -> String {
+        format!("{:?}", self.at(name).display().to_string())
+    }
+
+    /// The key that tokens are signed with, which no service reads, its JWKS, and a token of the operators' API.
+    fn keys(&self) -> anyhow::Result<String> {
+        LocalKey::open_or_create(&self.at("token.key")).context("the key for users' tokens")?;
+        let token = format!("{:032x}", rand::random::<u128>());
+        let scopes = [
+            OperatorScope::ReadChannels,
+            OperatorScope::WriteChannels,
+            OperatorScope::ReadRooms,
+            OperatorScope::WriteRooms,
+            OperatorScope::ReadNodes,
+            OperatorScope::WriteNodes,
+        ];
+        self.write("operators.toml", &operator_token_entry("first", &token, &scopes), Readable::ByService)?;
+        Ok(token)
+    }
+
+    fn drop_in(&self, unit: &str, command: &str, name: &str) -> anyhow::Result<()> {
+        let text = format!(
+            "# Copy to /etc/systemd/system/{unit}.service.d/local.conf\n[Service]\nExecStart=\nExecStart={command} {}\n\
+             # Media threads on processors of their own:\n#CPUAffinity=0-3\n",
+            self.at(name).display()
+        );
+        self.write(&format!("{unit}.service.d.conf"), &text, Readable::ByAll)
+    }
+
+    fn write(&self, name: &str, text: &str, readable: Readable) -> anyhow::Result<()> {
+        let path = self.at(name);
+        let mode = if readable == Readable::ByAll { 0o644 } else { 0o640 };
+        let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&path);
+        file.and_then(|mut file| file.write_all(text.as_bytes()))
+            .with_context(|| format!("{} cannot be written", path.display()))?;
+        if readable == Readable::ByService { self.give(&path) } else { Ok(()) }
+    }
+
+    /// Lets the service read it: the file's group becomes the service's.
+    fn give(&self, path: &Path) -> anyhow::Result<()> {
+        use std::os::unix::fs::PermissionsExt;
+        let Some((_, group)) = self.owner else { return Ok(()) };
+        chown(path, None, Some(group)).with_context(|| format!("the group of {}", path.display()))?;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o640))?;
+        Ok(())
+    }
+}
+
+/// User and group by `/etc/passwd`; None: there is no such user.
+fn owner(user: &str) -> Option<(u32, u32)> {
+    let text = fs::read_to_string("/etc/passwd").ok()?;
+    let line = text.lines().find(|line| line.split(':').next() == Some(user))?;
+    let mut fields = line.split(':').skip(2);
+    Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+}

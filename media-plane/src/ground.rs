@@ -1,0 +1,141 @@
+//! What a worker stands on: the wire that its packets come from and go to, and what runs its turns.
+//! A node that is a process has a UDP socket and a thread for each worker ([`Threads`]); whoever runs
+//! nodes in another time and another network brings a ground of his own.
+
+use crate::sleep::Waker;
+use crate::udp::{Lateness, Receiver, RtcSocket, SendCounters, Sender};
+use crate::worker::{Obituary, Parts, Runner, Turn, Worker};
+use anyhow::Context;
+use railgun_media_core::Datagram;
+use railgun_media_core::send_batch::SendBatch;
+use std::io;
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+use tracing::{error, info};
+
+/// Where a worker's packets come from and go to.
+pub trait Wire {
+    /// Gives what is there to `take` as one slice, without waiting, and with it what sends meanwhile.
+    /// Returns whether there may be more.
+    fn receive(
+        &mut self,
+        take: impl FnOnce(&mut [Datagram<'_>], &mut dyn FnMut(&SendBatch)),
+    ) -> io::Result<bool>;
+
+    /// Sends what is taken without waiting; what is not is dropped and counted.
+    fn send(&mut self, batch: &SendBatch);
+
+    /// What it counted so far.
+    fn counts(&mut self) -> WireCounts;
+}
+
+/// What a wire counts.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WireCounts {
+    pub sends: SendCounters,
+    /// How long datagrams waited for their turn.
+    pub lateness: Lateness,
+    /// Datagrams that the kernel had no memory for.
+    pub kernel_drops: u32,
+    /// The longest wait since the last call.
+    pub worst: Duration,
+}
+
+/// Opens ports and runs workers on them.
+pub trait Ground: Clone + Send + 'static {
+    /// What a [`Wire`] is made of, where the worker runs.
+    type Port: Send + 'static;
+
+    /// The first of these ports that is free, and its number.
+    fn bind(&self, ip: IpAddr, ports: RangeInclusive<u16>) -> anyhow::Result<(Self::Port, u16)>;
+
+    /// Takes the worker's turns until it stops. A worker that ends otherwise has its [`Obituary`].
+    fn run(&self, parts: Parts, port: Self::Port) -> anyhow::Result<Runner>;
+}
+
+/// A UDP socket and a thread for each worker.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Threads;
+
+/// A UDP socket, and the buffers for its system calls.
+#[derive(Debug)]
+pub struct UdpWire {
+    socket: RtcSocket,
+    receiver: Receiver,
+    sender: Sender,
+}
+
+impl UdpWire {
+    fn new(socket: RtcSocket) -> Self {
+        let (receiver, sender) = (Receiver::default(), Sender::new(socket.has_gso()));
+        Self { socket, receiver, sender }
+    }
+}
+
+impl Wire for UdpWire {
+    fn receive(
+        &mut self,
+        take: impl FnOnce(&mut [Datagram<'_>], &mut dyn FnMut(&SendBatch)),
+    ) -> io::Result<bool> {
+        let Self { socket, receiver, sender } = self;
+        receiver.receive(socket, |datagrams| take(datagrams, &mut |batch| sender.send(socket, batch)))
+    }
+
+    fn send(&mut self, batch: &SendBatch) {
+        self.sender.send(&self.socket, batch);
+    }
+
+    fn counts(&mut self) -> WireCounts {
+        WireCounts {
+            sends: self.sender.counters(),
+            kernel_drops: self.socket.kernel_drops().unwrap_or_default(),
+            worst: self.receiver.lateness.take_worst(),
+            lateness: self.receiver.lateness,
+        }
+    }
+}
+
+impl Ground for Threads {
+    type Port = RtcSocket;
+
+    fn bind(&self, ip: IpAddr, ports: RangeInclusive<u16>) -> anyhow::Result<(RtcSocket, u16)> {
+        let socket = RtcSocket::bind(ip, ports)?;
+        let port = socket.address().port();
+        info!(port, gso = socket.has_gso(), "a media port is open");
+        Ok((socket, port))
+    }
+
+    fn run(&self, parts: Parts, socket: RtcSocket) -> anyhow::Result<Runner> {
+        let waker = Arc::new(Waker::new().context("the waker of a worker")?);
+        let (alarm, index) = (waker.clone(), parts.index);
+        let obituary = Obituary::of(&parts);
+        let run = move || {
+            match catch_unwind(AssertUnwindSafe(|| {
+                turns(&mut Worker::new(parts, UdpWire::new(socket)), &alarm)
+            })) {
+                Ok(Ok(())) => return,
+                Ok(Err(cause)) => error!(worker = index, error = %cause, "a worker's socket failed"),
+                Err(_) => error!(worker = index, "a worker panicked"),
+            }
+            obituary.tell();
+        };
+        let thread = std::thread::Builder::new().name(format!("media-{index}")).spawn(run)?;
+        Ok(Runner { wake: Box::new(move || waker.wake().is_ok()), join: Box::new(move || _ = thread.join()) })
+    }
+}
+
+fn turns(worker: &mut Worker<UdpWire>, waker: &Waker) -> io::Result<()> {
+    let mut is_readable = true;
+    loop {
+        #[cfg(any(test, feature = "testing"))]
+        crate::testing::panic_if_told(worker.wire().socket.address().port());
+        is_readable = match worker.turn(is_readable) {
+            Turn::Again => true,
+            Turn::Sleep(at_most) => waker.sleep(worker.wire().socket.as_socket(), at_most)?,
+            Turn::Stopped => return Ok(()),
+        };
+    }
+}

@@ -1,0 +1,109 @@
+//! A client's transports: ICE, DTLS and SRTP of the sans-IO peer, over a port of the world's network.
+
+use crate::kernel::{Nanos, SECOND, UdpPort, now};
+use anyhow::Context;
+use railgun_media_core::packet::rtp::RtpHeader;
+use railgun_peer::{Arrival, KEY_FRAME, MID_ID, Offer, Peer};
+use railgun_protocol::ids::TransportId;
+use railgun_protocol::transport_parameters::TransportParameters;
+use serde_json::Value;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::time::Instant;
+
+/// A browser's consent checks.
+const CHECK_INTERVAL: Nanos = 4 * SECOND;
+/// Begins what a packet says about its sender.
+const MARK: &[u8] = b"\xf0who\xf1";
+
+pub(super) struct Transport {
+    pub id: String,
+    pub peer: Peer,
+    pub port: UdpPort,
+    node: SocketAddr,
+    next_check: Nanos,
+    pub began: Nanos,
+    pub has_failed: bool,
+}
+
+/// A packet that was opened.
+#[derive(Debug)]
+pub(super) struct Heard {
+    pub ssrc: u32,
+    /// Roll-over counter and sequence number are the receiver's business; here the sequence number.
+    pub sequence: u16,
+    /// User, channel and source as the sender wrote them; none: padding, or a probe.
+    pub tag: Option<String>,
+}
+
+impl Transport {
+    /// As the reply to `createTransport` describes it.
+    pub(super) fn new(ip: Ipv4Addr, port: u16, reply: &Value, seed: u64) -> anyhow::Result<Self> {
+        let parameters: TransportParameters = serde_json::from_value(reply.clone())?;
+        let candidate = parameters.ice_candidates.first().context("no candidate")?;
+        let node = SocketAddr::new(candidate.address, candidate.port);
+        let id: TransportId = serde_json::from_value(reply["transportId"].clone())?;
+        let port = UdpPort::open(SocketAddrV4::new(ip, port)).context("the port is taken")?;
+        let peer = Peer::new(id, port.address(), &parameters, seed, Instant::now());
+        let id = reply["transportId"].as_str().unwrap_or_default().to_owned();
+        Ok(Self { id, peer, port, node, next_check: now() + CHECK_INTERVAL, began: now(), has_failed: false })
+    }
+
+    pub(super) fn start(&mut self) {
+        self.peer.start(Instant::now());
+        self.flush();
+    }
+
+    fn flush(&mut self) {
+        for datagram in self.peer.take_outgoing() {
+            self.port.send(self.node, &datagram);
+        }
+    }
+
+    /// Does what is due.
+    pub(super) fn tick(&mut self) {
+        self.peer.handle_timeout(Instant::now());
+        self.flush();
+        let interval = if self.peer.is_connected() { CHECK_INTERVAL } else { SECOND / 2 };
+        if now() >= self.next_check.min(self.next_check.saturating_sub(CHECK_INTERVAL) + interval) {
+            self.next_check = now() + CHECK_INTERVAL;
+            let check = self.peer.check();
+            self.port.send(self.node, &check);
+        }
+    }
+
+    /// What came meanwhile.
+    pub(super) fn receive(&mut self) -> Vec<Heard> {
+        for (from, datagram) in self.port.take() {
+            if SocketAddr::from(from) == self.node {
+                self.peer.receive(&datagram, Instant::now());
+            }
+        }
+        self.flush();
+        let arrivals = std::mem::take(&mut self.peer.arrivals);
+        let heard = arrivals.into_iter().filter_map(|arrival| match arrival {
+            Arrival::Rtp(packet) => {
+                let header = RtpHeader::parse(&packet).ok()?;
+                let payload = &packet[header.header_len..];
+                let at = payload.windows(MARK.len()).position(|part| part == MARK);
+                let tag = at.map(|at| String::from_utf8_lossy(&payload[at + MARK.len()..]).into_owned());
+                Some(Heard { ssrc: header.ssrc, sequence: header.sequence, tag })
+            }
+            _ => None,
+        });
+        heard.collect()
+    }
+
+    pub(super) fn is_connected(&self) -> bool {
+        self.peer.is_connected()
+    }
+
+    /// The next packet of a source.
+    pub(super) fn speak(&mut self, offer: &Offer, index: u64, tag: &str) {
+        let timestamp = u32::try_from(index & 0xffff_ffff).unwrap_or_default().wrapping_mul(960);
+        let is_video = offer.payload_type == 96;
+        let payload = [if is_video { KEY_FRAME.as_slice() } else { &[5; 8] }, MARK, tag.as_bytes()].concat();
+        let header = offer.header(index, timestamp, true);
+        let packet = self.peer.seal_rtp(header, index, &[(MID_ID, offer.mid.as_bytes())], &payload);
+        self.port.send(self.node, &packet);
+    }
+}

@@ -1,0 +1,158 @@
+//! What must be so, each rule with its source. Rules that a client can see are where it sees them
+//! (`client/view.rs`, `client/call.rs`); here are those of the whole.
+
+use crate::client::{Has, Person};
+use crate::kernel::{HostId, SECOND, now};
+use crate::told::{broken, is_broken};
+use crate::world::World;
+use railgun_media_core::Engine;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// What an engine had after its last turn.
+#[derive(Clone, Copy, Debug, Default)]
+struct EngineCount {
+    rooms: usize,
+    sessions: usize,
+}
+
+thread_local! {
+    /// By the number of its host.
+    static ENGINES: RefCell<BTreeMap<u32, EngineCount>> = const { RefCell::new(BTreeMap::new()) };
+    static CALL_SECONDS: Cell<u64> = const { Cell::new(0) };
+}
+
+pub(crate) fn begin() {
+    ENGINES.take();
+    CALL_SECONDS.set(0);
+}
+
+pub(crate) fn call_seconds() -> u64 {
+    CALL_SECONDS.get()
+}
+
+/// After each turn of a media worker.
+pub(crate) fn look_at_engine(engine: &Engine) {
+    let count = EngineCount { rooms: engine.room_count(), sessions: engine.session_count() };
+    ENGINES.with(|engines| engines.borrow_mut().insert(crate::kernel::current_host(), count));
+}
+
+pub(crate) fn forget_engine(host: HostId) {
+    ENGINES.with(|engines| engines.borrow_mut().remove(&host.number()));
+}
+
+/// Looks at the whole every virtual second.
+pub(crate) fn watch(world: &Arc<World>) {
+    let world = world.clone();
+    crate::kernel::schedule(now() + SECOND, move |_| {
+        let in_calls = world.people.iter().filter(|it| it.has(|has| has.session.is_some())).count() as u64;
+        CALL_SECONDS.set(CALL_SECONDS.get() + in_calls);
+        watch(&world);
+    });
+}
+
+const LIVENESS: &str = "After all faults are healed everybody who wants to be in a call is, and is heard";
+const TRUTH: &str = "Each client's picture of its room is the fold of its events and ends equal to the truth";
+
+/// 120 s after everything was healed.
+pub(crate) fn everybody_is_well(world: &World) {
+    let mut by_channel: BTreeMap<String, Vec<&Arc<Person>>> = BTreeMap::new();
+    for person in &world.people {
+        let Some(channel) = person.wish(|wish| wish.channel.clone()) else { continue };
+        let (session, there) = person.has(|has| (has.session.clone(), has.channel.clone()));
+        if session.is_none() || there != channel {
+            let refused = person.has(|has| has.refused.clone());
+            broken(LIVENESS, || {
+                format!("{} wants to be in {channel} and is not; refused: {refused:?}", person.user)
+            });
+        }
+        by_channel.entry(channel).or_default().push(person);
+    }
+    if is_broken() {
+        return;
+    }
+    for (channel, people) in &by_channel {
+        let all: BTreeMap<String, Has> = people
+            .iter()
+            .map(|person| person.has(|has| (has.session.clone().unwrap_or_default(), has.clone())))
+            .collect();
+        for person in people {
+            let has = person.has(|has| has.clone());
+            agree(channel, &person.user, &has, &all);
+            hears(person, &has, &all);
+        }
+    }
+    bindings(world, by_channel.keys());
+}
+
+fn agree(channel: &str, me: &str, has: &Has, all: &BTreeMap<String, Has>) {
+    let mine = has.session.clone().unwrap_or_default();
+    let seen: BTreeSet<&String> = has.view.others.keys().collect();
+    let there: BTreeSet<&String> = all.keys().filter(|session| **session != mine).collect();
+    if seen != there {
+        broken(TRUTH, || format!("{me} in {channel} sees {seen:?}, there are {there:?}"));
+        return;
+    }
+    for (session, other) in &has.view.others {
+        let own: BTreeMap<&String, &String> = all[session].own.iter().collect();
+        let told: BTreeMap<&String, &String> =
+            other.producers.iter().map(|(id, (source, _))| (id, source)).collect();
+        if own != told {
+            broken(TRUTH, || {
+                format!("{me} in {channel} was told {told:?} of {}, who has {own:?}", other.user)
+            });
+        }
+    }
+}
+
+fn hears(me: &Person, has: &Has, all: &BTreeMap<String, Has>) {
+    let wanted = me.wish(|wish| wish.sources.contains("mic"));
+    if wanted && !has.own.values().any(|source| source == "mic") {
+        broken(LIVENESS, || format!("{} wants to speak and has no microphone open", me.user));
+    }
+    for other in all.values().filter(|other| other.session != has.session) {
+        for (producer, source) in other.own.iter().filter(|(_, source)| *source == "mic") {
+            let is_paused = has.view.producer(producer).is_some_and(|(_, of)| of.producers[producer].1);
+            let heard = has.consuming.get(producer);
+            let is_fresh = heard.is_some_and(|heard| heard.packets > 0 && now() < heard.last + 5 * SECOND);
+            if !is_paused && !is_fresh {
+                broken(LIVENESS, || {
+                    format!("{} does not hear {source} {producer} of {:?}: {heard:?}", me.user, other.session)
+                });
+            }
+        }
+    }
+}
+
+/// A room that people are in is bound to a node that is there, and nothing else is bound.
+fn bindings<'a>(world: &World, channels: impl Iterator<Item = &'a String>) {
+    let bound: BTreeSet<String> = world.etcd.under("/rg/v1/room").into_iter().map(|(key, ..)| key).collect();
+    let wanted: BTreeSet<&String> = channels.collect();
+    if bound.len() != wanted.len() {
+        broken("Exactly the rooms in use are bound in etcd", || {
+            format!("bound {bound:?}, in use {wanted:?}")
+        });
+    }
+}
+
+const EMPTY: &str = "When all have left the state is that of a fresh start";
+
+/// After everybody has left.
+pub(crate) fn nothing_is_left(world: &World) {
+    for person in &world.people {
+        if let Some(session) = person.has(|has| has.session.clone()) {
+            broken(EMPTY, || format!("{} is still {session}", person.user));
+        }
+    }
+    let engines = ENGINES.with(|engines| engines.borrow().clone());
+    for (host, count) in engines {
+        if count.rooms > 0 || count.sessions > 0 {
+            broken(EMPTY, || format!("the engine of host {host} has {count:?}"));
+        }
+    }
+    let bound = world.etcd.under("/rg/v1/room");
+    if !bound.is_empty() {
+        broken(EMPTY, || format!("etcd has {:?}", bound.iter().map(|(key, ..)| key).collect::<Vec<_>>()));
+    }
+}

@@ -1,0 +1,59 @@
+//! Users' tokens, signed with a key that every replica of every world knows.
+
+use railgun_control::auth::{Claims, LocalKey};
+use railgun_protocol::ids::UserId;
+use railgun_protocol::plan::Tier;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+struct Keys {
+    key: LocalKey,
+    jwks: PathBuf,
+}
+
+static KEYS: OnceLock<Keys> = OnceLock::new();
+
+/// Makes the key, on a thread with the real machine below it.
+pub(crate) fn prepare() -> anyhow::Result<()> {
+    let directory = std::env::temp_dir().join(format!("railgun-sim-{}", std::process::id()));
+    std::fs::create_dir_all(&directory)?;
+    let path = directory.join("token.key");
+    let key = LocalKey::open_or_create(&path)?;
+    _ = KEYS.set(Keys { key, jwks: LocalKey::jwks_path(&path) });
+    Ok(())
+}
+
+/// Deletes it.
+pub(crate) fn clean_up() {
+    if let Some(directory) = KEYS.get().and_then(|keys| keys.jwks.parent()) {
+        _ = std::fs::remove_dir_all(directory);
+    }
+}
+
+fn keys() -> &'static Keys {
+    KEYS.get().expect("prepared at the start")
+}
+
+pub(crate) fn jwks() -> PathBuf {
+    keys().jwks.clone()
+}
+
+/// A token for an hour, by this host's clock.
+pub(crate) fn mint(user: &str, pro: bool) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let claims = Claims {
+        sub: UserId::new(user).expect("a user's name"),
+        iat: now,
+        exp: now + 3600,
+        nbf: None,
+        aud: None,
+        iss: None,
+        tier: if pro { Tier::Pro } else { Tier::Free },
+        pro_until: None,
+        name: None,
+        region: None,
+        privacy_mode: false,
+    };
+    keys().key.mint(&claims).expect("a token")
+}
