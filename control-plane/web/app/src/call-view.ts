@@ -196,7 +196,9 @@ export class CallView {
       people: () => this.#toggle("people"),
       stats: () => this.#toggle("stats"),
       settings: () => this.#settings.open(),
-      hand: () => this.#menu.toggleHand(),
+      hand: () => {
+        if (voice.snapshot.encryption?.mode !== "endToEnd") this.#menu.toggleHand();
+      },
       // Its menu is opened by the button itself.
       react: () => undefined,
       view: () => {

@@ -64,10 +64,13 @@ export class Toolbar {
   }
 
   render(
-    { muted, deafened, camera, screen }: VoiceSnapshot,
+    { muted, deafened, camera, screen, encryption }: VoiceSnapshot,
     open: { people: boolean; stats: boolean },
     handRaised: boolean,
   ): void {
+    // Messages cannot be encrypted end to end yet, and are not sent in clear.
+    const react = this.#buttons.get("react");
+    if (react) react.hidden = encryption?.mode === "endToEnd";
     this.#show("react", { icon: "hand", text: t.gestures.react, tone: handRaised ? "on" : "" });
     this.#show("mute", {
       icon: muted ? "mic-off" : "mic",

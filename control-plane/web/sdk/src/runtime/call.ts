@@ -115,7 +115,11 @@ export class Call {
       ringing: (ring) => emit("ringing", ring),
       ringEnded: (end) => emit("ringEnded", end),
     });
-    this.data = new DataMessages(request, (data) => emit("data", data));
+    this.data = new DataMessages(
+      request,
+      (data) => emit("data", data),
+      () => this.encryption !== null,
+    );
     this.slots = new VideoSlots(request);
     this.publisher = new Publisher(request, this.microphone, this.slots, {
       changed: () => this.#onSourcesChanged(),
