@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { isAccessible } from "../lib/axe.mjs";
 import { scenario } from "../lib/call.mjs";
 import { PageUser } from "../lib/page.mjs";
 import { freePort, standalone } from "../lib/server.mjs";
@@ -70,6 +71,7 @@ async function haveACall(call, people, origin, example) {
   await ada.hearsNothing(500);
   await ben.press("Unmute");
   await ada.hears(ben);
+  for (const person of people) await isAccessible(person, `the call of the example ${example}`);
   const others = example === "react" ? "figure" : "#people li";
   const count = example === "react" ? 2 : 1;
   await until("everybody is shown", 2_000, async () =>

@@ -1,45 +1,67 @@
 import { scenario } from "../lib/call.mjs";
 import { nothingOverflows } from "../lib/overflow.mjs";
-import { PageUser } from "../lib/page.mjs";
+import { CONNECT_MS, PageUser } from "../lib/page.mjs";
+import { speaksOnly, textsOf } from "../lib/texts.mjs";
+import { until } from "../lib/wait.mjs";
 
-scenario("nothing overflows on a phone in any state", async (call) => {
+/** In German, whose words are the longer ones. */
+scenario("nothing overflows on a phone in any state, in German either", async (call) => {
+  const [t, en] = [await textsOf("de"), await textsOf("en")];
   const channel = "a-channel-with-a-rather-long-name-1234";
-  const phone = { viewport: { width: 390, height: 800 }, hasTouch: true, isMobile: true };
+  const phone = { viewport: { width: 390, height: 800 }, hasTouch: true, isMobile: true, locale: "de-DE" };
   const ada = await PageUser.open(call, "Adalbertina-Wilhelmine von Hohenstein", { tone: 500, ...phone });
-  await nothingOverflows(ada, "phone lobby");
-  await ada.join("Pro", channel);
-  await ada.page.getByText("You are the first one here").waitFor();
-  await nothingOverflows(ada, "phone alone");
-  await ada.press("Invite somebody");
-  await nothingOverflows(ada, "phone invitation");
+  const isFine = async (what) => {
+    await nothingOverflows(ada, `phone ${what}`);
+    await speaksOnly(ada, t, en, what);
+  };
+  await isFine("lobby");
+  await ada.page.locator("#channel").fill(channel);
+  await ada.press(t.join.submit);
+  await ada.page.getByText(t.invitation.first.trim()).waitFor();
+  await isFine("alone");
+  await ada.press(t.invitation.title);
+  await isFine("invitation");
   await ada.page.keyboard.press("Escape");
 
   const ben = await PageUser.open(call, "Ben", { tone: 770 });
   await ben.join("Pro", channel);
   await ada.sees(2);
-  await nothingOverflows(ada, "phone call of two");
+  await isFine("call of two");
   await ben.press("Start camera");
-  await ada.press("Start camera");
+  await ada.press(t.tools.startCamera);
   await ada.playsVideos(2);
-  await nothingOverflows(ada, "phone call with cameras");
-  await ada.page.locator(".tile", { hasText: "Ben" }).getByRole("button", { name: "Pin Ben" }).click();
-  await nothingOverflows(ada, "phone with a pinned person");
-  await ada.page.locator(".tile.pinned").getByRole("button", { name: "Pin Ben" }).click();
+  await isFine("call with cameras");
+  // A phone's other camera takes over.
+  const used = () => ada.page.evaluate(() => document.querySelector(".tile.own video").srcObject.getVideoTracks()[0].getSettings().deviceId);
+  const before = await used();
+  await ada.page.locator(".tile.own").getByRole("button", { name: t.tile.flip }).click();
+  await until("the other camera is used", CONNECT_MS, async () => ((await used()) === before ? null : true));
+  const pin = ada.page.locator(".tile", { hasText: "Ben" }).getByRole("button", { name: t.tile.pin("Ben") });
+  await pin.click();
+  await isFine("with a pinned person");
+  await pin.click();
   await ben.press("Share screen");
   await ada.page.locator(".focus .tile.screen video").waitFor();
-  await nothingOverflows(ada, "phone with a shared screen");
+  await isFine("with a shared screen");
 
-  await ada.press("People");
-  await nothingOverflows(ada, "phone with people");
-  await ada.press("Close people");
-  await ada.press("Quality");
-  await nothingOverflows(ada, "phone with quality");
-  await ada.press("Close call quality");
-  await ada.press("Settings");
-  await nothingOverflows(ada, "phone with settings");
+  await ada.press(t.tools.people);
+  await isFine("with people");
+  await ada.press(t.people.close);
+  await ada.press(t.tools.quality);
+  await isFine("with quality");
+  await ada.press(t.stats.close);
+  await ada.press(t.tools.settings);
+  await isFine("with settings");
   await ada.page.keyboard.press("Escape");
 
+  // Its camera is taken away, as by an unplugged cable or a revoked permission.
+  await ada.page.evaluate(() =>
+    document.querySelector(".tile.own video").srcObject.getVideoTracks()[0].dispatchEvent(new Event("ended")),
+  );
+  await ada.isTold(new RegExp(t.notices.cameraLost));
+  await ada.button(t.tools.startCamera).waitFor();
+
   call.server.programs.at(-1).child.kill("SIGKILL");
-  await ada.page.getByText(/Reconnecting|Joining again/).waitFor();
-  await nothingOverflows(ada, "phone reconnecting");
+  await ada.page.getByText(new RegExp(`${t.call.resuming}|${t.call.joiningAgain}`)).waitFor();
+  await isFine("reconnecting");
 });

@@ -20,13 +20,22 @@ scenario("the page tells who is in a channel before joining it", async (call) =>
   await ben.press("Leave");
   await told("Ada ist in diesem Kanal.");
 
+  await eve.page.evaluate(() => {
+    const { request } = WakeLock.prototype;
+    WakeLock.prototype.request = async function (type) {
+      return (window.wakeLock = await request.call(this, type));
+    };
+  });
+  const isAwake = (held) => eve.page.waitForFunction((on) => (window.wakeLock?.released === false) === on, held);
+
   // Whoever is in the call has one socket, for both.
   await eve.page.locator("button[type=submit].primary").click();
   await eve.page.locator(".tool-leave").waitFor();
   await ada.sees(2);
-  await ada.page.locator("#channel").waitFor({ state: "detached" });
+  await isAwake(true);
   assert.equal(await eve.page.locator(".peek").count(), 0);
   await eve.page.locator(".tool-leave").click();
+  await isAwake(false);
   await told("Ada ist in diesem Kanal.");
   await channel.fill("elsewhere");
   await told("noch niemand");

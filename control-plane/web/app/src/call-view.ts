@@ -1,7 +1,9 @@
 import {
   type CallStats,
+  Gestures,
   isInCall,
   type MediaState,
+  type RingEnd,
   VoiceError,
   type VoiceService,
   type VoiceSnapshot,
@@ -10,6 +12,7 @@ import {
 import { SettingsDialog, UpgradeDialog } from "./dialogs";
 import { h, icon, setText } from "./dom";
 import { EncryptionLock, missingKeys } from "./encryption";
+import { GestureMenu } from "./gesture-menu";
 import type { JoinForm } from "./lobby";
 import { People } from "./people";
 import { describe, describeNotice } from "./sentences";
@@ -17,6 +20,7 @@ import { type Command, listenForShortcuts } from "./shortcuts";
 import { holdToTalk } from "./hold-to-talk";
 import { InviteDialog } from "./invite-dialog";
 import { preferences } from "./preferences";
+import { showRings } from "./ring-cards";
 import { play } from "./sounds";
 import { Stage } from "./stage";
 import { GRADE_WORDS, StatsPanel } from "./stats-panel";
@@ -53,16 +57,24 @@ export class CallView {
   #lock: EncryptionLock;
   #toolbar: Toolbar;
   #upgrade: UpgradeDialog;
+  #gestures: Gestures;
+  #menu: GestureMenu;
   #settings: SettingsDialog;
   #banner = h("p", { class: "banner", role: "status" });
   #queue = h("p", { class: "queue", role: "status" });
   #invite = new InviteDialog();
+  #aloneText = h("span", {});
+  #aloneButton = h("button", { type: "button", class: "link", onclick: () => this.#runAlone() });
   #alone = h(
     "section",
     { class: "alone", hidden: true, "aria-label": t.invitation.section },
-    t.invitation.first,
-    h("button", { type: "button", class: "link", onclick: () => void this.#inviteSomebody() }, t.invitation.title),
+    this.#aloneText,
+    this.#aloneButton,
   );
+  /** Whose were up when it was last said. */
+  #hands = new Set<string>();
+  /** Users whom our call rings. */
+  #rung = 0;
   /** Who was there, for the sounds; null until the call stands. */
   #before: { people: Set<string>; muted: boolean } | null = null;
   #quality = h(
@@ -82,13 +94,18 @@ export class CallView {
   constructor(
     private readonly voice: VoiceService,
     private readonly form: JoinForm,
-    private readonly onClosed: (error: VoiceError | null) => void,
+    /** `answered`: the channel of another call to go to. */
+    private readonly onClosed: (error: VoiceError | null, answered?: string) => void,
   ) {
-    this.#stage = new Stage(voice);
-    this.#people = new People(voice, form.name, () => this.#toggle("people"));
+    this.#gestures = new Gestures(voice);
+    this.#menu = new GestureMenu(this.#gestures, (error) => this.#failed("mic", error));
+    this.#stage = new Stage(voice, this.#gestures);
+    this.#people = new People(voice, form.name, () => this.#toggle("people"), this.#gestures);
     this.#stats = new StatsPanel(() => this.#toggle("stats"));
     this.#lock = new EncryptionLock(voice);
     this.#toolbar = new Toolbar((button) => (button === "leave" ? void this.#leave() : this.#run(button)));
+    const opener = this.#toolbar.button("react");
+    if (opener) this.#menu.opensBy(opener);
     this.#upgrade = new UpgradeDialog(voice);
     this.#settings = new SettingsDialog(voice, () => this.#render(voice.snapshot));
     this.element = h(
@@ -108,6 +125,8 @@ export class CallView {
       this.#alone,
       this.#queue,
       this.#toolbar.element,
+      this.#menu.element,
+      this.#menu.said,
       this.#upgrade.element,
       this.#settings.element,
       this.#invite.element,
@@ -135,6 +154,11 @@ export class CallView {
         this.#speaking = speaking;
         this.#render(voice.snapshot);
       }),
+      () => this.#gestures.close(),
+      this.#gestures.on("change", () => this.#onHands()),
+      this.#gestures.on("reaction", ({ sessionId, emoji }) => this.#onReaction(sessionId, emoji)),
+      voice.on("ringEnded", (end) => this.#onRingEnded(end)),
+      showRings(voice, (channelId) => void this.#leave(channelId)),
       voice.on("upgradeNeeded", ({ source }) => this.#upgrade.open(source)),
       voice.on("ended", (error) => this.#close(error)),
       voice.on("playbackBlocked", () =>
@@ -172,6 +196,11 @@ export class CallView {
       people: () => this.#toggle("people"),
       stats: () => this.#toggle("stats"),
       settings: () => this.#settings.open(),
+      hand: () => {
+        if (voice.snapshot.encryption?.mode !== "endToEnd") this.#menu.toggleHand();
+      },
+      // Its menu is opened by the button itself.
+      react: () => undefined,
       view: () => {
         preferences.save({ speakerView: !preferences.values.speakerView });
         this.#render(voice.snapshot);
@@ -219,16 +248,19 @@ export class CallView {
     else if (muted !== before.muted) play(muted ? "muted" : "unmuted");
   }
 
-  async #leave(): Promise<void> {
-    this.#close(null);
-    await this.voice.leaveChannel();
+  async #leave(answered?: string): Promise<void> {
+    const left = this.voice.leaveChannel();
+    // A join that comes too soon after it would be refused.
+    if (answered !== undefined) await left.catch(() => undefined);
+    this.#close(null, answered);
+    await left;
   }
 
-  #close(error: VoiceError | null): void {
+  #close(error: VoiceError | null, answered?: string): void {
     for (const stop of this.#unlisten) stop();
     this.#stage.close();
     this.#settings.element.close();
-    this.onClosed(error);
+    this.onClosed(error, answered);
   }
 
   #toggle(panel: "people" | "stats"): void {
@@ -242,13 +274,77 @@ export class CallView {
     this.#stats.element.hidden = !this.#open.stats;
     const missing = missingKeys(snapshot) || (snapshot.noSound ? t.call.noSound : "");
     setText(this.#banner, RECONNECTING[snapshot.state] ?? (this.#mediaText || missing));
+    this.#renderAlone(snapshot);
     this.#lock.render(snapshot);
     this.#alone.hidden = snapshot.participants.length > 0 || !isInCall(snapshot.state);
     this.#signal(snapshot);
     this.#renderQueue(snapshot);
-    this.#toolbar.render(snapshot, this.#open);
+    this.#toolbar.render(snapshot, this.#open, this.#gestures.handRaised);
+    this.#menu.render();
     this.#people.render(snapshot);
     this.#stage.render(snapshot, this.form.name, this.#speaking);
+  }
+
+  #nameOf(sessionId: string): string {
+    const { participants } = this.voice.snapshot;
+    return participants.find((person) => person.sessionId === sessionId)?.name ?? t.somebody;
+  }
+
+  #onHands(): void {
+    const { hands } = this.#gestures;
+    const raised = [...hands].find((it) => !this.#hands.has(it));
+    const lowered = [...this.#hands].find((it) => !hands.has(it));
+    this.#hands = new Set(hands);
+    if (raised) this.#menu.say(t.gestures.raised(this.#nameOf(raised)));
+    else if (lowered) this.#menu.say(t.gestures.lowered(this.#nameOf(lowered)));
+    this.#render(this.voice.snapshot);
+  }
+
+  #onReaction(sessionId: string | null, emoji: string): void {
+    this.#stage.react(sessionId, emoji);
+    this.#menu.say(t.gestures.reacted(sessionId === null ? t.gestures.you : this.#nameOf(sessionId), emoji));
+  }
+
+  /** In a DM the others can be called; anywhere else they are invited. */
+  #renderAlone({ isDm }: VoiceSnapshot): void {
+    const [text, button] = !isDm
+      ? [t.invitation.first, t.invitation.title]
+      : this.#rung > 0
+        ? [t.ring.ringing, t.ring.cancel]
+        : [t.ring.alone, t.ring.call];
+    setText(this.#aloneText, text);
+    setText(this.#aloneButton, button);
+  }
+
+  #runAlone(): void {
+    const { isDm, channelId } = this.voice.snapshot;
+    if (!isDm) return void this.#inviteSomebody();
+    if (this.#rung > 0) {
+      this.#rung = 0;
+      void this.voice.declineRing(channelId ?? "").catch(() => undefined);
+    } else {
+      this.voice.ring().then(
+        (users) => this.#setRung(users),
+        (thrown: unknown) => {
+          const error = VoiceError.from(thrown);
+          const text = error.code === "INVALID_STATE" ? t.ring.failed : describe(error);
+          toast({ text, tone: "bad" });
+        },
+      );
+    }
+    this.#render(this.voice.snapshot);
+  }
+
+  #onRingEnded({ userId, reason }: RingEnd): void {
+    if (userId === null || this.#rung === 0) return;
+    this.#setRung(this.#rung - 1);
+    if (reason === "declined") toast({ text: t.ring.declined, tone: "plain" });
+    if (reason === "missed" && this.#rung === 0) toast({ text: t.ring.missed, tone: "plain" });
+  }
+
+  #setRung(users: number): void {
+    this.#rung = users;
+    this.#render(this.voice.snapshot);
   }
 
   /** What keeps one's own video from the others. */
@@ -274,11 +370,9 @@ export class CallView {
   }
 
   #onNotice(notice: Parameters<typeof describeNotice>[0]): void {
-    const nameOf = (sessionId: string) =>
-      this.voice.snapshot.participants.find((person) => person.sessionId === sessionId)?.name ?? t.somebody;
     // The queue has a place of its own on the page.
     if (notice.kind === "queued") return;
-    const message = describeNotice(notice, nameOf);
+    const message = describeNotice(notice, (sessionId) => this.#nameOf(sessionId));
     if (notice.kind === "slotGranted") {
       toast(message, { label: t.call.shareNow, run: () => this.#run("screen") });
     } else if (notice.kind === "mutedByServer") {

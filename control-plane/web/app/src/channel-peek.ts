@@ -2,6 +2,7 @@ import { type ChannelPerson, deviceIdOfTab, VoiceService } from "@railgun/voice"
 import { kept } from "./address";
 import { h } from "./dom";
 import { hueOf, initialOf } from "./names";
+import { showRings } from "./ring-cards";
 import { t } from "./texts";
 
 const NAMES_MAX = 3;
@@ -9,15 +10,29 @@ const DOTS_MAX = 5;
 /** Somebody who types a channel's name has paused. */
 const TYPED_MS = 350;
 
-/** Who is in the channel of the form, before joining it. */
+/** Who is in the channel of the form, and who calls, before joining one. */
 export class ChannelPeek {
   readonly element = h("p", { class: "peek", role: "status", hidden: true });
   #voice: VoiceService | null = null;
   #unwatch: () => void = () => undefined;
   #channel = "";
+  #hideRings: () => void = () => undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(private readonly token: () => Promise<string>) {}
+  /** `answer`: of a call that rings meanwhile. */
+  constructor(
+    private readonly token: () => Promise<string>,
+    private readonly answer: (channelId: string) => void,
+  ) {}
+
+  /** From now on whoever has a token of one's own can be called. */
+  open(): void {
+    if (kept("token") === null) return;
+    this.#voice ??= this.#listen();
+    this.#voice.setReachable(true);
+    this.#hideRings();
+    this.#hideRings = showRings(this.#voice, this.answer);
+  }
 
   /** `channel`: what the form names now; empty: nothing that could be one. */
   look(channel: string): void {
@@ -29,6 +44,8 @@ export class ChannelPeek {
 
   close(): void {
     clearTimeout(this.#timer);
+    this.#hideRings();
+    this.#voice?.setReachable(false);
     this.#unwatch();
     this.#unwatch = () => undefined;
     this.#channel = "";

@@ -47,7 +47,7 @@ export class Lobby {
     });
     const token = () =>
       tokenFor(this.#text("name") || t.somebody, this.#text("tier") === "free" ? "free" : "pro");
-    this.#peek = new ChannelPeek(token);
+    this.#peek = new ChannelPeek(token, (channel) => this.answer(channel));
     this.#check = new SetupCheck(
       { token },
       () => preferences.values,
@@ -170,10 +170,18 @@ export class Lobby {
     setText(this.#button, t.join.submit);
     void this.#pickers.open();
     this.#check.reset();
+    this.#peek.open();
     this.#lookAtChannel();
     const name = this.#form.querySelector<HTMLInputElement>("#name");
     if (name?.value) this.#button.focus();
     else name?.focus();
+  }
+
+  /** Joins the channel of a call to the user. */
+  answer(channel: string): void {
+    const input = this.#form.querySelector<HTMLInputElement>("#channel");
+    if (input) input.value = channel;
+    this.#form.requestSubmit();
   }
 
   async #submit(event: Event): Promise<void> {
@@ -197,6 +205,7 @@ export class Lobby {
     if (!this.element.isConnected) return;
     this.#button.disabled = false;
     setText(this.#button, t.join.submit);
+    this.#peek.open();
     this.#lookAtChannel();
     if (this.#cameraOn) void this.#startPreview();
   }

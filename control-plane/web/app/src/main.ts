@@ -39,10 +39,11 @@ async function join(form: JoinForm): Promise<void> {
     toast({ text: describe(error), tone: "bad" });
     return;
   }
-  const call = new CallView(voice, form, (error) => {
+  const call = new CallView(voice, form, (error, answered) => {
     show(app, lobby.element);
     document.title = "Rail Gun";
     lobby.open();
+    if (answered !== undefined) lobby.answer(answered);
     if (error) toast({ text: describeEnd(error), tone: "bad" });
   });
   show(app, call.element);

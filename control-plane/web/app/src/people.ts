@@ -1,4 +1,4 @@
-import type { Participant, VoiceService, VoiceSnapshot } from "@railgun/voice";
+import type { Gestures, Participant, VoiceService, VoiceSnapshot } from "@railgun/voice";
 import { h, icon, Keyed, range, setRange, setText } from "./dom";
 import { hueOf, initialOf } from "./names";
 import { t } from "./texts";
@@ -20,6 +20,7 @@ export class People {
     private readonly voice: VoiceService,
     ownName: string,
     close: () => void,
+    private readonly gestures: Gestures,
   ) {
     this.#rows = new Keyed<Participant, Row>(
       this.#list,
@@ -51,7 +52,7 @@ export class People {
   render({ participants, muted, deafened, limits }: VoiceSnapshot): void {
     const present = participants.length + 1;
     setText(this.#count, limits ? t.people.count(present, limits.participants) : String(present));
-    showState(this.#own, { muted, deafened, reconnecting: false });
+    showState(this.#own, { muted, deafened, reconnecting: false }, this.gestures.handRaised);
     this.#rows.render(new Map(participants.map((person) => [person.sessionId, person])));
   }
 
@@ -69,7 +70,7 @@ export class People {
       h("span", { class: "volume" }, icon("speaker"), slider),
     );
     const update = (person: Participant) => {
-      showState(state, person);
+      showState(state, person, this.gestures.hands.has(person.sessionId));
       element.classList.toggle("speaking", person.speaking);
       setRange(slider, Math.round(person.volume * 100));
     };
@@ -85,10 +86,11 @@ function dot(name: string): HTMLElement {
 
 type PersonState = Pick<Participant, "muted" | "deafened" | "reconnecting">;
 
-function showState(element: HTMLElement, { muted, deafened, reconnecting }: PersonState): void {
+function showState(element: HTMLElement, { muted, deafened, reconnecting }: PersonState, hand: boolean): void {
   const text = reconnecting ? t.people.reconnecting : deafened ? t.people.deafened : muted ? t.people.muted : "";
-  if (element.dataset["text"] === text) return;
-  element.dataset["text"] = text;
+  const marks = `${hand}${text}`;
+  if (element.dataset["marks"] === marks) return;
+  element.dataset["marks"] = marks;
   const shown = reconnecting ? [text] : text ? [icon(deafened ? "deafen-off" : "mic-off"), text] : [];
-  element.replaceChildren(...shown);
+  element.replaceChildren(...(hand ? [icon("hand", t.gestures.hand)] : []), ...shown);
 }

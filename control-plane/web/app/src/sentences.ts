@@ -105,6 +105,8 @@ export function describeNotice(notice: Notice, nameOf: (sessionId: string) => st
       return { text: t.notices.feedback, tone: "plain" };
     case "microphoneLost":
       return { text: t.notices.microphoneLost, tone: "bad" };
+    case "cameraLost":
+      return { text: t.notices.cameraLost, tone: "bad" };
   }
 }
 

@@ -1,13 +1,14 @@
 /** One key each, for those who do not want to aim. */
-export type Command = "mute" | "deafen" | "camera" | "screen" | "people" | "stats" | "settings" | "view";
+export type Command = "mute" | "deafen" | "camera" | "screen" | "people" | "stats" | "settings" | "view" | "hand" | "react";
 /** Those that have a key. */
-type Keyed = Exclude<Command, "settings">;
+type Keyed = Exclude<Command, "settings" | "react">;
 
 export const SHORTCUTS: readonly { key: string; command: Keyed }[] = [
   { key: "m", command: "mute" },
   { key: "d", command: "deafen" },
   { key: "v", command: "camera" },
   { key: "s", command: "screen" },
+  { key: "h", command: "hand" },
   { key: "p", command: "people" },
   { key: "f", command: "view" },
   { key: "q", command: "stats" },

@@ -1,7 +1,7 @@
 /** Soft signals of the page's own: who comes and goes, and whether one is heard. */
 import { preferences } from "./preferences";
 
-export type Signal = "joined" | "left" | "muted" | "unmuted";
+export type Signal = "joined" | "left" | "muted" | "unmuted" | "ringing";
 
 /** Hertz, one note after the other. */
 const NOTES: Record<Signal, readonly number[]> = {
@@ -9,6 +9,7 @@ const NOTES: Record<Signal, readonly number[]> = {
   left: [440, 330],
   muted: [300],
   unmuted: [520],
+  ringing: [660, 880, 660, 880],
 };
 const NOTE_S = 0.09;
 /** Quieter than any voice. */

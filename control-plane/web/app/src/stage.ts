@@ -1,4 +1,4 @@
-import { listDevices, type VoiceService, type VoiceSnapshot } from "@railgun/voice";
+import { type Gestures, listDevices, type VoiceService, type VoiceSnapshot } from "@railgun/voice";
 import { h, Keyed } from "./dom";
 import { bestGrid } from "./grid";
 import { preferences } from "./preferences";
@@ -35,7 +35,10 @@ export class Stage {
   /** Goes over to the next camera; undefined while there is but one. */
   #flip: (() => void) | undefined;
 
-  constructor(private readonly voice: VoiceService) {
+  constructor(
+    private readonly voice: VoiceService,
+    private readonly gestures: Gestures,
+  ) {
     this.element.append(this.#main, this.#grid);
     this.#seen = new IntersectionObserver(
       (entries) => {
@@ -94,6 +97,12 @@ export class Stage {
     this.#again();
   }
 
+  /** `sessionId`: null for oneself. */
+  react(sessionId: string | null, emoji: string): void {
+    const key = sessionId ?? "own";
+    (this.#tiles.get(key) ?? this.#screens.get(key))?.react(emoji);
+  }
+
   render(snapshot: VoiceSnapshot, ownName: string, ownSpeaking: boolean): void {
     this.#again = () => this.render(this.voice.snapshot, ownName, ownSpeaking);
     if (snapshot.camera.track && this.#ownCamera !== snapshot.camera.track) void this.#lookForCameras();
@@ -111,8 +120,9 @@ export class Stage {
       pending: false,
       trouble: null,
       pinned: false,
+      hand: false,
     };
-    people.set("own", { ...own, muted, source: "camera", video: camera.track });
+    people.set("own", { ...own, muted, hand: this.gestures.handRaised, source: "camera", video: camera.track });
     if (screen.track) {
       // As a tile beside the others: at full size a shared screen would show itself in itself without end.
       people.set("own-screen", {
@@ -126,12 +136,13 @@ export class Stage {
     }
     for (const person of snapshot.participants) {
       const { sessionId, name, sends } = person;
-      const base = { sessionId, name, own: false, active: false, pinned: false };
+      const base = { sessionId, name, own: false, active: false, pinned: false, hand: false };
       const { muted: isMuted, deafened: isDeaf, speaking } = person;
       people.set(sessionId, {
         ...base,
         muted: isMuted,
         deafened: isDeaf,
+        hand: this.gestures.hands.has(sessionId),
         speaking,
         active: sessionId === activeSpeaker && snapshot.participants.length > 1,
         source: "camera",

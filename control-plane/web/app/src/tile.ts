@@ -20,6 +20,7 @@ export interface TileData {
   trouble: Trouble | null;
   /** Shown large by choice. */
   pinned: boolean;
+  hand: boolean;
 }
 
 export interface TileHandlers {
@@ -29,6 +30,8 @@ export interface TileHandlers {
   flip?: (() => void) | undefined;
 }
 
+/** As long as its animation. */
+const REACTION_MS = 3_000;
 const TROUBLE: Record<Trouble, string> = t.tile.trouble;
 
 /** A person, or a shared screen: picture or initial, name, and what they are doing. */
@@ -65,6 +68,7 @@ export class Tile {
     const what = source === "screen" ? (own ? t.tile.ownScreen : t.tile.screenOf(name)) : own ? t.tile.yourself : name;
     this.#pin = action("pin", t.tile.pin(what), () => handlers.pin());
     this.#flip = action("echo", t.tile.flip, () => handlers.flip?.());
+    this.#flip.classList.add("flip");
     this.#window = action("window", t.tile.window(what), () => void this.#toWindow());
     this.#full = action("full", t.tile.full(what), () => void this.#toFull());
     this.element = h(
@@ -77,7 +81,7 @@ export class Tile {
     this.element.style.setProperty("--hue", String(hueOf(name)));
   }
 
-  update({ name, own, source, muted, deafened, speaking, active, video, pending, trouble, pinned }: TileData, flip?: () => void): void {
+  update({ name, own, source, muted, deafened, speaking, active, video, pending, trouble, pinned, hand }: TileData, flip?: () => void): void {
     setText(
       this.#name,
       source === "screen" ? (own ? t.tile.yourScreen : t.tile.screenOf(name)) : own ? t.people.you(name) : name,
@@ -96,7 +100,8 @@ export class Tile {
     // What looks away from its owner is no mirror.
     this.element.classList.toggle("away", video?.getSettings?.().facingMode === "environment");
     setText(this.#trouble, trouble ? TROUBLE[trouble] : "");
-    this.#showMarks(muted, deafened);
+    this.#showMarks(muted, deafened, hand);
+    this.element.classList.toggle("hand", hand);
     this.#showVideo(video, name);
   }
 
@@ -115,11 +120,19 @@ export class Tile {
     else await this.element.requestFullscreen().catch(() => undefined);
   }
 
-  #showMarks(muted: boolean, deafened: boolean): void {
-    const marks = `${muted}${deafened}`;
+  /** For a moment; what is announced is another's to do. */
+  react(emoji: string): void {
+    const shown = h("span", { class: "reaction", "aria-hidden": "true" }, emoji);
+    this.element.append(shown);
+    setTimeout(() => shown.remove(), REACTION_MS);
+  }
+
+  #showMarks(muted: boolean, deafened: boolean, hand: boolean): void {
+    const marks = `${muted}${deafened}${hand}`;
     if (marks === this.#shownMarks) return;
     this.#shownMarks = marks;
     this.#marks.replaceChildren(
+      ...(hand ? [icon("hand", t.gestures.hand)] : []),
       ...(deafened ? [icon("deafen-off", t.people.deafened)] : []),
       ...(muted ? [icon("mic-off", t.people.muted)] : []),
     );

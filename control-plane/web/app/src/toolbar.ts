@@ -45,6 +45,7 @@ export class Toolbar {
       h(
         "div",
         { class: "tools" },
+        button("react", "hand", t.gestures.react),
         button("people", "people", t.tools.people),
         button("stats", "signal", t.tools.quality),
         button("settings", "settings", t.tools.settings),
@@ -53,14 +54,24 @@ export class Toolbar {
     );
   }
 
+  /** Where the menu of reactions opens. */
+  button(name: Button): HTMLButtonElement | undefined {
+    return this.#buttons.get(name);
+  }
+
   focus(): void {
     this.#buttons.get("mute")?.focus();
   }
 
   render(
-    { muted, deafened, camera, screen }: VoiceSnapshot,
+    { muted, deafened, camera, screen, encryption }: VoiceSnapshot,
     open: { people: boolean; stats: boolean },
+    handRaised: boolean,
   ): void {
+    // Messages cannot be encrypted end to end yet, and are not sent in clear.
+    const react = this.#buttons.get("react");
+    if (react) react.hidden = encryption?.mode === "endToEnd";
+    this.#show("react", { icon: "hand", text: t.gestures.react, tone: handRaised ? "on" : "" });
     this.#show("mute", {
       icon: muted ? "mic-off" : "mic",
       text: muted ? t.tools.unmute : t.tools.mute,

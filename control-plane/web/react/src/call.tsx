@@ -110,6 +110,7 @@ function textOfNotice(notice: Notice, texts: Texts): string | null {
     case "proEnded":
     case "feedback":
     case "microphoneLost":
+    case "cameraLost":
     case "slotGranted":
       return texts[notice.kind];
     default:

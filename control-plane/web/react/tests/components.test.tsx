@@ -2,7 +2,7 @@ import { VoiceError } from "@railgun/voice";
 import { act, type ReactNode, StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { Call, en, useChannelPeople, useParticipants, useTracks, useVoiceState, VoiceProvider } from "../src";
+import { Call, en, GestureBar, useChannelPeople, useGestures, useParticipants, useTracks, useVoiceState, VoiceProvider } from "../src";
 import { de } from "../src/texts/de";
 import { fakeVoice, person, video } from "./fake-voice";
 
@@ -71,6 +71,23 @@ describe("useChannelPeople", () => {
     // React's strict mode mounts twice.
     expect(voice.watchChannel.mock.calls.map(([id]) => id)).toEqual(["lobby", "lobby", "other"]);
     expect(voice.unwatch).toHaveBeenCalledTimes(3);
+  });
+});
+
+describe("GestureBar", () => {
+  it("raises the hand and reacts by its buttons, and says others' reactions", async () => {
+    const reacted = vi.fn();
+    const Bar = () => <GestureBar gestures={useGestures(reacted)} />;
+    await show(<Bar />);
+    await act(async () => voice.become({ state: "READY", sessionId: "me" }));
+    await press(en.raiseHand);
+    expect(button(en.lowerHand)?.getAttribute("aria-pressed")).toBe("true");
+    await act(async () => page.querySelector<HTMLElement>(`[aria-label="${en.reactWith("👏")}"]`)?.click());
+    expect(voice.sendData.mock.calls.map((call) => call.slice(0, 2))).toEqual([["hand", "up"], ["reaction", "👏"]]);
+    await act(async () => voice.emit("data", { sessionId: "ada", userId: "ada", kind: "reaction", payload: "🎉" }));
+    expect(reacted.mock.calls).toEqual([[null, "👏"], ["ada", "🎉"]]);
+    await show(null);
+    expect(voice.listeners()).toBe(0);
   });
 });
 

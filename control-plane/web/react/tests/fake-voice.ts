@@ -74,6 +74,7 @@ export function fakeVoice() {
     toggleScreenShare: vi.fn(async () => true),
     setViewport: vi.fn(),
     watchChannel: vi.fn((_channelId: string) => voice.unwatch),
+    sendData: vi.fn(async (_kind: string, _payload: string, _options?: object): Promise<void> => undefined),
     declineRing: vi.fn(async () => undefined),
     unwatch: vi.fn((): void => undefined),
     resumePlayback: vi.fn(),

@@ -139,7 +139,9 @@ export type Notice =
   | { kind: "proEnded"; reason: "expired" | "revoked" }
   | { kind: "upgraded" }
   | { kind: "feedback" }
-  | { kind: "microphoneLost" };
+  | { kind: "microphoneLost" }
+  /** It was taken away while it was sent; it is off now. */
+  | { kind: "cameraLost" };
 
 export interface VoiceEvents {
   /** Anything of the snapshot but levels. */

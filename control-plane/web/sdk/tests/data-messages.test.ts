@@ -6,10 +6,10 @@ const message = (sessionId: string, payload: string): ServerEvent => ({
   name: "voice:data",
   payload: { sessionId, userId: `user of ${sessionId}`, kind: "chat", payload, roomSeq: 1 },
 });
-function made() {
+function made(isEncrypted = false) {
   const [sent, heard]: [unknown[], DataReceived[]] = [[], []];
   const request = (async (name: string, payload: object) => void sent.push([name, payload])) as never as Request;
-  return { data: new DataMessages(request, (it) => heard.push(it)), sent, heard };
+  return { data: new DataMessages(request, (it) => heard.push(it), () => isEncrypted), sent, heard };
 }
 
 it("a message goes to everybody or to one, and the server says whose one that comes is", async () => {
@@ -40,4 +40,11 @@ it("an encrypted message is opened in the order it came, and is not told if it c
   for (const payload of ["slow", "broken", "nobody's", "quick"]) data.onEvent(message("ada", payload));
   await new Promise((resolve) => setTimeout(resolve, 60));
   expect(heard.map(({ payload }) => payload)).toEqual(["slow", "quick"]);
+});
+
+it("in a call that is encrypted end to end nothing is sent, or told, in clear", async () => {
+  const { data, sent, heard } = made(true);
+  await expect(data.send("chat", "hello")).rejects.toMatchObject({ code: "INVALID_STATE" });
+  data.onEvent(message("ada", "hi"));
+  expect([sent, heard]).toEqual([[], []]);
 });

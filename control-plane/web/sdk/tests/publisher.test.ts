@@ -149,3 +149,17 @@ describe("publishTrack", () => {
     expect(publisher.isSending("camera")).toBe(false);
   });
 });
+
+it("a camera whose track ends was taken away; one of the application's own was not", async () => {
+  const { publisher, handlers, track, answer } = await room();
+  const [captured, own] = [track("captured"), track("own")];
+  const started = publisher.startTrack("camera", captured);
+  await turn();
+  answer();
+  await started;
+  captured.dispatchEvent(new Event("ended"));
+  expect(handlers.ended.mock.calls).toEqual([["camera", true]]);
+  await publisher.give("camera", own);
+  own.dispatchEvent(new Event("ended"));
+  expect(handlers.ended.mock.calls.at(-1)).toEqual(["camera", false]);
+});

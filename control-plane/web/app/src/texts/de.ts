@@ -168,6 +168,32 @@ export const de: Texts = {
     quality: (word) => `Anrufqualität: ${word}`,
   },
 
+  ring: {
+    calls: (name) => `${name} ruft dich an`,
+    answer: "Annehmen",
+    decline: "Ablehnen",
+    alone: "Sonst ist niemand hier. ",
+    call: "Anrufen",
+    ringing: "Es klingelt… ",
+    cancel: "Abbrechen",
+    declined: "Dein Anruf wurde abgelehnt.",
+    missed: "Niemand hat abgenommen.",
+    failed: "Gerade ist niemand anzurufen.",
+  },
+
+  gestures: {
+    react: "Reagieren",
+    group: "Reaktionen und gehobene Hand",
+    raise: "Hand heben",
+    lower: "Hand senken",
+    reactWith: (emoji) => `Mit ${emoji} reagieren`,
+    raised: (name) => `${name} hebt die Hand`,
+    lowered: (name) => `${name} senkt die Hand`,
+    reacted: (name, emoji) => `${name}: ${emoji}`,
+    you: "Du",
+    hand: "Hand gehoben",
+  },
+
   encryption: {
     title: "Verschlüsselung",
     lock: (state) => `Verschlüsselung: ${state}`,
@@ -244,6 +270,7 @@ export const de: Texts = {
     view: "Sprechende groß zeigen, oder alle gleich",
     stats: "Anrufqualität zeigen oder verbergen",
     talk: "Halten: sprechen, während du stumm bist",
+    hand: "Hand heben oder senken",
   },
 
   settings: {
@@ -306,6 +333,7 @@ export const de: Texts = {
     proEnded: "Dein Pro-Abonnement ist zu Ende. Das Bild ist aus; du kannst weitersprechen.",
     upgraded: "Willkommen bei Pro: Kamera und Bildschirm teilen sind frei.",
     feedback: "Möglicherweise eine Rückkopplung. Kopfhörer? Die Lautstärke wurde um 30 % gesenkt.",
+    cameraLost: "Deine Kamera ist weg. Stecke sie wieder ein oder wähle eine andere.",
     microphoneLost: "Dein Mikrofon ist weg. Stecke es wieder ein oder wähle ein anderes.",
   },
 

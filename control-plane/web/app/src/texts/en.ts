@@ -131,6 +131,32 @@ export const en = {
     quality: (word: string) => `Call quality: ${word}`,
   },
 
+  ring: {
+    calls: (name: string) => `${name} is calling you`,
+    answer: "Answer",
+    decline: "Decline",
+    alone: "Nobody else is here. ",
+    call: "Call them",
+    ringing: "It rings… ",
+    cancel: "Cancel",
+    declined: "Your call was declined.",
+    missed: "Nobody answered.",
+    failed: "Nobody can be called now.",
+  },
+
+  gestures: {
+    react: "React",
+    group: "Reactions and raised hand",
+    raise: "Raise hand",
+    lower: "Lower hand",
+    reactWith: (emoji: string) => `React with ${emoji}`,
+    raised: (name: string) => `${name} raised a hand`,
+    lowered: (name: string) => `${name} lowered the hand`,
+    reacted: (name: string, emoji: string) => `${name}: ${emoji}`,
+    you: "You",
+    hand: "raised hand",
+  },
+
   encryption: {
     title: "Encryption",
     lock: (state: string) => `Encryption: ${state}`,
@@ -207,6 +233,7 @@ export const en = {
     view: "Show whoever speaks large, or everybody alike",
     stats: "Show or hide call quality",
     talk: "Hold: talk while muted",
+    hand: "Raise or lower your hand",
   },
 
   settings: {
@@ -269,6 +296,7 @@ export const en = {
     proEnded: "Your Pro subscription has ended. Video stopped; you can go on talking.",
     upgraded: "Welcome to Pro: camera and screen sharing are unlocked.",
     feedback: "Possible feedback. Use headphones? The volume was lowered by 30 %.",
+    cameraLost: "Your camera is gone. Plug it in again, or choose another one.",
     microphoneLost: "Your microphone is gone. Plug it in again, or choose another one.",
   },
 

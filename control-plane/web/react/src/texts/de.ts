@@ -51,6 +51,7 @@ export const de: Texts = {
   proEnded: "Dein Pro-Abo ist zu Ende. Das Video wurde beendet; du kannst weitersprechen.",
   feedback: "Vielleicht eine Rückkopplung. Kopfhörer benutzen?",
   microphoneLost: "Dein Mikrofon ist weg.",
+  cameraLost: "Deine Kamera ist weg.",
   slotGranted: "Du bist dran: teile deinen Bildschirm innerhalb von 30 Sekunden.",
   errors: {
     CAPTURE_DENIED: "Der Browser hat das Gerät nicht erlaubt. Erlaube es für diese Seite und versuche es noch einmal.",

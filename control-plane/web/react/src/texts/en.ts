@@ -51,6 +51,7 @@ export const en = {
   proEnded: "Your Pro subscription has ended. Video stopped; you can go on talking.",
   feedback: "Possible feedback. Use headphones?",
   microphoneLost: "Your microphone is gone.",
+  cameraLost: "Your camera is gone.",
   slotGranted: "It is your turn: share your screen within 30 seconds.",
   /** By code of a `VoiceError`; others get `otherError`. */
   errors: {

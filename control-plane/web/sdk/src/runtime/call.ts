@@ -115,12 +115,19 @@ export class Call {
       ringing: (ring) => emit("ringing", ring),
       ringEnded: (end) => emit("ringEnded", end),
     });
-    this.data = new DataMessages(request, (data) => emit("data", data));
+    this.data = new DataMessages(
+      request,
+      (data) => emit("data", data),
+      () => this.encryption !== null,
+    );
     this.slots = new VideoSlots(request);
     this.publisher = new Publisher(request, this.microphone, this.slots, {
       changed: () => this.#onSourcesChanged(),
-      ended: (source) =>
-        void (source === "screenAudio" ? this.publisher.stopSource(source) : this.setVideo(source, false)),
+      ended: (source, captured) => {
+        // The browser's own "stop sharing" ends a screen in the same way.
+        if (source === "camera" && captured) this.#notice({ kind: "cameraLost" });
+        void (source === "screenAudio" ? this.publisher.stopSource(source) : this.setVideo(source, false));
+      },
       micEnded: () => {
         this.#notice({ kind: "microphoneLost" });
         void this.unpublish("mic", true);

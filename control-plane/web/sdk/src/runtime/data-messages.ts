@@ -1,3 +1,4 @@
+import { VoiceError } from "../errors";
 import type { Request, ServerEvent } from "./signaling";
 
 /** A small message of somebody in the call, as its application sent it. */
@@ -25,9 +26,14 @@ export class DataMessages {
   constructor(
     private readonly request: Request,
     private readonly received: (data: DataReceived) => void,
+    /** The call is encrypted end to end: nothing is said, or believed, in clear. */
+    private readonly isEncrypted: () => boolean,
   ) {}
 
   async send(kind: string, payload: string, to?: string): Promise<void> {
+    if (!this.cipher && this.isEncrypted()) {
+      throw new VoiceError("INVALID_STATE", "messages cannot be encrypted end to end yet, and are not sent in clear");
+    }
     const sealed = this.cipher ? await this.cipher.seal(payload) : payload;
     await this.request("voice:data", { kind, payload: sealed, ...(to !== undefined && { to }) });
   }
@@ -36,6 +42,7 @@ export class DataMessages {
     if (event.name !== "voice:data") return;
     const { sessionId, userId, kind, payload } = event.payload;
     const { cipher } = this;
+    if (!cipher && this.isEncrypted()) return;
     if (!cipher) {
       this.received({ sessionId, userId, kind, payload });
       return;

@@ -12,8 +12,11 @@ import type { VideoSlots, VideoSource } from "./video-slots";
 
 export interface PublisherHandlers {
   changed(): void;
-  /** The device behind a source is gone, or the browser's own "stop sharing" was pressed. */
-  ended(source: VideoSource | "screenAudio"): void;
+  /**
+   * The device behind a source, or the permission for it, is gone, or the browser's own "stop sharing" was pressed.
+   * `captured`: it was no track of the application's own.
+   */
+  ended(source: VideoSource | "screenAudio", captured: boolean): void;
   /** The application's own track in place of the microphone ended. */
   micEnded(): void;
 }
@@ -300,7 +303,7 @@ export class Publisher {
     this.#tracks.set(source, track);
     track.addEventListener("ended", () => {
       if (this.#tracks.get(source) !== track || source === "mic") return;
-      this.handlers.ended(source);
+      this.handlers.ended(source, this.#given.get(source) !== track);
     });
   }
 
