@@ -7,7 +7,7 @@
 pub(crate) mod moment;
 pub(crate) mod refusal;
 mod resume_tokens;
-mod slots;
+pub(crate) mod slots;
 pub(crate) mod account;
 pub(crate) mod seats;
 pub(crate) mod table;
