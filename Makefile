@@ -8,6 +8,8 @@ WEB := control-plane/web
 BROWSER := tests/browser
 # Seconds for each fuzz target, and for the test of the operators' API alone.
 TIME ?= 60
+# First seed of the simulation.
+FROM ?= 1
 # Options for the server, as in: make run ARGS="--listen 127.0.0.1:9000"
 ARGS ?=
 
@@ -35,6 +37,7 @@ test: tools test-tools web ## Every test, in Rust and in a real browser
 	cargo build --workspace --locked --bins
 	cargo test --workspace --locked
 	cargo test --workspace --locked --features railgun-corpus/targets --test corpus
+	target/debug/railgun-sim --seeds 100 --time 60
 	tests/api/run.sh target/debug
 	deploy/check.sh target/debug
 	cd $(WEB) && npm test --silent
@@ -80,6 +83,11 @@ steps-check: ## After make test: fails if a step takes 5 % more instructions tha
 	@$(SETUP)/check-tools.sh cargo cc valgrind
 	cargo build --release --locked --package railgun-steps --features steps
 	target/debug/railgun-bench steps --program target/release/railgun-steps --rise-max 5
+
+.PHONY: simulate
+simulate: tools protoc ## Whole clusters in virtual time for TIME seconds, seeds from FROM on
+	cargo build --release --locked --package railgun-simulation
+	target/release/railgun-sim --seeds 1000000000 --from $(FROM) --time $(TIME) $(ARGS)
 
 .PHONY: fuzz
 fuzz: ## Each fuzz target for TIME seconds; needs a nightly compiler and cargo-fuzz

@@ -39,10 +39,15 @@ impl Fence {
     }
 
     /// Whether rooms and epochs that are not here yet may be taken.
-    pub(crate) fn is_valid(&self, now: Instant) -> bool {
+    pub fn is_valid(&self, now: Instant) -> bool {
         let lease = self.lease.load(Ordering::Acquire);
         let is_adopted = lease != 0 && lease == self.adopted.load(Ordering::Acquire);
         !self.is_leased || (is_adopted && !self.is_over(now))
+    }
+
+    /// The lease that this node counts on, by etcd's number; 0: none.
+    pub fn lease(&self) -> i64 {
+        self.lease.load(Ordering::Acquire)
     }
 
     /// Whether the lease has run out.
@@ -110,6 +115,10 @@ impl PauseGuard {
 
     pub(crate) fn is_held(&self) -> bool {
         self.is_held
+    }
+
+    pub(crate) fn fence(&self) -> &Fence {
+        &self.fence
     }
 
     /// Whose the rooms are is known, and those of others are closed.

@@ -241,6 +241,10 @@ impl<W: Wire> Worker<W> {
         &mut self.wire
     }
 
+    pub fn fence(&self) -> &Fence {
+        self.pause.fence()
+    }
+
     pub fn engine(&self) -> &Engine {
         &self.engine
     }

@@ -1,5 +1,9 @@
 //! What tests and measurements do to an engine. No part of the crate's interface.
 
+mod census;
+
+pub use census::{Census, RoomCensus, census};
+
 use crate::engine::Engine;
 use crate::transport::association;
 use crate::transport::dtls::SrtpKeys;

@@ -3,7 +3,7 @@
 use crate::kernel::UdpPort;
 use anyhow::Context;
 use railgun_media::ground::{Ground, Wire, WireCounts};
-use railgun_media::worker::{Obituary, Parts, Runner, Turn, Worker};
+use railgun_media::worker::{Fence, Obituary, Parts, Runner, Turn, Worker};
 use railgun_media_core::send_batch::SendBatch;
 use railgun_media_core::{Datagram, Engine};
 use std::io;
@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 
 /// Looks at an engine after each turn of its worker.
-pub(crate) type Look = fn(&Engine);
+pub(crate) type Look = fn(&Engine, &Fence);
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct VirtualGround {
@@ -78,7 +78,7 @@ impl Ground for VirtualGround {
             let mut worker = Worker::new(parts, VirtualWire { port, spare: Vec::new() });
             loop {
                 let turn = worker.turn(true);
-                look(worker.engine());
+                look(worker.engine(), worker.fence());
                 match turn {
                     Turn::Again => tokio::task::yield_now().await,
                     Turn::Stopped => return,

@@ -1,4 +1,4 @@
-//! `railgun-sim`: whole clusters in virtual time, from one seed.
+//! `railgun-sim`: whole clusters in one thread, in virtual time, from one seed. README.md says how it works.
 
 mod client;
 mod etcd;
@@ -6,16 +6,22 @@ mod ground;
 mod kernel;
 mod plan;
 mod rules;
+mod shrink;
 mod tokens;
 mod told;
 mod world;
 
 use clap::Parser;
-use std::process::ExitCode;
-use std::time::Instant;
+use plan::Plan;
+use shrink::Cut;
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use world::Outcome;
 
-/// Whole clusters in virtual time, from one seed.
-#[derive(Debug, Parser)]
+/// Whole clusters in virtual time, from one seed
+#[derive(Clone, Debug, Parser)]
 #[command(name = "railgun-sim", version)]
 struct Options {
     /// How many seeds to run
@@ -30,49 +36,187 @@ struct Options {
     /// Tell what happens
     #[arg(long)]
     trace: bool,
+    /// No further seed after so many seconds
+    #[arg(long)]
+    time: Option<u64>,
+    /// Seeds that run at once, each on a thread of its own
+    #[arg(long, default_value_t = 2)]
+    threads: usize,
+    /// The cluster of 3 nodes, 3 replicas and 20 rooms in place of the small one
+    #[arg(long)]
+    full: bool,
+    /// Run every seed of this number twice, and compare the hashes of what happened; 0: none
+    #[arg(long, default_value_t = 100)]
+    twice: u64,
+    /// Stop at the first seed that breaks a rule
+    #[arg(long)]
+    first: bool,
+    /// Say that a rule was broken, and do not cut the plan down
+    #[arg(long)]
+    no_shrink: bool,
+    #[command(flatten)]
+    cut: Cut,
+    /// One world, for the process that started this one
+    #[arg(long, hide = true)]
+    child: bool,
 }
 
-fn run(seed: u64, trace: bool) -> world::Outcome {
-    let plan = plan::small(seed);
-    // A thread of its own, whose hash maps and random numbers begin anew.
-    let run = move || world::run(seed, &plan, trace);
-    std::thread::spawn(run).join().expect("a world does not panic")
+impl Options {
+    fn plan(&self, seed: u64) -> Plan {
+        if self.full { plan::full(seed) } else { plan::small(seed) }
+    }
+
+    /// Runs a seed's world in a process of its own: libraries count and draw once in a process what follows from
+    /// nothing in the seed.
+    fn run(&self, seed: u64, cut: &Cut, trace: bool) -> Outcome {
+        let Ok(program) = std::env::current_exe() else { return Outcome::default() };
+        let mut child = Command::new(program);
+        child.args(["--seed", &seed.to_string(), "--child"]).env(tokens::DIRECTORY, tokens::directory());
+        cut.arguments(&mut child);
+        child.args(self.full.then_some("--full")).args(trace.then_some("--trace"));
+        let Ok(said) = child.stderr(Stdio::inherit()).output() else { return Outcome::default() };
+        let text = String::from_utf8_lossy(&said.stdout);
+        let mut lines = text.lines();
+        let outcome = lines.next().and_then(|line| serde_json::from_str(line).ok());
+        let mut outcome: Outcome = outcome.unwrap_or_else(|| Outcome {
+            broken: vec![format!("The process of a world does not die: {}", said.status)],
+            ..Outcome::default()
+        });
+        outcome.timeline = lines.map(ToOwned::to_owned).collect();
+        outcome
+    }
+}
+
+/// This process is one world: its outcome as JSON, then its timeline.
+fn child(options: &Options, seed: u64) -> ExitCode {
+    let plan = options.cut.of(options.plan(seed));
+    let trace = options.trace;
+    let world = std::thread::spawn(move || world::run(seed, &plan, trace));
+    let mut outcome = world.join().unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        Outcome {
+            broken: vec![format!("Nothing panics: {}", text.unwrap_or_default())],
+            ..Outcome::default()
+        }
+    });
+    let timeline = std::mem::take(&mut outcome.timeline);
+    println!("{}", serde_json::to_string(&outcome).unwrap_or_default());
+    timeline.iter().for_each(|line| println!("{line}"));
+    ExitCode::SUCCESS
+}
+
+#[derive(Default)]
+struct Sums {
+    seeds: u64,
+    virtual_seconds: u64,
+    call_seconds: u64,
+    packets: u64,
+    joins: u64,
+    resumes: u64,
+    twice: u64,
+    failed: Vec<u64>,
 }
 
 fn main() -> ExitCode {
     let options = Options::parse();
     if std::env::var_os("RUST_LOG").is_some() {
-        tracing_subscriber::fmt()
-            .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
-            .with_writer(std::io::stderr)
-            .init();
+        let filter = tracing_subscriber::EnvFilter::from_default_env();
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     }
-    tokens::prepare().expect("a key for tokens");
-    let seeds = options.seed.map_or(options.from..options.from + options.seeds, |seed| seed..seed + 1);
-    let mut failed = 0;
-    for seed in seeds {
-        let start = Instant::now();
-        let outcome = run(seed, options.trace);
-        if options.trace {
-            outcome.timeline.iter().for_each(|line| println!("{line}"));
-        }
-        println!(
-            "seed {seed}: {:?} real, {} virtual, calls {} s, joins {} resumes {} packets {} steps {} hash {:016x}",
-            start.elapsed(),
-            outcome.virtual_seconds,
-            outcome.call_seconds,
-            outcome.joins,
-            outcome.resumes,
-            outcome.packets,
-            outcome.steps,
-            outcome.hash
-        );
-        for broken in &outcome.broken {
-            println!("  {broken}");
-        }
-        failed += u64::from(!outcome.broken.is_empty());
+    tokens::prepare().expect("a directory for the key of tokens");
+    if let Some(seed) = options.seed.filter(|_| options.child) {
+        return child(&options, seed);
     }
+    let began = Instant::now();
+    let (first, end) =
+        options.seed.map_or((options.from, options.from + options.seeds), |seed| (seed, seed + 1));
+    let (next, sums) = (AtomicU64::new(first), Mutex::new(Sums::default()));
+    std::thread::scope(|threads| {
+        for _ in 0..options.threads.max(1) {
+            threads.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    let late = options.time.is_some_and(|time| began.elapsed() >= Duration::from_secs(time));
+                    if seed >= end
+                        || late
+                        || (options.first && !sums.lock().expect("no panic").failed.is_empty())
+                    {
+                        return;
+                    }
+                    one(&options, seed, &sums);
+                }
+            });
+        }
+    });
     tokens::clean_up();
-    println!("{failed} failed");
-    if failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    let sums = sums.into_inner().expect("no panic");
+    let cpu = cpu_time();
+    println!(
+        "{} seeds in {:.1} s, {:.1} s of CPU: {} virtual s, {} s of people in calls ({:.0} a CPU second), \
+         {} joins, {} resumes, {} packets heard, {} seeds twice with equal hash, {} broke a rule{}",
+        sums.seeds,
+        began.elapsed().as_secs_f64(),
+        cpu.as_secs_f64(),
+        sums.virtual_seconds,
+        sums.call_seconds,
+        sums.call_seconds as f64 / cpu.as_secs_f64().max(0.001),
+        sums.joins,
+        sums.resumes,
+        sums.packets,
+        sums.twice,
+        sums.failed.len(),
+        if sums.failed.is_empty() { String::new() } else { format!(": {:?}", sums.failed) }
+    );
+    if sums.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn one(options: &Options, seed: u64, sums: &Mutex<Sums>) {
+    let mut outcome = options.run(seed, &options.cut, options.trace);
+    let is_twice = options.twice > 0 && seed.is_multiple_of(options.twice);
+    if is_twice {
+        let again = options.run(seed, &options.cut, false);
+        if again.hash != outcome.hash {
+            outcome.broken.push(format!(
+                "The same seed twice has one trace: {:016x} and {:016x}",
+                outcome.hash, again.hash
+            ));
+        }
+    }
+    let mut sums = sums.lock().expect("no panic");
+    sums.seeds += 1;
+    sums.virtual_seconds += outcome.virtual_seconds;
+    sums.call_seconds += outcome.call_seconds;
+    sums.packets += outcome.packets;
+    sums.joins += outcome.joins;
+    sums.resumes += outcome.resumes;
+    sums.twice += u64::from(is_twice);
+    if options.trace {
+        outcome.timeline.iter().for_each(|line| println!("{line}"));
+        println!("hash {:016x}", outcome.hash);
+    }
+    if outcome.broken.is_empty() {
+        return;
+    }
+    sums.failed.push(seed);
+    drop(sums);
+    println!("SEED={seed} COMMIT={}", commit());
+    outcome.broken.iter().take(3).for_each(|broken| println!("  {broken}"));
+    if !options.no_shrink && !options.trace {
+        let events = options.plan(seed).steps.len();
+        shrink::tell(seed, events, &outcome, |cut, trace| options.run(seed, cut, trace));
+    }
+}
+
+/// Of the processes of worlds that have ended, and of this one.
+fn cpu_time() -> Duration {
+    let ticks = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields: Vec<&str> = ticks.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let of = |at: usize| fields.get(at).and_then(|text| text.parse::<u64>().ok()).unwrap_or_default();
+    Duration::from_millis((11..15).map(of).sum::<u64>() * 10)
+}
+
+fn commit() -> String {
+    let asked = std::process::Command::new("git").args(["rev-parse", "--short", "HEAD"]).output();
+    asked.map_or_else(|_| "unknown".into(), |said| String::from_utf8_lossy(&said.stdout).trim().to_owned())
 }

@@ -24,6 +24,10 @@ pub(crate) enum Act {
     /// The person's connection to the replica breaks.
     Break(usize),
     Reload(usize),
+    /// Pauses what it receives, and goes on after so long.
+    Deafen(usize, Nanos),
+    /// After its next resume, shows the resume token that it used before.
+    ShowOldToken(usize),
     /// Tries something on what is another's: which trick, and a number to choose the victim by.
     Hostile(usize, u32, u64),
     /// For so long.
@@ -73,6 +77,8 @@ pub(crate) struct Size {
 pub(crate) struct Plan {
     pub size: Size,
     pub faults: LinkFaults,
+    /// When Pro of these ends, in seconds.
+    pub pro_until: Vec<Option<u64>>,
     pub steps: Vec<Step>,
 }
 
@@ -81,11 +87,14 @@ const SOURCES: [&str; 3] = ["mic", "camera", "screen"];
 /// The small world of a seed: each seed turns on faults and deeds of its own, at rates of its own.
 pub(crate) fn small(seed: u64) -> Plan {
     let mut rng = ChaCha12Rng::seed_from_u64(seed);
+    // Now and then more people than a room of the Free tier takes.
+    let is_crowded = rng.random_range(0..8) == 0;
+    let people = if is_crowded { rng.random_range(9..=10) } else { rng.random_range(2..=6) };
     let size = Size {
         nodes: 2,
         replicas: rng.random_range(1..=2),
-        people: rng.random_range(2..=6),
-        rooms: rng.random_range(1..=3),
+        people,
+        rooms: if is_crowded { 1 } else { rng.random_range(1..=3) },
         lasts: rng.random_range(20..=45) * SECOND,
         pace: 200 * MILLISECOND,
     };
@@ -108,12 +117,15 @@ fn plan(size: Size, rng: &mut ChaCha12Rng) -> Plan {
         steps.push(Step { at, act: Act::Join(person, channel(rng)) });
         steps.push(Step { at, act: Act::Send(person, "mic") });
     }
-    let kinds_on: Vec<bool> = (0..8).map(|_| rng.random_range(0..3) < 2).collect();
-    let deeds = rng.random_range(0..=size.people * 6);
+    let kinds_on: Vec<bool> = (0..10).map(|_| rng.random_range(0..3) < 2).collect();
+    let pro_until = (0..size.people)
+        .map(|_| (rng.random_range(0..3) == 0).then(|| rng.random_range(12..size.lasts / SECOND + 10)))
+        .collect();
+    let deeds = rng.random_range(size.people..=size.people * 10);
     for _ in 0..deeds {
         let at = rng.random_range(6_000..size.lasts / MILLISECOND) * MILLISECOND;
         let who = rng.random_range(0..size.people);
-        let kind = rng.random_range(0..8);
+        let kind = rng.random_range(0..10);
         if !kinds_on[kind] {
             continue;
         }
@@ -125,13 +137,15 @@ fn plan(size: Size, rng: &mut ChaCha12Rng) -> Plan {
             4 => Act::Mute(who, rng.random()),
             5 => Act::Break(who),
             6 => Act::Reload(who),
+            7 => Act::Deafen(who, rng.random_range(300..4_000) * MILLISECOND),
+            8 => Act::ShowOldToken(who),
             _ => Act::Hostile(who, rng.random_range(0..12), rng.random()),
         };
         steps.push(Step { at, act });
     }
     let faults = link_faults(rng);
-    let fault_kinds: Vec<bool> = (0..12).map(|_| rng.random_range(0..3) == 0).collect();
-    for _ in 0..rng.random_range(0..=6) {
+    let fault_kinds: Vec<bool> = (0..12).map(|_| rng.random_range(0..2) == 0).collect();
+    for _ in 0..rng.random_range(0..=8) {
         let at = rng.random_range(4_000..size.lasts / MILLISECOND) * MILLISECOND;
         let lasts = rng.random_range(200..15_000) * MILLISECOND;
         let part = match rng.random_range(0..5) {
@@ -166,14 +180,25 @@ fn plan(size: Size, rng: &mut ChaCha12Rng) -> Plan {
         steps.push(Step { at, act });
     }
     steps.sort_by_key(|step| step.at);
-    Plan { size, faults, steps }
+    Plan { size, faults, pro_until, steps }
 }
 
 fn link_faults(rng: &mut ChaCha12Rng) -> LinkFaults {
     let mut maybe = |most: u32| if rng.random_range(0..3) == 0 { rng.random_range(0..most) } else { 0 };
     let (loss, duplication, corruption) = (maybe(100_000), maybe(50_000), maybe(20_000));
     let segment_loss = maybe(30_000);
+    let (replay, spoofing) = (maybe(300_000), maybe(100_000));
     let jitter = Nanos::from(maybe(40)) * MILLISECOND;
     let delay_outside = rng.random_range(2..80) * MILLISECOND;
-    LinkFaults { delay_outside, jitter, loss, duplication, corruption, segment_loss, ..LinkFaults::NONE }
+    LinkFaults {
+        delay_outside,
+        jitter,
+        loss,
+        duplication,
+        corruption,
+        segment_loss,
+        replay,
+        spoofing,
+        ..LinkFaults::NONE
+    }
 }

@@ -2,30 +2,88 @@
 //! (`client/view.rs`, `client/call.rs`); here are those of the whole.
 
 use crate::client::{Has, Person};
-use crate::kernel::{HostId, SECOND, now};
+use crate::kernel::{HostId, Nanos, SECOND, now};
+use crate::plan::{Act, Plan};
 use crate::told::{broken, is_broken};
 use crate::world::World;
+use railgun_media::worker::Fence;
 use railgun_media_core::Engine;
+use railgun_media_core::testing::{Census, RoomCensus, census};
+use railgun_protocol::limits::PARTICIPANTS_FREE;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Instant;
 
-/// What an engine had after its last turn.
+/// What an engine had when it was looked at last.
+#[derive(Clone, Debug, Default)]
+struct Seen {
+    turns: u64,
+    at: Nanos,
+    census: Census,
+    /// Of its fence: whether it may act for its rooms, and under which lease.
+    is_valid: bool,
+    lease: i64,
+}
+
 #[derive(Clone, Copy, Debug, Default)]
-struct EngineCount {
-    rooms: usize,
-    sessions: usize,
+struct Known {
+    /// Nothing that the network does makes a packet arrive late, twice or otherwise than it was sent.
+    is_in_order: bool,
+    opens_all: bool,
+    /// Clocks and processes are such that a deadline can be told to the second.
+    is_punctual: bool,
 }
 
 thread_local! {
     /// By the number of its host.
-    static ENGINES: RefCell<BTreeMap<u32, EngineCount>> = const { RefCell::new(BTreeMap::new()) };
+    static ENGINES: RefCell<BTreeMap<u32, Seen>> = const { RefCell::new(BTreeMap::new()) };
     static CALL_SECONDS: Cell<u64> = const { Cell::new(0) };
+    static KNOWN: Cell<Known> = const { Cell::new(Known { is_in_order: false, opens_all: false, is_punctual: false }) };
+    /// By user, until when it has Pro, in seconds of virtual time.
+    static PRO_UNTIL: RefCell<BTreeMap<String, u64>> = const { RefCell::new(BTreeMap::new()) };
+    /// For how many seconds two nodes have been sure of the same channel.
+    static SPLIT: Cell<u32> = const { Cell::new(0) };
 }
 
-pub(crate) fn begin() {
+/// Turns of a worker between two looks at all that its engine has.
+const TURNS_PER_LOOK: u64 = 8;
+
+pub(crate) fn begin(plan: &Plan) {
     ENGINES.take();
     CALL_SECONDS.set(0);
+    SPLIT.set(0);
+    let faults = plan.faults;
+    let is_fifo = faults.jitter == 0 && faults.duplication == 0 && faults.replay == 0;
+    let has_attacker = faults.replay > 0 || faults.duplication > 0 || faults.corruption > 0;
+    let is_late = plan
+        .steps
+        .iter()
+        .any(|step| matches!(step.act, Act::Skew(..) | Act::Pause(..) | Act::Kill(..) | Act::PowerOff(..)));
+    KNOWN.set(Known { is_in_order: is_fifo, opens_all: !has_attacker, is_punctual: !is_late });
+    let ends = plan.pro_until.iter().enumerate().filter_map(|(who, at)| Some((format!("p{who}"), (*at)?)));
+    PRO_UNTIL.set(ends.collect());
+}
+
+pub(crate) fn is_in_order() -> bool {
+    KNOWN.get().is_in_order
+}
+
+pub(crate) fn opens_all() -> bool {
+    KNOWN.get().opens_all
+}
+
+/// Somebody got a picture of this user's.
+pub(crate) fn video_of(user: &str) {
+    let until = PRO_UNTIL.with(|ends| ends.borrow().get(user).copied());
+    if let Some(until) = until
+        && KNOWN.get().is_punctual
+        && now() > (until + 2) * SECOND
+    {
+        broken("At proUntil video stops within 1 s (contract, 5)", || {
+            format!("{user}'s Pro ended at {until} s")
+        });
+    }
 }
 
 pub(crate) fn call_seconds() -> u64 {
@@ -33,13 +91,87 @@ pub(crate) fn call_seconds() -> u64 {
 }
 
 /// After each turn of a media worker.
-pub(crate) fn look_at_engine(engine: &Engine) {
-    let count = EngineCount { rooms: engine.room_count(), sessions: engine.session_count() };
-    ENGINES.with(|engines| engines.borrow_mut().insert(crate::kernel::current_host(), count));
+pub(crate) fn look_at_engine(engine: &Engine, fence: &Fence) {
+    let at = Instant::now();
+    let (is_valid, lease) = (fence.is_valid(at), fence.lease());
+    ENGINES.with(|engines| {
+        let mut engines = engines.borrow_mut();
+        let seen = engines.entry(crate::kernel::current_host()).or_default();
+        (seen.is_valid, seen.lease) = (is_valid, lease);
+        seen.turns += 1;
+        seen.at = now();
+        if seen.turns % TURNS_PER_LOOK != 0 && engine.room_count() > 0 {
+            return;
+        }
+        let census = census(engine, at);
+        for (rule, how) in &census.broken {
+            broken(rule, || how.clone());
+        }
+        for room in &census.rooms {
+            let before = seen.census.rooms.iter().find(|it| it.address.channel == room.address.channel);
+            if let Some(before) = before {
+                compare(before, room);
+            }
+        }
+        seen.census = census;
+    });
 }
 
+const QUEUE: &str = "The head of the queue gets the slot; who waits keeps its place (contract, 5)";
+
+/// A room then and now.
+fn compare(before: &RoomCensus, after: &RoomCensus) {
+    if after.address.epoch < before.address.epoch {
+        broken("Epochs of a channel rise", || format!("{:?} after {:?}", after.address, before.address));
+    }
+    let stays: Vec<_> = before.waiting.iter().filter(|it| after.waiting.contains(it)).collect();
+    let order: Vec<_> = after.waiting.iter().filter(|it| before.waiting.contains(it)).collect();
+    if stays != order {
+        broken(QUEUE, || format!("{:?} became {:?}", before.waiting, after.waiting));
+    }
+    for (place, it) in before.waiting.iter().enumerate() {
+        let passed = before.waiting[..place].iter().find(|ahead| after.waiting.contains(ahead));
+        if after.taken.contains(it)
+            && let Some(passed) = passed
+        {
+            broken(QUEUE, || format!("{it:?} got a slot before {passed:?}"));
+        }
+    }
+}
+
+/// A process that ends takes its engine with it.
 pub(crate) fn forget_engine(host: HostId) {
     ENGINES.with(|engines| engines.borrow_mut().remove(&host.number()));
+}
+
+/// What concerns several parts at once.
+fn look_at_all(world: &World) {
+    ENGINES.with(|engines| {
+        let engines = engines.borrow();
+        // A worker looks at its fence every second; one that did not stands still, and will look before it acts.
+        let is_sure = |seen: &Seen| seen.is_valid && now() < seen.at + SECOND + SECOND / 4;
+        for (host, seen) in engines.iter().filter(|(_, seen)| is_sure(seen)) {
+            if seen.lease != 0 && !world.etcd.has_lease(seen.lease) {
+                broken(
+                    "A node acts for its rooms while its lease lasts, counted from when it asked (5 s)",
+                    || format!("host {host} counts on lease {}, which etcd does not have", seen.lease),
+                );
+            }
+        }
+        let mut of: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+        for (host, seen) in engines.iter().filter(|(_, seen)| is_sure(seen)) {
+            for room in &seen.census.rooms {
+                of.entry(room.address.channel.to_string()).or_default().push(*host);
+            }
+        }
+        let split = of.iter().find(|(_, hosts)| hosts.len() > 1);
+        SPLIT.set(if split.is_some() { SPLIT.get() + 1 } else { 0 });
+        if let Some((channel, hosts)) = split
+            && SPLIT.get() > 3
+        {
+            broken("One node at a time is sure of a channel", || format!("{channel}: hosts {hosts:?}"));
+        }
+    });
 }
 
 /// Looks at the whole every virtual second.
@@ -48,6 +180,7 @@ pub(crate) fn watch(world: &Arc<World>) {
     crate::kernel::schedule(now() + SECOND, move |_| {
         let in_calls = world.people.iter().filter(|it| it.has(|has| has.session.is_some())).count() as u64;
         CALL_SECONDS.set(CALL_SECONDS.get() + in_calls);
+        look_at_all(&world);
         watch(&world);
     });
 }
@@ -58,8 +191,19 @@ const TRUTH: &str = "Each client's picture of its room is the fold of its events
 /// 120 s after everything was healed.
 pub(crate) fn everybody_is_well(world: &World) {
     let mut by_channel: BTreeMap<String, Vec<&Arc<Person>>> = BTreeMap::new();
+    let mut wanting: BTreeMap<String, usize> = BTreeMap::new();
+    for person in &world.people {
+        if let Some(channel) = person.wish(|wish| wish.channel.clone()) {
+            *wanting.entry(channel).or_default() += 1;
+        }
+    }
     for person in &world.people {
         let Some(channel) = person.wish(|wish| wish.channel.clone()) else { continue };
+        let is_in = person.has(|has| has.session.is_some() && has.channel == channel);
+        // A full room refuses the rest of them.
+        if !is_in && wanting[&channel] > usize::from(PARTICIPANTS_FREE) {
+            continue;
+        }
         let (session, there) = person.has(|has| (has.session.clone(), has.channel.clone()));
         if session.is_none() || there != channel {
             let refused = person.has(|has| has.refused.clone());
@@ -146,9 +290,9 @@ pub(crate) fn nothing_is_left(world: &World) {
         }
     }
     let engines = ENGINES.with(|engines| engines.borrow().clone());
-    for (host, count) in engines {
-        if count.rooms > 0 || count.sessions > 0 {
-            broken(EMPTY, || format!("the engine of host {host} has {count:?}"));
+    for (host, seen) in engines {
+        if !seen.census.rooms.is_empty() {
+            broken(EMPTY, || format!("the engine of host {host} has {:?}", seen.census.rooms));
         }
     }
     let bound = world.etcd.under("/rg/v1/room");

@@ -12,16 +12,26 @@ struct Keys {
     jwks: PathBuf,
 }
 
+/// Names the directory of the process that started this one.
+pub(crate) const DIRECTORY: &str = "RAILGUN_SIM_DIRECTORY";
+
 static KEYS: OnceLock<Keys> = OnceLock::new();
 
 /// Makes the key, on a thread with the real machine below it.
 pub(crate) fn prepare() -> anyhow::Result<()> {
-    let directory = std::env::temp_dir().join(format!("railgun-sim-{}", std::process::id()));
+    let directory = match std::env::var_os(DIRECTORY) {
+        Some(of_parent) => of_parent.into(),
+        None => std::env::temp_dir().join(format!("railgun-sim-{}", std::process::id())),
+    };
     std::fs::create_dir_all(&directory)?;
     let path = directory.join("token.key");
     let key = LocalKey::open_or_create(&path)?;
     _ = KEYS.set(Keys { key, jwks: LocalKey::jwks_path(&path) });
     Ok(())
+}
+
+pub(crate) fn directory() -> PathBuf {
+    keys().jwks.parent().map(ToOwned::to_owned).unwrap_or_default()
 }
 
 /// Deletes it.
@@ -39,8 +49,8 @@ pub(crate) fn jwks() -> PathBuf {
     keys().jwks.clone()
 }
 
-/// A token for an hour, by this host's clock.
-pub(crate) fn mint(user: &str, pro: bool) -> String {
+/// A token for an hour, by this host's clock. `pro_until`: Unix seconds.
+pub(crate) fn mint(user: &str, pro: bool, pro_until: Option<u64>) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let claims = Claims {
         sub: UserId::new(user).expect("a user's name"),
@@ -50,7 +60,7 @@ pub(crate) fn mint(user: &str, pro: bool) -> String {
         aud: None,
         iss: None,
         tier: if pro { Tier::Pro } else { Tier::Free },
-        pro_until: None,
+        pro_until,
         name: None,
         region: None,
         privacy_mode: false,

@@ -13,7 +13,9 @@ use prometheus_client::registry::Registry;
 use railgun_control::auth::JwksSource;
 use railgun_control::{Control, JoinLimits, MediaNodes};
 use railgun_media::Node;
+use railgun_protocol::plan::Tier;
 use railgun_settings::EtcdSettings;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -30,7 +32,8 @@ pub(crate) const CALM: Nanos = 120 * SECOND;
 pub(crate) const EMPTYING: Nanos = 100 * SECOND;
 
 /// What a run came to.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Outcome {
     pub hash: u64,
     pub broken: Vec<String>,
@@ -117,6 +120,7 @@ async fn replica(index: usize) {
     config.operators.listen = None;
     config.auth.jwks = Some(JwksSource::File(tokens::jwks()));
     config.channels.create_on_join = true;
+    config.channels.default_tier = Tier::Free;
     config.joins = JoinLimits { per_minute: 0, cooldown: 0 };
     config.media.insecure = true;
     config.etcd = Some(etcd_settings());
@@ -142,10 +146,9 @@ impl World {
         (0..size.nodes).for_each(|it| world.start(sim, Part::Node(it)));
         (0..size.replicas).for_each(|it| world.start(sim, Part::Replica(it)));
         for index in 0..size.people {
-            let (user, ip) = (format!("p{index}"), person_address(index));
-            let person =
-                Person::new(user.clone(), "laptop".into(), index % 3 != 2, ip, addresses.clone(), size.pace);
-            let host = sim.host(user, ip);
+            let (ip, pro_until) = (person_address(index), plan.pro_until[index]);
+            let person = Person::new(index, ip, addresses.clone(), size.pace, pro_until);
+            let host = sim.host(person.user.clone(), ip);
             let living = person.clone();
             sim.start(host, move || live(living));
             world.people.push(person);
@@ -201,6 +204,8 @@ fn carry_out(world: &Arc<World>, sim: &mut Sim, act: &Act) {
         Act::Stop(who, source) => person(who).wish(|wish| _ = wish.sources.remove(source)),
         Act::Mute(who, muted) => person(who).wish(|wish| wish.muted = *muted),
         Act::Break(who) => person(who).wish(|wish| wish.breaks = true),
+        Act::Deafen(who, lasts) => person(who).wish(|wish| wish.deaf_until = now() + lasts),
+        Act::ShowOldToken(who) => person(who).wish(|wish| wish.shows_old_token = true),
         Act::Reload(who) => person(who).wish(|wish| wish.reloads = true),
         Act::Hostile(who, trick, number) => {
             if let Some(hostile) = trick_of(world, *who, *trick, *number) {
@@ -298,7 +303,7 @@ fn trick_of(world: &World, who: usize, trick: u32, number: u64) -> Option<Hostil
 /// Runs a seed's world with this plan.
 pub(crate) fn run(seed: u64, plan: &Plan, wants_timeline: bool) -> Outcome {
     told::begin(wants_timeline);
-    rules::begin();
+    rules::begin(plan);
     let mut sim = Sim::new(seed);
     kernel::set_faults(plan.faults);
     let world = Arc::new(World::build(&mut sim, plan));

@@ -7,7 +7,7 @@
 pub(crate) mod moment;
 pub(crate) mod refusal;
 mod resume_tokens;
-mod slots;
+pub(crate) mod slots;
 mod mls_envelope;
 pub(crate) mod account;
 pub(crate) mod seats;

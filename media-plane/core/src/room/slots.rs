@@ -114,6 +114,19 @@ impl VideoSlots {
         None
     }
 
+    /// Every entry in its order, and whether a live producer uses it; `None`: it waits.
+    #[cfg(feature = "testing")]
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (Claimant, Option<bool>)> {
+        self.entries.iter().map(|entry| {
+            let taken = match entry.state {
+                State::Used => Some(true),
+                State::Held { .. } => Some(false),
+                State::Waiting { .. } => None,
+            };
+            (entry.claimant, taken)
+        })
+    }
+
     pub(crate) fn has(&self, claimant: Claimant) -> bool {
         self.entries.iter().any(|entry| entry.claimant == claimant)
     }

@@ -46,6 +46,11 @@ impl RoomTable {
         self.entries.iter().map(|(_, room)| room)
     }
 
+    #[cfg(feature = "testing")]
+    pub(crate) fn with_keys(&self) -> impl Iterator<Item = (RoomKey, &Room)> {
+        self.entries.iter()
+    }
+
     pub(crate) fn get(&self, key: RoomKey) -> Option<&Room> {
         self.entries.get(key)
     }

@@ -4,7 +4,8 @@ use super::media::{Heard, Transport};
 use super::socket::{Came, Socket};
 use super::view::{View, text};
 use super::{Consuming, Has, Hostile, Person};
-use crate::kernel::{MILLISECOND, Nanos, SECOND, now};
+use crate::kernel::{MILLISECOND, Nanos, SECOND, WALL_BASE, now};
+use crate::rules;
 use crate::tokens::mint;
 use crate::told::{broken, tell};
 use anyhow::{Context, bail};
@@ -23,6 +24,9 @@ const BACKOFF: [u64; 5] = [1, 2, 4, 8, 16];
 /// A packet of a stream that was not told of yet is kept so long.
 const UNTOLD_MAX: Nanos = 12 * SECOND;
 
+const OWNERSHIP: &str =
+    "An id that is somebody else's is NOT_FOUND, whatever is asked of it (contract, 4 and 5)";
+const ONCE: &str = "A packet is forwarded once, sealed with the receiver's key under an index that none had (RFC 3711, 3.3.2)";
 const ISOLATION: &str =
     "Every packet that a client opens belongs to a consumer of its session, in its room (contract, 2)";
 
@@ -30,6 +34,8 @@ const ISOLATION: &str =
 #[derive(Default)]
 struct Kept {
     resume: Option<String>,
+    /// Used, and to be shown again.
+    old_token: Option<String>,
     call: Option<Call>,
     replica: usize,
     tries: usize,
@@ -48,6 +54,10 @@ struct Call {
     /// What was consumed in this session, by SSRC: the user and source.
     streams: BTreeMap<u32, (String, String)>,
     untold: Vec<(Nanos, u32, String)>,
+    /// By SSRC, the indices that senders gave their packets.
+    heard: BTreeMap<u32, BTreeSet<u64>>,
+    sequences: BTreeMap<u32, u16>,
+    is_deaf: bool,
     next_offer: u32,
     next_packet: Nanos,
     ended: Option<&'static str>,
@@ -131,7 +141,7 @@ async fn wait_with_media(person: &Person, kept: &mut Kept, wait: Duration) {
 
 async fn connection(person: &Arc<Person>, kept: &mut Kept) -> anyhow::Result<Over> {
     let to = person.replicas[kept.replica % person.replicas.len()];
-    let mut auth = json!({"token": mint(&person.user, person.pro), "deviceId": person.device});
+    let mut auth = json!({"token": mint(&person.user, person.pro, person.pro_until.map(|at| WALL_BASE + at)), "deviceId": person.device});
     if let Some(resume) = &kept.resume {
         auth["resume"] = json!(resume);
     }
@@ -150,8 +160,10 @@ async fn connection(person: &Arc<Person>, kept: &mut Kept) -> anyhow::Result<Ove
         }
         match line.resumed.take() {
             Some(Ok(token)) => {
-                kept.resume = Some(token);
+                let old = kept.resume.replace(token);
                 kept.tries = 0;
+                kept.old_token =
+                    old.filter(|_| person.wish(|wish| std::mem::take(&mut wish.shows_old_token)));
                 person.has(|has| has.resumes += 1);
                 tell(&person.user, || format!("took up {}", call.session));
                 return serve(line, kept, call).await;
@@ -210,6 +222,9 @@ async fn connection(person: &Arc<Person>, kept: &mut Kept) -> anyhow::Result<Ove
         offers: BTreeMap::new(),
         streams: BTreeMap::new(),
         untold: Vec::new(),
+        heard: BTreeMap::new(),
+        sequences: BTreeMap::new(),
+        is_deaf: false,
         next_offer: 1,
         next_packet: 0,
         ended: None,
@@ -347,6 +362,11 @@ impl Line<'_> {
                 });
                 if let Some(call) = call {
                     call.offers.retain(|id, _| own.contains_key(id));
+                    for it in payload["producers"].as_array().into_iter().flatten() {
+                        if let Some(sending) = call.offers.get_mut(&text(it, "producerId")) {
+                            sending.paused = it["paused"].as_bool().unwrap_or_default();
+                        }
+                    }
                 }
                 self.resumed = Some(Ok(text(payload, "resumeToken")));
             }
@@ -450,18 +470,70 @@ impl Line<'_> {
         if let Some(Hostile::Ask(event, payload)) = person.wish(|wish| wish.hostile.pop_front()) {
             let done = self.ask(Some(call), event, payload.clone()).await;
             match done {
-                Ok(_) => tell(&person.user, || format!("hostile {event} {payload} was done")),
+                Ok(_) => {
+                    tell(&person.user, || format!("hostile {event} {payload} was done"));
+                    if !payload.is_null()
+                        && !["voice:rtc:consume", "voice:video:releaseSlot", "voice:video:requestSlot"]
+                            .contains(&event)
+                    {
+                        broken(OWNERSHIP, || format!("{} did {event} {payload}", person.user));
+                    }
+                }
                 Err(Refused::Broke) => return Err(Refused::Broke),
                 Err(Refused::Code { code, .. }) => tell(&person.user, || format!("hostile {event}: {code}")),
             }
             // What it did to itself is its own affair: it looks at itself anew.
             return Ok(true);
         }
+        if let Some(old) = kept.old_token.take() {
+            self.show_old_token(call, kept, &old).await?;
+        }
+        self.tend_deaf(call, now() < wish.deaf_until).await?;
         self.tend_sources(call, &wish.sources).await?;
         self.tend_mute(call, wish.muted).await?;
         self.tend_consumers(call).await?;
-        _ = kept;
         Ok(true)
+    }
+
+    /// A token that was used, and whose successor was used for a request, opens nothing.
+    async fn show_old_token(&mut self, call: &mut Call, kept: &Kept, old: &str) -> Result<(), Refused> {
+        _ = self.ask(Some(call), "voice:state:update", json!({"deafened": false})).await;
+        let to = self.person.replicas[(kept.replica + 1) % self.person.replicas.len()];
+        let token = mint(&self.person.user, self.person.pro, None);
+        let auth = json!({"token": token, "deviceId": self.person.device, "resume": old});
+        let Ok(mut socket) = Socket::connect(to, &auth).await else { return Ok(()) };
+        let until = Instant::now() + Duration::from_secs(5);
+        while let Ok(Ok(came)) = tokio::time::timeout_at(until, socket.next()).await {
+            match came {
+                Came::Event(name, payload) if name == "voice:resumed" => {
+                    broken(
+                        "A resume token is replaced at each use: the old one is void (contract, 3)",
+                        || format!("{} took up {} with one: {payload}", self.person.user, call.session),
+                    );
+                    break;
+                }
+                Came::Event(name, _) if name == "voice:error" => break,
+                _ => {}
+            }
+        }
+        tell(&self.person.user, || "showed its old resume token".into());
+        socket.close().await;
+        Ok(())
+    }
+
+    async fn tend_deaf(&mut self, call: &mut Call, is_deaf: bool) -> Result<(), Refused> {
+        if std::mem::replace(&mut call.is_deaf, is_deaf) == is_deaf {
+            return Ok(());
+        }
+        let event = if is_deaf { "voice:rtc:pauseConsumer" } else { "voice:rtc:resumeConsumer" };
+        let consumers: Vec<String> =
+            self.person.has(|has| has.consuming.values().map(|it| it.consumer.clone()).collect());
+        for consumer in consumers {
+            if let Err(Refused::Broke) = self.ask(Some(call), event, json!({"consumerId": consumer})).await {
+                return Err(Refused::Broke);
+            }
+        }
+        Ok(())
     }
 
     async fn tend_sources(
@@ -551,8 +623,13 @@ impl Line<'_> {
         let Some(id) = mic.map(|(id, _)| id.clone()) else { return Ok(()) };
         let event = if muted { "voice:rtc:pauseProducer" } else { "voice:rtc:resumeProducer" };
         let done = self.ask(Some(call), event, json!({"producerId": id})).await;
-        if let Some(it) = call.offers.get_mut(&id) {
-            it.paused = muted;
+        match done {
+            Err(Refused::Broke) => return Err(Refused::Broke),
+            _ => {
+                if let Some(it) = call.offers.get_mut(&id) {
+                    it.paused = muted;
+                }
+            }
         }
         match done {
             Err(Refused::Broke) => Err(Refused::Broke),
@@ -631,12 +708,22 @@ impl Line<'_> {
 impl Call {
     /// What is due of media, and what came of it.
     fn tick(&mut self, person: &Person) {
+        if let Some(how) = crate::kernel::amplification() {
+            broken(
+                "Before an address is proved at most three times its bytes are sent to it, and a little speech (contract, 5)",
+                || how,
+            );
+        }
         for transport in [&mut self.send, &mut self.recv].into_iter().flatten() {
             transport.tick();
         }
         let mut heard = Vec::new();
         for transport in [&mut self.send, &mut self.recv].into_iter().flatten() {
-            heard.extend(transport.receive());
+            let (packets, unopened) = transport.receive();
+            heard.extend(packets);
+            if unopened > 0 && rules::opens_all() {
+                broken(ONCE, || format!("{} could not open {unopened} packets", person.user));
+            }
         }
         heard.into_iter().for_each(|packet| self.hear(person, packet));
         self.look_at_untold(person);
@@ -647,7 +734,10 @@ impl Call {
         let Some(send) = self.send.as_mut().filter(|send| send.is_connected()) else { return };
         for sending in self.offers.values_mut().filter(|it| !it.paused) {
             sending.index += 1;
-            let tag = format!("{}|{}|{}|{}", person.user, self.channel, sending.source, self.session);
+            let tag = format!(
+                "{}|{}|{}|{}|{}",
+                person.user, self.channel, sending.source, self.session, sending.index
+            );
             send.speak(&sending.offer, sending.index, &tag);
         }
     }
@@ -662,7 +752,21 @@ impl Call {
             }
         });
         let mut parts = tag.split('|');
-        let (user, channel, _source, session) = (parts.next(), parts.next(), parts.next(), parts.next());
+        let (user, channel, source, session) = (parts.next(), parts.next(), parts.next(), parts.next());
+        let index = parts.next().and_then(|index| index.parse::<u64>().ok()).unwrap_or_default();
+        if !self.heard.entry(packet.ssrc).or_default().insert(index) {
+            broken(ONCE, || format!("{} heard {tag} twice", person.user));
+        }
+        let last = self.sequences.insert(packet.ssrc, packet.sequence);
+        if rules::is_in_order()
+            && let Some(last) = last
+            && packet.sequence.wrapping_sub(last) > 0x8000
+        {
+            broken(ONCE, || format!("{} heard {} of {tag} after {last}", person.user, packet.sequence));
+        }
+        if source != Some("mic") {
+            rules::video_of(user.unwrap_or_default());
+        }
         if channel != Some(&self.channel) {
             broken(ISOLATION, || format!("{} in {} heard {tag}", person.user, self.channel));
         }

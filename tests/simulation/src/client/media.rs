@@ -72,7 +72,8 @@ impl Transport {
     }
 
     /// What came meanwhile.
-    pub(super) fn receive(&mut self) -> Vec<Heard> {
+    pub(super) fn receive(&mut self) -> (Vec<Heard>, usize) {
+        let was_connected = self.is_connected();
         for (from, datagram) in self.port.take() {
             if SocketAddr::from(from) == self.node {
                 self.peer.receive(&datagram, Instant::now());
@@ -80,6 +81,8 @@ impl Transport {
         }
         self.flush();
         let arrivals = std::mem::take(&mut self.peer.arrivals);
+        let unopened =
+            arrivals.iter().filter(|it| was_connected && matches!(it, Arrival::Unopened(_))).count();
         let heard = arrivals.into_iter().filter_map(|arrival| match arrival {
             Arrival::Rtp(packet) => {
                 let header = RtpHeader::parse(&packet).ok()?;
@@ -90,7 +93,7 @@ impl Transport {
             }
             _ => None,
         });
-        heard.collect()
+        (heard.collect(), unopened)
     }
 
     pub(super) fn is_connected(&self) -> bool {

@@ -30,6 +30,9 @@ pub(crate) struct Wish {
     pub breaks: bool,
     /// The tab is closed and opened again, once.
     pub reloads: bool,
+    pub shows_old_token: bool,
+    /// Consumers are paused until then.
+    pub deaf_until: Nanos,
     pub hostile: VecDeque<Hostile>,
 }
 
@@ -71,6 +74,8 @@ pub(crate) struct Person {
     pub user: String,
     pub device: String,
     pub pro: bool,
+    /// Seconds of virtual time until which it has Pro; none: for good.
+    pub pro_until: Option<u64>,
     pub ip: Ipv4Addr,
     pub replicas: Vec<SocketAddr>,
     /// Between two packets of a source.
@@ -80,14 +85,14 @@ pub(crate) struct Person {
 
 impl Person {
     pub(crate) fn new(
-        user: String,
-        device: String,
-        pro: bool,
+        number: usize,
         ip: Ipv4Addr,
         replicas: Vec<SocketAddr>,
         pace: Nanos,
+        pro_until: Option<u64>,
     ) -> Arc<Self> {
-        Arc::new(Self { user, device, pro, ip, replicas, pace, state: Mutex::default() })
+        let (user, device, pro) = (format!("p{number}"), "laptop".into(), number % 3 != 2);
+        Arc::new(Self { user, device, pro, pro_until, ip, replicas, pace, state: Mutex::default() })
     }
 
     fn state(&self) -> MutexGuard<'_, (Wish, Has)> {

@@ -117,8 +117,8 @@ impl Etcd {
             .collect()
     }
 
-    pub(crate) fn lease_count(&self) -> usize {
-        self.state().leases.len()
+    pub(crate) fn has_lease(&self, id: i64) -> bool {
+        self.state().leases.contains_key(&id)
     }
 
     pub(super) fn header(&self) -> Option<ResponseHeader> {

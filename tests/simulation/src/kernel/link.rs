@@ -24,6 +24,10 @@ pub(crate) struct LinkFaults {
     pub corruption: u32,
     /// A TCP segment is lost and comes again after 200 ms.
     pub segment_loss: u32,
+    /// After a datagram an older one of the same flow comes again, up to 200 datagrams old.
+    pub replay: u32,
+    /// A datagram that a user sent comes again from somebody else's address.
+    pub spoofing: u32,
 }
 
 impl LinkFaults {
@@ -35,6 +39,8 @@ impl LinkFaults {
         duplication: 0,
         corruption: 0,
         segment_loss: 0,
+        replay: 0,
+        spoofing: 0,
     };
 
     /// The same ways without loss, duplication and corruption.

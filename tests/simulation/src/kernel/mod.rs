@@ -14,7 +14,7 @@ pub(crate) use link::LinkFaults;
 pub(crate) use udp::UdpPort;
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 use tokio::sync::Notify;
@@ -25,7 +25,7 @@ pub(crate) const MILLISECOND: Nanos = 1_000_000;
 pub(crate) const SECOND: Nanos = 1000 * MILLISECOND;
 /// What the clocks say when the world begins: seconds of the monotonic clock, and of the year 2027.
 const MONOTONIC_BASE: u64 = 1_000;
-const WALL_BASE: u64 = 1_800_000_000;
+pub(crate) const WALL_BASE: u64 = 1_800_000_000;
 
 thread_local! {
     static IS_ACTIVE: Cell<bool> = const { Cell::new(false) };
@@ -123,6 +123,12 @@ pub(crate) struct Net {
     /// Machines without power.
     dark: BTreeSet<Ipv4Addr>,
     faults: LinkFaults,
+    /// By flow, what an attacker saw of it.
+    seen: BTreeMap<(SocketAddrV4, SocketAddrV4), VecDeque<Vec<u8>>>,
+    /// Bytes that came from addresses that nobody has, and that were sent to them.
+    spoofed: BTreeMap<SocketAddrV4, u64>,
+    answered: BTreeMap<SocketAddrV4, u64>,
+    amplification: Option<String>,
     hash: u64,
     steps: u64,
     datagrams: u64,
@@ -151,6 +157,10 @@ impl Net {
             cuts: BTreeSet::new(),
             dark: BTreeSet::new(),
             faults: LinkFaults::NONE,
+            seen: BTreeMap::new(),
+            spoofed: BTreeMap::new(),
+            answered: BTreeMap::new(),
+            amplification: None,
             hash: 0xcbf2_9ce4_8422_2325,
             steps: 0,
             datagrams: 0,
@@ -245,4 +255,9 @@ pub(crate) fn steps() -> (u64, u64) {
 /// The number of the host whose turn it is.
 pub(crate) fn current_host() -> u32 {
     HOST.get()
+}
+
+/// More than three times the bytes that an address proved nothing with were sent to it, if that happened.
+pub(crate) fn amplification() -> Option<String> {
+    with_net(|net| net.amplification.take())
 }

@@ -1,7 +1,8 @@
 //! Datagrams between machines.
 
+use super::link::{Class, class};
 use super::{Event, HOST, Net, UdpQueue, below, chance, now, with_net};
-use std::net::{SocketAddr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::Arc;
 use tokio::sync::Notify;
 
@@ -62,6 +63,9 @@ pub(super) fn send_from(from: SocketAddrV4, to: SocketAddr, bytes: &[u8]) {
             return;
         }
         let copies = if chance(faults.duplication) { 2 } else { 1 };
+        if faults.replay > 0 || faults.spoofing > 0 {
+            net.attack(from, to, bytes);
+        }
         for _ in 0..copies {
             let mut bytes = bytes.to_vec();
             if chance(faults.corruption) && !bytes.is_empty() {
@@ -83,8 +87,51 @@ fn corrupt(bytes: &mut [u8]) {
     bytes[at % len] ^= 1 << bit;
 }
 
+/// Datagrams of a flow that an attacker remembers.
+const REMEMBERED: usize = 200;
+/// What speech may pass besides to an address that a client seems to have gone to: 64 kbit/s for 10 s of each of a
+/// world's people.
+const SPEECH_BYTES: u64 = 10 * 80_000;
+/// Where an attacker is, who answers nothing.
+const ATTACKER: Ipv4Addr = Ipv4Addr::new(127, 9, 200, 1);
+
 impl Net {
+    /// An attacker on the way sends again what it saw.
+    fn attack(&mut self, from: SocketAddrV4, to: SocketAddrV4, bytes: &[u8]) {
+        let faults = self.faults;
+        let seen = self.seen.entry((from, to)).or_default();
+        if seen.len() >= REMEMBERED {
+            seen.pop_front();
+        }
+        seen.push_back(bytes.to_vec());
+        let age = usize::try_from(below(seen.len() as u64)).unwrap_or_default();
+        let old = seen[age].clone();
+        if chance(faults.replay) {
+            self.at(now() + faults.delay_outside, Event::Datagram { from, to, bytes: old.clone() });
+        }
+        if class(*from.ip()) == Class::Outside && chance(faults.spoofing) {
+            let port = 5_000 + u16::try_from(below(4)).unwrap_or_default();
+            let from = SocketAddrV4::new(ATTACKER, port);
+            *self.spoofed.entry(from).or_default() += old.len() as u64;
+            self.at(now() + faults.delay_outside, Event::Datagram { from, to, bytes: old });
+        }
+    }
+
+    /// What a node sends to an address that never proved itself.
+    fn amplified(&mut self, to: SocketAddrV4, len: usize) {
+        let sent = self.answered.entry(to).or_default();
+        *sent += len as u64;
+        let (sent, received) = (*sent, self.spoofed.get(&to).copied().unwrap_or_default());
+        if sent > 3 * received + SPEECH_BYTES {
+            let how = format!("{to} was sent {sent} bytes after {received}");
+            self.amplification.get_or_insert(how);
+        }
+    }
+
     pub(super) fn datagram(&mut self, from: SocketAddrV4, to: SocketAddrV4, bytes: Vec<u8>) {
+        if *to.ip() == ATTACKER {
+            self.amplified(to, bytes.len());
+        }
         self.datagrams += 1;
         self.note(u64::from(to.to_bits_with_port()));
         let Some(queue) = self.udp.get_mut(&to) else { return };
