@@ -61,6 +61,9 @@ impl Init {
                 "--address is missing: the public IP address of this machine, at which clients reach UDP 40000-49999"
             );
         }
+        if self.role == Role::Control && self.etcd.is_empty() && self.media_nodes.len() > 1 {
+            bail!("--etcd is missing: more than one media node needs etcd");
+        }
         fs::create_dir_all(&dir).with_context(|| format!("--dir {} cannot be made", dir.display()))?;
         let files = Files { dir, owner: owner(&self.user) };
         match self.role {
@@ -120,7 +123,6 @@ impl Init {
             ([], [one]) => {
                 set.push(("media.url", format!("{:?}", format!("https://{}:50051", bracketed(one)))))
             }
-            ([], [_, _, ..]) => bail!("--etcd is missing: more than one media node needs etcd"),
             (etcd, _) if !etcd.is_empty() => set.push(("etcd.endpoints", format!("{etcd:?}"))),
             _ => {}
         }

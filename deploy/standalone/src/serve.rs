@@ -8,7 +8,7 @@ use prometheus_client::registry::Registry;
 use railgun_control::{Control, DevMode};
 use railgun_media::Node;
 use railgun_process::{logging, service};
-use std::io;
+use std::io::{self, Write};
 use tokio::io::{DuplexStream, duplex};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -66,13 +66,15 @@ pub(crate) async fn serve(flags: &ArgMatches, is_dev: bool) -> anyhow::Result<()
         }
     };
     let page = format!("{scheme}://{}", control.local_addr());
-    println!("Open {page}/#{fragment} in Chrome or Chromium");
-    match control.guest_token() {
+    let more = match control.guest_token() {
         Some(token) => {
-            println!("For somebody who must not have the secret, a Pro user for a day: {page}/#token={token}")
+            format!("For somebody who must not have the secret, a Pro user for a day: {page}/#token={token}")
         }
-        None => println!("`railgun token --user NAME --link {page}` makes a link with a token"),
-    }
+        None => format!("`railgun token --user NAME --link {page}` makes a link with a token"),
+    };
+    // In one piece, and nobody has to read it: whoever wants the first line alone may close the pipe then.
+    let text = format!("Open {page}/#{fragment} in Chrome or Chromium\n{more}\n");
+    _ = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
     service::ready();
     tokio::select! {
         _ = terminate.recv() => {}
