@@ -1,11 +1,13 @@
 //! Calls over bad networks in virtual time, with the engine that ships: what each has to show, and what it
 //! shows.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
-use railgun_peer::simulator::catalogue::{Figure, Target, entries};
+use railgun_peer::simulator::Rates;
+use railgun_peer::simulator::catalogue::{Figure, Target, entries, radios, recorded};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// Options of `scenarios`.
 #[derive(Args, Debug)]
@@ -16,6 +18,9 @@ pub(crate) struct Options {
     /// Each is run once for each of them
     #[arg(long, value_delimiter = ',', default_values_t = [1, 2, 3])]
     seeds: Vec<u64>,
+    /// Also over the rates of this file, in Mahimahi's format; may be given again
+    #[arg(long)]
+    mahimahi: Vec<PathBuf>,
     /// Also print the first viewer's queue and estimate, a line each 500 ms
     #[arg(long)]
     trace: bool,
@@ -23,7 +28,16 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options, json_only: bool) -> Result<Value> {
     let mut rows = Vec::new();
-    for entry in entries().into_iter().filter(|entry| entry.name.contains(&options.only)) {
+    let mut traces = Vec::new();
+    for path in &options.mahimahi {
+        let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+        let rates = Rates::from_mahimahi(&text);
+        let rates = rates.with_context(|| format!("{} is no trace of Mahimahi's", path.display()))?;
+        traces.push(recorded(&path.display().to_string(), rates));
+    }
+    for entry in
+        entries().into_iter().chain(radios()).chain(traces).filter(|entry| entry.name.contains(&options.only))
+    {
         let mut figures: BTreeMap<usize, Vec<Figure>> = BTreeMap::new();
         for seed in &options.seeds {
             if options.trace {

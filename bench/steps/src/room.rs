@@ -17,6 +17,8 @@ pub(crate) const VIDEO_PAYLOAD: usize = 1172;
 const AUDIO_PAYLOAD: usize = 150;
 /// From one burst to the next.
 const FRAME: Duration = Duration::from_millis(16);
+/// Frames of 1.6 s.
+const UNTIL_UNPACED: u64 = 100;
 /// Well below the half minute that consent lasts.
 const FRAMES_PER_CONSENT: u64 = 500;
 
@@ -63,8 +65,9 @@ impl Room {
         }
         let packets = [const { Vec::new() }; BURST];
         let mut room = Self { world, talker, offer, frames: 0, next: 1000, packets };
-        // The key frame with which forwarding begins, and one more.
-        for _ in 0..2 {
+        // The key frame with which forwarding begins, and so many that receivers which report nothing are known, to
+        // whom nothing is paced.
+        for _ in 0..UNTIL_UNPACED {
             assert_eq!(room.forward_next(), FORWARDED, "everybody gets the stream");
         }
         room

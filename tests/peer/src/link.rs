@@ -1,9 +1,17 @@
 //! One direction of a network path in virtual time: a queue in front of a link of some rate, then a delay
-//! with jitter, and loss.
+//! with jitter, reordering, and loss. Several receivers, and transfers of others, may be behind it.
 
+mod codel;
+mod cross;
+mod rates;
+
+use codel::CoDel;
+use cross::{Cross, PACKET};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha12Rng;
-use std::collections::VecDeque;
+pub use rates::{Radio, Rates};
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// Bytes of UDP and IPv4 headers around a datagram.
@@ -15,7 +23,11 @@ pub enum Queue {
     /// So long at the link's present rate.
     Time(Duration),
     Packets(usize),
+    /// 1,000 packets, dropped at the head by CoDel.
+    CoDel,
 }
+
+const CODEL_PACKETS: usize = 1_000;
 
 /// Loss besides that of a full queue, behind it. Probabilities.
 #[derive(Clone, Copy, Debug)]
@@ -30,35 +42,66 @@ pub enum Loss {
     },
 }
 
+/// Packets that others overtake.
+#[derive(Clone, Copy, Debug)]
+pub struct Reorder {
+    /// Of all, a probability.
+    pub part: f64,
+    /// By how much they are later than the others.
+    pub by: Duration,
+}
+
 /// Parameters of a link.
 #[derive(Clone, Debug)]
 pub struct LinkConfig {
-    /// Bits a second, each from a time after the start on; the first from the start.
-    pub rates: Vec<(Duration, u64)>,
+    pub rates: Rates,
     pub queue: Queue,
     pub delay: Duration,
     /// Uniform from zero to this, added to the delay; packets keep their order.
     pub jitter: Duration,
+    pub reorder: Option<Reorder>,
     pub loss: Loss,
+    /// When transfers of others begin, each a TCP flow without end.
+    pub transfers: Vec<Duration>,
 }
 
 impl LinkConfig {
     /// A link of one rate, with 300 ms of queue and 20 ms of delay.
     pub fn new(rate: u64) -> Self {
         Self {
-            rates: vec![(Duration::ZERO, rate)],
+            rates: Rates::new(rate),
             queue: Queue::Time(Duration::from_millis(300)),
             delay: Duration::from_millis(20),
             jitter: Duration::ZERO,
+            reorder: None,
             loss: Loss::Random(0.0),
+            transfers: Vec::new(),
         }
     }
 
     /// Another rate from this second on.
     #[must_use]
     pub fn then(mut self, second: u64, rate: u64) -> Self {
-        self.rates.push((Duration::from_secs(second), rate));
+        self.rates.push(Duration::from_secs(second), rate);
         self
+    }
+}
+
+/// What is on a link.
+#[derive(Debug)]
+enum Load {
+    Datagram(SocketAddr, Vec<u8>),
+    /// Of a transfer of others, by its place, its number.
+    Cross(usize, u64),
+}
+
+impl Load {
+    /// With IP and what is above.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Datagram(_, datagram) => datagram.len() + UDP_IP,
+            Self::Cross(..) => PACKET,
+        }
     }
 }
 
@@ -68,15 +111,18 @@ pub struct Link {
     config: LinkConfig,
     start: Instant,
     rng: ChaCha12Rng,
-    /// What waits, the first of it being sent.
-    waiting: VecDeque<Vec<u8>>,
+    /// What waits, since when, the first of it being sent.
+    waiting: VecDeque<(Instant, Load)>,
     waiting_bytes: usize,
     /// When the first one's last bit leaves.
     head_done: Option<Instant>,
-    /// What left, by when it arrives.
-    flying: VecDeque<(Instant, Vec<u8>)>,
+    /// What left, by when it arrives, and in the order it left.
+    flying: BTreeMap<(Instant, u64), Load>,
+    left: u64,
     last_arrival: Instant,
     is_bad: bool,
+    codel: CoDel,
+    transfers: Vec<Cross>,
     /// Datagrams that the full queue dropped, those that loss took, and all.
     pub dropped: u64,
     pub lost: u64,
@@ -85,6 +131,8 @@ pub struct Link {
 
 impl Link {
     pub fn new(config: LinkConfig, seed: u64, start: Instant) -> Self {
+        let back = config.delay + Duration::from_millis(10);
+        let transfers = config.transfers.iter().map(|at| Cross::new(start + *at, back)).collect();
         Self {
             config,
             start,
@@ -92,9 +140,12 @@ impl Link {
             waiting: VecDeque::new(),
             waiting_bytes: 0,
             head_done: None,
-            flying: VecDeque::new(),
+            flying: BTreeMap::new(),
+            left: 0,
             last_arrival: start,
             is_bad: false,
+            codel: CoDel::default(),
+            transfers,
             dropped: 0,
             lost: 0,
             taken: 0,
@@ -103,81 +154,132 @@ impl Link {
 
     /// Bits a second at this moment.
     pub fn rate(&self, now: Instant) -> u64 {
-        let at = now.saturating_duration_since(self.start);
-        let rates = self.config.rates.iter().rev();
-        rates.into_iter().find(|(from, _)| *from <= at).map_or(0, |(_, rate)| *rate)
+        self.config.rates.rate(now.saturating_duration_since(self.start))
+    }
+
+    /// Bytes that each transfer of others got through, by second since it began.
+    pub fn transferred(&self) -> Vec<&[u64]> {
+        self.transfers.iter().map(|it| it.arrived.as_slice()).collect()
     }
 
     /// How long so many bytes take from now on, over changes of the rate.
     fn time_of(&self, bytes: usize, now: Instant) -> Duration {
-        let (mut at, mut bits) = (now.saturating_duration_since(self.start), bytes as f64 * 8.0);
-        let from = at;
-        loop {
-            let rate = self.rate(self.start + at).max(1) as f64;
-            let done = at + Duration::from_secs_f64(bits / rate);
-            match self.config.rates.iter().find(|(change, _)| *change > at && *change < done) {
-                Some((change, _)) => {
-                    bits -= (*change - at).as_secs_f64() * rate;
-                    at = *change;
-                }
-                None => return done - from,
-            }
-        }
+        self.config.rates.time_of(bytes, now.saturating_duration_since(self.start))
     }
 
     /// How long a packet that comes now would wait.
     pub fn queueing(&self, now: Instant) -> Duration {
         let Some(done) = self.head_done else { return Duration::ZERO };
-        let head = self.waiting.front().map_or(0, |it| it.len() + UDP_IP);
-        done.saturating_duration_since(now) + self.time_of(self.waiting_bytes - head, now)
+        let head = self.waiting.front().map_or(0, |(_, it)| it.bytes());
+        let done = done.max(now);
+        done.saturating_duration_since(now) + self.time_of(self.waiting_bytes - head, done)
     }
 
-    pub fn push(&mut self, datagram: Vec<u8>, now: Instant) {
+    pub fn push(&mut self, to: SocketAddr, datagram: Vec<u8>, now: Instant) {
         self.run(now);
         self.taken += 1;
+        let is_taken = self.enqueue(Load::Datagram(to, datagram), now);
+        self.dropped += u64::from(!is_taken);
+    }
+
+    fn enqueue(&mut self, load: Load, now: Instant) -> bool {
         let is_full = match self.config.queue {
             Queue::Time(most) => self.queueing(now) > most,
             Queue::Packets(most) => self.waiting.len() >= most,
+            Queue::CoDel => self.waiting.len() >= CODEL_PACKETS,
         };
         if is_full {
-            self.dropped += 1;
-            return;
+            return false;
         }
-        let len = datagram.len() + UDP_IP;
+        let len = load.bytes();
         self.waiting_bytes += len;
-        self.waiting.push_back(datagram);
+        self.waiting.push_back((now, load));
         if self.head_done.is_none() {
             self.head_done = Some(now + self.time_of(len, now));
         }
+        true
     }
 
     /// When something happens next on it.
     pub fn next(&self) -> Option<Instant> {
-        self.head_done.into_iter().chain(self.flying.front().map(|(at, _)| *at)).min()
+        let arrival = self.flying.first_key_value().map(|((at, _), _)| *at);
+        let transfers = self.transfers.iter().filter_map(Cross::due);
+        self.head_done.into_iter().chain(arrival).chain(transfers).min()
     }
 
-    /// What arrives by now, in order.
-    pub fn pop(&mut self, now: Instant) -> Option<Vec<u8>> {
+    /// What arrives by now, in order, and for whom.
+    pub fn pop(&mut self, now: Instant) -> Option<(SocketAddr, Vec<u8>)> {
         self.run(now);
-        if self.flying.front().is_some_and(|(at, _)| *at <= now) {
-            return self.flying.pop_front().map(|(_, datagram)| datagram);
+        while let Some(entry) = self.flying.first_entry().filter(|entry| entry.key().0 <= now) {
+            match entry.remove() {
+                Load::Datagram(to, datagram) => return Some((to, datagram)),
+                // Acknowledged when it left.
+                Load::Cross(..) => {}
+            }
         }
         None
     }
 
+    /// Everything up to now in the order in which it happens.
     fn run(&mut self, now: Instant) {
-        while let Some(done) = self.head_done.filter(|done| *done <= now) {
-            let Some(datagram) = self.waiting.pop_front() else { return };
-            self.waiting_bytes -= datagram.len() + UDP_IP;
-            self.head_done = self.waiting.front().map(|next| done + self.time_of(next.len() + UDP_IP, done));
-            if self.loses() {
-                self.lost += 1;
-                continue;
+        loop {
+            let transfer = self.transfers.iter().enumerate();
+            let transfer = transfer.filter_map(|(place, it)| Some((it.due()?, place))).min();
+            let transfer = transfer.filter(|(at, _)| *at <= now);
+            let done = self.head_done.filter(|done| *done <= now);
+            match (done, transfer) {
+                (Some(done), Some((at, place))) if at < done => self.transfer(place, at),
+                (Some(done), _) => self.leave(done),
+                (None, Some((at, place))) => self.transfer(place, at),
+                (None, None) => return,
             }
-            let jitter = self.config.jitter.mul_f64(self.rng.random::<f64>());
-            let arrival = (done + self.config.delay + jitter).max(self.last_arrival);
-            self.last_arrival = arrival;
-            self.flying.push_back((arrival, datagram));
+        }
+    }
+
+    fn transfer(&mut self, place: usize, at: Instant) {
+        for number in self.transfers[place].run(at) {
+            self.enqueue(Load::Cross(place, number), at);
+        }
+    }
+
+    /// The head's last bit leaves.
+    fn leave(&mut self, done: Instant) {
+        let Some((_, load)) = self.waiting.pop_front() else { return };
+        self.waiting_bytes -= load.bytes();
+        self.drop_heads(done);
+        self.head_done = self.waiting.front().map(|(_, next)| done + self.time_of(next.bytes(), done));
+        if self.loses() {
+            self.lost += u64::from(matches!(load, Load::Datagram(..)));
+            return;
+        }
+        let jitter = self.config.jitter.mul_f64(self.rng.random::<f64>());
+        let mut arrival = (done + self.config.delay + jitter).max(self.last_arrival);
+        self.last_arrival = arrival;
+        if let Some(reorder) = self.config.reorder
+            && self.rng.random::<f64>() < reorder.part
+        {
+            arrival += reorder.by;
+        }
+        if let Load::Cross(place, number) = load {
+            self.transfers[place].on_arrival(number, arrival);
+            return;
+        }
+        self.left += 1;
+        self.flying.insert((arrival, self.left), load);
+    }
+
+    fn drop_heads(&mut self, now: Instant) {
+        if !matches!(self.config.queue, Queue::CoDel) {
+            return;
+        }
+        while let Some((since, _)) = self.waiting.front() {
+            if !self.codel.drops(now.saturating_duration_since(*since), self.waiting.len() == 1, now) {
+                return;
+            }
+            if let Some((_, load)) = self.waiting.pop_front() {
+                self.waiting_bytes -= load.bytes();
+                self.dropped += u64::from(matches!(load, Load::Datagram(..)));
+            }
         }
     }
 
@@ -197,10 +299,14 @@ impl Link {
 mod tests {
     use super::*;
 
+    fn to() -> SocketAddr {
+        SocketAddr::from(([10, 0, 0, 1], 1))
+    }
+
     fn drain(link: &mut Link, until: Instant) -> Vec<(Instant, usize)> {
         let mut all = Vec::new();
         while let Some(next) = link.next().filter(|next| *next <= until) {
-            while let Some(datagram) = link.pop(next) {
+            while let Some((_, datagram)) = link.pop(next) {
                 all.push((next, datagram.len()));
             }
         }
@@ -211,13 +317,13 @@ mod tests {
     fn a_packet_takes_its_time_on_the_link_and_the_delay() {
         let start = Instant::now();
         let mut link = Link::new(LinkConfig::new(1_000_000).then(10, 500_000), 1, start);
-        link.push(vec![0; 1_222], start);
-        link.push(vec![0; 1_222], start);
+        link.push(to(), vec![0; 1_222], start);
+        link.push(to(), vec![0; 1_222], start);
         assert_eq!(link.queueing(start), Duration::from_millis(20));
         let came = drain(&mut link, start + Duration::from_secs(1));
         let at = |millis| start + Duration::from_millis(millis);
         assert_eq!(came, [(at(30), 1_222), (at(40), 1_222)]);
-        link.push(vec![0; 1_222], at(10_000));
+        link.push(to(), vec![0; 1_222], at(10_000));
         assert_eq!(link.queueing(at(10_000)), Duration::from_millis(20));
     }
 
@@ -226,7 +332,7 @@ mod tests {
         let start = Instant::now();
         let config = LinkConfig { queue: Queue::Packets(20), ..LinkConfig::new(1_000_000) };
         let mut link = Link::new(config, 1, start);
-        (0..50).for_each(|_| link.push(vec![0; 1_000], start));
+        (0..50).for_each(|_| link.push(to(), vec![0; 1_000], start));
         assert_eq!(link.dropped, 30);
         assert_eq!(drain(&mut link, start + Duration::from_secs(1)).len(), 20);
     }
@@ -239,7 +345,7 @@ mod tests {
             let start = Instant::now();
             let config = LinkConfig { loss, ..LinkConfig::new(1_000_000_000) };
             let mut link = Link::new(config, 7, start);
-            (0..10_000).for_each(|at| link.push(vec![0; 100], start + Duration::from_millis(at)));
+            (0..10_000).for_each(|at| link.push(to(), vec![0; 100], start + Duration::from_millis(at)));
             drain(&mut link, start + Duration::from_secs(20));
             assert!(
                 (f64::from(u32::try_from(link.lost).unwrap()) / expected - 1.0).abs() < 0.25,
@@ -247,5 +353,39 @@ mod tests {
                 link.lost
             );
         }
+    }
+
+    #[test]
+    fn reordered_packets_are_overtaken_and_all_come() {
+        let start = Instant::now();
+        let reorder = Some(Reorder { part: 0.1, by: Duration::from_millis(30) });
+        let mut link = Link::new(LinkConfig { reorder, ..LinkConfig::new(10_000_000) }, 3, start);
+        (1..=1_000).for_each(|at| link.push(to(), vec![0; at], start + Duration::from_millis(2) * at as u32));
+        let came = drain(&mut link, start + Duration::from_secs(9));
+        let late = came.windows(2).filter(|pair| pair[0].1 > pair[1].1).count();
+        assert!(came.len() == 1_000 && (60..140).contains(&late), "{} {late}", came.len());
+    }
+
+    /// A link with a transfer of somebody else's: the share of the link it gets, and the mean queue in milliseconds.
+    fn transfer(queue: Queue) -> (f64, f64) {
+        let start = Instant::now();
+        let config = LinkConfig { queue, transfers: vec![Duration::ZERO], ..LinkConfig::new(4_000_000) };
+        let mut link = Link::new(config, 5, start);
+        let (mut waits, mut now) = (0.0, start);
+        for _ in 0..30_000 {
+            now += Duration::from_millis(1);
+            while link.pop(now).is_some() {}
+            waits += link.queueing(now).as_secs_f64() * 1_000.0;
+        }
+        let bytes: u64 = link.transferred()[0].iter().sum();
+        (bytes as f64 * 8.0 / 30.0 / 4_000_000.0, waits / 30_000.0)
+    }
+
+    #[test]
+    fn a_transfer_fills_the_link_and_its_queue_but_for_codels() {
+        let (share, tail) = transfer(Queue::Time(Duration::from_millis(300)));
+        assert!(share > 0.9 && tail > 100.0, "{share} {tail}");
+        let (share, codel) = transfer(Queue::CoDel);
+        assert!(share > 0.8 && codel < tail / 3.0, "{share} {codel}");
     }
 }

@@ -42,6 +42,8 @@ pub struct World {
     pub sent: HashMap<SocketAddr, Sent>,
     /// What is on its way to an address; without one, everything is there at once.
     pub links: HashMap<SocketAddr, Link>,
+    /// Addresses that are behind another one's link.
+    pub behind: HashMap<SocketAddr, SocketAddr>,
     next_tag: u64,
 }
 
@@ -84,6 +86,7 @@ impl World {
             peers: Vec::new(),
             sent: HashMap::new(),
             links: HashMap::new(),
+            behind: HashMap::new(),
             next_tag: 0,
         }
     }
@@ -276,8 +279,10 @@ impl World {
     /// Gives the engine one datagram and delivers what comes of it.
     pub fn send(&mut self, source: SocketAddr, mut datagram: Vec<u8>) {
         let mut datagrams = [Datagram { source, bytes: &mut datagram }];
-        let Self { engine, sent, links, peers, now, .. } = self;
-        engine.handle_datagrams(&mut datagrams, *now, |batch| deliver(batch, sent, links, peers, *now));
+        let Self { engine, sent, links, behind, peers, now, .. } = self;
+        engine.handle_datagrams(&mut datagrams, *now, |batch| {
+            deliver(batch, sent, (&mut *links, &*behind), peers, *now)
+        });
         self.drain_notices(0);
         self.deliver();
     }
@@ -331,9 +336,9 @@ impl World {
 
     /// What comes off the links by now.
     fn arrive(&mut self) {
-        for (address, link) in &mut self.links {
-            while let Some(datagram) = link.pop(self.now) {
-                if let Some(peer) = self.peers.iter_mut().find(|peer| peer.address == *address) {
+        for link in self.links.values_mut() {
+            while let Some((address, datagram)) = link.pop(self.now) {
+                if let Some(peer) = self.peers.iter_mut().find(|peer| peer.address == address) {
                     peer.receive(&datagram, self.now);
                 }
             }
@@ -342,7 +347,7 @@ impl World {
 
     fn deliver(&mut self) {
         let sends = self.engine.sends();
-        deliver(sends, &mut self.sent, &mut self.links, &mut self.peers, self.now);
+        deliver(sends, &mut self.sent, (&mut self.links, &self.behind), &mut self.peers, self.now);
         sends.clear();
     }
 }
@@ -351,16 +356,16 @@ impl World {
 fn deliver(
     sends: &SendBatch,
     sent: &mut HashMap<SocketAddr, Sent>,
-    links: &mut HashMap<SocketAddr, Link>,
+    (links, behind): (&mut HashMap<SocketAddr, Link>, &HashMap<SocketAddr, SocketAddr>),
     peers: &mut [Peer],
     now: Instant,
 ) {
     for run in sends.runs() {
         let sent = sent.entry(run.to).or_insert(Sent { bytes: 0, last_at: now });
         *sent = Sent { bytes: sent.bytes + run.len as u64, last_at: now };
-        if let Some(link) = links.get_mut(&run.to) {
+        if let Some(link) = links.get_mut(behind.get(&run.to).unwrap_or(&run.to)) {
             for datagram in sends.bytes(run).chunks(run.segment) {
-                link.push(datagram.to_vec(), now);
+                link.push(run.to, datagram.to_vec(), now);
             }
             continue;
         }

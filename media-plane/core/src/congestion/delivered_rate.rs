@@ -35,6 +35,12 @@ impl DeliveredRate {
         u64::try_from(bins * BIN_US).ok().and_then(|span| (sum * 8_000_000).checked_div(span)).unwrap_or(0)
     }
 
+    /// Bits of the newest bins, at most so many, the unfinished one included.
+    pub(super) fn bits_of(&self, bins: i64) -> u64 {
+        let is_recent = |at: i64| (0..bins).contains(&(self.newest - at));
+        self.bins.iter().filter(|(at, _)| is_recent(*at)).map(|(_, sum)| sum * 8).sum()
+    }
+
     /// Bits a second over the last 950 ms.
     pub(crate) fn second(&self) -> u64 {
         self.over(BINS as i64 - 1)

@@ -1,14 +1,19 @@
 //! The estimate of one link, and the states that it goes through; the folder's documentation says why.
 
+use super::competition::Competition;
 use super::delivered_rate::DeliveredRate;
 use super::loss::{LossVerdict, LossWatch};
 use super::probe::{Outcome, Prober};
 use super::queue_delay::QueueDelay;
+use super::sent_peak::SentPeak;
 use super::service_rate::ServiceRate;
 use crate::feedback::sent_history::{Arrival, Departure, Fate};
 
 /// Before anything is known: a lowest layer, or a few.
 pub(crate) const START: u64 = 250_000;
+/// Before any feedback, packets leave at this rate: a key frame of 11 KB, the largest of a lowest layer, is out
+/// within 300 ms and makes a queue of 240 ms at most where the link takes 200 kbit/s.
+pub(crate) const START_PACE: u64 = 250_000;
 /// Bounds in bits a second.
 const ESTIMATE_MIN: u64 = 30_000;
 const ESTIMATE_MAX: u64 = 50_000_000;
@@ -19,21 +24,39 @@ const DRAIN_PERCENT: u64 = 85;
 /// The same of a long queue, and how long that is.
 const DRAIN_LONG_PERCENT: u64 = 65;
 const LONG_US: i64 = 100_000;
+/// Of the estimate, how fast what waits here goes meanwhile, in percent.
+const DRAIN_PACE_PERCENT: u64 = 90;
 /// How long a queue may take to follow our rate before it is taken for somebody else's.
 const DRAIN_MAX_US: i64 = 4_000_000;
 /// How long a burst that fits the service rate may stand in the queue.
 const HOLD_US: i64 = 1_500_000;
 /// Of the estimate, what is sent meanwhile, and of one that was not measured, in percent.
 const HOLD_PERCENT: u64 = 90;
-const UNMEASURED_PERCENT: u64 = 150;
+const UNMEASURED_PERCENT: u64 = 200;
+const WAITED_PERCENT: u64 = 60;
 /// What was not measured is no reason to hold back what is being sent anyway.
 const SENDING_PERCENT: u64 = 125;
 /// A queue that is cut for has so long to follow before it is cut for again.
 const RECUT_US: i64 = 600_000;
 /// A standing queue of so many thresholds is overuse at once.
 const SEVERE: f64 = 2.5;
+/// The same of the last 100 ms, if what comes out is less than so many percent of what is sent.
+const FALLEN: f64 = 1.5;
+const FALLS_PERCENT: u64 = 60;
 /// A busy period that raises the estimate.
 const SPAN_RAISES_US: i64 = 150_000;
+/// The same of one that was measured: speech, which has no numbers, has its share of a longer period.
+const SPAN_AGAIN_US: i64 = 300_000;
+/// Measurements of which one is a part, if the link was measured before: of messages, and of probes. A probe that
+/// measured so many percent of the estimate is of another rate.
+const MESSAGES: u64 = 8;
+const PROBES: u64 = 3;
+const OTHER_PERCENT: u64 = 125;
+const SPAN_REFINES_US: i64 = 200_000;
+/// After overuse, what arrived in a second counts again after so long.
+const SECOND_US: i64 = 1_200_000;
+/// Beside a transfer, layers that take more than the estimate are kept while it is so many percent of them.
+const COMPETES_PERCENT: u64 = 85;
 /// After overuse, nothing is probed for so long.
 const QUIET_US: i64 = 1_000_000;
 /// Of a measured estimate, what is sent while packets wait here, in percent: that it is too low shows then.
@@ -72,7 +95,9 @@ pub(crate) struct Estimator {
     delay: QueueDelay,
     service: ServiceRate,
     delivered: DeliveredRate,
+    sent: SentPeak,
     loss: LossWatch,
+    competition: Competition,
     pub(crate) prober: Prober,
     newest_sent_us: i64,
     /// How long the newest packet waited.
@@ -94,7 +119,9 @@ impl Default for Estimator {
             delay: QueueDelay::default(),
             service: ServiceRate::default(),
             delivered: DeliveredRate::default(),
+            sent: SentPeak::default(),
             loss: LossWatch::default(),
+            competition: Competition::default(),
             prober: Prober::default(),
             newest_sent_us: 0,
             waited_us: 0,
@@ -134,11 +161,13 @@ impl Estimator {
 
     /// No queue stands: more may be sent.
     pub(crate) fn is_calm(&self) -> bool {
-        !self.is_draining() && self.delay.standing() < self.delay.threshold() / 2 && self.over == 0
+        self.competition.is_on()
+            || !self.is_draining() && self.delay.standing() < self.delay.threshold() / 2 && self.over == 0
     }
 
     pub(crate) fn may_probe(&self, now_us: i64) -> bool {
         self.is_calm()
+            && !self.competition.is_on()
             && self.waited_us < self.delay.threshold()
             && self.over_at_us.is_none_or(|at| now_us - at >= QUIET_US)
     }
@@ -147,12 +176,24 @@ impl Estimator {
     /// than what got through if it was not.
     pub(crate) fn pace(&self, sending: u64) -> u64 {
         match (self.state, self.is_measured) {
-            (State::Draining { .. }, _) => self.budget(),
+            // Somebody else fills the queue: ours is not what makes it long.
+            _ if self.competition.is_on() => self.estimate.max(sending) / 100 * SENDING_PERCENT,
+            // The queue drains by what is allocated; what has to go, a lower layer's key frame, goes.
+            (State::Draining { .. }, _) => self.estimate / 100 * DRAIN_PACE_PERCENT,
             (State::Steady, _) if self.holds_until_us.is_some() => self.estimate / 100 * HOLD_PERCENT,
             (State::Steady, true) if self.delay.standing() > self.delay.threshold() / 2 => {
                 self.estimate / 100 * STANDING_PERCENT
             }
             (State::Steady, true) => self.estimate / 100 * PACE_PERCENT,
+            // Nothing was measured yet, and the first packets had to wait.
+            (State::Steady, false) if self.waited_us > self.delay.threshold() => {
+                let measured = self.service.rate().map_or(0, |(rate, _)| rate);
+                (self.estimate / 100 * WAITED_PERCENT).max(measured)
+            }
+            // Nothing was proved yet.
+            (State::Steady, false) if self.estimate <= START => {
+                START_PACE.max(sending / 100 * SENDING_PERCENT)
+            }
             (State::Steady, false) => {
                 (self.estimate / 100 * UNMEASURED_PERCENT).max(sending / 100 * SENDING_PERCENT)
             }
@@ -174,6 +215,7 @@ impl Estimator {
             Fate::Arrived(arrival) => self.on_arrival(&arrival),
             Fate::Lost(Departure { sent_us, number, .. }) => {
                 self.loss.on_loss(sent_us);
+                self.competition.on_packet(true, sent_us);
                 self.prober.on_loss(number);
             }
             Fate::Recovered(_) => self.loss.on_recovery(),
@@ -187,18 +229,27 @@ impl Estimator {
         self.waited_us = waited;
         self.service.on_packet(arrived_us, waited, bytes);
         self.delivered.on_packet(arrived_us, bytes);
+        self.sent.on_packet(departure.sent_us, bytes);
         self.loss.on_arrival(departure.sent_us);
+        self.competition.on_packet(false, departure.sent_us);
         self.newest_sent_us = self.newest_sent_us.max(departure.sent_us);
         self.prober.on_arrival(departure.number, departure.sent_us, arrived_us, bytes);
     }
 
     /// A message was taken. `sending`: what the layers that are being sent take.
-    pub(crate) fn on_message(&mut self, sending: u64, now_us: i64) -> Verdict {
+    /// `round_trip_us`: with the queue.
+    pub(crate) fn on_message(&mut self, sending: u64, round_trip_us: i64, now_us: i64) -> Verdict {
         self.delay.adapt();
         let standing = self.delay.standing();
         let threshold = self.delay.threshold();
         self.learn(now_us);
-        let is_severe = standing as f64 > SEVERE * threshold as f64;
+        if self.competition.is_on() {
+            return self.compete(sending, round_trip_us, now_us);
+        }
+        // A link that takes much less than is sent shows in its service rate before its queue is long.
+        let falls = self.service.rate().is_some_and(|(rate, _)| rate < sending / 100 * FALLS_PERCENT);
+        let longest = if falls { self.delay.latest() } else { standing };
+        let is_severe = longest as f64 > if falls { FALLEN } else { SEVERE } * threshold as f64;
         let grows = self.delay.grows();
         self.over = if standing > threshold && grows { self.over.saturating_add(1) } else { 0 };
         match self.loss.judge(self.newest_sent_us) {
@@ -214,6 +265,14 @@ impl Estimator {
             }
             LossVerdict::Nothing => {}
         }
+        if self.is_draining()
+            && standing > threshold
+            && let Some(rate) = self.competition.on_long(self.delay.trend(), now_us)
+        {
+            self.state = State::Steady;
+            self.estimate = self.estimate.max(rate);
+            return Verdict::Fine;
+        }
         if let State::Draining { since_us, standing_us } = self.state {
             self.drain(standing, since_us, standing_us, now_us);
         }
@@ -226,6 +285,17 @@ impl Estimator {
         Verdict::Fine
     }
 
+    /// Beside a transfer that fills the queue: what TCP would have.
+    fn compete(&mut self, sending: u64, round_trip_us: i64, now_us: i64) -> Verdict {
+        let is_short = self.delay.standing() < self.delay.threshold() / 2;
+        let rate = self.competition.follow(self.estimate, round_trip_us, is_short, now_us);
+        self.estimate = rate.clamp(ESTIMATE_MIN, ESTIMATE_MAX);
+        if !self.competition.is_on() {
+            self.delay.forget_queue();
+        }
+        if self.estimate < sending / 100 * COMPETES_PERCENT { Verdict::Overuse } else { Verdict::Fine }
+    }
+
     /// Moves the estimate to what was proved.
     fn learn(&mut self, now_us: i64) {
         if let Some(outcome) = self.prober.take_outcome(now_us) {
@@ -235,20 +305,45 @@ impl Estimator {
                     self.raise_to(rate);
                 }
                 Outcome::Measured(rate) => {
+                    // A cluster is a few packets: one that says a little more than is known is taken for a part.
+                    let is_other = !self.is_measured || rate > self.estimate / 100 * OTHER_PERCENT;
                     self.is_measured = true;
-                    self.raise_to(rate);
+                    self.approach(rate, if is_other { 1 } else { PROBES });
                 }
             }
         }
-        if self.is_draining() {
+        if let State::Draining { since_us, .. } = self.state {
+            self.refine(now_us - since_us);
             return;
         }
         if let Some((rate, span)) = self.service.rate()
-            && span >= SPAN_RAISES_US
+            && span >= if self.is_measured { SPAN_AGAIN_US } else { SPAN_RAISES_US }
         {
-            self.raise_to(rate);
+            let rate = rate.min(self.sent.provable());
+            self.approach(rate, if self.is_measured { MESSAGES } else { 1 });
         }
-        self.raise_to(self.delivered.second());
+        // What arrived before the link became slower is no evidence.
+        if self.over_at_us.is_none_or(|at| now_us - at >= SECOND_US) {
+            self.raise_to(self.delivered.second().min(self.sent.provable()));
+        }
+    }
+
+    /// While the queue of a cut drains, it comes out at the link's rate: measured over longer than the cut was,
+    /// within which a packet more or less is a tenth.
+    fn refine(&mut self, drained_us: i64) {
+        let is_standing = self.delay.standing() > self.delay.threshold();
+        if let Some((rate, span)) = self.service.rate()
+            && span >= SPAN_REFINES_US
+            && is_standing
+            && drained_us < RECUT_US
+        {
+            self.estimate = rate.clamp(self.estimate / 100 * 97, self.estimate / 100 * 103);
+        }
+    }
+
+    /// One measurement of several, each of which has an error of a packet: their mean counts, not the highest.
+    fn approach(&mut self, measured: u64, of: u64) {
+        self.raise_to(self.estimate + measured.saturating_sub(self.estimate) / of);
     }
 
     fn raise_to(&mut self, proved: u64) {
@@ -300,12 +395,14 @@ impl Estimator {
         self.over_at_us = Some(now_us);
         self.holds_until_us = None;
         self.prober.abort(now_us);
+        self.competition.on_cut(self.estimate, now_us);
         Verdict::Overuse
     }
 
     fn drain(&mut self, standing: i64, since_us: i64, standing_us: i64, now_us: i64) {
         if standing < self.delay.threshold() / 2 {
             self.state = State::Steady;
+            self.competition.on_drained();
             return;
         }
         if now_us - since_us < DRAIN_MAX_US {
@@ -321,98 +418,4 @@ impl Estimator {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::feedback::sent_history::Purpose;
-
-    /// A link with a queue, fed evenly, with feedback each 50 ms.
-    struct Link {
-        estimator: Estimator,
-        now_us: i64,
-        free_us: i64,
-        /// Of the path, besides 20 ms.
-        longer_us: i64,
-        number: u16,
-        overuses: usize,
-    }
-
-    impl Link {
-        fn new(estimate: u64) -> Self {
-            let estimator = Estimator { estimate, ..Estimator::default() };
-            Self { estimator, now_us: 0, free_us: 0, longer_us: 0, number: 0, overuses: 0 }
-        }
-
-        fn run(&mut self, millis: i64, sends: u64, takes: u64) {
-            let bytes = 1_000u64 + UDP_IP;
-            let gap = i64::try_from(bytes * 8_000_000 / sends).unwrap();
-            let end = self.now_us + millis * 1_000;
-            let mut report = self.now_us + 50_000;
-            while self.now_us < end {
-                self.free_us =
-                    self.free_us.max(self.now_us) + i64::try_from(bytes * 8_000_000 / takes).unwrap();
-                let departure = Departure {
-                    number: self.number,
-                    sent_us: self.now_us,
-                    len: 1_000,
-                    purpose: Purpose::Media,
-                };
-                self.estimator.on_fate(Fate::Arrived(Arrival {
-                    departure,
-                    arrived_us: self.free_us + 20_000 + self.longer_us,
-                }));
-                self.number = self.number.wrapping_add(1);
-                self.now_us += gap;
-                if self.now_us >= report {
-                    report += 50_000;
-                    let verdict = self.estimator.on_message(sends, self.now_us);
-                    self.overuses += usize::from(verdict == Verdict::Overuse);
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn what_fits_by_a_twentieth_is_never_overuse() {
-        let mut link = Link::new(1_300_000);
-        link.run(60_000, 1_250_000, 1_312_500);
-        assert_eq!((link.overuses, link.estimator.estimate()), (0, 1_300_000));
-    }
-
-    #[test]
-    fn what_is_too_much_by_a_twentieth_is_overuse_within_two_seconds_and_measured() {
-        let mut link = Link::new(1_300_000);
-        link.run(5_000, 1_000_000, 1_250_000);
-        let steps = (0..20).take_while(|_| {
-            link.run(100, 1_312_500, 1_250_000);
-            link.overuses == 0
-        });
-        assert!(steps.count() < 20, "within two seconds");
-        let estimate = link.estimator.estimate();
-        assert!((1_220_000..1_265_000).contains(&estimate), "{estimate}");
-        assert!(link.estimator.is_draining());
-        link.run(2_000, 1_000_000, 1_250_000);
-        assert!(!link.estimator.is_draining());
-    }
-
-    #[test]
-    fn a_link_that_falls_to_an_eighth_is_known_within_half_a_second() {
-        let mut link = Link::new(4_000_000);
-        link.run(5_000, 1_300_000, 4_000_000);
-        link.run(500, 1_300_000, 500_000);
-        let estimate = link.estimator.estimate();
-        assert!(link.overuses >= 1 && (470_000..530_000).contains(&estimate), "{estimate}");
-    }
-
-    #[test]
-    fn delay_that_does_not_follow_our_rate_is_taken_for_the_paths() {
-        let mut link = Link::new(1_300_000);
-        link.run(5_000, 600_000, 2_000_000);
-        link.longer_us = 70_000;
-        link.run(300, 600_000, 2_000_000);
-        link.estimator.cut(700_000, link.now_us);
-        link.run(2_000, 500_000, 2_000_000);
-        assert!(link.estimator.is_draining());
-        link.run(4_000, 500_000, 2_000_000);
-        assert!(link.estimator.is_calm());
-    }
-}
+mod tests;

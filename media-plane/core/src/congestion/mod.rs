@@ -23,12 +23,31 @@
 //!   whatever rate they went in with. Measured over a busy period of 80 ms or more, it is the capacity to within
 //!   a packet. A key frame on a narrow link therefore tells exactly what the link takes, where GCC takes it
 //!   for overuse and cuts.
-//! - **Delivered rate** (`delivered_rate`): what arrived in a second is at least what the link takes.
+//! - **Delivered rate** (`delivered_rate`): what arrived in a second is at least what the link takes. Arrival times are
+//!   the receiver's word; what they may prove is bounded by what was really sent (`sent_peak`), by our own clock.
 //! - **Probes** (`probe`): a cluster of padding sized to the next rung that is wanted. It proves the rate that it
 //!   was sent with, or measures the one that it came with.
 //! - **Loss** (`loss`): above the link's usual loss by 10 % twice in a row it is a short queue that is full. If as
 //!   much is lost after the cut, the link is bad, not full: its loss becomes the usual one and the estimate comes
 //!   back. A stretch in which nothing at all arrived is an outage and says nothing of the rate.
+//!
+//! # Measurements have errors
+//!
+//! A busy period or a cluster on a narrow link is a few packets, of which one more or less is a tenth. Of a link that
+//! was measured before, each further one therefore counts for a part, and a raise leaves 8 % for a minute after something
+//! was too much, else 4 % (`raises`).
+//!
+//! # Start
+//!
+//! Nothing is known, and a key frame of a lowest layer is as long as a narrow link's whole queue. So packets leave at
+//! 250 kbit/s from the first one on, then at twice what was proved, until a packet had to wait or the link was measured.
+//!
+//! # Somebody else's transfer
+//!
+//! A TCP flow that follows loss alone keeps the queue full whatever we send, and delay would end at nothing for us. If
+//! a queue neither drains nor grows though less was sent twice, within 2.5 s, it is taken for that (`competition`):
+//! delay counts no longer, and the rate follows loss events as TCP's would, until the queue is short again, or so much
+//! is lost that it is our own doing.
 //!
 //! # States
 //!
@@ -42,11 +61,12 @@
 //! ```
 //!
 //! Overuse: the standing queue is above the threshold and grows, in two messages in a row, or is 2.5 times the
-//! threshold. If what is sent is *below* the service rate (a key frame passes), no layer is given up for
+//! threshold, or 1.5 times of it for 100 ms while what comes out is less than 60 % of what is sent. If what is sent is *below* the service rate (a key frame passes), no layer is given up for
 //! 1.5 s, in which the queue drains by what the pacer holds back; if it has not, the estimate goes below that.
 //!
 //! Loss on a publisher's uplink is in none of this: only what left the node has a number.
 
+pub(crate) mod competition;
 pub(crate) mod delivered_rate;
 pub(crate) mod estimator;
 pub(crate) mod loss;
@@ -55,4 +75,5 @@ pub(crate) mod probe;
 pub(crate) mod queue_delay;
 pub(crate) mod raises;
 pub(crate) mod receiver;
+pub(crate) mod sent_peak;
 pub(crate) mod service_rate;

@@ -52,10 +52,10 @@ pub(crate) struct Pacer {
 }
 
 impl Pacer {
-    /// Without a rate: nothing waits.
-    pub(crate) fn new() -> Self {
+    /// `rate`: bits a second; without one nothing waits.
+    pub(crate) fn new(rate: Option<u64>) -> Self {
         Self {
-            rate: None,
+            rate,
             tokens: 0,
             filled_us: 0,
             waiting: VecDeque::with_capacity(PACKETS_MAX),
@@ -163,16 +163,14 @@ mod tests {
 
     #[test]
     fn what_went_before_there_was_a_rate_is_no_debt() {
-        let mut pacer = Pacer::new();
+        let mut pacer = Pacer::new(None);
         (0..500).for_each(|_| pacer.on_sent(1_000));
         pacer.set_rate(Some(1_000_000));
         assert!(!pacer.must_wait(10_000_000));
     }
 
     fn with_rate(rate: u64) -> Pacer {
-        let mut pacer = Pacer::new();
-        pacer.set_rate(Some(rate));
-        pacer
+        Pacer::new(Some(rate))
     }
 
     /// A burst of so many packets; when each went, in milliseconds.
@@ -227,7 +225,7 @@ mod tests {
 
     #[test]
     fn without_a_rate_nothing_waits() {
-        let mut pacer = Pacer::new();
+        let mut pacer = Pacer::new(None);
         assert!(sent(&mut pacer, 500).iter().all(|at| *at == 0));
     }
 }

@@ -1,13 +1,21 @@
 //! Clusters of padding that prove a rate before media is sent with it: when, how much, and what came of it.
 
-/// A cluster lasts so long, within which the queue of a link of half its rate grows by half of that.
+/// A cluster lasts so long, within which the queue of a link of half its rate grows by half of that; and longer, up
+/// to the most, until it has these bytes: of a few packets, one more or less says nothing.
 const LENGTH_US: i64 = 120_000;
+const LENGTH_MAX_US: i64 = 300_000;
+const BYTES_MIN: u64 = 10_000;
 /// At most so many times what is known to get through.
 const STEP_MAX: u64 = 2;
+/// And at least so many bits a second: of less, a cluster is too few packets to say anything, and who gets no video
+/// would never get any again.
+const RATE_MIN: u64 = 200_000;
 /// After a cluster ends, what was not reported on by then is lost.
 const WAIT_US: i64 = 600_000;
 /// To the next one: after a success, and at least and at most after a failure.
 const SOON_US: i64 = 60_000;
+/// A success and the next cluster's begin are at most so far apart.
+const CLIMBS_US: i64 = 150_000;
 const RETRY_MIN_US: i64 = 2_000_000;
 const RETRY_MAX_US: i64 = 3_000_000;
 /// To the next one after a failure, if it is for headroom alone.
@@ -61,9 +69,15 @@ pub(crate) struct Prober {
     cluster: Option<Cluster>,
     next_us: i64,
     failed_us: Option<i64>,
+    came_us: Option<i64>,
 }
 
 impl Prober {
+    /// More may be proved within a moment: a cluster is under way, or the last one came whole.
+    pub(crate) fn is_climbing(&self, now_us: i64) -> bool {
+        self.cluster.is_some() || self.came_us.is_some_and(|at| now_us - at < CLIMBS_US)
+    }
+
     /// Begins a cluster towards `goal`, if it is time for one. `known`: what gets through at least.
     /// `is_wanted`: there is something to send with what it may prove; else it waits for longer after a failure.
     pub(crate) fn begin(&mut self, goal: u64, known: u64, is_wanted: bool, now_us: i64) -> bool {
@@ -71,7 +85,7 @@ impl Prober {
         if self.cluster.is_some() || now_us < self.next_us || is_patient {
             return false;
         }
-        let rate = goal.min(known.saturating_mul(STEP_MAX));
+        let rate = goal.min(known.saturating_mul(STEP_MAX).max(RATE_MIN));
         self.cluster = Some(Cluster {
             rate,
             begun_us: now_us,
@@ -104,7 +118,7 @@ impl Prober {
             cluster.bytes += media;
         }
         let elapsed = now_us - cluster.begun_us;
-        if elapsed >= LENGTH_US {
+        if elapsed >= cluster.length_us() {
             cluster.ended_us = Some(now_us);
             cluster.last = next.wrapping_sub(1);
             return 0;
@@ -168,7 +182,7 @@ impl Prober {
         let cluster = self.cluster.take()?;
         let outcome = cluster.outcome();
         match outcome {
-            Some(Outcome::Came(_)) => self.next_us = now_us + SOON_US,
+            Some(Outcome::Came(_)) => (self.next_us, self.came_us) = (now_us + SOON_US, Some(now_us)),
             Some(Outcome::Measured(rate)) => self.wait(&cluster, rate, now_us),
             None => self.wait(&cluster, 0, now_us),
         }
@@ -186,6 +200,11 @@ impl Prober {
 }
 
 impl Cluster {
+    fn length_us(&self) -> i64 {
+        let length = BYTES_MIN * 8_000_000 / self.rate.max(1);
+        i64::try_from(length).unwrap_or(LENGTH_MAX_US).clamp(LENGTH_US, LENGTH_MAX_US)
+    }
+
     fn has(&self, number: u16) -> bool {
         let Some(first) = self.first else { return false };
         let offset = number.wrapping_sub(first);
@@ -198,7 +217,7 @@ impl Cluster {
     fn outcome(&self) -> Option<Outcome> {
         let arrived = self.arrived.filter(|arrived| arrived.packets >= 5)?;
         let (left, came) = (arrived.last_sent_us - arrived.first_sent_us, arrived.last_us - arrived.first_us);
-        if left < LENGTH_US / 3 {
+        if left < self.length_us() / 3 {
             return None;
         }
         let rate = |bytes: u64, span: i64| Some(bytes * 8_000_000 / u64::try_from(span.max(1)).ok()?);

@@ -5,6 +5,7 @@ const BIN_US: i64 = 50_000;
 const BINS: usize = 16;
 /// The standing queue is the least delay of so many bins.
 const STANDING_BINS: i64 = 3;
+const LATEST_BINS: i64 = 2;
 /// The trend is that of so many.
 const TREND_BINS: i64 = 12;
 /// The base is the least of so many slots of so many microseconds: 30 s, after which a longer path is the
@@ -100,6 +101,11 @@ impl QueueDelay {
     /// What every packet of the last 150 ms waited at least.
     pub(crate) fn standing(&self) -> i64 {
         self.recent(STANDING_BINS).map(|bin| bin.least).min().map_or(0, |least| least - self.base())
+    }
+
+    /// The same of the last 100 ms.
+    pub(crate) fn latest(&self) -> i64 {
+        self.recent(LATEST_BINS).map(|bin| bin.least).min().map_or(0, |least| least - self.base())
     }
 
     pub(crate) fn threshold(&self) -> i64 {

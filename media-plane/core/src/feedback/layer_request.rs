@@ -64,6 +64,12 @@ impl LayerRequest {
         self.rungs().get(at?).copied()
     }
 
+    /// What the allocated spatial layer takes with all of its temporal ones.
+    pub(crate) fn whole_cost(&self) -> u64 {
+        let Some(at) = self.rung(self.allocated) else { return 0 };
+        self.rungs().iter().filter(|it| it.spatial == at.spatial).map(|it| it.cost).max().unwrap_or(0)
+    }
+
     /// The highest rung within these layers.
     pub(crate) fn rung_within(&self, spatial: u8, temporal: u8) -> Option<usize> {
         self.rungs().iter().rposition(|rung| rung.spatial <= spatial && rung.temporal <= temporal)
@@ -120,6 +126,11 @@ pub(crate) fn allocate(budget: u64, requests: &mut [LayerRequest]) -> Option<u64
 fn next_total(used: u64, requests: &[LayerRequest]) -> Option<u64> {
     let next = requests.iter().filter_map(LayerRequest::step);
     next.map(|(before, after)| used.saturating_sub(before).saturating_add(after)).min()
+}
+
+/// What all would take with the next step of one of them, of what is allocated now.
+pub(crate) fn next_of(requests: &[LayerRequest]) -> Option<u64> {
+    next_total(allocated_total(requests), requests)
 }
 
 /// What the present rungs take.

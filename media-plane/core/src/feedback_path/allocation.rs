@@ -6,10 +6,10 @@
 
 use super::{key_frames, probing, wanted_layers};
 use crate::arena::{ConsumerKey, TransportKey};
-use crate::congestion::estimator::{START, Verdict};
+use crate::congestion::estimator::{START, START_PACE, Verdict};
 use crate::congestion::receiver::ReceiverLink;
 use crate::feedback::layer_request::{
-    LayerRequest, Rung, allocate, allocated_total, highest_total, keep_present, present_total,
+    LayerRequest, Rung, allocate, allocated_total, highest_total, keep_present, next_of, present_total,
 };
 use crate::feedback::link_estimate::Observed;
 use crate::packet::rtcp::TransportCc;
@@ -37,6 +37,9 @@ const BEYOND_PERCENT: u64 = 125;
 /// Of the estimate, what may be sent once a spatial layer is gone to, in percent: its key frame is to get
 /// through, too.
 const STEP_ROOM_PERCENT: u64 = 83;
+/// And what the spatial layer may take with all of its pictures: a key frame is half a second of it, and nothing is
+/// shown until it came.
+const WHOLE_PERCENT: u64 = 140;
 /// Of the estimate, what is given when there is too much and a spatial layer has to be left, in percent.
 const SWITCH_PERCENT: u64 = 40;
 const HEADROOM_PERCENT: u64 = 135;
@@ -82,7 +85,8 @@ pub(crate) fn on_transport_cc(
         return;
     }
     link.is_heard = true;
-    let mut verdict = link.estimator.on_message(link.sending, transport.sent_history.micros(now));
+    let round_trip = i64::try_from(transport.round_trip.mean_or_guess().as_micros()).unwrap_or(i64::MAX);
+    let mut verdict = link.estimator.on_message(link.sending, round_trip, transport.sent_history.micros(now));
     if verdict == Verdict::Fine && link.pacer.is_overrun(now) {
         verdict = link.estimator.on_overrun(transport.sent_history.micros(now));
     }
@@ -118,7 +122,9 @@ fn reallocate(media: &mut MediaTables, key: TransportKey, verdict: Verdict, now:
     let before = present_total(&requests);
     let lowest = requests.last().map_or(0, |it| it.priority);
     let estimate = link.estimator.estimate();
-    let next = if verdict == Verdict::Overuse {
+    // What was not measured yet when the queue grew may be too much as well.
+    let is_too_much = link.estimator.is_draining() && before > estimate;
+    let next = if verdict == Verdict::Overuse || is_too_much {
         link.raises.on_overuse(before, now_us);
         let next = allocate(link.estimator.budget(), &mut requests);
         let rungs = |it: &LayerRequest| it.rung(it.allocated).zip(it.rung(it.present));
@@ -140,6 +146,17 @@ fn reallocate(media: &mut MediaTables, key: TransportKey, verdict: Verdict, now:
         if requests.iter().any(is_step) && allocated_total(&requests) > room {
             next = allocate(room.max(before), &mut requests);
         }
+        // A key frame is large beside its whole layer, however little of that is taken.
+        let takes_long = |it: &LayerRequest| is_step(it) && it.whole_cost() > estimate / 100 * WHOLE_PERCENT;
+        if requests.iter().any(takes_long) {
+            requests.iter_mut().filter(|it| takes_long(it)).for_each(|it| it.allocated = it.present);
+            next = next_of(&requests);
+        }
+        if link.estimator.prober.is_climbing(now_us) && link.goal.is_some_and(|goal| goal > estimate) {
+            // One key frame, of the highest layer that is proved, instead of one of each on the way.
+            requests.iter_mut().filter(|it| is_step(it)).for_each(|it| it.allocated = it.present);
+            next = next_of(&requests);
+        }
         // The first that would change is of the highest priority of those that would.
         let first = requests.iter().find(|it| it.allocated != it.present);
         let is_other = first.is_some();
@@ -158,11 +175,7 @@ fn reallocate(media: &mut MediaTables, key: TransportKey, verdict: Verdict, now:
         requests.iter_mut().for_each(|it| it.allocated = it.allocated.or(Some(0)));
     }
     link.sending = allocated_total(&requests);
-    // Until then nothing is known that could be kept to.
-    let is_known =
-        link.is_heard && requests.iter().all(|it| it.rung(it.allocated).is_none_or(|rung| rung.cost > 0));
-    let has_rate = is_known || link.estimator.is_draining();
-    link.pacer.set_rate(has_rate.then(|| link.estimator.pace(link.sending)));
+    link.pacer.set_rate(Some(if link.is_heard { link.estimator.pace(link.sending) } else { START_PACE }));
     let is_provisional = !link.is_heard;
     link.is_more_wanted = next.is_some();
     link.goal = match next {

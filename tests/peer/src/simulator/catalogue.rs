@@ -1,5 +1,8 @@
 //! The calls of "good calls on bad networks", what each has to show, and what it showed.
 
+mod others;
+mod radios;
+
 use super::{LayerSpec, LinkConfig, Loss, Picture, Queue, Scenario, Viewed, run};
 use std::time::Duration;
 
@@ -32,17 +35,23 @@ impl Figure {
     }
 }
 
+pub use radios::{entries as radios, recorded};
+
 /// A call with its name and its figures.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    pub name: &'static str,
+    pub name: String,
     scenario: Scenario,
-    figures: fn(&[Viewed]) -> Vec<Figure>,
+    figures: fn(&Scenario, &[Viewed]) -> Vec<Figure>,
 }
 
 impl Entry {
+    fn new(name: &str, scenario: Scenario, figures: fn(&Scenario, &[Viewed]) -> Vec<Figure>) -> Self {
+        Self { name: name.to_owned(), scenario, figures }
+    }
+
     pub fn run(&self, seed: u64) -> Vec<Figure> {
-        (self.figures)(&self.views(seed))
+        (self.figures)(&self.scenario, &self.views(seed))
     }
 
     /// All that was seen.
@@ -76,7 +85,7 @@ fn speech_lost(viewed: &Viewed) -> f64 {
     100.0 * lost as f64 / viewed.speech_sent.max(1) as f64
 }
 
-/// All calls.
+/// All calls; those over generated radios are in [`radios`].
 pub fn entries() -> Vec<Entry> {
     let millis = Duration::from_millis;
     let queue = |config: LinkConfig, length| LinkConfig { queue: Queue::Time(millis(length)), ..config };
@@ -88,7 +97,7 @@ pub fn entries() -> Vec<Entry> {
         ..LinkConfig::new(5_000_000)
     };
     let bursts = Loss::Bursts { begin: 0.005, end: 0.1, lost: 0.6 };
-    let one = |name, link, seconds, figures| Entry { name, scenario: Scenario::new(link, seconds), figures };
+    let one = |name: &str, link, seconds, figures| Entry::new(name, Scenario::new(link, seconds), figures);
     let six = Scenario {
         publishers: 6,
         layers: [100_000, 350_000, 900_000].map(|bitrate| LayerSpec { bitrate }).to_vec(),
@@ -101,7 +110,7 @@ pub fn entries() -> Vec<Entry> {
     };
     let outage = LinkConfig { queue: Queue::Time(millis(300)), ..LinkConfig::new(5_000_000) };
     let outage = outage.then(20, 1).then(23, 5_000_000);
-    vec![
+    let mut all = vec![
         one("300 kbit/s, 5 Mbit/s from 20 s on", LinkConfig::new(300_000).then(20, 5_000_000), 40, from_300),
         one(
             "4 Mbit/s to 500 kbit/s at 15 s, 400 ms queue",
@@ -111,7 +120,7 @@ pub fn entries() -> Vec<Entry> {
         ),
         one("5 % above the top layer", narrow(105), 75, above),
         one("5 % below the top layer", narrow(95), 75, below),
-        Entry { name: "200 kbit/s beside a good receiver", scenario: beside, figures: beside_good },
+        Entry::new("200 kbit/s beside a good receiver", beside, beside_good),
         one(
             "5 to 1 Mbit/s at 20 s, 1 s queue",
             queue(LinkConfig::new(5_000_000).then(20, 1_000_000), 1_000),
@@ -127,12 +136,14 @@ pub fn entries() -> Vec<Entry> {
             40,
             short_queue,
         ),
-        Entry { name: "six cameras into 1.5 Mbit/s", scenario: six, figures: six_cameras },
+        Entry::new("six cameras into 1.5 Mbit/s", six, six_cameras),
         one("3 s outage at 20 s", outage, 40, after_outage),
-    ]
+    ];
+    all.extend(others::entries());
+    all
 }
 
-fn from_300(views: &[Viewed]) -> Vec<Figure> {
+fn from_300(_: &Scenario, views: &[Viewed]) -> Vec<Figure> {
     let (viewed, picture) = only(views);
     vec![
         at_most("first picture, s", or_never(picture.first), 1.5),
@@ -145,7 +156,7 @@ fn from_300(views: &[Viewed]) -> Vec<Figure> {
     ]
 }
 
-fn falls(views: &[Viewed]) -> Vec<Figure> {
+fn falls(_: &Scenario, views: &[Viewed]) -> Vec<Figure> {
     let (viewed, picture) = only(views);
     vec![
         at_most("queue over 100 ms, s", viewed.queue_over(100.0, secs(15)), 1.5),
@@ -155,7 +166,7 @@ fn falls(views: &[Viewed]) -> Vec<Figure> {
 }
 
 /// After the first 15 s, in which what the link takes is found out.
-fn above(views: &[Viewed]) -> Vec<Figure> {
+fn above(_: &Scenario, views: &[Viewed]) -> Vec<Figure> {
     let (viewed, picture) = only(views);
     vec![
         at_most("frozen, s", picture.frozen_from(secs(15)).as_secs_f64(), 0.0),
@@ -165,7 +176,7 @@ fn above(views: &[Viewed]) -> Vec<Figure> {
     ]
 }
 
-fn below(views: &[Viewed]) -> Vec<Figure> {
+fn below(_: &Scenario, views: &[Viewed]) -> Vec<Figure> {
     let (viewed, picture) = only(views);
     vec![
         at_most("frozen, s", picture.frozen_from(secs(15)).as_secs_f64(), 0.0),
@@ -175,7 +186,7 @@ fn below(views: &[Viewed]) -> Vec<Figure> {
     ]
 }
 
-fn beside_good(views: &[Viewed]) -> Vec<Figure> {
+fn beside_good(_: &Scenario, views: &[Viewed]) -> Vec<Figure> {
     let pictures = |viewed: &Viewed| viewed.pictures[0].shown as f64 / 60.0;
     vec![
         at_most("speech lost, %", speech_lost(&views[0]), 0.0),
@@ -185,7 +196,7 @@ fn beside_good(views: &[Viewed]) -> Vec<Figure> {
     ]
 }
 
-fn long_queue(views: &[Viewed]) -> Vec<Figure> {
+fn long_queue(_: &Scenario, views: &[Viewed]) -> Vec<Figure> {
     let (viewed, picture) = only(views);
     vec![
         at_most("queue p95, ms", viewed.queue_p95(secs(20)).into(), 150.0),
@@ -205,20 +216,20 @@ fn lossy(views: &[Viewed], estimate: f64) -> Vec<Figure> {
     ]
 }
 
-fn random_loss(views: &[Viewed]) -> Vec<Figure> {
+fn random_loss(_: &Scenario, views: &[Viewed]) -> Vec<Figure> {
     lossy(views, 85.0)
 }
 
-fn burst_loss(views: &[Viewed]) -> Vec<Figure> {
+fn burst_loss(_: &Scenario, views: &[Viewed]) -> Vec<Figure> {
     lossy(views, 70.0).into_iter().take(1).collect()
 }
 
-fn short_queue(views: &[Viewed]) -> Vec<Figure> {
+fn short_queue(_: &Scenario, views: &[Viewed]) -> Vec<Figure> {
     let (viewed, _) = only(views);
     vec![at_most("lost, %", 100.0 * viewed.dropped as f64 / viewed.taken as f64, 0.02)]
 }
 
-fn six_cameras(views: &[Viewed]) -> Vec<Figure> {
+fn six_cameras(_: &Scenario, views: &[Viewed]) -> Vec<Figure> {
     let viewed = &views[0];
     let rates = viewed.pictures.iter().map(|it| it.shown as f64 / 60.0);
     let paused: usize = viewed
@@ -241,7 +252,7 @@ fn six_cameras(views: &[Viewed]) -> Vec<Figure> {
     ]
 }
 
-fn after_outage(views: &[Viewed]) -> Vec<Figure> {
+fn after_outage(_: &Scenario, views: &[Viewed]) -> Vec<Figure> {
     let (_, picture) = only(views);
     vec![
         at_most("frozen, s", picture.frozen.as_secs_f64(), 4.0),

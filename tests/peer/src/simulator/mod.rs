@@ -6,7 +6,7 @@ mod frame;
 mod publisher;
 mod viewer;
 
-pub use crate::link::{Link, LinkConfig, Loss, Queue, UDP_IP};
+pub use crate::link::{Link, LinkConfig, Loss, Queue, Radio, Rates, Reorder, UDP_IP};
 use crate::parameters::Offer;
 use crate::peer::Arrival;
 use crate::world::World;
@@ -49,6 +49,21 @@ pub struct Scenario {
     pub duration: Duration,
     /// The publisher whose camera each viewer gives a higher priority.
     pub favourite: Option<usize>,
+    /// Each viewer watches the publisher of its place alone, as in calls of two.
+    pub is_paired: bool,
+    /// All viewers are behind the first one's link.
+    pub is_shared: bool,
+    /// What the first viewer reports of arrivals.
+    pub reports: Reports,
+}
+
+/// What a receiver's transport-cc feedback says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reports {
+    /// What came, and when.
+    True,
+    /// That all that was sent came, each packet 20 us after the one before, as over a link of hundreds of Mbit/s.
+    Forged,
 }
 
 impl Scenario {
@@ -56,7 +71,17 @@ impl Scenario {
     pub fn new(link: LinkConfig, seconds: u64) -> Self {
         let layers = [130_000, 420_000, 1_200_000].map(|bitrate| LayerSpec { bitrate }).to_vec();
         let duration = Duration::from_secs(seconds);
-        Self { publishers: 1, layers, fps: 15, links: vec![link], duration, favourite: None }
+        Self {
+            publishers: 1,
+            layers,
+            fps: 15,
+            links: vec![link],
+            duration,
+            favourite: None,
+            is_paired: false,
+            is_shared: false,
+            reports: Reports::True,
+        }
     }
 }
 
@@ -110,9 +135,13 @@ pub struct Viewed {
     /// Each 100 ms: what the node takes the link to take, in bits a second.
     pub estimates: Vec<(Duration, Option<u64>)>,
     pub bytes: u64,
+    /// The same, by second of the call.
+    pub bytes_by_second: Vec<u64>,
     pub padding: u64,
     pub dropped: u64,
     pub taken: u64,
+    /// Bytes that each transfer of others on its link got through, by second since that began.
+    pub transferred: Vec<Vec<u64>>,
     /// SSRC, sequence and length of all that came, in order: whether two runs were the same.
     pub fingerprint: u64,
 }
@@ -139,6 +168,16 @@ impl Viewed {
         taken.iter().sum::<f64>() / taken.len().max(1) as f64
     }
 
+    /// The highest estimate, in bits a second.
+    pub fn highest_estimate(&self) -> u64 {
+        self.estimates.iter().filter_map(|(_, it)| *it).max().unwrap_or(0)
+    }
+
+    /// Bytes from this second on.
+    pub fn bytes_from(&self, second: usize) -> u64 {
+        self.bytes_by_second.iter().skip(second).sum()
+    }
+
     /// When the estimate first reached this many bits a second, at or after `from`.
     pub fn reached(&self, bitrate: u64, from: Duration) -> Option<Duration> {
         let mut later = self.estimates.iter().filter(|(at, _)| *at >= from);
@@ -161,6 +200,7 @@ struct Viewer {
     cameras: Vec<(ConsumerId, u32)>,
     round_trip: Duration,
     delay: Duration,
+    reports: Reports,
     next_feedback: Instant,
     next_report: Instant,
     viewed: Viewed,
@@ -214,16 +254,27 @@ impl Stage {
             let next = (now + phase, now + phase / 4);
             talkers.push(Talker { send, mic: (mic, 100), camera, next_picture: next.0, next_audio: next.1 });
         }
-        let mut viewers = Vec::new();
+        let mut viewers: Vec<Viewer> = Vec::new();
         for (number, link) in (100u64..).zip(&scenario.links) {
             let session = world.join(&room, number.into(), Tier::Free);
             let recv = world.connect(&room, session, Recv);
             let (delay, jitter) = (link.delay, link.jitter);
             let address = world.peers[recv].address;
-            world.links.insert(address, Link::new(link.clone(), seed.wrapping_add(number), world.now));
+            match viewers.first() {
+                Some(Viewer { recv, .. }) if scenario.is_shared => {
+                    world.behind.insert(address, world.peers[*recv].address);
+                }
+                _ => {
+                    let link = Link::new(link.clone(), seed.wrapping_add(number), world.now);
+                    world.links.insert(address, link);
+                }
+            }
             let mut receiver = Receiver::default();
             let mut cameras = Vec::new();
             for (place, (speech, camera)) in producers.iter().enumerate() {
+                if scenario.is_paired && place != viewers.len() {
+                    continue;
+                }
                 let heard = world.consume(&room, session, *speech).expect("speech");
                 receiver.add(heard.rtp_parameters.encodings[0].ssrc.expect("an SSRC"), false);
                 let Some(camera) = camera else { continue };
@@ -245,6 +296,7 @@ impl Stage {
                 cameras,
                 round_trip: 2 * delay + jitter + Duration::from_millis(20),
                 delay,
+                reports: if number == 100 { scenario.reports } else { Reports::True },
                 next_feedback: world.now + FEEDBACK,
                 next_report: world.now + Duration::from_millis(500 + 130 * (number - 100)),
                 viewed: Viewed { pictures, ..Viewed::default() },
@@ -379,6 +431,9 @@ impl Stage {
         let peer = &mut self.world.peers[viewer.recv];
         for arrival in std::mem::take(&mut peer.arrivals) {
             let Arrival::Rtp(packet) = arrival else { continue };
+            let second = usize::try_from((now - self.start).as_secs()).expect("short");
+            viewer.viewed.bytes_by_second.resize(second + 1, 0);
+            viewer.viewed.bytes_by_second[second] += (packet.len() + UDP_IP) as u64;
             viewer.receiver.take(&packet, now);
             let mixed = packet.iter().fold(viewer.viewed.fingerprint, |sum, byte| {
                 sum.wrapping_mul(0x0100_0000_01b3) ^ u64::from(*byte)
@@ -391,7 +446,10 @@ impl Stage {
         }
         if viewer.next_feedback <= now {
             viewer.next_feedback += FEEDBACK;
-            let arrivals = peer.take_arrivals();
+            let mut arrivals = peer.take_arrivals();
+            if viewer.reports == Reports::Forged {
+                viewer.receiver.forge(&mut arrivals);
+            }
             control.extend(viewer.receiver.feedback(arrivals, self.start));
         }
         if viewer.next_report <= now {
@@ -400,7 +458,8 @@ impl Stage {
         }
         let sealed: Vec<_> = control.iter().map(|it| peer.seal_rtcp(it)).collect();
         let (recv, at, session) = (viewer.recv, now + viewer.delay, viewer.session);
-        let link = &self.world.links[&self.world.peers[recv].address];
+        let address = self.world.peers[recv].address;
+        let link = &self.world.links[self.world.behind.get(&address).unwrap_or(&address)];
         viewer.viewed.queue.push(link.queueing(now).as_secs_f32() * 1_000.0);
         for packet in sealed {
             self.send_later(at, recv, packet);
@@ -418,7 +477,9 @@ impl Stage {
         let Self { world, viewers, start, .. } = self;
         let finish = |viewer: Viewer| {
             let Viewer { recv, receiver, cameras, mut viewed, .. } = viewer;
-            let link = &world.links[&world.peers[recv].address];
+            let address = world.peers[recv].address;
+            let link = &world.links[world.behind.get(&address).unwrap_or(&address)];
+            viewed.transferred = link.transferred().into_iter().map(<[u64]>::to_vec).collect();
             (viewed.dropped, viewed.taken) = (link.dropped, link.taken);
             (viewed.bytes, viewed.padding) = (receiver.bytes, receiver.padding);
             let speech = receiver.streams.iter().filter(|stream| !stream.is_video);

@@ -1,0 +1,105 @@
+use super::*;
+use crate::feedback::sent_history::Purpose;
+
+/// A link with a queue, fed evenly, with feedback each 50 ms.
+struct Link {
+    estimator: Estimator,
+    now_us: i64,
+    free_us: i64,
+    /// Of the path, besides 20 ms.
+    longer_us: i64,
+    number: u16,
+    overuses: usize,
+}
+
+impl Link {
+    fn new(estimate: u64) -> Self {
+        let estimator = Estimator { estimate, ..Estimator::default() };
+        Self { estimator, now_us: 0, free_us: 0, longer_us: 0, number: 0, overuses: 0 }
+    }
+
+    fn run(&mut self, millis: i64, sends: u64, takes: u64) {
+        let bytes = 1_000u64 + UDP_IP;
+        let gap = i64::try_from(bytes * 8_000_000 / sends).unwrap();
+        let end = self.now_us + millis * 1_000;
+        let mut report = self.now_us + 50_000;
+        while self.now_us < end {
+            self.free_us = self.free_us.max(self.now_us) + i64::try_from(bytes * 8_000_000 / takes).unwrap();
+            let departure =
+                Departure { number: self.number, sent_us: self.now_us, len: 1_000, purpose: Purpose::Media };
+            self.estimator.on_fate(Fate::Arrived(Arrival {
+                departure,
+                arrived_us: self.free_us + 20_000 + self.longer_us,
+            }));
+            self.number = self.number.wrapping_add(1);
+            self.now_us += gap;
+            if self.now_us >= report {
+                report += 50_000;
+                let verdict = self.estimator.on_message(sends, 40_000, self.now_us);
+                self.overuses += usize::from(verdict == Verdict::Overuse);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_fits_by_a_twentieth_is_never_overuse() {
+    let mut link = Link::new(1_300_000);
+    link.run(60_000, 1_250_000, 1_312_500);
+    assert_eq!((link.overuses, link.estimator.estimate()), (0, 1_300_000));
+}
+
+#[test]
+fn what_is_too_much_by_a_twentieth_is_overuse_within_two_seconds_and_measured() {
+    let mut link = Link::new(1_300_000);
+    link.run(5_000, 1_000_000, 1_250_000);
+    let steps = (0..20).take_while(|_| {
+        link.run(100, 1_312_500, 1_250_000);
+        link.overuses == 0
+    });
+    assert!(steps.count() < 20, "within two seconds");
+    let estimate = link.estimator.estimate();
+    assert!((1_220_000..1_265_000).contains(&estimate), "{estimate}");
+    assert!(link.estimator.is_draining());
+    link.run(2_000, 1_000_000, 1_250_000);
+    assert!(!link.estimator.is_draining());
+}
+
+#[test]
+fn a_link_that_falls_to_an_eighth_is_known_within_half_a_second() {
+    let mut link = Link::new(4_000_000);
+    link.run(5_000, 1_300_000, 4_000_000);
+    link.run(500, 1_300_000, 500_000);
+    let estimate = link.estimator.estimate();
+    assert!(link.overuses >= 1 && (470_000..530_000).contains(&estimate), "{estimate}");
+}
+
+#[test]
+fn arrival_times_prove_no_more_than_was_sent() {
+    let mut estimator = Estimator::default();
+    for at in 0..5_000u16 {
+        // 800 kbit/s, all of it reported as if it came each 20 us.
+        let (number, sent_us) = (at, i64::from(at) * 10_000);
+        let departure = Departure { number, sent_us, len: 972, purpose: Purpose::Media };
+        let arrived_us = 1_000_000 + i64::from(at) * 20;
+        estimator.on_fate(Fate::Arrived(Arrival { departure, arrived_us }));
+        if at % 5 == 0 {
+            estimator.on_message(800_000, 40_000, sent_us + 30_000);
+        }
+    }
+    let estimate = estimator.estimate();
+    assert!((250_000..1_100_000).contains(&estimate), "{estimate}");
+}
+
+#[test]
+fn delay_that_does_not_follow_our_rate_is_taken_for_the_paths() {
+    let mut link = Link::new(1_300_000);
+    link.run(5_000, 600_000, 2_000_000);
+    link.longer_us = 70_000;
+    link.run(300, 600_000, 2_000_000);
+    link.estimator.cut(700_000, link.now_us);
+    link.run(2_000, 500_000, 2_000_000);
+    assert!(link.estimator.is_draining());
+    link.run(4_000, 500_000, 2_000_000);
+    assert!(link.estimator.is_calm());
+}
