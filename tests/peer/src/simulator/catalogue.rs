@@ -1,89 +1,15 @@
 //! The calls of "good calls on bad networks", what each has to show, and what it showed.
 
+mod figure;
 mod others;
 mod radios;
 
 use super::{LayerSpec, LinkConfig, Loss, Picture, Queue, Scenario, Viewed, run};
 use std::time::Duration;
 
-/// What the top layer takes on the wire with its headers, without speech, in bits a second; measured.
-pub const TOP_LAYER: u64 = 1_290_000;
-/// One speaker.
-pub const SPEECH: u64 = 66_000;
-
-/// One figure of a call.
-#[derive(Clone, Debug)]
-pub struct Figure {
-    pub name: &'static str,
-    pub value: f64,
-    /// At most, or at least.
-    pub target: Target,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub enum Target {
-    AtMost(f64),
-    AtLeast(f64),
-}
-
-impl Figure {
-    pub fn is_reached(&self) -> bool {
-        match self.target {
-            Target::AtMost(most) => self.value <= most,
-            Target::AtLeast(least) => self.value >= least,
-        }
-    }
-}
-
+pub use figure::{Entry, Figure, SPEECH, TOP_LAYER, Target};
+use figure::{at_least, at_most, lossy, only, or_never, secs, speech_lost};
 pub use radios::{entries as radios, recorded};
-
-/// A call with its name and its figures.
-#[derive(Clone, Debug)]
-pub struct Entry {
-    pub name: String,
-    scenario: Scenario,
-    figures: fn(&Scenario, &[Viewed]) -> Vec<Figure>,
-}
-
-impl Entry {
-    fn new(name: &str, scenario: Scenario, figures: fn(&Scenario, &[Viewed]) -> Vec<Figure>) -> Self {
-        Self { name: name.to_owned(), scenario, figures }
-    }
-
-    pub fn run(&self, seed: u64) -> Vec<Figure> {
-        (self.figures)(&self.scenario, &self.views(seed))
-    }
-
-    /// All that was seen.
-    pub fn views(&self, seed: u64) -> Vec<Viewed> {
-        run(&self.scenario, seed)
-    }
-}
-
-fn at_most(name: &'static str, value: f64, most: f64) -> Figure {
-    Figure { name, value, target: Target::AtMost(most) }
-}
-
-fn at_least(name: &'static str, value: f64, least: f64) -> Figure {
-    Figure { name, value, target: Target::AtLeast(least) }
-}
-
-fn secs(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
-}
-
-fn or_never(at: Option<Duration>) -> f64 {
-    at.map_or(999.0, |at| at.as_secs_f64())
-}
-
-fn only(views: &[Viewed]) -> (&Viewed, &Picture) {
-    (&views[0], &views[0].pictures[0])
-}
-
-fn speech_lost(viewed: &Viewed) -> f64 {
-    let lost = viewed.speech_sent.saturating_sub(viewed.speech_came);
-    100.0 * lost as f64 / viewed.speech_sent.max(1) as f64
-}
 
 /// All calls; those over generated radios are in [`radios`].
 pub fn entries() -> Vec<Entry> {
@@ -201,18 +127,6 @@ fn long_queue(_: &Scenario, views: &[Viewed]) -> Vec<Figure> {
     vec![
         at_most("queue p95, ms", viewed.queue_p95(secs(20)).into(), 150.0),
         at_most("frozen, s", picture.frozen.as_secs_f64(), 1.0),
-    ]
-}
-
-fn lossy(views: &[Viewed], estimate: f64) -> Vec<Figure> {
-    let (viewed, picture) = only(views);
-    let wanted = TOP_LAYER * 135 / 100;
-    let got = viewed.estimate(secs(15), wanted);
-    vec![
-        at_least("estimate, % of 1.35 of the wanted", 100.0 * got / wanted as f64, estimate),
-        at_most("padding, %", 100.0 * viewed.padding as f64 / viewed.bytes.max(1) as f64, 5.0),
-        at_most("layer changes", picture.changes(secs(15)) as f64, 2.0),
-        at_most("frozen a minute, s", picture.frozen.as_secs_f64() * 60.0 / 75.0, 0.5),
     ]
 }
 

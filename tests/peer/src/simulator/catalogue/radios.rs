@@ -1,6 +1,6 @@
 //! Calls over fifty generated radios: a model, a median rate and a seed each.
 
-use super::{Entry, Figure, at_least, at_most, only, secs, speech_lost};
+use super::figure::{Entry, Figure, at_least, at_most, only, secs, speech_lost};
 use crate::simulator::{LinkConfig, Queue, Radio, Rates, Scenario, Viewed};
 use std::time::Duration;
 
