@@ -49,6 +49,17 @@ describe("what a client insists on", () => {
     expect([seen.has("dm-99"), seen.has("dm-100"), seen.has("dm-599")]).toEqual([false, true, true]);
   });
 
+  it("is not forgotten when another tab adds a channel of its own, or forgets one", () => {
+    const kept = storage();
+    const [one, other] = [new SeenEncrypted(kept), new SeenEncrypted(kept)];
+    one.add("dm-1");
+    other.add("dm-2");
+    one.add("dm-3");
+    other.forget("dm-3");
+    for (const channel of ["dm-1", "dm-2"]) expect(new SeenEncrypted(kept).has(channel), channel).toBe(true);
+    expect(other.has("dm-3")).toBe(false);
+  });
+
   it("is not asked of the server by a browser that cannot: it is said before", () => {
     const seen = new SeenEncrypted(storage());
     const unable = expect.objectContaining({ code: "CAPABILITY_REQUIRED", details: { capability: "E2EE" } });
@@ -216,6 +227,13 @@ describe("the key of a call", () => {
     const it = call();
     it.worker.onerror?.();
     expect(it.handlers.failed).toHaveBeenCalledWith(expect.objectContaining({ fatal: true }));
+  });
+
+  it("is not waited for in vain: a worker that does not run ends the join", async () => {
+    const it = call();
+    it.worker.postMessage = () => undefined;
+    const using = it.encryption.use(await writeInvite("dm-1", freshInvite()));
+    await Promise.all([expect(using).rejects.toThrow("does not run"), settled().then(() => it.worker.onerror?.())]);
   });
 
   it("is not given to a sender that has no transform", () => {

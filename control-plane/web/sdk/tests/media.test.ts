@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { VoiceError } from "../src/errors";
-import { Media } from "../src/runtime/media";
+import type { Encryption } from "../src/e2ee/encryption";
+import { Media, produce } from "../src/runtime/media";
 
 /** What stands in for mediasoup-client's device: transports that remember who listens. */
 class FakeTransport {
@@ -102,5 +103,66 @@ describe("a transport that is renewed", () => {
     const renewing = expect(media.renew("recv")).rejects.toMatchObject({ code: "CANCELLED" });
     media.close();
     await renewing;
+  });
+});
+
+describe("media of a call that is encrypted from end to end", () => {
+  /** mediasoup-client's, as it is and as one would be that does not call back. */
+  const transport = (callsBack: boolean) => {
+    const close = vi.fn();
+    const answer = (callback: ((of: object) => void) | undefined) => {
+      if (callsBack) callback?.({ transform: null });
+      return { close, rtpSender: {}, rtpParameters: { codecs: [] } };
+    };
+    return {
+      close,
+      consume: async ({ onRtpReceiver }: { onRtpReceiver?: (of: object) => void }) => answer(onRtpReceiver),
+      produce: async ({ onRtpSender }: { onRtpSender?: (of: object) => void }) => answer(onRtpSender),
+    };
+  };
+  const encryption = () => ({
+    open: vi.fn(),
+    seal: vi.fn(() => 7),
+    sealed: vi.fn((_sender: unknown, transform: number | null) => {
+      if (transform === null) throw new VoiceError("INTERNAL", "without encryption", {}, true);
+    }),
+  });
+
+  async function opened(recv: object, it: ReturnType<typeof encryption>) {
+    const request = async () => ({ id: "c", kind: "video", rtpParameters: { codecs: [{ mimeType: "video/VP8" }] } });
+    const fake = { ...device, createRecvTransport: () => Object.assign(new FakeTransport("recv"), recv) };
+    const config = { iceServers: [], iceTransportPolicy: "all" as const };
+    const handlers = { capabilities: vi.fn(), connecting: vi.fn(), connection: vi.fn() };
+    return Media.open(request as never, config, Promise.resolve(fake as never), handlers, it as unknown as Encryption);
+  }
+  const of = { sessionId: "s_2", source: "camera" } as const;
+
+  it("receives by a transform, with whose it is", async () => {
+    const it = encryption();
+    const recv = transport(true);
+    await (await opened(recv, it)).consume("p", of);
+    expect(it.open).toHaveBeenCalledWith({ transform: null }, of, "video/VP8");
+    expect(recv.close).not.toHaveBeenCalled();
+  });
+
+  it.each([
+    ["that was not given its transform", false, of],
+    ["of nobody", true, undefined],
+  ])("plays nothing of a receiver %s", async (_, callsBack, whose) => {
+    const recv = transport(callsBack);
+    const media = await opened(recv, encryption());
+    await expect(media.consume("p", whose)).rejects.toMatchObject({ fatal: true });
+    expect(recv.close).toHaveBeenCalled();
+  });
+
+  it("closes a producer whose sender was not given its transform", async () => {
+    for (const callsBack of [true, false]) {
+      const it = encryption();
+      const send = transport(callsBack);
+      const producing = produce({ send, encryption: it } as never, "camera", {});
+      if (callsBack) await producing;
+      else await expect(producing).rejects.toMatchObject({ fatal: true });
+      expect(send.close).toHaveBeenCalledTimes(callsBack ? 0 : 1);
+    }
   });
 });

@@ -37,4 +37,16 @@ describe("when Pro ends", () => {
     await vi.waitFor(() => expect(parameters.encodings[0]?.maxBitrate).toBe(64_000));
     expect(producer.close).not.toHaveBeenCalled();
   });
+
+  it("a microphone that is encrypted from end to end leaves room for what that adds: 10.8 kbit/s", async () => {
+    const { media, parameters } = sending();
+    const encryption = { seal: () => 1, sealed: () => undefined };
+    const microphone = { track: {}, change: vi.fn(), close: vi.fn() } as unknown as Microphone;
+    const handlers = { changed: vi.fn(), ended: vi.fn(), micEnded: vi.fn() };
+    const publisher = new Publisher(vi.fn(), microphone, {} as VideoSlots, handlers);
+    await publisher.attach({ ...media, encryption } as unknown as Media, PRO, Promise.resolve());
+    await vi.waitFor(() => expect(parameters.encodings[0]?.maxBitrate).toBe(53_200));
+    publisher.setPermissions(FREE);
+    await vi.waitFor(() => expect(parameters.encodings[0]?.maxBitrate).toBe(21_200));
+  });
 });

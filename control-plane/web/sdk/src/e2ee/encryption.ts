@@ -26,6 +26,12 @@ export interface Person {
   userId: string;
 }
 
+interface Answer {
+  /** The epoch's code; null: its time is over. */
+  resolve(code: string | null): void;
+  reject(error: VoiceError): void;
+}
+
 /** Lives as long as the call, through rejoins: its worker's counters must go on. */
 export class Encryption {
   #transforms = 0;
@@ -40,7 +46,7 @@ export class Encryption {
   #removalAt: number | null = null;
   /** Somebody left, and the key that follows has not come. */
   #awaits = false;
-  #answers = new Map<number, ((code: string | null) => void)[]>();
+  #answers = new Map<number, Answer[]>();
   #timers = new Set<ReturnType<typeof setTimeout>>();
 
   constructor(
@@ -50,8 +56,12 @@ export class Encryption {
     private readonly worker: Worker = startWorker(),
   ) {
     worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#take(data);
-    worker.onerror = () =>
-      handlers.failed(new VoiceError("INTERNAL", "the worker that encrypts does not run", {}, true));
+    worker.onerror = () => {
+      const error = new VoiceError("INTERNAL", "the worker that encrypts does not run", {}, true);
+      for (const { reject } of [...this.#answers.values()].flat()) reject(error);
+      this.#answers.clear();
+      handlers.failed(error);
+    };
     this.#tell({ type: "begin", channelId });
   }
 
@@ -112,8 +122,8 @@ export class Encryption {
   async #install(invite: Invite, delayed: boolean): Promise<boolean> {
     const { number, suite, removal } = invite;
     const isNewest = !this.#invite || number >= this.#invite.number;
-    const answered = new Promise<string | null>((resolve) => {
-      this.#answers.set(number, [...(this.#answers.get(number) ?? []), resolve]);
+    const answered = new Promise<string | null>((resolve, reject) => {
+      this.#answers.set(number, [...(this.#answers.get(number) ?? []), { resolve, reject }]);
     });
     // The worker overwrites its copy.
     this.#tell({ type: "install", number, suite, secret: invite.secret.slice(), removal, delayed });
@@ -216,7 +226,7 @@ export class Encryption {
 
   #take(message: FromWorker): void {
     if (message.type === "installed") {
-      for (const answer of this.#answers.get(message.number) ?? []) answer(message.code);
+      for (const { resolve } of this.#answers.get(message.number) ?? []) resolve(message.code);
       this.#answers.delete(message.number);
       return;
     }

@@ -1,7 +1,7 @@
 /** What a client insists on, whatever the server answers. */
 import { VoiceError } from "../errors";
 import type { Joined } from "../payloads";
-import { encryptionSupport, SEEN_KEY } from "../runtime/encryption-support";
+import { encryptionSupport, markSeen, SEEN_KEY } from "../runtime/encryption-support";
 import type { EncryptionOptions } from "../types";
 
 type Encryption = Joined["encryption"];
@@ -9,28 +9,32 @@ type Encryption = Joined["encryption"];
 /** Channels that are remembered, the newest. */
 const REMEMBERED_MAX = 500;
 
-/** The channels that this profile was in while they were encrypted. */
+/** The channels that this profile was in while they were encrypted. Other tabs add to them as well. */
 export class SeenEncrypted {
-  #seen: string[];
+  /** What this page saw, for browsers that store nothing. */
+  #here: string[] = [];
 
-  constructor(private readonly storage: Pick<Storage, "getItem" | "setItem"> | null = profileStorage()) {
-    this.#seen = read(storage);
-  }
+  constructor(private readonly storage: Pick<Storage, "getItem" | "setItem"> | null = profileStorage()) {}
 
   has(channelId: string): boolean {
-    return this.#seen.includes(channelId);
+    return this.#all().includes(channelId);
   }
 
   add(channelId: string): void {
-    this.#keep([...this.#seen.filter((it) => it !== channelId), channelId].slice(-REMEMBERED_MAX));
+    markSeen();
+    this.#keep([...this.#all().filter((it) => it !== channelId), channelId].slice(-REMEMBERED_MAX));
   }
 
   forget(channelId: string): void {
-    this.#keep(this.#seen.filter((it) => it !== channelId));
+    this.#keep(this.#all().filter((it) => it !== channelId));
+  }
+
+  #all(): string[] {
+    return [...new Set([...read(this.storage), ...this.#here])];
   }
 
   #keep(seen: string[]): void {
-    this.#seen = seen;
+    this.#here = seen;
     try {
       this.storage?.setItem(SEEN_KEY, JSON.stringify(seen));
     } catch {

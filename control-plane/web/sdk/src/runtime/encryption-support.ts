@@ -13,11 +13,16 @@ export function encryptionSupport(): { version: number; suites: number[] } | nul
   return isThere ? { version: VERSION, suites: SUITES } : null;
 }
 
+let seenHere = false;
+
+/** This page was in one; a browser that stores nothing knows it only so. */
+export const markSeen = (): void => void (seenHere = true);
+
 /** Whether this profile was in any encrypted channel. */
 export function hasSeenEncrypted(): boolean {
   try {
-    return localStorage.getItem(SEEN_KEY) !== null;
+    return seenHere || localStorage.getItem(SEEN_KEY) !== null;
   } catch {
-    return false;
+    return seenHere;
   }
 }

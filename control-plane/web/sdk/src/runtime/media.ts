@@ -112,10 +112,17 @@ export class Media {
     const { id, kind, rtpParameters } = reply;
     if (!encryption) return recv.consume({ id, producerId, kind, rtpParameters });
     const [codec] = rtpParameters.codecs;
+    let isOpened = false;
     const onRtpReceiver = (receiver: RTCRtpReceiver) => {
-      if (of) encryption.open(receiver, of, codec?.mimeType ?? "");
+      if (!of) return;
+      encryption.open(receiver, of, codec?.mimeType ?? "");
+      isOpened = true;
     };
-    return recv.consume({ id, producerId, kind, rtpParameters, onRtpReceiver });
+    const consumer = await recv.consume({ id, producerId, kind, rtpParameters, onRtpReceiver });
+    if (isOpened) return consumer;
+    // Nothing is played that did not pass a transform.
+    consumer.close();
+    throw new VoiceError("INTERNAL", "a receiver without decryption was about to be used", {}, true);
   }
 
   /** New ICE credentials for a transport that lost its path; DTLS and SRTP go on. */
