@@ -55,12 +55,6 @@ fn reordered_packets_are_no_congestion() {
 }
 
 #[test]
-fn a_call_beside_a_tcp_transfer_keeps_its_share_of_a_full_queue() {
-    let missed = missed("300 ms queue", 11, &["share of fair"]);
-    assert!(missed.is_empty(), "{missed:?}");
-}
-
-#[test]
 fn three_calls_share_a_link_fairly() {
     let missed = missed("three calls", 11, &["frozen, s, in all"]);
     assert!(missed.is_empty(), "{missed:?}");
