@@ -23,6 +23,7 @@ mod sleep;
 pub mod testing;
 pub mod tls;
 pub mod udp;
+mod wire;
 pub mod worker;
 
 pub use config::Config;
