@@ -2,6 +2,7 @@
 //! a thread of the simulation they are the world's, on any other the kernel's, by system call.
 //!
 //! Rust's standard library, tokio, mio, socket2 and the like call these by name, so the linker takes ours.
+#![allow(clippy::cast_possible_truncation, reason = "the C library's own widths")]
 
 use super::clock::{HOST, IS_ACTIVE, MONOTONIC_BASE, NOW, RANDOM, SECOND, SKEW, WALL_BASE, split_mix};
 use super::net::{NET, Net};
@@ -69,11 +70,11 @@ pub(super) unsafe extern "C" fn getrandom(buffer: *mut c_void, len: size_t, flag
         // SAFETY: the arguments are the caller's.
         return unsafe { libc::syscall(libc::SYS_getrandom, buffer, len, flags) } as ssize_t;
     }
-    // SAFETY: the caller gives a buffer of this length; a null one only with length zero.
-    let bytes = match len {
-        0 => return 0,
-        _ => unsafe { std::slice::from_raw_parts_mut(buffer.cast::<u8>(), len) },
-    };
+    if len == 0 {
+        return 0;
+    }
+    // SAFETY: the caller gives a buffer of this length.
+    let bytes = unsafe { std::slice::from_raw_parts_mut(buffer.cast::<u8>(), len) };
     for chunk in bytes.chunks_mut(8) {
         let random = RANDOM.with(split_mix).to_le_bytes();
         chunk.copy_from_slice(&random[..chunk.len()]);
