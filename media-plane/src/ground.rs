@@ -3,7 +3,7 @@
 //! nodes in another time and another network brings a ground of his own.
 
 use crate::sleep::Waker;
-use crate::udp::{Lateness, Receiver, RtcSocket, SendCounters, Sender};
+use crate::udp::{Receiver, RtcSocket, Sender};
 use crate::worker::{Obituary, Parts, Runner, Turn, Worker};
 use anyhow::Context;
 use railgun_media_core::Datagram;
@@ -13,36 +13,9 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
 use tracing::{error, info};
 
-/// Where a worker's packets come from and go to.
-pub trait Wire {
-    /// Gives what is there to `take` as one slice, without waiting, and with it what sends meanwhile.
-    /// Returns whether there may be more.
-    fn receive(
-        &mut self,
-        take: impl FnOnce(&mut [Datagram<'_>], &mut dyn FnMut(&SendBatch)),
-    ) -> io::Result<bool>;
-
-    /// Sends what is taken without waiting; what is not is dropped and counted.
-    fn send(&mut self, batch: &SendBatch);
-
-    /// What it counted so far.
-    fn counts(&mut self) -> WireCounts;
-}
-
-/// What a wire counts.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct WireCounts {
-    pub sends: SendCounters,
-    /// How long datagrams waited for their turn.
-    pub lateness: Lateness,
-    /// Datagrams that the kernel had no memory for.
-    pub kernel_drops: u32,
-    /// The longest wait since the last call.
-    pub worst: Duration,
-}
+pub use crate::wire::{Wire, WireCounts};
 
 /// Opens ports and runs workers on them.
 pub trait Ground: Clone + Send + 'static {

@@ -24,6 +24,7 @@ mod sleep;
 pub mod testing;
 pub mod tls;
 pub mod udp;
+mod wire;
 pub mod worker;
 
 pub use check::{Links, check};

@@ -2,10 +2,10 @@
 //! another worker, so a packet meets no lock, no channel and no task between the two system calls.
 //!
 //! [`Worker::turn`] is the loop's body: it knows neither the thread nor the socket, which are the
-//! [`Ground`](crate::ground::Ground)'s.
+//! `Ground`'s.
 
 use crate::fence::PauseGuard;
-use crate::ground::{Wire, WireCounts};
+use crate::wire::{Wire, WireCounts};
 use railgun_media_core::send_batch::SendBatch;
 use railgun_media_core::{Datagram, Engine, EngineConfig, Notice, Silence};
 use railgun_process::each_minute::EachMinute;

@@ -4,6 +4,7 @@ mod client;
 mod etcd;
 mod ground;
 mod kernel;
+mod known;
 mod plan;
 mod rules;
 mod shrink;
@@ -217,6 +218,6 @@ fn cpu_time() -> Duration {
 }
 
 fn commit() -> String {
-    let asked = std::process::Command::new("git").args(["rev-parse", "--short", "HEAD"]).output();
+    let asked = Command::new("git").args(["rev-parse", "--short", "HEAD"]).output();
     asked.map_or_else(|_| "unknown".into(), |said| String::from_utf8_lossy(&said.stdout).trim().to_owned())
 }

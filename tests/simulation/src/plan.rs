@@ -116,6 +116,10 @@ fn plan(size: Size, rng: &mut ChaCha12Rng) -> Plan {
         let at = rng.random_range(2_000..12_000) * MILLISECOND;
         steps.push(Step { at, act: Act::Join(person, channel(rng)) });
         steps.push(Step { at, act: Act::Send(person, "mic") });
+        // More of them want to be seen than may be, so that some wait.
+        if size.people > 8 && size.rooms == 1 {
+            steps.push(Step { at, act: Act::Send(person, "camera") });
+        }
     }
     let kinds_on: Vec<bool> = (0..10).map(|_| rng.random_range(0..3) < 2).collect();
     let pro_until = (0..size.people)

@@ -2,10 +2,9 @@
 //! (`client/view.rs`, `client/call.rs`); here are those of the whole.
 
 use crate::client::{Has, Person};
+use crate::etcd::Etcd;
 use crate::kernel::{HostId, Nanos, SECOND, now};
-use crate::plan::{Act, Plan};
 use crate::told::{broken, is_broken};
-use crate::world::World;
 use railgun_media::worker::Fence;
 use railgun_media_core::Engine;
 use railgun_media_core::testing::{Census, RoomCensus, census};
@@ -26,22 +25,10 @@ struct Seen {
     lease: i64,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Known {
-    /// Nothing that the network does makes a packet arrive late, twice or otherwise than it was sent.
-    is_in_order: bool,
-    opens_all: bool,
-    /// Clocks and processes are such that a deadline can be told to the second.
-    is_punctual: bool,
-}
-
 thread_local! {
     /// By the number of its host.
     static ENGINES: RefCell<BTreeMap<u32, Seen>> = const { RefCell::new(BTreeMap::new()) };
     static CALL_SECONDS: Cell<u64> = const { Cell::new(0) };
-    static KNOWN: Cell<Known> = const { Cell::new(Known { is_in_order: false, opens_all: false, is_punctual: false }) };
-    /// By user, until when it has Pro, in seconds of virtual time.
-    static PRO_UNTIL: RefCell<BTreeMap<String, u64>> = const { RefCell::new(BTreeMap::new()) };
     /// For how many seconds two nodes have been sure of the same channel.
     static SPLIT: Cell<u32> = const { Cell::new(0) };
 }
@@ -49,41 +36,10 @@ thread_local! {
 /// Turns of a worker between two looks at all that its engine has.
 const TURNS_PER_LOOK: u64 = 8;
 
-pub(crate) fn begin(plan: &Plan) {
+pub(crate) fn begin() {
     ENGINES.take();
     CALL_SECONDS.set(0);
     SPLIT.set(0);
-    let faults = plan.faults;
-    let is_fifo = faults.jitter == 0 && faults.duplication == 0 && faults.replay == 0;
-    let has_attacker = faults.replay > 0 || faults.duplication > 0 || faults.corruption > 0;
-    let is_late = plan
-        .steps
-        .iter()
-        .any(|step| matches!(step.act, Act::Skew(..) | Act::Pause(..) | Act::Kill(..) | Act::PowerOff(..)));
-    KNOWN.set(Known { is_in_order: is_fifo, opens_all: !has_attacker, is_punctual: !is_late });
-    let ends = plan.pro_until.iter().enumerate().filter_map(|(who, at)| Some((format!("p{who}"), (*at)?)));
-    PRO_UNTIL.set(ends.collect());
-}
-
-pub(crate) fn is_in_order() -> bool {
-    KNOWN.get().is_in_order
-}
-
-pub(crate) fn opens_all() -> bool {
-    KNOWN.get().opens_all
-}
-
-/// Somebody got a picture of this user's.
-pub(crate) fn video_of(user: &str) {
-    let until = PRO_UNTIL.with(|ends| ends.borrow().get(user).copied());
-    if let Some(until) = until
-        && KNOWN.get().is_punctual
-        && now() > (until + 2) * SECOND
-    {
-        broken("At proUntil video stops within 1 s (contract, 5)", || {
-            format!("{user}'s Pro ended at {until} s")
-        });
-    }
 }
 
 pub(crate) fn call_seconds() -> u64 {
@@ -145,13 +101,13 @@ pub(crate) fn forget_engine(host: HostId) {
 }
 
 /// What concerns several parts at once.
-fn look_at_all(world: &World) {
+fn look_at_all(etcd: &Etcd) {
     ENGINES.with(|engines| {
         let engines = engines.borrow();
         // A worker looks at its fence every second; one that did not stands still, and will look before it acts.
         let is_sure = |seen: &Seen| seen.is_valid && now() < seen.at + SECOND + SECOND / 4;
         for (host, seen) in engines.iter().filter(|(_, seen)| is_sure(seen)) {
-            if seen.lease != 0 && !world.etcd.has_lease(seen.lease) {
+            if seen.lease != 0 && !etcd.has_lease(seen.lease) {
                 broken(
                     "A node acts for its rooms while its lease lasts, counted from when it asked (5 s)",
                     || format!("host {host} counts on lease {}, which etcd does not have", seen.lease),
@@ -175,13 +131,12 @@ fn look_at_all(world: &World) {
 }
 
 /// Looks at the whole every virtual second.
-pub(crate) fn watch(world: &Arc<World>) {
-    let world = world.clone();
+pub(crate) fn watch(etcd: Etcd, people: Vec<Arc<Person>>) {
     crate::kernel::schedule(now() + SECOND, move |_| {
-        let in_calls = world.people.iter().filter(|it| it.has(|has| has.session.is_some())).count() as u64;
+        let in_calls = people.iter().filter(|it| it.has(|has| has.session.is_some())).count() as u64;
         CALL_SECONDS.set(CALL_SECONDS.get() + in_calls);
-        look_at_all(&world);
-        watch(&world);
+        look_at_all(&etcd);
+        watch(etcd, people);
     });
 }
 
@@ -189,15 +144,15 @@ const LIVENESS: &str = "After all faults are healed everybody who wants to be in
 const TRUTH: &str = "Each client's picture of its room is the fold of its events and ends equal to the truth";
 
 /// 120 s after everything was healed.
-pub(crate) fn everybody_is_well(world: &World) {
+pub(crate) fn everybody_is_well(etcd: &Etcd, people: &[Arc<Person>]) {
     let mut by_channel: BTreeMap<String, Vec<&Arc<Person>>> = BTreeMap::new();
     let mut wanting: BTreeMap<String, usize> = BTreeMap::new();
-    for person in &world.people {
+    for person in people {
         if let Some(channel) = person.wish(|wish| wish.channel.clone()) {
             *wanting.entry(channel).or_default() += 1;
         }
     }
-    for person in &world.people {
+    for person in people {
         let Some(channel) = person.wish(|wish| wish.channel.clone()) else { continue };
         let is_in = person.has(|has| has.session.is_some() && has.channel == channel);
         // A full room refuses the rest of them.
@@ -227,7 +182,7 @@ pub(crate) fn everybody_is_well(world: &World) {
             hears(person, &has, &all);
         }
     }
-    bindings(world, by_channel.keys());
+    bindings(etcd, by_channel.keys());
 }
 
 fn agree(channel: &str, me: &str, has: &Has, all: &BTreeMap<String, Has>) {
@@ -270,8 +225,8 @@ fn hears(me: &Person, has: &Has, all: &BTreeMap<String, Has>) {
 }
 
 /// A room that people are in is bound to a node that is there, and nothing else is bound.
-fn bindings<'a>(world: &World, channels: impl Iterator<Item = &'a String>) {
-    let bound: BTreeSet<String> = world.etcd.under("/rg/v1/room").into_iter().map(|(key, ..)| key).collect();
+fn bindings<'a>(etcd: &Etcd, channels: impl Iterator<Item = &'a String>) {
+    let bound: BTreeSet<String> = etcd.under("/rg/v1/room").into_iter().map(|(key, ..)| key).collect();
     let wanted: BTreeSet<&String> = channels.collect();
     if bound.len() != wanted.len() {
         broken("Exactly the rooms in use are bound in etcd", || {
@@ -283,8 +238,8 @@ fn bindings<'a>(world: &World, channels: impl Iterator<Item = &'a String>) {
 const EMPTY: &str = "When all have left the state is that of a fresh start";
 
 /// After everybody has left.
-pub(crate) fn nothing_is_left(world: &World) {
-    for person in &world.people {
+pub(crate) fn nothing_is_left(etcd: &Etcd, people: &[Arc<Person>]) {
+    for person in people {
         if let Some(session) = person.has(|has| has.session.clone()) {
             broken(EMPTY, || format!("{} is still {session}", person.user));
         }
@@ -295,7 +250,7 @@ pub(crate) fn nothing_is_left(world: &World) {
             broken(EMPTY, || format!("the engine of host {host} has {:?}", seen.census.rooms));
         }
     }
-    let bound = world.etcd.under("/rg/v1/room");
+    let bound = etcd.under("/rg/v1/room");
     if !bound.is_empty() {
         broken(EMPTY, || format!("etcd has {:?}", bound.iter().map(|(key, ..)| key).collect::<Vec<_>>()));
     }

@@ -5,6 +5,7 @@ use crate::client::{Hostile, Person, live};
 use crate::etcd::{self, Etcd, Faults};
 use crate::ground::VirtualGround;
 use crate::kernel::{self, HostId, Nanos, SECOND, Sim, now, set_cut, set_dark};
+use crate::known;
 use crate::plan::{Act, Part, Plan};
 use crate::rules;
 use crate::tokens;
@@ -135,10 +136,9 @@ impl World {
     fn build(sim: &mut Sim, plan: &Plan) -> Self {
         let size = plan.size;
         let etcd = Etcd::default();
-        let etcd_host = sim.host("etcd", etcd_address());
-        let nodes = (0..size.nodes).map(|it| sim.host(format!("media-{it}"), node_address(it))).collect();
-        let replicas =
-            (0..size.replicas).map(|it| sim.host(format!("replica-{it}"), replica_address(it))).collect();
+        let etcd_host = sim.host(etcd_address());
+        let nodes = (0..size.nodes).map(|it| sim.host(node_address(it))).collect();
+        let replicas = (0..size.replicas).map(|it| sim.host(replica_address(it))).collect();
         let addresses: Vec<SocketAddr> =
             (0..size.replicas).map(|it| SocketAddr::from((replica_address(it), SIGNALING_PORT))).collect();
         let mut world = Self { etcd, etcd_host, nodes, replicas, people: Vec::new() };
@@ -148,7 +148,7 @@ impl World {
         for index in 0..size.people {
             let (ip, pro_until) = (person_address(index), plan.pro_until[index]);
             let person = Person::new(index, ip, addresses.clone(), size.pace, pro_until);
-            let host = sim.host(person.user.clone(), ip);
+            let host = sim.host(ip);
             let living = person.clone();
             sim.start(host, move || live(living));
             world.people.push(person);
@@ -303,7 +303,8 @@ fn trick_of(world: &World, who: usize, trick: u32, number: u64) -> Option<Hostil
 /// Runs a seed's world with this plan.
 pub(crate) fn run(seed: u64, plan: &Plan, wants_timeline: bool) -> Outcome {
     told::begin(wants_timeline);
-    rules::begin(plan);
+    rules::begin();
+    known::begin(plan);
     let mut sim = Sim::new(seed);
     kernel::set_faults(plan.faults);
     let world = Arc::new(World::build(&mut sim, plan));
@@ -311,7 +312,7 @@ pub(crate) fn run(seed: u64, plan: &Plan, wants_timeline: bool) -> Outcome {
         let (world, act) = (world.clone(), step.act.clone());
         kernel::schedule(step.at, move |sim| carry_out(&world, sim, &act));
     }
-    rules::watch(&world);
+    rules::watch(world.etcd.clone(), world.people.clone());
     sim.run(plan.size.lasts, told::is_broken);
     if !told::is_broken() {
         let healing = now();
@@ -326,7 +327,7 @@ pub(crate) fn run(seed: u64, plan: &Plan, wants_timeline: bool) -> Outcome {
         sim.run(now() + CALM, told::is_broken);
     }
     if !told::is_broken() {
-        rules::everybody_is_well(&world);
+        rules::everybody_is_well(&world.etcd, &world.people);
     }
     if !told::is_broken() {
         tell("PLAN", || "everybody leaves".into());
@@ -334,7 +335,7 @@ pub(crate) fn run(seed: u64, plan: &Plan, wants_timeline: bool) -> Outcome {
         sim.run(now() + EMPTYING, told::is_broken);
     }
     if !told::is_broken() {
-        rules::nothing_is_left(&world);
+        rules::nothing_is_left(&world.etcd, &world.people);
     }
     let (steps, datagrams) = kernel::steps();
     let of_all =

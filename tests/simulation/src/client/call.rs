@@ -1,11 +1,11 @@
 //! The life of one client: in and out of calls, and through whatever happens to its connection.
 
 use super::media::{Heard, Transport};
+use super::person::{Consuming, Has, Hostile, Person};
 use super::socket::{Came, Socket};
 use super::view::{View, text};
-use super::{Consuming, Has, Hostile, Person};
 use crate::kernel::{MILLISECOND, Nanos, SECOND, WALL_BASE, now};
-use crate::rules;
+use crate::known;
 use crate::tokens::mint;
 use crate::told::{broken, tell};
 use anyhow::{Context, bail};
@@ -721,7 +721,7 @@ impl Call {
         for transport in [&mut self.send, &mut self.recv].into_iter().flatten() {
             let (packets, unopened) = transport.receive();
             heard.extend(packets);
-            if unopened > 0 && rules::opens_all() {
+            if unopened > 0 && known::opens_all() {
                 broken(ONCE, || format!("{} could not open {unopened} packets", person.user));
             }
         }
@@ -758,14 +758,14 @@ impl Call {
             broken(ONCE, || format!("{} heard {tag} twice", person.user));
         }
         let last = self.sequences.insert(packet.ssrc, packet.sequence);
-        if rules::is_in_order()
+        if known::is_in_order()
             && let Some(last) = last
             && packet.sequence.wrapping_sub(last) > 0x8000
         {
             broken(ONCE, || format!("{} heard {} of {tag} after {last}", person.user, packet.sequence));
         }
         if source != Some("mic") {
-            rules::video_of(user.unwrap_or_default());
+            known::video_of(user.unwrap_or_default());
         }
         if channel != Some(&self.channel) {
             broken(ISOLATION, || format!("{} in {} heard {tag}", person.user, self.channel));

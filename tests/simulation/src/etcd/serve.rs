@@ -1,6 +1,5 @@
 //! The model's gRPC side, a process of its own.
 
-use super::PORT;
 use super::proto::kv_server::{Kv, KvServer};
 use super::proto::lease_server::{Lease, LeaseServer};
 use super::proto::watch_request::RequestUnion;
@@ -21,6 +20,8 @@ use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
 use tonic::transport::Server;
 use tonic::{Request, Response, Status, Streaming};
 
+/// Where it listens.
+pub(crate) const PORT: u16 = 2379;
 /// How often leases that are over are looked for, as etcd does.
 const EXPIRY_INTERVAL: Duration = Duration::from_millis(500);
 

@@ -2,9 +2,12 @@
 //! a thread of the simulation they are the world's, on any other the kernel's, by system call.
 //!
 //! Rust's standard library, tokio, mio, socket2 and the like call these by name, so the linker takes ours.
+#![allow(clippy::cast_possible_truncation, reason = "the C library's own widths")]
 
-use super::tcp::{Kind, Registration, Socket};
-use super::{FATE, HOST, IS_ACTIVE, MONOTONIC_BASE, NET, NOW, Net, RANDOM, SECOND, SKEW, WALL_BASE, host};
+use super::clock::{HOST, IS_ACTIVE, MONOTONIC_BASE, NOW, RANDOM, SECOND, SKEW, WALL_BASE, split_mix};
+use super::net::{NET, Net};
+use super::parking::park;
+use super::socket::{Kind, Registration, Socket};
 use libc::{
     c_int, c_long, c_uint, c_void, clockid_t, epoll_event, iovec, size_t, sockaddr, sockaddr_in, socklen_t,
     ssize_t, timespec,
@@ -67,13 +70,13 @@ pub(super) unsafe extern "C" fn getrandom(buffer: *mut c_void, len: size_t, flag
         // SAFETY: the arguments are the caller's.
         return unsafe { libc::syscall(libc::SYS_getrandom, buffer, len, flags) } as ssize_t;
     }
-    // SAFETY: the caller gives a buffer of this length; a null one only with length zero.
-    let bytes = match len {
-        0 => return 0,
-        _ => unsafe { std::slice::from_raw_parts_mut(buffer.cast::<u8>(), len) },
-    };
+    if len == 0 {
+        return 0;
+    }
+    // SAFETY: the caller gives a buffer of this length.
+    let bytes = unsafe { std::slice::from_raw_parts_mut(buffer.cast::<u8>(), len) };
     for chunk in bytes.chunks_mut(8) {
-        let random = RANDOM.with(super::split_mix).to_le_bytes();
+        let random = RANDOM.with(split_mix).to_le_bytes();
         chunk.copy_from_slice(&random[..chunk.len()]);
     }
     len as ssize_t
@@ -433,7 +436,7 @@ pub(super) unsafe extern "C" fn epoll_wait(
     });
     let found = found.unwrap_or_default();
     if found.is_empty() && timeout != 0 {
-        host::park(timeout);
+        park(timeout);
         return 0;
     }
     for (index, event) in found.iter().enumerate() {
@@ -441,19 +444,4 @@ pub(super) unsafe extern "C" fn epoll_wait(
         unsafe { events.add(index).write(*event) };
     }
     c_int::try_from(found.len()).unwrap_or_default()
-}
-
-/// Makes this thread one of the simulation, whose world begins anew.
-pub(super) fn activate(seed: u64) {
-    NOW.set(0);
-    SKEW.set(0);
-    HOST.set(0);
-    RANDOM.set(seed ^ 0xa076_1d64_78bd_642f);
-    FATE.set(seed);
-    NET.with(|net| *net.borrow_mut() = Net::new());
-    IS_ACTIVE.set(true);
-}
-
-pub(super) fn deactivate() {
-    IS_ACTIVE.set(false);
 }

@@ -1,29 +1,32 @@
 //! Processes, each a tokio runtime of its own, and the loop that gives them their turns in virtual time.
 
-use super::{Event, HOST, MILLISECOND, NOW, Nanos, SKEW, c, now, schedule, set_dark, with_net};
-use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
+use super::clock::{HOST, NOW, Nanos, SKEW, now};
+use super::net::{Event, activate, deactivate, set_dark, with_net};
+use super::parking::{IS_PARKED, ROOT, TIMER};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::poll_fn;
 use std::net::Ipv4Addr;
-use std::task::{Poll, Waker};
+use std::task::Poll;
 use tokio::runtime::{Builder, Runtime};
 
+type What = Box<dyn FnOnce(&mut Sim)>;
+
 thread_local! {
-    static IS_PARKED: Cell<bool> = const { Cell::new(false) };
-    /// When the parked runtime wants to go on by itself.
-    static TIMER: Cell<Option<Nanos>> = const { Cell::new(None) };
-    static ROOT: RefCell<Option<Waker>> = const { RefCell::new(None) };
+    /// The scenario's, by the number that its event has.
+    static TURNS: RefCell<(u64, BTreeMap<u64, What>)> = const { RefCell::new((0, BTreeMap::new())) };
 }
 
-/// The runtime has nothing to do for so many milliseconds; negative: until something comes.
-pub(super) fn park(timeout: i32) {
-    TIMER.set(u64::try_from(timeout).ok().map(|millis| now() + millis * MILLISECOND));
-    IS_PARKED.set(true);
-    ROOT.with(|root| {
-        if let Some(root) = root.borrow_mut().take() {
-            root.wake();
-        }
+/// Has this done at that time.
+pub(crate) fn schedule(time: Nanos, what: impl FnOnce(&mut Sim) + 'static) {
+    let number = TURNS.with(|turns| {
+        let mut turns = turns.borrow_mut();
+        turns.0 += 1;
+        let number = turns.0;
+        turns.1.insert(number, Box::new(what));
+        number
     });
+    with_net(|net| net.at(time, Event::Turn(number)));
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,7 +39,6 @@ impl HostId {
 }
 
 struct Host {
-    name: String,
     address: Ipv4Addr,
     /// None: it is not running.
     runtime: Option<Runtime>,
@@ -58,33 +60,17 @@ pub(crate) struct Sim {
 impl Sim {
     /// A new world on this thread. What programs draw, and what befalls them, follows from the seed.
     pub(crate) fn new(seed: u64) -> Self {
-        c::activate(seed);
+        activate(seed);
+        TURNS.take();
         Self { hosts: Vec::new(), timers: BTreeSet::new(), turns: 0 }
     }
 
     /// A machine at this address, where no process runs yet.
-    pub(crate) fn host(&mut self, name: impl Into<String>, address: Ipv4Addr) -> HostId {
+    pub(crate) fn host(&mut self, address: Ipv4Addr) -> HostId {
         let id = u32::try_from(self.hosts.len()).unwrap_or(u32::MAX);
-        let name = name.into();
-        self.hosts.push(Host {
-            name,
-            address,
-            runtime: None,
-            timer: None,
-            is_paused: false,
-            skew: 0,
-            runs: 0,
-        });
+        self.hosts.push(Host { address, runtime: None, timer: None, is_paused: false, skew: 0, runs: 0 });
         with_net(|net| net.addresses.insert(address, id));
         HostId(id)
-    }
-
-    pub(crate) fn name(&self, host: HostId) -> &str {
-        &self.hosts[host.0 as usize].name
-    }
-
-    pub(crate) fn is_running(&self, host: HostId) -> bool {
-        self.hosts[host.0 as usize].runtime.is_some()
     }
 
     /// Starts a process there.
@@ -167,7 +153,12 @@ impl Sim {
                     entry.map(|entry| entry.remove())
                 });
                 match due {
-                    Some(Event::Turn(what)) => what(self),
+                    Some(Event::Turn(number)) => {
+                        let what = TURNS.with(|turns| turns.borrow_mut().1.remove(&number));
+                        if let Some(what) = what {
+                            what(self);
+                        }
+                    }
                     Some(event) => with_net(|net| net.carry_out(event)),
                     None => break,
                 }
@@ -222,6 +213,7 @@ impl Drop for Sim {
             self.kill(HostId(u32::try_from(index).unwrap_or(u32::MAX)));
         }
         with_net(|net| net.events.clear());
-        c::deactivate();
+        TURNS.take();
+        deactivate();
     }
 }

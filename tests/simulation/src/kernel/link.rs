@@ -1,6 +1,6 @@
 //! What the ways between machines do to what they carry.
 
-use super::{MILLISECOND, Nanos, below, chance};
+use super::clock::{MILLISECOND, Nanos, below, chance};
 use std::net::Ipv4Addr;
 
 /// Which kind of way it is.

@@ -1,75 +1,17 @@
 //! Stream sockets: connecting, bytes in order whatever the way does, windows, ends.
 
-use super::{Event, HOST, MILLISECOND, Nanos, Net, SECOND, SockId, now};
+use super::clock::{HOST, Nanos, SECOND, now};
+use super::net::{Event, Net};
+use super::socket::{AGAIN_FIRST, Kind, Segment, SockId, Socket, Stream};
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 /// Bytes that were sent and not read yet, of one direction.
 const WINDOW: usize = 256 * 1024;
-/// Segments are sent again after so long at first, over a way that carries nothing.
-const AGAIN_FIRST: Nanos = 200 * MILLISECOND;
+/// The longest time until a segment is sent again.
 const AGAIN_MAX: Nanos = 3 * SECOND;
 /// Tries to connect over a way that carries nothing.
 const SYN_MAX: u32 = 5;
-
-pub(super) struct Socket {
-    pub(super) host: u32,
-    pub(super) local: SocketAddrV4,
-    pub(super) remote: SocketAddrV4,
-    pub(super) kind: Kind,
-    pub(super) registration: Option<Registration>,
-    /// No program holds it yet, or any more.
-    pub(super) fd: Option<i32>,
-}
-
-pub(super) enum Kind {
-    Fresh,
-    Listener { backlog: VecDeque<SockId> },
-    Stream(Stream),
-}
-
-pub(super) struct Registration {
-    pub(super) data: u64,
-    pub(super) interest: u32,
-    pub(super) pending: u32,
-}
-
-pub(super) struct Stream {
-    pub(super) peer: SockId,
-    pub(super) is_open: bool,
-    pub(super) received: VecDeque<u8>,
-    pub(super) is_at_end: bool,
-    pub(super) error: Option<i32>,
-    /// Bytes that the peer has not read yet.
-    pub(super) unread: usize,
-    pub(super) has_shut: bool,
-    incoming: VecDeque<(Nanos, Segment)>,
-    last_arrival: Nanos,
-    again: Nanos,
-}
-
-enum Segment {
-    Data(Vec<u8>),
-    End,
-    Reset,
-}
-
-impl Stream {
-    fn new(peer: SockId, is_open: bool) -> Self {
-        Self {
-            peer,
-            is_open,
-            received: VecDeque::new(),
-            is_at_end: false,
-            error: None,
-            unread: 0,
-            has_shut: false,
-            incoming: VecDeque::new(),
-            last_arrival: 0,
-            again: AGAIN_FIRST,
-        }
-    }
-}
 
 const IN: u32 = ::libc::EPOLLIN as u32;
 const OUT: u32 = ::libc::EPOLLOUT as u32;

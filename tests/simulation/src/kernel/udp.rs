@@ -1,7 +1,8 @@
 //! Datagrams between machines.
 
+use super::clock::{HOST, below, chance, now};
 use super::link::{Class, class};
-use super::{Event, HOST, Net, UdpQueue, below, chance, now, with_net};
+use super::net::{Event, NET, Net, UdpQueue, with_net};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::Arc;
 use tokio::sync::Notify;
@@ -50,7 +51,7 @@ impl UdpPort {
 impl Drop for UdpPort {
     fn drop(&mut self) {
         // A thread that ends has no network any more.
-        _ = super::NET.try_with(|net| net.borrow_mut().udp.remove(&self.address));
+        _ = NET.try_with(|net| net.borrow_mut().udp.remove(&self.address));
     }
 }
 
