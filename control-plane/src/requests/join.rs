@@ -120,14 +120,18 @@ async fn try_join(session: &mut Session, request: Request) -> Result<Answer, Ref
     joined(session, &node, snapshot)
 }
 
-/// Takes a seat where the channel's room is, and looks for it once more if it was just moving.
+/// How often a room is looked for again that was not where it was looked for: it moved, or it ended because its
+/// channel is encrypted in another way now and its key in etcd goes meanwhile.
+const LOOKS_AGAIN: u32 = 2;
+
+/// Takes a seat where the channel's room is, and looks for it again if it was just moving.
 async fn find_seat(
     session: &mut Session,
     room: &ChannelId,
     request: JoinRequest,
 ) -> Result<(NodeLink, Address, RoomSnapshot), Refusal> {
     let services = session.services.clone();
-    let mut may_look_again = true;
+    let mut looks_left = LOOKS_AGAIN;
     loop {
         let (node, address) = services.placement.place(room, session.region()).await?;
         check_privacy(session, &node)?;
@@ -137,9 +141,7 @@ async fn find_seat(
             Ok(snapshot) => return Ok((node, address, snapshot)),
             Err(Refusal::RoomMoved(_)) => {
                 services.placement.forget(&address);
-                if !std::mem::take(&mut may_look_again) {
-                    return Err(unavailable());
-                }
+                looks_left = looks_left.checked_sub(1).ok_or_else(unavailable)?;
             }
             Err(error) => return Err(error),
         }

@@ -3,7 +3,9 @@
 
 use railgun_peer::World;
 use railgun_protocol::ids::SessionId;
-use railgun_protocol::media_rpc::{Address, Audience, Command, EncryptionRule, Event, JoinRequest, Reply};
+use railgun_protocol::media_rpc::{
+    Address, Audience, Command, EncryptionRule, Event, JoinRequest, Reply, is_room_moved,
+};
 use railgun_protocol::plan::Tier;
 use railgun_protocol::signal::Encryption::{self, EndToEnd, Transport};
 use railgun_protocol::signal::{ErrorBody, ErrorCode, RejoinReason};
@@ -68,8 +70,11 @@ fn a_join_by_a_newer_rule_ends_it_too_and_one_by_an_older_rule_is_to_be_tried_ag
     join(&mut world, &room, 1, rule(Transport, 5)).unwrap();
     join(&mut world, &room, 2, rule(Transport, 5)).unwrap();
     world.events.clear();
-    assert_eq!(join(&mut world, &room, 3, rule(EndToEnd, 6)), Ok(EndToEnd));
+    // Whoever ends it looks for the next room, which has an epoch of its own.
+    let moved = join(&mut world, &room, 3, rule(EndToEnd, 6)).unwrap_err();
+    assert!(is_room_moved(&moved));
     assert_ended(&world);
+    assert_eq!(join(&mut world, &room, 3, rule(EndToEnd, 6)), Ok(EndToEnd));
     assert_eq!(people(&mut world, &room), 1);
     world.events.clear();
     // A replica that has not heard of the change.
@@ -78,6 +83,7 @@ fn a_join_by_a_newer_rule_ends_it_too_and_one_by_an_older_rule_is_to_be_tried_ag
     assert!(refused.details["retryAfterMs"].as_u64().unwrap() > 0 && !refused.fatal);
     assert_eq!((people(&mut world, &room), world.events.len()), (1, 0));
     // And back.
+    assert!(is_room_moved(&join(&mut world, &room, 2, rule(Transport, 8)).unwrap_err()));
     assert_eq!(join(&mut world, &room, 2, rule(Transport, 8)), Ok(Transport));
     assert_eq!(people(&mut world, &room), 1);
 }

@@ -48,7 +48,7 @@ impl Group {
     fn request(&mut self, user: Option<&str>) -> JoinRequest {
         self.sessions += 1;
         let request = World::join_request(self.sessions, Tier::Free);
-        let user = user.map_or(request.user.clone(), |user| UserId::new(user).unwrap());
+        let user = user.map_or_else(|| request.user.clone(), |user| UserId::new(user).unwrap());
         JoinRequest { user, encryption: RULE, resume: Some(TokenDigest([1; 32])), ..request }
     }
 

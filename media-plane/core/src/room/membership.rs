@@ -139,7 +139,11 @@ fn room_for(
         } else {
             match follows(rooms, key, request.encryption) {
                 Follows::Yes => return Ok(key),
-                Follows::No => end(rooms, media, key, RejoinReason::EncryptionChanged),
+                Follows::No => {
+                    end(rooms, media, key, RejoinReason::EncryptionChanged);
+                    // The next room has an epoch of its own, wherever it is.
+                    return Err(Refusal::RoomMoved);
+                }
                 Follows::Outdated => return Err(Refusal::EncryptionChanged),
             }
         }

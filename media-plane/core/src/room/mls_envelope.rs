@@ -115,6 +115,7 @@ impl<'a> Reader<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     /// A PublicMessage of group 7, epoch 9: its head.
     fn public(sender: &[u8], content: u8) -> Vec<u8> {
@@ -164,5 +165,21 @@ mod tests {
         assert_eq!(vector(&[0xc0, 0, 0, 0, 0, 0, 0, 0]), None);
         let long = [&[0x40, 0x40][..], &[3; 64]].concat();
         assert_eq!(Reader(&long).vector(), Some(&[3; 64][..]));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(
+            head in proptest::sample::select(vec![vec![], vec![0, 1, 0, 1], vec![0, 1, 0, 3], vec![0, 1, 0, 4]]),
+            rest in proptest::collection::vec(any::<u8>(), 0..96),
+        ) {
+            let message = [head, rest].concat();
+            if let Some(
+                Envelope::Proposal { group, .. } | Envelope::Commit { group, .. } | Envelope::GroupInfo { group, .. },
+            ) = read(&message)
+            {
+                prop_assert!((1..=GROUP_ID_BYTES_MAX).contains(&group.len()));
+            }
+        }
     }
 }

@@ -4,7 +4,7 @@ mod figure;
 mod others;
 mod radios;
 
-use super::{LayerSpec, LinkConfig, Loss, Picture, Queue, Scenario, Viewed, run};
+use super::{LayerSpec, LinkConfig, Loss, Queue, Scenario, Viewed};
 use std::time::Duration;
 
 pub use figure::{Entry, Figure, SPEECH, TOP_LAYER, Target};
