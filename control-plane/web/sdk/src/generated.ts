@@ -1347,7 +1347,7 @@ userId: UserId,
  */
 sessionId: SessionId, 
 /**
- * `audio` or `video`.
+ * What the message is about, as the application calls it.
  */
 kind: DataKind, 
 /**
@@ -1369,11 +1369,11 @@ userId: UserId,
  */
 sessionId: SessionId, 
 /**
- * `audio` or `video`.
+ * Proposal, commit, Welcome or GroupInfo.
  */
 kind: E2eeMessageKind, 
 /**
- * The room's epoch: tells successive rooms of a channel apart.
+ * Epoch of the MLS group.
  */
 epoch: number, 
 /**
