@@ -93,7 +93,8 @@ impl Competition {
     /// hardly anything is in the queue.
     pub(crate) fn follow(&mut self, rate: u64, round_trip_us: i64, is_short: bool, now_us: i64) -> u64 {
         self.round_trip_us = round_trip_us;
-        let Some(before) = self.followed_us.replace(now_us) else { return rate };
+        let Some(before) = self.followed_us else { return rate };
+        self.followed_us = Some(now_us);
         if self.lately > OURS {
             *self = Self { ours_until_us: now_us + OURS_US, lost_us: self.lost_us, ..Self::default() };
             return rate / 2;
