@@ -360,7 +360,9 @@ mod tests {
         let start = Instant::now();
         let reorder = Some(Reorder { part: 0.1, by: Duration::from_millis(30) });
         let mut link = Link::new(LinkConfig { reorder, ..LinkConfig::new(10_000_000) }, 3, start);
-        (1..=1_000).for_each(|at| link.push(to(), vec![0; at], start + Duration::from_millis(2) * at as u32));
+        (1..=1_000_u32).for_each(|at| {
+            link.push(to(), vec![0; usize::try_from(at).unwrap()], start + Duration::from_millis(2) * at)
+        });
         let came = drain(&mut link, start + Duration::from_secs(9));
         let late = came.windows(2).filter(|pair| pair[0].1 > pair[1].1).count();
         assert!(came.len() == 1_000 && (60..140).contains(&late), "{} {late}", came.len());

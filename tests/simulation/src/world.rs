@@ -88,10 +88,12 @@ fn etcd_settings() -> EtcdSettings {
 async fn node(index: usize) {
     let address = node_address(index);
     loop {
-        let mut config = railgun_media::Config::default();
-        config.node_id = format!("media-{index}");
-        config.announced = vec![address.into()];
-        config.workers = 1;
+        let mut config = railgun_media::Config {
+            node_id: format!("media-{index}"),
+            announced: vec![address.into()],
+            workers: 1,
+            ..railgun_media::Config::default()
+        };
         config.rtc.listen_ip = Some(address.into());
         config.rpc.listen = SocketAddr::from((address, RPC_PORT));
         config.rpc.insecure = true;
@@ -116,8 +118,10 @@ async fn node(index: usize) {
 }
 
 async fn replica(index: usize) {
-    let mut config = railgun_control::Config::default();
-    config.listen = SocketAddr::from((replica_address(index), SIGNALING_PORT));
+    let mut config = railgun_control::Config {
+        listen: SocketAddr::from((replica_address(index), SIGNALING_PORT)),
+        ..railgun_control::Config::default()
+    };
     config.operators.listen = None;
     config.auth.jwks = Some(JwksSource::File(tokens::jwks()));
     config.channels.create_on_join = true;

@@ -136,7 +136,7 @@ impl Receiver {
         let Some(&(first, at)) = arrivals.first() else { return };
         let newest =
             arrivals.iter().map(|(number, _)| number.wrapping_sub(first)).filter(|it| *it < 1 << 15).max();
-        let (before, mut at) = self.forged.unwrap_or((first.wrapping_sub(1), at));
+        let (before, mut at) = self.forged.unwrap_or_else(|| (first.wrapping_sub(1), at));
         let count = first.wrapping_add(newest.unwrap_or(0)).wrapping_sub(before);
         arrivals.clear();
         for step in 1..=count.min(1 << 10) {

@@ -415,8 +415,8 @@ pub(super) unsafe extern "C" fn epoll_wait(
     timeout: c_int,
 ) -> c_int {
     if !is_active() {
-        // SAFETY: the arguments are the caller's. The signal mask is none.
         let none = std::ptr::null_mut::<c_void>();
+        // SAFETY: the arguments are the caller's. The signal mask is none.
         return unsafe { libc::syscall(libc::SYS_epoll_pwait, set, events, max, timeout, none, 8) } as c_int;
     }
     let host = HOST.get();
