@@ -13,7 +13,7 @@ import { sizes } from "../build/size.mjs";
 const SDK = fileURLToPath(new URL("..", import.meta.url));
 const MODULES = join(SDK, "../node_modules");
 /** Bytes after gzip. */
-const CORE_MAX = 21_000;
+const CORE_MAX = 23_000;
 const WHOLE_MAX = 75_000;
 const E2EE_MAX = 10_000;
 
@@ -111,7 +111,7 @@ console.log(off, name, new Diagnostics({ token: "t" }).networkTest());
 });
 
 describe("the size budget", () => {
-  it("core ≤ 21 kB gzip of our own, ≤ 75 kB with its dependencies, what is lazy apart", async () => {
+  it("core ≤ 23 kB gzip of our own, ≤ 75 kB with its dependencies, what is lazy apart", async () => {
     const measured = await sizes();
     expect(measured.core).toBeLessThanOrEqual(CORE_MAX);
     expect(measured["core with mediasoup-client and socket.io-client"]).toBeLessThanOrEqual(WHOLE_MAX);

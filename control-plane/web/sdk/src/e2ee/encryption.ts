@@ -48,6 +48,8 @@ export class Encryption {
   #awaits = false;
   #answers = new Map<number, Answer[]>();
   #timers = new Set<ReturnType<typeof setTimeout>>();
+  /** The worker does not run, so it answers nothing any more. */
+  #failed: VoiceError | null = null;
 
   constructor(
     private readonly channelId: string,
@@ -58,6 +60,7 @@ export class Encryption {
     worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#take(data);
     worker.onerror = () => {
       const error = new VoiceError("INTERNAL", "the worker that encrypts does not run", {}, true);
+      this.#failed = error;
       for (const { reject } of [...this.#answers.values()].flat()) reject(error);
       this.#answers.clear();
       handlers.failed(error);
@@ -122,6 +125,7 @@ export class Encryption {
   async #install(invite: Invite, delayed: boolean): Promise<boolean> {
     const { number, suite, removal } = invite;
     const isNewest = !this.#invite || number >= this.#invite.number;
+    if (this.#failed) throw this.#failed;
     const answered = new Promise<string | null>((resolve, reject) => {
       this.#answers.set(number, [...(this.#answers.get(number) ?? []), { resolve, reject }]);
     });
