@@ -324,7 +324,7 @@ mod tests {
     /// The next packet of a picture of so many, under a sequence number of the server's.
     fn packets(sent: &Sent, sequence: u16, count: usize) -> Vec<RtpPacket> {
         let frame = vec![0; 1100 * count - payload::STAMP_LEN];
-        let mut payloads = payload::vp8(&frame, 0, 1);
+        let mut payloads = payload::vp8(&payload::picture(&frame, 0), count, 1);
         let numbers: Vec<u32> = payloads.iter().map(|_| sent.count()).collect();
         let stamp = sent.stamp(*numbers.last().unwrap(), Instant::now());
         payload::stamp_last(payloads.last_mut().unwrap(), stamp);

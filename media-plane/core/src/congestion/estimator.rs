@@ -11,8 +11,8 @@ use crate::feedback::sent_history::{Arrival, Departure, Fate};
 
 /// Before anything is known: a lowest layer, or a few.
 pub(crate) const START: u64 = 250_000;
-/// Before any feedback, packets leave at this rate: a key frame of 11 KB, the largest of a lowest layer, is out
-/// within 300 ms and makes a queue of 240 ms at most where the link takes 200 kbit/s.
+/// Least rate at which packets leave while nothing was measured, in bits a second: a key frame of 11 KB, the largest of
+/// a lowest layer, is out within 350 ms.
 pub(crate) const START_PACE: u64 = 250_000;
 /// Bounds in bits a second.
 const ESTIMATE_MIN: u64 = 30_000;

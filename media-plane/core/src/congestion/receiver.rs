@@ -1,6 +1,6 @@
 //! All that is known of the link to one receiver, once it was sent video with transport-wide numbers.
 
-use super::estimator::{Estimator, START_PACE};
+use super::estimator::Estimator;
 use super::pacer::Pacer;
 use super::raises::Raises;
 use std::time::{Duration, Instant};
@@ -36,7 +36,7 @@ impl ReceiverLink {
         Self {
             estimator: Estimator::default(),
             raises: Raises::default(),
-            pacer: Pacer::new(Some(START_PACE)),
+            pacer: Pacer::new(None),
             sending: 0,
             goal: None,
             is_more_wanted: false,

@@ -84,8 +84,6 @@ pub(crate) struct SentPackets {
     /// The newest is last.
     eras: VecDeque<Era>,
     resends: Resends,
-    /// The first index that still helps, and its timestamp if a key frame begins there.
-    oldest: (u64, Option<u32>),
 }
 
 impl SentPackets {
@@ -156,28 +154,10 @@ impl SentPackets {
         self.eras.iter().rev().find(|era| era.first <= index).copied()
     }
 
-    /// A key frame begins with this packet: what was sent before it helps nobody. A codec may say so of several
-    /// packets of one picture.
-    pub(crate) fn on_key_frame(&mut self, index: u64, timestamp: u32) {
-        let (oldest, of) = self.oldest;
-        let is_same = of == Some(timestamp);
-        self.oldest = (if is_same { oldest.min(index) } else { oldest.max(index) }, Some(timestamp));
-    }
-
-    /// What was sent so far helps nobody: the next packet is a key frame's.
-    pub(crate) fn give_up(&mut self) {
-        self.oldest = (self.highest.map_or(0, |highest| highest + 1), None);
-    }
-
-    pub(crate) fn is_given_up(&self, index: u64) -> bool {
-        index < self.oldest.0
-    }
-
     /// The packet behind a sequence number that was asked for, if it may be sent again now: not
-    /// twice within a round trip, in which a copy may still be under way, ten times at most, and nothing that
-    /// a later key frame made useless.
+    /// twice within a round trip, in which a copy may still be under way, and ten times at most.
     pub(crate) fn resendable(&self, sequence: u16, now: Instant, round_trip: Duration) -> Option<Sent> {
-        let index = self.index(sequence).filter(|index| *index >= self.oldest.0)?;
+        let index = self.index(sequence)?;
         let entry = self.entries.get(place(index)).copied().filter(|entry| entry.is_present())?;
         if entry.times() >= RESENT_MAX {
             return None;
@@ -189,13 +169,6 @@ impl SentPackets {
         let Era { source, encoding, offset, .. } = self.era(index)?;
         let source = source + u64::from(entry.0 & Entry::DISTANCE);
         Some(Sent { index, source, encoding, marker: entry.0 & Entry::MARKER != 0, offset })
-    }
-
-    /// Whether its loss would be seen: its retransmission was lost, too, so that the picture is late already, or it
-    /// is of the last key frame, without which nothing is shown. `timestamp`: its own.
-    pub(crate) fn is_urgent(&self, index: u64, timestamp: u32) -> bool {
-        let was_resent = self.entries.get(place(index)).is_some_and(|entry| entry.times() > 0);
-        was_resent || self.oldest.1 == Some(timestamp)
     }
 
     /// The packet of this consumer's index was sent again.
@@ -290,22 +263,6 @@ mod tests {
             }
         }
         assert_eq!(times, [0, 80, 160, 240, 320, 400, 480, 560, 640, 720]);
-    }
-
-    #[test]
-    fn what_came_before_a_key_frame_is_given_up() {
-        let (mut packets, now) = (SentPackets::default(), Instant::now());
-        (1..10).for_each(|index| packets.put(sent(index)));
-        packets.on_key_frame(6, 900);
-        // Its parameter sets, which came late.
-        packets.on_key_frame(5, 900);
-        let helps = |packets: &SentPackets| -> Vec<u16> {
-            (1..13).filter(|it| packets.resendable(*it, now, ROUND_TRIP).is_some()).collect()
-        };
-        assert_eq!(helps(&packets), [5, 6, 7, 8, 9]);
-        packets.give_up();
-        packets.put(sent(10));
-        assert_eq!(helps(&packets), [10]);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use super::{key_frames, probing, wanted_layers};
 use crate::arena::{ConsumerKey, TransportKey};
-use crate::congestion::estimator::{START, START_PACE, Verdict};
+use crate::congestion::estimator::{START, Verdict};
 use crate::congestion::receiver::ReceiverLink;
 use crate::feedback::layer_request::{
     LayerRequest, Rung, allocate, allocated_total, highest_total, keep_present, next_of, present_total,
@@ -175,7 +175,8 @@ fn reallocate(media: &mut MediaTables, key: TransportKey, verdict: Verdict, now:
         requests.iter_mut().for_each(|it| it.allocated = it.allocated.or(Some(0)));
     }
     link.sending = allocated_total(&requests);
-    link.pacer.set_rate(Some(if link.is_heard { link.estimator.pace(link.sending) } else { START_PACE }));
+    // Nothing waits before the first report: a client that gives none would have its first picture late.
+    link.pacer.set_rate(link.is_heard.then(|| link.estimator.pace(link.sending)));
     let is_provisional = !link.is_heard;
     link.is_more_wanted = next.is_some();
     link.goal = match next {

@@ -36,10 +36,6 @@ pub(crate) fn send_due(media: &mut MediaTables, key: TransportKey, now: Instant)
         // It was closed or paused meanwhile.
         let Some(consumer) = consumers.get_mut(waiting.consumer).filter(|it| !it.paused) else { continue };
         let Some(producer) = producers.get(consumer.producer) else { continue };
-        if consumer.rtx.as_ref().is_some_and(|rtx| rtx.sent.is_given_up(waiting.index)) {
-            counters.drop(DropReason::NotSendable, Some(key), Some(consumer.ssrc));
-            continue;
-        }
         if !send(consumer, producer, transport, sends, &waiting, stamp) {
             counters.drop(DropReason::NotSendable, Some(key), Some(consumer.ssrc));
         }

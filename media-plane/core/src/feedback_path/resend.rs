@@ -27,8 +27,8 @@ const HEADER_LEN: usize = FIXED_HEADER + 4 + 255;
 
 /// What became of one number that was asked for.
 enum Resent {
-    /// Copies that were sent, and bytes of payload in each.
-    Copies(u64, usize),
+    /// Bytes of payload that were sent.
+    Bytes(usize),
     /// Never sent, asked for within the round trip, too often, or no longer kept.
     No,
     /// The consumer's budget is spent, or its transport cannot send.
@@ -49,7 +49,7 @@ pub(crate) fn resend(
     let Output { sends, counters, .. } = output;
     let Some(consumer) = consumers.live_mut(key) else { return };
     consumer.asked.packets += asked;
-    let mut answered = 0;
+    let before = counters.resent_packets;
     if !consumer.paused
         && let Some(producer) = producers.live(consumer.producer)
         && let Some(transport) = transports.live_mut(consumer.transport)
@@ -59,17 +59,16 @@ pub(crate) fn resend(
         let mut buffer = [0; MAX_DATAGRAM];
         for sequence in sequences {
             match attempt.resend(sequence, &mut buffer) {
-                Resent::Copies(copies, len) => {
-                    answered += 1;
-                    attempt.counters.resent_packets += copies;
-                    (0..copies).for_each(|_| attempt.consumer.asked.resent.count(len));
+                Resent::Bytes(len) => {
+                    attempt.counters.resent_packets += 1;
+                    attempt.consumer.asked.resent.count(len);
                 }
                 Resent::No => {}
                 Resent::NoMore => break,
             }
         }
     }
-    counters.refused_resends += asked.saturating_sub(answered);
+    counters.refused_resends += asked.saturating_sub(counters.resent_packets - before);
 }
 
 /// One NACK being answered.
@@ -135,23 +134,14 @@ impl Attempt<'_> {
         };
         let extensions = &consumer.extensions;
         let passed = PassedElements::new(extensions.passed, cached.elements());
-        // What is urgent is sent twice, unless that would be more of what the link is full of.
-        let is_full = self.transport.receiver_link.as_ref().is_some_and(|link| link.is_full());
-        let is_doubled = rtx.sent.is_urgent(sent.index, outgoing.header.timestamp) && !is_full;
-        let is_doubled = is_doubled && rtx.budget.try_spend(len, stamp.at);
         let writer =
             PacketWriter::new(self.transport, extensions, self.sends, Purpose::Retransmission, *stamp);
         let Some(mut writer) = writer else { return Resent::NoMore };
-        let copies = 1 + u64::from(is_doubled);
-        for _ in 0..copies {
-            let header = HeaderWriter { sequence: sequence_of(rtx.next), ..outgoing.header };
-            let outgoing = Outgoing { header, index: rtx.next, ..outgoing };
-            if writer.put(&outgoing, extensions, &passed, || cached.elements()) == 0 {
-                return Resent::NoMore;
-            }
-            rtx.next += 1;
+        if writer.put(&outgoing, extensions, &passed, || cached.elements()) == 0 {
+            return Resent::NoMore;
         }
+        rtx.next += 1;
         rtx.sent.on_resent(sent.index, stamp.at);
-        Resent::Copies(copies, len)
+        Resent::Bytes(len)
     }
 }

@@ -83,9 +83,6 @@ impl Consumer {
         self.selection.interrupt();
         self.sequence.interrupt();
         self.vp8.interrupt();
-        if let Some(rtx) = self.rtx.as_mut().filter(|_| self.selection.is_video()) {
-            rtx.sent.give_up();
-        }
     }
 }
 

@@ -91,9 +91,6 @@ fn note(
     consumer.selection.on_sent(timestamp, writer.stamp.at);
     if let Some(rtx) = &mut consumer.rtx {
         let (source, encoding) = (packet.index, packet.encoding);
-        if packet.frame.starts_key_frame && packet.is_video {
-            rtx.sent.on_key_frame(index, timestamp);
-        }
         rtx.sent.put(sent_packets::Sent { index, source, encoding, marker, offset });
     }
 }
