@@ -37,7 +37,7 @@ pub struct Token {
     audience: Option<String>,
     #[arg(long)]
     issuer: Option<String>,
-    /// Print a link to this page with the token in it instead, such as https://voice.example.org
+    /// Print a link to this page with the token in it instead, such as `https://voice.example.org`
     #[arg(long)]
     link: Option<String>,
 }

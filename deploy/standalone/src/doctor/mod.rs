@@ -24,7 +24,7 @@ const WITHIN: Duration = Duration::from_secs(29);
 
 #[derive(Args, Debug)]
 pub(crate) struct Doctor {
-    /// The page from outside, such as https://voice.example.org; as often as there are ways to it.
+    /// The page from outside, such as `https://voice.example.org`; as often as there are ways to it.
     urls: Vec<reqwest::Url>,
     /// A configuration of this host: railgun's, railgun-control's or railgun-media's.
     #[arg(long)]
