@@ -5,6 +5,7 @@ import { token, url } from "./token.js";
 
 createRoot(document.querySelector("#root")).render(
   <VoiceProvider options={{ url, token }}>
+    <h1>A call</h1>
     <Call channelId="lobby" name="Me" />
   </VoiceProvider>,
 );
