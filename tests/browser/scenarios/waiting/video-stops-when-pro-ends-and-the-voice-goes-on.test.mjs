@@ -34,11 +34,12 @@ scenario(
     await ben.isTold(/Pro subscription has ended/);
     const late = Date.now() - 1000 * proUntil;
     assert.ok(late < 3_000, `the camera stopped ${late} ms after its time`);
-    // The microphone that runs is not cut off by the server; the client lowers it to what Free may send.
+    // The microphone that runs is not cut off by the server; the client lowers it to what Free may send, or to less
+    // where the machine is busy and the call looks poor.
     await until(
-      async () => `the microphone goes down to 32 kbit/s; ${await micBitrate()}`,
+      async () => `the microphone goes down to 32 kbit/s at most; ${await micBitrate()}`,
       2_000,
-      async () => ((await micBitrate()) === 32_000 ? true : null),
+      async () => ((await micBitrate()) <= 32_000 ? true : null),
     );
     // Never longer silent than between two bursts.
     for (let look = 0; look < 8; look += 1) {
