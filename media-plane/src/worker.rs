@@ -179,7 +179,7 @@ impl Obituary {
         let _ = self.outbox.blocking_send(WorkerNotice { worker: self.index, event: WorkerEvent::Died });
     }
 
-    /// The same without blocking, for a runner that shares its thread with the switchboard.
+    /// [`Self::tell`] without blocking, for a runner whose worker shares its thread with the switchboard.
     pub async fn told(self) {
         self.gauges.on_death();
         let _ = self.outbox.send(WorkerNotice { worker: self.index, event: WorkerEvent::Died }).await;

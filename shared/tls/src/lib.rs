@@ -1,5 +1,5 @@
-//! Certificates in PEM files: what is wrong with one in a sentence, and a TLS listener that shows what the files
-//! have become.
+//! Certificates in PEM files: checks that say in a sentence what is wrong with one, and a TLS listener that reads the
+//! files again when they change.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 

@@ -30,7 +30,7 @@ pub(crate) struct Policer {
     videos: Bucket,
 }
 
-/// Bitrate of one source (mic, camera and so on) of a user, whichever producers send it.
+/// Token bucket and strikes of one source (mic, camera and so on) of a user, whichever producers send it.
 #[derive(Clone, Copy, Debug, Default)]
 struct Watch {
     bucket: Bucket,
