@@ -33,6 +33,10 @@ scenario(
     await ben.page.keyboard.press("h");
     await bens.getByRole("img", { name: "raised hand" }).waitFor({ timeout: SEEN_MS });
     await ada.page.getByRole("status").getByText("Ben raised a hand").waitFor();
+    // Who comes later sees it as well.
+    const phone = await open("Ada", { viewport: { width: 768, height: 1024 } });
+    await phone.join("Pro", "dm");
+    await phone.page.locator(".tile", { hasText: "Ben" }).getByRole("img", { name: "raised hand" }).waitFor();
     await ada.press("React");
     await isAccessible(ada, "the menu of reactions");
     await ada.picture("reactions");

@@ -1,6 +1,6 @@
 import {
   type CallStats,
-  Gestures,
+  type Gestures,
   isInCall,
   type MediaState,
   type RingEnd,
@@ -57,7 +57,6 @@ export class CallView {
   #lock: EncryptionLock;
   #toolbar: Toolbar;
   #upgrade: UpgradeDialog;
-  #gestures: Gestures;
   #menu: GestureMenu;
   #settings: SettingsDialog;
   #banner = h("p", { class: "banner", role: "status" });
@@ -93,14 +92,14 @@ export class CallView {
 
   constructor(
     private readonly voice: VoiceService,
+    private readonly gestures: Gestures,
     private readonly form: JoinForm,
     /** `answered`: the channel of another call to go to. */
     private readonly onClosed: (error: VoiceError | null, answered?: string) => void,
   ) {
-    this.#gestures = new Gestures(voice);
-    this.#menu = new GestureMenu(this.#gestures, (error) => this.#failed("mic", error));
-    this.#stage = new Stage(voice, this.#gestures);
-    this.#people = new People(voice, form.name, () => this.#toggle("people"), this.#gestures);
+    this.#menu = new GestureMenu(this.gestures, (error) => this.#failed("mic", error));
+    this.#stage = new Stage(voice, this.gestures);
+    this.#people = new People(voice, form.name, () => this.#toggle("people"), this.gestures);
     this.#stats = new StatsPanel(() => this.#toggle("stats"));
     this.#lock = new EncryptionLock(voice);
     this.#toolbar = new Toolbar((button) => (button === "leave" ? void this.#leave() : this.#run(button)));
@@ -153,9 +152,9 @@ export class CallView {
         this.#speaking = speaking;
         this.#render(voice.snapshot);
       }),
-      () => this.#gestures.close(),
-      this.#gestures.on("change", () => this.#onHands()),
-      this.#gestures.on("reaction", ({ sessionId, emoji }) => this.#onReaction(sessionId, emoji)),
+      () => this.gestures.close(),
+      this.gestures.on("change", () => this.#onHands()),
+      this.gestures.on("reaction", ({ sessionId, emoji }) => this.#onReaction(sessionId, emoji)),
       voice.on("ringEnded", (end) => this.#onRingEnded(end)),
       showRings(voice, (channelId) => void this.#leave(channelId)),
       voice.on("upgradeNeeded", ({ source }) => this.#upgrade.open(source)),
@@ -278,7 +277,7 @@ export class CallView {
     this.#alone.hidden = snapshot.participants.length > 0 || !isInCall(snapshot.state);
     this.#signal(snapshot);
     this.#renderQueue(snapshot);
-    this.#toolbar.render(snapshot, this.#open, this.#gestures.handRaised);
+    this.#toolbar.render(snapshot, this.#open, this.gestures.handRaised);
     this.#menu.render();
     this.#people.render(snapshot);
     this.#stage.render(snapshot, this.form.name, this.#speaking);
@@ -290,7 +289,7 @@ export class CallView {
   }
 
   #onHands(): void {
-    const { hands } = this.#gestures;
+    const { hands } = this.gestures;
     const raised = [...hands].find((it) => !this.#hands.has(it));
     const lowered = [...this.#hands].find((it) => !hands.has(it));
     this.#hands = new Set(hands);

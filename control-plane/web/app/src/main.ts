@@ -1,4 +1,4 @@
-import { deviceIdOfTab, VoiceError, VoiceService, initVoiceService } from "@railgun/voice";
+import { deviceIdOfTab, Gestures, VoiceError, VoiceService, initVoiceService } from "@railgun/voice";
 import { takeFromAddress } from "./address";
 import { callKey, makeKeyIfFirst } from "./encryption";
 import { CallView } from "./call-view";
@@ -20,6 +20,7 @@ lobby.open();
 
 async function join(form: JoinForm): Promise<void> {
   let voice: VoiceService;
+  let gestures: Gestures;
   // On its way while everything else is made ready; later ones are asked for when they are needed.
   const ask = () => tokenFor(form.name, form.tier);
   let first: Promise<string> | null = ask();
@@ -33,13 +34,15 @@ async function join(form: JoinForm): Promise<void> {
     // Two tabs of this page are two people, so they are two devices as well.
     voice = await initVoiceService({ token, deviceId: deviceIdOfTab(), ...(await settings) });
     await applyPreferences(voice);
+    // Before the join: whose hand is up is told as soon as one is in.
+    gestures = new Gestures(voice);
     makeKeyIfFirst(voice, (error) => toast({ text: describe(error), tone: "bad" }));
     await voice.joinChannel(form.channel, { muted: form.muted, e2ee: callKey(form.channel) });
   } catch (error) {
     toast({ text: describe(error), tone: "bad" });
     return;
   }
-  const call = new CallView(voice, form, (error, answered) => {
+  const call = new CallView(voice, gestures, form, (error, answered) => {
     show(app, lobby.element);
     document.title = "Rail Gun";
     lobby.open();
