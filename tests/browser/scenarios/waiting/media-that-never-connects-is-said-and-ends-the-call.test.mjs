@@ -9,16 +9,20 @@ const CONNECT_MS = 10_000;
 const OVER_MS = 3 * CONNECT_MS + 2 * 1_000;
 const SLACK_MS = 4_000;
 
+/** A call of two of whom one is as behind a firewall that lets no UDP through; with when that one joined. */
+async function benIsCutOff(call, way) {
+  way.become({ loss: 1 });
+  const ada = await PageUser.open(call, "Ada", { tone: 500 });
+  await ada.join();
+  const ben = await PageUser.open(call, "Ben", { tone: 770, ports: way.ports });
+  await ben.join();
+  return [ada, ben, Date.now()];
+}
+
 scenario("media that never connects is said, and ends the call", async (call) => {
   const way = await impairedWayTo(call.server);
   try {
-    // As behind a firewall that lets no UDP through.
-    way.become({ loss: 1 });
-    const ada = await PageUser.open(call, "Ada", { tone: 500 });
-    await ada.join();
-    const ben = await PageUser.open(call, "Ben", { tone: 770, ports: way.ports });
-    await ben.join();
-    const joined = Date.now();
+    const [ada, ben, joined] = await benIsCutOff(call, way);
 
     await ben.page.getByText(/not getting through yet/).waitFor({ timeout: 4_000 });
     await ben.press("Quality");
@@ -54,12 +58,7 @@ scenario("media that never connects is said, and ends the call", async (call) =>
 scenario("media that connects at the second try is a call", async (call) => {
   const way = await impairedWayTo(call.server);
   try {
-    way.become({ loss: 1 });
-    const ada = await PageUser.open(call, "Ada", { tone: 500 });
-    await ada.join();
-    const ben = await PageUser.open(call, "Ben", { tone: 770, ports: way.ports });
-    await ben.join();
-    const joined = Date.now();
+    const [ada, ben, joined] = await benIsCutOff(call, way);
     const banner = ben.page.getByText(/not getting through yet/);
     await banner.waitFor({ timeout: 4_000 });
     const first = await ben.page.evaluate(() => window.connectionsMade);
