@@ -133,8 +133,8 @@ impl Rings {
     }
 
     fn end_soon(&self, user: &UserId, channel: &ChannelId, how: RingEndReason) -> bool {
-        let known = self.0.users().get(user).and_then(|known| known.borrow().clone());
-        let Some(ring) = known.filter(|ring| ring.is_on() && ring.channel == *channel) else { return false };
+        let known = self.0.ringing(user);
+        let Some(ring) = known.filter(|ring| ring.channel == *channel) else { return false };
         let (rings, user) = (self.clone(), user.clone());
         tokio::spawn(async move { rings.end(&user, ring.id, how).await });
         true
@@ -148,7 +148,7 @@ impl Rings {
             return begun.ok_or_else(|| later("nobody can be called now: etcd does not answer"));
         }
         tokio::task::yield_now().await;
-        if self.0.users().get(user).is_some_and(|known| known.borrow().as_ref().is_some_and(Ring::is_on)) {
+        if self.0.ringing(user).is_some() {
             return Ok(false);
         }
         match self.apply(user, Some(ring.clone())) {
@@ -164,8 +164,7 @@ impl Rings {
             return shared.end(user, id, how).await;
         }
         tokio::task::yield_now().await;
-        let known = self.0.users().get(user).and_then(|known| known.borrow().clone());
-        if let Some(ring) = known.filter(|ring| ring.is_on() && ring.id == id) {
+        if let Some(ring) = self.0.ringing(user).filter(|ring| ring.id == id) {
             self.apply(user, Some(Ring { ended: Some(how), ..ring }));
         }
     }
@@ -203,8 +202,7 @@ impl Rings {
         tokio::spawn(async move {
             // By whichever clock it began.
             tokio::time::sleep(left.min(RING_DURATION)).await;
-            let known = rings.0.users().get(&user).and_then(|known| known.borrow().clone());
-            if known.is_some_and(|ring| ring.id == id) {
+            if rings.0.known(&user).is_some_and(|ring| ring.id == id) {
                 rings.apply(&user, None);
             }
         });
@@ -214,6 +212,16 @@ impl Rings {
 impl Inner {
     fn users(&self) -> MutexGuard<'_, HashMap<UserId, watch::Sender<Option<Ring>>>> {
         self.users.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The user's ring, also one that has ended.
+    fn known(&self, user: &UserId) -> Option<Ring> {
+        self.users().get(user).and_then(|known| known.borrow().clone())
+    }
+
+    /// The ring that is on.
+    fn ringing(&self, user: &UserId) -> Option<Ring> {
+        self.known(user).filter(Ring::is_on)
     }
 
     fn callers(&self) -> MutexGuard<'_, HashMap<u64, mpsc::Sender<(UserId, RingEndReason)>>> {
