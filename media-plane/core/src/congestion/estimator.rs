@@ -11,9 +11,6 @@ use crate::feedback::sent_history::{Arrival, Departure, Fate};
 
 /// Before anything is known: a lowest layer, or a few.
 pub(crate) const START: u64 = 250_000;
-/// Least rate at which packets leave while nothing was measured, in bits a second: a key frame of 11 KB, the largest of
-/// a lowest layer, is out within 350 ms.
-pub(crate) const START_PACE: u64 = 250_000;
 /// Bounds in bits a second.
 const ESTIMATE_MIN: u64 = 30_000;
 const ESTIMATE_MAX: u64 = 50_000_000;
@@ -191,9 +188,7 @@ impl Estimator {
                 (self.estimate / 100 * WAITED_PERCENT).max(measured)
             }
             // Nothing was proved yet.
-            (State::Steady, false) if self.estimate <= START => {
-                START_PACE.max(sending / 100 * SENDING_PERCENT)
-            }
+            (State::Steady, false) if self.estimate <= START => START.max(sending / 100 * SENDING_PERCENT),
             (State::Steady, false) => {
                 (self.estimate / 100 * UNMEASURED_PERCENT).max(sending / 100 * SENDING_PERCENT)
             }

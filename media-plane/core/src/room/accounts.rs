@@ -82,6 +82,12 @@ fn forget(rooms: &mut RoomTable, media: &mut MediaTables, key: RoomKey, now: Ins
     forgotten.into_iter().for_each(|key| remove(rooms, media, key));
 }
 
+/// What the session's user has done in the room.
+fn of_session(rooms: &mut RoomTable, room: RoomKey, session: SessionId) -> Result<&mut Account, Refusal> {
+    let key = rooms.session(room, session)?.account;
+    rooms.accounts.live_mut(key).ok_or(Refusal::Internal)
+}
+
 /// The session is about to change the room so that each other member's client makes so many requests.
 pub(super) fn charge_follow_ups(
     rooms: &mut RoomTable,
@@ -90,8 +96,7 @@ pub(super) fn charge_follow_ups(
     requests: u32,
     now: Instant,
 ) -> Result<(), Refusal> {
-    let key = rooms.session(room, session)?.account;
-    rooms.accounts.live_mut(key).ok_or(Refusal::Internal)?.charge_follow_ups(requests, now)
+    of_session(rooms, room, session)?.charge_follow_ups(requests, now)
 }
 
 /// The session is about to change what the room shows of it.
@@ -101,8 +106,7 @@ pub(super) fn charge_state(
     session: SessionId,
     now: Instant,
 ) -> Result<(), Refusal> {
-    let key = rooms.session(room, session)?.account;
-    rooms.accounts.live_mut(key).ok_or(Refusal::Internal)?.charge_states(1, now)
+    of_session(rooms, room, session)?.charge_states(1, now)
 }
 
 /// The session is about to send a data message.
@@ -112,8 +116,7 @@ pub(super) fn charge_data(
     session: SessionId,
     now: Instant,
 ) -> Result<(), Refusal> {
-    let key = rooms.session(room, session)?.account;
-    rooms.accounts.live_mut(key).ok_or(Refusal::Internal)?.charge_data(now)
+    of_session(rooms, room, session)?.charge_data(now)
 }
 
 /// The session is about to send a message of key agreement of so many bytes.
@@ -124,8 +127,7 @@ pub(super) fn charge_key_message(
     bytes: usize,
     now: Instant,
 ) -> Result<(), Refusal> {
-    let key = rooms.session(room, session)?.account;
-    rooms.accounts.live_mut(key).ok_or(Refusal::Internal)?.charge_key_message(bytes, now)
+    of_session(rooms, room, session)?.charge_key_message(bytes, now)
 }
 
 /// Lets a source of a user take what the user's producers of it may take together.
