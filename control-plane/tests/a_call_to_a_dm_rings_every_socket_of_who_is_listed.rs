@@ -2,25 +2,14 @@
 
 use crate::support::Harness;
 use crate::support::client::{Client, Packet};
-use crate::support::operators::{TokensFile, ask};
-use railgun_control::JoinLimits;
+use crate::support::operators::{TokensFile, ask, operated, put};
 use serde_json::{Value, json};
 
 async fn start() -> (Harness, TokensFile) {
-    let tokens = TokensFile::of(&[("all", &["channels:write", "bans:write"])]);
-    let path = tokens.path.clone();
-    let harness = Harness::start_with(|config| {
-        config.operators.tokens = Some(path);
-        config.joins = JoinLimits { per_minute: 0, cooldown: 0 };
-    })
-    .await;
+    let (harness, tokens) = operated(&[("all", &["channels:write", "bans:write"])]).await;
     let dm = json!({"kind": "dm", "tier": "free", "members": ["ada", "bob"], "encryption": "transport"});
     put(&harness, "/v1/channels/dm", dm).await;
     (harness, tokens)
-}
-
-async fn put(harness: &Harness, path: &str, record: Value) {
-    assert_eq!(ask(harness.operators, "all", "PUT", path, record).await.status, 204);
 }
 
 async fn caller(harness: &Harness) -> Client {

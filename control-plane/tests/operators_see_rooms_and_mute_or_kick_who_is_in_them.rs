@@ -1,22 +1,13 @@
 //! Rooms as operators see them, and what they can do about who is in one: through the node that has it.
 
 use crate::support::Harness;
-use crate::support::operators::{TokensFile, ask, body};
-use railgun_control::JoinLimits;
+use crate::support::operators::{TokensFile, ask, body, operated};
 use railgun_protocol::media_rpc::Command;
 use serde_json::{Value, json};
 use std::time::Duration;
 
 async fn start() -> (Harness, TokensFile) {
-    let tokens =
-        TokensFile::of(&[("all", &["rooms:read", "rooms:write", "audit:read"]), ("read", &["rooms:read"])]);
-    let path = tokens.path.clone();
-    let harness = Harness::start_with(|config| {
-        config.operators.tokens = Some(path);
-        config.joins = JoinLimits { per_minute: 0, cooldown: 0 };
-    })
-    .await;
-    (harness, tokens)
+    operated(&[("all", &["rooms:read", "rooms:write", "audit:read"]), ("read", &["rooms:read"])]).await
 }
 
 #[tokio::test]

@@ -2,8 +2,7 @@
 
 use crate::support::Harness;
 use crate::support::client::{Client, Packet};
-use crate::support::operators::{TokensFile, ask};
-use railgun_control::JoinLimits;
+use crate::support::operators::{TokensFile, operated, put};
 use railgun_protocol::ids::{ChannelId, SessionId, UserId};
 use railgun_protocol::limits::WATCHES_PER_USER;
 use railgun_protocol::media_rpc::{Audience, Command, Event, RoomEvent};
@@ -11,18 +10,7 @@ use railgun_protocol::signal::Participant;
 use serde_json::{Value, json};
 
 async fn start() -> (Harness, TokensFile) {
-    let tokens = TokensFile::of(&[("all", &["channels:write", "bans:write"])]);
-    let path = tokens.path.clone();
-    let harness = Harness::start_with(|config| {
-        config.operators.tokens = Some(path);
-        config.joins = JoinLimits { per_minute: 0, cooldown: 0 };
-    })
-    .await;
-    (harness, tokens)
-}
-
-async fn put(harness: &Harness, path: &str, record: Value) {
-    assert_eq!(ask(harness.operators, "all", "PUT", path, record).await.status, 204);
+    operated(&[("all", &["channels:write", "bans:write"])]).await
 }
 
 fn names(payload: &Value) -> Vec<&str> {

@@ -1,7 +1,7 @@
 //! Operators of a control-plane: a file of tokens, and requests with them.
 
-use super::{Response, http};
-use railgun_control::{OperatorScope, operator_token_entry};
+use super::{Harness, Response, http};
+use railgun_control::{JoinLimits, OperatorScope, operator_token_entry};
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -28,6 +28,23 @@ impl Drop for TokensFile {
     fn drop(&mut self) {
         _ = std::fs::remove_file(&self.path);
     }
+}
+
+/// A control-plane whose operators have these tokens, and where joins are not limited.
+pub(crate) async fn operated(tokens: &[(&str, &[&str])]) -> (Harness, TokensFile) {
+    let tokens = TokensFile::of(tokens);
+    let path = tokens.path.clone();
+    let harness = Harness::start_with(|config| {
+        config.operators.tokens = Some(path);
+        config.joins = JoinLimits { per_minute: 0, cooldown: 0 };
+    })
+    .await;
+    (harness, tokens)
+}
+
+/// Writes a record with the token `all`.
+pub(crate) async fn put(harness: &Harness, path: &str, record: Value) {
+    assert_eq!(ask(harness.operators, "all", "PUT", path, record).await.status, 204);
 }
 
 /// A request with that token; `Value::Null` is no body.
