@@ -236,46 +236,32 @@ impl State {
 
     fn holds(&self, compare: &Compare) -> bool {
         let found = self.keys.get(&compare.key);
-        let number = match compare.target() {
-            CompareTarget::Version => (
-                found.map_or(0, |kv| kv.version),
-                match compare.target_union {
-                    Some(TargetUnion::Version(it)) => it,
-                    _ => 0,
-                },
-            ),
-            CompareTarget::Create => (
-                found.map_or(0, |kv| kv.create_revision),
-                match compare.target_union {
-                    Some(TargetUnion::CreateRevision(it)) => it,
-                    _ => 0,
-                },
-            ),
-            CompareTarget::Mod => (
-                found.map_or(0, |kv| kv.mod_revision),
-                match compare.target_union {
-                    Some(TargetUnion::ModRevision(it)) => it,
-                    _ => 0,
-                },
-            ),
-            CompareTarget::Lease => (
-                found.map_or(0, |kv| kv.lease),
-                match compare.target_union {
-                    Some(TargetUnion::Lease(it)) => it,
-                    _ => 0,
-                },
-            ),
-            CompareTarget::Value => {
-                let Some(TargetUnion::Value(wanted)) = &compare.target_union else { return false };
-                let equal = found.is_some_and(|kv| kv.value == *wanted);
-                return if compare.result() == CompareResult::NotEqual { !equal } else { equal };
-            }
+        if compare.target() == CompareTarget::Value {
+            let Some(TargetUnion::Value(wanted)) = &compare.target_union else { return false };
+            let equal = found.is_some_and(|kv| kv.value == *wanted);
+            return if compare.result() == CompareResult::NotEqual { !equal } else { equal };
+        }
+        let number = found.map_or(0, |kv| match compare.target() {
+            CompareTarget::Version => kv.version,
+            CompareTarget::Create => kv.create_revision,
+            CompareTarget::Mod => kv.mod_revision,
+            CompareTarget::Lease => kv.lease,
+            CompareTarget::Value => 0,
+        });
+        let wanted = match compare.target_union {
+            Some(
+                TargetUnion::Version(it)
+                | TargetUnion::CreateRevision(it)
+                | TargetUnion::ModRevision(it)
+                | TargetUnion::Lease(it),
+            ) => it,
+            Some(TargetUnion::Value(_)) | None => 0,
         };
         match compare.result() {
-            CompareResult::Equal => number.0 == number.1,
-            CompareResult::Greater => number.0 > number.1,
-            CompareResult::Less => number.0 < number.1,
-            CompareResult::NotEqual => number.0 != number.1,
+            CompareResult::Equal => number == wanted,
+            CompareResult::Greater => number > wanted,
+            CompareResult::Less => number < wanted,
+            CompareResult::NotEqual => number != wanted,
         }
     }
 
