@@ -9,13 +9,9 @@ use crate::networks::Networks;
 use crate::turn::Turn;
 use crate::webhooks;
 use anyhow::Context;
-use railgun_settings::{EtcdSettings, Report};
+use railgun_settings::Report;
 use std::fs::OpenOptions;
 use std::path::Path;
-use std::time::SystemTime;
-
-/// A certificate that ends within so many days is told of.
-const DAYS_LEFT_MIN: u64 = 14;
 
 /// How the media node is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +33,7 @@ pub async fn check(config: &Config, dev: Option<&DevMode>, links: Links) -> Repo
     }
     keys(config, &mut report).await;
     if let Some(HttpsFiles { cert, key }) = &config.https {
-        pair(&mut report, ("https.cert", cert), ("https.key", key));
+        report.with(railgun_tls::check_pair(("https.cert", cert), ("https.key", key)));
     }
     match Turn::open(&config.turn, config.rtc.ice_servers.clone()) {
         Ok(turn) if turn.has_relay() => report.holds(format!("turn.urls: {} relays and STUN servers", config.turn.urls.len())),
@@ -53,7 +49,7 @@ pub async fn check(config: &Config, dev: Option<&DevMode>, links: Links) -> Repo
     if links == Links::Configured {
         media(config, &mut report);
         if let Some(etcd) = &config.etcd {
-            self::etcd(etcd, &mut report);
+            report.with(railgun_tls::check_etcd(etcd, cfg!(feature = "etcd")));
         }
     }
     report
@@ -156,10 +152,10 @@ fn media(config: &Config, report: &mut Report) {
     let mut files = Report::default();
     if !media.insecure {
         if let Some(ca) = &media.ca {
-            authority(&mut files, ("media.ca", ca));
+            files.with(railgun_tls::check_authority(("media.ca", ca)));
         }
         if let (Some(cert), Some(key)) = (&media.cert, &media.key) {
-            pair(&mut files, ("media.cert", cert), ("media.key", key));
+            files.with(railgun_tls::check_pair(("media.cert", cert), ("media.key", key)));
         }
     }
     // What is wrong with a file, its own sentence says better.
@@ -171,24 +167,4 @@ fn media(config: &Config, report: &mut Report) {
         Ok(_) if config.etcd.is_some() => report.holds("media nodes are those that etcd knows"),
         Ok(_) => report.holds(format!("the media node is at {}", media.url)),
     }
-}
-
-fn etcd(settings: &EtcdSettings, report: &mut Report) {
-    if cfg!(not(feature = "etcd")) {
-        report.wrong("etcd.endpoints is set, but this program was built without etcd");
-    }
-    report.holds(format!("etcd at {}", settings.endpoints.join(", ")));
-    report.with(railgun_tls::check_etcd(
-        settings.user.as_ref().map(|(_, file)| file.as_path()),
-        settings.ca.as_deref(),
-        settings.identity.as_ref().map(|(cert, key)| (cert.as_path(), key.as_path())),
-    ));
-}
-
-fn pair(report: &mut Report, cert: (&str, &Path), key: (&str, &Path)) {
-    report.with(railgun_tls::check_pair(cert, key, SystemTime::now(), DAYS_LEFT_MIN));
-}
-
-fn authority(report: &mut Report, of: (&str, &Path)) {
-    report.with(railgun_tls::check_authority(of, SystemTime::now(), DAYS_LEFT_MIN));
 }

@@ -8,7 +8,7 @@ use prometheus_client::registry::Registry;
 use railgun_control::commands::Tool;
 use railgun_control::{Config, Control, Links, MediaNodes};
 use railgun_process::{logging, service};
-use railgun_settings::{Program, Sources, check_environment, file_flags, read_file, variables};
+use railgun_settings::{Program, Sources, file_flags};
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -86,11 +86,5 @@ async fn serve(flags: &ArgMatches) -> anyhow::Result<()> {
 }
 
 fn load(flags: &ArgMatches) -> anyhow::Result<Config> {
-    check_environment(Program::Control, variables())?;
-    let sources = Sources {
-        file: read_file(flags)?,
-        env: &|name| std::env::var(name).ok(),
-        flags: Program::Control.given(flags),
-    };
-    Ok(Config::default().with(&sources)?)
+    Ok(Config::default().with(&Sources::of_process(Program::Control, flags)?)?)
 }

@@ -6,9 +6,6 @@ use railgun_settings::Report;
 use std::net::{IpAddr, UdpSocket};
 use std::time::SystemTime;
 
-/// A certificate that ends within so many days is told of.
-const DAYS_LEFT_MIN: u64 = 14;
-
 /// Whether the control link is a configured one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Links {
@@ -43,11 +40,10 @@ fn link(config: &Config, report: &mut Report) {
         }
         (None, false) => report.wrong(NEITHER),
         (Some(files), false) => {
-            let now = SystemTime::now();
-            report.with(railgun_tls::check_authority(("tls.ca", &files.ca), now, DAYS_LEFT_MIN));
+            report.with(railgun_tls::check_authority(("tls.ca", &files.ca)));
             let (cert, key) = (("tls.cert", &*files.cert), ("tls.key", &*files.key));
-            report.with(railgun_tls::check_pair(cert, key, now, DAYS_LEFT_MIN));
-            if let (Some(_), Ok(pair)) = (&config.etcd, railgun_tls::pair(cert, key, now))
+            report.with(railgun_tls::check_pair(cert, key));
+            if let (Some(_), Ok(pair)) = (&config.etcd, railgun_tls::pair(cert, key, SystemTime::now()))
                 && !pair.shown.names.iter().any(|name| name == &config.node_id)
             {
                 report.doubts(format!(
@@ -59,15 +55,7 @@ fn link(config: &Config, report: &mut Report) {
         }
     }
     let Some(etcd) = &config.etcd else { return };
-    if cfg!(not(feature = "etcd")) {
-        report.wrong("etcd.endpoints is set, but this program was built without etcd");
-    }
-    report.holds(format!("etcd at {}", etcd.endpoints.join(", ")));
-    report.with(railgun_tls::check_etcd(
-        etcd.user.as_ref().map(|(_, file)| file.as_path()),
-        etcd.ca.as_deref(),
-        etcd.identity.as_ref().map(|(cert, key)| (cert.as_path(), key.as_path())),
-    ));
+    report.with(railgun_tls::check_etcd(etcd, cfg!(feature = "etcd")));
     let told = config.rpc.address.clone().unwrap_or_else(|| config.rpc.listen.to_string());
     if config.rpc.address.is_none() && config.rpc.listen.ip().is_loopback() {
         report.doubts(format!(

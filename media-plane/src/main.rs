@@ -5,7 +5,7 @@ use clap::{Arg, ArgMatches, Command, value_parser};
 use clap_complete::Shell;
 use railgun_media::{Config, Links, Node, check, tls};
 use railgun_process::{logging, service};
-use railgun_settings::{Program, Sources, check_environment, file_flags, read_file, variables};
+use railgun_settings::{Program, Sources, file_flags};
 use std::process::ExitCode;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -120,11 +120,5 @@ async fn listen(key: &str, address: std::net::SocketAddr) -> anyhow::Result<TcpL
 }
 
 fn load(flags: &ArgMatches) -> anyhow::Result<Config> {
-    check_environment(Program::Media, variables())?;
-    let sources = Sources {
-        file: read_file(flags)?,
-        env: &|name| std::env::var(name).ok(),
-        flags: Program::Media.given(flags),
-    };
-    Ok(Config::default().with(&sources)?)
+    Ok(Config::default().with(&Sources::of_process(Program::Media, flags)?)?)
 }

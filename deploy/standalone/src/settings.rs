@@ -1,7 +1,7 @@
 //! One configuration for both planes: a file with the sections `[control]` and `[media]`, and the flags and
 //! `RAILGUN_*` variables of both.
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::{Arg, ArgAction, ArgMatches};
 use railgun_settings::{Program, Setting, Sources, check_environment, file_flags, read_file, variables};
 use toml::{Table, Value};
@@ -74,10 +74,4 @@ pub(crate) fn of_file(
     let media = Sources { file: media, env, flags: Vec::new() };
     let control = railgun_control::Config::standalone().with(&control)?;
     Ok((control, railgun_media::Config::default().with(&media)?))
-}
-
-/// A program's file.
-pub(crate) fn file_of(path: &str) -> anyhow::Result<Table> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("--config {path} cannot be read"))?;
-    text.parse().with_context(|| format!("{path} is not TOML"))
 }

@@ -1,29 +1,35 @@
 //! Sentences for `check-config`.
 
 use crate::files::{CertificateError, Shown, authority, pair};
-use railgun_settings::Report;
+use railgun_settings::{EtcdSettings, Report};
 use std::path::Path;
 use std::time::SystemTime;
 
-/// Whether a certificate and its key can be served; doubtful when it ends within `days_min` days.
-pub fn check_pair(cert: (&str, &Path), key: (&str, &Path), now: SystemTime, days_min: u64) -> Report {
-    let mut report = Report::default();
-    tell(&mut report, cert, pair(cert, key, now).map(|pair| pair.shown), now, days_min);
-    report
-}
+/// A certificate that ends within so many days is told of.
+const DAYS_LEFT_MIN: u64 = 14;
 
-/// The same of an authority's certificate.
-pub fn check_authority(of: (&str, &Path), now: SystemTime, days_min: u64) -> Report {
-    let mut report = Report::default();
-    tell(&mut report, of, authority(of, now), now, days_min);
-    report
-}
-
-/// Whether the files that etcd is signed in to with can be used.
-pub fn check_etcd(password: Option<&Path>, ca: Option<&Path>, identity: Option<(&Path, &Path)>) -> Report {
-    const DAYS_MIN: u64 = 14;
+/// Whether a certificate and its key can be served; doubtful when it ends within 14 days.
+pub fn check_pair(cert: (&str, &Path), key: (&str, &Path)) -> Report {
     let (mut report, now) = (Report::default(), SystemTime::now());
-    if let Some(path) = password {
+    tell(&mut report, cert, pair(cert, key, now).map(|pair| pair.shown), now);
+    report
+}
+
+/// Whether an authority's certificate can be trusted; doubtful when it ends within 14 days.
+pub fn check_authority(of: (&str, &Path)) -> Report {
+    let (mut report, now) = (Report::default(), SystemTime::now());
+    tell(&mut report, of, authority(of, now), now);
+    report
+}
+
+/// Whether etcd can be signed in to: by this program at all (`is_built_in`), and with these files.
+pub fn check_etcd(settings: &EtcdSettings, is_built_in: bool) -> Report {
+    let mut report = Report::default();
+    if !is_built_in {
+        report.wrong("etcd.endpoints is set, but this program was built without etcd");
+    }
+    report.holds(format!("etcd at {}", settings.endpoints.join(", ")));
+    if let Some((_, path)) = &settings.user {
         match std::fs::read_to_string(path) {
             Ok(text) if text.trim().is_empty() => {
                 report.wrong(format!("etcd.password_file = {} is empty", path.display()));
@@ -34,11 +40,11 @@ pub fn check_etcd(password: Option<&Path>, ca: Option<&Path>, identity: Option<(
             }
         }
     }
-    if let Some(path) = ca {
-        report.with(check_authority(("etcd.ca", path), now, DAYS_MIN));
+    if let Some(path) = &settings.ca {
+        report.with(check_authority(("etcd.ca", path)));
     }
-    if let Some((cert, key)) = identity {
-        report.with(check_pair(("etcd.cert", cert), ("etcd.key", key), now, DAYS_MIN));
+    if let Some((cert, key)) = &settings.identity {
+        report.with(check_pair(("etcd.cert", cert), ("etcd.key", key)));
     }
     report
 }
@@ -48,11 +54,10 @@ fn tell(
     (setting, path): (&str, &Path),
     found: Result<Shown, CertificateError>,
     now: SystemTime,
-    days_min: u64,
 ) {
     match found {
         Err(error) => report.wrong(error.to_string()),
-        Ok(shown) if shown.days_left(now) < days_min => report.doubts(format!(
+        Ok(shown) if shown.days_left(now) < DAYS_LEFT_MIN => report.doubts(format!(
             "{setting} = {} ends in {} days: renew it",
             path.display(),
             shown.days_left(now)

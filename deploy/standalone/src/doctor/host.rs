@@ -4,7 +4,7 @@
 use super::finding::{ANSWER_WITHIN, Findings};
 use super::{etcd, turn};
 use crate::settings;
-use railgun_settings::{Program, Report, Sources};
+use railgun_settings::{Program, Report, Sources, read_table};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
 use toml::Table;
@@ -59,7 +59,7 @@ pub(super) async fn look(path: &Path, findings: &mut Findings) {
 
 /// Both planes of one process have sections for each; else it is whose keys it has.
 fn read(path: &Path) -> anyhow::Result<Host> {
-    let file = settings::file_of(&path.display().to_string())?;
+    let file = read_table(path)?;
     let env = |_: &str| None;
     let sources = |file: &Table| Sources { file: file.clone(), env: &env, flags: Vec::new() };
     if file.contains_key("control") {
