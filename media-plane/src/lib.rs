@@ -12,7 +12,7 @@ mod worker_pool;
 // Alone, a node has nothing to ask for.
 #[cfg_attr(not(feature = "etcd"), allow(dead_code))]
 mod fence;
-pub mod ground;
+pub mod worker_host;
 mod health;
 mod metrics;
 mod node;
@@ -24,7 +24,7 @@ mod sleep;
 pub mod testing;
 pub mod tls;
 pub mod udp;
-mod wire;
+mod packet_io;
 pub mod worker;
 
 pub use check::{Links, check};

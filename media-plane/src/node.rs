@@ -4,11 +4,11 @@
 use crate::cluster::Cluster;
 use crate::config::Config;
 use crate::fence::Fence;
-use crate::ground::{Ground, Threads};
 use crate::health::{self, Health, WorkersState};
 use crate::metrics::{self, Gauges};
 use crate::rpc::{Identity, MediaNodeService, Switchboard};
 use crate::worker::{self, WorkerHandle};
+use crate::worker_host::{WorkerHost, WorkerThreads};
 use crate::worker_pool::WorkerPool;
 use anyhow::Context;
 use prometheus_client::registry::Registry;
@@ -61,11 +61,11 @@ impl Node {
     /// Binds the media ports and starts the workers, inside a Tokio runtime. Control-planes reach
     /// the node once [`Node::serve_rpc`] runs.
     pub fn start(config: Config) -> anyhow::Result<Self> {
-        Self::start_on(config, Threads)
+        Self::start_on(config, WorkerThreads)
     }
 
     /// [`Node::start`] with another network below its workers, and something else than threads to run them.
-    pub fn start_on(config: Config, ground: impl Ground) -> anyhow::Result<Self> {
+    pub fn start_on(config: Config, host: impl WorkerHost) -> anyhow::Result<Self> {
         let (outbox, notices) = mpsc::channel(NOTICES_MAX);
         let certificate = Certificate::generate().context("the DTLS certificate")?;
         let gauges = Arc::<Gauges>::default();
@@ -74,7 +74,7 @@ impl Node {
         let spawn = {
             let (config, gauges, fence) = (config.clone(), gauges.clone(), fence.clone());
             move |index, ports: RangeInclusive<u16>| -> anyhow::Result<(WorkerHandle, u16)> {
-                let (socket, port) = ground
+                let (socket, port) = host
                     .bind(config.listen_ip(), ports)
                     .with_context(|| format!("media worker {} of {}", index + 1, config.workers))?;
                 info!(worker = index, port, "media worker starts");
@@ -90,7 +90,7 @@ impl Node {
                 };
                 let (parts, handle) =
                     worker::prepare(index, engine, outbox.clone(), gauges.next(), fence.clone());
-                Ok((handle(ground.run(parts, socket)?), port))
+                Ok((handle(host.run(parts, socket)?), port))
             }
         };
         let mut workers = Vec::with_capacity(config.workers);

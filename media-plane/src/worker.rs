@@ -2,10 +2,10 @@
 //! another worker, so a packet meets no lock, no channel and no task between the two system calls.
 //!
 //! [`Worker::turn`] is the loop's body: it knows neither the thread nor the socket, which are the
-//! `Ground`'s.
+//! `WorkerHost`'s.
 
 use crate::fence::PauseGuard;
-use crate::wire::{Wire, WireCounts};
+use crate::packet_io::{PacketIo, PacketIoCounts};
 use railgun_media_core::send_batch::SendBatch;
 use railgun_media_core::{Datagram, Engine, EngineConfig, Notice, Silence};
 use railgun_process::each_minute::EachMinute;
@@ -136,7 +136,7 @@ impl WorkerHandle {
     }
 }
 
-/// What a worker is made of beside its wire. Its engine is made by whoever runs it, on its own thread.
+/// What a worker is made of beside its [`PacketIo`]. Its engine is made by whoever runs it, on its own thread.
 #[derive(Debug)]
 pub struct Parts {
     pub index: usize,
@@ -162,13 +162,13 @@ pub fn prepare(
 
 /// Tells the switchboard that a worker is gone, unless it was told to stop.
 #[derive(Debug)]
-pub struct Obituary {
+pub struct DeathNotice {
     index: usize,
     outbox: mpsc::Sender<WorkerNotice>,
     gauges: Arc<WorkerGauges>,
 }
 
-impl Obituary {
+impl DeathNotice {
     pub fn of(parts: &Parts) -> Self {
         Self { index: parts.index, outbox: parts.outbox.clone(), gauges: parts.gauges.clone() }
     }
@@ -199,7 +199,7 @@ pub enum Turn {
 /// The loop of one engine, a turn at a time.
 pub struct Worker<W> {
     index: usize,
-    wire: W,
+    packets: W,
     engine: Engine,
     commands: Inbox<WorkerCommand>,
     outbox: mpsc::Sender<WorkerNotice>,
@@ -214,17 +214,20 @@ pub struct Worker<W> {
 
 impl<W: fmt::Debug> fmt::Debug for Worker<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Worker").field("index", &self.index).field("wire", &self.wire).finish_non_exhaustive()
+        f.debug_struct("Worker")
+            .field("index", &self.index)
+            .field("packets", &self.packets)
+            .finish_non_exhaustive()
     }
 }
 
-impl<W: Wire> Worker<W> {
-    pub fn new(parts: Parts, wire: W) -> Self {
+impl<W: PacketIo> Worker<W> {
+    pub fn new(parts: Parts, packets: W) -> Self {
         let Parts { index, engine, commands, outbox, gauges, fence } = parts;
         let now = Instant::now();
         Self {
             index,
-            wire,
+            packets,
             engine: Engine::new(engine),
             commands,
             outbox,
@@ -237,8 +240,8 @@ impl<W: Wire> Worker<W> {
         }
     }
 
-    pub fn wire(&mut self) -> &mut W {
-        &mut self.wire
+    pub fn packets(&mut self) -> &mut W {
+        &mut self.packets
     }
 
     pub fn fence(&self) -> &Fence {
@@ -264,7 +267,7 @@ impl<W: Wire> Worker<W> {
     /// Takes what the socket holds, up to a bound. Returns whether there may be more.
     fn receive(&mut self) -> bool {
         for _ in 0..BURSTS_PER_TURN {
-            let Self { wire, engine, pause, .. } = self;
+            let Self { packets, engine, pause, .. } = self;
             let give = |datagrams: &mut [Datagram<'_>], send: &mut dyn FnMut(&SendBatch)| {
                 let now = Instant::now();
                 if !pause.may_send(now) {
@@ -279,7 +282,7 @@ impl<W: Wire> Worker<W> {
                     }
                 }
             };
-            let more = match wire.receive(give) {
+            let more = match packets.receive(give) {
                 Ok(more) => more,
                 // An ICMP error of an earlier send, or a lack of memory, is about one packet.
                 Err(cause) => {
@@ -336,7 +339,7 @@ impl<W: Wire> Worker<W> {
         self.flush();
         if now >= self.gauges_due {
             self.gauges_due = now + GAUGE_INTERVAL;
-            let WireCounts { sends, lateness, kernel_drops, worst } = self.wire.counts();
+            let PacketIoCounts { sends, lateness, kernel_drops, worst } = self.packets.counts();
             self.gauges.update(&self.engine, sends, lateness, kernel_drops);
             if worst >= LATE && self.late.is_due(now) {
                 warn!(
@@ -361,7 +364,7 @@ impl<W: Wire> Worker<W> {
         if self.pause.may_send(Instant::now()) {
             let batch = self.engine.sends();
             if !batch.is_empty() {
-                self.wire.send(batch);
+                self.packets.send(batch);
                 batch.clear();
             }
         } else {

@@ -2,9 +2,9 @@
 
 use crate::system::{go_first, pin_to};
 use anyhow::{Context, Result, bail, ensure};
-use railgun_media::ground::{Ground, Threads};
 use railgun_media::udp::RtcSocket;
 use railgun_media::worker::{self, Fence, WorkerEvent, WorkerGauges, WorkerHandle, WorkerNotice};
+use railgun_media::worker_host::{WorkerHost, WorkerThreads};
 use railgun_media_core::transport::dtls::{Certificate, DtlsVersion};
 use railgun_media_core::{EngineConfig, Notice};
 use railgun_protocol::limits::{BITRATE_HEADROOM_PERCENT, HANDSHAKES_PER_NODE};
@@ -53,7 +53,7 @@ impl Node {
         let shares_core = goes_first && !go_first(true);
         let (gauges, fence) = (Arc::new(WorkerGauges::default()), Arc::new(Fence::new(false)));
         let (parts, handle) = worker::prepare(0, engine, outbox, gauges, fence);
-        let handle = handle(Threads.run(parts, socket)?);
+        let handle = handle(WorkerThreads.run(parts, socket)?);
         pin_to(own_core)?;
         go_first(false);
         Ok(Self { handle, notices, next_tag: 0, port, shares_core })

@@ -2,7 +2,7 @@
 
 mod client;
 mod etcd;
-mod ground;
+mod worker_host;
 mod kernel;
 mod known;
 mod plan;

@@ -3,13 +3,13 @@
 
 use crate::client::{Hostile, Person, live};
 use crate::etcd::{self, Etcd, Faults};
-use crate::ground::VirtualGround;
 use crate::kernel::{self, HostId, Nanos, SECOND, Sim, now, set_cut, set_dark};
 use crate::known;
 use crate::plan::{Act, Part, Plan};
 use crate::rules;
 use crate::tokens;
 use crate::told::{self, tell};
+use crate::worker_host::VirtualWorkerHost;
 use prometheus_client::registry::Registry;
 use railgun_control::auth::JwksSource;
 use railgun_control::{Control, JoinLimits, MediaNodes};
@@ -102,7 +102,7 @@ async fn node(index: usize) {
             tokio::time::sleep(Duration::from_secs(1)).await;
             continue;
         };
-        match Node::start_on(config, VirtualGround { look: rules::look_at_engine }) {
+        match Node::start_on(config, VirtualWorkerHost { look: rules::look_at_engine }) {
             Ok(mut node) => {
                 let refused = node.refused();
                 tokio::select! {

@@ -1,10 +1,10 @@
 use super::*;
 use crate::fence::Fence;
-use crate::ground::{Ground, Threads};
 use crate::metrics::WorkerGauges;
 use crate::testing;
 use crate::udp::RtcSocket;
 use crate::worker;
+use crate::worker_host::{WorkerHost, WorkerThreads};
 use railgun_media_core::EngineConfig;
 use railgun_media_core::transport::dtls::{Certificate, DtlsVersion};
 use railgun_peer::World;
@@ -38,7 +38,7 @@ fn spawn_worker_at(socket: RtcSocket, index: usize, outbox: &mpsc::Sender<Worker
     let fence = Arc::new(Fence::new(false));
     let (parts, handle) =
         worker::prepare(index, engine, outbox.clone(), Arc::<WorkerGauges>::default(), fence);
-    handle(Threads.run(parts, socket).unwrap())
+    handle(WorkerThreads.run(parts, socket).unwrap())
 }
 
 /// Nobody takes the place of one that died.

@@ -1,10 +1,10 @@
-//! What a worker stands on: the wire that its packets come from and go to, and what runs its turns.
-//! A node that is a process has a UDP socket and a thread for each worker ([`Threads`]); whoever runs
-//! nodes in another time and another network brings a ground of his own.
+//! What a worker is given: the socket that its packets come from and go to, and the thread that runs its turns.
+//! A node that is a process has a UDP socket and a thread for each worker ([`WorkerThreads`]); whoever runs
+//! nodes in another time and another network brings a [`WorkerHost`] of its own.
 
 use crate::sleep::Waker;
 use crate::udp::{Receiver, RtcSocket, Sender};
-use crate::worker::{Obituary, Parts, Runner, Turn, Worker};
+use crate::worker::{DeathNotice, Parts, Runner, Turn, Worker};
 use anyhow::Context;
 use railgun_media_core::Datagram;
 use railgun_media_core::send_batch::SendBatch;
@@ -15,40 +15,40 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use tracing::{error, info};
 
-pub use crate::wire::{Wire, WireCounts};
+pub use crate::packet_io::{PacketIo, PacketIoCounts};
 
 /// Opens ports and runs workers on them.
-pub trait Ground: Clone + Send + 'static {
-    /// What a [`Wire`] is made of, where the worker runs.
+pub trait WorkerHost: Clone + Send + 'static {
+    /// What a [`PacketIo`] is made of, where the worker runs.
     type Port: Send + 'static;
 
     /// The first of these ports that is free, and its number.
     fn bind(&self, ip: IpAddr, ports: RangeInclusive<u16>) -> anyhow::Result<(Self::Port, u16)>;
 
-    /// Takes the worker's turns until it stops. A worker that ends otherwise has its [`Obituary`].
+    /// Takes the worker's turns until it stops. A worker that ends otherwise has its [`DeathNotice`].
     fn run(&self, parts: Parts, port: Self::Port) -> anyhow::Result<Runner>;
 }
 
 /// A UDP socket and a thread for each worker.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Threads;
+pub struct WorkerThreads;
 
 /// A UDP socket, and the buffers for its system calls.
 #[derive(Debug)]
-pub struct UdpWire {
+pub struct UdpPacketIo {
     socket: RtcSocket,
     receiver: Receiver,
     sender: Sender,
 }
 
-impl UdpWire {
+impl UdpPacketIo {
     fn new(socket: RtcSocket) -> Self {
         let (receiver, sender) = (Receiver::default(), Sender::new(socket.has_gso()));
         Self { socket, receiver, sender }
     }
 }
 
-impl Wire for UdpWire {
+impl PacketIo for UdpPacketIo {
     fn receive(
         &mut self,
         take: impl FnOnce(&mut [Datagram<'_>], &mut dyn FnMut(&SendBatch)),
@@ -61,8 +61,8 @@ impl Wire for UdpWire {
         self.sender.send(&self.socket, batch);
     }
 
-    fn counts(&mut self) -> WireCounts {
-        WireCounts {
+    fn counts(&mut self) -> PacketIoCounts {
+        PacketIoCounts {
             sends: self.sender.counters(),
             kernel_drops: self.socket.kernel_drops().unwrap_or_default(),
             worst: self.receiver.lateness.take_worst(),
@@ -71,7 +71,7 @@ impl Wire for UdpWire {
     }
 }
 
-impl Ground for Threads {
+impl WorkerHost for WorkerThreads {
     type Port = RtcSocket;
 
     fn bind(&self, ip: IpAddr, ports: RangeInclusive<u16>) -> anyhow::Result<(RtcSocket, u16)> {
@@ -84,30 +84,30 @@ impl Ground for Threads {
     fn run(&self, parts: Parts, socket: RtcSocket) -> anyhow::Result<Runner> {
         let waker = Arc::new(Waker::new().context("the waker of a worker")?);
         let (alarm, index) = (waker.clone(), parts.index);
-        let obituary = Obituary::of(&parts);
+        let death_notice = DeathNotice::of(&parts);
         let run = move || {
             match catch_unwind(AssertUnwindSafe(|| {
-                turns(&mut Worker::new(parts, UdpWire::new(socket)), &alarm)
+                turns(&mut Worker::new(parts, UdpPacketIo::new(socket)), &alarm)
             })) {
                 Ok(Ok(())) => return,
                 Ok(Err(cause)) => error!(worker = index, error = %cause, "a worker's socket failed"),
                 Err(_) => error!(worker = index, "a worker panicked"),
             }
-            obituary.tell();
+            death_notice.tell();
         };
         let thread = std::thread::Builder::new().name(format!("media-{index}")).spawn(run)?;
         Ok(Runner { wake: Box::new(move || waker.wake().is_ok()), join: Box::new(move || _ = thread.join()) })
     }
 }
 
-fn turns(worker: &mut Worker<UdpWire>, waker: &Waker) -> io::Result<()> {
+fn turns(worker: &mut Worker<UdpPacketIo>, waker: &Waker) -> io::Result<()> {
     let mut is_readable = true;
     loop {
         #[cfg(any(test, feature = "testing"))]
-        crate::testing::panic_if_told(worker.wire().socket.address().port());
+        crate::testing::panic_if_told(worker.packets().socket.address().port());
         is_readable = match worker.turn(is_readable) {
             Turn::Again => true,
-            Turn::Sleep(at_most) => waker.sleep(worker.wire().socket.as_socket(), at_most)?,
+            Turn::Sleep(at_most) => waker.sleep(worker.packets().socket.as_socket(), at_most)?,
             Turn::Stopped => return Ok(()),
         };
     }

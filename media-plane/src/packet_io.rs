@@ -7,7 +7,7 @@ use std::io;
 use std::time::Duration;
 
 /// Where a worker's packets come from and go to.
-pub trait Wire {
+pub trait PacketIo {
     /// Gives what is there to `take` as one slice, without waiting, and with it what sends meanwhile.
     /// Returns whether there may be more.
     fn receive(
@@ -19,12 +19,12 @@ pub trait Wire {
     fn send(&mut self, batch: &SendBatch);
 
     /// What it counted so far.
-    fn counts(&mut self) -> WireCounts;
+    fn counts(&mut self) -> PacketIoCounts;
 }
 
-/// What a wire counts.
+/// What a [`PacketIo`] counted so far.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct WireCounts {
+pub struct PacketIoCounts {
     pub sends: SendCounters,
     /// How long datagrams waited for their turn.
     pub lateness: Lateness,

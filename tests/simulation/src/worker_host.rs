@@ -2,8 +2,8 @@
 
 use crate::kernel::UdpPort;
 use anyhow::Context;
-use railgun_media::ground::{Ground, Wire, WireCounts};
-use railgun_media::worker::{Fence, Obituary, Parts, Runner, Turn, Worker};
+use railgun_media::worker::{DeathNotice, Fence, Parts, Runner, Turn, Worker};
+use railgun_media::worker_host::{PacketIo, PacketIoCounts, WorkerHost};
 use railgun_media_core::send_batch::SendBatch;
 use railgun_media_core::{Datagram, Engine};
 use std::io;
@@ -18,17 +18,17 @@ use tokio::time::sleep;
 pub(crate) type Look = fn(&Engine, &Fence);
 
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct VirtualGround {
+pub(crate) struct VirtualWorkerHost {
     pub look: Look,
 }
 
 #[derive(Debug)]
-struct VirtualWire {
+struct VirtualPacketIo {
     port: UdpPort,
     spare: Vec<(SocketAddrV4, Vec<u8>)>,
 }
 
-impl Wire for VirtualWire {
+impl PacketIo for VirtualPacketIo {
     fn receive(
         &mut self,
         take: impl FnOnce(&mut [Datagram<'_>], &mut dyn FnMut(&SendBatch)),
@@ -48,8 +48,8 @@ impl Wire for VirtualWire {
         put(&self.port, batch);
     }
 
-    fn counts(&mut self) -> WireCounts {
-        WireCounts::default()
+    fn counts(&mut self) -> PacketIoCounts {
+        PacketIoCounts::default()
     }
 }
 
@@ -61,7 +61,7 @@ fn put(port: &UdpPort, batch: &SendBatch) {
     }
 }
 
-impl Ground for VirtualGround {
+impl WorkerHost for VirtualWorkerHost {
     type Port = UdpPort;
 
     fn bind(&self, ip: IpAddr, ports: RangeInclusive<u16>) -> anyhow::Result<(UdpPort, u16)> {
@@ -73,9 +73,9 @@ impl Ground for VirtualGround {
     fn run(&self, parts: Parts, port: UdpPort) -> anyhow::Result<Runner> {
         let woken = Arc::<Notify>::default();
         let (waker, arrived, look) = (woken.clone(), port.arrived.clone(), self.look);
-        let obituary = Obituary::of(&parts);
+        let death_notice = DeathNotice::of(&parts);
         let turns = tokio::spawn(async move {
-            let mut worker = Worker::new(parts, VirtualWire { port, spare: Vec::new() });
+            let mut worker = Worker::new(parts, VirtualPacketIo { port, spare: Vec::new() });
             loop {
                 let turn = worker.turn(true);
                 look(worker.engine(), worker.fence());
@@ -95,7 +95,7 @@ impl Ground for VirtualGround {
         });
         tokio::spawn(async move {
             if turns.await.is_err_and(|error| error.is_panic()) {
-                obituary.told().await;
+                death_notice.told().await;
             }
         });
         let wake = move || {
