@@ -51,8 +51,8 @@ struct Call {
     send: Option<Transport>,
     recv: Option<Transport>,
     offers: BTreeMap<String, Sending>,
-    /// What was consumed in this session, by SSRC: the user and source.
-    streams: BTreeMap<u32, (String, String)>,
+    /// User of each consumer of this session, by SSRC.
+    streams: BTreeMap<u32, String>,
     untold: Vec<(Nanos, u32, String)>,
     /// By SSRC, the indices that senders gave their packets.
     heard: BTreeMap<u32, BTreeSet<u64>>,
@@ -470,8 +470,12 @@ impl Line<'_> {
         if let Some(Hostile::Ask(event, payload)) = person.wish(|wish| wish.hostile.pop_front()) {
             let done = self.ask(Some(call), event, payload.clone()).await;
             match done {
-                Ok(_) => {
+                Ok(reply) => {
                     tell(&person.user, || format!("hostile {event} {payload} was done"));
+                    // A consumer of its own room, in place of the one that it had.
+                    if event == "voice:rtc:consume" {
+                        call.streams.insert(ssrc_of(&reply), text(&reply, "userId"));
+                    }
                     if !payload.is_null()
                         && !["voice:rtc:consume", "voice:video:releaseSlot", "voice:video:requestSlot"]
                             .contains(&event)
@@ -667,12 +671,11 @@ impl Line<'_> {
                 }
             };
             let consumer = text(&reply, "consumerId");
-            let ssrc = reply["rtpParameters"]["encodings"][0]["ssrc"].as_u64().unwrap_or_default();
-            let ssrc = u32::try_from(ssrc).unwrap_or_default();
+            let ssrc = ssrc_of(&reply);
             if text(&reply, "userId") != user {
                 broken("voice:consumed names whose producer it is (contract, 4)", || format!("{reply}"));
             }
-            call.streams.insert(ssrc, (user.clone(), source.clone()));
+            call.streams.insert(ssrc, user.clone());
             let closed = self.events.iter().any(|(_, payload)| text(payload, "consumerId") == consumer);
             self.events.retain(|(_, payload)| text(payload, "consumerId") != consumer);
             self.person.has(|has| {
@@ -703,6 +706,12 @@ impl Line<'_> {
             socket.close().await;
         }
     }
+}
+
+/// SSRC of a `voice:consumed`.
+fn ssrc_of(reply: &Value) -> u32 {
+    let ssrc = reply["rtpParameters"]["encodings"][0]["ssrc"].as_u64().unwrap_or_default();
+    u32::try_from(ssrc).unwrap_or_default()
 }
 
 impl Call {
@@ -774,10 +783,8 @@ impl Call {
             broken(ISOLATION, || format!("{} heard itself: {tag}", person.user));
         }
         match self.streams.get(&packet.ssrc) {
-            Some((of, _)) if Some(of.as_str()) == user => {}
-            Some((of, _)) => {
-                broken(ISOLATION, || format!("{} heard {tag} on a consumer of {of}", person.user))
-            }
+            Some(of) if Some(of.as_str()) == user => {}
+            Some(of) => broken(ISOLATION, || format!("{} heard {tag} on a consumer of {of}", person.user)),
             None if self.untold.len() < 64 => self.untold.push((now(), packet.ssrc, tag)),
             None => {}
         }
