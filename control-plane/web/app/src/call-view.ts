@@ -1,6 +1,5 @@
 import {
   type CallStats,
-  type Gestures,
   isInCall,
   type MediaState,
   type RingEnd,
@@ -9,6 +8,7 @@ import {
   type VoiceSnapshot,
   type VoiceState,
 } from "@railgun/voice";
+import type { Gestures } from "@railgun/voice/gestures";
 import { SettingsDialog, UpgradeDialog } from "./dialogs";
 import { h, icon, setText } from "./dom";
 import { EncryptionLock, missingKeys } from "./encryption";

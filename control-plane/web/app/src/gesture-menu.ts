@@ -1,4 +1,4 @@
-import { type Gestures, REACTIONS } from "@railgun/voice";
+import { type Gestures, REACTIONS } from "@railgun/voice/gestures";
 import { h, icon, setText } from "./dom";
 import { t } from "./texts";
 

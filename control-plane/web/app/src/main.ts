@@ -1,4 +1,5 @@
-import { deviceIdOfTab, Gestures, VoiceError, VoiceService, initVoiceService } from "@railgun/voice";
+import { deviceIdOfTab, VoiceError, VoiceService, initVoiceService } from "@railgun/voice";
+import { Gestures } from "@railgun/voice/gestures";
 import { takeFromAddress } from "./address";
 import { callKey, makeKeyIfFirst } from "./encryption";
 import { CallView } from "./call-view";

@@ -1,4 +1,5 @@
-import type { Gestures, Participant, VoiceService, VoiceSnapshot } from "@railgun/voice";
+import type { Participant, VoiceService, VoiceSnapshot } from "@railgun/voice";
+import type { Gestures } from "@railgun/voice/gestures";
 import { h, icon, Keyed, range, setRange, setText } from "./dom";
 import { hueOf, initialOf } from "./names";
 import { t } from "./texts";

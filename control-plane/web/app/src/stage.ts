@@ -1,4 +1,5 @@
-import { type Gestures, listDevices, type VoiceService, type VoiceSnapshot } from "@railgun/voice";
+import { listDevices, type VoiceService, type VoiceSnapshot } from "@railgun/voice";
+import type { Gestures } from "@railgun/voice/gestures";
 import { h, Keyed } from "./dom";
 import { bestGrid } from "./grid";
 import { preferences } from "./preferences";

@@ -1,4 +1,5 @@
-import { Gestures, type Reaction, REACTIONS, type VoiceError } from "@railgun/voice";
+import type { VoiceError } from "@railgun/voice";
+import { Gestures, type Reaction, REACTIONS } from "@railgun/voice/gestures";
 import { useEffect, useMemo, useState } from "react";
 import { useTexts, useVoice } from "./provider";
 

@@ -11,15 +11,12 @@ const script = (name, source = `src/worklet/${name}.ts`) => ({
   output: { dir: "dist", format: "esm", minify: true, sourcemap: true },
 });
 
-// Parts that are loaded when they are first used have names of their own.
-const chunkFileNames = ({ isDynamicEntry }) => (isDynamicEntry ? "[name].js" : "shared.js");
-
 export default defineConfig([
   {
-    input: { index: "src/index.ts", diagnostics: "src/diagnostics.ts" },
+    input: { index: "src/index.ts", diagnostics: "src/diagnostics.ts", gestures: "src/gestures.ts" },
     external: ["mediasoup-client", "socket.io-client"],
     // What both need is beside them, where `new URL("./input-worklet.js", import.meta.url)` is right as well.
-    output: { dir: "dist", format: "esm", cleanDir: true, sourcemap: true, chunkFileNames },
+    output: { dir: "dist", format: "esm", cleanDir: true, sourcemap: true, chunkFileNames: "[name].js" },
   },
   script("input-worklet"),
   script("e2ee-worker", "src/e2ee/worker.ts"),

@@ -14,17 +14,19 @@ async function bundled(input, external) {
   return output.filter(({ type }) => type === "chunk");
 }
 
-/** What an entry loads at once, without what it imports when that is first used. */
-function atOnce(chunks) {
+/** What is loaded with these chunks, without what they import when that is first used. */
+function withImports(chunks, first) {
   const loaded = new Set();
   const load = (chunk) => {
     if (!chunk || loaded.has(chunk)) return;
     loaded.add(chunk);
     for (const name of chunk.imports) load(chunks.find(({ fileName }) => fileName === name));
   };
-  load(chunks.find(({ isEntry }) => isEntry));
+  first.forEach(load);
   return [...loaded];
 }
+
+const atOnce = (chunks) => withImports(chunks, [chunks.find(({ isEntry }) => isEntry)]);
 
 const gzip = (code) => gzipSync(code).length;
 const total = (chunks) => gzip(chunks.map(({ code }) => code).join(""));
@@ -32,15 +34,25 @@ const total = (chunks) => gzip(chunks.map(({ code }) => code).join(""));
 /** In bytes after gzip. */
 export async function sizes() {
   const core = path("src/index.ts");
-  const both = await bundled({ index: core, diagnostics: path("src/diagnostics.ts") }, DEPENDENCIES);
+  const entries = { index: core, diagnostics: path("src/diagnostics.ts"), gestures: path("src/gestures.ts") };
+  const all = await bundled(entries, DEPENDENCIES);
   const own = await bundled(core, DEPENDENCIES);
-  const later = own.filter((chunk) => !atOnce(own).includes(chunk));
+  /** Beside what is there already. */
+  const later = (...names) => {
+    const first = own.filter(({ name }) => names.includes(name));
+    if (first.length !== names.length) throw new Error(`no such parts: ${names}`);
+    return total(withImports(own, first).filter((chunk) => !atOnce(own).includes(chunk)));
+  };
+  const entry = (wanted) => gzip(all.find(({ name, isEntry }) => isEntry && name === wanted).code);
   const dist = (name) => gzip(readFileSync(path(`dist/${name}`)));
   return {
     core: total(atOnce(own)),
     "core with mediasoup-client and socket.io-client": total(atOnce(await bundled(core, []))),
-    "lazy: diagnostics": gzip(both.find(({ name }) => name === "diagnostics")?.code ?? ""),
-    "lazy: end-to-end encryption": total(later),
+    "lazy: measuring, once a call stands": later("monitor"),
+    "lazy: diagnostics": entry("diagnostics"),
+    "lazy: gestures": entry("gestures"),
+    "lazy: volumes above 1": later("louder"),
+    "lazy: end-to-end encryption": later("encryption", "invite"),
     "lazy: e2ee-worker.js": dist("e2ee-worker.js"),
     "lazy: input-worklet.js": dist("input-worklet.js"),
     "lazy: denoise-worklet.js": dist("denoise-worklet.js"),

@@ -1,3 +1,4 @@
+/** `@railgun/voice/gestures`: raised hands and reactions. */
 import { VoiceError } from "./errors";
 import { Emitter } from "./runtime/emitter";
 import type { DataReceived } from "./runtime/data-messages";

@@ -34,7 +34,6 @@ export type { Trouble } from "./runtime/health";
 export type { MediaState } from "./runtime/path-watch";
 export { deviceIdOfProfile, deviceIdOfTab } from "./runtime/device-id";
 export type { DataReceived } from "./runtime/data-messages";
-export { Gestures, type GesturesEvents, type Reaction, REACTIONS } from "./gestures";
 export type { ChannelPeople, Ring, RingEnd } from "./runtime/presence";
 export type { CallStats } from "./runtime/stats";
 export type { InputLevels } from "./dsp/input-chain";

@@ -94,7 +94,7 @@ export class VoiceService extends Emitter<VoiceEvents> {
       if (muted) this.#mutedBefore = true;
       else this.#call.setDeafened(false);
     }
-    return this.#call.setMuted(muted);
+    return this.#call.voice.setMuted(muted);
   }
 
   /** Whether nobody is heard afterwards; the microphone is off as well while that is so. */
@@ -103,20 +103,20 @@ export class VoiceService extends Emitter<VoiceEvents> {
     if (deafened === this.#call.deafened) return deafened;
     if (deafened) this.#mutedBefore = this.#call.publisher.wantsMuted;
     this.#call.setDeafened(deafened);
-    await this.#call.setMuted(deafened || this.#mutedBefore);
+    await this.#call.voice.setMuted(deafened || this.#mutedBefore);
     return this.#call.deafened;
   }
 
   /** Whether the camera is on afterwards: false as well when it needs Pro, or waits in the queue. */
   async setVideo(on: boolean): Promise<boolean> {
     this.#requireCall();
-    return this.#call.setVideo("camera", on);
+    return this.#call.video.set("camera", on);
   }
 
   /** As `setVideo`, for a screen, a window or a tab, with its sound. To be called from a click. */
   async setScreenShare(on: boolean): Promise<boolean> {
     this.#requireCall();
-    return this.#call.setVideo("screen", on);
+    return this.#call.video.set("screen", on);
   }
 
   /** `setMuted` to the opposite of what was asked for last. */
@@ -131,12 +131,12 @@ export class VoiceService extends Emitter<VoiceEvents> {
 
   /** `setVideo` to the opposite; who waits in the queue leaves it. */
   async toggleVideo(): Promise<boolean> {
-    return this.setVideo(!this.#call.wantsVideo("camera"));
+    return this.setVideo(!this.#call.video.isWanted("camera"));
   }
 
   /** As `toggleVideo`, for `setScreenShare`. */
   async toggleScreenShare(): Promise<boolean> {
-    return this.setScreenShare(!this.#call.wantsVideo("screen"));
+    return this.setScreenShare(!this.#call.video.isWanted("screen"));
   }
 
   /**
@@ -146,13 +146,13 @@ export class VoiceService extends Emitter<VoiceEvents> {
    */
   async publishTrack(track: MediaStreamTrack, { source }: { source: Source }): Promise<boolean> {
     this.#requireCall();
-    return this.#call.publish(source, track);
+    return this.#call.tracks.publish(source, track);
   }
 
   /** Ends what `publishTrack` began; `mic` goes back to the microphone. */
   async unpublishTrack(source: Source): Promise<void> {
     this.#requireCall();
-    await this.#call.unpublish(source);
+    await this.#call.tracks.unpublish(source);
   }
 
   /**

@@ -1,38 +1,32 @@
 import { VoiceError } from "../errors";
-import type { InputLevels } from "../dsp/input-chain";
-import { gradeWith, queueText } from "../quality";
 import { StateMachine, type VoiceState } from "../state-machine";
-import type { Encryption, EncryptionPolicy } from "../e2ee/encryption";
-import type { EncryptionOptions, Notice, VoiceEvents, VoiceOptions, VoiceSnapshot } from "../types";
-import type { Joined, Permissions, Resumed, Source } from "../payloads";
+import type { Encryption } from "../e2ee/encryption";
+import type { EncryptionOptions, Notice, VoiceOptions, VoiceSnapshot } from "../types";
+import type { Permissions, Resumed, Source } from "../payloads";
+import { Admission } from "./admission";
 import { Connection } from "./connection";
 import { DataMessages } from "./data-messages";
 import { deviceIdOfProfile } from "./device-id";
-import { encryptionSupport, hasSeenEncrypted } from "./encryption-support";
-import type { Health } from "./health";
+import type { Emit } from "./emit";
+import { Measuring } from "./measuring";
 import type { Direction, Media } from "./media";
 import { Microphone } from "./microphone";
-import { Monitor } from "./monitor";
+import { OwnTracks } from "./own-tracks";
+import { OwnVideo } from "./own-video";
+import { OwnVoice } from "./own-voice";
 import { Presence } from "./presence";
 import { Publisher } from "./publisher";
 import { Receiver } from "./receiver";
-import { type RemoteParticipant, Room } from "./room";
+import { Reports } from "./reports";
+import { Room } from "./room";
 import type { ServerEvent } from "./signaling";
-import { describeParticipant, describeVideo, isLoud } from "./snapshot";
+import { describeCall } from "./snapshot";
 import { share } from "./share";
 import { Speakers } from "./speakers";
-import type { CallStats } from "./stats";
-import { Switch } from "./switch";
 import { VideoSlots, type VideoSource } from "./video-slots";
 
 /** Taken off everything that is played when the microphone hears it. */
 const FEEDBACK_CUT = 0.3;
-/** Between two words about whether we speak, in milliseconds. */
-const SPEAKING_INTERVAL = 300;
-
-const NOT_ENCRYPTED: VoiceSnapshot["encryption"] = { mode: "transport", code: null, verified: false };
-
-export type Emit = <Name extends keyof VoiceEvents>(name: Name, event: VoiceEvents[Name]) => void;
 
 /** The parts of a call and how they act on each other: what the server says, what devices and network do. */
 export class Call {
@@ -44,57 +38,55 @@ export class Call {
   readonly presence: Presence;
   readonly data: DataMessages;
   readonly speakers: Speakers;
+  readonly video: OwnVideo;
+  readonly voice: OwnVoice;
+  readonly tracks: OwnTracks;
+  readonly measured: Measuring;
   receiver: Receiver | null = null;
-  /** Of a call that is encrypted from end to end. */
-  encryption: Encryption | null = null;
-  #policy: Promise<EncryptionPolicy> | null = null;
-  #options: EncryptionOptions | undefined;
-  #channelId = "";
+  #admission: Admission;
+  #reports: Reports;
   #state: StateMachine;
-  #monitor: Monitor;
-  #stats: CallStats | null = null;
-  #levels = new Map<string, number>();
   #deafened = false;
   /** The microphone while it is being opened for a join. */
   #opening: Promise<unknown> = Promise.resolve();
-  #videos = this.#switches();
-  #health: Health = { people: new Map(), noSound: false };
   #snapshot: VoiceSnapshot | null = null;
   #told: VoiceSnapshot | null = null;
-  #speaking = false;
-  #micBusy: Promise<void> = Promise.resolve();
-  #spoke = { said: false, at: 0 };
   #changeQueued = false;
 
   constructor(
     { url, token, deviceId = deviceIdOfProfile() }: VoiceOptions,
     private readonly emit: Emit,
   ) {
+    const changed = () => this.changed();
+    const isAllowed = (source: VideoSource) => this.isAllowed(source);
     this.#state = new StateMachine((state, before) => {
       emit("state", { state, before });
       if (state === "DISCONNECTED") this.presence.useOwn();
-      this.changed();
+      changed();
     });
     this.speakers = new Speakers(() => emit("playbackBlocked", undefined));
     this.microphone = new Microphone({
-      levels: (levels) => this.#onLevels(levels),
+      levels: (levels) => {
+        emit("inputLevel", levels);
+        this.measured.microphone(levels);
+        this.voice.heard(levels);
+      },
       track: (track) =>
         void this.publisher.replaceMicTrack(track).catch((error) => this.failed("mic", error)),
       lost: () => this.#notice({ kind: "microphoneLost" }),
     });
+    const failed = (error: VoiceError) => this.connection.end(error);
+    this.#admission = new Admission({ emit, changed, failed });
     const identity = { url, deviceId, token: async () => (typeof token === "function" ? token() : token) };
     this.connection = new Connection(identity, this.#state, {
-      offer: async () => {
-        (await this.#policy)?.check();
-        return encryptionSupport();
-      },
-      admitted: (answer) => this.#admit(answer),
+      offer: () => this.#admission.offer(),
+      admitted: (answer) => this.#admission.admit(answer),
       joined: (joined) => {
         this.room.enter(joined);
         this.room.isDm = joined.dm ?? false;
-        this.encryption?.enter(joined.sessionId, [...this.room.participants.values()]);
+        this.encryption?.enter(joined.sessionId, this.room.people);
         this.presence.useCall(this.connection.request);
-        this.changed();
+        changed();
       },
       opened: (media) => this.#onOpened(media),
       resumed: (resumed) => this.#onResumed(resumed),
@@ -103,103 +95,71 @@ export class Call {
       renewed: (media, direction) => this.#onRenewed(media, direction),
       mediaState: (media) => {
         emit("media", media);
-        this.changed();
+        changed();
       },
       event: (event) => this.#onEvent(event),
       ended: (error) => this.#onEnded(error),
       sent: () => this.publisher.sent,
     });
     const { request } = this.connection;
+    this.#reports = new Reports(request, emit);
     this.presence = new Presence(() => this.connection.connect(), {
-      changed: () => this.changed(),
+      changed,
       ringing: (ring) => emit("ringing", ring),
       ringEnded: (end) => emit("ringEnded", end),
     });
-    this.data = new DataMessages(
-      request,
-      (data) => emit("data", data),
-      () => this.encryption !== null,
-    );
+    const isEncrypted = () => this.encryption !== null;
+    this.data = new DataMessages(request, (data) => emit("data", data), isEncrypted);
     this.slots = new VideoSlots(request);
     this.publisher = new Publisher(request, this.microphone, this.slots, {
-      changed: () => this.#onSourcesChanged(),
+      changed: () => {
+        this.#state.apply("sourcesChanged", this.publisher.sent);
+        changed();
+      },
       ended: (source, captured) => {
         // The browser's own "stop sharing" ends a screen in the same way.
         if (source === "camera" && captured) this.#notice({ kind: "cameraLost" });
-        void (source === "screenAudio" ? this.publisher.stopSource(source) : this.setVideo(source, false));
+        void (source === "screenAudio" ? this.publisher.stopSource(source) : this.video.set(source, false));
       },
       micEnded: () => {
         this.#notice({ kind: "microphoneLost" });
-        void this.unpublish("mic", true);
+        void this.tracks.unpublish("mic", true);
       },
     });
-    this.#monitor = new Monitor(request, this.speakers, {
-      stats: (stats) => {
-        this.#stats = { ...stats, grade: gradeWith(stats.grade, this.#health) };
-        emit("stats", this.#stats);
-        this.changed();
+    this.video = new OwnVideo(this.publisher, this.slots, {
+      emit,
+      changed,
+      isAllowed,
+      offered: () => this.reportUpgrade("upgrade_cta_shown"),
+    });
+    this.voice = new OwnVoice(this.publisher, {
+      changed,
+      switched: () => this.#tellState(),
+      speaks: (speaking) => {
+        if (!this.connection.media) return false;
+        request("voice:state:update", { speaking }).catch(() => undefined);
+        return true;
       },
+    });
+    this.tracks = new OwnTracks(this.publisher, this.voice, this.video, { emit, isAllowed });
+    this.measured = new Measuring(request, this.speakers, {
+      changed,
+      stats: (stats) => emit("stats", stats),
       plan: (plan) => void this.publisher.apply(plan),
-      levels: (levels) => this.#onRemoteLevels(levels),
-      feedback: () => this.#onFeedback(),
-      expected: () => this.receiver?.expected() ?? [],
-      health: (health) => {
-        this.#health = health;
-        this.changed();
+      levels: (levels) => emit("levels", levels),
+      feedback: () => {
+        this.speakers.duck = 1 - FEEDBACK_CUT;
+        this.#notice({ kind: "feedback" });
       },
-      refused: (event, error) => this.#refused(event, error),
+      expected: () => this.receiver?.expected() ?? [],
+      refused: (event, error) => this.#reports.refused(event, error),
     });
   }
 
   /** The same object until something of it is another; so is each part of it. */
   get snapshot(): VoiceSnapshot {
-    const next = this.#describe();
+    const next = describeCall(this);
     return (this.#snapshot = this.#snapshot ? share(this.#snapshot, next) : next);
-  }
-
-  #describe(): VoiceSnapshot {
-    const { channelId, isDm, sessionId, permissions, limits, participants, activeSpeaker } = this.room;
-    // What the server last said of who speaks is old while neither it nor their sound is heard.
-    const isCurrent = this.state !== "RESUMING" && this.connection.mediaState !== "interrupted";
-    const now = (remote: RemoteParticipant) => (isCurrent ? remote : { ...remote, speaking: false });
-    const video = (source: VideoSource) =>
-      describeVideo(source, this.publisher, this.slots, this.#videos[source].isTurningOn, this.isAllowed(source));
-    return {
-      state: this.state,
-      media: this.connection.mediaState,
-      channelId,
-      isDm,
-      sessionId,
-      permissions,
-      limits,
-      encryption: channelId === null ? null : (this.encryption?.snapshot ?? NOT_ENCRYPTED),
-      muted: this.publisher.muted,
-      deafened: this.#deafened,
-      speaking: this.#speaking && !this.publisher.muted,
-      camera: video("camera"),
-      screen: video("screen"),
-      participants: [...participants.values()].map((remote) =>
-        describeParticipant(
-          now(remote),
-          this.receiver,
-          this.speakers,
-          this.#levels.get(remote.sessionId),
-          this.#health.people.get(remote.sessionId),
-          this.encryption?.of(remote.sessionId) ?? null,
-        ),
-      ),
-      activeSpeaker,
-      channels: this.presence.channels,
-      rings: this.presence.rings,
-      stats: this.#stats,
-      noSound: this.#health.noSound,
-      cpuLimited: this.#stats?.cpuLimited ?? false,
-      devices: {
-        microphone: this.microphone.deviceId,
-        camera: this.publisher.cameraId,
-        speaker: this.speakers.deviceId,
-      },
-    };
   }
 
   get state(): VoiceState {
@@ -210,12 +170,14 @@ export class Call {
     return this.#deafened;
   }
 
+  /** Of a call that is encrypted from end to end. */
+  get encryption(): Encryption | null {
+    return this.#admission.encryption;
+  }
+
   /** Before a join. The microphone is opened while the server answers, so that the first word is not late. */
   prepare(channelId: string, muted: boolean, encryption?: EncryptionOptions): void {
-    this.#options = encryption;
-    this.#channelId = channelId;
-    const isDemanded = encryption === "required" || encryption?.invite !== undefined;
-    this.#policy = isDemanded || hasSeenEncrypted() ? this.#loadPolicy() : null;
+    this.#admission.prepare(channelId, encryption);
     this.#deafened = this.speakers.deafened = false;
     this.publisher.muted = this.publisher.wantsMuted = muted;
     this.#opening = muted ? Promise.resolve() : this.microphone.open();
@@ -225,142 +187,9 @@ export class Call {
     });
   }
 
-  async #loadPolicy(): Promise<EncryptionPolicy> {
-    const { EncryptionPolicy } = await import("../e2ee/encryption");
-    return new EncryptionPolicy(this.#channelId, this.#options);
-  }
-
-  /** What is encrypted from end to end, and never less than the policy asks for. */
-  async #admit(answer: Joined["encryption"] | undefined): Promise<Encryption | null> {
-    // Nobody asked for it, and this profile never had it.
-    if (answer !== "endToEnd" && !this.#policy) return null;
-    const policy = await (this.#policy ??= this.#loadPolicy());
-    const isEncrypted = policy.decide(answer);
-    if (!isEncrypted) {
-      this.encryption?.close();
-      return (this.encryption = null);
-    }
-    const encryption = this.encryption ?? (await this.#encrypt());
-    // It was left meanwhile; the connection sees that too.
-    if (!this.#policy) encryption.close();
-    else this.encryption = encryption;
-    return encryption;
-  }
-
-  async #encrypt(): Promise<Encryption> {
-    const { Encryption } = await import("../e2ee/encryption");
-    return Encryption.start(this.#channelId, this.#options, {
-      changed: () => this.changed(),
-      inviteNeeded: (event) => this.emit("inviteNeeded", event),
-      inviteCreated: (event) => this.emit("inviteCreated", event),
-      failed: (error) => this.connection.end(error),
-    });
-  }
-
   isAllowed(source: VideoSource): boolean {
     const { permissions } = this.room;
     return (source === "camera" ? permissions?.video : permissions?.screenshare) ?? false;
-  }
-
-  /** On, on its way there, in the queue, or our turn. */
-  wantsVideo(source: VideoSource): boolean {
-    const { slots, publisher } = this;
-    return this.#videos[source].isTurningOn || publisher.isSending(source) || slots.place(source) !== null;
-  }
-
-  /** Whether it is sent afterwards. */
-  setVideo(source: VideoSource, on: boolean): Promise<boolean> {
-    const change = this.#videos[source].set(on);
-    this.changed();
-    const changed = () => this.changed();
-    change.then(changed, changed);
-    return change;
-  }
-
-  #switches(): Record<VideoSource, Switch> {
-    const of = (source: VideoSource) =>
-      new Switch(
-        (isWanted) => this.#startVideo(source, isWanted),
-        () => this.#stopVideo(source),
-      );
-    return { camera: of("camera"), screen: of("screen") };
-  }
-
-  async #startVideo(source: VideoSource, isWanted: () => boolean): Promise<boolean> {
-    const { slots, publisher } = this;
-    if (publisher.isSending(source)) return true;
-    if (!this.isAllowed(source)) {
-      this.emit("upgradeNeeded", { source });
-      this.reportUpgrade("upgrade_cta_shown");
-      return false;
-    }
-    try {
-      if (!(await slots.request(source))) {
-        const place = slots.place(source);
-        if (place) this.#notice({ kind: "queued", source, text: queueText(place) });
-        return false;
-      }
-      if (isWanted() && (await publisher.start(source, isWanted))) {
-        slots.used(source);
-        return true;
-      }
-      await slots.release(source);
-      return false;
-    } catch (thrown) {
-      await slots.release(source);
-      const error = VoiceError.from(thrown);
-      if (error.code === "CAPABILITY_REQUIRED") this.emit("upgradeNeeded", { source });
-      throw error;
-    }
-  }
-
-  async #stopVideo(source: VideoSource): Promise<void> {
-    const { slots, publisher } = this;
-    if (slots.place(source) || slots.isGranted(source)) await slots.release(source);
-    await publisher.stopSource(source);
-  }
-
-  /** What is asked for last holds: an unmute that waits for the user's permission ends with a mute. */
-  setMuted(muted: boolean): Promise<boolean> {
-    const { publisher } = this;
-    if (muted) publisher.muteNow();
-    else publisher.wantsMuted = false;
-    return this.#mic(async () => {
-      if (publisher.wantsMuted !== muted) return;
-      await publisher.setMuted(muted).catch((error: unknown) => {
-        publisher.muted = publisher.wantsMuted = true;
-        throw error;
-      });
-      this.tellState();
-    });
-  }
-
-  /** In place of what would be captured. Whether it is sent. */
-  async publish(source: Source, track: MediaStreamTrack): Promise<boolean> {
-    const { publisher } = this;
-    if (source === "mic") return !(await this.#mic(() => publisher.give("mic", track)));
-    await publisher.give(source, track);
-    if (source !== "screenAudio") return publisher.isSending(source) || this.setVideo(source, true);
-    if (!this.isAllowed("screen")) {
-      this.emit("upgradeNeeded", { source: "screen" });
-      return false;
-    }
-    if (!publisher.isSending(source)) await publisher.startTrack(source, track);
-    return true;
-  }
-
-  async unpublish(source: Source, mute = false): Promise<void> {
-    if (source === "camera" || source === "screen") return void (await this.setVideo(source, false));
-    if (source === "screenAudio") return this.publisher.stopSource(source);
-    if (mute) void this.setMuted(true);
-    await this.#mic(() => this.publisher.give("mic", null));
-  }
-
-  /** One after the other. Whether the microphone is off afterwards. */
-  #mic(change: () => Promise<void>): Promise<boolean> {
-    const changed = this.#micBusy.then(change);
-    this.#micBusy = changed.catch(() => undefined);
-    return changed.then(() => this.publisher.muted);
   }
 
   setDeafened(deafened: boolean): void {
@@ -371,29 +200,18 @@ export class Call {
   }
 
   reportUpgrade(name: "upgrade_cta_shown" | "upgrade_cta_clicked" | "upgraded"): void {
-    this.connection
-      .request("voice:ui:event", { name })
-      .catch((error: unknown) => this.#refused("voice:ui:event", error));
+    this.#reports.send("voice:ui:event", { name });
   }
 
-  tellState(): void {
-    const { muted } = this.publisher;
-    this.connection
-      .request("voice:state:update", { muted, deafened: this.#deafened })
-      .catch((error: unknown) => this.#refused("voice:state:update", error));
-  }
-
-  /** Nobody waits for the answer, so that a refusal would be lost. */
-  #refused(event: string, thrown: unknown): void {
-    const error = VoiceError.from(thrown);
-    if (!error.isTemporary && error.code !== "CANCELLED") this.emit("requestRefused", { event, error });
+  #tellState(): void {
+    this.#reports.send("voice:state:update", { muted: this.publisher.muted, deafened: this.#deafened });
   }
 
   async #onOpened(media: Media): Promise<void> {
     const { permissions } = this.room;
     if (!permissions) return;
     this.#receive(media);
-    this.#monitor.start(media);
+    this.measured.start(media);
     this.#send(media, permissions);
   }
 
@@ -408,13 +226,14 @@ export class Call {
 
   #send(media: Media, permissions: Permissions): void {
     // The user may still be asked for the microphone; the others are heard meanwhile.
-    this.#micBusy = this.publisher
+    const sending = this.publisher
       .attach(media, permissions, this.#opening)
       .catch((error: unknown) => this.failed("mic", error))
       .then(() => {
-        if (this.publisher.muted || this.#deafened) this.tellState();
+        if (this.publisher.muted || this.#deafened) this.#tellState();
         this.changed();
       });
+    this.voice.begin(sending);
   }
 
   /** The server closes what went over the old transport; it must not take that for the user's devices. */
@@ -422,9 +241,13 @@ export class Call {
     if (direction === "send") {
       this.publisher.detach();
     } else {
-      this.receiver?.close();
-      this.receiver = null;
+      this.#closeReceiver();
     }
+  }
+
+  #closeReceiver(): void {
+    this.receiver?.close();
+    this.receiver = null;
   }
 
   #onRenewed(media: Media, direction: Direction): void {
@@ -437,13 +260,13 @@ export class Call {
   async #onResumed(resumed: Resumed): Promise<void> {
     if ((resumed.encryption === "endToEnd") !== (this.encryption !== null)) return this.#onOtherEncryption(resumed);
     this.room.enter(resumed);
-    this.encryption?.people([...this.room.participants.values()]);
+    this.encryption?.people(this.room.people);
     this.slots.restore(resumed.queue);
     this.receiver?.keepOnly(new Set(resumed.consumers.map(({ consumerId }) => consumerId)));
     this.receiver?.sync();
     this.publisher.setPermissions(resumed.permissions);
     // The server forgets the old token with the first request, so there is always one.
-    this.tellState();
+    this.#tellState();
     this.presence.useCall(this.connection.request);
     await this.publisher.reconcile(resumed.producers);
     this.changed();
@@ -456,9 +279,8 @@ export class Call {
   }
 
   #onInterrupted(): void {
-    this.#monitor.stop();
-    this.receiver?.close();
-    this.receiver = null;
+    this.measured.stop();
+    this.#closeReceiver();
     this.publisher.detach();
     this.slots.clear();
     this.room.participants.clear();
@@ -473,23 +295,17 @@ export class Call {
   }
 
   stopLocally(): void {
-    this.#monitor.stop();
-    this.receiver?.close();
-    this.receiver = null;
+    this.measured.stop();
+    this.#closeReceiver();
     this.publisher.stop();
     this.speakers.stopAll();
     this.speakers.duck = 1;
-    this.encryption?.close();
-    this.encryption = this.#policy = null;
+    this.#admission.close();
     this.slots.clear();
-    this.#levels.clear();
-    this.#stats = null;
-    for (const video of Object.values(this.#videos)) video.abandon();
-    this.#videos = this.#switches();
+    this.measured.forget();
+    this.video.abandon();
     this.#opening = Promise.resolve();
-    this.#speaking = false;
-    this.#health = { people: new Map(), noSound: false };
-    this.#spoke = { said: false, at: 0 };
+    this.voice.reset();
   }
 
   #onEvent(event: ServerEvent): void {
@@ -521,7 +337,7 @@ export class Call {
         break;
       case "voice:muted":
         this.publisher.mutedByServer();
-        this.tellState();
+        this.#tellState();
         this.#notice({ kind: "mutedByServer", reason: event.payload.reason });
         break;
       case "voice:kicked": {
@@ -534,7 +350,7 @@ export class Call {
     }
     if (!wasRoom) return;
     if (event.name === "voice:participant:joined" || event.name === "voice:participant:left")
-      this.encryption?.people([...this.room.participants.values()]);
+      this.encryption?.people(this.room.people);
     this.receiver?.sync();
     this.changed();
   }
@@ -547,7 +363,7 @@ export class Call {
       this.reportUpgrade("upgraded");
     }
     for (const source of ["camera", "screen"] as const) {
-      if (!this.isAllowed(source)) void this.setVideo(source, false);
+      if (!this.isAllowed(source)) void this.video.set(source, false);
     }
   }
 
@@ -556,39 +372,7 @@ export class Call {
     this.slots.granted(source);
     this.changed();
     if (source === "screen") this.#notice({ kind: "slotGranted", source });
-    else void this.setVideo("camera", true).catch((error: unknown) => this.failed("camera", error));
-  }
-
-  #onSourcesChanged(): void {
-    this.#state.apply("sourcesChanged", this.publisher.sent);
-    this.changed();
-  }
-
-  #onLevels(levels: InputLevels): void {
-    this.emit("inputLevel", levels);
-    this.#monitor.microphone(levels);
-    const speaking = levels.speaking && !this.publisher.muted;
-    if (levels.speaking !== this.#speaking) this.changed();
-    this.#speaking = levels.speaking;
-    if (speaking === this.#spoke.said || Date.now() - this.#spoke.at < SPEAKING_INTERVAL) return;
-    if (!this.connection.media) return;
-    this.#spoke = { said: speaking, at: Date.now() };
-    this.connection.request("voice:state:update", { speaking }).catch(() => undefined);
-    this.changed();
-  }
-
-  #onRemoteLevels(levels: Map<string, number>): void {
-    const changes = [...levels].some(
-      ([sessionId, level]) => isLoud(level) !== isLoud(this.#levels.get(sessionId)),
-    );
-    this.#levels = levels;
-    this.emit("levels", levels);
-    if (changes) this.changed();
-  }
-
-  #onFeedback(): void {
-    this.speakers.duck = 1 - FEEDBACK_CUT;
-    this.#notice({ kind: "feedback" });
+    else void this.video.set("camera", true).catch((error: unknown) => this.failed("camera", error));
   }
 
   failed(source: Source, error: unknown): void {

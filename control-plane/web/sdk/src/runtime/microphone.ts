@@ -1,13 +1,12 @@
 import { INPUT_DEFAULTS, type InputLevels, type InputSettings } from "../dsp/input-chain";
 import { VoiceError } from "../errors";
 import { captureMicrophone } from "./capture";
+import { MONO } from "./mono";
 import { sleep, within } from "./wait";
 
 // Beside the bundle of this package: browsers load what runs in the audio thread by URL. Bundlers know
 // this form and carry the files along.
 const INPUT_WORKLET = new URL("./input-worklet.js", import.meta.url);
-const DENOISE_WORKLET = new URL("./denoise-worklet.js", import.meta.url);
-const RNNOISE = new URL("./rnnoise.wasm", import.meta.url);
 
 /** A browser without an output device may never start an audio context; then sound is sent as it comes. */
 const CONTEXT_START_MS = 1_500;
@@ -91,7 +90,7 @@ export class Microphone {
     const graph = this.#graph;
     if (!graph) return on;
     if (on && !graph.denoise)
-      graph.denoise = await within(DENOISE_START_MS, openDenoise(graph.context), null);
+      graph.denoise = await within(DENOISE_START_MS, import("./denoise").then(({ openDenoise }) => openDenoise(graph.context)), null);
     if (!graph.denoise) this.#denoise = false;
     if (this.#raw && this.#graph === graph) this.#connect(graph, this.#raw);
     return this.#denoise;
@@ -142,29 +141,10 @@ async function openGraph(): Promise<Graph> {
     void context.close();
     throw error;
   }
-  const input = new AudioWorkletNode(context, "railgun-input", mono);
+  const input = new AudioWorkletNode(context, "railgun-input", MONO);
   const destination = new MediaStreamAudioDestinationNode(context, { channelCount: 1 });
   input.connect(destination);
   const [track] = destination.stream.getAudioTracks();
   if (!track) throw new Error("no track behind the processing");
   return { context, source: null, denoise: null, input, track };
 }
-
-async function openDenoise(context: AudioContext): Promise<AudioWorkletNode> {
-  const [module] = await Promise.all([
-    WebAssembly.compileStreaming(fetch(RNNOISE)),
-    context.audioWorklet.addModule(DENOISE_WORKLET),
-  ]);
-  const node = new AudioWorkletNode(context, "railgun-denoise", { ...mono, processorOptions: { module } });
-  await new Promise<void>((resolve, reject) => {
-    node.port.onmessage = ({ data }: MessageEvent<string>) =>
-      data === "ready" ? resolve() : reject(new Error(data));
-  });
-  return node;
-}
-
-const mono: AudioWorkletNodeOptions = {
-  channelCount: 1,
-  channelCountMode: "explicit",
-  outputChannelCount: [1],
-};

@@ -1,6 +1,7 @@
 import { FEEDBACK_READING_MS, FeedbackDetector } from "../dsp/feedback-detector";
 import { fromPower, SILENCE_DB, toGain } from "../dsp/decibel";
 import { Optimizer, type Plan } from "../optimizer";
+import { gradeWith } from "../quality";
 import type { StatsReport } from "../payloads";
 import type { InputLevels } from "../dsp/input-chain";
 import type { Media } from "./media";
@@ -47,6 +48,7 @@ export class Monitor {
   #looks = 0;
   #micLevel = SILENCE_DB;
   #speech: number | null = null;
+  #health: Health = { people: new Map(), noSound: false };
   #watches = 0;
   #isAsking = false;
   /** By `performance.now()`. */
@@ -60,6 +62,7 @@ export class Monitor {
 
   start(media: Media): void {
     this.stop();
+    this.#health = { people: new Map(), noSound: false };
     const reader = new StatsReader();
     const health = new MediaHealth();
     this.#timers = [
@@ -86,7 +89,7 @@ export class Monitor {
   async #look(media: Media, reader: StatsReader, receiving: RTCStatsReport | null): Promise<void> {
     const stats = await reader.read(media, receiving).catch(() => null);
     if (!stats || this.#timers.length === 0) return;
-    this.handlers.stats(stats);
+    this.handlers.stats({ ...stats, grade: gradeWith(stats.grade, this.#health) });
     this.handlers.plan(this.#optimizer.look({ ...stats, inputLevel: this.#speech }));
     this.#looks += 1;
     if (this.#looks % LOOKS_PER_REPORT !== 1) return;
@@ -110,7 +113,8 @@ export class Monitor {
     const arrived = report && arrivedOf(report.values() as Iterable<Record<string, unknown>>);
     // Without figures there is nothing to be said, rather than the worst.
     const expected = arrived ? this.handlers.expected() : [];
-    this.handlers.health(health.look(performance.now(), expected, arrived ?? new Map()));
+    this.#health = health.look(performance.now(), expected, arrived ?? new Map());
+    this.handlers.health(this.#health);
     if (this.#watches++ % WATCHES_PER_LOOK === 1) await this.#look(media, reader, report);
     if (this.#timers !== timers) return;
     const took = performance.now() - begun;

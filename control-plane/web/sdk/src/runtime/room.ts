@@ -104,6 +104,10 @@ export class Room {
     this.limits = limits ?? this.limits;
   }
 
+  get people(): RemoteParticipant[] {
+    return [...this.participants.values()];
+  }
+
   /** Everything that others send. */
   *sources(): Generator<RemoteSource> {
     for (const participant of this.participants.values()) yield* participant.sources.values();

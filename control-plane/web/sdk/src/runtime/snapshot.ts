@@ -1,12 +1,18 @@
 /** What is shown of a call, put together from those who know it. */
 import { SILENCE_DB } from "../dsp/decibel";
-import type { Participant, ParticipantEncryption, VideoState } from "../types";
-import type { Trouble } from "./health";
+import type { Encryption } from "../e2ee/encryption";
+import type { Source } from "../payloads";
+import type { VoiceState } from "../state-machine";
+import type { Participant, ParticipantEncryption, VideoState, VoiceSnapshot } from "../types";
+import type { Health, Trouble } from "./health";
+import type { Microphone } from "./microphone";
+import type { MediaState } from "./path-watch";
+import type { Presence } from "./presence";
 import type { Publisher } from "./publisher";
 import type { Receiver } from "./receiver";
-import type { RemoteParticipant } from "./room";
-import type { Source } from "../payloads";
+import type { RemoteParticipant, Room } from "./room";
 import type { Speakers } from "./speakers";
+import type { CallStats } from "./stats";
 import type { VideoSlots, VideoSource } from "./video-slots";
 
 /** Louder than this somebody counts as speaking, whatever the server says. */
@@ -20,7 +26,72 @@ export function sourceOf({ sources }: RemoteParticipant, wanted: Source) {
   return [...sources.values()].find(({ source }) => source === wanted);
 }
 
-export function describeParticipant(
+const NOT_ENCRYPTED: VoiceSnapshot["encryption"] = { mode: "transport", code: null, verified: false };
+
+/** Who knows what is shown. */
+export interface CallParts {
+  readonly state: VoiceState;
+  readonly connection: { readonly mediaState: MediaState };
+  readonly room: Room;
+  readonly receiver: Receiver | null;
+  readonly speakers: Speakers;
+  readonly microphone: Microphone;
+  readonly publisher: Publisher;
+  readonly slots: VideoSlots;
+  readonly presence: Presence;
+  readonly encryption: Encryption | null;
+  readonly video: { isStarting(source: VideoSource): boolean };
+  readonly voice: { readonly speaking: boolean };
+  readonly deafened: boolean;
+  readonly measured: { stats: CallStats | null; health: Health; levels: ReadonlyMap<string, number> };
+  isAllowed(source: VideoSource): boolean;
+}
+
+export function describeCall(call: CallParts): VoiceSnapshot {
+  const { state, room, receiver, speakers, publisher, slots, encryption, measured } = call;
+  const { channelId, isDm, sessionId, permissions, limits, activeSpeaker } = room;
+  const { stats, health, levels } = measured;
+  const media = call.connection.mediaState;
+  // What the server last said of who speaks is old while neither it nor their sound is heard.
+  const isCurrent = state !== "RESUMING" && media !== "interrupted";
+  const now = (remote: RemoteParticipant) => (isCurrent ? remote : { ...remote, speaking: false });
+  const video = (source: VideoSource) =>
+    describeVideo(source, publisher, slots, call.video.isStarting(source), call.isAllowed(source));
+  return {
+    state,
+    media,
+    channelId,
+    isDm,
+    sessionId,
+    permissions,
+    limits,
+    encryption: channelId === null ? null : (encryption?.snapshot ?? NOT_ENCRYPTED),
+    muted: publisher.muted,
+    deafened: call.deafened,
+    speaking: call.voice.speaking,
+    camera: video("camera"),
+    screen: video("screen"),
+    participants: room.people.map((remote) =>
+      describeParticipant(
+        now(remote),
+        receiver,
+        speakers,
+        levels.get(remote.sessionId),
+        health.people.get(remote.sessionId),
+        encryption?.of(remote.sessionId) ?? null,
+      ),
+    ),
+    activeSpeaker,
+    channels: call.presence.channels,
+    rings: call.presence.rings,
+    stats,
+    noSound: health.noSound,
+    cpuLimited: stats?.cpuLimited ?? false,
+    devices: { microphone: call.microphone.deviceId, camera: publisher.cameraId, speaker: speakers.deviceId },
+  };
+}
+
+function describeParticipant(
   remote: RemoteParticipant,
   receiver: Receiver | null,
   speakers: Speakers,
@@ -54,7 +125,7 @@ export function describeParticipant(
   };
 }
 
-export function describeVideo(
+function describeVideo(
   source: VideoSource,
   publisher: Publisher,
   slots: VideoSlots,

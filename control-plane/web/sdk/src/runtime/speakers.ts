@@ -1,4 +1,5 @@
 import { fromAmplitude, SILENCE_DB } from "../dsp/decibel";
+import type { Boost } from "./louder";
 
 interface Voice {
   readonly userId: string;
@@ -9,13 +10,6 @@ interface Voice {
   /** Louder than an element can be; null until that was asked for. */
   boost: Boost | null;
   readonly receiver: RTCRtpReceiver | undefined;
-}
-
-interface Boost {
-  gain: GainNode;
-  /** Chromium gives a remote track's sound to Web Audio only while an element has it as well. */
-  keeper: HTMLAudioElement;
-  stop(): void;
 }
 
 /** Of one user, and of everything: twice as loud as it comes. */
@@ -151,32 +145,13 @@ export class Speakers {
     if (voice.boost) voice.boost.gain.gain.value = volume;
   }
 
-  /** Puts a gain before the element. Without a running audio context it stays as loud as it comes. */
   async #boost(voice: Voice): Promise<void> {
     const context = (this.#context ??= new AudioContext({ latencyHint: "interactive" }));
-    await context.resume().catch(() => undefined);
-    const isPlayed = [...this.#voices.values()].includes(voice);
-    if (context.state !== "running" || voice.boost || !isPlayed) return;
     const { element, track } = voice;
-    const stream = new MediaStream([track]);
-    const keeper = new Audio();
-    keeper.muted = true;
-    keeper.srcObject = stream;
-    void keeper.play().catch(() => undefined);
-    const source = context.createMediaStreamSource(stream);
-    const gain = new GainNode(context);
-    const output = context.createMediaStreamDestination();
-    source.connect(gain).connect(output);
-    element.srcObject = output.stream;
-    voice.boost = {
-      gain,
-      keeper,
-      stop: () => {
-        source.disconnect();
-        keeper.pause();
-        keeper.srcObject = null;
-      },
-    };
+    const isWanted = () => !voice.boost && [...this.#voices.values()].includes(voice);
+    const boosted = await import("./louder").then(({ boost }) => boost(context, element, track, isWanted)).catch(() => null);
+    if (!boosted) return;
+    voice.boost = boosted;
     this.#adjust(voice);
     this.#start(element);
   }
