@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { scenario } from "../lib/call.mjs";
-import { CONNECT_MS, PageUser } from "../lib/page.mjs";
+import { CONNECT_MS, PageUser, SEEN_MS } from "../lib/page.mjs";
 import { standalone } from "../lib/server.mjs";
 import { until } from "../lib/wait.mjs";
 
@@ -28,9 +28,11 @@ scenario("an encrypted call is for those who have its key", async (call) => {
   const link = { channel: CHANNEL, key: await keyOf(ada) };
   const ben = await PageUser.open(call, "Ben", { tone: 770, link });
   assert.equal(new URL(ben.page.url()).hash, `#channel=${CHANNEL}`, "the key is not left in the address");
+  const bens = messagesOf(ben);
   await ben.join("Pro", CHANNEL);
   await ada.hears(ben);
   await ben.hears(ada);
+  await handsAndReactionsAreSealed(ada, ben, bens);
   await ben.press("Start camera");
   await ada.playsVideos(1);
 
@@ -68,6 +70,32 @@ scenario("an encrypted call is for those who have its key", async (call) => {
   await lock(without, "No key");
   await without.hearsNothing(1_500);
 }, { start });
+
+/** What leaves a page by its sockets, and what comes. */
+function messagesOf({ page }) {
+  const messages = [];
+  page.on("websocket", (socket) => {
+    for (const event of ["framesent", "framereceived"]) socket.on(event, ({ payload }) => messages.push(String(payload)));
+  });
+  return messages;
+}
+
+async function handsAndReactionsAreSealed(ada, ben, bens) {
+  await ben.page.keyboard.press("h");
+  await ada.page.locator(".tile", { hasText: "Ben" }).getByRole("img", { name: "raised hand" }).waitFor({ timeout: SEEN_MS });
+  await ada.press("React");
+  await ada.press("React with 🎉");
+  await ben.page.locator(".tile", { hasText: "Ada" }).locator(".reaction", { hasText: "🎉" }).first().waitFor({ timeout: SEEN_MS });
+  await ada.page.keyboard.press("Escape");
+  const data = bens.filter((message) => message.includes("voice:data"));
+  assert.ok(data.some((message) => message.startsWith("42[") && message.includes("sessionId")), "Ada's came to Ben");
+  const [sent] = data;
+  const { kind, payload } = JSON.parse(sent.slice(sent.indexOf("[")))[1];
+  assert.equal(kind, "railgun.sealed");
+  assert.match(payload, /^[\w-]{100,}$/);
+  for (const message of data) assert.doesNotMatch(message, /hand|reaction|🎉|"up"/);
+  await ben.page.keyboard.press("h");
+}
 
 async function banner(person, text) {
   const shown = person.page.locator(".banner");

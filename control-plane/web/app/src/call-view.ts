@@ -195,7 +195,8 @@ export class CallView {
       stats: () => this.#toggle("stats"),
       settings: () => this.#settings.open(),
       hand: () => {
-        if (voice.snapshot.encryption?.mode !== "endToEnd") this.#menu.toggleHand();
+        const { encryption } = voice.snapshot;
+        if (encryption?.mode !== "endToEnd" || encryption.code !== null) this.#menu.toggleHand();
       },
       // Its menu is opened by the button itself.
       react: () => undefined,

@@ -68,9 +68,9 @@ export class Toolbar {
     open: { people: boolean; stats: boolean },
     handRaised: boolean,
   ): void {
-    // Messages cannot be encrypted end to end yet, and are not sent in clear.
+    // Without the key there is nobody who could read them.
     const react = this.#buttons.get("react");
-    if (react) react.hidden = encryption?.mode === "endToEnd";
+    if (react) react.hidden = encryption?.mode === "endToEnd" && encryption.code === null;
     this.#show("react", { icon: "hand", text: t.gestures.react, tone: handRaised ? "on" : "" });
     this.#show("mute", {
       icon: muted ? "mic-off" : "mic",

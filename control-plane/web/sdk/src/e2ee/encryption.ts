@@ -2,6 +2,7 @@
 import { VoiceError } from "../errors";
 import type { Source } from "../payloads";
 import type { CallEncryption, EncryptionOptions, InviteCreated, InviteNeeded, ParticipantEncryption } from "../types";
+import { SealedData } from "./data";
 import { codecOf, type FrameCodec } from "./frame";
 import { freshInvite, type Invite, readInvite, writeInvite } from "./invite";
 import { ACCEPTED_AFTER_REMOVAL } from "./key-ring";
@@ -34,6 +35,7 @@ interface Answer {
 
 /** Lives as long as the call, through rejoins: its worker's counters must go on. */
 export class Encryption {
+  readonly data: SealedData;
   #transforms = 0;
   #own = "";
   #people = new Map<string, string>();
@@ -57,12 +59,14 @@ export class Encryption {
     private readonly handlers: EncryptionHandlers,
     private readonly worker: Worker = startWorker(),
   ) {
+    this.data = new SealedData((message) => this.#tell(message), () => this.#own);
     worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#take(data);
     worker.onerror = () => {
       const error = new VoiceError("INTERNAL", "the worker that encrypts does not run", {}, true);
       this.#failed = error;
       for (const { reject } of [...this.#answers.values()].flat()) reject(error);
       this.#answers.clear();
+      this.data.close();
       handlers.failed(error);
     };
     this.#tell({ type: "begin", channelId });
@@ -88,6 +92,7 @@ export class Encryption {
   /** Everything with it: the keys are in the worker alone. */
   close(): void {
     this.worker.terminate();
+    this.data.close();
     for (const timer of this.#timers) clearTimeout(timer);
     this.#invite?.secret.fill(0);
     this.#invite = this.#code = null;
@@ -234,6 +239,7 @@ export class Encryption {
       this.#answers.delete(message.number);
       return;
     }
+    if (message.type === "data") return this.data.take(message);
     if (this.#opened.take(message.streams, Date.now())) this.handlers.changed();
   }
 

@@ -1,9 +1,8 @@
 /** One epoch of a call: a secret, and the keys of each sender that come from it. */
 import { type Bytes, concat, u32, utf8, vec } from "./bytes";
-import { sourceNumber } from "./frame";
+import { sourceNumber, type StreamSource } from "./frame";
 import { ReplayWindow } from "./replay";
 import { deriveKey, expand, importSecret, type SFrameKey, type Suite } from "./sframe";
-import type { Source } from "../payloads";
 
 const SALT_BITS = 48n;
 /** Of one key. */
@@ -63,7 +62,7 @@ export class Epoch {
   }
 
   /** The key to send with, and a counter that no other frame gets; null: it was used too often. */
-  async sender(sessionId: string, source: Source): Promise<{ key: SFrameKey; ctr: bigint } | null> {
+  async sender(sessionId: string, source: StreamSource): Promise<{ key: SFrameKey; ctr: bigint } | null> {
     const of = `${source} ${sessionId}`;
     let sender = this.#senders.get(of);
     if (!sender) {
@@ -76,16 +75,16 @@ export class Epoch {
   }
 
   /** What is known of a sender's key; null: no frame under it was authentic yet. */
-  known(sessionId: string, source: Source, kid: bigint): ReceiverKey | null {
+  known(sessionId: string, source: StreamSource, kid: bigint): ReceiverKey | null {
     return this.#receivers.get(`${kid} ${source} ${sessionId}`) ?? null;
   }
 
-  derived(sessionId: string, source: Source, kid: bigint): Promise<SFrameKey> {
+  derived(sessionId: string, source: StreamSource, kid: bigint): Promise<SFrameKey> {
     return this.#derive(sessionId, source, kid);
   }
 
   /** After a first authentic frame. Null: there are too many; none is forgotten, or its frames could come again. */
-  remember(sessionId: string, source: Source, key: SFrameKey): ReceiverKey | null {
+  remember(sessionId: string, source: StreamSource, key: SFrameKey): ReceiverKey | null {
     const of = `${key.kid} ${source} ${sessionId}`;
     const known = this.#receivers.get(of);
     if (known) return known;
@@ -95,7 +94,7 @@ export class Epoch {
     return receiver;
   }
 
-  async #derive(sessionId: string, source: Source, kid: bigint): Promise<SFrameKey> {
+  async #derive(sessionId: string, source: StreamSource, kid: bigint): Promise<SFrameKey> {
     const info = concat(
       utf8(SENDER_LABEL),
       u32(this.number),

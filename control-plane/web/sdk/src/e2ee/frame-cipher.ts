@@ -1,9 +1,8 @@
 import type { Bytes } from "./bytes";
 import { type Epoch, epochIdOf } from "./epoch";
-import { join, metadata, split, type Stream, unwrap, wrap } from "./frame";
+import { join, metadata, split, type Stream, type StreamSource, unwrap, wrap } from "./frame";
 import type { KeyRing } from "./key-ring";
 import { decodeHeader, type Header, open, seal, type SFrameKey } from "./sframe";
-import type { Source } from "../payloads";
 
 /** Why a frame was not opened. */
 export type Refused =
@@ -75,7 +74,7 @@ export class FrameCipher {
   }
 
   /** Made-up KIDs must not cost a derivation each. */
-  async #derive(epoch: Epoch, sessionId: string, source: Source, kid: bigint): Promise<SFrameKey | null> {
+  async #derive(epoch: Epoch, sessionId: string, source: StreamSource, kid: bigint): Promise<SFrameKey | null> {
     const of = `${source} ${sessionId}`;
     const now = this.now();
     const budget = this.#budgets.get(of);

@@ -5,27 +5,30 @@ import { type Bytes, concat, utf8, vec } from "./bytes";
 import * as h264 from "./h264";
 
 export type FrameCodec = "opus" | "vp8" | "vp9" | "h264" | "av1";
+/** What is encrypted under keys of its own: each source, and the small messages. */
+export type StreamSource = Source | "data";
 
 const VERSION = 1;
-const CODECS: Record<FrameCodec, number> = { opus: 1, vp8: 2, vp9: 3, h264: 4, av1: 5 };
-const SOURCES: Record<Source, number> = { mic: 1, camera: 2, screen: 3, screenAudio: 4 };
+const FRAME_CODECS: Record<FrameCodec, number> = { opus: 1, vp8: 2, vp9: 3, h264: 4, av1: 5 };
+const CODECS: Record<Stream["codec"], number> = { ...FRAME_CODECS, message: 6 };
+const SOURCES: Record<StreamSource, number> = { mic: 1, camera: 2, screen: 3, screenAudio: 4, data: 5 };
 const VP8_HEADER_BYTES = 3;
 const VP8_KEY_HEADER_BYTES = 10;
 const NOTHING = new Uint8Array(0);
 
-export const sourceNumber = (source: Source): number => SOURCES[source];
+export const sourceNumber = (source: StreamSource): number => SOURCES[source];
 
 /** As `video/VP8`; null: no frame of it can be encrypted. */
 export function codecOf(mimeType: string | undefined): FrameCodec | null {
   const name = mimeType?.split("/")[1]?.toLowerCase();
-  return name !== undefined && Object.hasOwn(CODECS, name) ? (name as FrameCodec) : null;
+  return name !== undefined && Object.hasOwn(FRAME_CODECS, name) ? (name as FrameCodec) : null;
 }
 
 /** Whose frame it is: what both ends know without the frame. */
 export interface Stream {
   sessionId: string;
-  source: Source;
-  codec: FrameCodec;
+  source: StreamSource;
+  codec: FrameCodec | "message";
 }
 
 /** What RFC 9605 calls metadata. */
@@ -45,9 +48,10 @@ export interface Plain {
 }
 
 /** Null: it is no frame of the codec, and must not be sent. */
-export function split(codec: FrameCodec, data: Bytes): Plain | null {
+export function split(codec: Stream["codec"], data: Bytes): Plain | null {
   switch (codec) {
     case "opus":
+    case "message":
     case "vp9":
       return { clear: NOTHING, secret: data };
     case "vp8": {
@@ -74,13 +78,13 @@ function vp8Header(data: Uint8Array): number {
 }
 
 /** What is sent in place of the frame. */
-export function wrap(codec: FrameCodec, clear: Bytes, sframe: Bytes): Bytes {
+export function wrap(codec: Stream["codec"], clear: Bytes, sframe: Bytes): Bytes {
   if (codec === "h264") return h264.pack(clear, sframe);
   return codec === "av1" ? av1.pack(clear, sframe) : concat(clear, sframe);
 }
 
 /** Null: it is not laid out so. */
-export function unwrap(codec: FrameCodec, data: Bytes): { clear: Bytes; sframe: Bytes } | null {
+export function unwrap(codec: Stream["codec"], data: Bytes): { clear: Bytes; sframe: Bytes } | null {
   if (codec === "h264") return h264.unpack(data);
   if (codec === "av1") return av1.unpack(data);
   const length = codec === "vp8" ? vp8Header(data) : 0;
@@ -88,6 +92,6 @@ export function unwrap(codec: FrameCodec, data: Bytes): { clear: Bytes; sframe: 
 }
 
 /** The frame as its encoder gave it. */
-export function join(codec: FrameCodec, clear: Bytes, secret: Bytes): Bytes {
+export function join(codec: Stream["codec"], clear: Bytes, secret: Bytes): Bytes {
   return codec === "vp8" ? concat(clear, secret) : secret;
 }

@@ -12,7 +12,9 @@ export type ToWorker =
   /** The epochs there are end for sending within a second. */
   | { type: "left" }
   /** Which payload types a sender may use, where browsers do not say it with each frame. */
-  | { type: "codecs"; transform: number; codecs: [number, FrameCodec][] };
+  | { type: "codecs"; transform: number; codecs: [number, FrameCodec][] }
+  /** A small message, to or from a session; `ask` comes back with the answer. */
+  | { type: "data"; ask: number; what: "seal" | "open"; sessionId: string; data: Bytes };
 
 export interface StreamReport {
   sessionId: string;
@@ -25,7 +27,9 @@ export type FromWorker =
   /** `code`: of the epoch, or null if its time is over. */
   | { type: "installed"; number: number; code: string | null }
   /** Since the report before; streams without a frame are not in it. */
-  | { type: "report"; streams: StreamReport[]; sealed: number; held: number };
+  | { type: "report"; streams: StreamReport[]; sealed: number; held: number }
+  /** Null: there is no key, or it is not authentic. */
+  | { type: "data"; ask: number; data: Bytes | null };
 
 /** Of a transform: whose frames pass it. */
 export type TransformOptions =

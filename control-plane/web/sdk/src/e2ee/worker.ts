@@ -56,7 +56,13 @@ scope.onrtctransform = ({ transformer }) => {
 async function take(message: ToWorker): Promise<void> {
   if (message.type === "begin") return begin(message.channelId);
   if (message.type === "codecs") return void codecs.set(message.transform, new Map(message.codecs));
-  const { ring } = await begun;
+  const { ring, cipher } = await begun;
+  if (message.type === "data") {
+    const { ask, what, data, sessionId } = message;
+    const stream: Stream = { sessionId, source: "data", codec: "message" };
+    const answer = await cipher[what](stream, data).catch(() => null);
+    return scope.postMessage({ type: "data", ask, data: typeof answer === "string" ? null : answer });
+  }
   if (message.type === "left") return ring.somebodyLeft(now());
   const { number } = message;
   await ring.install(message, now());
@@ -101,7 +107,7 @@ function opening(
   transformer: Transformer,
   { sessionId, source, codec }: Extract<TransformOptions, { direction: "receive" }>,
 ): Transform {
-  const stream: Stream = { sessionId, source, codec };
+  const stream = { sessionId, source, codec };
   let [lacks, askedAt] = [false, -Infinity];
   return async (frame, controller) => {
     const { cipher } = await begun;
@@ -135,7 +141,7 @@ function exactly(bytes: Bytes): ArrayBuffer {
   return bytes.byteLength === bytes.buffer.byteLength ? bytes.buffer : bytes.slice().buffer;
 }
 
-function reportOf({ sessionId, source }: Stream): StreamReport {
+function reportOf({ sessionId, source }: Pick<StreamReport, "sessionId" | "source">): StreamReport {
   const of = `${source} ${sessionId}`;
   const found = reports.get(of);
   if (found) return found;

@@ -108,8 +108,8 @@ export class Call {
       ringing: (ring) => emit("ringing", ring),
       ringEnded: (end) => emit("ringEnded", end),
     });
-    const isEncrypted = () => this.encryption !== null;
-    this.data = new DataMessages(request, (data) => emit("data", data), isEncrypted);
+    const cipher = () => this.encryption?.data ?? null;
+    this.data = new DataMessages(request, (data) => emit("data", data), cipher);
     this.slots = new VideoSlots(request);
     this.publisher = new Publisher(request, this.microphone, this.slots, {
       changed: () => {

@@ -1,4 +1,3 @@
-import { VoiceError } from "../errors";
 import type { Request, ServerEvent } from "./signaling";
 
 /** A small message of somebody in the call, as its application sent it. */
@@ -12,44 +11,49 @@ export interface DataReceived {
 
 /** What stands between an application and the servers in a channel that is encrypted end to end. */
 export interface DataCipher {
-  seal(payload: string): Promise<string>;
-  /** Null: it is of nobody whose key is known, and is not told. */
-  open(payload: string, sessionId: string): Promise<string | null>;
+  /** What is sent in place of it. */
+  seal(message: { kind: string; payload: string; to: string }): Promise<{ kind: string; payload: string }>;
+  /** Null: it is of nobody whose key is known, or not for this client, and is not told. */
+  open(payload: string, sessionId: string): Promise<{ kind: string; payload: string } | null>;
 }
+
+/** Messages that wait to be opened: 8 s of what 25 people may send. */
+const WAITING_MAX = 1_000;
 
 /** Messages of up to 1 KiB, five a second a user; the server says whose they are. */
 export class DataMessages {
-  cipher: DataCipher | null = null;
   /** Opened in the order in which they came. */
   #opened: Promise<void> = Promise.resolve();
+  /** Messages that wait to be opened. */
+  waiting = 0;
 
   constructor(
     private readonly request: Request,
     private readonly received: (data: DataReceived) => void,
-    /** The call is encrypted end to end: nothing is said, or believed, in clear. */
-    private readonly isEncrypted: () => boolean,
+    /** In a call that is encrypted end to end: nothing is said, or believed, in clear. */
+    private readonly cipher: () => DataCipher | null,
   ) {}
 
   async send(kind: string, payload: string, to?: string): Promise<void> {
-    if (!this.cipher && this.isEncrypted()) {
-      throw new VoiceError("INVALID_STATE", "messages cannot be encrypted end to end yet, and are not sent in clear");
-    }
-    const sealed = this.cipher ? await this.cipher.seal(payload) : payload;
-    await this.request("voice:data", { kind, payload: sealed, ...(to !== undefined && { to }) });
+    const sent = (await this.cipher()?.seal({ kind, payload, to: to ?? "" })) ?? { kind, payload };
+    await this.request("voice:data", { ...sent, ...(to !== undefined && { to }) });
   }
 
   onEvent(event: ServerEvent): void {
     if (event.name !== "voice:data") return;
     const { sessionId, userId, kind, payload } = event.payload;
-    const { cipher } = this;
-    if (!cipher && this.isEncrypted()) return;
+    const cipher = this.cipher();
     if (!cipher) {
       this.received({ sessionId, userId, kind, payload });
       return;
     }
+    if (this.waiting >= WAITING_MAX) return;
+    this.waiting += 1;
     this.#opened = this.#opened.then(async () => {
       const opened = await cipher.open(payload, sessionId).catch(() => null);
-      if (opened !== null) this.received({ sessionId, userId, kind, payload: opened });
+      this.waiting -= 1;
+      // Nothing is told of a call that is over.
+      if (opened && this.cipher() === cipher) this.received({ sessionId, userId, kind: opened.kind, payload: opened.payload });
     });
   }
 }
