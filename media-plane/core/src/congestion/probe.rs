@@ -85,7 +85,7 @@ impl Prober {
         if self.cluster.is_some() || now_us < self.next_us || is_patient {
             return false;
         }
-        let rate = goal.min(known.saturating_mul(STEP_MAX).max(RATE_MIN));
+        let rate = goal.min(known.saturating_mul(STEP_MAX)).max(RATE_MIN);
         self.cluster = Some(Cluster {
             rate,
             begun_us: now_us,
@@ -263,6 +263,12 @@ mod tests {
         let (outcome, _) = probe(&mut Prober::default(), 1_600_000, 1_000_000, 1_250_000, 0);
         let Some(Outcome::Measured(rate)) = outcome else { panic!("{outcome:?}") };
         assert!((1_200_000..=1_260_000).contains(&rate), "{rate}");
+    }
+
+    #[test]
+    fn a_receiver_without_video_is_probed_with_enough_packets_to_learn_that_its_link_is_back() {
+        let (outcome, sent) = probe(&mut Prober::default(), 57_000, 31_000, 20_000_000, 0);
+        assert!(matches!(outcome, Some(Outcome::Came(190_000..=200_000))), "{outcome:?} of {sent}");
     }
 
     #[test]
