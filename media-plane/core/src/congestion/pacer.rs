@@ -69,7 +69,9 @@ impl Pacer {
         self.rate = rate;
     }
 
-    fn fill(&mut self, now_us: i64) {
+    /// Adds what the rate gave since the last call. To be called before a burst.
+    #[inline]
+    pub(crate) fn fill(&mut self, now_us: i64) {
         let Some(rate) = self.rate else { return };
         let rate = rate.max(self.waiting_bytes * 8_000_000 / WAIT_MAX_US);
         let elapsed = u64::try_from(now_us - self.filled_us).unwrap_or(0).min(1_000_000);
@@ -79,14 +81,11 @@ impl Pacer {
         self.tokens = self.tokens.saturating_add(more).min(most);
     }
 
-    /// Whether a packet of video has to wait now.
+    /// Whether a packet of video has to wait, as of the last [`Self::fill`].
     #[inline]
-    pub(crate) fn must_wait(&mut self, now_us: i64) -> bool {
-        if self.rate.is_none() {
-            return !self.waiting.is_empty() && self.waiting.len() < PACKETS_MAX;
-        }
-        self.fill(now_us);
-        (!self.waiting.is_empty() || self.tokens <= 0) && self.waiting.len() < PACKETS_MAX
+    pub(crate) fn must_wait(&self) -> bool {
+        let is_spent = self.rate.is_some() && self.tokens <= 0;
+        (is_spent || !self.waiting.is_empty()) && self.waiting.len() < PACKETS_MAX
     }
 
     pub(crate) fn push(&mut self, waiting: Waiting, now: Instant) {
@@ -166,7 +165,8 @@ mod tests {
         let mut pacer = Pacer::new(None);
         (0..500).for_each(|_| pacer.on_sent(1_000));
         pacer.set_rate(Some(1_000_000));
-        assert!(!pacer.must_wait(10_000_000));
+        pacer.fill(10_000_000);
+        assert!(!pacer.must_wait());
     }
 
     fn with_rate(rate: u64) -> Pacer {
@@ -176,9 +176,9 @@ mod tests {
     /// A burst of so many packets; when each went, in milliseconds.
     fn sent(pacer: &mut Pacer, count: u64) -> Vec<i64> {
         let (start, mut went) = (Instant::now(), Vec::new());
-        pacer.must_wait(10_000_000);
+        pacer.fill(10_000_000);
         for index in 0..count {
-            if pacer.must_wait(10_000_000) {
+            if pacer.must_wait() {
                 pacer.push(packet(index), start);
             } else {
                 pacer.on_sent(1_000);
@@ -209,11 +209,11 @@ mod tests {
         assert!(*went.last().unwrap() < 4_000, "{went:?}");
         let mut pacer = with_rate(50_000);
         sent(&mut pacer, 0);
-        pacer.must_wait(10_000_000);
+        pacer.fill(10_000_000);
         pacer.on_sent(5_000);
         let now = Instant::now();
         let waits = (0..1_000).filter(|index| {
-            let waits = pacer.must_wait(10_000_000);
+            let waits = pacer.must_wait();
             if waits {
                 pacer.push(packet(*index), now);
             }

@@ -1,7 +1,6 @@
 //! What one consumer was sent, by the sequence numbers it knows, so that it can be sent again.
 
 use crate::packet::{index_up_to, sequence_of};
-use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
@@ -82,7 +81,7 @@ pub(crate) struct SentPackets {
     entries: Vec<Entry>,
     highest: Option<u64>,
     /// The newest is last.
-    eras: VecDeque<Era>,
+    eras: Vec<Era>,
     resends: Resends,
 }
 
@@ -91,7 +90,7 @@ impl SentPackets {
     #[inline]
     pub(crate) fn put(&mut self, sent: Sent) {
         self.advance(sent.index);
-        let Some(era) = self.eras.back().filter(|era| era.takes(&sent)) else {
+        let Some(era) = self.eras.last().filter(|era| era.takes(&sent)) else {
             return self.put_into_another_era(&sent);
         };
         if let Some(entry) = Entry::new(sent.source - era.source, sent.marker) {
@@ -105,10 +104,10 @@ impl SentPackets {
     fn put_into_another_era(&mut self, sent: &Sent) {
         if self.highest == Some(sent.index) {
             if self.eras.len() == ERAS_MAX {
-                self.eras.pop_front();
+                self.eras.remove(0);
             }
             let Sent { index, source, encoding, offset, .. } = *sent;
-            self.eras.push_back(Era { first: index, source, encoding, offset });
+            self.eras.push(Era { first: index, source, encoding, offset });
         }
         let Some(era) = self.era(sent.index).filter(|era| era.takes(sent)) else { return };
         if let Some(entry) = Entry::new(sent.source - era.source, sent.marker) {

@@ -8,8 +8,6 @@ use crate::packet::rtp::{FIXED_HEADER, HeaderWriter, MAX_ELEMENTS, ONE_BYTE_PROF
 const PASSED_MAX: usize = 48;
 /// MID of eight characters, send time and transport-wide number, each behind its one-byte header.
 const OWN_MAX: usize = 9 + 4 + 3;
-/// The number's place behind the first byte, from the right, in bits.
-const TRANSPORT_CC_SHIFT: usize = (OWN_MAX - 3) * 8;
 /// Ids and lengths of the one-byte form (RFC 8285 section 4.2).
 const ONE_BYTE_ID_MAX: u8 = 14;
 const ONE_BYTE_LEN_MAX: usize = 16;
@@ -17,23 +15,23 @@ const ONE_BYTE_LEN_MAX: usize = 16;
 /// The elements that a consumer gets of its own, as the one-byte form has them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OwnElements {
-    /// [`OWN_MAX`] bytes, of which `len` count. The values that change are zero.
-    bytes: u128,
+    /// The first `len` bytes count. The values that change are zero, as is what follows.
+    bytes: [u8; OWN_MAX],
     len: usize,
-    /// How far to the left the time is to be shifted; none without that element.
-    send_time: Option<u32>,
-    /// AND-mask for the transport-wide number: 0xffff if that element is present (it is always first), else 0.
-    transport_cc: u16,
+    /// Byte offset of the time; none without that element.
+    send_time: Option<usize>,
+    /// The element of the transport-wide number is present. It is always the first.
+    has_transport_cc: bool,
     /// An id is above those of the one-byte form.
     is_long: bool,
 }
 
 impl OwnElements {
     pub(crate) fn new(mid: Option<(u8, Mid)>, send_time: Option<u8>, transport_cc: Option<u8>) -> Self {
-        let mut own = Self { bytes: 0, len: 0, send_time: None, transport_cc: 0, is_long: false };
+        let has_transport_cc = transport_cc.is_some();
+        let mut own = Self { bytes: [0; OWN_MAX], len: 0, send_time: None, has_transport_cc, is_long: false };
         if let Some(id) = transport_cc {
             own.put(id, &[0; 2]);
-            own.transport_cc = u16::MAX;
         }
         own.send_time = send_time.map(|id| own.put(id, &[0; 3]));
         if let Some((id, mid)) = mid {
@@ -42,32 +40,33 @@ impl OwnElements {
         own
     }
 
-    /// How far the element's last byte is from the last of [`OWN_MAX`], in bits.
-    fn put(&mut self, id: u8, data: &[u8]) -> u32 {
+    /// Byte offset of the element's data.
+    fn put(&mut self, id: u8, data: &[u8]) -> usize {
         self.is_long |= id > ONE_BYTE_ID_MAX || data.is_empty();
+        let at = self.len + 1;
         let head = one_byte_head(id, data.len());
-        for byte in std::iter::once(head).chain(data.iter().copied()) {
-            self.len += 1;
-            self.bytes |= u128::from(byte) << self.shift();
+        let free = self.bytes.iter_mut().skip(self.len);
+        for (place, byte) in free.zip(std::iter::once(head).chain(data.iter().copied())) {
+            *place = byte;
         }
-        self.shift()
-    }
-
-    /// Offset in bits of the last byte put.
-    fn shift(&self) -> u32 {
-        u32::try_from(OWN_MAX.saturating_sub(self.len) * 8).unwrap_or_default()
+        self.len = at + data.len();
+        at
     }
 
     /// With the time that every packet of a burst says.
     #[inline]
     pub(crate) fn at(mut self, send_time: u32) -> Self {
-        self.bytes |= self.send_time.map_or(0, |shift| u128::from(send_time) << shift);
+        let [_, time @ ..] = send_time.to_be_bytes();
+        let place = self.send_time.and_then(|at| self.bytes.get_mut(at..)?.first_chunk_mut());
+        if let Some(place) = place {
+            *place = time;
+        }
         self
     }
 
     #[inline]
     pub(crate) fn has_transport_cc(&self) -> bool {
-        self.transport_cc != 0
+        self.has_transport_cc
     }
 }
 
@@ -140,8 +139,12 @@ pub(crate) fn write(
     let [p0, p1] = ONE_BYTE_PROFILE.to_be_bytes();
     *block = [p0, p1, 0, u8::try_from(words).ok()?];
     // All of its bytes each time: a fixed length costs less than the right one.
-    let number = u128::from(transport_cc & own.transport_cc) << TRANSPORT_CC_SHIFT;
-    *rest.first_chunk_mut::<OWN_MAX>()? = (own.bytes | number).to_be_bytes();
+    let elements = rest.first_chunk_mut::<OWN_MAX>()?;
+    *elements = own.bytes;
+    if own.has_transport_cc {
+        let [_, high, low, ..] = elements;
+        [*high, *low] = transport_cc.to_be_bytes();
+    }
     if !passed.is_empty() {
         rest.get_mut(own.len..len)?.copy_from_slice(passed);
     }

@@ -97,7 +97,11 @@ impl<'a> PacketWriter<'a> {
         let history = &mut transport.sent_history;
         let sent_us = history.micros(stamp.at);
         let sent = &mut transport.sent;
-        let pacer = transport.receiver_link.as_deref_mut().map(|link| &mut link.pacer);
+        let mut pacer = transport.receiver_link.as_deref_mut().map(|link| &mut link.pacer);
+        pacer = pacer.filter(|_| own.has_transport_cc());
+        if let Some(pacer) = &mut pacer {
+            pacer.fill(sent_us);
+        }
         Some(Self {
             to,
             keys,
@@ -116,8 +120,8 @@ impl<'a> PacketWriter<'a> {
 
     /// Whether a packet of video has to wait for its turn.
     #[inline]
-    pub(super) fn must_wait(&mut self) -> bool {
-        self.own.has_transport_cc() && self.pacer.as_mut().is_some_and(|pacer| pacer.must_wait(self.sent_us))
+    pub(super) fn must_wait(&self) -> bool {
+        self.pacer.as_ref().is_some_and(|pacer| pacer.must_wait())
     }
 
     pub(super) fn wait(&mut self, waiting: Waiting) {
