@@ -8,6 +8,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 use railgun_media_core::{Counters, Engine};
+use railgun_rpc::proto::NodeWork;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -64,6 +65,26 @@ impl Gauges {
         let gauges = Arc::<WorkerGauges>::default();
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(gauges.clone());
         gauges
+    }
+
+    fn snapshots(&self) -> Vec<Snapshot> {
+        let workers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        workers.iter().map(|gauges| gauges.snapshot()).collect()
+    }
+
+    /// As replicas are told, which explain bad minutes of calls by it.
+    pub(crate) fn work(&self) -> NodeWork {
+        let snapshots = self.snapshots();
+        let sum = |read: fn(&Snapshot) -> u64| snapshots.iter().map(read).sum();
+        let late = snapshots.iter().fold(Lateness::default(), |sum, now| sum.plus(&now.lateness));
+        let (lateness_us, messages) = late.sum();
+        NodeWork {
+            forwarded_packets: sum(|now| now.engine.forwarded_packets),
+            dropped_datagrams: sum(|now| now.kernel_drops + now.sends.dropped + now.sends.refused),
+            lateness_us,
+            messages,
+            dead_workers: u32::try_from(sum(|now| now.deaths)).unwrap_or(u32::MAX),
+        }
     }
 }
 
@@ -126,8 +147,7 @@ struct Workers(Arc<Gauges>);
 
 impl Collector for Workers {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let workers = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let snapshots: Vec<Snapshot> = workers.iter().map(|gauges| gauges.snapshot()).collect();
+        let snapshots = self.0.snapshots();
         for (name, help, read) in GAUGES {
             let sum: u64 = snapshots.iter().map(read).sum();
             let metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
@@ -147,6 +167,11 @@ impl Collector for Workers {
     }
 }
 
-pub(crate) fn register(workers: Arc<Gauges>, registry: &mut Registry) {
-    registry.sub_registry_with_prefix("railgun_media").register_collector(Box::new(Workers(workers)));
+/// `capacity`: sessions after which other nodes are preferred.
+pub(crate) fn register(workers: Arc<Gauges>, capacity: u32, registry: &mut Registry) {
+    let registry = registry.sub_registry_with_prefix("railgun_media");
+    let sessions = prometheus_client::metrics::gauge::Gauge::<i64>::default();
+    sessions.set(capacity.into());
+    registry.register("capacity_sessions", "Sessions after which other nodes are preferred", sessions);
+    registry.register_collector(Box::new(Workers(workers)));
 }

@@ -20,6 +20,7 @@ use railgun_protocol::transport_parameters::IceCandidate;
 use railgun_rpc::proto::media_node_server::MediaNodeServer;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -51,6 +52,9 @@ pub struct Node {
     media_addresses: Vec<SocketAddr>,
     health: Health,
     gauges: Arc<Gauges>,
+    capacity: u32,
+    /// By the setting that names each.
+    certificates: Vec<(&'static str, PathBuf)>,
     #[cfg(feature = "etcd")]
     cluster: Option<Cluster>,
     stop: watch::Sender<bool>,
@@ -136,7 +140,7 @@ impl Node {
         let switchboard = Switchboard::new(pool, workers_out).with_gate(gate);
         let switchboard = switchboard.run(input, notices, stopped.clone());
         Ok(Self {
-            service: MediaNodeService::new(identity, inputs),
+            service: MediaNodeService::new(identity, gauges.clone(), inputs),
             media_addresses,
             health: Health {
                 workers: workers_state,
@@ -147,6 +151,13 @@ impl Node {
                 etcd: cluster.as_ref().map(|cluster| cluster.store().health().clone()),
             },
             gauges,
+            capacity: config.capacity,
+            certificates: config
+                .rpc
+                .tls
+                .as_ref()
+                .map(|files| vec![("tls.cert", files.cert.clone()), ("tls.ca", files.ca.clone())])
+                .unwrap_or_default(),
             #[cfg(feature = "etcd")]
             cluster,
             stop,
@@ -156,7 +167,7 @@ impl Node {
 
     /// Shows what this node does wherever `registry` is scraped.
     pub fn register_metrics(&self, registry: &mut Registry) {
-        metrics::register(self.gauges.clone(), registry);
+        metrics::register(self.gauges.clone(), self.capacity, registry);
     }
 
     /// What clients are told to send to, by worker.
@@ -209,6 +220,7 @@ impl Node {
         let mut registry = Registry::default();
         self.register_metrics(&mut registry);
         railgun_process::metrics::register(&mut registry);
+        railgun_tls::register_ends(&mut registry, self.certificates.clone());
         #[cfg(feature = "etcd")]
         if let Some(cluster) = &self.cluster {
             cluster.store().register_metrics(registry.sub_registry_with_prefix("railgun_media"));

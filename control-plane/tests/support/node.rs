@@ -526,6 +526,7 @@ impl MediaNode for FakeNode {
             sessions: u32::try_from(sessions).unwrap(),
             lacks_relays: self.state.lacks_relays.load(Ordering::SeqCst),
             end_to_end: self.encrypts(),
+            work: None,
         }))
     }
 

@@ -2,6 +2,7 @@
 
 use super::switchboard::Input;
 use crate::clock::unix_millis;
+use crate::metrics::Gauges;
 use railgun_protocol::ids::BootId;
 use railgun_protocol::media_rpc::{Command, REPLICA_HEADER, REPLICA_NAME_MAX, UserAction};
 use railgun_protocol::signal::{ErrorBody, ErrorCode};
@@ -40,13 +41,14 @@ pub(crate) struct Identity {
 #[derive(Clone, Debug)]
 pub(crate) struct MediaNodeService {
     identity: Arc<Identity>,
+    gauges: Arc<Gauges>,
     inputs: mpsc::Sender<Input>,
     next_stream: Arc<AtomicU64>,
 }
 
 impl MediaNodeService {
-    pub(crate) fn new(identity: Identity, inputs: mpsc::Sender<Input>) -> Self {
-        Self { identity: Arc::new(identity), inputs, next_stream: Arc::default() }
+    pub(crate) fn new(identity: Identity, gauges: Arc<Gauges>, inputs: mpsc::Sender<Input>) -> Self {
+        Self { identity: Arc::new(identity), gauges, inputs, next_stream: Arc::default() }
     }
 
     async fn population(&self) -> Option<(usize, usize)> {
@@ -96,6 +98,7 @@ impl MediaNode for MediaNodeService {
             sessions: u32::try_from(sessions).unwrap_or(u32::MAX),
             lacks_relays: identity.lacks_relays,
             end_to_end: true,
+            work: Some(self.gauges.work()),
         }))
     }
 

@@ -42,6 +42,11 @@ impl Lateness {
         self
     }
 
+    /// Microseconds in all, and messages.
+    pub(crate) fn sum(&self) -> (u64, u64) {
+        (self.micros, self.counts.iter().sum())
+    }
+
     /// Seconds in all, messages, and how many kept each bound (in seconds) and no smaller one.
     pub(crate) fn histogram(&self) -> (f64, u64, Vec<(f64, u64)>) {
         let bounds = BOUNDS.iter().map(|bound| seconds(*bound)).chain([f64::INFINITY]);

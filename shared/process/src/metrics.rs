@@ -10,9 +10,12 @@ use prometheus_client::registry::Registry;
 use std::fmt;
 use std::fs;
 
-/// Shows them wherever `registry` is scraped. Once a process.
+/// Shows them wherever `registry` is scraped, and which version this is. Once a process.
 pub fn register(registry: &mut Registry) {
     registry.register_collector(Box::new(Process));
+    let labels = vec![("version", env!("CARGO_PKG_VERSION"))];
+    let info = prometheus_client::metrics::info::Info::new(labels);
+    registry.register("railgun_build", "Version of this program", info);
 }
 
 #[derive(Debug)]
@@ -23,6 +26,8 @@ struct Process;
 struct Stat {
     cpu_ticks: u64,
     threads: u64,
+    /// After the machine's start.
+    started_ticks: u64,
     virtual_bytes: u64,
     resident_pages: u64,
 }
@@ -36,6 +41,7 @@ impl Stat {
         Some(Self {
             cpu_ticks: field(14)?.saturating_add(field(15)?),
             threads: field(20)?,
+            started_ticks: field(22)?,
             virtual_bytes: field(23)?,
             resident_pages: field(24)?,
         })
@@ -46,6 +52,11 @@ impl Stat {
 fn files_max(text: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix("Max open files"))?;
     line.split_ascii_whitespace().next()?.parse().ok()
+}
+
+/// When the machine started, Unix seconds (`/proc/stat`).
+fn boot_time(text: &str) -> Option<u64> {
+    text.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()
 }
 
 impl Collector for Process {
@@ -65,6 +76,14 @@ impl Collector for Process {
         gauge("process_open_fds", "Open files", files)?;
         let most = fs::read_to_string("/proc/self/limits").ok().and_then(|text| files_max(&text));
         gauge("process_max_fds", "Files that may be open", most)?;
+        let booted = fs::read_to_string("/proc/stat").ok().and_then(|text| boot_time(&text));
+        if let Some((stat, booted)) = stat.zip(booted) {
+            let ticks = to_f64(stat.started_ticks) / to_f64(rustix::param::clock_ticks_per_second().max(1));
+            let help = "When the process started, Unix seconds";
+            let name = "process_start_time_seconds";
+            let metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            ConstGauge::new(to_f64(booted) + ticks).encode(metric)?;
+        }
         if let Some(stat) = stat {
             let ticks_a_second = rustix::param::clock_ticks_per_second();
             let help = "CPU time of user and system";
@@ -89,7 +108,13 @@ mod tests {
     fn a_stat_is_read_whatever_the_process_is_called() {
         let text =
             "17 (a) b (c)) S 1 17 17 0 -1 4194560 900 0 3 0 250 50 0 0 20 0 9 0 12345 8192000 400 1 2\n";
-        let stat = Stat { cpu_ticks: 300, threads: 9, virtual_bytes: 8_192_000, resident_pages: 400 };
+        let stat = Stat {
+            cpu_ticks: 300,
+            threads: 9,
+            started_ticks: 12_345,
+            virtual_bytes: 8_192_000,
+            resident_pages: 400,
+        };
         assert_eq!(Stat::read(text), Some(stat));
         for cut in ["", "17 (a", "17 (a) S 1 2 3", "17 (a) S x x x x x x x x x x x x x x x x x x x x x"] {
             assert_eq!(Stat::read(cut), None, "{cut}");

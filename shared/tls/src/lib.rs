@@ -4,9 +4,11 @@
 #![warn(missing_docs)]
 
 mod check;
+mod ends;
 mod files;
 mod server;
 
 pub use check::{check_authority, check_etcd, check_pair};
+pub use ends::register_ends;
 pub use files::{CertificateError, Pair, Shown, authority, pair};
 pub use server::Server;
