@@ -40,6 +40,14 @@ async fn rooms_are_listed_by_the_page_and_one_shows_who_is_in_it() {
     let escaped = ask(harness.operators, "read", "GET", "/v1/rooms/b%2Fc", Value::Null).await;
     assert_eq!(body(&escaped)["participants"][0]["userId"], "eve");
     assert_eq!(ask(harness.operators, "read", "GET", "/v1/rooms/nowhere", Value::Null).await.status, 404);
+
+    let path = "/v1/channels/b%2Fc/participants";
+    let there = body(&ask(harness.operators, "read", "GET", path, Value::Null).await);
+    assert_eq!((&there["participants"][0]["userId"], &there["epoch"]), (&json!("eve"), &json!(1)));
+    assert!(there["roomSeq"].is_u64(), "{there}");
+    let nobody =
+        ask(harness.operators, "read", "GET", "/v1/channels/nowhere/participants", Value::Null).await;
+    assert_eq!((nobody.status, body(&nobody)["participants"].clone()), (200, json!([])));
 }
 
 #[tokio::test]

@@ -24,6 +24,7 @@ pub(super) fn hooks(event: &RoomEvent, now: SystemTime) -> Vec<Hook> {
         let mut data = data;
         data["channel"] = json!(event.channel);
         data["epoch"] = json!(event.epoch);
+        data["roomSeq"] = json!(event.room_seq);
         data
     };
     let mut told: Vec<(&str, Value)> = Vec::new();

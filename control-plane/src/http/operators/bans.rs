@@ -49,8 +49,8 @@ async fn change(operator: &Operator, api: &Api, key: RecordKey, body: Option<Bod
 }
 
 /// The ban of a user from a channel.
-#[utoipa::path(get, path = "/v1/channels/{channel}/bans/{user}", tag = "bans", params(OfChannel, OfUser),
-    responses((status = 200, body = BanRecord), Refused, Absent))]
+#[utoipa::path(get, operation_id = "getChannelBan", path = "/v1/channels/{channel}/bans/{user}", tag = "bans", params(OfChannel, OfUser),
+    responses((status = 200, body = BanRecord, description = "The ban"), Refused, Absent))]
 pub(super) async fn get_in_channel(
     operator: Operator,
     State(api): State<Arc<Api>>,
@@ -60,7 +60,7 @@ pub(super) async fn get_in_channel(
 }
 
 /// Bans a user from a channel; who is in its room is out within 2 s.
-#[utoipa::path(put, path = "/v1/channels/{channel}/bans/{user}", tag = "bans", params(OfChannel, OfUser),
+#[utoipa::path(put, operation_id = "putChannelBan", path = "/v1/channels/{channel}/bans/{user}", tag = "bans", params(OfChannel, OfUser),
     request_body = BanRecord, responses((status = 204, description = "It is so"), Refused, Unavailable))]
 pub(super) async fn put_in_channel(
     operator: Operator,
@@ -72,7 +72,7 @@ pub(super) async fn put_in_channel(
 }
 
 /// Lifts a ban from a channel.
-#[utoipa::path(delete, path = "/v1/channels/{channel}/bans/{user}", tag = "bans", params(OfChannel, OfUser),
+#[utoipa::path(delete, operation_id = "deleteChannelBan", path = "/v1/channels/{channel}/bans/{user}", tag = "bans", params(OfChannel, OfUser),
     responses((status = 204, description = "It is so"), Refused, Unavailable))]
 pub(super) async fn delete_in_channel(
     operator: Operator,
@@ -83,8 +83,8 @@ pub(super) async fn delete_in_channel(
 }
 
 /// The ban of a user from every channel.
-#[utoipa::path(get, path = "/v1/users/{user}/ban", tag = "bans", params(OfUser),
-    responses((status = 200, body = BanRecord), Refused, Absent))]
+#[utoipa::path(get, operation_id = "getBan", path = "/v1/users/{user}/ban", tag = "bans", params(OfUser),
+    responses((status = 200, body = BanRecord, description = "The ban"), Refused, Absent))]
 pub(super) async fn get(
     operator: Operator,
     State(api): State<Arc<Api>>,
@@ -94,7 +94,7 @@ pub(super) async fn get(
 }
 
 /// Bans a user from every channel; who is in a room is out within 2 s.
-#[utoipa::path(put, path = "/v1/users/{user}/ban", tag = "bans", params(OfUser),
+#[utoipa::path(put, operation_id = "putBan", path = "/v1/users/{user}/ban", tag = "bans", params(OfUser),
     request_body = BanRecord, responses((status = 204, description = "It is so"), Refused, Unavailable))]
 pub(super) async fn put(
     operator: Operator,
@@ -106,7 +106,7 @@ pub(super) async fn put(
 }
 
 /// Lifts a ban from every channel. Bans from single channels stay.
-#[utoipa::path(delete, path = "/v1/users/{user}/ban", tag = "bans", params(OfUser),
+#[utoipa::path(delete, operation_id = "deleteBan", path = "/v1/users/{user}/ban", tag = "bans", params(OfUser),
     responses((status = 204, description = "It is so"), Refused, Unavailable))]
 pub(super) async fn delete(operator: Operator, State(api): State<Arc<Api>>, path: Everywhere) -> Changed {
     change(&operator, &api, everywhere(path)?, None).await

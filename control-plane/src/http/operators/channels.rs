@@ -82,8 +82,8 @@ pub(crate) struct Channels {
 }
 
 /// The channels that were created, a page at a time.
-#[utoipa::path(get, path = "/v1/channels", tag = "channels", params(Page), responses(
-    (status = 200, body = Channels),
+#[utoipa::path(get, operation_id = "listChannels", path = "/v1/channels", tag = "channels", params(Page), responses(
+    (status = 200, body = Channels, description = "Channels"),
     Refused,
 ))]
 pub(super) async fn list(
@@ -103,8 +103,8 @@ pub(super) async fn list(
 }
 
 /// One channel.
-#[utoipa::path(get, path = "/v1/channels/{channel}", tag = "channels", params(OfChannel), responses(
-    (status = 200, body = ChannelState),
+#[utoipa::path(get, operation_id = "getChannel", path = "/v1/channels/{channel}", tag = "channels", params(OfChannel), responses(
+    (status = 200, body = ChannelState, description = "The channel"),
     Refused, Absent,
 ))]
 pub(super) async fn get(
@@ -120,7 +120,7 @@ pub(super) async fn get(
 
 /// Creates a channel or changes it. A room that is open follows at once, and evicts nobody; when the encryption
 /// changes its people are told to join again.
-#[utoipa::path(put, path = "/v1/channels/{channel}", tag = "channels", request_body = ChannelChange, params(OfChannel), responses(
+#[utoipa::path(put, operation_id = "putChannel", path = "/v1/channels/{channel}", tag = "channels", request_body = ChannelChange, params(OfChannel), responses(
     (status = 204, description = "It is so"),
     Refused, MixedFleet, Unavailable,
 ))]
@@ -165,7 +165,7 @@ fn check(change: &ChannelChange) -> Result<(), ApiError> {
 }
 
 /// Deletes a channel. Its room goes on without newcomers until it is empty.
-#[utoipa::path(delete, path = "/v1/channels/{channel}", tag = "channels", params(OfChannel), responses(
+#[utoipa::path(delete, operation_id = "deleteChannel", path = "/v1/channels/{channel}", tag = "channels", params(OfChannel), responses(
     (status = 204, description = "It is so"),
     Refused, Unavailable,
 ))]

@@ -55,8 +55,8 @@ impl From<NodeView> for Node {
 }
 
 /// The media nodes that are up, with their load of at most two seconds ago.
-#[utoipa::path(get, path = "/v1/nodes", tag = "nodes",
-    responses((status = 200, body = Nodes), Refused, Unavailable))]
+#[utoipa::path(get, operation_id = "listNodes", path = "/v1/nodes", tag = "nodes",
+    responses((status = 200, body = Nodes, description = "Media nodes"), Refused, Unavailable))]
 pub(super) async fn list(operator: Operator, State(api): State<Arc<Api>>) -> Result<Json<Nodes>, ApiError> {
     operator.may(Scope::ReadNodes)?;
     let nodes = api.services.placement.nodes().await?;
@@ -65,7 +65,7 @@ pub(super) async fn list(operator: Operator, State(api): State<Arc<Api>>) -> Res
 
 /// Drains a node: it gets no new rooms, and those that it has move to other nodes, one after the other. It
 /// stays so until it is undrained or stopped. Refused if it is the only one.
-#[utoipa::path(put, path = "/v1/nodes/{node}/drain", tag = "nodes", params(OfNode),
+#[utoipa::path(put, operation_id = "drainNode", path = "/v1/nodes/{node}/drain", tag = "nodes", params(OfNode),
     responses((status = 204, description = "It is so"), Refused, Absent, OnlyNode, Unavailable))]
 pub(super) async fn drain(
     operator: Operator,
@@ -76,7 +76,7 @@ pub(super) async fn drain(
 }
 
 /// Has a node take new rooms again. Refused if it is the only one, which cannot be drained.
-#[utoipa::path(delete, path = "/v1/nodes/{node}/drain", tag = "nodes", params(OfNode),
+#[utoipa::path(delete, operation_id = "undrainNode", path = "/v1/nodes/{node}/drain", tag = "nodes", params(OfNode),
     responses((status = 204, description = "It is so"), Refused, Absent, OnlyNode, Unavailable))]
 pub(super) async fn undrain(
     operator: Operator,

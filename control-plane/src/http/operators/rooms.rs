@@ -15,7 +15,7 @@ use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use railgun_protocol::ids::{ChannelId, SessionId};
-use railgun_protocol::media_rpc::{Address, Command, Reply};
+use railgun_protocol::media_rpc::{Address, Command, Reply, RoomSnapshot};
 use railgun_protocol::rtp_parameters::MediaKind;
 use railgun_protocol::signal::{ErrorCode, Participant, Source};
 use serde::{Deserialize, Serialize};
@@ -72,6 +72,20 @@ pub(crate) struct InRoom {
     producers: Vec<Produced>,
 }
 
+/// Who is in a channel.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Participants {
+    /// Oldest first.
+    participants: Vec<InRoom>,
+    /// Which of the channel's rooms this is, as webhooks have it; absent: none is open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    epoch: Option<u64>,
+    /// Webhooks of this epoch with a higher one are later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    room_seq: Option<u64>,
+}
+
 /// Something that a participant sends.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -120,8 +134,8 @@ impl From<Participant> for InRoom {
 }
 
 /// The rooms that are open, a page at a time.
-#[utoipa::path(get, path = "/v1/rooms", tag = "rooms", params(Page),
-    responses((status = 200, body = Rooms), Refused, Unavailable))]
+#[utoipa::path(get, operation_id = "listRooms", path = "/v1/rooms", tag = "rooms", params(Page),
+    responses((status = 200, body = Rooms, description = "Open rooms"), Refused, Unavailable))]
 pub(super) async fn list(
     operator: Operator,
     State(api): State<Arc<Api>>,
@@ -143,8 +157,8 @@ pub(super) async fn list(
 }
 
 /// One room, with everyone in it and what they send.
-#[utoipa::path(get, path = "/v1/rooms/{channel}", tag = "rooms", params(OfChannel),
-    responses((status = 200, body = Room), Refused, Absent, Unavailable))]
+#[utoipa::path(get, operation_id = "getRoom", path = "/v1/rooms/{channel}", tag = "rooms", params(OfChannel),
+    responses((status = 200, body = Room, description = "The room"), Refused, Absent, Unavailable))]
 pub(super) async fn get(
     operator: Operator,
     State(api): State<Arc<Api>>,
@@ -157,8 +171,37 @@ pub(super) async fn get(
     Ok(Json(Room { node, participants }))
 }
 
+/// Who is in a channel now, for a list beside it: nobody if its room is not open. Webhooks tell the changes:
+/// `participant.joined` and `participant.left` with the same `epoch`, each with a higher `roomSeq` than this.
+#[utoipa::path(get, operation_id = "listParticipants", path = "/v1/channels/{channel}/participants", tag = "rooms", params(OfChannel),
+    responses((status = 200, body = Participants, description = "Who is there"), Refused, Unavailable))]
+pub(super) async fn participants(
+    operator: Operator,
+    State(api): State<Arc<Api>>,
+    path: Result<Path<String>, PathRejection>,
+) -> Result<Json<Participants>, ApiError> {
+    operator.may(Scope::ReadRooms)?;
+    let channel = channel_id(&path?)?;
+    let (link, address) = match api.services.placement.find(&channel) {
+        Found::Here(link, address) => (link, address),
+        Found::Unbound | Found::Ended => return Ok(Json(Participants::default())),
+        Found::Waiting => {
+            return Err(ApiError::unavailable("the room's media node does not answer right now"));
+        }
+    };
+    match snapshot(&api, &link, &address).await {
+        Ok(RoomSnapshot { room_seq, participants, .. }) => Ok(Json(Participants {
+            participants: participants.into_iter().map(InRoom::from).collect(),
+            epoch: Some(address.epoch),
+            room_seq: Some(room_seq),
+        })),
+        Err(error) if error.code() == "NOT_FOUND" => Ok(Json(Participants::default())),
+        Err(error) => Err(error),
+    }
+}
+
 /// Puts a participant out of its room. Whoever is not there any more is a 404, and nothing changes.
-#[utoipa::path(post, path = "/v1/rooms/{channel}/participants/{session}/kick", tag = "rooms",
+#[utoipa::path(post, operation_id = "kickParticipant", path = "/v1/rooms/{channel}/participants/{session}/kick", tag = "rooms",
     params(OfChannel, OfSession), request_body = Kick,
     responses((status = 204, description = "It is out"), Refused, Absent, Unavailable))]
 pub(super) async fn kick(
@@ -200,7 +243,7 @@ async fn kick_out(api: &Api, channel: &ChannelId, session: SessionId, kick: Kick
 }
 
 /// Pauses a participant's microphone; the participant may unmute again.
-#[utoipa::path(post, path = "/v1/rooms/{channel}/participants/{session}/mute", tag = "rooms",
+#[utoipa::path(post, operation_id = "muteParticipant", path = "/v1/rooms/{channel}/participants/{session}/mute", tag = "rooms",
     params(OfChannel, OfSession),
     responses((status = 204, description = "It is muted"), Refused, Absent, Unavailable))]
 pub(super) async fn mute(operator: Operator, State(api): State<Arc<Api>>, path: OfPath) -> Changed {
@@ -231,8 +274,12 @@ fn find(api: &Api, channel: &ChannelId) -> Result<(NodeLink, Address), ApiError>
 }
 
 async fn inspect(api: &Api, link: &NodeLink, address: &Address) -> Result<Vec<Participant>, ApiError> {
+    snapshot(api, link, address).await.map(|room| room.participants)
+}
+
+async fn snapshot(api: &Api, link: &NodeLink, address: &Address) -> Result<RoomSnapshot, ApiError> {
     match link.ask(address.clone(), Command::Inspect).await {
-        Ok(Reply::Inspected(room)) => Ok(room.participants),
+        Ok(Reply::Inspected(room)) => Ok(room),
         Ok(_) => Err(ApiError::unavailable("the media node gave no sensible answer")),
         Err(error) => Err(refused(api, address, &error, "room")),
     }

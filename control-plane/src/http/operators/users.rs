@@ -15,8 +15,8 @@ use std::sync::Arc;
 type OfPath = Result<Path<String>, PathRejection>;
 
 /// The record that overrides a user's token.
-#[utoipa::path(get, path = "/v1/users/{user}/entitlement", tag = "entitlements", params(OfUser),
-    responses((status = 200, body = EntitlementRecord), Refused, Absent))]
+#[utoipa::path(get, operation_id = "getEntitlement", path = "/v1/users/{user}/entitlement", tag = "entitlements", params(OfUser),
+    responses((status = 200, body = EntitlementRecord, description = "The record"), Refused, Absent))]
 pub(super) async fn entitlement(
     operator: Operator,
     State(api): State<Arc<Api>>,
@@ -28,7 +28,7 @@ pub(super) async fn entitlement(
 }
 
 /// Decides what a user may send, in calls that are going on as well.
-#[utoipa::path(put, path = "/v1/users/{user}/entitlement", tag = "entitlements", params(OfUser),
+#[utoipa::path(put, operation_id = "putEntitlement", path = "/v1/users/{user}/entitlement", tag = "entitlements", params(OfUser),
     request_body = EntitlementRecord, responses((status = 204, description = "It is so"), Refused, Unavailable))]
 pub(super) async fn put_entitlement(
     operator: Operator,
@@ -43,7 +43,7 @@ pub(super) async fn put_entitlement(
 }
 
 /// Leaves the decision to the user's token again.
-#[utoipa::path(delete, path = "/v1/users/{user}/entitlement", tag = "entitlements", params(OfUser),
+#[utoipa::path(delete, operation_id = "deleteEntitlement", path = "/v1/users/{user}/entitlement", tag = "entitlements", params(OfUser),
     responses((status = 204, description = "It is so"), Refused, Unavailable))]
 pub(super) async fn delete_entitlement(
     operator: Operator,
@@ -56,8 +56,8 @@ pub(super) async fn delete_entitlement(
 }
 
 /// From when on a user's tokens count.
-#[utoipa::path(get, path = "/v1/users/{user}/revocation", tag = "entitlements", params(OfUser),
-    responses((status = 200, body = RevocationRecord), Refused, Absent))]
+#[utoipa::path(get, operation_id = "getRevocation", path = "/v1/users/{user}/revocation", tag = "entitlements", params(OfUser),
+    responses((status = 200, body = RevocationRecord, description = "The revocation"), Refused, Absent))]
 pub(super) async fn revocation(
     operator: Operator,
     State(api): State<Arc<Api>>,
@@ -69,7 +69,7 @@ pub(super) async fn revocation(
 }
 
 /// Revokes the tokens issued before a moment: they open no socket and give no Pro from now on.
-#[utoipa::path(put, path = "/v1/users/{user}/revocation", tag = "entitlements", params(OfUser),
+#[utoipa::path(put, operation_id = "putRevocation", path = "/v1/users/{user}/revocation", tag = "entitlements", params(OfUser),
     request_body = RevocationRecord, responses((status = 204, description = "It is so"), Refused, Unavailable))]
 pub(super) async fn put_revocation(
     operator: Operator,
@@ -84,7 +84,7 @@ pub(super) async fn put_revocation(
 }
 
 /// Lets every token count again.
-#[utoipa::path(delete, path = "/v1/users/{user}/revocation", tag = "entitlements", params(OfUser),
+#[utoipa::path(delete, operation_id = "deleteRevocation", path = "/v1/users/{user}/revocation", tag = "entitlements", params(OfUser),
     responses((status = 204, description = "It is so"), Refused, Unavailable))]
 pub(super) async fn delete_revocation(
     operator: Operator,
