@@ -6,6 +6,7 @@ use crate::config::{Config, HttpsFiles};
 use crate::dev_mode::DevMode;
 use crate::http::Tokens;
 use crate::networks::Networks;
+use crate::timelines;
 use crate::turn::Turn;
 use crate::webhooks;
 use anyhow::Context;
@@ -46,6 +47,7 @@ pub async fn check(config: &Config, dev: Option<&DevMode>, links: Links) -> Repo
     }
     operators(config, &mut report);
     hooks(config, &mut report);
+    calls(config, &mut report);
     if links == Links::Configured {
         media(config, &mut report);
         if let Some(etcd) = &config.etcd {
@@ -144,6 +146,22 @@ fn hooks(config: &Config, report: &mut Report) {
                 );
             }
         }
+    }
+}
+
+fn calls(config: &Config, report: &mut Report) {
+    match &config.calls.folder {
+        None if config.calls.peers.is_empty() => {
+            report.holds("calls.dir is not set: no timelines of calls are kept");
+        }
+        None => report.doubts("calls.peers is set and calls.dir is not: this replica keeps nothing itself"),
+        Some(folder) => {
+            report.of(timelines::check(&config.calls)
+                .map(|()| format!("calls.dir = {} can be written", folder.display())));
+        }
+    }
+    for peer in config.calls.peers.iter().filter(|peer| !peer.path().ends_with('/')) {
+        report.wrong(format!("calls.peers: {peer} has to end in /"));
     }
 }
 

@@ -25,6 +25,7 @@ pub struct Config {
     pub https: Option<HttpsFiles>,
     pub operators: OperatorsConfig,
     pub webhooks: WebhooksConfig,
+    pub calls: CallsConfig,
     /// `trusted_proxies`: load balancers before us, as addresses or networks. What they say of a client's
     /// address (`X-Forwarded-For`, or the PROXY protocol) is believed.
     pub trusted_proxies: Vec<IpNet>,
@@ -81,6 +82,21 @@ pub struct OperatorsConfig {
     pub audit: Option<PathBuf>,
 }
 
+/// How timelines of calls are kept for operators.
+#[derive(Clone, Debug)]
+pub struct CallsConfig {
+    /// `calls.dir`: this replica's own folder; none: nothing is kept.
+    pub folder: Option<PathBuf>,
+    /// `calls.keep_hours`
+    pub keep: Duration,
+    /// `calls.megabytes_max`: of all files together, in bytes.
+    pub bytes_max: u64,
+    /// `calls.users`: user ids are kept, and not session ids alone.
+    pub users: bool,
+    /// `calls.peers`: operators' listeners of the other replicas.
+    pub peers: Vec<reqwest::Url>,
+}
+
 #[derive(Clone, Debug, Default)]
 pub struct AuthConfig {
     /// `auth.jwks`: the public keys (RFC 7517) that users' tokens are signed with, as a file or URL.
@@ -129,6 +145,13 @@ impl Default for Config {
                 audit: None,
             },
             webhooks: WebhooksConfig::default(),
+            calls: CallsConfig {
+                folder: None,
+                keep: Duration::from_secs(72 * 3600),
+                bytes_max: 512 * MEGABYTE,
+                users: false,
+                peers: Vec::new(),
+            },
             trusted_proxies: Vec::new(),
             sockets_per_address: 200,
             cors_origins: Vec::new(),
@@ -157,6 +180,7 @@ impl Default for MediaConfig {
     }
 }
 
+const MEGABYTE: u64 = 1_000_000;
 const ENCRYPTIONS: [(&str, Encryption); 2] =
     [("transport", Encryption::Transport), ("endToEnd", Encryption::EndToEnd)];
 const TIERS: [(&str, Tier); 2] = [("free", Tier::Free), ("pro", Tier::Pro)];
@@ -193,6 +217,7 @@ impl Config {
                 url: webhooks_url(&settings)?.or(self.webhooks.url),
                 secret_file: path("webhooks.secret_file")?.or(self.webhooks.secret_file),
             },
+            calls: calls(&settings, self.calls)?,
             trusted_proxies: proxies(&settings)?.unwrap_or(self.trusted_proxies),
             sockets_per_address: settings
                 .parsed::<NonZero<usize>>("sockets_per_address", "a number of sockets, at least 1")?
@@ -259,6 +284,23 @@ fn https(settings: &Settings) -> Result<Option<HttpsFiles>, SettingsError> {
         (None, Some(_)) => Err(settings.wrong("https.cert", "a PEM file: it goes with https.key")),
         (Some(_), None) => Err(settings.wrong("https.key", "a PEM file: it goes with https.cert")),
     }
+}
+
+fn calls(settings: &Settings, before: CallsConfig) -> Result<CallsConfig, SettingsError> {
+    let allowed = "a list of URLs such as http://10.0.0.2:8081/";
+    let peers = settings.parsed_list::<reqwest::Url>("calls.peers", allowed)?.unwrap_or(before.peers);
+    if peers.iter().any(|url| !matches!(url.scheme(), "http" | "https")) {
+        return Err(settings.wrong("calls.peers", allowed));
+    }
+    let keep = settings.parsed::<NonZero<u32>>("calls.keep_hours", "a number of hours, at least 1")?;
+    let megabytes = settings.parsed::<NonZero<u32>>("calls.megabytes_max", "megabytes, at least 1")?;
+    Ok(CallsConfig {
+        folder: settings.text("calls.dir")?.map(PathBuf::from).or(before.folder),
+        keep: keep.map_or(before.keep, |hours| Duration::from_secs(3600 * u64::from(hours.get()))),
+        bytes_max: megabytes.map_or(before.bytes_max, |of| MEGABYTE * u64::from(of.get())),
+        users: settings.parsed("calls.users", "true or false")?.unwrap_or(before.users),
+        peers,
+    })
 }
 
 fn jwks(settings: &Settings) -> Result<Option<JwksSource>, SettingsError> {
@@ -465,6 +507,8 @@ mod tests {
             ("auth.jwks = \"http://issuer.example.com/keys\"", "auth.jwks", "https://"),
             ("trusted_proxies = [\"lb\"]", "trusted_proxies", "10.1.0.0/16"),
             ("sockets_per_address = 0", "sockets_per_address", "at least 1"),
+            ("calls.keep_hours = 0", "calls.keep_hours", "at least 1"),
+            ("calls.peers = [\"file:///etc\"]", "calls.peers", "http://10.0.0.2:8081/"),
             ("joins.cooldown = \"soon\"", "joins.cooldown", "milliseconds"),
         ];
         for (file, key, allowed) in cases {

@@ -24,6 +24,7 @@ use crate::requests;
 use crate::resume_token::PlaceSeal;
 use crate::rings::Rings;
 use crate::services::Services;
+use crate::timelines::{TimelineMetrics, Timelines};
 use crate::turn::Turn;
 use crate::watches::Watches;
 use crate::webhooks::{WebhookMetrics, Webhooks};
@@ -34,6 +35,7 @@ use prometheus_client::registry::Registry as MetricsRegistry;
 #[cfg(feature = "etcd")]
 use railgun_settings::EtcdSettings;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
@@ -179,6 +181,7 @@ pub struct Control {
     io: socketioxide::SocketIo,
     registry: Registry,
     webhooks: Webhooks,
+    timelines: Timelines,
     stop_http: watch::Sender<bool>,
     http: Vec<JoinHandle<()>>,
     /// Tasks that have nothing to finish, and are aborted at the end.
@@ -235,9 +238,14 @@ impl Control {
         hook_metrics.register(&mut scraped);
         let webhooks = Webhooks::start(&config.webhooks, hook_metrics)?;
         railgun_process::metrics::register(&mut scraped);
+        railgun_tls::register_ends(&mut scraped, certificates(&config));
         let Backing { placement, records, joins, diagnostics, rings, ring_rate, registry, tasks: of_backing } =
             Backing::of(&config, media.into(), local_addr, &metrics, &mut scraped, webhooks.clone())?;
         tasks.extend(of_backing);
+        let of_timelines = TimelineMetrics::default();
+        of_timelines.register(&mut scraped);
+        let (timelines, looking) = Timelines::start(&config.calls, placement.clone(), of_timelines)?;
+        tasks.extend(looking);
         let services = Arc::new(Services {
             keys,
             refused_tokens: RefusedTokens::default(),
@@ -250,6 +258,7 @@ impl Control {
             joins,
             diagnostics,
             metrics: metrics.clone(),
+            timelines: timelines.clone(),
             started: Instant::now(),
             resume_tries: Mutex::default(),
             place_seal: place_seal(&config)?,
@@ -300,7 +309,18 @@ impl Control {
             http.push(http::serve(listener, None, router, of_operators, stopped));
         }
         tracing::info!(address = %local_addr, operators = ?operators_addr, descriptors, connections = total, "listening");
-        Ok(Self { local_addr, operators_addr, guest_token, io, registry, webhooks, stop_http, http, tasks })
+        Ok(Self {
+            local_addr,
+            operators_addr,
+            guest_token,
+            io,
+            registry,
+            webhooks,
+            timelines,
+            stop_http,
+            http,
+            tasks,
+        })
     }
 
     /// Where it listens; tells the port when the configured one was 0.
@@ -332,7 +352,7 @@ impl Control {
                 aborts.iter().for_each(AbortHandle::abort);
             }
         };
-        tokio::join!(drained, self.webhooks.finish(WEBHOOKS_TIMEOUT));
+        tokio::join!(drained, self.webhooks.finish(WEBHOOKS_TIMEOUT), self.timelines.finish());
         self.tasks.iter().for_each(JoinHandle::abort);
         tracing::info!("stopped");
     }
@@ -345,6 +365,14 @@ fn place_seal(config: &Config) -> anyhow::Result<PlaceSeal> {
     let Some(path) = key else { return Ok(PlaceSeal::default()) };
     let key = std::fs::read(path).with_context(|| format!("media.key = {path:?} cannot be read"))?;
     Ok(PlaceSeal::of(&Zeroizing::new(key)))
+}
+
+/// The files of certificates that are shown or trusted, by their settings.
+fn certificates(config: &Config) -> Vec<(&'static str, PathBuf)> {
+    let https = config.https.as_ref().map(|files| ("https.cert", files.cert.clone()));
+    let media = [("media.cert", &config.media.cert), ("media.ca", &config.media.ca)];
+    let media = media.into_iter().filter(|_| !config.media.insecure);
+    https.into_iter().chain(media.filter_map(|(setting, path)| Some((setting, path.clone()?)))).collect()
 }
 
 async fn listen(key: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {

@@ -34,6 +34,7 @@ mod resume_token;
 mod rings;
 mod services;
 mod session;
+mod timelines;
 pub mod turn;
 mod watches;
 mod webhooks;

@@ -11,6 +11,7 @@ use crate::records::Records;
 use crate::registry::Registry;
 use crate::resume_token::PlaceSeal;
 use crate::rings::Rings;
+use crate::timelines::Timelines;
 use crate::turn::Turn;
 use crate::watches::Watches;
 use railgun_protocol::signal::IceTransportPolicy;
@@ -33,6 +34,7 @@ pub(crate) struct Services {
     /// Budget of joins for network tests.
     pub(crate) diagnostics: Joins,
     pub(crate) metrics: Metrics,
+    pub(crate) timelines: Timelines,
     pub(crate) started: Instant,
     pub(crate) resume_tries: Mutex<ResumeTries>,
     pub(crate) place_seal: PlaceSeal,

@@ -17,7 +17,9 @@ async fn scrape(harness: &Harness) -> BTreeMap<String, f64> {
             continue;
         }
         let (name, value) = line.rsplit_once(' ').expect("a sample");
-        assert!(name.starts_with("railgun_control_") || name.starts_with("process_"), "{line}");
+        let is_ours =
+            ["railgun_control_", "process_", "railgun_build_info"].iter().any(|of| name.starts_with(of));
+        assert!(is_ours, "{line}");
         let value = value.parse().unwrap_or_else(|_| panic!("no number: {line}"));
         assert_eq!(found.insert(name.to_owned(), value), None, "twice: {line}");
     }

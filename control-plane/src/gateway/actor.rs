@@ -73,11 +73,7 @@ pub(super) async fn run(
                 let people = people.to_vec();
                 session.tell(&ServerEvent::ChannelPeople { channel_id, people }).await;
             }
-            Next::MediaIsDue => {
-                if let Some(call) = session.seat.as_mut().and_then(|seat| seat.call.as_mut()) {
-                    call.settle();
-                }
-            }
+            Next::MediaIsDue => Box::pin(session.look_at_media()).await,
         }
     };
     drop(queue);
@@ -99,7 +95,7 @@ pub(super) async fn run(
 }
 
 async fn next(session: &mut Session, queue: &mut mpsc::Receiver<Box<Incoming>>) -> Next {
-    let due = session.seat.as_ref().and_then(|seat| seat.call.as_ref()?.due());
+    let due = session.seat.as_ref().and_then(|seat| seat.due());
     let mut end = session.end();
     tokio::select! {
         biased;

@@ -22,6 +22,9 @@ const LOSSES: [f64; 8] = [0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 40.0, 100.0];
 /// Bounds of the histogram of round trips, in seconds.
 const ROUND_TRIPS: [f64; 8] = [0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0];
 
+/// Bounds of the histogram of the time that media takes to connect, in seconds.
+const CONNECTED: [f64; 9] = [0.1, 0.2, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 15.0];
+
 /// Clones count together.
 #[derive(Clone, Debug)]
 pub(crate) struct CallMetrics {
@@ -34,6 +37,7 @@ pub(crate) struct CallMetrics {
     bad: Counter,
     paths: Family<OfKind, Counter>,
     media: Family<OfMedia, Counter>,
+    connected: Histogram,
     transport_failures: Family<OfKind, Counter>,
     ui_events: Family<OfKind, Counter>,
     regions: Regions,
@@ -65,6 +69,7 @@ impl CallMetrics {
             bad: Counter::default(),
             paths: Family::default(),
             media: Family::default(),
+            connected: Histogram::new(CONNECTED),
             transport_failures: Family::default(),
             ui_events: Family::default(),
             regions: Regions::default(),
@@ -109,6 +114,13 @@ impl CallMetrics {
             "Joins by what became of their media; ice_failed and dtls_failed are ICE failures",
             self.media.clone(),
         );
+        let connected = self.connected.clone();
+        registry.register_with_unit(
+            "join_media_connected",
+            "From a join to its first completed DTLS handshake, of joins whose media connected",
+            Unit::Seconds,
+            connected,
+        );
         let failures = self.transport_failures.clone();
         registry.register("transport_failures", "Transports that failed or fell silent", failures);
         registry.register("ui_events", "What the interface reported", self.ui_events.clone());
@@ -116,6 +128,11 @@ impl CallMetrics {
 
     pub(crate) fn log(&self) -> &JoinLog {
         &self.log
+    }
+
+    /// The region as labels have it; none: unknown.
+    pub(crate) fn region(&self, region: Option<&str>) -> Option<String> {
+        region.map(|region| self.regions.label(Some(region)))
     }
 
     pub(crate) fn ui_event(&self, name: UiEventName) {
@@ -233,6 +250,10 @@ impl Call {
         let Some((trace, record)) = self.join.take() else { return };
         let (region, network) = (record.region.clone(), record.network);
         self.metrics.media.get_or_create(&OfMedia { region, network, outcome: outcome.as_str() }).inc();
+        if outcome == MediaOutcome::Connected {
+            let after = u32::try_from(age).unwrap_or(u32::MAX);
+            self.metrics.connected.observe(f64::from(after) / 1000.0);
+        }
         let why = trace.explain(outcome, age);
         self.metrics.log.add(JoinRecord { outcome: outcome.as_str(), why, ..record });
     }

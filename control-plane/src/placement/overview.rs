@@ -3,6 +3,7 @@
 
 use super::backend::Placement;
 use crate::media_client::NodeLink;
+use crate::policy::call_quality::Work;
 use futures::future::join_all;
 use railgun_protocol::directory::NodeState;
 use railgun_protocol::ids::{ChannelId, NodeId};
@@ -100,6 +101,24 @@ impl Placement {
                 changed.then_some(()).ok_or(OverviewError::Absent)
             }
         }
+    }
+
+    /// What each node that can be reached did since it started, with the id of its run.
+    pub(crate) async fn work(&self) -> Vec<(String, String, Work)> {
+        let links = self.links().unwrap_or_default().into_iter().filter_map(|(_, link)| link);
+        let asked = links.map(|link| async move {
+            let described = link.describe().await.ok()?;
+            let work = described.work?;
+            let work = Work {
+                forwarded_packets: work.forwarded_packets,
+                dropped_datagrams: work.dropped_datagrams,
+                lateness_us: work.lateness_us,
+                messages: work.messages,
+                dead_workers: work.dead_workers,
+            };
+            Some((described.node_id, described.boot_id, work))
+        });
+        join_all(asked).await.into_iter().flatten().collect()
     }
 
     /// The rooms that are open, by channel; and the nodes that did not answer.

@@ -97,6 +97,10 @@ async fn try_join(session: &mut Session, request: Request) -> Result<Answer, Ref
             call.goes_through_relays();
         }
         let owned = OwnedObjects::default();
+        let timeline = match is_diagnostics {
+            true => None,
+            false => session.timeline(&channel, &node, network_type, true),
+        };
         session.seat = Some(Seat {
             node: node.clone(),
             address,
@@ -111,6 +115,7 @@ async fn try_join(session: &mut Session, request: Request) -> Result<Answer, Ref
             is_unconfirmed: false,
             is_silent: false,
             call,
+            timeline,
         });
         arrived(session, is_diagnostics, asked_at).await;
     }

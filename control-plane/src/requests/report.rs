@@ -14,8 +14,13 @@ pub(super) fn stats(session: &mut Session, report: &StatsReport) -> Result<Answe
     if !can_be(report) {
         return Err(Refusal::OutOfRange);
     }
-    if let Some(call) = session.seat.as_mut().and_then(|seat| seat.call.as_mut()) {
-        call.reported(report);
+    if let Some(seat) = &mut session.seat {
+        if let Some(call) = &mut seat.call {
+            call.reported(report);
+        }
+        if let Some(timeline) = &mut seat.timeline {
+            timeline.reported(report);
+        }
     }
     Ok(Answer::AckOnly(Map::new()))
 }
@@ -48,6 +53,7 @@ mod tests {
             packet_loss: Some(100.0),
             mos: Some(4.4),
             network_type: None,
+            cpu_limited: None,
         };
         assert!(can_be(&good));
         assert!(can_be(&StatsReport::default()));

@@ -109,6 +109,7 @@ async fn take_up(session: &mut Session, shown: &ResumeToken) -> Result<Vec<Serve
     };
     let region = session.region();
     let call = session.services.metrics.calls.begin(region, None, false);
+    let timeline = session.timeline(shown.channel(), &node, None, false);
     session.seat = Some(Seat {
         node,
         address,
@@ -123,6 +124,7 @@ async fn take_up(session: &mut Session, shown: &ResumeToken) -> Result<Vec<Serve
         is_unconfirmed: true,
         is_silent: false,
         call: Some(call),
+        timeline,
     });
     resumed(session, room, own).map_err(NotResumed::from)
 }

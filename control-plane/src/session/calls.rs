@@ -4,6 +4,7 @@ use super::seat::Seat;
 use super::session::Session;
 use crate::ending::over;
 use crate::media_client::{Delivery, NodeCall, NodeLink, overloaded, unavailable};
+use crate::policy::call_quality::What;
 use crate::refusal::Refusal;
 use railgun_protocol::media_rpc::{Address, Command, LeaveReason, Reply};
 use std::time::Duration;
@@ -86,6 +87,14 @@ impl Session {
         Ok(self.last_ticket)
     }
 
+    /// Asks the node for this session's figures, without waiting for them; none: it could not be asked now.
+    pub(crate) async fn ask_for_stats(&mut self) -> Option<u64> {
+        let seat = self.seat.as_ref()?;
+        let (node, address) = (seat.node.clone(), seat.address.clone());
+        let command = Command::GetStats { session: self.id, transport: None };
+        self.send(&node, address, command, Instant::now() + GOODBYE_TIMEOUT).await.ok()
+    }
+
     /// Leaves a room without waiting to hear of it.
     pub(crate) async fn abandon(&mut self, node: &NodeLink, address: Address, reason: LeaveReason) {
         let leave = Command::Leave { session: self.id, reason, attachment: None };
@@ -98,7 +107,11 @@ impl Session {
     /// Gives the seat back, or leaves it for another socket; and waits a little for the node to say
     /// that it heard.
     pub(crate) async fn say_goodbye(&mut self, is_lost: bool) {
-        let Some(Seat { node, address, attachment, token, .. }) = self.seat.take() else { return };
+        let Some(mut seat) = self.seat.take() else { return };
+        if is_lost {
+            seat.ends_by(What::SocketLost);
+        }
+        let Seat { node, address, attachment, token, .. } = seat;
         let session = self.id;
         let command = match (is_lost, token) {
             (true, Some(_)) => Command::Detach { session, attachment },

@@ -12,15 +12,18 @@ use super::watched::WatchedChannels;
 use crate::auth::Identity;
 use crate::clock::unix_millis;
 use crate::ending::{EndReason, EndSignal};
-use crate::media_client::{Delivery, Route};
+use crate::media_client::{Delivery, NodeLink, Route};
 use crate::networks::Origin;
+use crate::policy::call_quality::{Identity as OfTimeline, What};
 use crate::policy::entitlement;
 use crate::refusal::Refusal;
 use crate::registry::SessionGuard;
 use crate::resume_token::ResumeToken;
 use crate::services::Services;
+use crate::timelines::SeatTimeline;
+use railgun_protocol::ids::ChannelId;
 use railgun_protocol::ids::{ConsumerId, DeviceId, ProducerId, SessionId, TransportId};
-use railgun_protocol::media_rpc::{Event, Grant, LeaveReason};
+use railgun_protocol::media_rpc::{Event, Grant, LeaveReason, Reply};
 use railgun_protocol::plan::Permissions;
 use railgun_protocol::signal::{NetworkType, RejoinReason, ServerEvent};
 use std::sync::Arc;
@@ -137,6 +140,46 @@ impl Session {
         self.grant().permissions
     }
 
+    /// The timeline of a seat that was just taken, or taken up; none: nothing is kept.
+    pub(crate) fn timeline(
+        &self,
+        channel: &ChannelId,
+        node: &NodeLink,
+        network: Option<NetworkType>,
+        is_new: bool,
+    ) -> Option<Box<SeatTimeline>> {
+        let who = OfTimeline {
+            participant: self.id.to_string(),
+            user: Some(self.identity.user.to_string()),
+            node: node.state().map(|state| state.node_id).unwrap_or_default(),
+            region: self.services.metrics.calls.region(self.region()),
+            network: network.map(Into::into),
+        };
+        self.services.timelines.of_seat(channel, who, is_new)
+    }
+
+    /// Puts on record what became of the media, and asks the node how it goes, as each is due.
+    pub(crate) async fn look_at_media(&mut self) {
+        let Some(seat) = &mut self.seat else { return };
+        if let Some(call) = &mut seat.call {
+            call.settle();
+        }
+        let is_due = seat.timeline.as_mut().is_some_and(|timeline| timeline.is_due());
+        if is_due && !seat.is_silent {
+            let ticket = self.ask_for_stats().await;
+            if let (Some(ticket), Some(timeline)) =
+                (ticket, self.seat.as_mut().and_then(|seat| seat.timeline.as_mut()))
+            {
+                timeline.asked(ticket);
+            }
+        }
+    }
+
+    fn asked_for_stats(&self, ticket: u64) -> bool {
+        let timeline = self.seat.as_ref().and_then(|seat| seat.timeline.as_ref());
+        timeline.is_some_and(|timeline| timeline.takes(ticket))
+    }
+
     /// The token of a seat, as the client gets it.
     pub(crate) fn token_text(&self, seat: &Seat) -> Option<String> {
         let token = seat.token.as_ref()?;
@@ -174,7 +217,9 @@ impl Session {
     /// The seat is gone through no fault of the client's.
     /// `people`: who has to join again at the same time.
     pub(crate) async fn tell_to_rejoin(&mut self, people: usize) {
-        self.seat = None;
+        if let Some(mut seat) = self.seat.take() {
+            seat.ends_by(What::NodeLost);
+        }
         self.may_rejoin = true;
         let retry_after_ms = rejoin_after(people);
         let rejoin = ServerEvent::Rejoin { reason: RejoinReason::NodeLost, retry_after_ms };
@@ -183,7 +228,8 @@ impl Session {
 
     /// The seat is given up, so that the client joins the channel as it is encrypted now.
     pub(crate) async fn leave_for_encryption(&mut self) {
-        let Some(seat) = self.seat.take() else { return };
+        let Some(mut seat) = self.seat.take() else { return };
+        seat.ends_by(What::EncryptionChanged);
         self.abandon(&seat.node, seat.address, LeaveReason::Left).await;
         self.may_rejoin = true;
         let reason = RejoinReason::EncryptionChanged;
@@ -205,9 +251,20 @@ impl Session {
             Delivery::NodeSilent => {
                 if let Some(seat) = &mut self.seat {
                     seat.is_silent = true;
+                    seat.happened(What::NodeSilent);
                 }
             }
-            Delivery::NodeBack => self.node_is_back = true,
+            Delivery::Reply { ticket, reply: Ok(Reply::Stats(stats)) } if self.asked_for_stats(ticket) => {
+                if let Some(timeline) = self.seat.as_mut().and_then(|seat| seat.timeline.as_mut()) {
+                    timeline.sampled(&stats);
+                }
+            }
+            Delivery::NodeBack => {
+                self.node_is_back = true;
+                if let Some(seat) = &mut self.seat {
+                    seat.happened(What::NodeBack);
+                }
+            }
             Delivery::NodeLost { people } => {
                 if self.seat.is_some() {
                     self.tell_to_rejoin(people).await;

@@ -48,8 +48,16 @@ impl Harness {
 
     /// Another replica with the same node.
     pub(crate) async fn start_beside(other: &Self) -> Self {
+        Self::start_beside_with(other, |_| {}).await
+    }
+
+    pub(crate) async fn start_beside_with(other: &Self, configure: impl FnOnce(&mut Config)) -> Self {
         let joins = JoinLimits { per_minute: 10_000, cooldown: 0 };
-        Self::start_at(other.node.clone(), |config| config.joins = joins).await
+        Self::start_at(other.node.clone(), |config| {
+            config.joins = joins;
+            configure(config);
+        })
+        .await
     }
 
     async fn start_at(node: FakeNode, configure: impl FnOnce(&mut Config)) -> Self {

@@ -44,6 +44,11 @@ pub(super) struct Absent(ErrorDocument);
 pub(super) struct OnlyNode(ErrorDocument);
 
 #[derive(IntoResponses)]
+#[response(status = 409, description = "No timelines are kept: neither calls.dir nor calls.peers is set")]
+#[allow(dead_code, reason = "documents a response")]
+pub(super) struct NotKept(ErrorDocument);
+
+#[derive(IntoResponses)]
 #[response(status = 409, description = "A media node or replica does not know of end-to-end encryption")]
 #[allow(dead_code, reason = "documents a response")]
 pub(super) struct MixedFleet(ErrorDocument);
@@ -83,6 +88,12 @@ impl ApiError {
 
     fn conflict(error: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, "ONLY_NODE", error)
+    }
+
+    /// Timelines of calls are kept nowhere.
+    pub(super) fn not_kept() -> Self {
+        let error = "no timelines of calls are kept: neither calls.dir nor calls.peers is set";
+        Self::new(StatusCode::CONFLICT, "NOT_KEPT", error)
     }
 
     /// Part of the fleet is of a version that would serve the channel unencrypted.

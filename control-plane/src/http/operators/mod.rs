@@ -6,6 +6,7 @@ mod api;
 mod audit;
 mod bans;
 mod body;
+mod calls;
 mod channels;
 mod error;
 mod health;
@@ -42,6 +43,16 @@ const BODY_BYTES_MAX: usize = 256 * 1024;
 #[openapi(
     info(title = "Rail Gun operators' API", description = "Channels, bans, entitlements, rooms and media nodes. Writes are idempotent: the same request again changes nothing and succeeds."),
     components(schemas(error::ErrorDocument)),
+    servers((url = "/", description = "The operators' listener (operators.listen) that this was read from")),
+    tags(
+        (name = "channels", description = "Which channels there are, how large their rooms are, and who may join"),
+        (name = "bans", description = "Who may join one channel, or any, no more"),
+        (name = "entitlements", description = "What counts instead of a user's token, and which tokens count no more"),
+        (name = "rooms", description = "What is open now, who is there, and putting somebody out"),
+        (name = "nodes", description = "Media nodes, and whether they take rooms"),
+        (name = "calls", description = "How calls went, and why their bad minutes were bad"),
+        (name = "audit", description = "Who changed what"),
+    ),
     modifiers(&Bearer)
 )]
 struct Described;
@@ -67,10 +78,14 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(users::revocation, users::put_revocation, users::delete_revocation))
         .routes(routes!(rooms::list))
         .routes(routes!(rooms::get))
+        .routes(routes!(rooms::participants))
         .routes(routes!(rooms::kick))
         .routes(routes!(rooms::mute))
         .routes(routes!(nodes::list))
         .routes(routes!(nodes::drain, nodes::undrain))
+        .routes(routes!(calls::list))
+        .routes(routes!(calls::get))
+        .routes(routes!(calls::records))
         .routes(routes!(audit_log))
 }
 
@@ -78,14 +93,15 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
 pub(crate) fn api(api: Arc<Api>) -> Router {
     let (router, document) = routes().split_for_parts();
     router
+        .route("/calls", axum::routing::get(calls::page))
         .route("/v1/openapi.json", axum::routing::get(async move || Json(document)))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(api)
 }
 
 /// Who changed what on this replica since it started, newest first.
-#[utoipa::path(get, path = "/v1/audit", tag = "audit", params(Limit),
-    responses((status = 200, body = Vec<AuditEntry>), Refused))]
+#[utoipa::path(get, operation_id = "listAudit", path = "/v1/audit", tag = "audit", params(Limit),
+    responses((status = 200, body = Vec<AuditEntry>, description = "Changes"), Refused))]
 async fn audit_log(
     operator: Operator,
     State(api): State<Arc<Api>>,
@@ -94,4 +110,41 @@ async fn audit_log(
     operator.may(Scope::ReadAudit)?;
     let Query(limit) = limit?;
     Ok(Json(api.audit.entries(limit.get()?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn the_openapi_document_has_unique_operation_ids_and_a_body_for_each_error() {
+        let (_, document) = routes().split_for_parts();
+        let document: Value = serde_json::to_value(document).unwrap();
+        let (mut ids, mut count) = (BTreeSet::new(), 0);
+        for (path, methods) in document["paths"].as_object().unwrap() {
+            for (method, operation) in methods.as_object().unwrap() {
+                count += 1;
+                ids.insert(operation["operationId"].as_str().unwrap().to_owned());
+                assert!(operation["summary"].is_string(), "{method} {path} has no summary");
+                let responses = operation["responses"].as_object().unwrap();
+                for status in ["400", "401", "403"] {
+                    assert!(responses.contains_key(status), "{method} {path} says nothing of {status}");
+                }
+                for (status, response) in responses {
+                    let is_said = |of: &Value| of.as_str().is_some_and(|text| !text.is_empty());
+                    assert!(is_said(&response["description"]), "{method} {path} {status} has no description");
+                    let is_error = status.starts_with(['4', '5']);
+                    let schema = &response["content"]["application/json"]["schema"]["$ref"];
+                    assert!(
+                        !is_error || schema == "#/components/schemas/ErrorDocument",
+                        "{method} {path} {status}"
+                    );
+                }
+            }
+        }
+        assert_eq!((ids.len(), count), (count, 28));
+        assert!(document["servers"][0]["url"].is_string());
+    }
 }

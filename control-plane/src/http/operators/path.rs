@@ -44,6 +44,46 @@ pub(super) struct OfNode {
     node: String,
 }
 
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[allow(dead_code, reason = "documents a parameter of the path")]
+pub(super) struct OfCall {
+    /// Id of the call, as the list of a channel's calls has it.
+    #[param(pattern = "^[0-9a-f]{32}-[0-9]{1,10}$")]
+    call: String,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct CallsOf {
+    /// Name of the channel.
+    #[param(min_length = 1, max_length = 128, pattern = r"^[^\u0000-\u001f\u007f-\u009f]+$")]
+    pub(super) channel: String,
+    /// At most so many; 100 if not given.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<usize>,
+}
+
+impl CallsOf {
+    pub(super) fn limit(&self) -> Result<usize, ApiError> {
+        bounded(self.limit)
+    }
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct RecordsOf {
+    /// The first part of a call's id, which is the channel's.
+    #[param(pattern = "^[0-9a-f]{32}$")]
+    pub(super) key: String,
+    /// The first hour since 1970.
+    #[param(minimum = 0, maximum = 10_000_000)]
+    pub(super) from: u64,
+    /// The last hour since 1970.
+    #[param(minimum = 0, maximum = 10_000_000)]
+    pub(super) to: u64,
+}
+
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Page {

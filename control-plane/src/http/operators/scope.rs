@@ -28,6 +28,8 @@ pub enum Scope {
     ReadNodes,
     #[serde(rename = "nodes:write")]
     WriteNodes,
+    #[serde(rename = "calls:read")]
+    ReadCalls,
     #[serde(rename = "audit:read")]
     ReadAudit,
 }

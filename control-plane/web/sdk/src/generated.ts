@@ -777,7 +777,11 @@ mos?: number,
 /**
  * The kind of network that the client is on; absent if it cannot tell.
  */
-networkType?: NetworkType, };
+networkType?: NetworkType, 
+/**
+ * True while the client sends less because its device is too slow; absent: not, or not known.
+ */
+cpuLimited?: boolean, };
 
 /**
  * How a consumer of this producer is forwarded.

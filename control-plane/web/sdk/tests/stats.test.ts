@@ -83,6 +83,13 @@ describe("a look at the call", () => {
     expect((await look([[], sends("bandwidth", "none")], [[], []])).cpuLimited).toBe(false);
   });
 
+  it("reports a slow device to the server, and says nothing of one that is not", async () => {
+    const stats = await look([[], []], [[], [...path("relay", "udp")]]);
+    const report = { ...stats, transport: "udp" as const, rtt: 80, mos: null };
+    expect(reportOf({ ...report, cpuLimited: true })).toMatchObject({ rtt: 80, cpuLimited: true });
+    expect(reportOf({ ...report, cpuLimited: false })).not.toHaveProperty("cpuLimited");
+  });
+
   it("reports in percent, and leaves out what was not measured", async () => {
     const far = { id: "r", type: "remote-inbound-rtp", fractionLost: 0.2 };
     const stats = await look([[far], [...path("relay", "udp"), far]], [[], []]);

@@ -224,6 +224,9 @@ pub struct StatsReport {
     /// The kind of network that the client is on; absent if it cannot tell.
     #[serde(default)]
     pub network_type: Option<NetworkType>,
+    /// True while the client sends less because its device is too slow; absent: not, or not known.
+    #[serde(default)]
+    pub cpu_limited: Option<bool>,
 }
 
 /// What the interface did that its operators count.

@@ -125,6 +125,26 @@ pub(super) const SETTINGS: &[Setting] = &[
         "File that says who changed what, a line of JSON each; it holds user ids",
     ),
     Setting::new(
+        "calls.dir",
+        Means("no timelines of calls"),
+        "\"/var/lib/railgun/calls\"",
+        "Folder of this replica's own for the timelines of calls that /v1/calls explains",
+    ),
+    Setting::new("calls.keep_hours", Is("72"), "", "Hours that timelines are kept for"),
+    Setting::new("calls.megabytes_max", Is("512"), "", "Megabytes of timelines; the oldest go first"),
+    Setting::new(
+        "calls.users",
+        Is("false"),
+        "",
+        "true: timelines hold user ids; false: session ids alone, which are new with each join",
+    ),
+    Setting::new(
+        "calls.peers",
+        Means("none"),
+        "[\"http://10.0.0.2:8081/\"]",
+        "Operators' listeners of the other replicas, which are asked for their part of a call",
+    ),
+    Setting::new(
         "webhooks.url",
         Means("none"),
         "\"https://app.example.com/hooks\"",

@@ -137,7 +137,7 @@ export class Monitor {
 
 /** What was not measured is left out; null when that is everything. */
 export function reportOf(stats: CallStats): StatsReport | null {
-  const { transport, rtt, jitter, packetLoss, mos, networkType } = stats;
+  const { transport, rtt, jitter, packetLoss, mos, networkType, cpuLimited } = stats;
   if (transport === null || (rtt === null && jitter === null && packetLoss === null)) return null;
   return {
     transport,
@@ -146,5 +146,6 @@ export function reportOf(stats: CallStats): StatsReport | null {
     ...(packetLoss !== null && { packetLoss }),
     ...(mos !== null && { mos }),
     ...(networkType && { networkType }),
+    ...(cpuLimited && { cpuLimited }),
   };
 }

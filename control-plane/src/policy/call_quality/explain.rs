@@ -1,0 +1,357 @@
+//! Which side a bad minute came from, and what was wrong there.
+//!
+//! What many sessions of a node have in common is the node's; what those behind relays have in common on top of it
+//! is the relays'; what is left is the participant's own: uplink, downlink or device.
+
+use super::finding::{Cause, Side};
+use super::minute::{Common, NodeMinute, ParticipantMinute, Path, What, lost_before};
+use super::sentence;
+use std::collections::{BTreeMap, HashMap};
+
+/// Packets lost, in percent, that are heard.
+const LOSS: f64 = 3.0;
+/// Jitter that a receiver's buffer does not even out, in milliseconds.
+const JITTER: f64 = 40.0;
+/// Round trip above the call's shortest, in milliseconds: a queue.
+const RISE: f64 = 150.0;
+/// Datagrams that a node drops, in percent.
+const NODE_DROPS: f64 = 1.0;
+/// Mean lateness of a node's workers, in milliseconds.
+const NODE_LATE: f64 = 20.0;
+/// Sessions from which on what they have in common is not chance.
+const MANY: u32 = 5;
+/// Sessions behind relays, which are few.
+const MANY_RELAYED: u32 = 2;
+/// One session may have so many times what most have in common, and it is still that.
+const SPREAD: f64 = 1.5;
+/// A call below this mean opinion score is bad.
+const BAD_SCORE: f64 = 3.0;
+
+/// What was wrong in one minute.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Finding {
+    pub(crate) side: Side,
+    pub(crate) cause: Cause,
+    /// Whose link or device it was; its place among the minute's participants.
+    pub(crate) participant: Option<usize>,
+    pub(crate) node: Option<String>,
+    pub(crate) sentence: String,
+}
+
+/// A call's minute.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CallMinute<'a> {
+    pub(crate) participants: &'a [ParticipantMinute],
+    pub(crate) nodes: &'a BTreeMap<String, NodeMinute>,
+    /// What sessions behind relays had in common, on all nodes.
+    pub(crate) relays: Option<&'a NodeMinute>,
+}
+
+/// What a participant's figures are above.
+#[derive(Clone, Copy, Debug, Default)]
+struct Shared {
+    up_loss: f64,
+    down_loss: f64,
+    rise_ms: f64,
+    jitter_ms: f64,
+}
+
+/// What was wrong, if anything was; the sides that are shared by many come first.
+pub(crate) fn explain(minute: &CallMinute<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut shared = HashMap::new();
+    let mut names: Vec<&str> = minute.participants.iter().map(|of| of.who.node.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    for name in names {
+        let of_node = node(minute, name, &mut findings);
+        shared.insert(name, of_node);
+    }
+    let of_relays = relays(minute, &shared, &mut findings);
+    let lost_before = lost_before(minute.participants.iter());
+    for (place, of) in minute.participants.iter().enumerate() {
+        let mut above = shared.get(of.who.node.as_str()).copied().unwrap_or_default();
+        if of.path == Some(Path::Relay) {
+            above.up_loss += of_relays.up_loss;
+            above.down_loss += of_relays.down_loss;
+            above.rise_ms += of_relays.rise_ms;
+            above.jitter_ms += of_relays.jitter_ms;
+        }
+        own(place, of, &above, &lost_before, &mut findings);
+    }
+    // Whoever hears badly because of what was found is explained by it.
+    if findings.is_empty() {
+        let bad = |of: &ParticipantMinute| of.mos.is_some_and(|mos| mos < BAD_SCORE) && of.reports > 1;
+        for (place, of) in minute.participants.iter().enumerate().filter(|(_, of)| bad(of)) {
+            findings.push(found(Side::Unknown, Cause::Unknown, Some((place, of)), sentence::unknown(of)));
+        }
+    }
+    findings
+}
+
+fn found(side: Side, cause: Cause, whose: Option<(usize, &ParticipantMinute)>, sentence: String) -> Finding {
+    let node = whose.map(|(_, of)| of.who.node.clone());
+    Finding { side, cause, participant: whose.map(|(place, _)| place), node, sentence }
+}
+
+fn node(minute: &CallMinute<'_>, name: &str, findings: &mut Vec<Finding>) -> Shared {
+    let here = || minute.participants.iter().filter(|of| of.who.node == name);
+    let said = minute.nodes.get(name).cloned().unwrap_or_default();
+    let mut add = |cause, sentence| {
+        let node = Some(name.to_owned());
+        findings.push(Finding { side: Side::Node, cause, participant: None, node, sentence });
+    };
+    let any = |what| here().any(|of| of.has(what));
+    if any(What::NodeLost) {
+        add(Cause::Failed, sentence::node_lost(name));
+    } else if said.dead_workers > 0 || any(What::WorkerDied) {
+        add(Cause::Failed, sentence::worker_died(name));
+    } else if any(What::NodeDraining) {
+        add(Cause::Moved, sentence::node_drained(name));
+    }
+    let Common { sessions, up_loss, down_loss, rise_ms, jitter_ms } = said.common;
+    let is_many = sessions >= MANY;
+    let admits = said.dropped_percent >= NODE_DROPS || said.late_ms >= NODE_LATE;
+    // Drops are of datagrams in and out together, so that of what one way lost they say half at the least.
+    let of_many = if is_many { (up_loss, down_loss) } else { (0.0, 0.0) };
+    let dropped = if admits { said.dropped_percent } else { 0.0 };
+    let shared = Shared {
+        up_loss: of_many.0.max(dropped),
+        down_loss: of_many.1.max(dropped),
+        rise_ms: if is_many { rise_ms } else { 0.0 }.max(2.0 * said.late_ms),
+        jitter_ms: if is_many { jitter_ms } else { 0.0 }.max(said.late_ms),
+    };
+    let is_common =
+        is_many && (up_loss >= LOSS || down_loss >= LOSS || rise_ms >= RISE || jitter_ms >= JITTER);
+    if admits || is_common {
+        add(Cause::Overload, sentence::node_overloaded(name, &said, is_common));
+    }
+    shared
+}
+
+fn relays(minute: &CallMinute<'_>, of_nodes: &HashMap<&str, Shared>, findings: &mut Vec<Finding>) -> Shared {
+    let is_used = minute.participants.iter().any(|of| of.path == Some(Path::Relay));
+    let Some(common) = minute.relays.map(|of| of.common).filter(|of| is_used && of.sessions >= MANY_RELAYED)
+    else {
+        return Shared::default();
+    };
+    let of_node =
+        |read: fn(&Shared) -> f64| of_nodes.values().map(read).min_by(f64::total_cmp).unwrap_or_default();
+    let above = Shared {
+        up_loss: (common.up_loss - of_node(|of| of.up_loss)).max(0.0),
+        down_loss: (common.down_loss - of_node(|of| of.down_loss)).max(0.0),
+        rise_ms: (common.rise_ms - of_node(|of| of.rise_ms)).max(0.0),
+        jitter_ms: (common.jitter_ms - of_node(|of| of.jitter_ms)).max(0.0),
+    };
+    let (loses, delays) = (
+        above.up_loss >= LOSS && above.down_loss >= LOSS,
+        above.rise_ms >= RISE || above.jitter_ms >= JITTER,
+    );
+    if !loses && !delays {
+        return Shared::default();
+    }
+    let cause = if loses { Cause::Loss } else { Cause::Delay };
+    let sentence = sentence::relay(cause, above.up_loss.max(above.down_loss), above.rise_ms, common.sessions);
+    findings.push(found(Side::Relay, cause, None, sentence));
+    above
+}
+
+fn own(
+    place: usize,
+    of: &ParticipantMinute,
+    shared: &Shared,
+    lost_before: &HashMap<String, f64>,
+    findings: &mut Vec<Finding>,
+) {
+    let mut add = |side, cause, sentence| findings.push(found(side, cause, Some((place, of)), sentence));
+    let is_slow = of.reports > 0 && 2 * of.cpu_limited >= of.reports;
+    if is_slow {
+        add(Side::Device, Cause::Cpu, sentence::cpu(of));
+    }
+    if of.stalled > 1 && 2 * of.stalled >= of.samples {
+        add(Side::Device, Cause::Microphone, sentence::microphone(of));
+    }
+    let is_cut_off = of.has(What::PathLost);
+    if is_cut_off {
+        add(Side::SenderUplink, Cause::Interrupted, sentence::interrupted(of));
+    }
+    let above = |value: Option<f64>, shared: f64| (value.unwrap_or_default() - SPREAD * shared).max(0.0);
+    let up_loss = above(of.up_loss(), shared.up_loss);
+    let before = |producer: &str| lost_before.get(producer).copied().unwrap_or_default();
+    let down_loss = above(of.down_loss(before), shared.down_loss);
+    let rise = above(of.rise_ms, shared.rise_ms);
+    let up_jitter = above(of.up_jitter_ms, shared.jitter_ms);
+    let down_jitter = above(of.down_jitter_ms, shared.jitter_ms);
+    // A slow device sends unevenly, and nothing queues for it.
+    let up_waits = up_jitter >= JITTER && !(is_slow && rise < RISE);
+    let down_waits = down_jitter >= JITTER;
+    // A queue that both figures of jitter stay small in is where the larger one is.
+    let is_queue = rise >= RISE && !up_waits && !down_waits;
+    let at_up = is_queue && up_jitter >= down_jitter && !(is_slow && up_loss < LOSS);
+    if is_cut_off {
+        // What was lost meanwhile is no second fault.
+    } else if up_loss >= LOSS {
+        add(Side::SenderUplink, Cause::Loss, sentence::up_loss(of, up_loss));
+    } else if up_waits || at_up {
+        add(Side::SenderUplink, Cause::Delay, sentence::up_delay(of, up_jitter, rise));
+    }
+    if down_loss >= LOSS && !is_cut_off {
+        add(Side::ReceiverDownlink, Cause::Loss, sentence::down_loss(of, down_loss));
+    } else if down_waits || (is_queue && !at_up) {
+        add(Side::ReceiverDownlink, Cause::Delay, sentence::down_delay(of, down_jitter, rise));
+    } else if of.narrow > 1 && 2 * of.narrow >= of.samples {
+        add(Side::ReceiverDownlink, Cause::Bandwidth, sentence::narrow(of));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::minute::{Consumed, Happened, Identity, Produced};
+    use super::*;
+
+    fn somebody(name: &str) -> ParticipantMinute {
+        ParticipantMinute {
+            who: Identity { participant: name.into(), node: "n".into(), ..Identity::default() },
+            path: Some(Path::Udp),
+            reports: 6,
+            samples: 6,
+            mos: Some(4.2),
+            rise_ms: Some(5.0),
+            up_jitter_ms: Some(4.0),
+            down_jitter_ms: Some(4.0),
+            producers: vec![Produced { producer: name.into(), loss_percent: Some(0.1) }],
+            consumers: 2,
+            ..ParticipantMinute::default()
+        }
+    }
+
+    type Change = fn(&mut Vec<ParticipantMinute>, &mut NodeMinute, &mut NodeMinute);
+
+    fn event(what: What) -> Vec<Happened> {
+        vec![Happened { second: 7, what }]
+    }
+
+    fn lossy(producer: &str, loss_percent: f64) -> Consumed {
+        Consumed { producer: producer.into(), loss_percent }
+    }
+
+    #[test]
+    fn each_side_and_cause_of_a_bad_minute_is_named_with_its_participant() {
+        use Side::{Device, Node, ReceiverDownlink, Relay, SenderUplink, Unknown};
+        let cases: [(&str, Change, &[(Side, Cause, Option<usize>)]); 17] = [
+            ("nothing", |_, _, _| {}, &[]),
+            (
+                "an uplink that loses, which its hearers report too",
+                |all, _, _| {
+                    all[0].producers[0].loss_percent = Some(9.0);
+                    all[1].lossy = vec![lossy("a", 9.2)];
+                    all[1].mos = Some(2.5);
+                },
+                &[(SenderUplink, Cause::Loss, Some(0))],
+            ),
+            (
+                "a downlink that loses",
+                |all, _, _| all[1].lossy = vec![lossy("a", 8.0), lossy("c", 7.0)],
+                &[(ReceiverDownlink, Cause::Loss, Some(1))],
+            ),
+            (
+                "a queue on the way up",
+                |all, _, _| all[2].up_jitter_ms = Some(60.0),
+                &[(SenderUplink, Cause::Delay, Some(2))],
+            ),
+            (
+                "a queue on the way down",
+                |all, _, _| (all[2].down_jitter_ms, all[2].rise_ms) = (Some(30.0), Some(300.0)),
+                &[(ReceiverDownlink, Cause::Delay, Some(2))],
+            ),
+            (
+                "a narrow downlink",
+                |all, _, _| all[0].narrow = 5,
+                &[(ReceiverDownlink, Cause::Bandwidth, Some(0))],
+            ),
+            ("a slow device", |all, _, _| all[0].cpu_limited = 4, &[(Device, Cause::Cpu, Some(0))]),
+            (
+                "a slow device that sends unevenly",
+                |all, _, _| (all[0].cpu_limited, all[0].up_jitter_ms) = (4, Some(55.0)),
+                &[(Device, Cause::Cpu, Some(0))],
+            ),
+            (
+                "a microphone that gives nothing",
+                |all, _, _| all[1].stalled = 5,
+                &[(Device, Cause::Microphone, Some(1))],
+            ),
+            (
+                "a path that was lost",
+                |all, _, _| {
+                    all[1].events = event(What::PathLost);
+                    all[1].producers[0].loss_percent = Some(30.0);
+                },
+                &[(SenderUplink, Cause::Interrupted, Some(1))],
+            ),
+            (
+                "a node that drops",
+                |all, node, _| {
+                    node.dropped_percent = 8.0;
+                    all.iter_mut().for_each(|of| of.producers[0].loss_percent = Some(9.0));
+                },
+                &[(Node, Cause::Overload, None)],
+            ),
+            (
+                "a node whose every session is late, and that says nothing",
+                |all, node, _| {
+                    node.common =
+                        Common { sessions: 9, rise_ms: 400.0, jitter_ms: 70.0, ..Common::default() };
+                    all.iter_mut().for_each(|of| (of.rise_ms, of.up_jitter_ms) = (Some(420.0), Some(75.0)));
+                },
+                &[(Node, Cause::Overload, None)],
+            ),
+            (
+                "a node that drops, and an uplink that is worse",
+                |all, node, _| {
+                    node.dropped_percent = 4.0;
+                    all[0].producers[0].loss_percent = Some(16.0);
+                },
+                &[(Node, Cause::Overload, None), (SenderUplink, Cause::Loss, Some(0))],
+            ),
+            (
+                "a node that ended",
+                |all, _, _| all.iter_mut().for_each(|of| of.events = event(What::NodeLost)),
+                &[(Node, Cause::Failed, None)],
+            ),
+            (
+                "relays that lose",
+                |all, _, relays| {
+                    relays.common = Common { sessions: 4, up_loss: 6.0, down_loss: 7.0, ..Common::default() };
+                    all[0].path = Some(Path::Relay);
+                    all[0].producers[0].loss_percent = Some(7.0);
+                },
+                &[(Relay, Cause::Loss, None)],
+            ),
+            (
+                "one behind a relay whose own uplink loses",
+                |all, _, relays| {
+                    relays.common = Common { sessions: 4, ..Common::default() };
+                    all[0].path = Some(Path::Relay);
+                    all[0].producers[0].loss_percent = Some(7.0);
+                },
+                &[(SenderUplink, Cause::Loss, Some(0))],
+            ),
+            (
+                "a bad score that nothing explains",
+                |all, _, _| all[2].mos = Some(2.0),
+                &[(Unknown, Cause::Unknown, Some(2))],
+            ),
+        ];
+        for (case, change, expected) in cases {
+            let mut all = vec![somebody("a"), somebody("b"), somebody("c")];
+            let mut node = NodeMinute { node: "n".into(), ..NodeMinute::default() };
+            let mut relays = NodeMinute::default();
+            change(&mut all, &mut node, &mut relays);
+            let nodes = BTreeMap::from([("n".to_owned(), node)]);
+            let findings = explain(&CallMinute { participants: &all, nodes: &nodes, relays: Some(&relays) });
+            let told: Vec<_> = findings.iter().map(|of| (of.side, of.cause, of.participant)).collect();
+            assert_eq!(told, expected, "{case}: {findings:?}");
+            assert!(findings.iter().all(|of| of.sentence.ends_with('.')), "{case}");
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Folds what is measured of one participant into minutes.
+
+use super::minute::{
+    Consumed, EVENTS_MAX, Happened, Identity, LOSSY_CONSUMERS_MAX, PRODUCERS_MAX, ParticipantMinute, Path,
+    Produced, What, mean, ratio,
+};
+use railgun_protocol::signal::{Source, Stats, StatsReport};
+use railgun_protocol::transport_parameters::TransportDirection;
+use std::collections::HashMap;
+
+/// Loss of a consumer that is too little to be kept, in percent.
+const LOSS_KEPT: f64 = 0.2;
+/// Digits of a producer's id that are kept.
+const ID_DIGITS: usize = 8;
+
+/// Packets of one stream so far.
+#[derive(Clone, Copy, Debug, Default)]
+struct Packets {
+    lost: i64,
+    came: u64,
+}
+
+/// Sums of one minute, of which means are made.
+#[derive(Clone, Debug, Default)]
+struct Sums {
+    mos: Vec<f64>,
+    round_trips: Vec<f64>,
+    up_jitters: Vec<f64>,
+    down_jitters: Vec<f64>,
+    /// By producer: lost, and all.
+    up: HashMap<String, (f64, f64)>,
+    /// By the producer that is consumed: lost, and all.
+    down: HashMap<String, (f64, f64)>,
+}
+
+/// One participant's present minute. What it keeps is bounded by what its seat may hold.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Meter {
+    now: ParticipantMinute,
+    sums: Sums,
+    shortest_round_trip: Option<f64>,
+    /// By SSRC; the node chooses those of consumers and bounds how many there are.
+    received: HashMap<u32, Packets>,
+    sent: HashMap<u32, Packets>,
+    /// Packets that the client sent in all.
+    from_client: u64,
+}
+
+impl Meter {
+    /// `now`: Unix seconds.
+    pub(crate) fn new(who: Identity, now: u64) -> Self {
+        Self { now: ParticipantMinute { minute: now / 60, who, ..Default::default() }, ..Self::default() }
+    }
+
+    /// The minute before, if `now` (Unix seconds) is in another one.
+    pub(crate) fn turn(&mut self, now: u64) -> Option<ParticipantMinute> {
+        (now / 60 > self.now.minute).then(|| self.close(now / 60))
+    }
+
+    /// The present minute, as far as it came.
+    pub(crate) fn end(&mut self) -> ParticipantMinute {
+        self.close(self.now.minute)
+    }
+
+    pub(crate) fn happened(&mut self, what: What, now: u64) {
+        if self.now.events.len() < EVENTS_MAX {
+            let second = u8::try_from(now % 60).unwrap_or_default();
+            self.now.events.push(Happened { second, what });
+        }
+    }
+
+    /// The numbers have been checked.
+    pub(crate) fn reported(&mut self, report: &StatsReport, now: u64) {
+        self.now.reports = self.now.reports.saturating_add(1);
+        self.now.cpu_limited =
+            self.now.cpu_limited.saturating_add(report.cpu_limited.unwrap_or(false).into());
+        // A client that reports oftener than ours does counts as one that does.
+        if self.sums.mos.len() < 60 {
+            self.sums.mos.extend(report.mos);
+        }
+        if let Some(network) = report.network_type {
+            self.now.who.network = Some(network.into());
+        }
+        let path = match report.transport.as_deref() {
+            Some("udp") => Path::Udp,
+            Some("tcp") => Path::Tcp,
+            Some("turn") => Path::Relay,
+            _ => return,
+        };
+        if self.now.path.is_some_and(|before| before != path) {
+            self.happened(What::PathChanged, now);
+        }
+        self.now.path = Some(path);
+    }
+
+    /// What the node measured.
+    pub(crate) fn sampled(&mut self, stats: &Stats) {
+        self.now.samples = self.now.samples.saturating_add(1);
+        let sends = stats.transports.iter().find(|of| of.direction == TransportDirection::Send);
+        let from_client = stats.transports.iter().map(|of| of.received.packets).sum();
+        let is_heard = from_client > std::mem::replace(&mut self.from_client, from_client);
+        self.sums.round_trips.extend(mean(stats.transports.iter().filter_map(|of| of.round_trip_ms)));
+        let available = stats.transports.iter().filter_map(|of| of.available_bitrate).min();
+        if let Some(available) = available {
+            self.now.narrow = self.now.narrow.saturating_add(1);
+            let kbps = u32::try_from(available / 1000).unwrap_or(u32::MAX);
+            self.now.available_kbps = Some(self.now.available_kbps.map_or(kbps, |least| least.min(kbps)));
+        }
+        let mut is_stalled = false;
+        let mut received = HashMap::new();
+        for producer in &stats.producers {
+            let id = short(&producer.producer_id.to_string());
+            let mut came_since = 0;
+            for stream in &producer.streams {
+                let packets = Packets { lost: stream.packets_lost.into(), came: stream.received.packets };
+                let before = self.received.get(&stream.ssrc).copied();
+                received.insert(stream.ssrc, packets);
+                let before = before.unwrap_or_default();
+                let came = packets.came.saturating_sub(before.came);
+                came_since += came;
+                let lost = ratio(u64::try_from(packets.lost - before.lost).unwrap_or_default());
+                let sum = self.sums.up.entry(id.clone()).or_default();
+                *sum = (sum.0 + lost, sum.1 + lost + ratio(came));
+            }
+            // A microphone in silence still sends a packet of comfort noise now and then.
+            let is_known = producer.streams.iter().any(|of| self.received.contains_key(&of.ssrc));
+            is_stalled |=
+                is_known && !producer.paused && producer.source == Source::Mic && came_since == 0 && is_heard;
+        }
+        let jitters =
+            stats.producers.iter().filter(|of| !of.paused).flat_map(|of| &of.streams).map(|of| of.jitter_ms);
+        self.sums.up_jitters.extend(mean(jitters));
+        self.received = received;
+        self.now.stalled = self.now.stalled.saturating_add((is_stalled && sends.is_some()).into());
+
+        let mut sent = HashMap::new();
+        for consumer in &stats.consumers {
+            let Some(lost) = consumer.packets_lost else { continue };
+            let packets = Packets { lost: lost.into(), came: consumer.sent.packets };
+            let before = self.sent.get(&consumer.ssrc).copied();
+            sent.insert(consumer.ssrc, packets);
+            // Of the first report it is not known since when.
+            let Some(before) = before else { continue };
+            let lost = ratio(u64::try_from(packets.lost - before.lost).unwrap_or_default());
+            let all = ratio(packets.came.saturating_sub(before.came));
+            let sum = self.sums.down.entry(short(&consumer.producer_id.to_string())).or_default();
+            *sum = (sum.0 + lost, sum.1 + all);
+        }
+        let jitters = stats.consumers.iter().filter(|of| !of.paused).filter_map(|of| of.jitter_ms);
+        self.sums.down_jitters.extend(mean(jitters));
+        self.sent = sent;
+    }
+
+    fn close(&mut self, next: u64) -> ParticipantMinute {
+        let Self { now, sums, .. } = self;
+        let following = ParticipantMinute {
+            minute: next,
+            who: now.who.clone(),
+            path: now.path,
+            ..ParticipantMinute::default()
+        };
+        let mut closed = std::mem::replace(now, following);
+        let sums = std::mem::take(sums);
+        closed.mos = mean(sums.mos.into_iter());
+        closed.round_trip_ms = mean(sums.round_trips.iter().copied());
+        let shortest = sums.round_trips.into_iter().chain(self.shortest_round_trip).min_by(f64::total_cmp);
+        self.shortest_round_trip = shortest;
+        closed.rise_ms = closed.round_trip_ms.zip(shortest).map(|(now, shortest)| now - shortest);
+        closed.up_jitter_ms = mean(sums.up_jitters.into_iter());
+        closed.down_jitter_ms = mean(sums.down_jitters.into_iter());
+        let percent = |(lost, all): (f64, f64)| (all > 0.0).then(|| 100.0 * lost / all);
+        let produced =
+            sums.up.into_iter().map(|(producer, sum)| Produced { producer, loss_percent: percent(sum) });
+        closed.producers = produced.collect();
+        closed.producers.sort_by(|a, b| a.producer.cmp(&b.producer));
+        closed.producers.truncate(PRODUCERS_MAX);
+        let mut lossy: Vec<_> = sums
+            .down
+            .into_iter()
+            .filter_map(|(producer, sum)| Some(Consumed { producer, loss_percent: percent(sum)? }))
+            .collect();
+        closed.consumers = u8::try_from(lossy.len()).unwrap_or(u8::MAX);
+        lossy.retain(|of| of.loss_percent >= LOSS_KEPT);
+        lossy.sort_by(|a, b| b.loss_percent.total_cmp(&a.loss_percent));
+        lossy.truncate(LOSSY_CONSUMERS_MAX);
+        closed.lossy = lossy;
+        closed
+    }
+}
+
+fn short(id: &str) -> String {
+    id.chars().take(ID_DIGITS).collect()
+}

@@ -1,0 +1,18 @@
+//! How one minute of a call went, and why it went badly: measurements are folded into minutes ([`Meter`]), minutes
+//! of several replicas are put together, and [`explain`] names the side and the cause of each bad one.
+
+mod explain;
+#[cfg(test)]
+mod faults;
+mod finding;
+mod meter;
+mod minute;
+mod sentence;
+
+pub(crate) use explain::{CallMinute, Finding, explain};
+pub(crate) use finding::{Cause, Side};
+pub(crate) use meter::Meter;
+#[cfg(test)]
+pub(crate) use minute::Happened;
+pub(crate) use minute::{Common, Identity, NodeMinute, ParticipantMinute, Path, What, Work, lost_before};
+pub(crate) use sentence::PARTICIPANT;

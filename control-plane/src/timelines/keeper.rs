@@ -1,0 +1,212 @@
+//! The thread that writes minutes: of participants as they come, of nodes and relays when everybody's came.
+
+use super::files::{Files, KeepError};
+use crate::clock::unix_seconds;
+use crate::policy::call_quality::{Common, NodeMinute, ParticipantMinute, Path, Work, lost_before};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::{Registry, Unit};
+use serde::Serialize;
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::time::{Duration, Instant, SystemTime};
+use tokio::sync::oneshot;
+
+/// What files of nodes and relays are called by, instead of a channel.
+pub(super) const FLEET: &str = "fleet";
+/// Sessions ask every ten seconds, so that all have told of a minute this long after it.
+const MINUTE_SETTLES: u64 = 15;
+/// Nodes of one minute that are kept.
+const NODES_MAX: usize = 64;
+/// Sessions of one node and minute that are looked at for what they have in common: the first that come.
+const SESSIONS_MAX: usize = 200;
+const PURGE_INTERVAL: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_secs(1);
+
+/// What there is to keep.
+pub(super) enum Kept {
+    Participant {
+        key: String,
+        minute: Box<ParticipantMinute>,
+    },
+    /// What a node says that it did since its process started.
+    Work {
+        minute: u64,
+        node: String,
+        boot: String,
+        work: Work,
+    },
+    /// Everything before this is to be written now.
+    Finish(oneshot::Sender<()>),
+}
+
+/// Clones count together.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TimelineMetrics {
+    written: Counter,
+    dropped: Counter,
+    bytes: Gauge,
+}
+
+impl TimelineMetrics {
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        let registry = registry.sub_registry_with_prefix("railgun_control");
+        registry.register("call_minutes", "Minutes of participants that were kept", self.written.clone());
+        registry.register(
+            "call_minutes_dropped",
+            "Minutes of participants that could not be kept: the disk is slow or full, or a file is",
+            self.dropped.clone(),
+        );
+        registry.register_with_unit(
+            "call_timelines",
+            "What the files of timelines take, 4096 each at the least",
+            Unit::Bytes,
+            self.bytes.clone(),
+        );
+    }
+
+    fn dropped(&self) {
+        self.dropped.inc();
+    }
+}
+
+/// What a seat hands its minutes to.
+#[derive(Debug)]
+pub(super) struct Keeping {
+    pub(super) folder: PathBuf,
+    pub(super) keeps_users: bool,
+    pub(super) to: SyncSender<Kept>,
+    pub(super) metrics: TimelineMetrics,
+}
+
+impl Keeping {
+    pub(super) fn keep(&self, kept: Kept) {
+        if self.to.try_send(kept).is_err() {
+            self.metrics.dropped();
+        }
+    }
+}
+
+/// A minute of all sessions of this replica.
+#[derive(Default)]
+struct Fleet {
+    /// By node: sessions that go through no relay, and the node's figures.
+    nodes: HashMap<String, (Vec<ParticipantMinute>, NodeMinute)>,
+    relayed: Vec<ParticipantMinute>,
+}
+
+pub(super) struct Keeper {
+    files: Files,
+    metrics: TimelineMetrics,
+    fleet: BTreeMap<u64, Fleet>,
+    /// By node: its run, and what it had done.
+    work: HashMap<String, (String, Work)>,
+    was_refused: bool,
+}
+
+impl Keeper {
+    pub(super) fn new(files: Files, metrics: TimelineMetrics) -> Self {
+        Self { files, metrics, fleet: BTreeMap::new(), work: HashMap::new(), was_refused: false }
+    }
+
+    /// Until nobody is left who could have something to keep.
+    pub(super) fn run(mut self, kept: &Receiver<Kept>) {
+        let mut purged: Option<Instant> = None;
+        loop {
+            let now = unix_seconds(SystemTime::now());
+            self.settle(now);
+            if purged.is_none_or(|at| at.elapsed() >= PURGE_INTERVAL) {
+                self.files.purge(now / 60);
+                purged = Some(Instant::now());
+                self.metrics.bytes.set(i64::try_from(self.files.total()).unwrap_or(i64::MAX));
+            }
+            match kept.recv_timeout(IDLE) {
+                Ok(Kept::Participant { key, minute }) => self.participant(&key, *minute),
+                Ok(Kept::Work { minute, node, boot, work }) => self.work(minute, node, boot, work),
+                Ok(Kept::Finish(done)) => {
+                    self.settle(u64::MAX);
+                    _ = done.send(());
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return self.settle(u64::MAX),
+            }
+        }
+    }
+
+    fn participant(&mut self, key: &str, minute: ParticipantMinute) {
+        match self.write(minute.minute, key, &minute) {
+            true => self.metrics.written.inc(),
+            false => self.metrics.dropped.inc(),
+        };
+        let fleet = self.fleet.entry(minute.minute).or_default();
+        let sessions = match minute.path {
+            Some(Path::Relay) => &mut fleet.relayed,
+            _ => match fleet.node(&minute.who.node) {
+                Some((sessions, _)) => sessions,
+                None => return,
+            },
+        };
+        if sessions.len() < SESSIONS_MAX {
+            sessions.push(minute);
+        }
+    }
+
+    fn work(&mut self, minute: u64, node: String, boot: String, work: Work) {
+        let before = self.work.get(&node).filter(|(of, _)| *of == boot).map(|(_, work)| *work);
+        if let Some(before) = before
+            && let Some((_, of)) = self.fleet.entry(minute).or_default().node(&node)
+        {
+            of.add_work(before, work);
+        }
+        // A node that is gone for good is one of few.
+        if self.work.len() >= 4 * NODES_MAX {
+            self.work.clear();
+        }
+        self.work.insert(node, (boot, work));
+    }
+
+    /// Writes the minutes of nodes and relays that are settled at `now` (Unix seconds).
+    fn settle(&mut self, now: u64) {
+        while let Some(entry) = self.fleet.first_entry()
+            && entry.key().saturating_add(1).saturating_mul(60).saturating_add(MINUTE_SETTLES) <= now
+        {
+            let (minute, Fleet { nodes, relayed }) = entry.remove_entry();
+            let direct = nodes.values().flat_map(|(sessions, _)| sessions);
+            let lost_before = lost_before(direct.chain(&relayed));
+            for (node, (sessions, said)) in nodes {
+                let common = Common::of(sessions.iter(), &lost_before);
+                self.write(minute, FLEET, &NodeMinute { minute, node, common, ..said });
+            }
+            if !relayed.is_empty() {
+                let common = Common::of(relayed.iter(), &lost_before);
+                self.write(minute, FLEET, &NodeMinute { minute, common, ..NodeMinute::default() });
+            }
+        }
+    }
+
+    fn write(&mut self, minute: u64, key: &str, record: &impl Serialize) -> bool {
+        let Ok(line) = serde_json::to_string(record) else { return false };
+        let refused = self.files.append(minute, key, &line).err();
+        // Once, until it goes well again: a disk stays full for long.
+        match &refused {
+            Some(KeepError::Io(error)) if !self.was_refused => {
+                tracing::error!(%error, "timelines of calls cannot be written to calls.dir");
+                self.was_refused = true;
+            }
+            Some(_) => {}
+            None => self.was_refused = false,
+        }
+        refused.is_none()
+    }
+}
+
+impl Fleet {
+    /// None: there are too many nodes.
+    fn node(&mut self, name: &str) -> Option<&mut (Vec<ParticipantMinute>, NodeMinute)> {
+        if !self.nodes.contains_key(name) && self.nodes.len() >= NODES_MAX {
+            return None;
+        }
+        Some(self.nodes.entry(name.to_owned()).or_default())
+    }
+}

@@ -1,0 +1,21 @@
+//! What becomes of calls, minute by minute, for operators: kept in files of this replica's own, and put together
+//! with what other replicas kept when somebody asks. Never in etcd.
+//!
+//! A session's seat measures ([`SeatTimeline`]); one thread writes (`keeper.rs`) into bounded files (`files.rs`);
+//! `query.rs` reads them, asks the other replicas for theirs (`peers.rs`), and has each bad minute explained.
+
+mod assemble;
+mod call_id;
+mod document;
+mod files;
+mod keeper;
+mod peers;
+mod query;
+mod seat;
+mod service;
+
+pub(crate) use call_id::{CallId, Question};
+pub(crate) use document::{CallDocument, CallSummary, Records};
+pub(crate) use keeper::TimelineMetrics;
+pub(crate) use seat::SeatTimeline;
+pub(crate) use service::{Timelines, check};
