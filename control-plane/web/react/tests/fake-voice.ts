@@ -19,6 +19,7 @@ export const person = (name: string, more: Partial<Participant> = {}): Participa
   reconnecting: false,
   trouble: null,
   encryption: null,
+  identity: null,
   volume: 1,
   camera: null,
   screen: null,

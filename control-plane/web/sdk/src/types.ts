@@ -30,22 +30,58 @@ export interface VoiceOptions {
  * somebody's `createInvite` or `inviteCreated` gave it. `rotate`, true unless said otherwise: a new key when somebody
  * leaves, which the application has to carry to the others.
  */
-export type EncryptionOptions = "required" | { invite?: string; rotate?: boolean };
+export type EncryptionOptions = "required" | { invite?: string; rotate?: boolean; identity?: IdentityHook };
+
+/** Whose a key is; another one for each join. */
+export interface IdentityClaim {
+  channelId: string;
+  sessionId: string;
+  userId: string;
+  /** Ed25519, 32 bytes. */
+  key: Uint8Array;
+}
+
+/**
+ * Binds the keys of an encrypted channel to identities that the application knows. Without it the keys of each user are
+ * believed when they are first seen, and the code is there to compare.
+ */
+export interface IdentityHook {
+  /** What proves to the others that the key is the user's: a signature over it by a key that they know, for example. */
+  credential(own: IdentityClaim): Uint8Array | Promise<Uint8Array>;
+  /**
+   * Whether a member is who it says it is. `credential`: what their application gave, null if it gave none. Who is not
+   * believed, or not within 5 s, is put out of the group.
+   */
+  verify(member: IdentityClaim & { credential: Uint8Array | null }): boolean | Promise<boolean>;
+}
+
+/**
+ * `verified`: by the application. `known`: with a key that this profile has seen before, or whose code was compared.
+ * `new`: nobody of that user's was seen before. `changed`: only with other keys; it may be another device.
+ */
+export type IdentityTrust = "verified" | "known" | "new" | "changed";
 
 export interface CallEncryption {
   /** `transport`: between each client and the server. */
   mode: "transport" | "endToEnd";
+  /** `group`: made by the members (MLS), another one whenever somebody comes or leaves. Null: `mode` is `transport`. */
+  keys: "invite" | "group" | null;
   /** 30 digits in six groups, equal for all who have the key; null without one: then nobody is heard and nothing is sent. */
   code: string | null;
   /** The user compared the code: `confirmCode`. */
   verified: boolean;
+  /** Who has the key and is not in the call by the server's word. They are put out of the group within 2 s. */
+  unlisted: { sessionId: string; userId: string }[];
+  /** Sessions that broke the making of keys; it went on without them. */
+  faulty: string[];
 }
 
 /**
  * Of somebody else, in a call that is encrypted from end to end. `pending`: nothing of theirs came yet; `keyMissing`:
- * what comes cannot be decrypted.
+ * what comes cannot be decrypted; `outside`: in the call by the server's word alone, so that they cannot hear anybody,
+ * and nothing of theirs is opened.
  */
-export type ParticipantEncryption = "pending" | "opened" | "keyMissing";
+export type ParticipantEncryption = "pending" | "opened" | "keyMissing" | "outside";
 
 /** This client has no key, or not any more: hand one in by `useInvite`. */
 export interface InviteNeeded {
@@ -88,6 +124,8 @@ export interface Participant {
   trouble: Trouble | null;
   /** Null unless the call is encrypted from end to end. */
   encryption: ParticipantEncryption | null;
+  /** Whether they are who they say they are; null where the keys are not made by the members. */
+  identity: IdentityTrust | null;
   /** As set by `setPerUserVolume`, 0 to 2. */
   volume: number;
   camera: MediaStreamTrack | null;

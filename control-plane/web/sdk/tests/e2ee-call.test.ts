@@ -92,8 +92,9 @@ function call(rotate = true) {
   const worker = new FakeWorker();
   const events: (InviteCreated | InviteNeeded)[] = [];
   const note = (event: InviteCreated | InviteNeeded) => void events.push(event);
-  const handlers = { changed: () => undefined, inviteCreated: note, inviteNeeded: note, failed: vi.fn() };
-  const encryption = new Encryption("dm-1", rotate, handlers, worker as unknown as Worker);
+  const send = async () => undefined;
+  const handlers = { changed: () => undefined, inviteCreated: note, inviteNeeded: note, failed: vi.fn(), send };
+  const encryption = new Encryption("dm-1", { rotate }, handlers, worker as unknown as Worker);
   const opens = (sessionId: string) => {
     const streams: StreamReport[] = [report(sessionId, 5)];
     worker.onmessage?.({ data: { type: "report", streams, sealed: 0, held: 0 } });
@@ -105,6 +106,7 @@ function report(sessionId: string, opened: number, refused: Partial<StreamReport
   return { sessionId, source: "mic", opened, refused: { malformed: 0, noKey: 0, forged: 0, replayed: 0, ...refused } };
 }
 
+const stay = (sessionId: string) => ({ sessionId, isDm: true, token: "" });
 const ben = { sessionId: "s_2", userId: "ben" };
 const cleo = { sessionId: "s_3", userId: "cleo" };
 
@@ -115,7 +117,7 @@ describe("the key of a call", () => {
   async function entered(own = "s_1", people = [ben, cleo], rotate = true) {
     const it = call(rotate);
     await it.encryption.use(await writeInvite("dm-1", freshInvite()));
-    it.encryption.enter(own, people);
+    it.encryption.enter(stay(own), people);
     for (const { sessionId } of people) it.opens(sessionId);
     return it;
   }
@@ -194,7 +196,7 @@ describe("the key of a call", () => {
 
   it("survives a rejoin of all under other sessions, and not of one who stays away for 10 s", async () => {
     const it = await entered();
-    it.encryption.enter("s_11", [{ sessionId: "s_13", userId: "cleo" }]);
+    it.encryption.enter(stay("s_11"), [{ sessionId: "s_13", userId: "cleo" }]);
     await vi.advanceTimersByTimeAsync(9_999);
     expect(it.worker.told.some(({ type }) => type === "left")).toBe(false);
     await vi.advanceTimersByTimeAsync(1);
@@ -203,9 +205,9 @@ describe("the key of a call", () => {
 
   it("is asked for by who comes without", async () => {
     const it = call();
-    it.encryption.enter("s_1", [ben]);
+    it.encryption.enter(stay("s_1"), [ben]);
     expect(it.events).toEqual([{ channelId: "dm-1", reason: "joined" }]);
-    expect(it.encryption.snapshot).toEqual({ mode: "endToEnd", code: null, verified: false });
+    expect(it.encryption.snapshot).toEqual({ mode: "endToEnd", keys: "invite", code: null, verified: false, unlisted: [], faulty: [] });
   });
 
   it("is verified until it is another", async () => {
@@ -213,7 +215,7 @@ describe("the key of a call", () => {
     it.encryption.confirm(true);
     expect(it.encryption.snapshot.verified).toBe(true);
     await it.encryption.use(await writeInvite("dm-1", freshInvite({ number: 2 })));
-    expect(it.encryption.snapshot).toEqual({ mode: "endToEnd", code: "code of 2", verified: false });
+    expect(it.encryption.snapshot).toEqual({ mode: "endToEnd", keys: "invite", code: "code of 2", verified: false, unlisted: [], faulty: [] });
   });
 
   it("ends with the call: the worker with it", async () => {

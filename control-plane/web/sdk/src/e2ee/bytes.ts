@@ -42,3 +42,6 @@ export function fromBase64url(text: string): Bytes | null {
     return null;
   }
 }
+
+export const toHex = (bytes: Uint8Array): string =>
+  Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");

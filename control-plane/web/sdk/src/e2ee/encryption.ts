@@ -1,14 +1,26 @@
 /** The page's half of an encrypted call: transforms for each sender and receiver, invites, and who has which key. */
 import { VoiceError } from "../errors";
 import type { Source } from "../payloads";
-import type { CallEncryption, EncryptionOptions, InviteCreated, InviteNeeded, ParticipantEncryption } from "../types";
+import type {
+  CallEncryption,
+  EncryptionOptions,
+  IdentityHook,
+  IdentityTrust,
+  InviteCreated,
+  InviteNeeded,
+  ParticipantEncryption,
+} from "../types";
+import type { E2eeMessage } from "../generated";
 import { SealedData } from "./data";
 import { codecOf, type FrameCodec } from "./frame";
 import { freshInvite, type Invite, readInvite, writeInvite } from "./invite";
 import { ACCEPTED_AFTER_REMOVAL } from "./key-ring";
 import type { FromWorker, ToWorker, TransformOptions } from "./messages";
+import type { GroupKeys, KeyMessage } from "./mls/group-keys";
 import { EncryptedPeople } from "./people";
 
+/** Of another member, that may wait until this one can read them. */
+const EARLY_MAX = 256;
 /** How long an invite may be ahead of the server's word that somebody left, in milliseconds. */
 const AHEAD_BY = 5_000;
 /** Who does not come back from a rejoin within this is gone, in milliseconds. */
@@ -18,6 +30,8 @@ export interface EncryptionHandlers {
   changed(): void;
   inviteNeeded(event: InviteNeeded): void;
   inviteCreated(event: InviteCreated): void;
+  /** To the others by the server, for keys of a group. */
+  send(message: E2eeMessage): Promise<unknown>;
   /** Nothing can be encrypted any more. */
   failed(error: VoiceError): void;
 }
@@ -25,7 +39,23 @@ export interface EncryptionHandlers {
 export interface Person {
   sessionId: string;
   userId: string;
+  reconnecting?: boolean;
 }
+
+/** Of a stay. `token`: one's own, which says who one is. */
+export interface Stay {
+  sessionId: string;
+  isDm: boolean;
+  token: string;
+}
+
+interface KeyOptions {
+  rotate?: boolean;
+  identity?: IdentityHook | null;
+}
+
+/** Frames that cannot be opened are reported to the group so often, in milliseconds. */
+const MISSING_INTERVAL = 400;
 
 interface Answer {
   /** The epoch's code; null: its time is over. */
@@ -52,10 +82,16 @@ export class Encryption {
   #timers = new Set<ReturnType<typeof setTimeout>>();
   /** The worker does not run, so it answers nothing any more. */
   #failed: VoiceError | null = null;
+  /** Keys by MLS: of a call that nobody was invited to by a key. */
+  #group: GroupKeys | null = null;
+  #isGroup = false;
+  /** What came while it was loaded. */
+  #early: KeyMessage[] = [];
+  #toldMissing = -Infinity;
 
   constructor(
     private readonly channelId: string,
-    private readonly rotate: boolean,
+    private readonly keys: KeyOptions,
     private readonly handlers: EncryptionHandlers,
     private readonly worker: Worker = startWorker(),
   ) {
@@ -78,8 +114,8 @@ export class Encryption {
     options: EncryptionOptions | undefined,
     handlers: EncryptionHandlers,
   ): Promise<Encryption> {
-    const { invite, rotate = true } = typeof options === "object" ? options : {};
-    const encryption = new Encryption(channelId, rotate, handlers);
+    const { invite, rotate = true, identity = null } = typeof options === "object" ? options : {};
+    const encryption = new Encryption(channelId, { rotate, identity }, handlers);
     try {
       if (invite !== undefined) await encryption.use(invite);
     } catch (error) {
@@ -96,25 +132,40 @@ export class Encryption {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#invite?.secret.fill(0);
     this.#invite = this.#code = null;
+    this.#group?.close();
   }
 
   get snapshot(): CallEncryption {
     const code = this.#code;
-    return { mode: "endToEnd", code, verified: code !== null && code === this.#confirmed };
+    return {
+      mode: "endToEnd",
+      keys: this.#isGroup ? "group" : "invite",
+      code,
+      verified: code !== null && code === this.#confirmed,
+      unlisted: this.#group?.unlisted ?? [],
+      faulty: this.#group?.named ?? [],
+    };
   }
 
   of(sessionId: string): ParticipantEncryption {
+    if (this.#group?.isOutside(sessionId)) return "outside";
     return this.#opened.of(sessionId, Date.now());
+  }
+
+  trustOf(sessionId: string): IdentityTrust | null {
+    return this.#group?.trustOf(sessionId) ?? null;
   }
 
   /** The user compared the code with the others', by voice for example. It counts for this key alone. */
   confirm(matches: boolean): void {
     this.#confirmed = matches ? this.#code : null;
+    if (matches) this.#group?.believe();
     this.handlers.changed();
   }
 
   /** Fails with `INVALID_PAYLOAD`, or with `INVALID_STATE` if its time is over. */
   async use(text: string): Promise<void> {
+    if (this.#isGroup) throw new VoiceError("INVALID_STATE", "the keys of this call are made by its members");
     const invite = await readInvite(this.channelId, text);
     const isNext = this.#invite !== null && invite.number > this.#invite.number;
     if (!(await this.#install(invite, false))) throw new VoiceError("INVALID_STATE", "the time of this invite is over");
@@ -130,13 +181,9 @@ export class Encryption {
   async #install(invite: Invite, delayed: boolean): Promise<boolean> {
     const { number, suite, removal } = invite;
     const isNewest = !this.#invite || number >= this.#invite.number;
-    if (this.#failed) throw this.#failed;
-    const answered = new Promise<string | null>((resolve, reject) => {
-      this.#answers.set(number, [...(this.#answers.get(number) ?? []), { resolve, reject }]);
-    });
     // The worker overwrites its copy.
-    this.#tell({ type: "install", number, suite, secret: invite.secret.slice(), removal, delayed });
-    const code = await answered;
+    const secret = invite.secret.slice();
+    const code = await this.#put({ type: "install", number, suite, secret, removal, delayed });
     if (!isNewest || code === null) return code !== null;
     this.#code = code;
     this.#invite = invite;
@@ -144,12 +191,25 @@ export class Encryption {
     return true;
   }
 
+  /** Into the worker. The epoch's code; null: its time is over. */
+  #put(install: Extract<ToWorker, { type: "install" }>): Promise<string | null> {
+    if (this.#failed) throw this.#failed;
+    const { number } = install;
+    const answered = new Promise<string | null>((resolve, reject) => {
+      this.#answers.set(number, [...(this.#answers.get(number) ?? []), { resolve, reject }]);
+    });
+    this.#tell(install);
+    return answered;
+  }
+
   /** A stay in a room begins: with the session of one's own, and who is there. */
-  enter(own: string, people: Person[]): void {
+  enter({ sessionId: own, isDm, token }: Stay, people: Person[]): void {
     const before = new Set(this.#people.values());
     this.#own = own;
     this.#people = byId(people);
     this.#opened.keepOnly(new Set(this.#people.keys()));
+    this.#isGroup ||= !isDm && !this.#invite;
+    if (this.#isGroup) return void this.#enterGroup(own, token, people);
     if (!this.#invite) this.handlers.inviteNeeded({ channelId: this.channelId, reason: "joined" });
     // Whoever was there comes back with another session, some later than others.
     const isGone = (userId: string) => ![...this.#people.values()].includes(userId);
@@ -161,9 +221,58 @@ export class Encryption {
     const before = this.#people;
     this.#people = byId(people);
     this.#opened.keepOnly(new Set(this.#people.keys()));
+    if (this.#isGroup) return this.#group?.people(listed(people));
     const came = [...this.#people].filter(([sessionId]) => !before.has(sessionId));
     if ([...before.keys()].some((sessionId) => !this.#people.has(sessionId))) void this.#left();
     else if (came.length > 0) void this.#came(came.map(([, userId]) => userId));
+  }
+
+  /** By the server, from another member. */
+  message(message: KeyMessage): void {
+    if (this.#group) this.#group.message(message);
+    else if (this.#isGroup && this.#early.length < EARLY_MAX) this.#early.push(message);
+  }
+
+  async #enterGroup(sessionId: string, token: string, people: Person[]): Promise<void> {
+    try {
+      const { GroupKeys, subjectOf } = await import("./mls/group-keys");
+      this.#group ??= new GroupKeys(this.channelId, this.keys.identity ?? null, {
+        send: this.handlers.send,
+        epoch: ({ number, secret, members, removal, own }) => {
+          const senders = members.map((it) => it.sessionId);
+          const installed = this.#put({ type: "install", number, suite: 4, secret, removal, delayed: own, senders });
+          installed.then((code) => this.#told(code)).catch(() => undefined);
+        },
+        left: () => this.#tell({ type: "left" }),
+        reset: () => {
+          this.#code = null;
+          this.#tell({ type: "reset" });
+        },
+        wake: (after) => this.#tell({ type: "wake", after }),
+        changed: () => this.handlers.changed(),
+        failed: (error) => this.handlers.failed(error),
+      });
+      // Another stay may have begun meanwhile.
+      if (this.#own !== sessionId) return;
+      this.#group.enter({ sessionId, userId: subjectOf(token) }, listed(people));
+      for (const message of this.#early.splice(0)) this.#group.message(message);
+    } catch (error) {
+      this.handlers.failed(VoiceError.from(error));
+    }
+  }
+
+  #told(code: string | null): void {
+    if (code === null) return;
+    this.#code = code;
+    this.handlers.changed();
+  }
+
+  /** Frames of these cannot be opened, so that the group may be at different epochs. */
+  #missing(): void {
+    if (!this.#group || Date.now() - this.#toldMissing < MISSING_INTERVAL) return;
+    const missing = [...this.#people.keys()].filter((sessionId) => this.of(sessionId) === "keyMissing");
+    if (missing.length > 0) this.#toldMissing = Date.now();
+    for (const sessionId of missing) this.#group.missing(sessionId);
   }
 
   /** Whether it is for this client to make the next key: of those who surely have one, its session is the first. */
@@ -173,13 +282,13 @@ export class Encryption {
   }
 
   async #came(userIds: string[]): Promise<void> {
-    if (!this.rotate || !this.#isFirst) return;
+    if (!this.keys.rotate || !this.#isFirst) return;
     const invite = await this.current();
     if (invite) this.handlers.inviteCreated({ channelId: this.channelId, invite, userIds, reason: "joined" });
   }
 
   async #left(): Promise<void> {
-    if (!this.rotate || !this.#invite) return;
+    if (!this.keys.rotate || !this.#invite) return;
     const isDone = this.#removalAt !== null && Date.now() - this.#removalAt < AHEAD_BY;
     this.#removalAt = null;
     if (isDone) return;
@@ -240,7 +349,9 @@ export class Encryption {
       return;
     }
     if (message.type === "data") return this.data.take(message);
+    if (message.type === "woken") return this.#group?.woken();
     if (this.#opened.take(message.streams, Date.now())) this.handlers.changed();
+    this.#missing();
   }
 
   #tell(message: ToWorker): void {
@@ -259,6 +370,9 @@ export class Encryption {
 type RtpParametersLike = { codecs: { payloadType: number; mimeType: string }[] };
 
 export { EncryptionPolicy, forget } from "./policy";
+
+const listed = (people: Person[]) =>
+  people.map(({ sessionId, userId, reconnecting = false }) => ({ sessionId, userId, reconnecting }));
 
 const byId = (people: Person[]) => new Map(people.map(({ sessionId, userId }) => [sessionId, userId]));
 

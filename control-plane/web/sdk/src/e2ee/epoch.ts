@@ -17,6 +17,8 @@ export interface EpochSecret {
   suite: Suite;
   /** 32 bytes. */
   secret: Bytes;
+  /** Whose frames are opened; absent: anybody's. */
+  senders?: readonly string[];
 }
 
 /** The first byte of a KID, never 0. */
@@ -50,15 +52,21 @@ export class Epoch {
     private readonly secret: CryptoKey,
     /** 30 digits, equal for all who have the secret. */
     readonly code: string,
+    private readonly senders: ReadonlySet<string> | null,
   ) {}
 
   /** `given.secret` is overwritten. */
-  static async create({ number, suite, secret }: EpochSecret, channelId: string): Promise<Epoch> {
+  static async create({ number, suite, secret, senders }: EpochSecret, channelId: string): Promise<Epoch> {
     const imported = await importSecret(secret);
     secret.fill(0);
     const info = concat(utf8(CODE_LABEL), u32(number), vec(utf8(channelId)));
     const bytes = await expand(suite, imported, info, 5 * CODE_GROUPS);
-    return new Epoch(number, suite, channelId, imported, digitsOf(bytes));
+    return new Epoch(number, suite, channelId, imported, digitsOf(bytes), senders ? new Set(senders) : null);
+  }
+
+  /** Whether frames of a session are opened: somebody who is no member may have been given a member's key. */
+  isOf(sessionId: string): boolean {
+    return this.senders?.has(sessionId) ?? true;
   }
 
   /** The key to send with, and a counter that no other frame gets; null: it was used too often. */

@@ -44,7 +44,7 @@ export class FrameCipher {
     const parts = unwrap(stream.codec, data);
     const header = parts && decodeHeader(parts.sframe);
     if (!parts || !header || header.kid >> (KID_BITS - 8n) === 0n || header.kid >> KID_BITS !== 0n) return "malformed";
-    const epochs = this.ring.accepted(epochIdOf(header.kid), this.now());
+    const epochs = this.ring.accepted(epochIdOf(header.kid), this.now()).filter((it) => it.isOf(stream.sessionId));
     if (epochs.length === 0) return "noKey";
     const aad = metadata(stream, parts.clear);
     for (const epoch of epochs) {

@@ -5,7 +5,8 @@ export const ACCEPTED_AFTER_ADDITION = 10_000;
 export const ACCEPTED_AFTER_REMOVAL = 1_000;
 /** Until whoever made an epoch sends with it: the others have to be given it first. */
 export const OWN_DELAY = 700;
-const EPOCHS_MAX = 4;
+/** Of a group that 25 people join one after the other all are in use for a moment. */
+const EPOCHS_MAX = 32;
 
 export interface Installation extends EpochSecret {
   /** Somebody who has the epochs before must not have this one. */
@@ -29,8 +30,10 @@ export class KeyRing {
     if (given.number <= this.#erased) return false;
     if (this.#epochs.some(({ number, code }) => number === epoch.number && code === epoch.code)) return true;
     const older = this.#epochs.filter(({ number }) => number < epoch.number);
-    const isUsed = older.some((it) => it.sendsFrom <= now && now < it.stopsAt);
-    epoch.sendsFrom = given.delayed && isUsed ? now + OWN_DELAY : now;
+    const used = older.filter((it) => it.sendsFrom <= now && now < it.stopsAt);
+    // No later than those there are stop.
+    const lastUse = Math.max(now, ...used.map(({ stopsAt }) => stopsAt));
+    epoch.sendsFrom = given.delayed ? Math.min(now + OWN_DELAY, lastUse) : now;
     const end = now + (given.removal ? ACCEPTED_AFTER_REMOVAL : ACCEPTED_AFTER_ADDITION);
     for (const it of older) it.erasesAt = Math.min(it.erasesAt, end);
     // One that comes late is only to be read with.
@@ -39,6 +42,12 @@ export class KeyRing {
     this.#epochs.sort((a, b) => b.number - a.number || (a.code < b.code ? 1 : -1));
     for (const it of this.#epochs.splice(EPOCHS_MAX)) this.#forget(it);
     return true;
+  }
+
+  /** Forgets everything: other keys follow, of a group that is not known yet. */
+  reset(): void {
+    this.#epochs = [];
+    this.#erased = 0;
   }
 
   /** Nothing is sent under the epochs there are from a second on. */

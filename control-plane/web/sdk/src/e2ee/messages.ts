@@ -8,7 +8,20 @@ import type { Source } from "../payloads";
 export type ToWorker =
   /** First of all, once. */
   | { type: "begin"; channelId: string }
-  | { type: "install"; number: number; suite: Suite; secret: Bytes; removal: boolean; delayed: boolean }
+  | {
+      type: "install";
+      number: number;
+      suite: Suite;
+      secret: Bytes;
+      removal: boolean;
+      delayed: boolean;
+      /** Whose frames are opened under it; absent: anybody's. */
+      senders?: readonly string[];
+    }
+  /** All epochs are of a stay that is over. */
+  | { type: "reset" }
+  /** An answer is wanted after so many milliseconds, also while the page is in the background; of several the last. */
+  | { type: "wake"; after: number }
   /** The epochs there are end for sending within a second. */
   | { type: "left" }
   /** Which payload types a sender may use, where browsers do not say it with each frame. */
@@ -26,6 +39,7 @@ export interface StreamReport {
 export type FromWorker =
   /** `code`: of the epoch, or null if its time is over. */
   | { type: "installed"; number: number; code: string | null }
+  | { type: "woken" }
   /** Since the report before; streams without a frame are not in it. */
   | { type: "report"; streams: StreamReport[]; sealed: number; held: number }
   /** Null: there is no key, or it is not authentic. */

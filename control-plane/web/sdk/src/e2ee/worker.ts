@@ -37,6 +37,7 @@ const reports = new Map<string, StreamReport>();
 let [sealed, held] = [0, 0];
 let reporting: ReturnType<typeof setTimeout> | undefined;
 let sweeping: ReturnType<typeof setTimeout> | undefined;
+let waking: ReturnType<typeof setTimeout> | undefined;
 let begin: (channelId: string) => void;
 const begun = new Promise<{ ring: KeyRing; cipher: FrameCipher }>((resolve) => {
   begin = (channelId) => {
@@ -55,6 +56,7 @@ scope.onrtctransform = ({ transformer }) => {
 
 async function take(message: ToWorker): Promise<void> {
   if (message.type === "begin") return begin(message.channelId);
+  if (message.type === "wake") return wake(message.after);
   if (message.type === "codecs") return void codecs.set(message.transform, new Map(message.codecs));
   const { ring, cipher } = await begun;
   if (message.type === "data") {
@@ -64,11 +66,18 @@ async function take(message: ToWorker): Promise<void> {
     return scope.postMessage({ type: "data", ask, data: typeof answer === "string" ? null : answer });
   }
   if (message.type === "left") return ring.somebodyLeft(now());
+  if (message.type === "reset") return ring.reset();
   const { number } = message;
   await ring.install(message, now());
   sweep(ring);
   const { newest } = ring;
   scope.postMessage({ type: "installed", number, code: newest?.number === number ? newest.code : null });
+}
+
+/** A worker's clock goes on in the background, a page's is held back to a second. */
+function wake(after: number): void {
+  clearTimeout(waking);
+  waking = setTimeout(() => scope.postMessage({ type: "woken" }), after);
 }
 
 function sweep(ring: KeyRing): void {

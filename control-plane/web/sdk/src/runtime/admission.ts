@@ -1,6 +1,7 @@
 /** Whether a call is encrypted from end to end, and whether it may be entered as the server offers it. */
 import type { Encryption, EncryptionPolicy } from "../e2ee/encryption";
 import type { VoiceError } from "../errors";
+import type { E2eeMessage } from "../generated";
 import type { Joined } from "../payloads";
 import type { EncryptionOptions } from "../types";
 import type { Emit } from "./emit";
@@ -9,6 +10,8 @@ import { encryptionSupport, hasSeenEncrypted } from "./encryption-support";
 export interface AdmissionHandlers {
   emit: Emit;
   changed(): void;
+  /** To the members of the channel's group, and to its delivery service, the room. */
+  send(message: E2eeMessage): Promise<unknown>;
   /** Nothing can be encrypted any more. */
   failed(error: VoiceError): void;
 }
@@ -60,11 +63,12 @@ export class Admission {
 
   async #encrypt(): Promise<Encryption> {
     const { Encryption } = await import("../e2ee/encryption");
-    const { emit, changed, failed } = this.handlers;
+    const { emit, changed, send, failed } = this.handlers;
     return Encryption.start(this.#channelId, this.#options, {
       changed,
       inviteNeeded: (event) => emit("inviteNeeded", event),
       inviteCreated: (event) => emit("inviteCreated", event),
+      send,
       failed,
     });
   }

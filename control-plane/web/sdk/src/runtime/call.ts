@@ -1,4 +1,5 @@
 import { VoiceError } from "../errors";
+import type { E2eeMessage } from "../generated";
 import { StateMachine, type VoiceState } from "../state-machine";
 import type { Encryption } from "../e2ee/encryption";
 import type { EncryptionOptions, Notice, VoiceOptions, VoiceSnapshot } from "../types";
@@ -76,7 +77,8 @@ export class Call {
       lost: () => this.#notice({ kind: "microphoneLost" }),
     });
     const failed = (error: VoiceError) => this.connection.end(error);
-    this.#admission = new Admission({ emit, changed, failed });
+    const send = (message: E2eeMessage) => this.connection.request("voice:e2ee:message", message);
+    this.#admission = new Admission({ emit, changed, send, failed });
     const identity = { url, deviceId, token: async () => (typeof token === "function" ? token() : token) };
     this.connection = new Connection(identity, this.#state, {
       offer: () => this.#admission.offer(),
@@ -84,7 +86,9 @@ export class Call {
       joined: (joined) => {
         this.room.enter(joined);
         this.room.isDm = joined.dm ?? false;
-        this.encryption?.enter(joined.sessionId, this.room.people);
+        const { isDm } = this.room;
+        const stay = { sessionId: joined.sessionId, isDm, token: this.connection.token };
+        this.encryption?.enter(stay, this.room.people);
         this.presence.useCall(this.connection.request);
         changed();
       },
@@ -309,6 +313,7 @@ export class Call {
   }
 
   #onEvent(event: ServerEvent): void {
+    if (event.name === "voice:e2ee:message") return this.encryption?.message(event.payload);
     const wasRoom = this.room.apply(event);
     this.presence.onEvent(event);
     this.data.onEvent(event);
@@ -349,8 +354,7 @@ export class Call {
       }
     }
     if (!wasRoom) return;
-    if (event.name === "voice:participant:joined" || event.name === "voice:participant:left")
-      this.encryption?.people(this.room.people);
+    if (event.name.startsWith("voice:participant:")) this.encryption?.people(this.room.people);
     this.receiver?.sync();
     this.changed();
   }

@@ -54,6 +54,8 @@ export class Connection {
   #media: Media | null = null;
   #channelId: string | null = null;
   #resumeToken: string | null = null;
+  /** That the socket was opened with last. */
+  token = "";
   /** Moves with every stay; what was begun for an older one gives up. */
   #stay = 0;
   readonly #paths: Record<Direction, PathWatch> = { send: this.#watch("send"), recv: this.#watch("recv") };
@@ -214,6 +216,7 @@ export class Connection {
     const token = await this.options.token().catch((cause: unknown) => {
       throw new VoiceError("TOKEN_UNAVAILABLE", "the application gave no token", {}, false, { cause });
     });
+    this.token = token;
     return Signaling.connect({ url, token, deviceId, ...(resume && { resume }) });
   }
 

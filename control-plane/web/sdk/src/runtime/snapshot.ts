@@ -3,7 +3,7 @@ import { SILENCE_DB } from "../dsp/decibel";
 import type { Encryption } from "../e2ee/encryption";
 import type { Source } from "../payloads";
 import type { VoiceState } from "../state-machine";
-import type { Participant, ParticipantEncryption, VideoState, VoiceSnapshot } from "../types";
+import type { Participant, VideoState, VoiceSnapshot } from "../types";
 import type { Health, Trouble } from "./health";
 import type { Microphone } from "./microphone";
 import type { MediaState } from "./path-watch";
@@ -26,7 +26,14 @@ export function sourceOf({ sources }: RemoteParticipant, wanted: Source) {
   return [...sources.values()].find(({ source }) => source === wanted);
 }
 
-const NOT_ENCRYPTED: VoiceSnapshot["encryption"] = { mode: "transport", code: null, verified: false };
+const NOT_ENCRYPTED: VoiceSnapshot["encryption"] = {
+  mode: "transport",
+  keys: null,
+  code: null,
+  verified: false,
+  unlisted: [],
+  faulty: [],
+};
 
 /** Who knows what is shown. */
 export interface CallParts {
@@ -78,7 +85,7 @@ export function describeCall(call: CallParts): VoiceSnapshot {
         speakers,
         levels.get(remote.sessionId),
         health.people.get(remote.sessionId),
-        encryption?.of(remote.sessionId) ?? null,
+        encryption,
       ),
     ),
     activeSpeaker,
@@ -97,7 +104,7 @@ function describeParticipant(
   speakers: Speakers,
   level: number | undefined,
   trouble: Trouble | undefined,
-  encryption: ParticipantEncryption | null,
+  encryption: Pick<Encryption, "of" | "trustOf"> | null,
 ): Participant {
   const { sessionId, userId, name, muted, deafened, speaking, reconnecting } = remote;
   const video = (source: VideoSource) => {
@@ -117,7 +124,8 @@ function describeParticipant(
     speaking: !isMuted && trouble !== "noSound" && (isLoud(level) || speaking),
     reconnecting,
     trouble: trouble ?? null,
-    encryption,
+    encryption: encryption?.of(sessionId) ?? null,
+    identity: encryption?.trustOf(sessionId) ?? null,
     volume: speakers.userVolume(userId),
     camera: video("camera"),
     screen: video("screen"),

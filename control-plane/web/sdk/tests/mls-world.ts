@@ -1,0 +1,363 @@
+/** A channel of people with an agent each, a room that orders by the node's rules, ways that lose; in virtual time. */
+import type { Bytes } from "../src/e2ee/bytes";
+import { toHex } from "../src/e2ee/bytes";
+import { ACCEPTED_AFTER_ADDITION, ACCEPTED_AFTER_REMOVAL, OWN_DELAY } from "../src/e2ee/key-ring";
+import { type Incoming, type Kind, MlsAgent, type Outcome, type Output } from "../src/e2ee/mls/agent";
+import type { Listed } from "../src/e2ee/mls/people";
+import type { GroupInfo, GroupState, KeyPackage, Member, Mls } from "../src/e2ee/mls/port";
+import { MISSING_AFTER } from "../src/e2ee/people";
+
+/** mulberry32. */
+export function random(seed: number) {
+  const next = () => {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+  const between = (from: number, to: number) => from + Math.floor(next() * (to - from + 1));
+  return { next, between, chance: (p: number) => next() < p, pick: <T>(all: readonly T[]): T | undefined => all[between(0, all.length - 1)] };
+}
+
+/** Epochs as `KeyRing` keeps them, without keys. */
+class Ring {
+  epochs: { number: number; secret: string; sessions: Set<string>; sendsFrom: number; stopsAt: number; erasesAt: number }[] = [];
+
+  install({ number, secret, members, removal, own }: Extract<Output, { type: "epoch" }>, now: number): void {
+    this.sweep(now);
+    const isUsed = this.epochs.some((it) => it.number < number && it.sendsFrom <= now && now < it.stopsAt);
+    const lastUse = Math.max(...this.epochs.map(({ stopsAt }) => stopsAt));
+    const end = now + (removal ? ACCEPTED_AFTER_REMOVAL : ACCEPTED_AFTER_ADDITION);
+    for (const it of this.epochs) if (it.number < number) it.erasesAt = Math.min(it.erasesAt, end);
+    const sendsFrom = own && isUsed ? Math.min(now + OWN_DELAY, lastUse) : now;
+    const sessions = new Set(members.map(({ sessionId }) => sessionId));
+    this.epochs.push({ number, secret: toHex(secret), sessions, sendsFrom, stopsAt: Infinity, erasesAt: Infinity });
+    this.epochs.sort((a, b) => b.number - a.number);
+  }
+
+  left(now: number): void {
+    for (const it of this.epochs) it.stopsAt = Math.min(it.stopsAt, now + ACCEPTED_AFTER_REMOVAL);
+  }
+
+  sweep(now: number): void {
+    this.epochs = this.epochs.filter(({ erasesAt }) => erasesAt > now);
+  }
+
+  sending(now: number): string | null {
+    this.sweep(now);
+    return this.epochs.find((it) => it.sendsFrom <= now && now < it.stopsAt)?.secret ?? null;
+  }
+
+  opens(secret: string, from: string, now: number): boolean {
+    this.sweep(now);
+    return this.epochs.some((it) => it.secret === secret && it.sessions.has(from));
+  }
+}
+
+type AnyAgent = MlsAgent<GroupState, GroupInfo, KeyPackage>;
+type AnyMls = Mls<GroupState, GroupInfo, KeyPackage>;
+
+export class Person {
+  agent: AnyAgent | null = null;
+  ring = new Ring();
+  /** Has a socket. */
+  online = true;
+  onlineSince: number;
+  /** In the server's list. */
+  isListed = true;
+  reconnecting = false;
+  named: string[] = [];
+  missed: Incoming[] = [];
+  /** For messages that keep their order. */
+  lastAt = 0;
+  busy: Promise<void> = Promise.resolve();
+  wakes = 0;
+
+  constructor(
+    readonly sessionId: string,
+    readonly userId: string,
+    now: number,
+  ) {
+    this.onlineSince = now;
+  }
+}
+
+export interface Trouble {
+  loss: number;
+  duplicates: number;
+  /** Messages that overtake others. */
+  reorder: number;
+  /** Acknowledgements that are lost: nobody knows whether the message arrived. */
+  lostAcks: number;
+}
+
+export const NO_TROUBLE: Trouble = { loss: 0, duplicates: 0, reorder: 0, lostAcks: 0 };
+
+const WAY: [number, number] = [8, 45];
+const KEPT_MAX = 64;
+const SAMPLE = 100;
+
+export class World {
+  now = 0;
+  people = new Map<string, Person>();
+  /** By group, the epoch that the next commit has to end: as the node's rules have it. */
+  groups = new Map<string, number>();
+  trouble: Trouble = NO_TROUBLE;
+  /** Whether a commit that the room has taken is told to somebody. */
+  withheld: ((to: string) => boolean) | null = null;
+  messages = { sent: 0, bytes: 0, refused: 0 };
+  worst = 0;
+  worstPair = "";
+  #events: { at: number; order: number; run: () => Promise<void> | void }[] = [];
+  #order = 0;
+  #serial = 0;
+  #bad = new Map<string, number>();
+  #failing = new Map<string, number>();
+  /** Who is not held to anything: saboteurs. */
+  exempt = new Set<string>();
+
+  constructor(
+    readonly rng: ReturnType<typeof random>,
+    private readonly mls: (sessionId: string, userId: string) => Promise<AnyMls> | AnyMls,
+  ) {
+    this.at(0, () => this.#sample());
+  }
+
+  at(delay: number, run: () => Promise<void> | void): void {
+    const event = { at: this.now + delay, order: ++this.#order, run };
+    let [low, high] = [0, this.#events.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const it = this.#events[middle];
+      if (it && (it.at < event.at || (it.at === event.at && it.order < event.order))) low = middle + 1;
+      else high = middle;
+    }
+    this.#events.splice(low, 0, event);
+  }
+
+  async run(ms: number): Promise<void> {
+    const end = this.now + ms;
+    for (;;) {
+      const next = this.#events[0];
+      if (!next || next.at > end) break;
+      this.#events.shift();
+      this.now = next.at;
+      await next.run();
+    }
+    this.now = end;
+  }
+
+  get listed(): Person[] {
+    return [...this.people.values()].filter(({ isListed }) => isListed);
+  }
+
+  get present(): Person[] {
+    return this.listed.filter(({ online, reconnecting }) => online && !reconnecting);
+  }
+
+  #way(): number {
+    return this.rng.between(...WAY);
+  }
+
+  async join(userId = `u${this.#serial + 1}`, generation = 0): Promise<Person> {
+    // Ids of sessions are drawn at random.
+    const sessionId = `s${this.rng.between(1e8, 1e9 - 1)}-${++this.#serial}`;
+    const person = new Person(sessionId, userId, this.now);
+    const others = this.#list(sessionId);
+    this.people.set(sessionId, person);
+    const mls = await this.mls(sessionId, userId);
+    this.at(this.#way(), async () => {
+      person.agent = new MlsAgent(mls, sessionId, others, this.now, generation);
+      await this.#call(person, (agent) => agent.begin(this.now));
+      // What happened meanwhile.
+      this.#tellPeople(person);
+    });
+    this.#tellAll();
+    return person;
+  }
+
+  leave(person: Person): void {
+    person.isListed = person.online = false;
+    this.people.delete(person.sessionId);
+    this.#tellAll();
+  }
+
+  /** The socket is gone; `forMs` later it is back, with what was missed, or the session is given up. */
+  lose(person: Person, forMs: number, comesBack: boolean): void {
+    person.online = false;
+    this.at(this.rng.between(0, 200), () => {
+      if (person.online || !person.isListed) return;
+      person.reconnecting = true;
+      this.#tellAll();
+    });
+    this.at(forMs, async () => {
+      if (!this.people.has(person.sessionId)) return;
+      if (!comesBack) return this.leave(person);
+      person.online = true;
+      person.reconnecting = false;
+      person.onlineSince = this.now;
+      this.#tellAll();
+      const missed = person.missed.splice(0);
+      await this.#call(person, (agent) => agent.people(this.#list(person.sessionId), this.now));
+      for (const message of missed) await this.#call(person, (agent) => agent.message(message, this.now));
+    });
+  }
+
+  /** The room is somewhere else: it knows nothing, and everybody comes back with another session. */
+  async move(): Promise<Person[]> {
+    this.groups.clear();
+    const all = this.listed;
+    for (const person of all) this.leave(person);
+    const back: Person[] = [];
+    for (const { userId, agent } of all) {
+      await this.run(this.rng.between(0, 40));
+      back.push(await this.join(userId, agent?.generation ?? 0));
+    }
+    return back;
+  }
+
+  #list(own: string): Listed[] {
+    return this.listed
+      .filter(({ sessionId }) => sessionId !== own)
+      .map(({ sessionId, userId, reconnecting }) => ({ sessionId, userId, reconnecting }));
+  }
+
+  #tellAll(): void {
+    for (const person of this.listed) if (person.agent) this.#tellPeople(person);
+  }
+
+  /** Events about who is there are neither lost nor out of order. */
+  #tellPeople(person: Person): void {
+    const list = this.#list(person.sessionId);
+    const at = Math.max(this.now + this.#way(), person.lastAt);
+    person.lastAt = at;
+    this.at(at - this.now, () => (person.online ? this.#call(person, (agent) => agent.people(list, this.now)) : undefined));
+  }
+
+  async #call(person: Person, what: (agent: AnyAgent) => Promise<Output[]>): Promise<void> {
+    const { agent } = person;
+    if (!agent || !this.people.has(person.sessionId)) return;
+    for (const output of await what(agent)) this.#put(person, output);
+    const wake = ++person.wakes;
+    if (agent.wakeAt === Infinity) return;
+    this.at(Math.max(1, agent.wakeAt - this.now), () => (person.wakes === wake ? this.#call(person, (it) => it.tick(this.now)) : undefined));
+  }
+
+  #put(person: Person, output: Output): void {
+    if (output.type === "epoch") return person.ring.install(output, this.now);
+    if (output.type === "left") return person.ring.left(this.now);
+    if (output.type === "named") return void person.named.push(`${output.fault} ${output.sessionId}`);
+    const { id, kind, epoch, to, data } = output;
+    if (!person.online) return this.at(50, () => this.#answer(person, id, "failed"));
+    if (kind === "proposal" && this.rng.chance(this.trouble.loss)) return;
+    this.at(this.#way(), () => {
+      if (!this.people.has(person.sessionId)) return;
+      const outcome = this.send(person.sessionId, kind, epoch, data, to);
+      const isLost = this.rng.chance(this.trouble.lostAcks);
+      this.at(this.#way(), () => this.#answer(person, id, isLost ? "failed" : outcome));
+    });
+  }
+
+  #answer(person: Person, id: number, outcome: Outcome): Promise<void> {
+    return this.#call(person, (agent) => agent.sent(id, outcome, this.now));
+  }
+
+  /** The node's part: of each epoch of a group it takes the first commit. */
+  send(from: string, kind: Kind, epoch: number, data: Bytes, to?: string): Outcome {
+    this.messages.sent += 1;
+    this.messages.bytes += data.length;
+    if (data.length > 16_384) throw new Error(`a ${kind} of ${data.length} bytes`);
+    if (kind === "commit") {
+      const group = groupOf(data);
+      const expected = this.groups.get(group);
+      if (expected !== undefined && expected !== epoch) {
+        this.messages.refused += 1;
+        return "late";
+      }
+      this.groups.set(group, epoch + 1);
+    }
+    const message: Incoming = { sessionId: from, kind, epoch, data };
+    for (const person of this.listed) {
+      if (person.sessionId === from || (to !== undefined && person.sessionId !== to)) continue;
+      if (kind === "commit" && this.withheld?.(person.sessionId)) continue;
+      this.#deliver(person, message);
+    }
+    return "taken";
+  }
+
+  #deliver(person: Person, message: Incoming): void {
+    const { loss, duplicates, reorder } = this.trouble;
+    if (!person.online) {
+      person.missed = [...person.missed, message].slice(-KEPT_MAX);
+      return;
+    }
+    if (this.rng.chance(loss)) return;
+    const isLate = this.rng.chance(reorder);
+    const at = isLate ? this.now + this.rng.between(50, 300) : Math.max(this.now + this.#way(), person.lastAt);
+    if (!isLate) person.lastAt = at;
+    const deliver = () => {
+      if (person.online) return this.#call(person, (agent) => agent.message(message, this.now));
+      person.missed.push(message);
+    };
+    this.at(at - this.now, deliver);
+    if (this.rng.chance(duplicates)) this.at(at - this.now + this.rng.between(1, 200), deliver);
+  }
+
+  /** Who cannot open whose frames, and for how long by now. */
+  async #sample(): Promise<void> {
+    const present = this.present;
+    for (const from of present) {
+      const secret = from.ring.sending(this.now);
+      for (const to of present) {
+        if (from === to || this.exempt.has(from.sessionId) || this.exempt.has(to.sessionId)) continue;
+        const pair = `${from.sessionId} ${to.sessionId}`;
+        if (secret !== null && to.ring.opens(secret, from.sessionId, this.now)) {
+          this.#bad.delete(pair);
+          this.#failing.delete(pair);
+          continue;
+        }
+        const since = Math.max(this.#bad.get(pair) ?? this.now, from.onlineSince, to.onlineSince);
+        this.#bad.set(pair, since);
+        const lasts = this.now - since;
+        if (lasts > this.worst) {
+          this.worst = lasts;
+          this.worstPair = pair;
+        }
+        // Frames arrive that cannot be opened: the worker says so.
+        if (secret === null) continue;
+        const failing = this.#failing.get(pair) ?? this.now;
+        this.#failing.set(pair, failing);
+        if (this.now - failing >= MISSING_AFTER) await this.#call(to, (agent) => agent.missing(from.sessionId, this.now));
+      }
+    }
+    for (const pair of this.#bad.keys()) {
+      const both = pair.split(" ").every((it) => this.people.get(it)?.online);
+      if (!both) {
+        this.#bad.delete(pair);
+        this.#failing.delete(pair);
+      }
+    }
+    this.at(SAMPLE, () => this.#sample());
+  }
+
+  /** Everybody's epoch, by its tag. */
+  epochs(): Map<string, string[]> {
+    const epochs = new Map<string, string[]>();
+    for (const { sessionId, agent } of this.present) {
+      const tag = agent?.state?.tag ?? "none";
+      epochs.set(tag, [...(epochs.get(tag) ?? []), sessionId]);
+    }
+    return epochs;
+  }
+
+  membersOf({ agent }: Person): string[] {
+    return (agent?.state?.members ?? []).map(({ sessionId }: Member) => sessionId).sort();
+  }
+}
+
+/** Set by the test: how a commit's group is read. */
+let groupOf: (data: Bytes) => string = (data) => (JSON.parse(new TextDecoder().decode(data)) as { group: string }).group;
+
+export function readGroupsBy(read: (data: Bytes) => string): void {
+  groupOf = read;
+}
