@@ -54,7 +54,7 @@ class Client {
     const offer = e2ee && { e2ee: { version: 1, suites: [4, 5] } };
     const joined = await this.request("voice:join", { channelId: channel, ...offer });
     this.sessionId = joined.sessionId;
-    this.encryption?.enter(joined.sessionId, []);
+    this.encryption?.enter({ sessionId: joined.sessionId, isDm: false, token: "" }, []);
     this.rtcConfig = joined.rtcConfig;
     const { rtpCapabilities } = await this.request("voice:rtc:getRouterRtpCapabilities");
     this.device = new Device();
@@ -71,7 +71,7 @@ class Client {
       inviteCreated: () => undefined,
       failed: (error) => this.failures.push(String(error)),
     };
-    this.encryption = new Encryption(channel, false, handlers, new Worker(script));
+    this.encryption = new Encryption(channel, { rotate: false }, handlers, new Worker(script));
     await this.encryption.use(invite);
   }
 

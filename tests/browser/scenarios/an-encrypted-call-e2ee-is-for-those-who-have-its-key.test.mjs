@@ -4,6 +4,7 @@ import { CONNECT_MS, PageUser, SEEN_MS } from "../lib/page.mjs";
 import { standalone } from "../lib/server.mjs";
 import { until } from "../lib/wait.mjs";
 
+/** A DM: in any other channel the members agree on keys by themselves. */
 const CHANNEL = "secret";
 /** A stream whose frames cannot be opened is named within a second, and the page shows it then. */
 const NAMED_MS = 2_000;
@@ -21,12 +22,13 @@ async function codeOf(person) {
 const start = () => standalone({ api: true });
 
 scenario("an encrypted call is for those who have its key", async (call) => {
-  await call.server.putChannel(CHANNEL, { tier: "pro", encryption: "endToEnd" });
-  const ada = await PageUser.open(call, "Ada", { tone: 500 });
+  const members = ["Ada", "Ben", "Eve", "Cleo"];
+  await call.server.putChannel(CHANNEL, { kind: "dm", tier: "pro", members, encryption: "endToEnd" });
+  const ada = await opened(call, "Ada", { tone: 500 });
   await ada.join("Pro", CHANNEL);
   await lock(ada, "End to end");
   const link = { channel: CHANNEL, key: await keyOf(ada) };
-  const ben = await PageUser.open(call, "Ben", { tone: 770, link });
+  const ben = await opened(call, "Ben", { tone: 770, link });
   assert.equal(new URL(ben.page.url()).hash, `#channel=${CHANNEL}`, "the key is not left in the address");
   const bens = messagesOf(ben);
   await ben.join("Pro", CHANNEL);
@@ -57,7 +59,7 @@ scenario("an encrypted call is for those who have its key", async (call) => {
   await ben.hears(ada);
 
   // Somebody whose key is another one: nobody hears anybody, and each is told whom.
-  const other = await PageUser.open(call, "Eve", { tone: 1130, link: { ...link, key: anotherKey(link.key) } });
+  const other = await opened(call, "Eve", { tone: 1130, link: { ...link, key: anotherKey(link.key) } });
   await other.join("Pro", CHANNEL);
   await banner(ada, "Waiting for the key of Eve");
   await banner(other, "Waiting for the key of Ada, Ben");
@@ -65,7 +67,7 @@ scenario("an encrypted call is for those who have its key", async (call) => {
   await other.press("Leave");
   await ada.hears(ben);
 
-  const without = await PageUser.open(call, "Cleo", { tone: 1130 });
+  const without = await opened(call, "Cleo", { tone: 1130 });
   await without.join("Pro", CHANNEL);
   await lock(without, "No key");
   await without.hearsNothing(1_500);
@@ -95,6 +97,10 @@ async function handsAndReactionsAreSealed(ada, ben, bens) {
   assert.match(payload, /^[\w-]{100,}$/);
   for (const message of data) assert.doesNotMatch(message, /hand|reaction|🎉|"up"/);
   await ben.page.keyboard.press("h");
+}
+
+async function opened(call, name, options) {
+  return PageUser.open(call, name, { ...options, token: await call.server.token(name, "pro") });
 }
 
 async function banner(person, text) {

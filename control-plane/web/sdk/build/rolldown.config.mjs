@@ -11,10 +11,19 @@ const script = (name, source = `src/worklet/${name}.ts`) => ({
   output: { dir: "dist", format: "esm", minify: true, sourcemap: true },
 });
 
+/** HPKE's library looks for WebCrypto in old versions of Node as well, which bundlers for browsers stumble over. */
+const withoutNodesCrypto = {
+  name: "without-nodes-crypto",
+  transform(code, id) {
+    return id.includes("@hpke") && code.includes('import("crypto")') ? { code: code.replaceAll(`import("crypto")`, "{}"), map: null } : null;
+  },
+};
+
 export default defineConfig([
   {
     input: { index: "src/index.ts", diagnostics: "src/diagnostics.ts", gestures: "src/gestures.ts" },
     external: ["mediasoup-client", "socket.io-client"],
+    plugins: [withoutNodesCrypto],
     // What both need is beside them, where `new URL("./input-worklet.js", import.meta.url)` is right as well.
     output: { dir: "dist", format: "esm", cleanDir: true, sourcemap: true, chunkFileNames: "[name].js" },
   },

@@ -53,6 +53,7 @@ export async function sizes() {
     "lazy: gestures": entry("gestures"),
     "lazy: volumes above 1": later("louder"),
     "lazy: end-to-end encryption": later("encryption", "invite"),
+    "lazy: keys of a group (MLS)": later("group-keys"),
     "lazy: e2ee-worker.js": dist("e2ee-worker.js"),
     "lazy: input-worklet.js": dist("input-worklet.js"),
     "lazy: denoise-worklet.js": dist("denoise-worklet.js"),

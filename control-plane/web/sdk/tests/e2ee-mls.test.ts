@@ -1,4 +1,12 @@
+/// <reference types="node" />
+import { writeFileSync } from "node:fs";
+import { mlsExporter } from "ts-mls/keySchedule.js";
 import { describe, expect, it, vi } from "vitest";
+import epochs from "../../../../shared/fixtures/e2ee/mls-epochs.json";
+import messages from "../../../../shared/fixtures/e2ee/mls-messages.json";
+import { toHex } from "../src/e2ee/bytes";
+import { Epoch } from "../src/e2ee/epoch";
+import { cipherSuite } from "../src/e2ee/mls/suite";
 import type { E2eeMessage } from "../src/generated";
 import { FrameCipher } from "../src/e2ee/frame-cipher";
 import { KeyRing } from "../src/e2ee/key-ring";
@@ -132,6 +140,55 @@ describe("a group by the library", () => {
     await expect(ada.apply(atAda, commit, "s4")).rejects.toThrow("credential");
     for (const leaf of [{ sessionId: "s5", userId: "dan" }, { sessionId: "s4", userId: "ben" }])
       expect(await real.binds({ ...leaf, credential: shown ?? new Uint8Array() }, new Uint8Array(32))).toBe(false);
+  });
+});
+
+const bytesOf = (hex: string) => Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+
+/** What servers and other clients have to read; written anew by `RAILGUN_UPDATE=1`. */
+async function fresh() {
+  const [ada, ben, cleo] = await Promise.all(["s1", "s2", "s3"].map((it) => client(it))) as [MlsLibrary, MlsLibrary, MlsLibrary];
+  const founded = await ada.found(freshGroupId(1), ["s9"]);
+  const info = await ada.info(founded, []);
+  const { commit, next } = await ben.joinByInfo(await ben.readInfo(info));
+  const proposal = await cleo.propose(next);
+  const atAda = await ada.apply(founded, commit, "s2");
+  const added = await ada.commit(atAda, { add: [await ada.readProposal(proposal)], remove: [] });
+  const removed = await ada.commit(added.next, { add: [], remove: [1] });
+  const { group } = founded;
+  return [
+    { kind: "groupInfo", group, epoch: 0, data: info },
+    { kind: "commit", group, epoch: 0, data: commit },
+    { kind: "proposal", group, epoch: 1, data: proposal },
+    { kind: "commit", group, epoch: 1, data: added.commit },
+    { kind: "welcome", group: null, epoch: 2, data: added.welcomes[0]?.welcome ?? new Uint8Array() },
+    { kind: "commit", group, epoch: 2, data: removed.commit },
+    { kind: "groupInfo", group, epoch: 3, data: await ada.info(removed.next, [{ author: "s1", commit: removed.commit }]) },
+  ].map((it) => ({ ...it, data: toHex(it.data) }));
+}
+
+describe("vectors", () => {
+  it("of epochs: the exporter's secret, the number and the code, as computed by another implementation", async () => {
+    for (const { exporterSecret, channelId, groupId, epoch, epochSecret, number, code } of epochs) {
+      const label = new TextEncoder().encode(channelId);
+      const secret = await mlsExporter(bytesOf(exporterSecret), "railgun e2ee 1", label, 32, await cipherSuite());
+      expect(toHex(secret)).toBe(epochSecret);
+      expect(epochNumber(rankOf(bytesOf(groupId)) ?? { generation: 0, place: 0 }, epoch)).toBe(number);
+      expect((await Epoch.create({ number, suite: 4, secret: bytesOf(epochSecret) }, channelId)).code).toBe(code);
+    }
+  });
+
+  it("of messages: group and epoch are read, and what is signed holds", async () => {
+    if (process.env["RAILGUN_UPDATE"])
+      writeFileSync("../../../shared/fixtures/e2ee/mls-messages.json", `${JSON.stringify(await fresh(), null, 2)}\n`);
+    const reader = await client("reader");
+    expect(messages.length).toBeGreaterThan(5);
+    for (const { kind, group, epoch, data } of messages) {
+      const bytes = bytesOf(data);
+      expect(reader.envelope(bytes)).toEqual(group === null ? null : { group, epoch });
+      if (kind === "groupInfo") await expect(reader.readInfo(bytes)).resolves.toMatchObject({ group, epoch, banned: ["s9"] });
+      if (kind === "proposal") await expect(reader.readProposal(bytes)).resolves.toMatchObject({ sessionId: "s3" });
+    }
   });
 });
 

@@ -104,6 +104,11 @@ export class World {
   groups = new Map<string, number>();
   trouble: Trouble = NO_TROUBLE;
   /** Whether a commit that the room has taken is told to somebody. */
+  /** Nobody may be undecryptable for longer, in milliseconds. */
+  limit = Infinity;
+  /** Of the last messages, how many are told when it is. */
+  logged = 0;
+  #log: string[] = [];
   withheld: ((to: string) => boolean) | null = null;
   messages = { sent: 0, bytes: 0, refused: 0 };
   worst = 0;
@@ -265,6 +270,7 @@ export class World {
   /** The node's part: of each epoch of a group it takes the first commit. */
   send(from: string, kind: Kind, epoch: number, data: Bytes, to?: string): Outcome {
     this.messages.sent += 1;
+    if (this.logged > 0) this.#log = [...this.#log.slice(-2 * this.logged), `${this.now} ${from} ${kind} ${epoch} ${to ?? ""} ${new TextDecoder().decode(data).slice(0, 160)}`];
     this.messages.bytes += data.length;
     if (data.length > 16_384) throw new Error(`a ${kind} of ${data.length} bytes`);
     if (kind === "commit") {
@@ -319,6 +325,7 @@ export class World {
         const since = Math.max(this.#bad.get(pair) ?? this.now, from.onlineSince, to.onlineSince);
         this.#bad.set(pair, since);
         const lasts = this.now - since;
+        if (lasts > this.limit) throw new Error(this.#describe(from, to, lasts));
         if (lasts > this.worst) {
           this.worst = lasts;
           this.worstPair = pair;
@@ -350,10 +357,22 @@ export class World {
     return epochs;
   }
 
+  #describe(from: Person, to: Person, lasts: number): string {
+    const at = ({ sessionId, agent, ring }: Person) => {
+      const { group, epoch, members } = agent?.state ?? { group: "none", epoch: -1, members: [] };
+      return `${sessionId} in ${group.slice(0, 8)} ${epoch} of ${members.length}, sends ${ring.sending(this.now)}`;
+    };
+    const all = this.present.map((it) => `${at(it)}: ${agentOf(it)}`);
+    return [`${this.now}: ${to.sessionId} cannot open ${from.sessionId} for ${lasts} ms`, ...all, ...this.#log.slice(-this.logged)].join("\n");
+  }
+
   membersOf({ agent }: Person): string[] {
     return (agent?.state?.members ?? []).map(({ sessionId }: Member) => sessionId).sort();
   }
 }
+
+/** What it knows and waits for. */
+const agentOf = ({ agent }: Person): string => JSON.stringify(agent?.describe());
 
 /** Set by the test: how a commit's group is read. */
 let groupOf: (data: Bytes) => string = (data) => (JSON.parse(new TextDecoder().decode(data)) as { group: string }).group;

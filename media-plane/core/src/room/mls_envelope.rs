@@ -140,6 +140,30 @@ mod tests {
         assert_eq!(read(&info), Some(Envelope::GroupInfo { group, epoch: 9 }));
     }
 
+    /// Written by the SDK's library for MLS.
+    #[test]
+    fn messages_of_real_clients_are_read() {
+        let text = include_str!("../../../../shared/fixtures/e2ee/mls-messages.json");
+        let vectors: Vec<serde_json::Value> = serde_json::from_str(text).unwrap();
+        assert!(vectors.len() > 5);
+        let bytes = |hex: &str| -> Vec<u8> {
+            hex.as_bytes().chunks(2).map(|pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
+        };
+        for vector in vectors {
+            let message = bytes(vector["data"].as_str().unwrap());
+            let group = vector["group"].as_str().map(bytes).unwrap_or_default();
+            let (group, epoch) = (&group[..], vector["epoch"].as_u64().unwrap());
+            let expected = match vector["kind"].as_str().unwrap() {
+                "proposal" => Envelope::Proposal { group, epoch },
+                "commit" => Envelope::Commit { group, epoch },
+                "welcome" => Envelope::Welcome,
+                "groupInfo" => Envelope::GroupInfo { group, epoch },
+                other => panic!("{other}"),
+            };
+            assert_eq!(read(&message), Some(expected));
+        }
+    }
+
     #[test]
     fn anything_else_is_nothing() {
         // Applications' messages, senders from outside, and those who may not commit or propose.

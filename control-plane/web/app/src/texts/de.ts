@@ -40,7 +40,7 @@ export const de: Texts = {
     submit: "Beitreten",
     joining: "Verbinde…",
     invite: "Jemanden einladen",
-    encryption: "Verschlüsselt zwischen dir und dem Server, nicht von Ende zu Ende. Nichts wird aufgezeichnet.",
+    encryption: "Verschlüsselt, in manchen Kanälen von Ende zu Ende: Das Schloss im Anruf sagt es. Nichts wird aufgezeichnet.",
     devices: "Deine Geräte",
     preview: "Vorschau deiner Kamera",
     cameraIsOff: "Deine Kamera ist aus",
@@ -197,12 +197,19 @@ export const de: Texts = {
   encryption: {
     title: "Verschlüsselung",
     lock: (state) => `Verschlüsselung: ${state}`,
-    states: { transport: "Bis zum Server", endToEnd: "Ende zu Ende", verified: "Verglichen", noKey: "Kein Schlüssel" },
+    states: {
+      transport: "Bis zum Server",
+      endToEnd: "Ende zu Ende",
+      verified: "Verglichen",
+      noKey: "Kein Schlüssel",
+      agreeing: "Schlüssel wird vereinbart",
+    },
     meanings: {
       transport: "Ton und Bild sind zwischen euch und dem Server verschlüsselt. Wer den Server betreibt, könnte mithören.",
       endToEnd: "Ton und Bild sind von Ende zu Ende verschlüsselt: Der Server kann sie nicht öffnen. Er sieht, wer wann hier ist und wie laut.",
       verified: "Du hast den Code verglichen: Alle hier haben denselben Schlüssel, und der Server hat ihn nicht.",
       noKey: "Dieser Anruf ist von Ende zu Ende verschlüsselt, und du hast keinen Schlüssel dafür. Bitte jemanden im Anruf um den Link mit dem Schlüssel.",
+      agreeing: "Dieser Anruf ist von Ende zu Ende verschlüsselt, und die anderen lassen dich gerade herein. Vorher wird nichts gesendet.",
     },
     code: "Code dieses Anrufs",
     compare: "Lest euch diese Ziffern vor. Sind sie bei allen gleich, hat niemand dazwischen einen anderen Schlüssel.",
@@ -210,6 +217,10 @@ export const de: Texts = {
     notSame: "Sie sind nicht gleich",
     ownKeyMissing: "Du hast keinen Schlüssel für diesen Anruf. Bitte um den Link mit dem Schlüssel.",
     waitingFor: (names) => `Warten auf den Schlüssel von ${names}`,
+    outside: (names) => `Nicht in der Verschlüsselung dieses Anrufs: ${names}. Sie hören niemanden.`,
+    unlisted: (names) => `Hat den Schlüssel dieses Anrufs, und der Server zeigt es nicht: ${names}. Ein neuer wird gemacht.`,
+    changed: (names) => `Neues Gerät oder jemand anderes: ${names}. Vergleicht den Code.`,
+    faulty: (names) => `Hat die Schlüsselvereinbarung gestört: ${names}. Die anderen haben einen neuen gemacht.`,
   },
 
   people: {

@@ -28,7 +28,7 @@ export const en = {
     submit: "Join call",
     joining: "Joining…",
     invite: "Invite somebody",
-    encryption: "Encrypted between you and the server, not from end to end. Nothing is recorded.",
+    encryption: "Encrypted, in some channels from end to end: the lock in the call says it. Nothing is recorded.",
     devices: "Your devices",
     preview: "Preview of your camera",
     cameraIsOff: "Your camera is off",
@@ -160,12 +160,19 @@ export const en = {
   encryption: {
     title: "Encryption",
     lock: (state: string) => `Encryption: ${state}`,
-    states: { transport: "To the server", endToEnd: "End to end", verified: "Verified", noKey: "No key" },
+    states: {
+      transport: "To the server",
+      endToEnd: "End to end",
+      verified: "Verified",
+      noKey: "No key",
+      agreeing: "Agreeing on a key",
+    },
     meanings: {
       transport: "Sound and video are encrypted between each of you and the server. Whoever runs the server could listen.",
       endToEnd: "Sound and video are encrypted from end to end: the server cannot open them. It does see who is here, when, and how loud.",
       verified: "You compared the code: everybody here has the same key, and the server does not.",
       noKey: "This call is encrypted from end to end, and you have no key for it. Ask somebody who is in it for the link with the key.",
+      agreeing: "This call is encrypted from end to end, and the people in it are letting you in. Nothing is sent before.",
     },
     code: "Code of this call",
     compare: "Read these digits to each other. If they are the same for all of you, nobody in between has another key.",
@@ -173,6 +180,10 @@ export const en = {
     notSame: "They are not the same",
     ownKeyMissing: "You have no key for this call. Ask for the link with the key.",
     waitingFor: (names: string) => `Waiting for the key of ${names}`,
+    outside: (names: string) => `Not in the encryption of this call: ${names}. They can hear nobody.`,
+    unlisted: (names: string) => `Has the key of this call, and the server does not show it: ${names}. A new key is made.`,
+    changed: (names: string) => `New device or another person: ${names}. Compare the code.`,
+    faulty: (names: string) => `Broke the making of the key: ${names}. The others made another one.`,
   },
 
   people: {

@@ -24,12 +24,12 @@ const ANSWER_INTERVAL = 400;
 /** More than this are told at once. */
 const BROADCAST_FROM = 3;
 /** Until a group whose next epoch nobody knows is given up. */
-const BEHIND_MAX = 1_000;
+const BEHIND_MAX = 700;
 const EARLY_MAX = 16;
 const PACKAGES_MAX = 64;
 const BANNED_MAX = 32;
 /** So many groups may have been founded that one has not heard of. */
-const GENERATIONS_AHEAD = 64;
+const GENERATIONS_AHEAD = 2 ** 20;
 /** Of the commits that lead to an epoch, in all. */
 const PAST_BYTES = 6_000;
 const PAST_MAX = 8;
@@ -116,6 +116,23 @@ export class MlsAgent<State extends GroupState, Info extends GroupInfo, Package 
     return this.#people.own;
   }
 
+  /** For whoever looks for a fault. */
+  describe(): Record<string, unknown> {
+    return {
+      own: this.#own && { id: this.#own.id, lostAt: this.#own.lostAt },
+      info: this.#info && { group: this.#info.info.group.slice(0, 8), epoch: this.#info.info.epoch, isSpent: this.#info.isSpent, at: this.#info.at },
+      behindAt: this.#behindAt,
+      stuckAt: this.#stuckAt,
+      proposedAt: this.#proposedAt,
+      askedAt: this.#askedAt,
+      banned: this.#state?.banned,
+      named: [...this.#named],
+      lost: [...this.#lost.keys()],
+      packages: [...this.#packages.keys()],
+      wakeAt: this.#wakeAt,
+    };
+  }
+
   get generation(): number {
     return this.#generation;
   }
@@ -172,7 +189,9 @@ export class MlsAgent<State extends GroupState, Info extends GroupInfo, Package 
     } else {
       this.#own = null;
       const isBehind = this.#state ? own.base === this.#state.tag : true;
-      if (outcome === "taken" && isBehind) await this.#adoptOwn(own, now);
+      // Sent again because nobody answered: what was taken is the first one, or another's would have come since.
+      const isTaken = outcome === "taken" || own.isResent;
+      if (isTaken && isBehind) await this.#adoptOwn(own, now);
       // The one that was the first is on its way, or was lost.
       else if (outcome === "late") this.#isLate(now);
     }
@@ -213,6 +232,9 @@ export class MlsAgent<State extends GroupState, Info extends GroupInfo, Package 
     const envelope = this.mls.envelope(message.data);
     const state = this.#state;
     if (envelope && this.#info?.info.group === envelope.group && envelope.epoch >= this.#info.info.epoch) this.#info.isSpent = true;
+    const own = this.#own;
+    // Another one was the first of that epoch.
+    if (envelope && own && envelope.group === own.next.group && envelope.epoch === own.next.epoch - 1) this.#own = this.#made = null;
     if (!envelope || !state || envelope.group !== state.group || envelope.epoch < state.epoch) return;
     const made = this.#made;
     if (made && made.base === state.tag && envelope.epoch === made.next.epoch && envelope.group === made.next.group) {
@@ -404,6 +426,7 @@ export class MlsAgent<State extends GroupState, Info extends GroupInfo, Package 
     const own = this.#own;
     if (own?.lostAt == null || !this.#isDue(own.lostAt + LATE, now)) return;
     own.lostAt = null;
+    own.isResent = true;
     own.id = this.#send("commit", own.next.epoch - 1, own.data);
   }
 
@@ -505,7 +528,7 @@ export class MlsAgent<State extends GroupState, Info extends GroupInfo, Package 
 
   #commit(data: Bytes, next: State, welcomes: { sessionId: string; welcome: Bytes }[], past: readonly Past[] = []): void {
     const id = this.#send("commit", next.epoch - 1, data);
-    this.#own = this.#made = { id, base: this.#state?.tag ?? "", next, welcomes, data, past, lostAt: null };
+    this.#own = this.#made = { id, base: this.#state?.tag ?? "", next, welcomes, data, past, lostAt: null, isResent: false };
   }
 
   /** GroupInfos for those who are not in, and members that cannot go on. */
@@ -603,6 +626,7 @@ interface Own<State> {
   past: readonly Past[];
   /** When it may have been lost. */
   lostAt: number | null;
+  isResent: boolean;
 }
 
 interface Placed {
