@@ -21,7 +21,12 @@ const withoutNodesCrypto = {
 
 export default defineConfig([
   {
-    input: { index: "src/index.ts", diagnostics: "src/diagnostics.ts", gestures: "src/gestures.ts" },
+    input: {
+      index: "src/index.ts",
+      diagnostics: "src/diagnostics.ts",
+      gestures: "src/gestures.ts",
+      background: "src/background.ts",
+    },
     external: ["mediasoup-client", "socket.io-client"],
     plugins: [withoutNodesCrypto],
     // What both need is beside them, where `new URL("./input-worklet.js", import.meta.url)` is right as well.

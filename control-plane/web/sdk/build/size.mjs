@@ -34,7 +34,7 @@ const total = (chunks) => gzip(chunks.map(({ code }) => code).join(""));
 /** In bytes after gzip. */
 export async function sizes() {
   const core = path("src/index.ts");
-  const entries = { index: core, diagnostics: path("src/diagnostics.ts"), gestures: path("src/gestures.ts") };
+  const entries = Object.fromEntries(["index", "diagnostics", "gestures", "background"].map((it) => [it, path(`src/${it}.ts`)]));
   const all = await bundled(entries, DEPENDENCIES);
   const own = await bundled(core, DEPENDENCIES);
   /** Beside what is there already. */
@@ -51,6 +51,7 @@ export async function sizes() {
     "lazy: measuring, once a call stands": later("monitor"),
     "lazy: diagnostics": entry("diagnostics"),
     "lazy: gestures": entry("gestures"),
+    "lazy: background": entry("background"),
     "lazy: volumes above 1": later("louder"),
     "lazy: end-to-end encryption": later("encryption", "invite"),
     "lazy: keys of a group (MLS)": later("group-keys"),
