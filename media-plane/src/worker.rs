@@ -252,6 +252,11 @@ impl<W: PacketIo> Worker<W> {
         &self.engine
     }
 
+    /// Whether it stood still for longer than the lease, and sends nothing until etcd was asked.
+    pub fn is_held(&self) -> bool {
+        self.pause.is_held()
+    }
+
     /// Receives if something may be there, carries out commands, does what is due.
     pub fn turn(&mut self, is_readable: bool) -> Turn {
         let mut more = is_readable && self.receive();

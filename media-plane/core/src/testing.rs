@@ -2,7 +2,7 @@
 
 mod census;
 
-pub use census::{Census, RoomCensus, census};
+pub use census::{Census, RoomCensus, VIDEO_ENDS, census};
 
 use crate::engine::Engine;
 use crate::transport::association;

@@ -4,7 +4,7 @@ use crate::arena::{ConsumerKey, ProducerKey};
 use crate::engine::Engine;
 use crate::room::seats::{Room, Session};
 use crate::room::slots::Claimant;
-use railgun_protocol::ids::SessionId;
+use railgun_protocol::ids::{SessionId, UserId};
 use railgun_protocol::media_rpc::Address;
 use railgun_protocol::signal::{Source, VideoSource};
 use std::collections::{BTreeSet, HashSet};
@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 /// The node closes video of a session whose time is over within this.
 const EXPIRY_MAX: Duration = Duration::from_secs(1);
+/// The rule about that.
+pub const VIDEO_ENDS: &str = "Video ends within 1 s of its permission";
 
 /// What an engine holds.
 #[derive(Clone, Debug, Default)]
@@ -27,12 +29,16 @@ pub struct Census {
 pub struct RoomCensus {
     /// Its channel and present epoch.
     pub address: Address,
+    /// The epoch under which it was opened.
+    pub first_epoch: u64,
     /// Oldest first.
     pub sessions: Vec<SessionId>,
     /// Of the queue for video slots, head first.
     pub waiting: Vec<(SessionId, VideoSource)>,
     /// Slots that are held or used.
     pub taken: Vec<(SessionId, VideoSource)>,
+    /// Users with a video producer; once for each.
+    pub videos: Vec<UserId>,
     /// Place in the order of events.
     pub seq: u64,
 }
@@ -64,14 +70,27 @@ pub fn census(engine: &Engine, now: Instant) -> Census {
         look_at_slots(engine, &mut census.broken, room);
         census.rooms.push(RoomCensus {
             address: feed.address.clone(),
+            first_epoch: room.first_epoch,
             sessions: room.sessions.iter().map(|session| session.id).collect(),
             waiting: order(|taken| taken.is_none()),
             taken: order(|taken| taken.is_some()),
+            videos: videos(engine, room),
             seq: feed.seq,
         });
     }
     orphans(engine, &mut census.broken, &producers, &consumers, transports);
     census
+}
+
+fn videos(engine: &Engine, room: &Room) -> Vec<UserId> {
+    let is_video = |key: &ProducerKey| {
+        engine.media.producers.get(*key).is_some_and(|it| VideoSource::of(it.source).is_some())
+    };
+    let of = |session: &Session| {
+        let videos = session.producers.iter().filter(|key| is_video(key)).count();
+        std::iter::repeat_n(session.user.clone(), videos).collect::<Vec<_>>()
+    };
+    room.sessions.iter().flat_map(of).collect()
 }
 
 type Broken = Vec<(&'static str, String)>;
@@ -105,7 +124,7 @@ fn look_at_session(engine: &Engine, broken: &mut Broken, room: &Room, session: &
         let is_video = VideoSource::of(producer.source).is_some();
         let is_over = session.video_until.is_some_and(|until| until + EXPIRY_MAX < now);
         if is_video && (is_over || !session.grant.permissions.allow(producer.source)) {
-            broken.push(("Video ends within 1 s of its permission", format!("{:?} sends on", session.user)));
+            broken.push((VIDEO_ENDS, format!("{:?} sends on", session.user)));
         }
         for consumer in &producer.consumers {
             if engine.media.consumers.get(*consumer).is_none_or(|it| it.producer != *key) {
