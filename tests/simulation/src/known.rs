@@ -13,10 +13,13 @@ struct Known {
     opens_all: bool,
     /// Clocks and processes are such that a deadline can be told to the second.
     is_punctual: bool,
+    /// Between etcd's answer and what a node makes of it is no more than a moment.
+    is_prompt: bool,
+    nodes: usize,
 }
 
 thread_local! {
-    static KNOWN: Cell<Known> = const { Cell::new(Known { is_in_order: false, opens_all: false, is_punctual: false }) };
+    static KNOWN: Cell<Known> = const { Cell::new(Known { is_in_order: false, opens_all: false, is_punctual: false, is_prompt: false, nodes: 0 }) };
     /// By user, until when it has Pro, in seconds of virtual time.
     static PRO_UNTIL: RefCell<BTreeMap<String, u64>> = const { RefCell::new(BTreeMap::new()) };
 }
@@ -25,11 +28,20 @@ pub(crate) fn begin(plan: &Plan) {
     let faults = plan.faults;
     let is_fifo = faults.jitter == 0 && faults.duplication == 0 && faults.replay == 0;
     let has_attacker = faults.replay > 0 || faults.duplication > 0 || faults.corruption > 0;
-    let is_late = plan
+    let is_late = plan.steps.iter().any(|step| {
+        matches!(step.act, Act::Skew(..) | Act::Slow(..) | Act::Pause(..) | Act::Kill(..) | Act::PowerOff(..))
+    });
+    let is_slow = plan
         .steps
         .iter()
-        .any(|step| matches!(step.act, Act::Skew(..) | Act::Pause(..) | Act::Kill(..) | Act::PowerOff(..)));
-    KNOWN.set(Known { is_in_order: is_fifo, opens_all: !has_attacker, is_punctual: !is_late });
+        .any(|step| matches!(step.act, Act::Pause(..) | Act::Slow(..) | Act::Cut(..) | Act::ReplyDelay(..)));
+    KNOWN.set(Known {
+        is_in_order: is_fifo,
+        opens_all: !has_attacker,
+        is_punctual: !is_late,
+        is_prompt: !is_slow,
+        nodes: plan.size.nodes,
+    });
     let ends = plan.pro_until.iter().enumerate().filter_map(|(who, at)| Some((format!("p{who}"), (*at)?)));
     PRO_UNTIL.set(ends.collect());
 }
@@ -42,7 +54,17 @@ pub(crate) fn opens_all() -> bool {
     KNOWN.get().opens_all
 }
 
-/// Somebody got a picture of this user's.
+pub(crate) fn is_prompt() -> bool {
+    KNOWN.get().is_prompt
+}
+
+/// The index of the node on this host: etcd's host comes first, then the nodes'.
+pub(crate) fn node_of(host: u32) -> Option<usize> {
+    let index = usize::try_from(host).ok()?.checked_sub(1)?;
+    (index < KNOWN.get().nodes).then_some(index)
+}
+
+/// A node lets this user send a picture, or somebody got one.
 pub(crate) fn video_of(user: &str) {
     let until = PRO_UNTIL.with(|ends| ends.borrow().get(user).copied());
     if let Some(until) = until

@@ -30,6 +30,10 @@ pub(crate) enum Act {
     ShowOldToken(usize),
     /// Tries something on what is another's: which trick, and a number to choose the victim by.
     Hostile(usize, u32, u64),
+    /// Something that a replica may not do, tried by one that is not of the operator's.
+    Rogue(u32, u64),
+    /// The person's process ends without a word, or its machine does (true), and begins anew after so long.
+    Vanish(usize, bool, Nanos),
     /// For so long.
     Kill(Part, Nanos),
     PowerOff(Part, Nanos),
@@ -45,6 +49,8 @@ pub(crate) enum Act {
     CancelWatches(Nanos),
     ReplyDelay(Nanos, Nanos),
     Skew(Part, i64),
+    /// Each turn of its process takes so long.
+    Slow(Part, Nanos, Nanos),
 }
 
 #[derive(Clone, Debug)]
@@ -182,6 +188,26 @@ fn plan(size: Size, rng: &mut ChaCha12Rng) -> Plan {
             _ => continue,
         };
         steps.push(Step { at, act });
+    }
+    for _ in 0..rng.random_range(0..=6) {
+        let at = rng.random_range(6_000..size.lasts / MILLISECOND) * MILLISECOND;
+        steps.push(Step { at, act: Act::Rogue(rng.random_range(0..4), rng.random()) });
+    }
+    if rng.random_range(0..3) == 0 {
+        let at = rng.random_range(6_000..size.lasts / MILLISECOND) * MILLISECOND;
+        let lasts = rng.random_range(500..15_000) * MILLISECOND;
+        steps.push(Step { at, act: Act::Vanish(rng.random_range(0..size.people), rng.random(), lasts) });
+    }
+    if rng.random_range(0..3) == 0 {
+        let at = rng.random_range(4_000..size.lasts / MILLISECOND) * MILLISECOND;
+        let part = match rng.random_range(0..3) {
+            0 => Part::Etcd,
+            1 => Part::Node(rng.random_range(0..size.nodes)),
+            _ => Part::Replica(rng.random_range(0..size.replicas)),
+        };
+        let (turn, lasts) =
+            (rng.random_range(1..150) * MILLISECOND, rng.random_range(500..15_000) * MILLISECOND);
+        steps.push(Step { at, act: Act::Slow(part, turn, lasts) });
     }
     steps.sort_by_key(|step| step.at);
     Plan { size, faults, pro_until, steps }

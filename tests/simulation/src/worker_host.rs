@@ -1,11 +1,12 @@
 //! What media workers stand on here: ports of the world's network, and tasks of the node's own runtime.
 
 use crate::kernel::UdpPort;
+use crate::looks;
 use anyhow::Context;
-use railgun_media::worker::{DeathNotice, Fence, Parts, Runner, Turn, Worker};
+use railgun_media::worker::{DeathNotice, Parts, Runner, Turn, Worker};
 use railgun_media::worker_host::{PacketIo, PacketIoCounts, WorkerHost};
+use railgun_media_core::Datagram;
 use railgun_media_core::send_batch::SendBatch;
-use railgun_media_core::{Datagram, Engine};
 use std::io;
 use std::net::{IpAddr, SocketAddrV4};
 use std::ops::RangeInclusive;
@@ -14,13 +15,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
-/// Looks at an engine after each turn of its worker.
-pub(crate) type Look = fn(&Engine, &Fence);
-
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct VirtualWorkerHost {
-    pub look: Look,
-}
+pub(crate) struct VirtualWorkerHost;
 
 #[derive(Debug)]
 struct VirtualPacketIo {
@@ -54,6 +50,7 @@ impl PacketIo for VirtualPacketIo {
 }
 
 fn put(port: &UdpPort, batch: &SendBatch) {
+    looks::look_at_send();
     for run in batch.runs() {
         for datagram in batch.bytes(run).chunks(run.segment) {
             port.send(run.to, datagram);
@@ -72,13 +69,14 @@ impl WorkerHost for VirtualWorkerHost {
 
     fn run(&self, parts: Parts, port: UdpPort) -> anyhow::Result<Runner> {
         let woken = Arc::<Notify>::default();
-        let (waker, arrived, look) = (woken.clone(), port.arrived.clone(), self.look);
+        let (waker, arrived) = (woken.clone(), port.arrived.clone());
         let death_notice = DeathNotice::of(&parts);
         let turns = tokio::spawn(async move {
             let mut worker = Worker::new(parts, VirtualPacketIo { port, spare: Vec::new() });
             loop {
+                looks::look_at_fence(worker.fence());
                 let turn = worker.turn(true);
-                look(worker.engine(), worker.fence());
+                looks::look_at_engine(&worker);
                 match turn {
                     Turn::Again => tokio::task::yield_now().await,
                     Turn::Stopped => return,

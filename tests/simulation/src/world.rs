@@ -1,14 +1,22 @@
 //! A cluster with its people: everything started, everything done that the plan says, everything healed, looked at,
 //! and left.
 
-use crate::client::{Hostile, Person, live};
+use crate::addresses::{
+    RPC_PORT, etcd_address, node_address, person_address, replica_address, rogue_address,
+};
+use crate::client::{Person, live};
 use crate::etcd::{self, Etcd, Faults};
+use crate::history;
 use crate::kernel::{self, HostId, Nanos, SECOND, Sim, now, set_cut, set_dark};
 use crate::known;
+use crate::looks;
 use crate::plan::{Act, Part, Plan};
+use crate::rogue::{self, Rogue};
+use crate::room_model;
 use crate::rules;
 use crate::tokens;
 use crate::told::{self, tell};
+use crate::tricks::trick_of;
 use crate::worker_host::VirtualWorkerHost;
 use prometheus_client::registry::Registry;
 use railgun_control::auth::JwksSource;
@@ -17,15 +25,13 @@ use railgun_media::Node;
 use railgun_protocol::plan::Tier;
 use railgun_settings::EtcdSettings;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 
 const PREFIX: &str = "/rg/v1";
-const RPC_PORT: u16 = 50_051;
 const SIGNALING_PORT: u16 = 8080;
 /// From the last fault to when everybody has to be well.
 pub(crate) const CALM: Nanos = 120 * SECOND;
@@ -56,23 +62,8 @@ pub(crate) struct World {
     pub nodes: Vec<HostId>,
     pub replicas: Vec<HostId>,
     pub people: Vec<Arc<Person>>,
-}
-
-fn etcd_address() -> Ipv4Addr {
-    Ipv4Addr::new(127, 1, 0, 1)
-}
-
-fn node_address(index: usize) -> Ipv4Addr {
-    Ipv4Addr::new(127, 2, 0, u8::try_from(index + 1).unwrap_or(u8::MAX))
-}
-
-fn replica_address(index: usize) -> Ipv4Addr {
-    Ipv4Addr::new(127, 3, 0, u8::try_from(index + 1).unwrap_or(u8::MAX))
-}
-
-fn person_address(index: usize) -> Ipv4Addr {
-    let [high, low] = u16::try_from(index + 1).unwrap_or(u16::MAX).to_be_bytes();
-    Ipv4Addr::new(127, 9, high, low)
+    people_hosts: Vec<HostId>,
+    rogue: Arc<Rogue>,
 }
 
 fn etcd_settings() -> EtcdSettings {
@@ -102,7 +93,7 @@ async fn node(index: usize) {
             tokio::time::sleep(Duration::from_secs(1)).await;
             continue;
         };
-        match Node::start_on(config, VirtualWorkerHost { look: rules::look_at_engine }) {
+        match Node::start_on(config, VirtualWorkerHost) {
             Ok(mut node) => {
                 let refused = node.refused();
                 tokio::select! {
@@ -145,19 +136,45 @@ impl World {
         let replicas = (0..size.replicas).map(|it| sim.host(replica_address(it))).collect();
         let addresses: Vec<SocketAddr> =
             (0..size.replicas).map(|it| SocketAddr::from((replica_address(it), SIGNALING_PORT))).collect();
-        let mut world = Self { etcd, etcd_host, nodes, replicas, people: Vec::new() };
+        let mut world = Self {
+            etcd,
+            etcd_host,
+            nodes,
+            replicas,
+            people: Vec::new(),
+            people_hosts: Vec::new(),
+            rogue: Arc::default(),
+        };
         world.start(sim, Part::Etcd);
         (0..size.nodes).for_each(|it| world.start(sim, Part::Node(it)));
         (0..size.replicas).for_each(|it| world.start(sim, Part::Replica(it)));
         for index in 0..size.people {
             let (ip, pro_until) = (person_address(index), plan.pro_until[index]);
             let person = Person::new(index, ip, addresses.clone(), size.pace, pro_until);
-            let host = sim.host(ip);
-            let living = person.clone();
-            sim.start(host, move || live(living));
+            world.people_hosts.push(sim.host(ip));
             world.people.push(person);
+            world.begin_life(sim, index);
         }
+        let (host, rogue) = (sim.host(rogue_address()), world.rogue.clone());
+        sim.start(host, move || rogue::live(rogue));
         world
+    }
+
+    fn begin_life(&self, sim: &mut Sim, who: usize) {
+        let person = self.people[who].clone();
+        set_dark(person.ip, false);
+        sim.start(self.people_hosts[who], move || live(person));
+    }
+
+    /// A person's process ends: as a kernel ends it, or with its machine. Nobody says goodbye.
+    fn end_life(&self, sim: &mut Sim, who: usize, is_dark: bool) {
+        let host = self.people_hosts[who];
+        if is_dark {
+            sim.power_off(host)
+        } else {
+            sim.kill(host)
+        }
+        self.people[who].forget();
     }
 
     fn host(&self, part: Part) -> HostId {
@@ -178,7 +195,7 @@ impl World {
                 sim.start(host, move || etcd::serve(etcd, etcd_address()));
             }
             Part::Node(index) => {
-                rules::forget_engine(host);
+                looks::forget_engine(host);
                 sim.start(host, move || node(index));
             }
             Part::Replica(index) => sim.start(host, move || replica(index)),
@@ -212,17 +229,25 @@ fn carry_out(world: &Arc<World>, sim: &mut Sim, act: &Act) {
         Act::ShowOldToken(who) => person(who).wish(|wish| wish.shows_old_token = true),
         Act::Reload(who) => person(who).wish(|wish| wish.reloads = true),
         Act::Hostile(who, trick, number) => {
-            if let Some(hostile) = trick_of(world, *who, *trick, *number) {
+            if let Some(hostile) = trick_of(&world.people, *who, *trick, *number) {
                 person(who).wish(|wish| wish.hostile.push_back(hostile));
             }
         }
+        Act::Rogue(trick, number) => {
+            world.rogue.plan(&world.etcd, world.nodes.len(), &world.people, *trick, *number)
+        }
+        Act::Vanish(who, is_dark, lasts) => {
+            world.end_life(sim, *who, *is_dark);
+            let (world, who) = (world.clone(), *who);
+            sim.after(*lasts, move |sim| world.begin_life(sim, who));
+        }
         Act::Kill(part, lasts) => {
-            rules::forget_engine(world.host(*part));
+            looks::forget_engine(world.host(*part));
             sim.kill(world.host(*part));
             later(sim, *lasts, |world, sim, part| world.start(sim, part), *part);
         }
         Act::PowerOff(part, lasts) => {
-            rules::forget_engine(world.host(*part));
+            looks::forget_engine(world.host(*part));
             sim.power_off(world.host(*part));
             let relight = |world: &World, sim: &mut Sim, part: Part| {
                 set_dark(sim.address(world.host(part)), false);
@@ -232,7 +257,11 @@ fn carry_out(world: &Arc<World>, sim: &mut Sim, act: &Act) {
         }
         Act::Pause(part, lasts) => {
             sim.pause(world.host(*part));
-            later(sim, *lasts, |world, sim, part| sim.resume(world.host(part)), *part);
+            let (world, part, lasts) = (world.clone(), *part, *lasts);
+            sim.after(lasts, move |sim| {
+                looks::woke(world.host(part), lasts);
+                sim.resume(world.host(part));
+            });
         }
         Act::Cut(one, other, both, lasts) => {
             let (one, other, both) = (world.host(*one), world.host(*other), *both);
@@ -263,6 +292,10 @@ fn carry_out(world: &Arc<World>, sim: &mut Sim, act: &Act) {
         Act::ReplyDelay(delay, lasts) => {
             etcd_fault(world, sim, Faults { reply_delay: *delay, ..Faults::default() }, *lasts);
         }
+        Act::Slow(part, turn, lasts) => {
+            sim.slow_down(world.host(*part), *turn);
+            later(sim, *lasts, |world, sim, part| sim.slow_down(world.host(part), 0), *part);
+        }
         Act::Skew(part, nanos) => sim.skew(world.host(*part), *nanos),
     }
 }
@@ -273,50 +306,21 @@ fn etcd_fault(world: &World, sim: &Sim, faults: Faults, lasts: Nanos) {
     sim.after(lasts, move |_| etcd.set_faults(Faults::default()));
 }
 
-/// What a member with a token tries on others: their ids, states that it is not in, and nonsense.
-fn trick_of(world: &World, who: usize, trick: u32, number: u64) -> Option<Hostile> {
-    let victims: Vec<&Arc<Person>> = world
-        .people
-        .iter()
-        .enumerate()
-        .filter(|(index, _)| *index != who)
-        .map(|(_, person)| person)
-        .collect();
-    let victim = victims.get(usize::try_from(number).unwrap_or_default() % victims.len().max(1))?;
-    let stolen = victim.has(|has| {
-        let known = &has.known;
-        known.get(usize::try_from(number >> 16).unwrap_or_default() % known.len().max(1)).cloned()
-    })?;
-    let (event, payload) = match trick {
-        0 => ("voice:rtc:closeProducer", json!({"producerId": stolen})),
-        1 => ("voice:rtc:pauseProducer", json!({"producerId": stolen})),
-        2 => ("voice:rtc:consume", json!({"producerId": stolen})),
-        3 => ("voice:rtc:pauseConsumer", json!({"consumerId": stolen})),
-        4 => ("voice:rtc:resumeProducer", json!({"producerId": stolen})),
-        5 => ("voice:rtc:restartIce", json!({"transportId": stolen})),
-        6 => ("voice:rtc:requestKeyFrame", json!({"consumerId": stolen})),
-        7 => ("voice:rtc:setPriority", json!({"consumerId": stolen, "priority": 7})),
-        8 => ("voice:rtc:getStats", json!({"transportId": stolen})),
-        9 => ("voice:video:releaseSlot", json!({"source": "camera"})),
-        10 => ("voice:video:requestSlot", json!({"source": "screen"})),
-        _ => ("voice:nonsense", json!({"id": stolen, "deep": [[[[number]]]]})),
-    };
-    Some(Hostile::Ask(event, payload))
-}
-
 /// Runs a seed's world with this plan.
 pub(crate) fn run(seed: u64, plan: &Plan, wants_timeline: bool) -> Outcome {
     told::begin(wants_timeline);
-    rules::begin();
     known::begin(plan);
     let mut sim = Sim::new(seed);
+    room_model::run(seed);
     kernel::set_faults(plan.faults);
     let world = Arc::new(World::build(&mut sim, plan));
+    looks::begin(world.etcd.clone());
+    history::begin();
     for step in &plan.steps {
         let (world, act) = (world.clone(), step.act.clone());
         kernel::schedule(step.at, move |sim| carry_out(&world, sim, &act));
     }
-    rules::watch(world.etcd.clone(), world.people.clone());
+    looks::watch(world.etcd.clone(), world.people.clone());
     sim.run(plan.size.lasts, told::is_broken);
     if !told::is_broken() {
         let healing = now();
@@ -336,8 +340,13 @@ pub(crate) fn run(seed: u64, plan: &Plan, wants_timeline: bool) -> Outcome {
     if !told::is_broken() {
         tell("PLAN", || "everybody leaves".into());
         world.people.iter().for_each(|person| person.wish(|wish| wish.channel = None));
+        // Every second one without a word.
+        for who in (0..world.people.len()).filter(|who| who % 2 == 1) {
+            world.end_life(&mut sim, who, who % 4 == 3);
+        }
         sim.run(now() + EMPTYING, told::is_broken);
     }
+    history::look();
     if !told::is_broken() {
         rules::nothing_is_left(&world.etcd, &world.people);
     }
@@ -346,7 +355,7 @@ pub(crate) fn run(seed: u64, plan: &Plan, wants_timeline: bool) -> Outcome {
         |what: fn(&crate::client::Has) -> u64| world.people.iter().map(|it| it.has(|has| what(has))).sum();
     let (joins, resumes, packets) =
         (of_all(|has| has.joins), of_all(|has| has.resumes), of_all(|has| has.packets));
-    let (hash, virtual_seconds, call_seconds) = (kernel::trace_hash(), now() / SECOND, rules::call_seconds());
+    let (hash, virtual_seconds, call_seconds) = (kernel::trace_hash(), now() / SECOND, looks::call_seconds());
     drop(sim);
     let (timeline, broken) = told::end();
     Outcome {

@@ -7,11 +7,14 @@ use railgun_peer::{Arrival, KEY_FRAME, MID_ID, Offer, Peer};
 use railgun_protocol::ids::TransportId;
 use railgun_protocol::transport_parameters::TransportParameters;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::time::Instant;
 
 /// A browser's consent checks.
 const CHECK_INTERVAL: Nanos = 4 * SECOND;
+/// Of receiver reports.
+const REPORT_INTERVAL: Nanos = SECOND;
 /// Begins what a packet says about its sender.
 const MARK: &[u8] = b"\xf0who\xf1";
 
@@ -23,6 +26,9 @@ pub(super) struct Transport {
     next_check: Nanos,
     pub began: Nanos,
     pub has_failed: bool,
+    next_report: Nanos,
+    /// Of streams that were heard.
+    ssrcs: BTreeSet<u32>,
 }
 
 /// A packet that was opened.
@@ -45,7 +51,17 @@ impl Transport {
         let port = UdpPort::open(SocketAddrV4::new(ip, port)).context("the port is taken")?;
         let peer = Peer::new(id, port.address(), &parameters, seed, Instant::now());
         let id = reply["transportId"].as_str().unwrap_or_default().to_owned();
-        Ok(Self { id, peer, port, node, next_check: now() + CHECK_INTERVAL, began: now(), has_failed: false })
+        Ok(Self {
+            id,
+            peer,
+            port,
+            node,
+            next_check: now() + CHECK_INTERVAL,
+            began: now(),
+            has_failed: false,
+            next_report: 0,
+            ssrcs: BTreeSet::new(),
+        })
     }
 
     pub(super) fn start(&mut self) {
@@ -69,6 +85,20 @@ impl Transport {
             let check = self.peer.check();
             self.port.send(self.node, &check);
         }
+        if self.peer.is_connected() && now() >= self.next_report {
+            self.next_report = now() + REPORT_INTERVAL;
+            self.report();
+        }
+    }
+
+    /// As browsers report, and echo what the node wants to hear from where it sends to.
+    fn report(&mut self) {
+        let ssrcs: Vec<u32> = self.ssrcs.iter().copied().take(31).collect();
+        let report = self.peer.report_times(&ssrcs);
+        self.port.send(self.node, &report);
+        if let Some(feedback) = self.peer.feedback() {
+            self.port.send(self.node, &feedback);
+        }
     }
 
     /// What came meanwhile.
@@ -83,9 +113,11 @@ impl Transport {
         let arrivals = std::mem::take(&mut self.peer.arrivals);
         let unopened =
             arrivals.iter().filter(|it| was_connected && matches!(it, Arrival::Unopened(_))).count();
+        let ssrcs = &mut self.ssrcs;
         let heard = arrivals.into_iter().filter_map(|arrival| match arrival {
             Arrival::Rtp(packet) => {
                 let header = RtpHeader::parse(&packet).ok()?;
+                ssrcs.insert(header.ssrc);
                 let payload = &packet[header.header_len..];
                 let at = payload.windows(MARK.len()).position(|part| part == MARK);
                 let tag = at.map(|at| String::from_utf8_lossy(&payload[at + MARK.len()..]).into_owned());

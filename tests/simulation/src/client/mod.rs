@@ -1,6 +1,11 @@
 //! People: clients that keep the contract, and do what the scenario wishes of them.
 
 mod call;
+mod kept;
+mod line;
+mod wishes;
+mod hostile;
+mod hearing;
 mod media;
 mod person;
 mod socket;

@@ -97,6 +97,20 @@ impl Person {
         change(&mut self.state().0)
     }
 
+    /// Nothing is left of what it had, but what was counted, and what others may know of it.
+    pub(crate) fn forget(&self) {
+        self.has(|has| {
+            *has = Has {
+                joins: has.joins,
+                resumes: has.resumes,
+                packets: has.packets,
+                known: std::mem::take(&mut has.known),
+                refused: std::mem::take(&mut has.refused),
+                ..Has::default()
+            };
+        });
+    }
+
     pub(crate) fn has<T>(&self, look: impl FnOnce(&mut Has) -> T) -> T {
         look(&mut self.state().1)
     }

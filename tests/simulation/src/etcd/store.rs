@@ -43,7 +43,18 @@ pub(super) struct State {
     history: Vec<(i64, Event)>,
     leases: BTreeMap<i64, Lease>,
     next_lease: i64,
+    /// Every binding of a room that there ever was, by key and create revision.
+    bindings: BTreeMap<(Vec<u8>, i64), Binding>,
 }
+
+#[derive(Clone, Debug)]
+pub(crate) struct Binding {
+    pub value: String,
+    /// When the key was deleted.
+    pub until: Option<Nanos>,
+}
+
+const ROOMS: &str = "/rg/v1/room/";
 
 /// Handles share the store.
 #[derive(Clone, Debug)]
@@ -65,6 +76,7 @@ impl Default for Etcd {
             history: Vec::new(),
             leases: BTreeMap::new(),
             next_lease: 1000,
+            bindings: BTreeMap::new(),
         };
         Self {
             state: Arc::new(Mutex::new(state)),
@@ -119,6 +131,24 @@ impl Etcd {
 
     pub(crate) fn has_lease(&self, id: i64) -> bool {
         self.state().leases.contains_key(&id)
+    }
+
+    /// When a lease ends unless it is renewed.
+    pub(crate) fn lease_ends(&self, id: i64) -> Option<Nanos> {
+        self.state().leases.get(&id).map(|lease| lease.ends)
+    }
+
+    /// Whom a channel's room is bound to now.
+    pub(crate) fn bound(&self, channel: &str) -> Option<String> {
+        let state = self.state();
+        let kv = state.keys.get(format!("{ROOMS}{channel}").as_bytes())?;
+        Some(String::from_utf8_lossy(&kv.value).into_owned())
+    }
+
+    /// Whom a channel's room of that epoch was bound to.
+    pub(crate) fn binding(&self, channel: &str, epoch: u64) -> Option<Binding> {
+        let key = (format!("{ROOMS}{channel}").into_bytes(), i64::try_from(epoch).ok()?);
+        self.state().bindings.get(&key).cloned()
     }
 
     pub(super) fn header(&self) -> Option<ResponseHeader> {
@@ -317,6 +347,11 @@ impl State {
         if let Some(lease) = self.leases.get_mut(&put.lease) {
             lease.keys.insert(put.key.clone());
         }
+        if put.key.starts_with(ROOMS.as_bytes()) {
+            let value = String::from_utf8_lossy(&put.value).into_owned();
+            let binding = Binding { value, until: None };
+            self.bindings.insert((put.key.clone(), kv.create_revision), binding);
+        }
         self.keys.insert(put.key.clone(), kv.clone());
         self.history.push((revision, Event { r#type: EventType::Put.into(), kv: Some(kv), prev_kv: None }));
     }
@@ -324,6 +359,9 @@ impl State {
     fn remove(&mut self, key: &[u8], revision: i64) -> bool {
         let Some(before) = self.keys.remove(key) else { return false };
         self.revision = revision;
+        if let Some(binding) = self.bindings.get_mut(&(key.to_vec(), before.create_revision)) {
+            binding.until = Some(now());
+        }
         if let Some(lease) = self.leases.get_mut(&before.lease) {
             lease.keys.remove(key);
         }

@@ -44,6 +44,9 @@ struct Host {
     runtime: Option<Runtime>,
     timer: Option<Nanos>,
     is_paused: bool,
+    /// Between two turns, of a machine that has too little CPU.
+    slowness: Nanos,
+    next_turn: Nanos,
     /// Nanoseconds that its wall clock is ahead.
     skew: i64,
     runs: u32,
@@ -68,7 +71,16 @@ impl Sim {
     /// A machine at this address, where no process runs yet.
     pub(crate) fn host(&mut self, address: Ipv4Addr) -> HostId {
         let id = u32::try_from(self.hosts.len()).unwrap_or(u32::MAX);
-        self.hosts.push(Host { address, runtime: None, timer: None, is_paused: false, skew: 0, runs: 0 });
+        self.hosts.push(Host {
+            address,
+            runtime: None,
+            timer: None,
+            is_paused: false,
+            slowness: 0,
+            next_turn: 0,
+            skew: 0,
+            runs: 0,
+        });
         with_net(|net| net.addresses.insert(address, id));
         HostId(id)
     }
@@ -120,6 +132,11 @@ impl Sim {
     pub(crate) fn resume(&mut self, host: HostId) {
         self.hosts[host.0 as usize].is_paused = false;
         with_net(|net| net.runnable.insert(host.0));
+    }
+
+    /// Has each turn of the machine's process take so long.
+    pub(crate) fn slow_down(&mut self, host: HostId, slowness: Nanos) {
+        self.hosts[host.0 as usize].slowness = slowness;
     }
 
     /// Sets the machine's wall clock so many nanoseconds ahead.
@@ -176,6 +193,15 @@ impl Sim {
         if host.is_paused {
             return;
         }
+        if now() < host.next_turn && host.runtime.is_some() {
+            let at = host.timer.map_or(host.next_turn, |at| at.min(host.next_turn));
+            if let Some(before) = host.timer.replace(at) {
+                self.timers.remove(&(before, index));
+            }
+            self.timers.insert((at, index));
+            return;
+        }
+        host.next_turn = now() + host.slowness;
         let Some(runtime) = host.runtime.take() else { return };
         HOST.set(index);
         SKEW.set(host.skew);

@@ -13,7 +13,9 @@ mod socket;
 mod tcp;
 mod udp;
 
-pub(crate) use clock::{MILLISECOND, Nanos, SECOND, WALL_BASE, below, chance, current_host, millis, now};
+pub(crate) use clock::{
+    MILLISECOND, Nanos, SECOND, WALL_BASE, below, chance, current_host, draw, millis, now,
+};
 pub(crate) use host::{HostId, Sim, schedule};
 pub(crate) use link::LinkFaults;
 pub(crate) use net::{amplification, heal, note, set_cut, set_dark, set_faults, steps, trace_hash};

@@ -1,0 +1,26 @@
+//! Where everybody is. Users' machines are 127.9.x.y, by which the network knows them.
+
+use std::net::Ipv4Addr;
+
+pub(crate) const RPC_PORT: u16 = 50_051;
+
+pub(crate) fn etcd_address() -> Ipv4Addr {
+    Ipv4Addr::new(127, 1, 0, 1)
+}
+
+pub(crate) fn node_address(index: usize) -> Ipv4Addr {
+    Ipv4Addr::new(127, 2, 0, u8::try_from(index + 1).unwrap_or(u8::MAX))
+}
+
+pub(crate) fn replica_address(index: usize) -> Ipv4Addr {
+    Ipv4Addr::new(127, 3, 0, u8::try_from(index + 1).unwrap_or(u8::MAX))
+}
+
+pub(crate) fn person_address(index: usize) -> Ipv4Addr {
+    let [high, low] = u16::try_from(index + 1).unwrap_or(u16::MAX).to_be_bytes();
+    Ipv4Addr::new(127, 9, high, low)
+}
+
+pub(crate) fn rogue_address() -> Ipv4Addr {
+    Ipv4Addr::new(127, 3, 0, 200)
+}

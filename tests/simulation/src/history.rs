@@ -1,0 +1,89 @@
+//! Whether joining is linearizable: what every client asked and was answered, over all replicas, has to be explained by
+//! one order of joins and leaves of each room in which nothing comes before what was over when it was asked.
+//!
+//! A join reads the room as it adds to it, and its reply bears the room's own number. So of two sessions of one room:
+//! one that was in it from before the other asked until after that was answered is seen by it; one that had left before
+//! or asked after is not; and the numbers rise in the order of what did not overlap.
+
+use crate::kernel::{Nanos, now};
+use crate::told::broken;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+const LINEARIZABLE: &str = "Joins of a room have one order, in which none comes before one that was answered when it was asked (contract, 2)";
+
+#[derive(Clone, Debug)]
+struct Join {
+    asked: Nanos,
+    answered: Nanos,
+    seq: u64,
+    sees: BTreeSet<String>,
+    /// When something was asked last that was done for this session: until then at least it had its seat.
+    in_until: Nanos,
+    /// When its leave was answered.
+    left: Option<Nanos>,
+}
+
+/// A room: the host of its node, and the epoch under which it was opened there.
+type Room = (u32, u64);
+
+thread_local! {
+    static JOINS: RefCell<BTreeMap<String, Join>> = const { RefCell::new(BTreeMap::new()) };
+    static ROOMS: RefCell<BTreeMap<String, Room>> = const { RefCell::new(BTreeMap::new()) };
+}
+
+pub(crate) fn begin() {
+    JOINS.take();
+    ROOMS.take();
+}
+
+/// An engine has this session in that room.
+pub(crate) fn sits(session: &str, host: u32, first_epoch: u64) {
+    ROOMS.with_borrow_mut(|rooms| {
+        if !rooms.contains_key(session) {
+            rooms.insert(session.to_owned(), (host, first_epoch));
+        }
+    });
+}
+
+pub(crate) fn joined(session: &str, asked: Nanos, seq: u64, sees: BTreeSet<String>) {
+    let join = Join { asked, answered: now(), seq, sees, in_until: asked, left: None };
+    JOINS.with_borrow_mut(|joins| joins.insert(session.to_owned(), join));
+}
+
+/// What was asked then was done for this session.
+pub(crate) fn was_in(session: &str, asked: Nanos) {
+    change(session, |join| join.in_until = join.in_until.max(asked));
+}
+
+pub(crate) fn left(session: &str) {
+    change(session, |join| join.left = Some(now()));
+}
+
+fn change(session: &str, what: impl FnOnce(&mut Join)) {
+    JOINS.with_borrow_mut(|joins| joins.get_mut(session).map(what));
+}
+
+/// Judges all of it.
+pub(crate) fn look() {
+    let (joins, rooms) = (JOINS.take(), ROOMS.take());
+    for (one, a) in &joins {
+        for (other, b) in joins.iter().filter(|(other, _)| *other != one) {
+            let room = rooms.get(one);
+            if room.is_none() || room != rooms.get(other) {
+                continue;
+            }
+            let wrong = |what: &str| broken(LINEARIZABLE, || format!("{other} {what} {one}: {b:?}, {a:?}"));
+            if a.answered < b.asked && a.seq >= b.seq {
+                wrong("has a lower number than");
+            }
+            let sees = b.sees.contains(one);
+            if a.answered < b.asked && a.in_until > b.answered && !sees {
+                wrong("does not see");
+            }
+            if sees && (a.asked > b.answered || a.left.is_some_and(|left| left < b.asked)) {
+                wrong("sees");
+            }
+        }
+    }
+}
