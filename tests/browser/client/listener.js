@@ -141,7 +141,20 @@ window.camerasAsked = 0;
 window.microphonesAsked = [];
 const media = navigator.mediaDevices;
 const getUserMedia = media.getUserMedia.bind(media);
+/** As the system, or a switch on the device, mutes what is captured. Browsers are not told so here. */
+window.captured = [];
+window.muteBySystem = (kind, muted) => {
+  for (const track of window.captured.filter((it) => it.kind === kind)) {
+    Object.defineProperty(track, "muted", { configurable: true, value: muted });
+    track.dispatchEvent(new Event(muted ? "mute" : "unmute"));
+  }
+};
 media.getUserMedia = async (constraints) => {
+  const stream = await captureFor(constraints);
+  window.captured.push(...stream.getTracks());
+  return stream;
+};
+async function captureFor(constraints) {
   if (constraints.video) window.camerasAsked += 1;
   if (!constraints.audio) return getUserMedia(constraints);
   const { deviceId, echoCancellation } = constraints.audio;
@@ -155,4 +168,4 @@ media.getUserMedia = async (constraints) => {
   // Another device has another voice.
   const hertz = tone + (deviceId?.exact ? 200 : 0);
   return new MediaStream([toneTrack(context(), hertz, RHYTHMS[rhythm])]);
-};
+}

@@ -54,6 +54,17 @@ scenario("nothing overflows on a phone in any state, in German either", async (c
   await isFine("with settings");
   await ada.page.keyboard.press("Escape");
 
+  // Muted by the system: said within a second, by a sentence of its own for each device.
+  const byTheSystem = (kind, muted) => ada.page.evaluate(([kind, muted]) => window.muteBySystem(kind, muted), [kind, muted]);
+  const banner = (text) => ada.page.locator(".banner").getByText(text, { exact: true });
+  for (const [kind, text] of [["audio", t.call.mutedBySystem], ["video", t.call.cameraMutedBySystem]]) {
+    await byTheSystem(kind, true);
+    await banner(text).waitFor({ timeout: 1_000 });
+    await isFine(`${kind} muted by the system`);
+    await byTheSystem(kind, false);
+    await banner(text).waitFor({ state: "detached", timeout: 1_000 });
+  }
+
   // Its camera is taken away, as by an unplugged cable or a revoked permission.
   await ada.page.evaluate(() =>
     document.querySelector(".tile.own video").srcObject.getVideoTracks()[0].dispatchEvent(new Event("ended")),

@@ -38,6 +38,12 @@ const RECONNECTING: Partial<Record<VoiceState, string>> = {
   CREATING_TRANSPORTS: t.call.joiningAgain,
 };
 
+/** What the user has to mend, since others would not know. */
+function silencedText({ mutedBySystem, camera }: VoiceSnapshot): string {
+  if (mutedBySystem) return t.call.mutedBySystem;
+  return camera.mutedBySystem ? t.call.cameraMutedBySystem : "";
+}
+
 /** What is said when `state` is fine and the media is not. */
 const MEDIA: Record<MediaState, string> = {
   idle: "",
@@ -271,8 +277,9 @@ export class CallView {
     this.element.classList.toggle("with-people", this.#open.people);
     this.#people.element.hidden = !this.#open.people;
     this.#stats.element.hidden = !this.#open.stats;
-    const missing = missingKeys(snapshot) || (snapshot.noSound ? t.call.noSound : "");
-    setText(this.#banner, RECONNECTING[snapshot.state] ?? (this.#mediaText || missing));
+    const waits = RECONNECTING[snapshot.state] ?? (this.#mediaText || missingKeys(snapshot) || (snapshot.noSound ? t.call.noSound : ""));
+    this.#banner.classList.toggle("waits", waits !== "");
+    setText(this.#banner, waits || silencedText(snapshot));
     this.#renderAlone(snapshot);
     this.#lock.render(snapshot);
     this.#alone.hidden = snapshot.participants.length > 0 || !isInCall(snapshot.state);

@@ -62,6 +62,8 @@ function Status({ message }: { message: string | null }) {
   const state = useVoiceState((snapshot) => snapshot.state);
   const media = useVoiceState((snapshot) => snapshot.media);
   const noSound = useVoiceState((snapshot) => snapshot.noSound);
+  const mutedBySystem = useVoiceState((snapshot) => snapshot.mutedBySystem);
+  const cameraMutedBySystem = useVoiceState((snapshot) => snapshot.camera.mutedBySystem);
   const { camera, screen } = useQueue();
   const [isBlocked, setBlocked] = useState(false);
   useEffect(() => voice.on("playbackBlocked", () => setBlocked(true)), [voice]);
@@ -71,6 +73,8 @@ function Status({ message }: { message: string | null }) {
     media === "connecting" && texts.connecting,
     media === "interrupted" && texts.interrupted,
     noSound && texts.noSoundFromAnybody,
+    mutedBySystem && texts.mutedBySystem,
+    cameraMutedBySystem && texts.cameraMutedBySystem,
     place && texts.queue(place.position, place.current, place.max),
     message,
   ];

@@ -4,6 +4,7 @@ import { vi } from "vitest";
 const video = (more: Partial<VideoState> = {}): VideoState => ({
   status: "off",
   allowed: true,
+  mutedBySystem: false,
   queue: null,
   track: null,
   ...more,

@@ -107,6 +107,8 @@ export interface VideoState {
   queue: QueuePlace | null;
   /** For a preview. */
   track: MediaStreamTrack | null;
+  /** The system, or a switch on the device, lets no picture through: others see black. */
+  mutedBySystem: boolean;
 }
 
 /** Somebody else in the call. */
@@ -147,6 +149,8 @@ export interface VoiceSnapshot {
   /** Null outside of a call. */
   encryption: CallEncryption | null;
   muted: boolean;
+  /** The microphone is on, and the system or a switch on the device lets no sound through. */
+  mutedBySystem: boolean;
   deafened: boolean;
   /** One's own voice is heard by the others now. */
   speaking: boolean;

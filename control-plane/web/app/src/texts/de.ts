@@ -158,6 +158,8 @@ export const de: Texts = {
     mediaConnecting: "Ton und Bild kommen noch nicht durch…",
     mediaInterrupted: "Ton und Bild sind unterbrochen. Neuer Versuch…",
     noSound: "Von niemandem kommt Ton an.",
+    mutedBySystem: "Niemand hört dich: Dein System oder ein Schalter am Gerät hat das Mikrofon stumm gestellt.",
+    cameraMutedBySystem: "Niemand sieht dich: Dein System oder ein Schalter am Gerät hat die Kamera verdeckt.",
     cpuLimited: "Dieses Gerät ist zu langsam für dein Bild, es wird deshalb gröber gesendet.",
     heldBack: "Dein Bild ist angehalten: Das Netz ist zu schwach. Deine Stimme geht weiter.",
     queue: (position, current, max) => `Videoplätze belegt (${current}/${max}) — Du bist Nr. ${position} der Schlange`,

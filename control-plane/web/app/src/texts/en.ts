@@ -120,6 +120,8 @@ export const en = {
     mediaConnecting: "Sound and video are not getting through yet…",
     mediaInterrupted: "Sound and video are interrupted. Trying again…",
     noSound: "No sound arrives from anybody.",
+    mutedBySystem: "Nobody hears you: your system, or a switch on your device, has muted the microphone.",
+    cameraMutedBySystem: "Nobody sees you: your system, or a switch on your device, has covered the camera.",
     cpuLimited: "This device is too slow for your video, so it is sent coarser.",
     heldBack: "Your video is paused: the network is too weak. Your voice goes on.",
     queue: (position: number, current: number, max: number) =>

@@ -36,6 +36,8 @@ export const de: Texts = {
   isDeafened: "Ton aus",
   isReconnecting: "verbindet neu",
   noSoundFromAnybody: "Von niemandem kommt Ton an.",
+  mutedBySystem: "Niemand hört dich: Dein System hat das Mikrofon stumm gestellt.",
+  cameraMutedBySystem: "Niemand sieht dich: Dein System hat die Kamera verdeckt.",
   trouble: {
     noSound: "kein Ton kommt an",
     choppySound: "Ton setzt aus",

@@ -34,6 +34,8 @@ export const en = {
   isDeafened: "deafened",
   isReconnecting: "reconnecting",
   noSoundFromAnybody: "No sound arrives from anybody.",
+  mutedBySystem: "Nobody hears you: your system has muted the microphone.",
+  cameraMutedBySystem: "Nobody sees you: your system has covered the camera.",
   /** Beside a name. */
   trouble: {
     noSound: "no sound arrives",

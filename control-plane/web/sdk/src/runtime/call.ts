@@ -74,6 +74,7 @@ export class Call {
       },
       track: (track) =>
         void this.publisher.replaceMicTrack(track).catch((error) => this.failed("mic", error)),
+      silenced: changed,
       lost: () => this.#notice({ kind: "microphoneLost" }),
     });
     const failed = (error: VoiceError) => this.connection.end(error);

@@ -25,6 +25,8 @@ export interface MicrophoneHandlers {
   levels?(levels: InputLevels): void;
   /** What is sent is another track now. Not called while the processing runs: its output stays the same. */
   track?(track: MediaStreamTrack): void;
+  /** `isSilenced` may be another. */
+  silenced?(): void;
   /** The device went away, and none took its place. */
   lost?(): void;
 }
@@ -45,6 +47,11 @@ export class Microphone {
   /** What is to be sent; null while it is closed. */
   get track(): MediaStreamTrack | null {
     return this.#graph?.track ?? this.#raw;
+  }
+
+  /** The system, or a switch on the device, lets no sound through. */
+  get isSilenced(): boolean {
+    return this.#raw?.muted ?? false;
   }
 
   get settings(): Readonly<InputSettings> {
@@ -72,6 +79,7 @@ export class Microphone {
     this.#raw = raw;
     this.deviceId = deviceId;
     raw.addEventListener("ended", () => void this.#onEnded(raw));
+    for (const name of ["mute", "unmute"]) raw.addEventListener(name, () => this.handlers.silenced?.());
     if (graph) this.#connect(graph, raw);
     before?.stop();
     const track = graph?.track ?? raw;

@@ -301,6 +301,7 @@ export class Publisher {
 
   #keep(source: Source, track: MediaStreamTrack): void {
     this.#tracks.set(source, track);
+    for (const name of ["mute", "unmute"]) track.addEventListener(name, () => this.handlers.changed());
     track.addEventListener("ended", () => {
       if (this.#tracks.get(source) !== track || source === "mic") return;
       this.handlers.ended(source, this.#given.get(source) !== track);

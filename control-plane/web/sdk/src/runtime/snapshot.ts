@@ -74,6 +74,7 @@ export function describeCall(call: CallParts): VoiceSnapshot {
     limits,
     encryption: channelId === null ? null : (encryption?.snapshot ?? NOT_ENCRYPTED),
     muted: publisher.muted,
+    mutedBySystem: !publisher.muted && call.microphone.isSilenced,
     deafened: call.deafened,
     speaking: call.voice.speaking,
     camera: video("camera"),
@@ -147,5 +148,6 @@ function describeVideo(
   else if (isStarting) status = "starting";
   else if (queue) status = "queued";
   else if (slots.isGranted(source)) status = "granted";
-  return { status, allowed, queue, track: publisher.track(source) };
+  const track = publisher.track(source);
+  return { status, allowed, queue, track, mutedBySystem: track?.muted ?? false };
 }
