@@ -5,7 +5,7 @@
 //! one that was in it from before the other asked until after that was answered is seen by it; one that had left before
 //! or asked after is not; and the numbers rise in the order of what did not overlap.
 
-use crate::kernel::{Nanos, now};
+use crate::kernel::Nanos;
 use crate::told::broken;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,8 +46,9 @@ pub(crate) fn sits(session: &str, host: u32, first_epoch: u64) {
     });
 }
 
-pub(crate) fn joined(session: &str, asked: Nanos, seq: u64, sees: BTreeSet<String>) {
-    let join = Join { asked, answered: now(), seq, sees, in_until: asked, left: None };
+/// It was answered at this time.
+pub(crate) fn joined(session: &str, asked: Nanos, answered: Nanos, seq: u64, sees: BTreeSet<String>) {
+    let join = Join { asked, answered, seq, sees, in_until: asked, left: None };
     JOINS.with_borrow_mut(|joins| joins.insert(session.to_owned(), join));
 }
 
@@ -56,8 +57,9 @@ pub(crate) fn was_in(session: &str, asked: Nanos) {
     change(session, |join| join.in_until = join.in_until.max(asked));
 }
 
-pub(crate) fn left(session: &str) {
-    change(session, |join| join.left = Some(now()));
+/// Its leave was answered at this time.
+pub(crate) fn left(session: &str, answered: Nanos) {
+    change(session, |join| join.left = Some(answered));
 }
 
 fn change(session: &str, what: impl FnOnce(&mut Join)) {
@@ -85,5 +87,36 @@ pub(crate) fn look() {
                 wrong("sees");
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::told;
+
+    /// A joins from 10 to 20 with number 1; B asks at 30 and is answered at 40.
+    fn is_linearizable(number: u64, sees: &[&str], a_was_in: Nanos, a_left: Option<Nanos>) -> bool {
+        told::begin(false);
+        begin();
+        ["a", "b"].into_iter().for_each(|session| sits(session, 1, 7));
+        joined("a", 10, 20, 1, BTreeSet::new());
+        was_in("a", a_was_in);
+        if let Some(at) = a_left {
+            left("a", at);
+        }
+        joined("b", 30, 40, number, sees.iter().map(|it| (*it).to_owned()).collect());
+        look();
+        told::end().1.is_empty()
+    }
+
+    #[test]
+    fn a_join_sees_who_is_there_and_not_who_had_left_and_has_a_later_number() {
+        assert!(is_linearizable(2, &["a"], 50, None));
+        assert!(!is_linearizable(2, &[], 50, None), "a is there before and after");
+        assert!(is_linearizable(2, &[], 35, None), "a may have left meanwhile");
+        assert!(!is_linearizable(2, &["a"], 20, Some(29)), "a had left");
+        assert!(is_linearizable(2, &["a"], 20, Some(31)), "a left meanwhile");
+        assert!(!is_linearizable(1, &["a"], 50, None), "of two joins the later one has the higher number");
     }
 }

@@ -147,7 +147,7 @@ async fn connection(person: &Arc<Person>, kept: &mut Kept) -> anyhow::Result<Ove
     tell(&person.user, || format!("joined {channel} as {session}"));
     let participants = reply["participants"].as_array().into_iter().flatten();
     let sees = participants.map(|it| text(it, "sessionId")).collect();
-    history::joined(&session, asked, reply["roomSeq"].as_u64().unwrap_or_default(), sees);
+    history::joined(&session, asked, now(), reply["roomSeq"].as_u64().unwrap_or_default(), sees);
     kept.resume = reply["resumeToken"].as_str().map(ToOwned::to_owned);
     kept.tries = 0;
     person.has(|has| {

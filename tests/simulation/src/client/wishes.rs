@@ -70,7 +70,7 @@ impl Line<'_> {
     /// Whatever the answer is, its server has no seat for it any more, and its connection ends next.
     async fn leave(&mut self, call: &mut Call, why: &'static str) -> Result<bool, Refused> {
         match self.ask(None, "voice:leave", json!({})).await {
-            Ok(_) => history::left(&call.session),
+            Ok(_) => history::left(&call.session, now()),
             Err(Refused::Broke) => return Err(Refused::Broke),
             Err(Refused::Code { .. }) => {}
         }
