@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Tests the operators' API against its own description, with schemathesis: what the description allows
-# is taken, what it does not is refused, and every answer is as described. About a minute.
+# is taken, what it does not is refused, and every answer is as described. Before that, the description is linted and
+# clients are generated of it and compiled (clients.sh). About a minute.
 # Usage: run.sh FOLDER   with the built `railgun` and `railgun-control`, such as target/debug
 # TIME is for how many seconds to go on; SEED is where chance begins.
 set -euo pipefail
@@ -36,7 +37,7 @@ scopes=()
 for what in channels bans entitlements rooms nodes; do
   scopes+=(--scope "$what:read" --scope "$what:write")
 done
-"$programs/railgun-control" operator-token --name tester "${scopes[@]}" --scope audit:read \
+"$programs/railgun-control" operator-token --name tester "${scopes[@]}" --scope calls:read --scope audit:read \
   >"$work/tokens.toml" 2>"$work/token.txt"
 token=$(sed -n 's/.*once: //p' "$work/token.txt")
 cat >"$work/railgun.toml" <<TOML
@@ -44,6 +45,7 @@ cat >"$work/railgun.toml" <<TOML
 listen = "127.0.0.1:$signaling"
 operators.listen = "127.0.0.1:$operators"
 operators.tokens = "$work/tokens.toml"
+calls.dir = "$work/calls"
 [media]
 workers = 1
 rtc.port_min = $media
@@ -61,6 +63,10 @@ for _ in range(300):
     except OSError:
         time.sleep(0.1)
 sys.exit(1)' "http://127.0.0.1:$operators/readyz" || { cat "$work/railgun.log" >&2; exit 1; }
+
+python3 -c 'import sys, urllib.request; sys.stdout.buffer.write(urllib.request.urlopen(sys.argv[1]).read())' \
+  "http://127.0.0.1:$operators/v1/openapi.json" >"$work/openapi.json"
+"$here/clients.sh" "$work/openapi.json" "$work"
 
 cd "$work"
 status=0
