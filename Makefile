@@ -58,6 +58,7 @@ lint: tools protoc ## Formatting, imports, dependencies, clippy with and without
 	cargo fmt --manifest-path tests/fuzz/Cargo.toml --check
 	node tests/lint/imports.mjs
 	node tests/lint/walks.mjs
+	node tests/lint/documents.mjs
 	tests/lint/deny.sh
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo clippy --package railgun-steps --package railgun-corpus --features railgun-steps/steps,railgun-corpus/targets \
@@ -104,6 +105,10 @@ web: tools ## The page's bundle, which the control-plane serves
 .PHONY: packages
 packages: build ## Debian packages of the three programs, in target/packages
 	deploy/packages/build.sh target/release target/packages
+
+.PHONY: book
+book: ## The documents as a site in target/book; needs mdbook for more than its sources
+	node docs/book.mjs
 
 .PHONY: settings
 settings: ## docs/configuration.md and deploy/samples, from the table of settings
