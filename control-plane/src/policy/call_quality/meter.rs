@@ -87,7 +87,9 @@ impl Meter {
             Some("turn") => Path::Relay,
             _ => return,
         };
-        if self.now.path.is_some_and(|before| before != path) {
+        // A client that says another path each time leaves room for what the node and the socket tell.
+        let has_room = self.now.events.len() < EVENTS_MAX / 2;
+        if has_room && self.now.path.is_some_and(|before| before != path) {
             self.happened(What::PathChanged, now);
         }
         self.now.path = Some(path);
