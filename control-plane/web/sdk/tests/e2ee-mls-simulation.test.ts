@@ -39,6 +39,22 @@ describe("members of a group, each by itself,", () => {
     expect(it.worst).toBeLessThanOrEqual(UNDECRYPTABLE_MAX);
   });
 
+  it("go on without a group whose GroupInfo asks for what they cannot do", async () => {
+    const it = new World(random(9), (sessionId, userId) => {
+      const mls = new MlsDouble(sessionId, userId);
+      const { propose } = mls;
+      // Of one founder's groups.
+      mls.propose = async (of) => {
+        if ("signer" in of && of.epoch === 0) throw new Error("an extension that nobody knows");
+        return propose.call(mls, of);
+      };
+      return mls;
+    });
+    for (let count = 0; count < 4; count += 1) await it.join();
+    await it.run(6_000);
+    isOne(it);
+  });
+
   it(`end in one epoch after ${CHANGES} joins and leaves with loss, and none is undecryptable longer than 2 s`, { timeout: 3_600_000 }, async () => {
     const it = world(SEED);
     const { rng } = it;

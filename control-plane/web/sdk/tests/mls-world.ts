@@ -2,7 +2,8 @@
 import type { Bytes } from "../src/e2ee/bytes";
 import { toHex } from "../src/e2ee/bytes";
 import { ACCEPTED_AFTER_ADDITION, ACCEPTED_AFTER_REMOVAL, OWN_DELAY } from "../src/e2ee/key-ring";
-import { type Incoming, type Kind, MlsAgent, type Outcome, type Output } from "../src/e2ee/mls/agent";
+import { MlsAgent } from "../src/e2ee/mls/agent";
+import type { Incoming, Kind, Outcome, Output } from "../src/e2ee/mls/exchange";
 import type { Listed } from "../src/e2ee/mls/people";
 import type { GroupInfo, GroupState, KeyPackage, Member, Mls } from "../src/e2ee/mls/port";
 import { MISSING_AFTER } from "../src/e2ee/people";

@@ -147,7 +147,10 @@ mod tests {
         let vectors: Vec<serde_json::Value> = serde_json::from_str(text).unwrap();
         assert!(vectors.len() > 5);
         let bytes = |hex: &str| -> Vec<u8> {
-            hex.as_bytes().chunks(2).map(|pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
+            hex.as_bytes()
+                .chunks(2)
+                .map(|pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap())
+                .collect()
         };
         for vector in vectors {
             let message = bytes(vector["data"].as_str().unwrap());

@@ -4,59 +4,27 @@
  * is called has to end before the next thing is.
  */
 import { type Bytes, equal } from "../bytes";
-import { epochNumber, freshGroupId, type GroupRank, LAST_EPOCH, LAST_GENERATION, rankOf } from "./group-id";
+import type { Fault, Incoming, Kind, Outcome, Output, Own } from "./exchange";
+import { bytesOf, compare, epochNumber, freshGroupId, type GroupRank, LAST_EPOCH, LAST_GENERATION, rankOf } from "./group-id";
 import { ListedPeople, type Listed } from "./people";
 import type { GroupInfo, GroupState, KeyPackage, Member, Mls, Past } from "./port";
-
-/** How long each waits for the one before him in the order of who acts. */
-export const STEP = 400;
-/** Somebody who came waits so long for others to let him in before he founds a group. */
-const FOUND_AFTER = 700;
-/** How long packages of several people are collected before they are added together. */
-const COLLECT = 150;
-/** Until somebody who handed in a package helps himself. */
-const WELCOME_WAIT = 600;
-/** A message may be late by this before something is done about it. */
-const LATE = 250;
-/** Between two GroupInfos to one session, or two packages, of the same epoch. */
-const AGAIN = 600;
-const ANSWER_INTERVAL = 400;
-/** More than this are told at once. */
-const BROADCAST_FROM = 3;
-/** Until a group whose next epoch nobody knows is given up. */
-const BEHIND_MAX = 700;
-const EARLY_MAX = 16;
-const PACKAGES_MAX = 64;
-const BANNED_MAX = 32;
-/** So many groups may have been founded that one has not heard of. */
-const GENERATIONS_AHEAD = 2 ** 20;
-/** Of the commits that lead to an epoch, in all. */
-const PAST_BYTES = 6_000;
-const PAST_MAX = 8;
-
-export type Kind = "proposal" | "commit" | "welcome" | "groupInfo";
-
-/** As the server passes it on. */
-export interface Incoming {
-  sessionId: string;
-  kind: Kind;
-  epoch: number;
-  data: Bytes;
-}
-
-/** What became of a message of one's own. `late`: another commit was the first of its epoch. */
-export type Outcome = "taken" | "late" | "failed";
-
-/** Why somebody is named. */
-export type Fault = "badCommit" | "badProposal";
-
-export type Output =
-  | { type: "send"; id: number; kind: Kind; epoch: number; to?: string; data: Bytes }
-  /** `removal`: somebody who had the epoch before has not this one. `own`: the others have yet to get it. */
-  | { type: "epoch"; number: number; secret: Bytes; members: readonly Member[]; removal: boolean; own: boolean }
-  /** A member is not there any more: the epoch ends for sending within a second. */
-  | { type: "left" }
-  | { type: "named"; sessionId: string; fault: Fault };
+import {
+  AGAIN,
+  ANSWER_INTERVAL,
+  BANNED_MAX,
+  BEHIND_MAX,
+  BROADCAST_FROM,
+  COLLECT,
+  EARLY_MAX,
+  FOUND_AFTER,
+  GENERATIONS_AHEAD,
+  LATE,
+  PACKAGES_MAX,
+  PAST_BYTES,
+  PAST_MAX,
+  STEP,
+  WELCOME_WAIT,
+} from "./timing";
 
 export class MlsAgent<State extends GroupState, Info extends GroupInfo, Package extends KeyPackage> {
   #out: Output[] = [];
@@ -465,7 +433,13 @@ export class MlsAgent<State extends GroupState, Info extends GroupInfo, Package 
   async #propose(of: State | Info, now: number): Promise<boolean> {
     this.#proposedAt = now;
     this.#askedAt = Math.min(this.#askedAt, now);
-    this.#send("proposal", of.epoch, await this.mls.propose(of));
+    // A GroupInfo may ask for what this client cannot do.
+    const proposal = await this.mls.propose(of).catch(() => null);
+    if (!proposal) {
+      if (this.#info?.info === of) this.#info = null;
+      return false;
+    }
+    this.#send("proposal", of.epoch, proposal);
     this.#isDue(now + WELCOME_WAIT, now);
     return true;
   }
@@ -614,32 +588,3 @@ export class MlsAgent<State extends GroupState, Info extends GroupInfo, Package 
     return id;
   }
 }
-
-interface Own<State> {
-  id: number;
-  /** The epoch that it ends. */
-  base: string;
-  next: State;
-  welcomes: { sessionId: string; welcome: Bytes }[];
-  data: Bytes;
-  /** Of a newcomer: what led to the epoch that it joined. */
-  past: readonly Past[];
-  /** When it may have been lost. */
-  lostAt: number | null;
-  isResent: boolean;
-}
-
-interface Placed {
-  group: string;
-  epoch: number;
-  rank: GroupRank;
-}
-
-/** Above 0: the one is gone on with, rather than the other. */
-function compare(one: Placed, other: Placed | null): number {
-  if (!other) return 1;
-  if (one.group === other.group) return one.epoch - other.epoch;
-  return one.rank.place - other.rank.place || (one.group < other.group ? -1 : 1);
-}
-
-const bytesOf = (hex: string): Uint8Array => Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));

@@ -32,3 +32,18 @@ export function rankOf(id: Uint8Array): GroupRank | null {
 
 /** The number of an epoch in the frames' key schedule, below 2^51: it rises with each epoch, and from group to group. */
 export const epochNumber = ({ place }: GroupRank, epoch: number): number => place * EPOCHS + epoch + 1;
+
+interface Placed {
+  group: string;
+  epoch: number;
+  rank: GroupRank;
+}
+
+/** Above 0: the one is gone on with, rather than the other. */
+export function compare(one: Placed, other: Placed | null): number {
+  if (!other) return 1;
+  if (one.group === other.group) return one.epoch - other.epoch;
+  return one.rank.place - other.rank.place || (one.group < other.group ? -1 : 1);
+}
+
+export const bytesOf = (hex: string): Uint8Array => Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
