@@ -334,6 +334,17 @@ describe("keys of a group in a call", () => {
     await settled(() => expect(ben.last()?.secret).toBe(ada.last()?.secret));
     room.leave("s3");
   });
+
+  it("are not made where the browser has no Ed25519: that is said, and ends the call", async () => {
+    const lacks = vi.spyOn(crypto.subtle, "generateKey").mockRejectedValue(new DOMException("none", "NotSupportedError"));
+    const failed = vi.fn();
+    const nothing = () => undefined;
+    const handlers = { send: async () => undefined, epoch: nothing, left: nothing, reset: nothing, wake: nothing, changed: nothing };
+    new GroupKeys(CHANNEL, null, { ...handlers, failed }).enter({ sessionId: "s1", userId: "ada" }, []);
+    const unable = { code: "CAPABILITY_REQUIRED", details: { capability: "E2EE" }, fatal: true };
+    await settled(() => expect(failed).toHaveBeenCalledWith(expect.objectContaining(unable)));
+    lacks.mockRestore();
+  });
 });
 
 describe("whose a key is", () => {

@@ -153,6 +153,11 @@ export class GroupKeys {
 
   #fail(error: unknown): void {
     const message = error instanceof Error ? error.message : String(error);
+    if (error instanceof DOMException && error.name === "NotSupportedError") {
+      const unable = "this browser has no Ed25519 or X25519, which keys of a group need";
+      this.handlers.failed(new VoiceError("CAPABILITY_REQUIRED", unable, { capability: "E2EE" }, true, { cause: error }));
+      return;
+    }
     this.handlers.failed(new VoiceError("INTERNAL", `keys of the group: ${message}`, {}, true, { cause: error }));
   }
 
