@@ -231,6 +231,8 @@ class Room {
   people = new Map<string, { keys: GroupKeys; userId: string; epochs: { number: number; secret: string; members: string[] }[] }>();
   /** By whose list: who is not named to them. */
   hidden = new Map<string, string>();
+  /** Sessions that are told with another user's id. */
+  renamed = new Map<string, string>();
   #epochs = new Map<string, number>();
 
   join(sessionId: string, userId: string, hook: IdentityHook | null = null) {
@@ -268,7 +270,11 @@ class Room {
 
   #list(own: string) {
     const others = [...this.people].filter(([sessionId]) => sessionId !== own && this.hidden.get(own) !== sessionId);
-    return others.map(([sessionId, { userId }]) => ({ sessionId, userId, reconnecting: false }));
+    return others.map(([sessionId, { userId }]) => ({
+      sessionId,
+      userId: this.renamed.get(sessionId) ?? userId,
+      reconnecting: false,
+    }));
   }
 
   async #send(from: string, userId: string, { kind, epoch, to, data }: E2eeMessage): Promise<void> {
@@ -310,6 +316,17 @@ describe("keys of a group in a call", () => {
     room.leave("s3");
   });
 
+  it("are not for a member whom the server names as another user", async () => {
+    const room = new Room();
+    const ada = room.join("s1", "ada");
+    room.renamed.set("s2", "ben");
+    room.join("s2", "eve");
+    await settled(() => expect(ada.last()?.members).toEqual(["s1", "s2"]));
+    await settled(() => expect(ada.keys.unlisted).toEqual([{ sessionId: "s2", userId: "eve" }]));
+    await settled(() => expect(ada.last()?.members).toEqual(["s1"]));
+    room.leave("s2");
+  });
+
   it("are not of who is in the list of people alone: that is said after 2 s", async () => {
     const room = new Room();
     const ada = room.join("s1", "ada");
@@ -332,6 +349,10 @@ describe("keys of a group in a call", () => {
     await settled(() => expect(ada.epochs.some(({ members }) => members.includes("s3"))).toBe(true));
     await settled(() => expect(ada.last()?.members).toEqual(["s1", "s2"]));
     await settled(() => expect(ben.last()?.secret).toBe(ada.last()?.secret));
+    // She is there, and not let in again and again.
+    const { length } = ada.epochs;
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    expect(ada.epochs.length).toBe(length);
     room.leave("s3");
   });
 

@@ -132,6 +132,8 @@ export class Encryption {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#invite?.secret.fill(0);
     this.#invite = this.#code = null;
+    // What is still being loaded finds that the stay is over.
+    this.#own = "";
     this.#group?.close();
   }
 

@@ -138,7 +138,8 @@ export class MlsAgent<State extends GroupState, Info extends GroupInfo, Package 
 
   /** A leaf whose credential is not believed. */
   async refuse(key: string, now: number): Promise<Output[]> {
-    this.#people.refuse(key, now);
+    const member = this.#state?.members.find((it) => it.key === key);
+    if (member) this.#people.refuse(member, now);
     return this.#after(now);
   }
 
@@ -524,7 +525,8 @@ export class MlsAgent<State extends GroupState, Info extends GroupInfo, Package 
 
   /** The state that one is at, for somebody who seems to be at another. */
   async #answer(sessionId: string, now: number): Promise<void> {
-    if (!this.#people.has(sessionId) || now - (this.#answered.get(sessionId) ?? -Infinity) < ANSWER_INTERVAL) return;
+    if (!this.#people.has(sessionId) || this.#people.isShunned(sessionId)) return;
+    if (now - (this.#answered.get(sessionId) ?? -Infinity) < ANSWER_INTERVAL) return;
     if (this.#answered.size > 64) this.#answered.clear();
     this.#answered.set(sessionId, now);
     await this.#tellInfo(sessionId, now);
@@ -552,7 +554,7 @@ export class MlsAgent<State extends GroupState, Info extends GroupInfo, Package 
   #waiting(state: State): string[] {
     return this.#people.all
       .map(({ sessionId }) => sessionId)
-      .filter((it) => this.#people.isAlive(it) && !state.members.some(({ sessionId }) => sessionId === it));
+      .filter((it) => this.#people.isAlive(it) && !this.#people.isShunned(it) && !state.members.some(({ sessionId }) => sessionId === it));
   }
 
   /** In the order of who acts. */

@@ -19,6 +19,8 @@ export class ListedPeople {
   #firstUnlisted = new Map<string, number>();
   /** Leaves, by their keys, whose credential was refused. */
   #refused = new Map<string, number>();
+  /** Sessions that were in the group by a leaf that is not theirs, or not believed: they are not let in again. */
+  #shunned = new Set<string>();
 
   constructor(readonly own: string) {}
 
@@ -51,13 +53,19 @@ export class ListedPeople {
     const left = [...before.keys()].filter((sessionId) => !this.#people.has(sessionId));
     for (const sessionId of left) {
       this.#leftAt.set(sessionId, now);
+      this.#shunned.delete(sessionId);
       this.#since.delete(sessionId);
     }
     return left;
   }
 
-  refuse(key: string, now: number): void {
+  refuse({ key, sessionId }: Member, now: number): void {
     if (!this.#refused.has(key)) this.#refused.set(key, now);
+    if (this.#people.has(sessionId)) this.#shunned.add(sessionId);
+  }
+
+  isShunned(sessionId: string): boolean {
+    return this.#shunned.has(sessionId);
   }
 
   /** From when on a member has to go, in milliseconds; Infinity: it is as the server says. */
@@ -70,6 +78,7 @@ export class ListedPeople {
       this.#firstUnlisted.delete(key);
       return Infinity;
     }
+    if (listed) this.#shunned.add(sessionId);
     const left = this.#leftAt.get(sessionId);
     if (!listed && left !== undefined) return left;
     const first = this.#firstUnlisted.get(key) ?? now;
