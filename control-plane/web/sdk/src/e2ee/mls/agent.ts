@@ -373,9 +373,9 @@ export class MlsAgent<State extends GroupState, Info extends GroupInfo, Package 
   // ---- what is to be done now
 
   async #act(now: number): Promise<void> {
-    if (this.#own) return this.#resend(now);
     const state = this.#state;
     if (state) this.#tellLeft(state, now);
+    if (this.#own) return this.#resend(now);
     if (await this.#move(now)) return;
     if (!state) return this.#enter(now);
     if (this.#stuckAt !== null) return this.#refound(state, this.#stuckAt, now);
