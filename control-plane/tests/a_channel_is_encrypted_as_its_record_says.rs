@@ -241,3 +241,31 @@ async fn messages_reach_the_node_under_the_sessions_own_name() {
         assert_eq!(ada.ask("voice:e2ee:message", wrong).await["code"], "INVALID_PAYLOAD");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_writes_at_once_neither_undoes_the_others_encryption() {
+    let (etcd, tokens) = (EtcdServer::start().await.unwrap(), tokens());
+    let replica = async || {
+        let node = FakeNode::start().await;
+        node.register(&etcd.store()).await;
+        let path = tokens.path.clone();
+        let configure = |config: &mut railgun_control::Config| config.operators.tokens = Some(path);
+        Harness::in_cluster_with(node, etcd.settings(), configure).await
+    };
+    let (one, two) = (replica().await, replica().await);
+    for round in 0..10 {
+        let path = format!("/v1/channels/c{round}");
+        assert_eq!(ask(one.operators, "all", "PUT", &path, json!({"tier": "pro"})).await.status, 204);
+        let encrypted = json!({"tier": "pro", "encryption": "endToEnd"});
+        // What it leaves out stays as it is, whichever of the two is first.
+        let (first, second) = tokio::join!(
+            ask(one.operators, "all", "PUT", &path, encrypted),
+            ask(two.operators, "all", "PUT", &path, json!({"tier": "free"})),
+        );
+        assert_eq!((first.status, second.status), (204, 204));
+        let found = ask(two.operators, "all", "GET", &path, Value::Null).await;
+        assert_eq!(body(&found)["encryption"], "endToEnd", "round {round}");
+    }
+    one.stop().await;
+    two.stop().await;
+}

@@ -3,7 +3,7 @@
 use super::types::{Record, RecordError, RecordKey};
 use super::{Records, Store, StoreError, View, created_on_join};
 use crate::config::ChannelsConfig;
-use railgun_etcd::{EtcdError, PrefixWatch, Txn, TxnOp, Update};
+use railgun_etcd::{EtcdError, Outcome, PrefixWatch, Txn, TxnOp, Update};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -54,12 +54,36 @@ impl Records {
             None => TxnOp::delete(path, None),
         };
         store.txn_once(Txn::new().and_then([change])).await?;
+        self.wait_until_seen(key, record).await;
+        Ok(())
+    }
+
+    /// False: the key was changed since `revision`; 0: since it was not there.
+    pub(super) async fn write_to_etcd_if(
+        &self,
+        store: &railgun_etcd::Store,
+        prefix: &str,
+        key: &RecordKey,
+        record: &Record,
+        revision: u64,
+    ) -> Result<bool, StoreError> {
+        let path = format!("{prefix}{}", key.path());
+        let revision = i64::try_from(revision).unwrap_or(i64::MAX);
+        match store.put_if(&path, revision, record.to_json().as_bytes(), None).await? {
+            Outcome::Done(_) => {
+                self.wait_until_seen(key, Some(record)).await;
+                Ok(true)
+            }
+            Outcome::Changed(_) => Ok(false),
+        }
+    }
+
+    async fn wait_until_seen(&self, key: &RecordKey, record: Option<&Record>) {
         let mut changes = self.changes();
         let seen = changes.wait_for(|_| self.view().record(key).as_ref() == record);
         if timeout(SEEN_TIMEOUT, seen).await.is_err() {
             tracing::debug!("a record was written, and its own replica has not seen it yet");
         }
-        Ok(())
     }
 }
 

@@ -16,6 +16,7 @@ pub(crate) use view::View;
 
 use crate::clock::unix_millis;
 use crate::config::ChannelsConfig;
+use railgun_protocol::ids::ChannelId;
 use railgun_protocol::signal::Encryption;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use std::time::SystemTime;
@@ -108,6 +109,37 @@ impl Records {
             }
             #[cfg(feature = "etcd")]
             Store::Etcd { store, prefix } => self.write_to_etcd(store, prefix, &key, record.as_ref()).await,
+        }
+    }
+
+    /// Writes a channel if it is as it was at `revision` ([`View::channel_revision`]). False: somebody else was
+    /// first, whose change is in the view, or on its way there.
+    pub(crate) async fn write_channel(
+        &self,
+        channel: &ChannelId,
+        revision: u64,
+        record: ChannelRecord,
+    ) -> Result<bool, StoreError> {
+        let (key, record) = (RecordKey::Channel(channel.clone()), Record::Channel(record));
+        match &self.store {
+            Store::Memory => {
+                let mut view = self.view.write().unwrap_or_else(PoisonError::into_inner);
+                if view.channel_revision(channel) != revision {
+                    return Ok(false);
+                }
+                if view.len() >= RECORDS_MAX {
+                    return Err(StoreError::Full);
+                }
+                let revision = view.revision().saturating_add(1).max(unix_millis(SystemTime::now()));
+                view.put(key, record, revision);
+                drop(view);
+                self.changes.send_modify(|changes| *changes += 1);
+                Ok(true)
+            }
+            #[cfg(feature = "etcd")]
+            Store::Etcd { store, prefix } => {
+                self.write_to_etcd_if(store, prefix, &key, &record, revision).await
+            }
         }
     }
 

@@ -100,6 +100,11 @@ impl View {
         }
     }
 
+    /// Of the channel's last change; 0: nobody wrote it down.
+    pub(crate) fn channel_revision(&self, channel: &ChannelId) -> u64 {
+        self.channels.get(channel).map_or(0, |(_, revision)| *revision)
+    }
+
     /// The channel as somebody wrote it down.
     pub(crate) fn written_channel(&self, channel: &ChannelId) -> Option<&ChannelRecord> {
         self.channels.get(channel).map(|(record, _)| record)

@@ -54,7 +54,7 @@ pub(super) async fn write(api: &Api, operator: &Operator, key: RecordKey, record
 }
 
 /// For the audit: how a channel is encrypted from now on, if it was not before.
-fn encryption_changed(api: &Api, key: &RecordKey, record: Option<&Record>) -> &'static str {
+pub(super) fn encryption_changed(api: &Api, key: &RecordKey, record: Option<&Record>) -> &'static str {
     match (key, record) {
         (RecordKey::Channel(channel), Some(Record::Channel(record)))
             if api.services.records.view().encryption(channel).encryption != record.encryption =>

@@ -1,7 +1,7 @@
 //! Channels: which there are, how large their rooms are, and who may join.
 
 use super::access::Operator;
-use super::api::{Api, Changed, write};
+use super::api::{Api, Changed, encryption_changed, noted, write};
 use super::body::Object;
 use super::error::{Absent, ApiError, MixedFleet, Refused, Unavailable};
 use super::path::{OfChannel, Page, channel_id};
@@ -17,7 +17,14 @@ use railgun_protocol::plan::Tier;
 use railgun_protocol::signal::Encryption;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
 use utoipa::ToSchema;
+
+/// What a write leaves out stays as it is, so it is made again when another one was first: so often.
+const TRIES: usize = 8;
+/// How long that other one is waited for.
+const AGAIN_AFTER: Duration = Duration::from_millis(250);
 
 /// A channel as it is.
 #[derive(Debug, Serialize, ToSchema)]
@@ -55,7 +62,7 @@ impl Channel {
 }
 
 /// A channel as it is to be.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = ChannelRecord)]
 pub(crate) struct ChannelChange {
@@ -134,16 +141,36 @@ pub(super) async fn put(
     let channel = channel_id(&path?)?;
     let Object(change) = body?;
     check(&change)?;
-    let record = record(&api, &channel, change).await?;
-    write(&api, &operator, RecordKey::Channel(channel), Some(Record::Channel(record))).await
+    let (key, records) = (RecordKey::Channel(channel.clone()), &api.services.records);
+    let path = key.path();
+    for _ in 0..TRIES {
+        let mut changes = records.changes();
+        let (record, revision) = record(&api, &channel, &change).await?;
+        let written = Record::Channel(record.clone());
+        let action = format!("PUT {path}{}", encryption_changed(&api, &key, Some(&written)));
+        match records.write_channel(&channel, revision, record).await {
+            Ok(true) => return noted(&api, &operator, action, Ok(())),
+            Ok(false) => _ = timeout(AGAIN_AFTER, changes.changed()).await,
+            Err(error) => return noted(&api, &operator, action, Err(error.into())),
+        }
+    }
+    let contended = ApiError::unavailable("others change this channel at the same moment");
+    noted(&api, &operator, format!("PUT {path}"), Err(contended))
 }
 
-/// What the change makes of the channel. Part of a fleet that does not know of end-to-end encryption would serve
-/// the channel as before.
-async fn record(api: &Api, channel: &ChannelId, change: ChannelChange) -> Result<ChannelRecord, ApiError> {
+/// What the change makes of the channel, and at which of its revisions. Part of a fleet that does not know of
+/// end-to-end encryption would serve the channel as before.
+async fn record(
+    api: &Api,
+    channel: &ChannelId,
+    change: &ChannelChange,
+) -> Result<(ChannelRecord, u64), ApiError> {
     let records = &api.services.records;
-    let before = records.view().written_channel(channel).map(|record| record.encryption);
-    let ChannelChange { kind, tier, members, encryption } = change;
+    let (before, revision) = {
+        let view = records.view();
+        (view.written_channel(channel).map(|record| record.encryption), view.channel_revision(channel))
+    };
+    let ChannelChange { kind, tier, members, encryption } = change.clone();
     let encryption = encryption.or(before).unwrap_or(match kind {
         ChannelKind::Dm => records.dm_encryption,
         ChannelKind::Voice => Encryption::Transport,
@@ -154,7 +181,7 @@ async fn record(api: &Api, channel: &ChannelId, change: ChannelChange) -> Result
     {
         return Err(ApiError::mixed_fleet(&who));
     }
-    Ok(ChannelRecord { kind, tier, members, encryption })
+    Ok((ChannelRecord { kind, tier, members, encryption }, revision))
 }
 
 fn check(change: &ChannelChange) -> Result<(), ApiError> {
