@@ -65,6 +65,12 @@ impl Joins {
         self.change(user, now, |history| history.bar(until)).await;
     }
 
+    /// Whether this replica knows of a time for which the user was kicked.
+    pub(crate) fn is_barred_here(&self, user: &UserId, now: u64) -> bool {
+        let histories = self.histories.lock().unwrap_or_else(PoisonError::into_inner);
+        histories.get(user).is_some_and(|history| history.barred(now).is_err())
+    }
+
     /// The one place that reads and writes a history. None: there is no room for another user.
     #[cfg_attr(not(feature = "etcd"), expect(clippy::unused_async, reason = "etcd has to be asked"))]
     async fn change<T: Send>(

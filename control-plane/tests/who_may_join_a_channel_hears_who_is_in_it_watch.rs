@@ -2,7 +2,7 @@
 
 use crate::support::Harness;
 use crate::support::client::{Client, Packet};
-use crate::support::operators::{TokensFile, operated, put};
+use crate::support::operators::{TokensFile, ask, operated, put};
 use railgun_protocol::ids::{ChannelId, SessionId, UserId};
 use railgun_protocol::limits::WATCHES_PER_USER;
 use railgun_protocol::media_rpc::{Audience, Command, Event, RoomEvent};
@@ -145,4 +145,32 @@ async fn who_watches_is_told_again_when_the_node_comes_back() {
     assert_eq!(names(&eve.event("voice:channel:people").await), [""; 0]);
     harness.node.say(told("c", comes("bob", 77))).await;
     assert_eq!(names(&eve.event("voice:channel:people").await), ["bob"]);
+}
+
+#[tokio::test]
+async fn a_kick_for_a_time_ends_the_watches_of_its_user_and_one_without_a_time_does_not() {
+    let (harness, _tokens) = operated(&[("all", &["rooms:read", "rooms:write"])]).await;
+    for (user, kick, is_over) in [("eve", json!({"banSeconds": 60}), true), ("bob", json!({}), false)] {
+        let mut client = harness.client(user, "free").await;
+        let mut other = harness.client(user, "free").await;
+        let joined = client.ask("voice:join", json!({"channelId": "c"})).await;
+        let session = joined["sessionId"].as_str().unwrap();
+        assert_eq!(watch(&mut client, "d").await["ok"], true);
+        assert_eq!(watch(&mut other, "c").await["ok"], true);
+        let path = format!("/v1/rooms/c/participants/{session}/kick");
+        assert_eq!(ask(harness.operators, "all", "POST", &path, kick).await.status, 204);
+        if is_over {
+            assert_eq!(client.event("voice:channel:unwatched").await, json!({"channelId": "d"}));
+            client.event("voice:kicked").await;
+            // On the user's other socket, with the next word of the channel.
+            harness.node.say(told("c", comes("fay", 99))).await;
+            assert_eq!(other.event("voice:channel:unwatched").await, json!({"channelId": "c"}));
+            assert_eq!(watch(&mut other, "c").await["code"], "PERMISSION_DENIED");
+        } else {
+            client.event("voice:kicked").await;
+            harness.node.say(told("c", comes("gil", 98))).await;
+            other.event("voice:channel:people").await;
+            assert_eq!(watch(&mut client, "d").await["ok"], true);
+        }
+    }
 }

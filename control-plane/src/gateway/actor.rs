@@ -2,6 +2,7 @@
 //! hands on what the node says in the node's order.
 
 use super::engine_io::EngineSocket;
+use crate::clock::unix_millis;
 use crate::ending::{EndReason, over};
 use crate::media_client::Delivery;
 use crate::metrics::Outcome;
@@ -13,6 +14,7 @@ use railgun_protocol::ids::ChannelId;
 use railgun_protocol::media_rpc::Command;
 use railgun_protocol::signal::{ChannelPerson, ClientEvent, KickReason, ServerEvent};
 use std::sync::Arc;
+use std::time::SystemTime;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
@@ -70,8 +72,13 @@ pub(super) async fn run(
             Next::RecordsChanged => Box::pin(requests::records_changed(&mut session)).await,
             Next::Ring(event) => session.tell(&event).await,
             Next::PeopleChanged(channel_id, people) => {
-                let people = people.to_vec();
-                session.tell(&ServerEvent::ChannelPeople { channel_id, people }).await;
+                let now = unix_millis(SystemTime::now());
+                if session.services.joins.is_barred_here(&session.identity.user, now) {
+                    Box::pin(session.watch_nothing()).await;
+                } else {
+                    let people = people.to_vec();
+                    session.tell(&ServerEvent::ChannelPeople { channel_id, people }).await;
+                }
             }
             Next::MediaIsDue => Box::pin(session.look_at_media()).await,
         }

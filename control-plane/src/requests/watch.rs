@@ -1,8 +1,8 @@
 //! `voice:channel:watch`, `voice:channel:unwatch`, before or after a join. Checks: those of a join that are
-//! not about its rate: the channel exists, is open to this user, who is not banned from it. The user watches
-//! no more channels than one may.
+//! not about its rate: the channel exists, is open to this user, who is not banned from it, nor kicked for a time.
+//! The user watches no more channels than one may.
 
-use crate::clock::unix_seconds;
+use crate::clock::{unix_millis, unix_seconds};
 use crate::media_client::{later, unavailable};
 use crate::policy::admission;
 use crate::refusal::Refusal;
@@ -18,6 +18,8 @@ const FIRST_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(super) async fn watch(session: &mut Session, channel: ChannelId) -> Result<Answer, Refusal> {
     may_watch(session, &channel)?;
+    let (services, user) = (session.services.clone(), session.identity.user.clone());
+    services.joins.ask_uncounted(&user, unix_millis(SystemTime::now())).await?;
     if let Some(mut known) = session.watched.people(&channel) {
         let people = known.borrow_and_update().clone().ok_or_else(unavailable)?;
         return Ok(watched(channel, &people));

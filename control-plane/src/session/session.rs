@@ -274,6 +274,14 @@ impl Session {
         }
     }
 
+    /// Who may join nothing for a time sees nobody either.
+    pub(crate) async fn watch_nothing(&mut self) {
+        for channel in self.watched.names() {
+            self.watched.remove(&channel);
+            self.tell(&ServerEvent::ChannelUnwatched { channel_id: channel }).await;
+        }
+    }
+
     /// What a room event takes from this session.
     async fn note(&mut self, event: &Event) {
         let Some(seat) = &mut self.seat else { return };
@@ -286,6 +294,7 @@ impl Session {
                     let until = unix_millis(now + *duration);
                     // Seldom, and large: it asks etcd.
                     Box::pin(self.services.joins.bar(&self.identity.user, until, unix_millis(now))).await;
+                    Box::pin(self.watch_nothing()).await;
                 }
             }
             Event::RoomClosed => self.seat = None,
