@@ -29,7 +29,7 @@ export { VoiceService } from "./voice-service";
 export { type ClientErrorCode, VoiceError } from "./errors";
 export type * from "./types";
 export { calculateMOS, type Grade, GRADES, gradeOf, queueText } from "./quality";
-export { STATES, type VoiceState, isInCall } from "./state-machine";
+export { type VoiceState, isInCall } from "./state-machine";
 export type { Trouble } from "./runtime/health";
 export type { MediaState } from "./runtime/path-watch";
 export { deviceIdOfProfile, deviceIdOfTab } from "./runtime/device-id";
