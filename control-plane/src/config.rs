@@ -2,6 +2,7 @@
 //! `railgun_settings` says where settings come from.
 
 use crate::auth::JwksSource;
+use crate::policy::avatars::AvatarHosts;
 use crate::policy::join_history::JoinLimits;
 use crate::turn::{TTL_MAX, TTL_MIN, TurnConfig, TurnUrl};
 use ipnet::IpNet;
@@ -34,6 +35,8 @@ pub struct Config {
     pub sockets_per_address: usize,
     /// `cors_origins`: origins other than our own whose pages may talk to us.
     pub cors_origins: Vec<String>,
+    /// `avatar_hosts`: hosts other than the page's own that pictures of people may come from.
+    pub avatars: AvatarHosts,
     /// `page.upgrade_url`: where "Get Pro" on the page leads; unset, nowhere.
     pub upgrade_url: Option<reqwest::Url>,
     pub auth: AuthConfig,
@@ -155,6 +158,7 @@ impl Default for Config {
             trusted_proxies: Vec::new(),
             sockets_per_address: 200,
             cors_origins: Vec::new(),
+            avatars: AvatarHosts::default(),
             upgrade_url: None,
             auth: AuthConfig::default(),
             channels: ChannelsConfig {
@@ -223,6 +227,7 @@ impl Config {
                 .parsed::<NonZero<usize>>("sockets_per_address", "a number of sockets, at least 1")?
                 .map_or(self.sockets_per_address, NonZero::get),
             cors_origins: origins(&settings)?.unwrap_or(self.cors_origins),
+            avatars: avatars(&settings)?.unwrap_or(self.avatars),
             upgrade_url: upgrade_url(&settings)?.or(self.upgrade_url),
             auth: AuthConfig {
                 jwks: jwks(&settings)?.or(self.auth.jwks),
@@ -367,6 +372,13 @@ fn proxies(settings: &Settings) -> Result<Option<Vec<IpNet>>, SettingsError> {
     read.map(Some).ok_or_else(|| settings.wrong("trusted_proxies", allowed))
 }
 
+fn avatars(settings: &Settings) -> Result<Option<AvatarHosts>, SettingsError> {
+    let allowed = "a list of hosts such as cdn.example.com and cdn.example.com:8443";
+    let Some(hosts) = settings.parsed_list::<String>("avatar_hosts", allowed)? else { return Ok(None) };
+    let read = AvatarHosts::of(&hosts).ok_or_else(|| settings.wrong("avatar_hosts", allowed))?;
+    Ok(Some(read))
+}
+
 fn origins(settings: &Settings) -> Result<Option<Vec<String>>, SettingsError> {
     let allowed = "a list of origins such as https://app.example.com";
     let Some(origins) = settings.parsed_list("cors_origins", allowed)? else { return Ok(None) };
@@ -490,6 +502,7 @@ mod tests {
             ("listen = \"here\"", "listen", "127.0.0.1:8080"),
             ("listen = 80", "listen", "127.0.0.1:8080"),
             ("operators.listen = \"on\"", "operators.listen", "127.0.0.1:8081, or off"),
+            ("avatar_hosts = [\"*\"]", "avatar_hosts", "cdn.example.com"),
             ("cors_origins = [\"*\"]", "cors_origins", "https://app.example.com"),
             ("page.upgrade_url = \"javascript:alert(1)\"", "page.upgrade_url", "https://app.example.com/pro"),
             ("channels.default_tier = \"gold\"", "channels.default_tier", "free, pro"),

@@ -265,6 +265,7 @@ impl Control {
             join_stamps: Stamps::default(),
             turn,
             networks,
+            avatars: config.avatars.clone(),
             ice_transport_policy: config.rtc.ice_transport_policy,
             sfu_endpoint: config.sfu_endpoint.clone(),
         });
@@ -276,7 +277,8 @@ impl Control {
         let upgrade_url = config.upgrade_url.as_ref().map(reqwest::Url::as_str);
         let known = (placement.clone(), services.records.clone());
         let with_sockets = |routes| gateway::engine_io::in_front_of(routes, sockets);
-        let app = http::router(&config.cors_origins, upgrade_url, known, dev, with_sockets);
+        let app =
+            http::router(&config.cors_origins, (upgrade_url, &config.avatars), known, dev, with_sockets);
 
         let descriptors = http::descriptors::raise();
         let total = http::descriptors::connections(descriptors, CONNECTIONS_MAX);

@@ -44,4 +44,5 @@ pub use config::Config;
 pub use control::{Control, MediaNodes};
 pub use dev_mode::{DevMode, DevModeError};
 pub use http::{Scope as OperatorScope, entry as operator_token_entry};
+pub use policy::avatars::AvatarHosts;
 pub use policy::join_history::JoinLimits;

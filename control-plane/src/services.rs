@@ -6,6 +6,7 @@ use crate::joins::Joins;
 use crate::metrics::Metrics;
 use crate::networks::Networks;
 use crate::placement::Placement;
+use crate::policy::avatars::AvatarHosts;
 use crate::policy::resume_tries::ResumeTries;
 use crate::records::Records;
 use crate::registry::Registry;
@@ -41,6 +42,7 @@ pub(crate) struct Services {
     pub(crate) join_stamps: Stamps,
     pub(crate) turn: Turn,
     pub(crate) networks: Networks,
+    pub(crate) avatars: AvatarHosts,
     /// For who is not in privacy mode.
     pub(crate) ice_transport_policy: IceTransportPolicy,
     pub(crate) sfu_endpoint: Option<String>,

@@ -22,6 +22,7 @@ fn token(key: &LocalKey) -> String {
         tier: Tier::Pro,
         pro_until: None,
         name: None,
+        avatar: None,
         region: None,
         privacy_mode: false,
     };

@@ -31,6 +31,7 @@ fn comes(user: &str, session: u128) -> Event {
         user_id: UserId::new(user).unwrap(),
         session_id: SessionId::from_bits(session),
         name: Some("Bob".into()),
+        avatar: None,
         muted: true,
         deafened: false,
         speaking: false,

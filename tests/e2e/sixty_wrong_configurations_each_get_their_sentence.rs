@@ -109,6 +109,7 @@ const CONTROL: [Case; 31] = [
     ("", "networks = \"networks\"", "line 1: carrier-pigeon is none of wifi"),
     ("", "trusted_proxies = [\"lb\"]", "a list of addresses and networks such as 10.0.0.7"),
     ("", "cors_origins = [\"*\"]", "a list of origins such as https://app.example.com"),
+    ("", "avatar_hosts = [\"*.example.com\"]", "a list of hosts such as cdn.example.com"),
     ("", "channels.preset = { lobby = \"gold\" }", "a table of channels, each \"free\" or \"pro\""),
     ("", "log.format = \"xml\"", "one of text, json"),
     ("media.ca", "", "media.ca is not set: mutual TLS needs it"),

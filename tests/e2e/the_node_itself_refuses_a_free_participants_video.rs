@@ -63,6 +63,7 @@ fn join(tier: Tier) -> Command {
         user: UserId::new("free-rider").unwrap(),
         device: None,
         name: None,
+        avatar: None,
         grant: Grant { permissions: Permissions::of(tier), video_until: None, relay_only: false },
         limits: RoomLimits::of(Tier::Pro),
         rtp_capabilities: None,

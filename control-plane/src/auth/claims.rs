@@ -28,6 +28,9 @@ pub struct Claims {
     pub pro_until: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// Where the user's picture is: a path on the page's origin, or an `https:` URL of a listed host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub avatar: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
     #[serde(default)]
@@ -40,6 +43,8 @@ pub struct Identity {
     pub user: UserId,
     /// Shown to others.
     pub name: Option<String>,
+    /// As the token has it, whether its host is listed or not.
+    pub avatar: Option<String>,
     pub tier: Tier,
     /// Unix seconds; never later than [`Self::good_until`] in effect.
     pub pro_until: Option<u64>,
@@ -66,10 +71,11 @@ impl fmt::Debug for Identity {
 
 impl From<VerifiedClaims> for Identity {
     fn from(claims: VerifiedClaims) -> Self {
-        let VerifiedClaims { sub, iat, exp, tier, pro_until, name, region, privacy_mode, .. } = claims;
+        let VerifiedClaims { sub, iat, exp, tier, pro_until, name, avatar, region, privacy_mode, .. } =
+            claims;
         let name = name.and_then(|name| displayed(&name));
         let good_until = exp.saturating_add(LEEWAY_SECONDS);
-        Self { user: sub, name, tier, pro_until, region, privacy_mode, issued_at: iat, good_until }
+        Self { user: sub, name, avatar, tier, pro_until, region, privacy_mode, issued_at: iat, good_until }
     }
 }
 
@@ -88,6 +94,8 @@ pub(super) struct VerifiedClaims {
     pro_until: Option<u64>,
     #[serde(default)]
     name: Option<String>,
+    #[serde(default)]
+    avatar: Option<String>,
     #[serde(default)]
     region: Option<String>,
     #[serde(default)]
@@ -117,6 +125,7 @@ mod tests {
         let identity = Identity {
             user: UserId::new("ada").unwrap(),
             name: Some("Ada".into()),
+            avatar: Some("/ada.png".into()),
             tier: Tier::Pro,
             pro_until: None,
             region: None,

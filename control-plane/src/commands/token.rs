@@ -21,6 +21,9 @@ pub struct Token {
     /// What others see.
     #[arg(long)]
     name: Option<String>,
+    /// Where the user's picture is: a path on the page's origin, or an https:// URL of a host of `avatar_hosts`
+    #[arg(long)]
+    avatar: Option<String>,
     /// Where channels that this user opens should be, if a media node has this region.
     #[arg(long)]
     region: Option<String>,
@@ -66,6 +69,7 @@ impl Token {
             },
             pro_until: self.pro_until,
             name: self.name,
+            avatar: self.avatar,
             region: self.region,
             privacy_mode: self.privacy_mode,
         };

@@ -127,6 +127,7 @@ impl DevTokens {
             tier: wanted.tier,
             pro_until: None,
             name: wanted.name,
+            avatar: None,
             region: wanted.region,
             privacy_mode: false,
         }

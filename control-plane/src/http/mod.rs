@@ -20,11 +20,12 @@ pub(crate) use proxies::Proxies;
 pub(crate) use serve::serve;
 
 use crate::placement::Placement;
+use crate::policy::avatars::AvatarHosts;
 use crate::records::Records;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
-use axum::middleware::from_fn;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use readiness::ready;
 use std::sync::Arc;
@@ -35,16 +36,18 @@ const BODY_BYTES_MAX: usize = 4096;
 /// `with_sockets` adds what answers socket.io's requests before any of these routes.
 pub(crate) fn router(
     cors_origins: &[String],
-    upgrade_url: Option<&str>,
+    (upgrade_url, avatars): (Option<&str>, &AvatarHosts),
     (placement, records): (Placement, Arc<Records>),
     dev_tokens: Option<DevTokens>,
     with_sockets: impl FnOnce(Router) -> Router,
 ) -> Router {
+    let policy = page::content_security_policy(avatars);
+    let security_headers = from_fn_with_state(policy, page::security_headers);
     let mut router = Router::new()
         .route("/healthz", get(started).with_state((placement.clone(), records)))
         .route("/readyz", get(ready).with_state(placement))
         .route("/page.json", get(page::settings).with_state(upgrade_url.map(Arc::from)))
-        .fallback_service(get(page::serve).layer(from_fn(page::security_headers)).with_state(()));
+        .fallback_service(get(page::serve).layer(security_headers).with_state(()));
     if let Some(dev_tokens) = dev_tokens {
         router = router.route("/dev/token", post(dev_token::issue).with_state(Arc::new(dev_tokens)));
     }

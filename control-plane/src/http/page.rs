@@ -1,5 +1,6 @@
 //! The web page. A release build carries it; a debug build reads it from the source tree.
 
+use crate::policy::avatars::AvatarHosts;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -20,8 +21,15 @@ const NOT_BUILT: &str = "The page has not been built: `make run` builds it and s
 /// Everything from here; the socket, and media that a page plays, besides. WebAssembly is the noise
 /// suppression's.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; \
-     connect-src 'self' ws: wss:; media-src 'self' blob: mediastream:; img-src 'self' data: blob:; \
-     worker-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+     connect-src 'self' ws: wss:; media-src 'self' blob: mediastream:; worker-src 'self' blob:; object-src 'none'; \
+     base-uri 'none'; form-action 'none'; frame-ancestors 'none'; img-src 'self' data: blob:";
+
+/// Pictures of people from the listed hosts besides: a redirect to any other is not followed either.
+pub(super) fn content_security_policy(avatars: &AvatarHosts) -> HeaderValue {
+    let hosts: String = avatars.origins().map(|origin| format!(" {origin}")).collect();
+    let own = HeaderValue::from_static(CONTENT_SECURITY_POLICY);
+    HeaderValue::from_str(&format!("{CONTENT_SECURITY_POLICY}{hosts}")).unwrap_or(own)
+}
 
 /// `GET /page.json`: what operators set for the page.
 pub(super) async fn settings(State(upgrade_url): State<Option<Arc<str>>>) -> Response {
@@ -47,14 +55,17 @@ pub(super) async fn serve(uri: Uri) -> Response {
     (headers, Body::from(file.data.into_owned())).into_response()
 }
 
-pub(super) async fn security_headers(request: Request, next: Next) -> Response {
+pub(super) async fn security_headers(
+    State(policy): State<HeaderValue>,
+    request: Request,
+    next: Next,
+) -> Response {
     let mut response = next.run(request).await;
     let headers: &mut HeaderMap = response.headers_mut();
-    for (name, value) in [
-        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
-    ] {
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    for (name, value) in
+        [(header::X_CONTENT_TYPE_OPTIONS, "nosniff"), (header::REFERRER_POLICY, "no-referrer")]
+    {
         headers.insert(name, HeaderValue::from_static(value));
     }
     response

@@ -74,6 +74,7 @@ mod tests {
         Identity {
             user,
             name: None,
+            avatar: None,
             tier,
             pro_until,
             region: None,

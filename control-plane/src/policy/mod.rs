@@ -3,6 +3,7 @@
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 
 pub(crate) mod admission;
+pub(crate) mod avatars;
 pub(crate) mod call_quality;
 #[cfg(feature = "etcd")]
 pub(crate) mod clock_skew;

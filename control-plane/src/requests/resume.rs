@@ -250,7 +250,7 @@ fn resumed(session: &mut Session, room: RoomSnapshot, own: OwnState) -> Result<V
         session_id: session.id,
         resume_token: session.token_text(seat).unwrap_or_default(),
         channel_id: seat.channel.clone(),
-        participants: room.participants,
+        participants: session.as_shown(room.participants),
         producers: own.producers,
         consumers: own.consumers,
         permissions: seat.grant.permissions,

@@ -25,7 +25,7 @@ use railgun_protocol::ids::ChannelId;
 use railgun_protocol::ids::{ConsumerId, DeviceId, ProducerId, SessionId, TransportId};
 use railgun_protocol::media_rpc::{Event, Grant, LeaveReason, Reply};
 use railgun_protocol::plan::Permissions;
-use railgun_protocol::signal::{NetworkType, RejoinReason, ServerEvent};
+use railgun_protocol::signal::{NetworkType, Participant, RejoinReason, ServerEvent};
 use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::sync::{mpsc, watch};
@@ -240,6 +240,12 @@ impl Session {
         match delivery {
             Delivery::Event(event) => {
                 self.note(&event.event).await;
+                let mut event = event;
+                if let Event::ParticipantJoined(participant) = &mut event.event
+                    && self.identity.privacy_mode
+                {
+                    participant.avatar = None;
+                }
                 let is_reply = self.is_refreshing && matches!(event.event, Event::Permissions { .. });
                 let people = self.services.registry.count();
                 if let Some(event) = room_event(event, people, SystemTime::now())
@@ -280,6 +286,20 @@ impl Session {
             self.watched.remove(&channel);
             self.tell(&ServerEvent::ChannelUnwatched { channel_id: channel }).await;
         }
+    }
+
+    /// The picture that others are told of; none in privacy mode, and none of a host that is not listed.
+    pub(crate) fn own_avatar(&self) -> Option<String> {
+        let Identity { avatar, privacy_mode, .. } = &self.identity;
+        avatar.as_deref().filter(|_| !privacy_mode).and_then(|avatar| self.services.avatars.shown(avatar))
+    }
+
+    /// In privacy mode without pictures: whoever loads one tells its host an address.
+    pub(crate) fn as_shown(&self, mut participants: Vec<Participant>) -> Vec<Participant> {
+        if self.identity.privacy_mode {
+            participants.iter_mut().for_each(|participant| participant.avatar = None);
+        }
+        participants
     }
 
     /// What a room event takes from this session.

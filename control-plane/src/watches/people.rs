@@ -71,6 +71,7 @@ mod tests {
             user_id: UserId::new(user).unwrap(),
             session_id: SessionId::from_bits(session),
             name: None,
+            avatar: None,
             muted: true,
             deafened: false,
             speaking: false,

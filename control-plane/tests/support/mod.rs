@@ -168,6 +168,7 @@ impl Issuer {
             tier: Tier::Pro,
             pro_until: None,
             name: None,
+            avatar: None,
             region: None,
             privacy_mode: false,
         };

@@ -370,6 +370,7 @@ impl FakeNode {
             user_id: held.user.clone(),
             session_id: *session,
             name: None,
+            avatar: None,
             muted: false,
             deafened: false,
             speaking: false,

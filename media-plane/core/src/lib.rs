@@ -44,6 +44,7 @@
 //!         user: UserId::new(name)?,
 //!         device: None,
 //!         name: None,
+//!         avatar: None,
 //!         grant: Grant { permissions: Permissions::of(Tier::Pro), video_until: None, relay_only: false },
 //!         limits: RoomLimits::of(Tier::Pro),
 //!         rtp_capabilities: None,

@@ -62,6 +62,8 @@ pub const TOKEN_BYTES_MAX: usize = 8 * 1024;
 pub const REQUEST_ID_CHARS_MAX: usize = 64;
 /// A participant's displayed name, in characters.
 pub const NAME_CHARS_MAX: usize = 64;
+/// Where a participant's picture is, in bytes; a longer one is none.
+pub const AVATAR_BYTES_MAX: usize = 512;
 /// Requests of one session that wait for their turn; one more is refused with `RATE_LIMITED`.
 pub const REQUESTS_QUEUED_MAX: usize = 128;
 /// Requests of one socket: at once after a while of silence, and each second from then on.

@@ -125,7 +125,7 @@ macro_rules! request {
 }
 
 request!(encode_join, decode_join: JoinRequest => Join {
-    user, device, name, grant, limits, rtp_capabilities, resume, diagnostics, asked_at, anew,
+    user, device, name, avatar, grant, limits, rtp_capabilities, resume, diagnostics, asked_at, anew,
     encryption,
 });
 request!(encode_resume, decode_resume: ResumeRequest => Resume {

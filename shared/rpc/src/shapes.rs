@@ -136,7 +136,7 @@ messages! {
     ProducerInfo => ProducerInfo { producer_id, kind, app_data, paused }
     ConsumerInfo => ConsumerInfo { consumer_id, producer_id, kind, paused, producer_paused }
     Participant => Participant {
-        user_id, session_id, name, muted, deafened, speaking, reconnecting, producers,
+        user_id, session_id, name, avatar, muted, deafened, speaking, reconnecting, producers,
     }
     RoomSnapshot => RoomSnapshot { room_seq, participants, attachment, encryption }
     OwnState => OwnState { transports, producers, consumers, slots, rights, missed }

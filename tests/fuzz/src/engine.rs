@@ -61,6 +61,7 @@ pub(crate) fn join_request(session: SessionId, user: u8, participants: u16) -> J
         user: UserId::new(format!("user-{user}")).expect("a name"),
         device: Some(DeviceId::new("device").expect("a name")),
         name: None,
+        avatar: None,
         grant: Grant { permissions: Permissions::of(Tier::Pro), video_until: None, relay_only: false },
         limits: RoomLimits { participants, video_publishers: 3 },
         rtp_capabilities: Some(CAPABILITIES.clone()),

@@ -129,6 +129,7 @@ impl World {
             user: UserId::new(format!("user-{session}")).expect("a user"),
             device: None,
             name: None,
+            avatar: None,
             grant: Grant { permissions: Permissions::of(tier), video_until: None, relay_only: false },
             limits: RoomLimits::of(Tier::Pro),
             rtp_capabilities: Some(capabilities()),

@@ -62,6 +62,7 @@ pub(crate) fn mint(user: &str, pro: bool, pro_until: Option<u64>) -> String {
         tier: if pro { Tier::Pro } else { Tier::Free },
         pro_until,
         name: None,
+        avatar: None,
         region: None,
         privacy_mode: false,
     };

@@ -1,5 +1,6 @@
 import type { Participant, VoiceService, VoiceSnapshot } from "@railgun/voice";
 import type { Gestures } from "@railgun/voice/gestures";
+import { picture } from "./avatar";
 import { h, icon, Keyed, range, setRange, setText } from "./dom";
 import { hueOf, initialOf } from "./names";
 import { t } from "./texts";
@@ -57,7 +58,7 @@ export class People {
     this.#rows.render(new Map(participants.map((person) => [person.sessionId, person])));
   }
 
-  #row({ userId, name }: Participant): Row {
+  #row({ userId, name, avatar }: Participant): Row {
     const state = h("span", { class: "state" });
     const slider = range({ max: 200, value: 100, "aria-label": t.people.volume(name) }, (percent) =>
       this.voice.setPerUserVolume(userId, percent / 100),
@@ -65,7 +66,7 @@ export class People {
     const element = h(
       "li",
       {},
-      dot(name),
+      dot(name, avatar),
       h("span", { class: "who" }, name),
       state,
       h("span", { class: "volume" }, icon("speaker"), slider),
@@ -79,8 +80,8 @@ export class People {
   }
 }
 
-function dot(name: string): HTMLElement {
-  const element = h("span", { class: "dot", "aria-hidden": "true" }, initialOf(name));
+function dot(name: string, avatar: string | null = null): HTMLElement {
+  const element = h("span", { class: "dot", "aria-hidden": "true" }, initialOf(name), picture(avatar));
   element.style.setProperty("--hue", String(hueOf(name)));
   return element;
 }

@@ -114,6 +114,7 @@ export class Stage {
     const own = {
       sessionId: "own",
       name: ownName,
+      avatar: null,
       own: true,
       deafened,
       speaking: ownSpeaking && !muted,
@@ -136,8 +137,8 @@ export class Stage {
       });
     }
     for (const person of snapshot.participants) {
-      const { sessionId, name, sends } = person;
-      const base = { sessionId, name, own: false, active: false, pinned: false, hand: false };
+      const { sessionId, name, avatar, sends } = person;
+      const base = { sessionId, name, avatar, own: false, active: false, pinned: false, hand: false };
       const { muted: isMuted, deafened: isDeaf, speaking } = person;
       people.set(sessionId, {
         ...base,

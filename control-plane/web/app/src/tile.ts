@@ -1,4 +1,5 @@
 import type { Trouble } from "@railgun/voice";
+import { picture } from "./avatar";
 import { h, icon, setText } from "./dom";
 import { hueOf, initialOf } from "./names";
 import { t } from "./texts";
@@ -7,6 +8,7 @@ export interface TileData {
   sessionId: string;
   source: "camera" | "screen";
   name: string;
+  avatar: string | null;
   own: boolean;
   muted: boolean;
   deafened: boolean;
@@ -52,7 +54,7 @@ export class Tile {
   #window: HTMLButtonElement;
   #full: HTMLButtonElement;
 
-  constructor({ sessionId, source, name, own }: TileData, handlers: TileHandlers) {
+  constructor({ sessionId, source, name, avatar, own }: TileData, handlers: TileHandlers) {
     this.sessionId = sessionId;
     this.source = source;
     this.own = own;
@@ -60,6 +62,7 @@ export class Tile {
       "div",
       { class: "avatar", "aria-hidden": "true" },
       source === "screen" ? icon("screen") : initialOf(name),
+      source === "camera" && picture(avatar),
     );
     this.#name = h("span", { class: "name" });
     this.#marks = h("span", { class: "marks" });

@@ -1,5 +1,5 @@
 import type { Participant, VideoSource } from "@railgun/voice";
-import { type ReactNode, useRef } from "react";
+import { type ReactNode, useRef, useState } from "react";
 import { useParticipants } from "./hooks";
 import { useTexts, useVoiceState } from "./provider";
 import { useViewport, Video } from "./video";
@@ -54,6 +54,7 @@ export function Tile({ participant, source = "camera", name: ownName = "", child
       ) : (
         <div className="rg-avatar" aria-hidden="true">
           {[...name.trim()][0]?.toUpperCase() ?? "?"}
+          {participant?.avatar && !isScreen && <Picture key={participant.avatar} url={participant.avatar} />}
         </div>
       )}
       <figcaption className="rg-caption">
@@ -63,6 +64,13 @@ export function Tile({ participant, source = "camera", name: ownName = "", child
       {children}
     </figure>
   );
+}
+
+/** Over an initial, which stays where it cannot be loaded. */
+function Picture({ url }: { url: string }) {
+  const [isBroken, setBroken] = useState(false);
+  if (isBroken) return null;
+  return <img className="rg-picture" src={url} alt="" referrerPolicy="no-referrer" onError={() => setBroken(true)} />;
 }
 
 /** Everybody in the call as tiles, screens before faces. `name`: one's own. */

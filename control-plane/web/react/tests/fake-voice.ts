@@ -14,6 +14,7 @@ export const person = (name: string, more: Partial<Participant> = {}): Participa
   sessionId: name,
   userId: name,
   name,
+  avatar: null,
   muted: false,
   deafened: false,
   speaking: false,

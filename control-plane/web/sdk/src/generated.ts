@@ -436,6 +436,11 @@ sessionId: SessionId,
  */
 name?: string, 
 /**
+ * Where the picture to show is, from the token: a path on the page's origin, or an `https:` URL of a host
+ * that the operator listed. Nobody in privacy mode is told of one, or has one told of.
+ */
+avatar?: string, 
+/**
  * The user turned the microphone off.
  */
 muted: boolean, 
@@ -1247,6 +1252,11 @@ sessionId: SessionId,
  * The name to show, from the token.
  */
 name?: string, 
+/**
+ * Where the picture to show is, from the token: a path on the page's origin, or an `https:` URL of a host
+ * that the operator listed. Nobody in privacy mode is told of one, or has one told of.
+ */
+avatar?: string, 
 /**
  * The user turned the microphone off.
  */

@@ -116,6 +116,12 @@ export interface Participant {
   sessionId: string;
   userId: string;
   name: string;
+  /**
+   * Where a picture of them is, by their signed token: a path on the page's origin, or an `https:` URL of a host that
+   * the operator listed. Null without one, and for whoever is in privacy mode. To be loaded with
+   * `referrerpolicy="no-referrer"`.
+   */
+  avatar: string | null;
   /** They turned it off, or it was turned off for them. */
   muted: boolean;
   deafened: boolean;

@@ -61,6 +61,7 @@ pub(super) fn join(
         account,
         device: request.device,
         name: request.name,
+        avatar: request.avatar,
         grant: request.grant,
         video_until: now.end_of(&request.grant),
         tokens: ResumeTokens::new(request.resume),

@@ -16,6 +16,7 @@ pub(super) fn participant(media: &MediaTables, session: &Session) -> Participant
         user_id: session.user.clone(),
         session_id: session.id,
         name: session.name.clone(),
+        avatar: session.avatar.clone(),
         muted: session.muted,
         deafened: session.deafened,
         speaking: session.speaking,

@@ -46,6 +46,7 @@ pub(crate) struct Session {
     pub(crate) account: AccountKey,
     pub(crate) device: Option<DeviceId>,
     pub(crate) name: Option<String>,
+    pub(crate) avatar: Option<String>,
     /// What the session may do. The deadline of video is `video_until`, which no step of the wall clock moves.
     pub(crate) grant: Grant,
     pub(crate) video_until: Option<Instant>,

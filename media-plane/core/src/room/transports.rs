@@ -214,6 +214,7 @@ mod tests {
             user: UserId::new("u").unwrap(),
             device: None,
             name: None,
+            avatar: None,
             grant: Grant { permissions: Permissions::of(Tier::Free), video_until: None, relay_only: false },
             limits: RoomLimits::of(Tier::Free),
             rtp_capabilities: None,

@@ -72,6 +72,8 @@ pub struct JoinRequest {
     pub device: Option<DeviceId>,
     /// The name to show, from the token.
     pub name: Option<String>,
+    /// Where the picture to show is, from the token: checked.
+    pub avatar: Option<String>,
     /// What the session may do in its room.
     pub grant: Grant,
     /// What the room may hold, by its channel's tier.

@@ -51,6 +51,10 @@ pub struct Participant {
     /// The name to show, from the token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// Where the picture to show is, from the token: a path on the page's origin, or an `https:` URL of a host
+    /// that the operator listed. Nobody in privacy mode is told of one, or has one told of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub avatar: Option<String>,
     /// The user turned the microphone off.
     pub muted: bool,
     /// The user hears nobody, by choice.

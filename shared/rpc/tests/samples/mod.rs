@@ -83,6 +83,7 @@ fn participant() -> Participant {
         user_id: user(),
         session_id: session(),
         name: Some("Ада".into()),
+        avatar: Some("/ada.png".into()),
         muted: true,
         deafened: false,
         speaking: true,
@@ -107,6 +108,7 @@ pub(crate) fn commands() -> Vec<Command> {
         user: user(),
         device: Some(DeviceId::new("phone").unwrap()),
         name: Some("Ада".into()),
+        avatar: Some("/ada.png".into()),
         grant: Grant {
             permissions: Permissions::of(Tier::Pro),
             video_until: Some(UNIX_EPOCH + Duration::from_millis(1_800_000_000_123)),
@@ -124,6 +126,7 @@ pub(crate) fn commands() -> Vec<Command> {
     let bare = JoinRequest {
         device: None,
         name: None,
+        avatar: None,
         grant,
         rtp_capabilities: None,
         resume: None,

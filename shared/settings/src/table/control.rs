@@ -36,6 +36,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Origins of other pages that may talk to us",
     ),
     Setting::new(
+        "avatar_hosts",
+        Means("none: paths on the page's own origin only"),
+        "[\"cdn.example.com\"]",
+        "Hosts that pictures of people may come from, beside the page's own; over HTTPS, with a port if need be",
+    ),
+    Setting::new(
         "networks",
         Means("none"),
         "\"/etc/railgun/networks.txt\"",

@@ -23,6 +23,7 @@ export interface RemoteParticipant {
   readonly sessionId: string;
   readonly userId: string;
   readonly name: string;
+  readonly avatar: string | null;
   muted: boolean;
   deafened: boolean;
   speaking: boolean;
@@ -120,6 +121,7 @@ export class Room {
       sessionId,
       userId,
       name: info.name || userId,
+      avatar: info.avatar ?? null,
       muted,
       deafened,
       speaking,

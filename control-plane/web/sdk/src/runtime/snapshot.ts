@@ -107,7 +107,7 @@ function describeParticipant(
   trouble: Trouble | undefined,
   encryption: Pick<Encryption, "of" | "trustOf"> | null,
 ): Participant {
-  const { sessionId, userId, name, muted, deafened, speaking, reconnecting } = remote;
+  const { sessionId, userId, name, avatar, muted, deafened, speaking, reconnecting } = remote;
   const video = (source: VideoSource) => {
     const found = sourceOf(remote, source);
     return found && !found.paused ? (receiver?.track(found.producerId) ?? null) : null;
@@ -119,6 +119,7 @@ function describeParticipant(
     sessionId,
     userId,
     name,
+    avatar,
     muted: isMuted,
     deafened,
     // What the server last said of them may be old when nothing arrives.

@@ -1,0 +1,107 @@
+//! A picture of a user is what the signed token says, from the page's own origin or a host that the operator listed.
+//! Whoever is in privacy mode is told of none, and has none told of: loading one tells its host an address.
+
+use crate::support::client::Client;
+use crate::support::{Harness, Issuer, http};
+use railgun_control::AvatarHosts;
+use railgun_protocol::ids::{ChannelId, SessionId, UserId};
+use railgun_protocol::media_rpc::{Audience, Event, RoomEvent};
+use railgun_protocol::signal::{IceServer, Participant};
+use serde_json::{Value, json};
+
+async fn start(issuer: &Issuer, hosts: &[&str]) -> Harness {
+    let hosts = hosts.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let relay = IceServer { urls: vec!["turn:relay.example.com".into()], username: None, credential: None };
+    Harness::start_with(|config| {
+        config.auth.jwks = issuer.jwks();
+        config.avatars = AvatarHosts::of(&hosts).unwrap();
+        config.joins.cooldown = 0;
+        config.rtc.ice_servers = vec![relay];
+    })
+    .await
+}
+
+async fn joined(harness: &Harness, issuer: &Issuer, avatar: &str, privacy: bool) -> Client {
+    let token = issuer.token("ada", |claims| {
+        claims.avatar = Some(avatar.into());
+        claims.privacy_mode = privacy;
+    });
+    let mut client = Client::connect(harness.address, json!({"token": token})).await.unwrap();
+    assert_eq!(client.ask("voice:join", json!({"channelId": "c"})).await["ok"], true);
+    client
+}
+
+/// What the room was told at the last join.
+fn told(harness: &Harness) -> Option<String> {
+    harness.node.joins().last().unwrap().1.avatar.clone()
+}
+
+#[tokio::test]
+async fn an_avatar_is_shown_from_listed_hosts_and_to_nobody_in_privacy_mode() {
+    let issuer = Issuer::new();
+    let harness = start(&issuer, &["cdn.example.com"]).await;
+    for (avatar, privacy, shown) in [
+        ("/ada.png", false, Some("/ada.png")),
+        ("https://cdn.example.com/ada.png", false, Some("https://cdn.example.com/ada.png")),
+        ("https://evil.example.com/ada.png", false, None),
+        ("javascript:alert(1)", false, None),
+        ("data:image/svg+xml,<svg/>", false, None),
+        ("http://cdn.example.com/ada.png", false, None),
+        ("https://cdn.example.com@evil.example.com/a", false, None),
+        ("https://cdn.example.com.evil.example.com/a", false, None),
+        ("https://cdn.example.com:8443/a", false, None),
+        ("//evil.example.com/a", false, None),
+        ("/\\evil.example.com/a", false, None),
+        ("/\t/evil.example.com/a", false, None),
+        (&format!("/{}", "a".repeat(512)), false, None),
+        (&format!("/{}", "a".repeat(511)), false, Some(&*format!("/{}", "a".repeat(511)))),
+        ("/ada.png", true, None),
+    ] {
+        joined(&harness, &issuer, avatar, privacy).await.close().await;
+        assert_eq!(told(&harness).as_deref(), shown, "{avatar} privacy={privacy}");
+    }
+
+    let comes = RoomEvent {
+        channel: ChannelId::new("c").unwrap(),
+        epoch: 1,
+        room_seq: 9,
+        audience: Audience::Everyone,
+        event: Event::ParticipantJoined(Box::new(Participant {
+            user_id: UserId::new("bob").unwrap(),
+            session_id: SessionId::from_bits(77),
+            name: None,
+            avatar: Some("/bob.png".into()),
+            muted: false,
+            deafened: false,
+            speaking: false,
+            reconnecting: false,
+            producers: Vec::new(),
+        })),
+    };
+    for (privacy, heard) in [(false, json!("/bob.png")), (true, Value::Null)] {
+        let mut client = joined(&harness, &issuer, "/ada.png", privacy).await;
+        harness.node.say(comes.clone()).await;
+        assert_eq!(client.event("voice:participant:joined").await["avatar"], heard);
+        client.close().await;
+    }
+    harness.stop().await;
+}
+
+#[tokio::test]
+async fn the_pages_policy_lets_pictures_come_from_listed_hosts_alone() {
+    for (hosts, pictures) in [
+        (&[] as &[&str], "img-src 'self' data: blob:"),
+        (
+            &["cdn.example.com", "other.example.com:8443"],
+            "img-src 'self' data: blob: https://cdn.example.com https://other.example.com:8443",
+        ),
+    ] {
+        let harness = start(&Issuer::new(), hosts).await;
+        let page = http(harness.address, "GET", "/", &[], "").await;
+        let of = |name: &str| page.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+        let policy = of("content-security-policy").unwrap();
+        assert!(policy.split("; ").any(|part| part == pictures), "{policy}");
+        assert_eq!(of("referrer-policy"), Some("no-referrer"));
+        harness.stop().await;
+    }
+}
