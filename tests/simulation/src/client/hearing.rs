@@ -100,7 +100,13 @@ impl Call {
 
     fn look_at_untold(&mut self, person: &Person) {
         let streams = &self.streams;
-        self.untold.retain(|(_, ssrc, _)| !streams.contains_key(ssrc));
+        let unanswered = &self.unanswered;
+        // What was asked may have been in doubt when this came, and known to stay without an answer since.
+        self.untold.retain(|(_, ssrc, tag)| {
+            let mut parts = tag.split('|');
+            let (user, source) = (parts.next().unwrap_or_default(), parts.nth(1).unwrap_or_default());
+            !streams.contains_key(ssrc) && !unanswered.contains(&(user.to_owned(), source.to_owned()))
+        });
         if let Some((_, ssrc, tag)) = self.untold.iter().find(|(at, ..)| now() > at + UNTOLD_MAX) {
             broken(ISOLATION, || {
                 format!("{} heard {tag} on {ssrc}, of which it has no consumer", person.user)
