@@ -72,7 +72,7 @@ fn media(without: &str, with: &str) -> String {
 /// What is left out, what is put in, and what is said.
 type Case = (&'static str, &'static str, &'static str);
 
-const CONTROL: [Case; 31] = [
+const CONTROL: [Case; 32] = [
     ("auth.jwks", "", "auth.jwks is not set"),
     ("auth.jwks", "auth.jwks = \"none.json\"", "none.json cannot be read: No such file"),
     ("auth.jwks", "auth.jwks = \"empty.json\"", "empty.json holds no key"),

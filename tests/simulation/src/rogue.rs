@@ -200,6 +200,7 @@ fn join(session: SessionId) -> Command {
         user: UserId::new("rogue").expect("a name"),
         device: None,
         name: None,
+        avatar: None,
         grant: Grant { permissions: Permissions::of(Tier::Free), video_until: None, relay_only: false },
         limits: RoomLimits::of(Tier::Free),
         rtp_capabilities: None,

@@ -142,6 +142,7 @@ impl Bench {
                     user: UserId::new(format!("u{}", Self::user(session))).expect("a name"),
                     device: (device > 0).then(|| DeviceId::new(format!("d{device}")).expect("a name")),
                     name: None,
+                    avatar: None,
                     grant: self.grant(),
                     limits: limits(),
                     rtp_capabilities: Some(capabilities()),
