@@ -225,6 +225,7 @@ mod tests {
         }
     }
 
+    type Case = (&'static str, Change, &'static [(Side, Cause, Option<usize>)]);
     type Change = fn(&mut Vec<ParticipantMinute>, &mut NodeMinute, &mut NodeMinute);
 
     fn event(what: What) -> Vec<Happened> {
@@ -238,7 +239,7 @@ mod tests {
     #[test]
     fn each_side_and_cause_of_a_bad_minute_is_named_with_its_participant() {
         use Side::{Device, Node, ReceiverDownlink, Relay, SenderUplink, Unknown};
-        let cases: [(&str, Change, &[(Side, Cause, Option<usize>)]); 17] = [
+        let cases: [Case; 17] = [
             ("nothing", |_, _, _| {}, &[]),
             (
                 "an uplink that loses, which its hearers report too",

@@ -3,6 +3,7 @@
 
 mod explain;
 #[cfg(test)]
+#[allow(clippy::cast_possible_truncation, reason = "a model's counts of one minute")]
 mod faults;
 mod finding;
 mod meter;
