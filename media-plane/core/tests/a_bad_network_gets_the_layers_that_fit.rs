@@ -71,3 +71,11 @@ fn six_cameras_share_a_link_and_the_speakers_is_the_best() {
     let missed = missed("six cameras", 11, &["layer changes"]);
     assert!(missed.is_empty(), "{missed:?}");
 }
+
+#[test]
+fn a_tcp_transfer_in_the_same_queue_leaves_a_call_half_of_its_fair_share() {
+    for queue in ["100 ms", "300 ms"] {
+        let missed = missed(&format!("TCP transfer, 2 Mbit/s, {queue}"), 11, &[]);
+        assert!(missed.is_empty(), "{queue}: {missed:?}");
+    }
+}

@@ -1,6 +1,6 @@
 //! The estimate of one link, and the states that it goes through; the folder's documentation says why.
 
-use super::competition::Competition;
+use super::competition::{Competition, Seen};
 use super::delivered_rate::DeliveredRate;
 use super::loss::{LossVerdict, LossWatch};
 use super::probe::{Outcome, Prober};
@@ -33,8 +33,14 @@ const UNMEASURED_PERCENT: u64 = 200;
 const WAITED_PERCENT: u64 = 60;
 /// What was not measured is no reason to hold back what is being sent anyway.
 const SENDING_PERCENT: u64 = 125;
+/// The same beside somebody else's transfer: a burst would find the queue full.
+const BESIDE_PERCENT: u64 = 110;
 /// A queue that is cut for has so long to follow before it is cut for again.
 const RECUT_US: i64 = 600_000;
+/// Of what was sent after a cut, so much has to be reported on before the next one; and what that leaves at least, in
+/// percent: beside somebody else's transfer, our part of the link falls with what we send.
+const SETTLED_US: i64 = 150_000;
+const RECUT_PERCENT: u64 = 60;
 /// A standing queue of so many thresholds is overuse at once.
 const SEVERE: f64 = 2.5;
 /// The same of the last 100 ms, if what comes out is less than so many percent of what is sent.
@@ -97,6 +103,8 @@ pub(crate) struct Estimator {
     competition: Competition,
     pub(crate) prober: Prober,
     newest_sent_us: i64,
+    /// The same of all whose fate is known.
+    last_sent_us: i64,
     /// How long the newest packet waited.
     waited_us: i64,
     over: u8,
@@ -121,6 +129,7 @@ impl Default for Estimator {
             competition: Competition::default(),
             prober: Prober::default(),
             newest_sent_us: 0,
+            last_sent_us: 0,
             waited_us: 0,
             over: 0,
             over_at_us: None,
@@ -139,6 +148,11 @@ impl Estimator {
     /// may take more.
     pub(crate) fn is_measured(&self) -> bool {
         self.is_measured
+    }
+
+    /// Somebody else's transfer fills the queue, and the estimate is our part beside it.
+    pub(crate) fn competes(&self) -> bool {
+        self.competition.is_on()
     }
 
     /// What may be sent now.
@@ -174,7 +188,11 @@ impl Estimator {
     pub(crate) fn pace(&self, sending: u64) -> u64 {
         match (self.state, self.is_measured) {
             // Somebody else fills the queue: ours is not what makes it long.
-            _ if self.competition.is_on() => self.estimate.max(sending) / 100 * SENDING_PERCENT,
+            _ if self.competition.is_on() => self.estimate.max(sending) / 100 * BESIDE_PERCENT,
+            // Speech, which has no numbers and is not paced, would hold a queue of a narrow link where it is.
+            (State::Draining { .. }, _) if self.delay.standing() > LONG_US => {
+                self.estimate / 100 * DRAIN_LONG_PERCENT
+            }
             // The queue drains by what is allocated; what has to go, a lower layer's key frame, goes.
             (State::Draining { .. }, _) => self.estimate / 100 * DRAIN_PACE_PERCENT,
             (State::Steady, _) if self.holds_until_us.is_some() => self.estimate / 100 * HOLD_PERCENT,
@@ -201,6 +219,7 @@ impl Estimator {
             self.delay.forget_queue();
             self.service = ServiceRate::default();
             (self.state, self.over, self.waited_us) = (State::Steady, 0, 0);
+            self.competition.on_silence();
         }
     }
 
@@ -209,16 +228,26 @@ impl Estimator {
         match fate {
             Fate::Arrived(arrival) => self.on_arrival(&arrival),
             Fate::Lost(Departure { sent_us, number, .. }) => {
+                self.on_departure(sent_us);
                 self.loss.on_loss(sent_us);
-                self.competition.on_packet(true, sent_us);
+                self.competition.on_loss(sent_us);
                 self.prober.on_loss(number);
             }
             Fate::Recovered(_) => self.loss.on_recovery(),
         }
     }
 
+    /// Of each packet, whatever became of it.
+    fn on_departure(&mut self, sent_us: i64) {
+        if sent_us - self.last_sent_us > SILENCE_US {
+            self.competition.on_gap();
+        }
+        self.last_sent_us = self.last_sent_us.max(sent_us);
+    }
+
     fn on_arrival(&mut self, arrival: &Arrival) {
         let Arrival { departure, arrived_us } = *arrival;
+        self.on_departure(departure.sent_us);
         let bytes = u64::from(departure.len) + UDP_IP;
         let waited = self.delay.on_packet(departure.sent_us, arrived_us);
         self.waited_us = waited;
@@ -226,20 +255,33 @@ impl Estimator {
         self.delivered.on_packet(arrived_us, bytes);
         self.sent.on_packet(departure.sent_us, bytes);
         self.loss.on_arrival(departure.sent_us);
-        self.competition.on_packet(false, departure.sent_us);
+        self.competition.on_arrival(waited);
         self.newest_sent_us = self.newest_sent_us.max(departure.sent_us);
         self.prober.on_arrival(departure.number, departure.sent_us, arrived_us, bytes);
     }
 
     /// A message was taken. `sending`: what the layers that are being sent take.
-    /// `round_trip_us`: with the queue.
-    pub(crate) fn on_message(&mut self, sending: u64, round_trip_us: i64, now_us: i64) -> Verdict {
+    pub(crate) fn on_message(&mut self, sending: u64, now_us: i64) -> Verdict {
         self.delay.adapt();
         let standing = self.delay.standing();
         let threshold = self.delay.threshold();
         self.learn(now_us);
+        let seen = Seen {
+            trend: self.delay.trend(),
+            is_short: standing < threshold / 2,
+            // Of the newest packet that was reported on, with the time to the next report.
+            round_trip_us: now_us - self.newest_sent_us,
+            standing_us: standing,
+            sending,
+            sent: self.sent.second(),
+            delivered: self.delivered.second(),
+            now_us,
+        };
+        if let Some(rate) = self.competition.on_quiet(START, &seen) {
+            self.give_way(rate, now_us);
+        }
         if self.competition.is_on() {
-            return self.compete(sending, round_trip_us, now_us);
+            return self.compete(&seen);
         }
         // A link that takes much less than is sent shows in its service rate before its queue is long.
         let falls = self.service.rate().is_some_and(|(rate, _)| rate < sending / 100 * FALLS_PERCENT);
@@ -248,7 +290,7 @@ impl Estimator {
         let grows = self.delay.grows();
         self.over = if standing > threshold && grows { self.over.saturating_add(1) } else { 0 };
         match self.loss.judge(self.newest_sent_us) {
-            LossVerdict::Congestion => {
+            LossVerdict::Congestion if self.is_settled() => {
                 self.before_cut = Some(self.estimate);
                 return self.cut(self.through().min(self.estimate / 100 * 85), now_us);
             }
@@ -258,18 +300,17 @@ impl Estimator {
                     self.state = State::Steady;
                 }
             }
-            LossVerdict::Nothing => {}
+            LossVerdict::Congestion | LossVerdict::Nothing => {}
         }
         if self.is_draining()
             && standing > threshold
-            && let Some(rate) = self.competition.on_long(self.delay.trend(), now_us)
+            && let Some(rate) = self.competition.on_long(&seen)
         {
-            self.state = State::Steady;
-            self.estimate = self.estimate.max(rate);
+            self.give_way(rate, now_us);
             return Verdict::Fine;
         }
         if let State::Draining { since_us, standing_us } = self.state {
-            self.drain(standing, since_us, standing_us, now_us);
+            self.drain(since_us, standing_us, &seen);
         }
         if self.over >= 2 || (is_severe && grows) {
             return self.on_overuse(sending, now_us);
@@ -280,15 +321,21 @@ impl Estimator {
         Verdict::Fine
     }
 
+    /// From now on the queue is somebody else's.
+    fn give_way(&mut self, rate: u64, now_us: i64) {
+        self.state = State::Steady;
+        self.estimate = self.estimate.max(rate);
+        self.prober.abort(now_us);
+    }
+
     /// Beside a transfer that fills the queue: what TCP would have.
-    fn compete(&mut self, sending: u64, round_trip_us: i64, now_us: i64) -> Verdict {
-        let is_short = self.delay.standing() < self.delay.threshold() / 2;
-        let rate = self.competition.follow(self.estimate, round_trip_us, is_short, now_us);
+    fn compete(&mut self, seen: &Seen) -> Verdict {
+        let rate = self.competition.follow(self.estimate, seen);
         self.estimate = rate.clamp(ESTIMATE_MIN, ESTIMATE_MAX);
         if !self.competition.is_on() {
             self.delay.forget_queue();
         }
-        if self.estimate < sending / 100 * COMPETES_PERCENT { Verdict::Overuse } else { Verdict::Fine }
+        if self.estimate < seen.sending / 100 * COMPETES_PERCENT { Verdict::Overuse } else { Verdict::Fine }
     }
 
     /// Moves the estimate to what was proved.
@@ -352,8 +399,10 @@ impl Estimator {
         let rate = self.through();
         if let State::Draining { standing_us, since_us } = self.state {
             // It grows though less is sent: what was measured before was too much.
-            if now_us - since_us > RECUT_US && self.delay.standing() > standing_us + self.delay.threshold() {
-                return self.cut(rate.min(self.estimate / 100 * 90), now_us);
+            let is_due = now_us - since_us > RECUT_US && self.is_settled();
+            if is_due && self.delay.standing() > standing_us + self.delay.threshold() {
+                let least = self.estimate / 100 * RECUT_PERCENT;
+                return self.cut(rate.clamp(least, self.estimate / 100 * 90), now_us);
             }
             return Verdict::Fine;
         }
@@ -390,11 +439,20 @@ impl Estimator {
         self.over_at_us = Some(now_us);
         self.holds_until_us = None;
         self.prober.abort(now_us);
-        self.competition.on_cut(self.estimate, now_us);
+        self.competition.on_cut(self.estimate, self.delay.standing(), now_us);
         Verdict::Overuse
     }
 
-    fn drain(&mut self, standing: i64, since_us: i64, standing_us: i64, now_us: i64) {
+    /// Feedback tells of what was sent after the last cut. Before it does, nothing can have followed.
+    fn is_settled(&self) -> bool {
+        match self.state {
+            State::Steady => true,
+            State::Draining { since_us, .. } => self.newest_sent_us - since_us > SETTLED_US,
+        }
+    }
+
+    fn drain(&mut self, since_us: i64, standing_us: i64, seen: &Seen) {
+        let (standing, now_us) = (seen.standing_us, seen.now_us);
         if standing < self.delay.threshold() / 2 {
             self.state = State::Steady;
             self.competition.on_drained();
@@ -403,11 +461,13 @@ impl Estimator {
         if now_us - since_us < DRAIN_MAX_US {
             return;
         }
-        if standing > standing_us / 10 * 9 {
+        if standing <= standing_us / 10 * 9 {
+            self.state = State::Draining { since_us: now_us, standing_us: standing };
+        } else if let Some(rate) = self.competition.on_stuck(seen) {
+            self.give_way(rate, now_us);
+        } else {
             self.delay.rebase();
             self.state = State::Steady;
-        } else {
-            self.state = State::Draining { since_us: now_us, standing_us: standing };
         }
     }
 }

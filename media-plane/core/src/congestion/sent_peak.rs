@@ -35,6 +35,11 @@ impl SentPeak {
         }
     }
 
+    /// Bits a second of the last second.
+    pub(crate) fn second(&self) -> u64 {
+        self.rate.second()
+    }
+
     /// Bits a second that arrival times can prove.
     pub(crate) fn provable(&self) -> u64 {
         let is_recent = |at: i64| self.newest - at < SECONDS as i64;

@@ -85,8 +85,7 @@ pub(crate) fn on_transport_cc(
         return;
     }
     link.is_heard = true;
-    let round_trip = i64::try_from(transport.round_trip.mean_or_guess().as_micros()).unwrap_or(i64::MAX);
-    let mut verdict = link.estimator.on_message(link.sending, round_trip, transport.sent_history.micros(now));
+    let mut verdict = link.estimator.on_message(link.sending, transport.sent_history.micros(now));
     if verdict == Verdict::Fine && link.pacer.is_overrun(now) {
         verdict = link.estimator.on_overrun(transport.sent_history.micros(now));
     }
@@ -142,7 +141,8 @@ fn reallocate(media: &mut MediaTables, key: TransportKey, verdict: Verdict, now:
         let is_step = |it: &LayerRequest| {
             it.rung(it.allocated).zip(it.rung(it.present)).is_some_and(|(to, from)| to.spatial > from.spatial)
         };
-        let room = estimate / 100 * STEP_ROOM_PERCENT;
+        // Beside a transfer the estimate is a mean of what goes up and down, of which a key frame is one part.
+        let room = if link.estimator.competes() { estimate } else { estimate / 100 * STEP_ROOM_PERCENT };
         if requests.iter().any(is_step) && allocated_total(&requests) > room {
             next = allocate(room.max(before), &mut requests);
         }

@@ -35,7 +35,7 @@ impl Link {
             self.now_us += gap;
             if self.now_us >= report {
                 report += 50_000;
-                let verdict = self.estimator.on_message(sends, 40_000, self.now_us);
+                let verdict = self.estimator.on_message(sends, self.now_us);
                 self.overuses += usize::from(verdict == Verdict::Overuse);
             }
         }
@@ -84,7 +84,7 @@ fn arrival_times_prove_no_more_than_was_sent() {
         let arrived_us = 1_000_000 + i64::from(at) * 20;
         estimator.on_fate(Fate::Arrived(Arrival { departure, arrived_us }));
         if at % 5 == 0 {
-            estimator.on_message(800_000, 40_000, sent_us + 30_000);
+            estimator.on_message(800_000, sent_us + 30_000);
         }
     }
     let estimate = estimator.estimate();
