@@ -58,7 +58,8 @@ async function room() {
     },
   };
   const requests: string[] = [];
-  const request = async (name: string) => void requests.push(name);
+  const request = async (name: string, { producerId }: { producerId?: string } = {}) =>
+    void requests.push(producerId?.startsWith("producer-") === false ? `${name} ${producerId}` : name);
   const handlers = { changed: vi.fn(), ended: vi.fn(), micEnded: vi.fn() };
   const publisher = new Publisher(
     request as never,
@@ -162,4 +163,15 @@ it("a camera whose track ends was taken away; one of the application's own was n
   await publisher.give("camera", own);
   own.dispatchEvent(new Event("ended"));
   expect(handlers.ended.mock.calls.at(-1)).toEqual(["camera", false]);
+});
+
+describe("after a resume", () => {
+  it("closes a producer that the server has alone, since its answer was lost, and leaves its own", async () => {
+    const { publisher, requests, producers } = await speaking();
+    requests.length = 0;
+    const info = (producerId: string) => ({ producerId, paused: false }) as never;
+    await publisher.reconcile([info("lost"), info(producers[0]?.id ?? "")]);
+    expect(requests).toEqual(["voice:rtc:closeProducer lost"]);
+    expect(publisher.isSending("mic")).toBe(true);
+  });
 });

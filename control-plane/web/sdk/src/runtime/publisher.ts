@@ -107,9 +107,16 @@ export class Publisher {
     this.#plan = NO_PLAN;
   }
 
-  /** After a resume: what the server no longer has is sent anew, and pauses are as they are here. */
+  /**
+   * After a resume: what the server no longer has is sent anew, what it has alone is closed there, and pauses are as
+   * they are here.
+   */
   async reconcile(known: ProducerInfo[]): Promise<void> {
     const byId = new Map(known.map((producer) => [producer.producerId, producer]));
+    const own = new Set([...this.#producers.values()].map(({ id }) => id));
+    // An answer or a request was lost with the socket. The source could not be sent again beside it.
+    for (const producerId of byId.keys())
+      if (!own.has(producerId)) await this.request("voice:rtc:closeProducer", { producerId }).catch(() => undefined);
     for (const [source, producer] of [...this.#producers]) {
       const there = byId.get(producer.id);
       if (!there) await this.#produceAnew(source, producer);
