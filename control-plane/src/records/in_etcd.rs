@@ -68,14 +68,20 @@ impl Records {
         revision: u64,
     ) -> Result<bool, StoreError> {
         let path = format!("{prefix}{}", key.path());
+        let value = record.to_json();
         let revision = i64::try_from(revision).unwrap_or(i64::MAX);
-        match store.put_if(&path, revision, record.to_json().as_bytes(), None).await? {
-            Outcome::Done(_) => {
-                self.wait_until_seen(key, Some(record)).await;
-                Ok(true)
-            }
-            Outcome::Changed(_) => Ok(false),
+        let mut outcome = store.put_if(&path, revision, value.as_bytes(), None).await?;
+        if let Outcome::Changed(Some(there)) = &outcome
+            && Record::from_json(key, &there.value).is_err()
+        {
+            // Nothing that the view could have taken, so nothing that a write leaves out is lost with it.
+            outcome = store.put_if(&path, there.mod_revision, value.as_bytes(), None).await?;
         }
+        let is_done = matches!(outcome, Outcome::Done(_));
+        if is_done {
+            self.wait_until_seen(key, Some(record)).await;
+        }
+        Ok(is_done)
     }
 
     async fn wait_until_seen(&self, key: &RecordKey, record: Option<&Record>) {
