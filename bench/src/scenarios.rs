@@ -1,6 +1,7 @@
 //! Calls over bad networks in virtual time, with the engine that ships: what each has to show, and what it
 //! shows.
 
+use crate::scenario_report::Page;
 use anyhow::{Context, Result};
 use clap::Args;
 use railgun_peer::simulator::Rates;
@@ -21,6 +22,9 @@ pub(crate) struct Options {
     /// Also over the rates of this file, in Mahimahi's format; may be given again
     #[arg(long)]
     mahimahi: Vec<PathBuf>,
+    /// Also write a page of plots here: link, estimate, what was sent, queue and layer of each call's first seed
+    #[arg(long)]
+    report: Option<PathBuf>,
     /// Also print the first viewer's queue and estimate, a line each 500 ms
     #[arg(long)]
     trace: bool,
@@ -28,6 +32,7 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options, json_only: bool) -> Result<Value> {
     let mut rows = Vec::new();
+    let mut page = Page::default();
     let mut traces = Vec::new();
     for path in &options.mahimahi {
         let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
@@ -39,13 +44,20 @@ pub(crate) fn run(options: &Options, json_only: bool) -> Result<Value> {
         entries().into_iter().chain(radios()).chain(traces).filter(|entry| entry.name.contains(&options.only))
     {
         let mut figures: BTreeMap<usize, Vec<Figure>> = BTreeMap::new();
+        let mut plotted = None;
         for seed in &options.seeds {
-            if options.trace {
-                trace(&entry.views(*seed)[0]);
-            }
-            for (place, figure) in entry.run(*seed).into_iter().enumerate() {
+            let mut views = entry.views(*seed);
+            for (place, figure) in entry.figures(&views).into_iter().enumerate() {
                 figures.entry(place).or_default().push(figure);
             }
+            if options.trace {
+                trace(&views[0]);
+            }
+            plotted.get_or_insert_with(|| (*seed, views.swap_remove(0)));
+        }
+        if let Some((seed, viewed)) = plotted.filter(|_| options.report.is_some()) {
+            let figures: Vec<&[Figure]> = figures.values().map(Vec::as_slice).collect();
+            page.add(&entry, seed, &viewed, &figures);
         }
         if !json_only {
             println!("{}", entry.name);
@@ -68,6 +80,9 @@ pub(crate) fn run(options: &Options, json_only: bool) -> Result<Value> {
                 "values": values, "reached": reached }),
             );
         }
+    }
+    if let Some(path) = &options.report {
+        std::fs::write(path, page.render()).with_context(|| path.display().to_string())?;
     }
     Ok(json!({ "seeds": options.seeds, "rows": rows }))
 }

@@ -127,6 +127,8 @@ pub struct Link {
     pub dropped: u64,
     pub lost: u64,
     pub taken: u64,
+    /// Bytes of all, with UDP and IP.
+    pub taken_bytes: u64,
 }
 
 impl Link {
@@ -149,6 +151,7 @@ impl Link {
             dropped: 0,
             lost: 0,
             taken: 0,
+            taken_bytes: 0,
         }
     }
 
@@ -178,6 +181,7 @@ impl Link {
     pub fn push(&mut self, to: SocketAddr, datagram: Vec<u8>, now: Instant) {
         self.run(now);
         self.taken += 1;
+        self.taken_bytes += (datagram.len() + UDP_IP) as u64;
         let is_taken = self.enqueue(Load::Datagram(to, datagram), now);
         self.dropped += u64::from(!is_taken);
     }

@@ -137,6 +137,8 @@ pub struct Viewed {
     pub bytes: u64,
     /// The same, by second of the call.
     pub bytes_by_second: Vec<u64>,
+    /// Bytes that the node sent over its link until then, by second of the call.
+    pub sent_by_second: Vec<u64>,
     pub padding: u64,
     pub dropped: u64,
     pub taken: u64,
@@ -460,6 +462,9 @@ impl Stage {
         let (recv, at, session) = (viewer.recv, now + viewer.delay, viewer.session);
         let address = self.world.peers[recv].address;
         let link = &self.world.links[self.world.behind.get(&address).unwrap_or(&address)];
+        if (step + 1).is_multiple_of(1_000) {
+            viewer.viewed.sent_by_second.push(link.taken_bytes);
+        }
         viewer.viewed.queue.push(link.queueing(now).as_secs_f32() * 1_000.0);
         for packet in sealed {
             self.send_later(at, recv, packet);

@@ -50,7 +50,17 @@ impl Entry {
     }
 
     pub fn run(&self, seed: u64) -> Vec<Figure> {
-        (self.figures)(&self.scenario, &self.views(seed))
+        self.figures(&self.views(seed))
+    }
+
+    /// What the first viewer's link takes at this time, in bits a second.
+    pub fn link_rate(&self, at: Duration) -> u64 {
+        self.scenario.links.first().map_or(0, |link| link.rates.rate(at))
+    }
+
+    /// The figures of what was seen.
+    pub fn figures(&self, views: &[Viewed]) -> Vec<Figure> {
+        (self.figures)(&self.scenario, views)
     }
 
     /// All that was seen.
