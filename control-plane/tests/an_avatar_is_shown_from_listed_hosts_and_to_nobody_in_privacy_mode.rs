@@ -16,6 +16,7 @@ async fn start(issuer: &Issuer, hosts: &[&str]) -> Harness {
         config.auth.jwks = issuer.jwks();
         config.avatars = AvatarHosts::of(&hosts).unwrap();
         config.joins.cooldown = 0;
+        config.joins.per_minute = 100;
         config.rtc.ice_servers = vec![relay];
     })
     .await
