@@ -490,8 +490,9 @@ fn judge(seed: u64) -> (u32, BTreeMap<(String, String), u32>, Vec<String>) {
         if told != expected {
             wrong.push(format!("{number}: {drawn:?} was {expected:?}, told {told:?}"));
         }
-        let name =
-            |named: Option<&Named>| named.map_or("nothing".into(), |of| format!("{:?}/{:?}", of.0, of.1));
+        let name = |named: Option<&Named>| {
+            named.map_or_else(|| "nothing".to_owned(), |of| format!("{:?}/{:?}", of.0, of.1))
+        };
         let mut instead = told.difference(&expected);
         for of in &expected {
             let answer = if told.contains(of) { Some(of) } else { instead.next() };

@@ -74,6 +74,7 @@ mod tests {
     const MESSAGE_US: i64 = 50_000;
 
     /// Its mean rate over a minute of loss events so far apart, sending all that it lets go.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate")]
     fn mean(apart_us: i64, round_trip_us: i64) -> f64 {
         let mut window = Window::new(500_000.0, 500_000.0, round_trip_us, 0);
         let (mut sum, mut rate) = (0.0, 500_000u64);
