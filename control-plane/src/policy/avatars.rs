@@ -39,7 +39,9 @@ impl AvatarHosts {
             return (!rest.starts_with('/')).then(|| avatar.to_owned());
         }
         let url = Url::parse(avatar).ok()?;
-        let is_listed = self.0.iter().any(|origin| origin.origin() == url.origin());
+        // The origin of a `blob:` URL is that of the URL in it.
+        let is_listed =
+            url.scheme() == "https" && self.0.iter().any(|origin| origin.origin() == url.origin());
         let has_user = !url.username().is_empty() || url.password().is_some();
         let shown = url.as_str();
         (is_listed && !has_user && shown.len() <= AVATAR_BYTES_MAX).then(|| shown.to_owned())
