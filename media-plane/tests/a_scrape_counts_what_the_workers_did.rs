@@ -32,7 +32,10 @@ async fn scrape(address: SocketAddr) -> BTreeMap<String, f64> {
     let samples = samples.lines().filter(|line| !line.starts_with("# "));
     let read = |line: &str| {
         let (name, value) = line.rsplit_once(' ').expect("a sample");
-        assert!(name.starts_with("railgun_media_") || name.starts_with("process_"), "{line}");
+        let of_both_planes = ["process_", "railgun_build_info", "railgun_certificate_"];
+        let is_named =
+            name.starts_with("railgun_media_") || of_both_planes.iter().any(|it| name.starts_with(it));
+        assert!(is_named, "{line}");
         (name.to_owned(), value.parse().unwrap_or_else(|_| panic!("no number: {line}")))
     };
     samples.map(read).collect()
