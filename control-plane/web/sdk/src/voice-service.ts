@@ -312,7 +312,7 @@ export class VoiceService extends Emitter<VoiceEvents> {
 
   #requireEncryption() {
     const { encryption } = this.#call;
-    if (!encryption) throw new VoiceError("INVALID_STATE", "there is no call that is encrypted from end to end");
+    if (!encryption) throw new VoiceError("INVALID_STATE", "the call is not encrypted from end to end");
     return encryption;
   }
 

@@ -60,7 +60,7 @@ export async function captureScreen(): Promise<{ video: MediaStreamTrack; audio:
       audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false },
     });
     const [video] = stream.getVideoTracks();
-    if (!video) throw new VoiceError("DEVICE_NOT_FOUND", "the browser gave no picture");
+    if (!video) throw new VoiceError("DEVICE_NOT_FOUND", "the browser gave no track");
     video.contentHint = "detail";
     return { video, audio: stream.getAudioTracks()[0] ?? null };
   } catch (error) {

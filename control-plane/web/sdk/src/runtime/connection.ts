@@ -91,7 +91,7 @@ export class Connection {
   }
 
   async join(channelId: string): Promise<void> {
-    if (!this.state.apply("join")) throw new VoiceError("INVALID_STATE", "already in a call");
+    if (!this.state.apply("join")) throw new VoiceError("INVALID_STATE", "there is a call already");
     this.#channelId = channelId;
     for (const path of Object.values(this.#paths)) path.forgive();
     await this.#enterWithRetries(++this.#stay);

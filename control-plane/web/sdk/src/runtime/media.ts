@@ -166,7 +166,7 @@ export async function produce(
 /** What this browser can send and receive. It takes a moment, and needs no server. */
 export function prepareDevice(): Promise<Device> {
   const device = Device.factory().catch(() => {
-    throw new VoiceError("UNSUPPORTED_BROWSER", "this browser has no WebRTC that mediasoup-client knows");
+    throw new VoiceError("UNSUPPORTED_BROWSER", "mediasoup-client does not know this browser");
   });
   // Whoever opens the media hears of it; until then nobody listens.
   device.catch(() => undefined);

@@ -112,13 +112,11 @@ export class Publisher {
    * they are here.
    */
   async reconcile(known: ProducerInfo[]): Promise<void> {
-    const byId = new Map(known.map((producer) => [producer.producerId, producer]));
-    const own = new Set([...this.#producers.values()].map(({ id }) => id));
+    const own = [...this.#producers];
     // An answer or a request was lost with the socket. The source could not be sent again beside it.
-    for (const producerId of byId.keys())
-      if (!own.has(producerId)) await this.request("voice:rtc:closeProducer", { producerId }).catch(() => undefined);
-    for (const [source, producer] of [...this.#producers]) {
-      const there = byId.get(producer.id);
+    for (const { producerId } of known) if (!own.some(([, { id }]) => id === producerId)) await this.#end(producerId);
+    for (const [source, producer] of own) {
+      const there = known.find(({ producerId }) => producerId === producer.id);
       if (!there) await this.#produceAnew(source, producer);
       else if (there.paused !== producer.paused) await this.#tellPaused(producer, producer.paused);
     }
@@ -195,7 +193,7 @@ export class Publisher {
     const captured = source === "camera" ? { video: await captureCamera(this.cameraId), audio: null } : await captureScreen();
     const { video, audio } = captured;
     try {
-      if (!isWanted()) throw new VoiceError("CANCELLED", "it was turned off meanwhile");
+      if (!isWanted()) throw new VoiceError("CANCELLED", `${source} was turned off meanwhile`);
       await this.startTrack(source, video);
     } catch (error) {
       video.stop();
@@ -216,8 +214,7 @@ export class Publisher {
       const producer = this.#producers.get(one);
       this.#producers.delete(one);
       producer?.close();
-      if (producer)
-        await this.request("voice:rtc:closeProducer", { producerId: producer.id }).catch(() => undefined);
+      if (producer) await this.#end(producer.id);
     }
     this.handlers.changed();
   }
@@ -352,7 +349,7 @@ export class Publisher {
     if (source !== "mic" && this.#tracks.get(source) !== track) {
       // It was turned off while the server answered.
       producer.close();
-      await this.request("voice:rtc:closeProducer", { producerId: producer.id }).catch(() => undefined);
+      await this.#end(producer.id);
       throw new VoiceError("CANCELLED", `${source} was turned off meanwhile`);
     }
     this.#producers.set(source, producer);
@@ -371,6 +368,11 @@ export class Publisher {
     if (source === "camera" || source === "screen") await this.#startAgain(source);
     else await this.#produce(source, track).catch(() => undefined);
     this.handlers.changed();
+  }
+
+  /** At the server. */
+  #end(producerId: string): Promise<unknown> {
+    return this.request("voice:rtc:closeProducer", { producerId }).catch(() => undefined);
   }
 
   #tellPaused(producer: types.Producer, paused: boolean): Promise<unknown> {

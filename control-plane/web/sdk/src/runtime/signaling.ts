@@ -113,7 +113,7 @@ export class Signaling {
         if (answer.payload.code === "RESUME_FAILED") return null;
         throw VoiceError.refused(answer.payload);
       }
-      if (!this.#socket.connected) throw new VoiceError("UNREACHABLE", "the socket was lost again");
+      if (!this.#socket.connected) throw new VoiceError("UNREACHABLE", "the connection was lost");
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     throw new VoiceError("TIMEOUT", "the resume was not answered in time");
