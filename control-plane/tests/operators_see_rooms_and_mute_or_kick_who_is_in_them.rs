@@ -45,9 +45,12 @@ async fn rooms_are_listed_by_the_page_and_one_shows_who_is_in_it() {
     let there = body(&ask(harness.operators, "read", "GET", path, Value::Null).await);
     assert_eq!((&there["participants"][0]["userId"], &there["epoch"]), (&json!("eve"), &json!(1)));
     assert!(there["roomSeq"].is_u64(), "{there}");
-    let nobody =
-        ask(harness.operators, "read", "GET", "/v1/channels/nowhere/participants", Value::Null).await;
+    let quiet = json!({"kind": "voice", "tier": "free"});
+    assert_eq!(ask(harness.operators, "all", "PUT", "/v1/channels/quiet", quiet).await.status, 204);
+    let nobody = ask(harness.operators, "read", "GET", "/v1/channels/quiet/participants", Value::Null).await;
     assert_eq!((nobody.status, body(&nobody)["participants"].clone()), (200, json!([])));
+    let nowhere = "/v1/channels/nowhere/participants";
+    assert_eq!(ask(harness.operators, "read", "GET", nowhere, Value::Null).await.status, 404);
 }
 
 #[tokio::test]

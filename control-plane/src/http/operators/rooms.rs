@@ -171,10 +171,11 @@ pub(super) async fn get(
     Ok(Json(Room { node, participants }))
 }
 
-/// Who is in a channel now, for a list beside it: nobody if its room is not open. Webhooks tell the changes:
-/// `participant.joined` and `participant.left` with the same `epoch`, each with a higher `roomSeq` than this.
+/// Who is in a channel now, for a list beside it: nobody if its room is not open. A channel that is not written down,
+/// and in which nobody is, is a 404. Webhooks tell the changes: `participant.joined` and `participant.left` with the
+/// same `epoch`, each with a higher `roomSeq` than this.
 #[utoipa::path(get, operation_id = "listParticipants", path = "/v1/channels/{channel}/participants", tag = "rooms", params(OfChannel),
-    responses((status = 200, body = Participants, description = "Who is there"), Refused, Unavailable))]
+    responses((status = 200, body = Participants, description = "Who is there"), Refused, Absent, Unavailable))]
 pub(super) async fn participants(
     operator: Operator,
     State(api): State<Arc<Api>>,
@@ -184,7 +185,7 @@ pub(super) async fn participants(
     let channel = channel_id(&path?)?;
     let (link, address) = match api.services.placement.find(&channel) {
         Found::Here(link, address) => (link, address),
-        Found::Unbound | Found::Ended => return Ok(Json(Participants::default())),
+        Found::Unbound | Found::Ended => return nobody(&api, &channel),
         Found::Waiting => {
             return Err(ApiError::unavailable("the room's media node does not answer right now"));
         }
@@ -195,9 +196,14 @@ pub(super) async fn participants(
             epoch: Some(address.epoch),
             room_seq: Some(room_seq),
         })),
-        Err(error) if error.code() == "NOT_FOUND" => Ok(Json(Participants::default())),
+        Err(error) if error.code() == "NOT_FOUND" => nobody(&api, &channel),
         Err(error) => Err(error),
     }
+}
+
+fn nobody(api: &Api, channel: &ChannelId) -> Result<Json<Participants>, ApiError> {
+    let is_there = api.services.records.view().written_channel(channel).is_some();
+    is_there.then(|| Json(Participants::default())).ok_or_else(|| ApiError::not_found("channel"))
 }
 
 /// Puts a participant out of its room. Whoever is not there any more is a 404, and nothing changes.
