@@ -101,7 +101,12 @@ class Standalone extends Server {
     this.url = `http://127.0.0.1:${this.port}`;
     this.operators = `127.0.0.1:${await freePort()}`;
     if (this.api) await this.#makeOperator();
-    await this.#start();
+    await this.#start().catch((error) => {
+      // Somebody else took the port after it was found free.
+      if (!this.log.includes("Address already in use")) throw error;
+      this.programs.length = 0;
+      return this.ready();
+    });
   }
 
   async #makeOperator() {
