@@ -19,7 +19,7 @@ impl Candidate {
         self.load >= self.capacity
     }
 
-    /// How full it is, in millionths.
+    /// Part of its capacity that is taken, in millionths.
     fn fullness(&self) -> u64 {
         u64::from(self.load) * 1_000_000 / u64::from(self.capacity.max(1))
     }

@@ -16,7 +16,7 @@ const ADDRESSES_MAX: usize = 50;
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Bucket {
-    /// When it is empty, in milliseconds.
+    /// Time at which the bucket is empty, in milliseconds.
     empty_at: u64,
 }
 

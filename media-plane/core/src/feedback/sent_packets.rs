@@ -80,7 +80,7 @@ impl Entry {
 pub(crate) struct SentPackets {
     entries: Vec<Entry>,
     highest: Option<u64>,
-    /// The newest is last.
+    /// Changes of encoding or timestamps, the oldest first.
     eras: Vec<Era>,
     resends: Resends,
 }
