@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 async fn start() -> (Harness, TokensFile) {
-    operated(&[("all", &["rooms:read", "rooms:write", "audit:read"]), ("read", &["rooms:read"])]).await
+    let all = ["rooms:read", "rooms:write", "channels:write", "audit:read"];
+    operated(&[("all", &all), ("read", &["rooms:read"])]).await
 }
 
 #[tokio::test]
