@@ -7,11 +7,12 @@ use crate::etcd::Etcd;
 use crate::kernel::draw;
 use crate::told::{broken, tell};
 use anyhow::Context;
+use railgun_peer::World;
 use railgun_protocol::ids::{ChannelId, ConsumerId, ProducerId, SessionId, TransportId, UserId};
 use railgun_protocol::media_rpc::{
-    Address, Command, EncryptionRule, Grant, JoinRequest, LeaveReason, Reply, ResumeRequest, TokenDigest,
+    Address, Command, JoinRequest, LeaveReason, Reply, ResumeRequest, TokenDigest,
 };
-use railgun_protocol::plan::{Permissions, RoomLimits, Tier};
+use railgun_protocol::plan::{RoomLimits, Tier};
 use railgun_protocol::signal::{ConsumerLayers, ErrorBody, StateUpdate, VideoSource};
 use railgun_protocol::transport_parameters::TransportDirection;
 use railgun_rpc::proto::media_node_client::MediaNodeClient;
@@ -198,17 +199,9 @@ fn join(session: SessionId) -> Command {
     Command::Join(Box::new(JoinRequest {
         session,
         user: UserId::new("rogue").expect("a name"),
-        device: None,
-        name: None,
-        avatar: None,
-        grant: Grant { permissions: Permissions::of(Tier::Free), video_until: None, relay_only: false },
         limits: RoomLimits::of(Tier::Free),
         rtp_capabilities: None,
-        resume: None,
-        diagnostics: false,
-        asked_at: 0,
-        anew: false,
-        encryption: EncryptionRule::default(),
+        ..World::join_request(0, Tier::Free)
     }))
 }
 

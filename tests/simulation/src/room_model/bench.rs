@@ -6,11 +6,10 @@ use crate::kernel::Nanos;
 use crate::told::broken;
 use railgun_media_core::testing::census;
 use railgun_media_core::{Engine, EngineConfig, Notice};
-use railgun_peer::{Offer, capabilities};
+use railgun_peer::{Offer, World};
 use railgun_protocol::ids::{ChannelId, ConsumerId, DeviceId, ProducerId, SessionId, TransportId, UserId};
 use railgun_protocol::media_rpc::{
-    Address, Command, EncryptionRule, Grant, JoinRequest, LeaveReason, Reply, ResumeRequest, Rights,
-    TokenDigest,
+    Address, Command, Grant, JoinRequest, LeaveReason, Reply, ResumeRequest, Rights, TokenDigest,
 };
 use railgun_protocol::plan::{Permissions, RoomLimits, Tier};
 use railgun_protocol::signal::{ErrorBody, ErrorCode, GrantReason, Source, VideoSource};
@@ -141,16 +140,10 @@ impl Bench {
                     session,
                     user: UserId::new(format!("u{}", Self::user(session))).expect("a name"),
                     device: (device > 0).then(|| DeviceId::new(format!("d{device}")).expect("a name")),
-                    name: None,
-                    avatar: None,
                     grant: self.grant(),
                     limits: limits(),
-                    rtp_capabilities: Some(capabilities()),
                     resume: Some(TokenDigest([self.next_token; 32])),
-                    diagnostics: false,
-                    asked_at: 0,
-                    anew: false,
-                    encryption: EncryptionRule::default(),
+                    ..World::join_request(0, Tier::Pro)
                 }))
             }
             30..36 => Command::Leave { session, reason: LeaveReason::Left, attachment: None },
