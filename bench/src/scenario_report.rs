@@ -1,6 +1,7 @@
 //! Calls over bad networks as one page of plots, without a library: of each call's first seed what the first viewer's
 //! link took, what was estimated of it, what was sent, the queue and the layer.
 
+use crate::html::escape;
 use railgun_peer::simulator::Viewed;
 use railgun_peer::simulator::catalogue::{Entry, Figure, Target};
 use std::fmt::Write;
@@ -142,8 +143,4 @@ fn sent_in(viewed: &Viewed, second: usize) -> f64 {
 fn line(svg: &mut String, class: &str, points: impl Iterator<Item = (f64, f64)>) {
     let points: Vec<String> = points.map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
     let _ = write!(svg, "<polyline class={class} points=\"{}\" />", points.join(" "));
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")
 }

@@ -12,6 +12,7 @@ mod rooms;
 
 use anyhow::{Context, Result, ensure};
 use page::Section;
+pub(crate) use page::escape;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;

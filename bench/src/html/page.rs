@@ -161,7 +161,7 @@ pub(super) fn render(sections: &[Section], machine: &Value) -> String {
 }
 
 /// Text as HTML, in attributes too.
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {
