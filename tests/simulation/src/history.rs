@@ -2,8 +2,8 @@
 //! one order of joins and leaves of each room in which nothing comes before what was over when it was asked.
 //!
 //! A join reads the room as it adds to it, and its reply bears the room's own number. So of two sessions of one room:
-//! one that was in it from before the other asked until after that was answered is seen by it; one that had left before
-//! or asked after is not; and the numbers rise in the order of what did not overlap.
+//! a join's reply names the other if that was in the room from before the request until after the reply, and does not
+//! name it if it had left before the request or asked after the reply; and the numbers rise in the order of what did not overlap.
 
 use crate::kernel::Nanos;
 use crate::told::broken;

@@ -59,7 +59,7 @@ pub(super) struct CallsOf {
     /// Name of the channel.
     #[param(min_length = 1, max_length = 128, pattern = r"^[^\u0000-\u001f\u007f-\u009f]+$")]
     pub(super) channel: String,
-    /// At most so many; 100 if not given.
+    /// Most entries in the answer; 100 if absent.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
 }
@@ -90,7 +90,7 @@ pub(super) struct Page {
     /// The last name of the page before.
     #[param(min_length = 1, max_length = 128, pattern = r"^[^\u0000-\u001f\u007f-\u009f]+$")]
     pub(super) after: Option<String>,
-    /// At most so many; 100 if not given.
+    /// Most entries in the answer; 100 if absent.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
 }
@@ -98,7 +98,7 @@ pub(super) struct Page {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Limit {
-    /// At most so many; 100 if not given.
+    /// Most entries in the answer; 100 if absent.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
 }

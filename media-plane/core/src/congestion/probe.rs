@@ -73,7 +73,7 @@ pub(crate) struct Prober {
     next_us: i64,
     failed_us: Option<i64>,
     came_us: Option<i64>,
-    /// What the last one that was reported on measured; none if it came whole.
+    /// Rate at which the last reported cluster arrived, in bits a second, if it was held up.
     measured: Option<u64>,
 }
 

@@ -34,7 +34,7 @@ pub(super) struct Call {
     pub(super) sequences: BTreeMap<u32, u16>,
     /// Whether its consumers are paused; none: not known.
     pub(super) is_deaf: Option<bool>,
-    /// Its producers by the server's account that it does not know, their replies being lost.
+    /// Producers that `voice:resumed` lists and whose replies were lost, so that the client does not know them.
     pub(super) strays: Vec<String>,
     /// Whom it asked to hear, by user and source, without an answer: it may hear them nonetheless.
     pub(super) unanswered: BTreeSet<(String, String)>,
