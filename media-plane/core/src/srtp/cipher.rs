@@ -1,7 +1,7 @@
 //! The two kinds of packet protection with expanded keys: AES-GCM (RFC 7714) and AES in counter mode
 //! with HMAC-SHA1 (RFC 3711).
 //!
-//! AES is aws-lc's, the HMAC that of `hmac_sha1`.
+//! AES is aws-lc's, but for packets that are sealed (`gcm_sealer`); the HMAC is that of `hmac_sha1`.
 
 use aws_lc_rs::aead::{self, AES_128_GCM, AES_256_GCM, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::cipher::{AES_128, EncryptingKey, EncryptionContext, UnboundCipherKey};
@@ -23,15 +23,28 @@ pub(super) enum Purpose {
     Rtcp = 3,
 }
 
-pub(super) struct PacketCipher {
+/// An expanded key of AES-GCM.
+pub(super) trait GcmKey: Sized {
+    fn new(algorithm: &'static aead::Algorithm, key: &[u8]) -> Result<Self, SrtpError>;
+}
+
+impl GcmKey for LessSafeKey {
+    fn new(algorithm: &'static aead::Algorithm, key: &[u8]) -> Result<Self, SrtpError> {
+        let key = UnboundKey::new(algorithm, key).map_err(|_| SrtpError::BadKey)?;
+        Ok(Self::new(key))
+    }
+}
+
+/// Ciphers of one direction, of RTP or of RTCP. `G`: the implementation of AES-GCM.
+pub(super) struct PacketCipher<G = LessSafeKey> {
     pub(super) suite: Suite,
-    pub(super) algorithm: Algorithm,
+    pub(super) algorithm: Algorithm<G>,
     /// As a number: 96 bits for GCM, 112 bits for counter mode.
     salt: u128,
 }
 
-pub(super) enum Algorithm {
-    Gcm(LessSafeKey),
+pub(super) enum Algorithm<G = LessSafeKey> {
+    Gcm(G),
     Cm(Box<CounterMode>),
 }
 
@@ -40,7 +53,7 @@ pub(super) struct CounterMode {
     hmac: HmacSha1,
 }
 
-impl PacketCipher {
+impl<G: GcmKey> PacketCipher<G> {
     pub(super) fn new(master: &MasterKey, purpose: Purpose) -> Result<Self, SrtpError> {
         let label = purpose as u8;
         let suite = master.suite();
@@ -59,8 +72,8 @@ impl PacketCipher {
         salt: &[u8],
     ) -> Result<Self, SrtpError> {
         let algorithm = match suite {
-            Suite::AeadAes256Gcm => gcm(&AES_256_GCM, key)?,
-            Suite::AeadAes128Gcm => gcm(&AES_128_GCM, key)?,
+            Suite::AeadAes256Gcm => Algorithm::Gcm(G::new(&AES_256_GCM, key)?),
+            Suite::AeadAes128Gcm => Algorithm::Gcm(G::new(&AES_128_GCM, key)?),
             Suite::AesCm128HmacSha1_80 => {
                 let aes = UnboundCipherKey::new(&AES_128, key)
                     .and_then(EncryptingKey::ctr)
@@ -79,14 +92,14 @@ impl PacketCipher {
     }
 }
 
-fn gcm(algorithm: &'static aead::Algorithm, key: &[u8]) -> Result<Algorithm, SrtpError> {
-    let key = UnboundKey::new(algorithm, key).map_err(|_| SrtpError::BadKey)?;
-    Ok(Algorithm::Gcm(LessSafeKey::new(key)))
+/// The nonce of AES-GCM: the IV's lower 96 bits.
+pub(super) fn nonce_bytes(iv: u128) -> [u8; 12] {
+    let [_, _, _, _, nonce @ ..] = iv.to_be_bytes();
+    nonce
 }
 
 pub(super) fn nonce(iv: u128) -> Nonce {
-    let [_, _, _, _, nonce @ ..] = iv.to_be_bytes();
-    Nonce::assume_unique_for_key(nonce)
+    Nonce::assume_unique_for_key(nonce_bytes(iv))
 }
 
 impl CounterMode {

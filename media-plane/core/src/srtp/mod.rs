@@ -1,11 +1,12 @@
 //! SRTP and SRTCP (RFC 3711, RFC 7714) keyed by DTLS (RFC 5764).
 //!
 //! A transport has one session each way. What a session must remember of a stream is owned by the
-//! caller, so a source it does not know never makes state. Ciphers are aws-lc-rs's, keys
-//! expanded once; no packet allocates.
+//! caller, so a source it does not know never makes state. Ciphers are aws-lc-rs's, and `railgun-gcm`'s where
+//! a packet is sealed; keys are expanded once, and no packet allocates.
 
 mod error;
 mod cipher;
+mod gcm_sealer;
 pub mod hmac_sha1;
 pub mod keys;
 pub mod replay;

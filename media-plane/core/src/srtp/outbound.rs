@@ -2,16 +2,15 @@
 
 use std::fmt;
 
-use aws_lc_rs::aead::Aad;
-
-use super::cipher::{Algorithm, PacketCipher, Purpose, nonce, rollover_bytes};
+use super::cipher::{Algorithm, PacketCipher, Purpose, nonce_bytes, rollover_bytes};
 use super::error::SrtpError;
+use super::gcm_sealer::GcmSealer;
 use super::keys::{MasterKey, Suite};
 use super::rollover::MAX_INDEX;
 
 /// Our SRTP key towards one peer, ready for use.
 pub struct OutboundSession {
-    pub(super) cipher: PacketCipher,
+    pub(super) cipher: PacketCipher<GcmSealer>,
 }
 
 impl OutboundSession {
@@ -53,9 +52,7 @@ impl OutboundSession {
         let iv = self.cipher.iv(ssrc, index);
         let end = header_len + payload.len();
         match &self.cipher.algorithm {
-            Algorithm::Gcm(key) => key
-                .seal_out_of_place_scatter(nonce(iv), Aad::from(header), payload, body, &[], tag)
-                .map_err(|_| SrtpError::NotSealed)?,
+            Algorithm::Gcm(key) => key.seal(nonce_bytes(iv), header, payload, body, tag)?,
             Algorithm::Cm(key) => {
                 body.copy_from_slice(payload);
                 key.apply(iv, body)?;

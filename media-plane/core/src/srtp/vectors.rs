@@ -1,6 +1,6 @@
 //! The test vectors of RFC 3711 appendix B.2 and RFC 7714 sections 16 and 17, which name session keys.
 
-use super::cipher::{Algorithm, PacketCipher};
+use super::cipher::{Algorithm, GcmKey, PacketCipher};
 use super::inbound::{InboundSession, InboundStream};
 use super::outbound::OutboundSession;
 use super::{InboundControl, OutboundControl, Suite};
@@ -12,14 +12,14 @@ fn hex(text: &str) -> Vec<u8> {
     (0..digits.len()).step_by(2).map(byte).collect()
 }
 
-fn gcm(suite: Suite) -> PacketCipher {
+fn gcm<G: GcmKey>(suite: Suite) -> PacketCipher<G> {
     let key: Vec<u8> = (0..).take(suite.key_len()).collect();
     PacketCipher::with_session_keys(suite, &key, &[], b"Quid pro quo").unwrap()
 }
 
 #[test]
 fn rfc_3711_counter_mode_key_stream() {
-    let cipher = PacketCipher::with_session_keys(
+    let cipher: PacketCipher = PacketCipher::with_session_keys(
         Suite::AesCm128HmacSha1_80,
         &hex("2B7E151628AED2A6ABF7158809CF4F3C"),
         &[0; 20],

@@ -1,0 +1,106 @@
+//! AES-GCM (NIST SP 800-38D) that seals one packet at a time, for x86-64 CPUs with AVX-512, VAES and VPCLMULQDQ.
+//!
+//! A node seals each packet once for every receiver, so what a cipher does beside the packet's bytes counts. aws-lc
+//! hashes additional data, payload and lengths in calls of their own, behind its general interface; here one function
+//! does all of it: 150 bytes take 0.6 of the time, 1,172 bytes 0.8. On other CPUs
+//! [`SealingKey::new`] gives none, and the caller seals with aws-lc. Opening stays with aws-lc everywhere.
+//!
+//! Neither a branch nor an address depends on a key or on payload; both depend on lengths, which are public. Keys
+//! are erased when they are dropped.
+#![warn(missing_docs)]
+
+#[cfg(target_arch = "x86_64")]
+mod ghash;
+#[cfg(target_arch = "x86_64")]
+mod key_schedule;
+#[cfg(target_arch = "x86_64")]
+mod seal;
+#[cfg(target_arch = "x86_64")]
+mod vectors;
+
+use std::fmt;
+
+/// Bytes of a nonce.
+pub const NONCE_LEN: usize = 12;
+/// Bytes of a tag.
+pub const TAG_LEN: usize = 16;
+/// Bytes of a payload, and of additional data, at most: more than any datagram has.
+pub const LEN_MAX: usize = 65_536;
+
+/// An AES-128 or AES-256 key, expanded for sealing.
+pub struct SealingKey {
+    #[cfg(target_arch = "x86_64")]
+    expanded: key_schedule::Expanded,
+    #[cfg(not(target_arch = "x86_64"))]
+    none: std::convert::Infallible,
+}
+
+/// What was to be sealed is longer than [`LEN_MAX`], or its place is not of its length. Nothing was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadLength;
+
+impl fmt::Display for BadLength {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("what is to be sealed and its place differ in length, or are too long")
+    }
+}
+
+impl std::error::Error for BadLength {}
+
+impl fmt::Debug for SealingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SealingKey").finish_non_exhaustive()
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl SealingKey {
+    /// `key`: 16 or 32 bytes. None for another length, or if this CPU lacks an instruction.
+    pub fn new(key: &[u8]) -> Option<Self> {
+        key_schedule::Expanded::new(key).map(|expanded| Self { expanded })
+    }
+
+    /// Encrypts `plain` into `sealed`, which is as long, and gives the tag of it and of `aad`, the additional data.
+    ///
+    /// A nonce must never come twice under one key.
+    #[inline]
+    pub fn seal(
+        &self,
+        nonce: [u8; NONCE_LEN],
+        aad: &[u8],
+        plain: &[u8],
+        sealed: &mut [u8],
+    ) -> Result<[u8; TAG_LEN], BadLength> {
+        if plain.len() != sealed.len() || plain.len() > LEN_MAX || aad.len() > LEN_MAX {
+            return Err(BadLength);
+        }
+        let key = &self.expanded;
+        // SAFETY: `new` gave a key, so this CPU has the instructions.
+        Ok(unsafe {
+            if key.is_256 {
+                seal::seal::<14>(key, nonce, aad, plain, sealed)
+            } else {
+                seal::seal::<10>(key, nonce, aad, plain, sealed)
+            }
+        })
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+impl SealingKey {
+    /// None: this CPU is of another kind.
+    pub fn new(_key: &[u8]) -> Option<Self> {
+        None
+    }
+
+    /// Never called, since there is no key.
+    pub fn seal(
+        &self,
+        _nonce: [u8; NONCE_LEN],
+        _aad: &[u8],
+        _plain: &[u8],
+        _sealed: &mut [u8],
+    ) -> Result<[u8; TAG_LEN], BadLength> {
+        match self.none {}
+    }
+}
