@@ -60,10 +60,7 @@ lint: tools protoc ## Formatting, imports, dependencies, clippy with and without
 	node tests/lint/walks.mjs
 	node tests/lint/documents.mjs
 	tests/lint/deny.sh
-	cargo clippy --workspace --all-targets --locked -- -D warnings
-	cargo clippy --package railgun-steps --package railgun-corpus --features railgun-steps/steps,railgun-corpus/targets \
-		--all-targets --locked -- -D warnings
-	cargo clippy --manifest-path tests/fuzz/Cargo.toml --target-dir target --lib --locked -- -D warnings
+	cargo clippy --workspace --all-targets --features railgun-steps/steps,railgun-corpus/targets --locked -- -D warnings
 	PROTOC=/nonexistent cargo clippy --package railgun-media --package railgun-control --package railgun \
 		--no-default-features --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
