@@ -18,8 +18,8 @@ function member() {
   const ring = new KeyRing("dm-1");
   const clock = { now: 0 };
   const cipher = new FrameCipher(ring, () => clock.now);
-  const install = (number: number, seed: number, { removal = false, delayed = false } = {}) =>
-    ring.install({ number, suite: 4, secret: new Uint8Array(32).fill(seed), removal, delayed }, clock.now);
+  const install = (number: number, seed: number, { removal = false, delayed = false, held = false } = {}) =>
+    ring.install({ number, suite: 4, secret: new Uint8Array(32).fill(seed), removal, delayed, held }, clock.now);
   /** What the other makes of a frame of this one's; null: none is sent. */
   const says = async (other: { cipher: FrameCipher }) => {
     const wire = await cipher.seal(stream, sound);
@@ -48,6 +48,22 @@ describe("an epoch", () => {
     // Nor is it taken back.
     expect(await ben.install(1, 1)).toBe(false);
     expect(await open(2)).toBe("noKey");
+  });
+
+  it("is accepted and not sent with while somebody in it may not be there, also when those before end", async () => {
+    const [ada, ben] = [member(), member()];
+    for (const one of [ada, ben]) await one.install(1, 1);
+    await ada.install(2, 2, { held: true });
+    await ben.install(2, 2);
+    expect([await ada.says(ben), await ben.says(ada)]).toEqual(["opened", "opened"]);
+    expect(ada.ring.sending(0)?.number).toBe(1);
+    await ada.install(2, 2);
+    expect([await ada.says(ben), ada.ring.sending(0)?.number]).toEqual(["opened", 2]);
+    // Nothing is sent rather than that.
+    await ada.install(3, 3, { held: true });
+    ada.ring.somebodyLeft(0);
+    ada.clock.now = 1_000;
+    expect(await ada.says(ben)).toBe(null);
   });
 
   it("is sent with by who made it once the others had time to be given it, and by them at once", async () => {

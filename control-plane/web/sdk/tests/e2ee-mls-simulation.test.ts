@@ -3,6 +3,8 @@ import { garbage, MlsDouble } from "./mls-double";
 import { random, World } from "./mls-world";
 
 const UNDECRYPTABLE_MAX = 2_000;
+/** The contract's second, and the steps in which it is looked at. */
+const SENT_TO_LEFT_MAX = 1_000;
 const PEOPLE = 25;
 /** A server or a member that never stops has its way: each time must be mended before the next. */
 const SABOTAGE_INTERVAL = 3_000;
@@ -121,9 +123,11 @@ describe("members of a group, each by itself,", () => {
     it.withheld = null;
     it.trouble = { loss: 0, duplicates: 0, reorder: 0, lostAcks: 0 };
     await it.run(20_000);
-    if (process.env["MLS_CHANGES"]) console.log({ changes, voided, nobodyNamed, ...Object.fromEntries(did), worst: it.worst, virtual: it.now, ...it.messages });
+    const { now: virtual, worst, worstLeak } = it;
+    if (process.env["MLS_CHANGES"]) console.log({ changes, voided, nobodyNamed, ...Object.fromEntries(did), worst, worstLeak, virtual, ...it.messages });
     isOne(it);
     expect(nobodyNamed, "commits that nobody can apply, and nobody named whose they were").toBeLessThanOrEqual(voided * 0.2);
     expect(it.worst, it.worstPair).toBeLessThanOrEqual(UNDECRYPTABLE_MAX);
+    expect(it.worstLeak, "sent to somebody who left").toBeLessThanOrEqual(SENT_TO_LEFT_MAX);
   });
 });

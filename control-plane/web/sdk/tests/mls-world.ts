@@ -24,13 +24,18 @@ export function random(seed: number) {
 class Ring {
   epochs: { number: number; secret: string; sessions: Set<string>; sendsFrom: number; stopsAt: number; erasesAt: number }[] = [];
 
-  install({ number, secret, members, removal, own }: Extract<Output, { type: "epoch" }>, now: number): void {
+  install({ number, secret, members, removal, own, held }: Extract<Output, { type: "epoch" }>, now: number): void {
     this.sweep(now);
+    const known = this.epochs.find((it) => it.number === number && it.secret === toHex(secret));
+    if (known) {
+      if (!held) known.sendsFrom = Math.min(known.sendsFrom, now);
+      return;
+    }
     const isUsed = this.epochs.some((it) => it.number < number && it.sendsFrom <= now && now < it.stopsAt);
     const lastUse = Math.max(...this.epochs.map(({ stopsAt }) => stopsAt));
     const end = now + (removal ? ACCEPTED_AFTER_REMOVAL : ACCEPTED_AFTER_ADDITION);
     for (const it of this.epochs) if (it.number < number) it.erasesAt = Math.min(it.erasesAt, end);
-    const sendsFrom = own && isUsed ? Math.min(now + OWN_DELAY, lastUse) : now;
+    const sendsFrom = held ? Infinity : own && isUsed ? Math.min(now + OWN_DELAY, lastUse) : now;
     const sessions = new Set(members.map(({ sessionId }) => sessionId));
     this.epochs.push({ number, secret: toHex(secret), sessions, sendsFrom, stopsAt: Infinity, erasesAt: Infinity });
     this.epochs.sort((a, b) => b.number - a.number);
@@ -45,8 +50,12 @@ class Ring {
   }
 
   sending(now: number): string | null {
+    return this.sendingTo(now)?.secret ?? null;
+  }
+
+  sendingTo(now: number): { secret: string; sessions: Set<string> } | null {
     this.sweep(now);
-    return this.epochs.find((it) => it.sendsFrom <= now && now < it.stopsAt)?.secret ?? null;
+    return this.epochs.find((it) => it.sendsFrom <= now && now < it.stopsAt) ?? null;
   }
 
   opens(secret: string, from: string, now: number): boolean {
@@ -73,6 +82,8 @@ export class Person {
   lastAt = 0;
   busy: Promise<void> = Promise.resolve();
   wakes = 0;
+  /** Since when it knows that somebody left. */
+  knowsLeft = new Map<string, number>();
 
   constructor(
     readonly sessionId: string,
@@ -114,6 +125,9 @@ export class World {
   messages = { sent: 0, bytes: 0, refused: 0 };
   worst = 0;
   worstPair = "";
+  /** For how long anybody sent to somebody who left, since it was told of that, in milliseconds. */
+  worstLeak = 0;
+  #left = new Set<string>();
   #events: { at: number; order: number; run: () => Promise<void> | void }[] = [];
   #order = 0;
   #serial = 0;
@@ -185,6 +199,7 @@ export class World {
   leave(person: Person): void {
     person.isListed = person.online = false;
     this.people.delete(person.sessionId);
+    this.#left.add(person.sessionId);
     this.#tellAll();
   }
 
@@ -204,6 +219,7 @@ export class World {
       person.onlineSince = this.now;
       this.#tellAll();
       const missed = person.missed.splice(0);
+      for (const sessionId of this.#left) if (!person.knowsLeft.has(sessionId)) person.knowsLeft.set(sessionId, this.now);
       await this.#call(person, (agent) => agent.people(this.#list(person.sessionId), this.now));
       for (const message of missed) await this.#call(person, (agent) => agent.message(message, this.now));
     });
@@ -237,7 +253,12 @@ export class World {
     const list = this.#list(person.sessionId);
     const at = Math.max(this.now + this.#way(), person.lastAt);
     person.lastAt = at;
-    this.at(at - this.now, () => (person.online ? this.#call(person, (agent) => agent.people(list, this.now)) : undefined));
+    const left = [...this.#left];
+    this.at(at - this.now, () => {
+      if (!person.online) return;
+      for (const sessionId of left) if (!person.knowsLeft.has(sessionId)) person.knowsLeft.set(sessionId, this.now);
+      return this.#call(person, (agent) => agent.people(list, this.now));
+    });
   }
 
   async #call(person: Person, what: (agent: AnyAgent) => Promise<Output[]>): Promise<void> {
@@ -314,6 +335,7 @@ export class World {
   async #sample(): Promise<void> {
     const present = this.present;
     for (const from of present) {
+      this.#leaks(from);
       const secret = from.ring.sending(this.now);
       for (const to of present) {
         if (from === to || this.exempt.has(from.sessionId) || this.exempt.has(to.sessionId)) continue;
@@ -346,6 +368,14 @@ export class World {
       }
     }
     this.at(SAMPLE, () => this.#sample());
+  }
+
+  /** What is sent now is for who is there, and for who left a moment ago. */
+  #leaks(from: Person): void {
+    for (const sessionId of from.ring.sendingTo(this.now)?.sessions ?? []) {
+      const since = from.knowsLeft.get(sessionId);
+      if (since !== undefined) this.worstLeak = Math.max(this.worstLeak, this.now - since);
+    }
   }
 
   /** Everybody's epoch, by its tag. */

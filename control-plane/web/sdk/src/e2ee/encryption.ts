@@ -240,9 +240,9 @@ export class Encryption {
       const { GroupKeys, subjectOf } = await import("./mls/group-keys");
       this.#group ??= new GroupKeys(this.channelId, this.keys.identity ?? null, {
         send: this.handlers.send,
-        epoch: ({ number, secret, members, removal, own }) => {
+        epoch: ({ number, secret, members, removal, own, held }) => {
           const senders = members.map((it) => it.sessionId);
-          const installed = this.#put({ type: "install", number, suite: 4, secret, removal, delayed: own, senders });
+          const installed = this.#put({ type: "install", number, suite: 4, secret, removal, delayed: own, held, senders });
           installed.then((code) => this.#told(code)).catch(() => undefined);
         },
         left: () => this.#tell({ type: "left" }),

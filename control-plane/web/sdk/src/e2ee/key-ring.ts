@@ -13,6 +13,8 @@ export interface Installation extends EpochSecret {
   removal: boolean;
   /** When it is sent with: at once, or when the others can be expected to have it. */
   delayed: boolean;
+  /** Nothing is sent with it until it is installed again without: somebody who has it may not be there. */
+  held?: boolean;
 }
 
 /** The epochs that are accepted, and the one that is sent with. The time is given, in milliseconds. */
@@ -28,12 +30,17 @@ export class KeyRing {
     const epoch = await Epoch.create(given, this.channelId);
     this.sweep(now);
     if (given.number <= this.#erased) return false;
-    if (this.#epochs.some(({ number, code }) => number === epoch.number && code === epoch.code)) return true;
+    const known = this.#epochs.find(({ number, code }) => number === epoch.number && code === epoch.code);
     const older = this.#epochs.filter(({ number }) => number < epoch.number);
     const used = older.filter((it) => it.sendsFrom <= now && now < it.stopsAt);
     // No later than those there are stop.
     const lastUse = Math.max(now, ...used.map(({ stopsAt }) => stopsAt));
-    epoch.sendsFrom = given.delayed ? Math.min(now + OWN_DELAY, lastUse) : now;
+    const sendsFrom = given.delayed ? Math.min(now + OWN_DELAY, lastUse) : now;
+    if (known) {
+      if (!given.held) known.sendsFrom = Math.min(known.sendsFrom, sendsFrom);
+      return true;
+    }
+    epoch.sendsFrom = given.held ? Infinity : sendsFrom;
     const end = now + (given.removal ? ACCEPTED_AFTER_REMOVAL : ACCEPTED_AFTER_ADDITION);
     for (const it of older) it.erasesAt = Math.min(it.erasesAt, end);
     // One that comes late is only to be read with.

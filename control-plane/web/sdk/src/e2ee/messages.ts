@@ -15,6 +15,7 @@ export type ToWorker =
       secret: Bytes;
       removal: boolean;
       delayed: boolean;
+      held?: boolean;
       /** Whose frames are opened under it; absent: anybody's. */
       senders?: readonly string[];
     }

@@ -35,6 +35,7 @@ export class MlsAgent<State extends GroupState, Info extends GroupInfo, Package 
       proposedAt: this.#at.entrance.proposedAt,
       behindAt: this.#at.behindAt,
       stuckAt: this.#at.stuckAt,
+      isHeld: this.#at.isHeld,
       banned: this.#at.state?.banned,
       named: [...this.#at.named],
       lost: this.#at.newcomers.lost,

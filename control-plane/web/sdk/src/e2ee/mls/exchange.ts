@@ -20,8 +20,19 @@ export type Fault = "badCommit" | "badProposal";
 
 export type Output =
   | { type: "send"; id: number; kind: Kind; epoch: number; to?: string; data: Bytes }
-  /** `removal`: somebody who had the epoch before has not this one. `own`: the others have yet to get it. */
-  | { type: "epoch"; number: number; secret: Bytes; members: readonly Member[]; removal: boolean; own: boolean }
+  /**
+   * `removal`: somebody who had the epoch before has not this one. `own`: the others have yet to get it. `held`: nothing
+   * is sent under it yet, since it has members whom the server does not name; it is told again without when it may be.
+   */
+  | {
+      type: "epoch";
+      number: number;
+      secret: Bytes;
+      members: readonly Member[];
+      removal: boolean;
+      own: boolean;
+      held: boolean;
+    }
   /** A member is not there any more: the epoch ends for sending within a second. */
   | { type: "left" }
   | { type: "named"; sessionId: string; fault: Fault };

@@ -31,6 +31,8 @@ export class Standing<State extends GroupState, Info extends GroupInfo, Package 
   stuckAt: number | null = null;
   /** Whose commits were none. */
   readonly named = new Set<string>();
+  /** Somebody in this epoch is not there by the server's word, so that nothing is to be sent under it. */
+  isHeld = false;
 
   constructor(
     readonly mls: Mls<State, Info, Package>,
@@ -89,13 +91,25 @@ export class Standing<State extends GroupState, Info extends GroupInfo, Package 
     this.log.adopted(by, next.epoch, before?.group !== next.group);
     this.people.keepOnly(next.members);
     this.generation = Math.max(this.generation, rank(next).generation);
+    this.isHeld = this.hasUnlisted(next, now);
     await this.tellEpoch(next, removal, own);
   }
 
   async tellEpoch(state: State, removal: boolean, own: boolean): Promise<void> {
     const number = epochNumber(rank(state), state.epoch);
     const secret = await this.mls.secret(state);
-    this.out.put({ type: "epoch", number, secret, members: state.members, removal, own });
+    this.out.put({ type: "epoch", number, secret, members: state.members, removal, own, held: this.isHeld });
+  }
+
+  /** Whoever the server does not name may be listening: nothing is sent to them until it does, or they are out. */
+  async release(state: State, now: number): Promise<void> {
+    if (!this.isHeld || this.hasUnlisted(state, now)) return;
+    this.isHeld = false;
+    await this.tellEpoch(state, false, false);
+  }
+
+  hasUnlisted({ members }: State, now: number): boolean {
+    return members.some((it) => this.people.unwantedAt(it, now) < Infinity);
   }
 
   /** Whether a member must not have what follows. */

@@ -14,6 +14,7 @@ export class Turns<State extends GroupState, Info extends GroupInfo, Package ext
   async act(now: number): Promise<void> {
     const state = this.at.state;
     if (state) this.#tellLeft(state, now);
+    if (state) await this.at.release(state, now);
     if (this.at.own) return this.#resend(now);
     if (await this.#move(now)) return;
     if (!state) return this.#enter(now);
