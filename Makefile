@@ -90,6 +90,11 @@ simulate: tools protoc ## Whole clusters in virtual time for TIME seconds, seeds
 	cargo build --release --locked --package railgun-simulation
 	target/release/railgun-sim --seeds 1000000000 --from $(FROM) --time $(TIME) $(ARGS)
 
+.PHONY: mls-peer
+mls-peer: ## The SDK's MLS in one group with a second implementation, mls-rs, which is built for it
+	cargo build --quiet --locked --manifest-path tests/mls-peer/Cargo.toml --target-dir target/mls-peer
+	cd $(WEB)/sdk && RAILGUN_MLS_PEER=1 npx vitest run tests/e2ee-mls-interop.test.ts
+
 .PHONY: fuzz
 fuzz: ## Each fuzz target for TIME seconds; needs a nightly compiler and cargo-fuzz
 	tests/fuzz/run.sh $(TIME)

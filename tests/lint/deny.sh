@@ -27,7 +27,7 @@ else
 fi
 
 databases=${CARGO_HOME:-$HOME/.cargo}/advisory-dbs
-for manifest in Cargo.toml tests/fuzz/Cargo.toml; do
+for manifest in Cargo.toml tests/fuzz/Cargo.toml tests/mls-peer/Cargo.toml; do
   echo "$manifest"
   options=(--locked --log-level error --manifest-path "$manifest" --config deny.toml)
   # What deny.toml allows and the fuzzer's tree does not have, the workspace's has.

@@ -1,7 +1,7 @@
 /** MLS by ts-mls, for one session of a channel. */
 import type { ClientConfig } from "ts-mls/clientConfig.js";
 import { type ClientState, createGroup, joinGroup } from "ts-mls/clientState.js";
-import { createCommit, createGroupInfoWithExternalPubAndRatchetTree, joinGroupExternal } from "ts-mls/createCommit.js";
+import { createCommit, createGroupInfoWithRatchetTree, joinGroupExternal } from "ts-mls/createCommit.js";
 import type { Credential } from "ts-mls/credential.js";
 import type { CiphersuiteImpl } from "ts-mls/crypto/ciphersuite.js";
 import { proposeAddExternal } from "ts-mls/externalProposal.js";
@@ -15,7 +15,7 @@ import { defaultPaddingConfig } from "ts-mls/paddingConfig.js";
 import { processPublicMessage } from "ts-mls/processMessages.js";
 import { emptyPskIndex } from "ts-mls/pskIndex.js";
 import type { ProposalWithSender } from "ts-mls/unappliedProposals.js";
-import { type Bytes, equal, toHex, utf8 } from "../bytes";
+import { type Bytes, concat, equal, toHex, utf8 } from "../bytes";
 import { decodeCommits, decodeName, decodeSessions, encodeCommits, encodeName, encodeSessions, type LeafName, memberOf } from "./credential";
 import type { Committed, Envelope, GroupInfo, GroupState, KeyPackage, Member, Mls, Past } from "./port";
 import { cipherSuite, SUITE } from "./suite";
@@ -133,9 +133,14 @@ export class MlsLibrary implements Mls<State, Info, Package> {
   }
 
   async info({ client }: State, commits: readonly Past[]): Promise<Bytes> {
+    const { groupContext, confirmationTag, ratchetTree, keySchedule } = client;
+    const { publicKey } = await this.suite.hpke.deriveKeyPair(keySchedule.externalSecret);
     const past = { extensionType: COMMITS_EXTENSION, extensionData: encodeCommits(commits) };
-    const extensions = commits.length > 0 ? [past] : [];
-    const groupInfo = await createGroupInfoWithExternalPubAndRatchetTree(client, extensions, this.suite);
+    const extensions = [
+      ...(commits.length > 0 ? [past] : []),
+      { extensionType: "external_pub" as const, extensionData: withLength(await this.suite.hpke.exportPublicKey(publicKey)) },
+    ];
+    const groupInfo = await createGroupInfoWithRatchetTree(groupContext, confirmationTag, client, ratchetTree, extensions, this.suite);
     return encode({ version: "mls10", wireformat: "mls_group_info", groupInfo });
   }
 
@@ -147,12 +152,19 @@ export class MlsLibrary implements Mls<State, Info, Package> {
       publicPackage,
       privatePackage,
       isThere,
-      this.suite,
+      this.#suiteOfInfo,
       undefined,
       this.#config,
     );
     const commit = encode({ version: "mls10", wireformat: "mls_public_message", publicMessage });
     return { commit, next: this.#state(newState) };
+  }
+
+  /** The library takes the whole extension `external_pub` for the key, and would write it so (RFC 9420, 12.4.3.2). */
+  get #suiteOfInfo(): CiphersuiteImpl {
+    const { hpke } = this.suite;
+    const importPublicKey = (data: Uint8Array) => hpke.importPublicKey(isWithLength(data) ? data.subarray(1) : data);
+    return { ...this.suite, hpke: { ...hpke, importPublicKey } };
   }
 
   async propose(of: State | Info): Promise<Bytes> {
@@ -297,6 +309,11 @@ const CAPABILITIES = {
   proposals: [],
   credentials: ["basic" as const],
 };
+/** As RFC 9420 has it of vectors below 64 bytes. */
+const withLength = (key: Uint8Array): Bytes => concat(Uint8Array.of(key.length), key);
+const KEY_BYTES = 32;
+const isWithLength = (data: Uint8Array): boolean => data.length === 1 + KEY_BYTES && data[0] === KEY_BYTES;
+
 const KNOWN = new Set<string | number>(["add", "remove", "external_init"]);
 
 function bannedOf({ extensions }: MlsGroupInfo["groupContext"]): string[] {
