@@ -97,7 +97,7 @@ function call(rotate = true) {
   const encryption = new Encryption("dm-1", { rotate }, handlers, worker as unknown as Worker);
   const opens = (sessionId: string) => {
     const streams: StreamReport[] = [report(sessionId, 5)];
-    worker.onmessage?.({ data: { type: "report", streams, sealed: 0, held: 0 } });
+    worker.onmessage?.({ data: { type: "report", streams, sealed: 0, held: 0, seen: [] } });
   };
   return { worker, events, handlers, encryption, opens };
 }

@@ -26,7 +26,7 @@ class Member {
     if (message.type !== "data" || this.isDead) return;
     const { ask, what, sessionId, data } = message;
     const answer = await this.cipher[what]({ sessionId, source: "data", codec: "message" }, data);
-    const told: FromWorker = { type: "data", ask, data: typeof answer === "string" ? null : answer };
+    const told: FromWorker = { type: "data", ask, data: typeof answer === "string" ? null : answer, seen: [] };
     this.data.take(told as Extract<FromWorker, { type: "data" }>);
   }
 }

@@ -18,6 +18,7 @@ import { ACCEPTED_AFTER_REMOVAL } from "./key-ring";
 import type { FromWorker, ToWorker, TransformOptions } from "./messages";
 import type { GroupKeys, KeyMessage } from "./mls/group-keys";
 import { EncryptedPeople } from "./people";
+import { SeenFrames } from "./seen-frames";
 
 /** Of another member, that may wait until this one can read them. */
 const EARLY_MAX = 256;
@@ -66,6 +67,7 @@ interface Answer {
 /** Lives as long as the call, through rejoins: its worker's counters must go on. */
 export class Encryption {
   readonly data: SealedData;
+  readonly #seen: SeenFrames;
   #transforms = 0;
   #own = "";
   #people = new Map<string, string>();
@@ -95,6 +97,7 @@ export class Encryption {
     private readonly handlers: EncryptionHandlers,
     private readonly worker: Worker = startWorker(),
   ) {
+    this.#seen = new SeenFrames(channelId);
     this.data = new SealedData((message) => this.#tell(message), () => this.#own);
     worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#take(data);
     worker.onerror = () => {
@@ -105,7 +108,7 @@ export class Encryption {
       this.data.close();
       handlers.failed(error);
     };
-    this.#tell({ type: "begin", channelId });
+    this.#tell({ type: "begin", channelId, seen: this.#seen.before });
   }
 
   /** With the invite there is. Fails as `use`. */
@@ -129,6 +132,7 @@ export class Encryption {
   close(): void {
     this.worker.terminate();
     this.data.close();
+    this.#seen.close();
     for (const timer of this.#timers) clearTimeout(timer);
     this.#invite?.secret.fill(0);
     this.#invite = this.#code = null;
@@ -350,8 +354,10 @@ export class Encryption {
       this.#answers.delete(message.number);
       return;
     }
-    if (message.type === "data") return this.data.take(message);
     if (message.type === "woken") return this.#group?.woken();
+    // Whoever comes into a group anew is in another epoch, so that nothing of before is opened.
+    if (!this.#isGroup) this.#seen.note(message.seen, message.type === "data");
+    if (message.type === "data") return this.data.take(message);
     if (this.#opened.take(message.streams, Date.now())) this.handlers.changed();
     this.#missing();
   }

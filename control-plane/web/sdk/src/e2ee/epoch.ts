@@ -21,6 +21,14 @@ export interface EpochSecret {
   senders?: readonly string[];
 }
 
+/** Of an epoch: key id, source and session, and the highest counter that was opened. */
+export type Mark = [tag: string, of: string, ctr: string];
+
+/** By the epoch's tag, then by key id, source and session. */
+export type Marks = ReadonlyMap<string, ReadonlyMap<string, bigint>>;
+
+const tagOf = (number: number, code: string): string => `${number} ${code}`;
+
 /** The first byte of a KID, never 0. */
 export const epochId = (number: number): number => 1 + ((number - 1) % 255);
 
@@ -45,6 +53,9 @@ export class Epoch {
   #senders = new Map<string, SenderKey>();
   #receivers = new Map<string, ReceiverKey>();
 
+  /** Highest counters that are not told yet, by key id, source and session. */
+  #untold = new Map<string, bigint>();
+
   private constructor(
     readonly number: number,
     readonly suite: Suite,
@@ -53,15 +64,24 @@ export class Epoch {
     /** 30 digits, equal for all who have the secret. */
     readonly code: string,
     private readonly senders: ReadonlySet<string> | null,
+    /** Highest counters that this profile opened before this page was loaded. */
+    private readonly marks: ReadonlyMap<string, bigint>,
   ) {}
 
+  /** Which epoch a counter is of, also for another page: two of one number have different codes. */
+  get tag(): string {
+    return tagOf(this.number, this.code);
+  }
+
   /** `given.secret` is overwritten. */
-  static async create({ number, suite, secret, senders }: EpochSecret, channelId: string): Promise<Epoch> {
+  static async create({ number, suite, secret, senders }: EpochSecret, channelId: string, marks: Marks = new Map()): Promise<Epoch> {
     const imported = await importSecret(secret);
     secret.fill(0);
     const info = concat(utf8(CODE_LABEL), u32(number), vec(utf8(channelId)));
     const bytes = await expand(suite, imported, info, 5 * CODE_GROUPS);
-    return new Epoch(number, suite, channelId, imported, digitsOf(bytes), senders ? new Set(senders) : null);
+    const code = digitsOf(bytes);
+    const before = marks.get(tagOf(number, code)) ?? new Map<string, bigint>();
+    return new Epoch(number, suite, channelId, imported, code, senders ? new Set(senders) : null, before);
   }
 
   /** Whether frames of a session are opened: somebody who is no member may have been given a member's key. */
@@ -97,9 +117,24 @@ export class Epoch {
     const known = this.#receivers.get(of);
     if (known) return known;
     if (this.#receivers.size >= WINDOWS_MAX) return null;
-    const receiver = { key, window: new ReplayWindow() };
+    const receiver = { key, window: new ReplayWindow(this.marks.get(of)) };
     this.#receivers.set(of, receiver);
     return receiver;
+  }
+
+  /** Notes an authentic frame; false: it was there before, or is too old. */
+  take(sessionId: string, source: StreamSource, key: SFrameKey, ctr: bigint): boolean {
+    const receiver = this.remember(sessionId, source, key);
+    if (!receiver?.window.take(ctr)) return false;
+    this.#untold.set(`${key.kid} ${source} ${sessionId}`, receiver.window.highest);
+    return true;
+  }
+
+  /** What is new since the last time, for the pages that this profile loads later. */
+  takeMarks(): Mark[] {
+    const marks = [...this.#untold].map(([of, ctr]): Mark => [this.tag, of, String(ctr)]);
+    this.#untold.clear();
+    return marks;
   }
 
   async #derive(sessionId: string, source: StreamSource, kid: bigint): Promise<SFrameKey> {

@@ -69,8 +69,7 @@ export class FrameCipher {
     if (!secret || !key) return null;
     // Erased while it was opened.
     if (epoch.erasesAt <= this.now()) return null;
-    const receiver = epoch.remember(sessionId, source, key);
-    return receiver?.window.take(header.ctr) ? secret : "replayed";
+    return epoch.take(sessionId, source, key, header.ctr) ? secret : "replayed";
   }
 
   /** Made-up KIDs must not cost a derivation each. */

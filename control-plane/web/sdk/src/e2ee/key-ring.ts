@@ -1,4 +1,4 @@
-import { Epoch, type EpochSecret, epochId } from "./epoch";
+import { Epoch, type EpochSecret, epochId, type Mark, type Marks } from "./epoch";
 
 /** How long an epoch is accepted after the next one, in milliseconds. */
 export const ACCEPTED_AFTER_ADDITION = 10_000;
@@ -23,11 +23,20 @@ export class KeyRing {
   /** The highest number that was erased; nothing up to it is taken again. */
   #erased = 0;
 
-  constructor(private readonly channelId: string) {}
+  /** `marks`: counters that this profile opened before. */
+  constructor(
+    private readonly channelId: string,
+    private readonly marks: Marks = new Map(),
+  ) {}
+
+  /** Of all epochs, what was opened since the last time. */
+  takeMarks(): Mark[] {
+    return this.#epochs.flatMap((epoch) => epoch.takeMarks());
+  }
 
   /** False: one of the same number or a higher one is erased, so its time is over. */
   async install(given: Installation, now: number): Promise<boolean> {
-    const epoch = await Epoch.create(given, this.channelId);
+    const epoch = await Epoch.create(given, this.channelId, this.marks);
     this.sweep(now);
     if (given.number <= this.#erased) return false;
     const known = this.#epochs.find(({ number, code }) => number === epoch.number && code === epoch.code);

@@ -1,5 +1,6 @@
 /** What the page and the worker that has the keys tell each other. */
 import type { Bytes } from "./bytes";
+import type { Mark } from "./epoch";
 import type { FrameCodec } from "./frame";
 import type { Refused } from "./frame-cipher";
 import type { Suite } from "./sframe";
@@ -7,7 +8,7 @@ import type { Source } from "../payloads";
 
 export type ToWorker =
   /** First of all, once. */
-  | { type: "begin"; channelId: string }
+  | { type: "begin"; channelId: string; seen: Mark[] }
   | {
       type: "install";
       number: number;
@@ -42,9 +43,9 @@ export type FromWorker =
   | { type: "installed"; number: number; code: string | null }
   | { type: "woken" }
   /** Since the report before; streams without a frame are not in it. */
-  | { type: "report"; streams: StreamReport[]; sealed: number; held: number }
+  | { type: "report"; streams: StreamReport[]; sealed: number; held: number; seen: Mark[] }
   /** Null: there is no key, or it is not authentic. */
-  | { type: "data"; ask: number; data: Bytes | null };
+  | { type: "data"; ask: number; data: Bytes | null; seen: Mark[] };
 
 /** Of a transform: whose frames pass it. */
 export type TransformOptions =

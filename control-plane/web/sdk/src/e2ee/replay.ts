@@ -1,9 +1,19 @@
 /** Which counters of one sender's key were seen: the highest, and the `SPAN` before it. */
 export class ReplayWindow {
   static readonly SPAN = 1024;
-  #highest = -1n;
+  #highest: bigint;
   /** Bit `ctr % SPAN`. */
   #seen = new Uint8Array(ReplayWindow.SPAN / 8);
+
+  /** `highest`: of those before, none of which may come again; -1: there were none. */
+  constructor(highest = -1n) {
+    this.#highest = highest;
+    if (highest >= 0n) this.#seen.fill(0xff);
+  }
+
+  get highest(): bigint {
+    return this.#highest;
+  }
 
   /** Whether a frame of this counter may still come. */
   mayTake(ctr: bigint): boolean {

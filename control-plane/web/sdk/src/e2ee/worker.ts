@@ -2,7 +2,9 @@
 import type { Bytes } from "./bytes";
 import { codecOf, type FrameCodec, type Stream } from "./frame";
 import { FrameCipher, type Refused } from "./frame-cipher";
+import type { Mark } from "./epoch";
 import { KeyRing } from "./key-ring";
+import { marksOf } from "./seen-frames";
 import type { FromWorker, StreamReport, ToWorker, TransformOptions } from "./messages";
 
 /** Of the reports to the page, in milliseconds. */
@@ -38,10 +40,10 @@ let [sealed, held] = [0, 0];
 let reporting: ReturnType<typeof setTimeout> | undefined;
 let sweeping: ReturnType<typeof setTimeout> | undefined;
 let waking: ReturnType<typeof setTimeout> | undefined;
-let begin: (channelId: string) => void;
+let begin: (channelId: string, seen: Mark[]) => void;
 const begun = new Promise<{ ring: KeyRing; cipher: FrameCipher }>((resolve) => {
-  begin = (channelId) => {
-    const ring = new KeyRing(channelId);
+  begin = (channelId, seen) => {
+    const ring = new KeyRing(channelId, marksOf(seen));
     resolve({ ring, cipher: new FrameCipher(ring, now) });
   };
 });
@@ -55,7 +57,7 @@ scope.onrtctransform = ({ transformer }) => {
 };
 
 async function take(message: ToWorker): Promise<void> {
-  if (message.type === "begin") return begin(message.channelId);
+  if (message.type === "begin") return begin(message.channelId, message.seen);
   if (message.type === "wake") return wake(message.after);
   if (message.type === "codecs") return void codecs.set(message.transform, new Map(message.codecs));
   const { ring, cipher } = await begun;
@@ -63,7 +65,7 @@ async function take(message: ToWorker): Promise<void> {
     const { ask, what, data, sessionId } = message;
     const stream: Stream = { sessionId, source: "data", codec: "message" };
     const answer = await cipher[what](stream, data).catch(() => null);
-    return scope.postMessage({ type: "data", ask, data: typeof answer === "string" ? null : answer });
+    return scope.postMessage({ type: "data", ask, data: typeof answer === "string" ? null : answer, seen: ring.takeMarks() });
   }
   if (message.type === "left") return ring.somebodyLeft(now());
   if (message.type === "reset") return ring.reset();
@@ -160,9 +162,10 @@ function reportOf({ sessionId, source }: Pick<StreamReport, "sessionId" | "sourc
 }
 
 function report(): void {
-  reporting ??= setTimeout(() => {
+  reporting ??= setTimeout(async () => {
     reporting = undefined;
-    scope.postMessage({ type: "report", streams: [...reports.values()], sealed, held });
+    const { ring } = await begun;
+    scope.postMessage({ type: "report", streams: [...reports.values()], sealed, held, seen: ring.takeMarks() });
     reports.clear();
     [sealed, held] = [0, 0];
   }, REPORT_INTERVAL);
