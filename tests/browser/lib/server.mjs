@@ -15,6 +15,8 @@ import { until } from "./wait.mjs";
 const run = promisify(execFile);
 const BINARIES =
   process.env.RAILGUN_BIN_DIR ?? fileURLToPath(new URL("../../../target/debug", import.meta.url));
+// Our programs take settings from a scenario alone, and refuse a variable that is none of theirs.
+for (const name of Object.keys(process.env)) if (name.startsWith("RAILGUN_")) delete process.env[name];
 const READY_MS = 20_000;
 
 export function binary(name) {
