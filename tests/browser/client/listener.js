@@ -86,6 +86,9 @@ window.candidatesGathered = () => {
   return [...new Set(kinds)].sort();
 };
 
+/** Connections that were to carry media, whether they are closed again or not. */
+window.transportsMade = () => connections.filter(({ remoteDescription }) => remoteDescription !== null).length;
+
 /** Of every connection that stands, the path it takes. */
 window.pathsTaken = async () => {
   const paths = [];

@@ -21,9 +21,11 @@ export function withoutNamespaces() {
 export class Network {
   #prefix = `railgun-web-${process.pid}-${(created += 1)}`;
   #namespaces = [];
+  #addresses;
 
   /** `hosts`: by name, the IPv4 address of each, or several, each of an interface of its own. */
   constructor(hosts) {
+    this.#addresses = hosts;
     process.once("exit", () => this.remove());
     const link = this.#add("switch");
     ip(`-n ${link} link add bridge type bridge`);
@@ -45,9 +47,16 @@ export class Network {
     return [installed("ip"), "netns", "exec", `${this.#prefix}-${host}`];
   }
 
-  /** As some networks of companies do. */
-  forbidUdp(host) {
-    ip(`-n ${this.#prefix}-${host} rule add ipproto udp prohibit`);
+  /** As firewalls of companies do: what that host sends to the others by UDP is dropped, and nobody is told. */
+  dropUdp(host) {
+    const { [host]: from, ...others } = this.#addresses;
+    for (const other of Object.keys(others)) {
+      const rule = `-n ${this.#prefix}-${other} rule`;
+      // Before the table of the host's own addresses, which comes first as it is.
+      ip(`${rule} add pref 2 lookup local`);
+      ip(`${rule} add pref 1 from ${from} ipproto udp blackhole`);
+      ip(`${rule} delete pref 0`);
+    }
   }
 
   /** From this address of the host. */

@@ -19,7 +19,7 @@ class Relayed extends KeyedServer {
     super();
     const addresses = { client: "203.0.113.10", relay: RELAY, node: NODE };
     this.network = new Network(addresses);
-    if (!udp) this.network.forbidUdp("client");
+    if (!udp) this.network.dropUdp("client");
   }
 
   async ready() {
