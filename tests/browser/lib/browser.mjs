@@ -9,35 +9,44 @@ const PATHS = [
   "/usr/bin/google-chrome",
 ];
 
+export function browserPath() {
+  const path = PATHS.find((name) => name && existsSync(name));
+  if (!path) throw new Error("There is no Chromium here; install it with: sudo apt-get install chromium");
+  return path;
+}
+
+/** As of `launchBrowser`. */
+export function browserArguments({ sharesTab, trusted } = {}) {
+  return [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--use-fake-device-for-media-stream=device-count=2",
+    "--autoplay-policy=no-user-gesture-required",
+    // The made-up dialog shares a screen of its own, without a sound, whatever is asked for.
+    ...(sharesTab
+      ? [`--auto-select-tab-capture-source-by-title=${sharesTab}`]
+      : ["--use-fake-ui-for-media-stream", "--auto-select-desktop-capture-source=Entire screen"]),
+    ...(trusted ? [`--unsafely-treat-insecure-origin-as-secure=${trusted}`] : []),
+  ];
+}
+
 /**
  * `sharesTab`: the title of the tab that is chosen when a page wants to share something; without it a made-up
  * screen. `wrapped`: gives a program that starts the browser elsewhere. `trusted`: an origin that counts as
  * HTTPS.
  */
 export async function launchBrowser({ sharesTab, wrapped = (path) => path, trusted } = {}) {
-  const path = PATHS.find((name) => name && existsSync(name));
-  if (!path) throw new Error("There is no Chromium here; install it with: sudo apt-get install chromium");
   return chromium.launch({
-    executablePath: await wrapped(path),
+    executablePath: await wrapped(browserPath()),
     headless: true,
     // A tab that plays nothing has no sound to share.
     ignoreDefaultArgs: sharesTab ? ["--mute-audio"] : [],
     timeout: 30_000,
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-      "--no-first-run",
-      "--use-fake-device-for-media-stream=device-count=2",
-      "--autoplay-policy=no-user-gesture-required",
-      // The made-up dialog shares a screen of its own, without a sound, whatever is asked for.
-      ...(sharesTab
-        ? [`--auto-select-tab-capture-source-by-title=${sharesTab}`]
-        : ["--use-fake-ui-for-media-stream", "--auto-select-desktop-capture-source=Entire screen"]),
-      ...(trusted ? [`--unsafely-treat-insecure-origin-as-secure=${trusted}`] : []),
-    ],
+    args: browserArguments({ sharesTab, trusted }),
   });
 }
