@@ -277,6 +277,7 @@ export class CallView {
     this.element.classList.toggle("with-people", this.#open.people);
     this.#people.element.hidden = !this.#open.people;
     this.#stats.element.hidden = !this.#open.stats;
+    this.#quality.setAttribute("aria-pressed", String(this.#open.stats));
     const waits = RECONNECTING[snapshot.state] ?? (this.#mediaText || missingKeys(snapshot) || (snapshot.noSound ? t.call.noSound : ""));
     this.#banner.classList.toggle("waits", waits !== "");
     setText(this.#banner, waits || silencedText(snapshot));

@@ -226,7 +226,7 @@ export const de: Texts = {
   },
 
   people: {
-    title: "In diesem Anruf ",
+    title: "Im Anruf ",
     close: "Personen schließen",
     you: (name) => `${name} (du)`,
     count: (present, most) => `${present} von ${most}`,
@@ -321,7 +321,7 @@ export const de: Texts = {
   stats: {
     title: "Anrufqualität",
     close: "Anrufqualität schließen",
-    grades: { excellent: "Ausgezeichnet", good: "Gut", fair: "Mäßig", poor: "Schlecht", unknown: "Unbekannt" },
+    grades: { excellent: "Sehr gut", good: "Gut", fair: "Mäßig", poor: "Schlecht", unknown: "Unbekannt" },
     notEverything: (grade) => `${grade}: nicht alles kommt an`,
     measuring: "Messe…",
     score: "Meinungswert, bis 4,5",
