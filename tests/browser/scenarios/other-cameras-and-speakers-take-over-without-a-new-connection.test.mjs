@@ -9,6 +9,7 @@ scenario("other cameras and speakers take over without a new connection", async 
   const picture = () => ada.page.$eval(".tile video", (video) => video.dataset["track"]);
   const track = await picture();
 
+  await isBlurredWhereTheSystemCan(ben);
   await ben.press("Settings");
   const camera = await choose(ben, "#call-camera");
   await until("the other camera is opened", CONNECT_MS, async () =>
@@ -26,6 +27,35 @@ scenario("other cameras and speakers take over without a new connection", async 
   assert.deepEqual(await connectionsOf(ada, ben), before);
   assert.equal(await ben.page.locator(".toast.bad").count(), 0);
 });
+
+/** No system here blurs a background, so the browser is said to be on one that does. */
+async function isBlurredWhereTheSystemCan({ page }) {
+  const blur = page.getByLabel("Blurred background");
+  const asked = () => page.evaluate(() => window.blurAsked.at(-1));
+  const isAsked = (wanted) => until(`a background is to be blurred: ${wanted}`, CONNECT_MS, async () => ((await asked()) === wanted ? true : null));
+  await page.getByRole("button", { name: "Settings" }).click();
+  assert.equal(await blur.isVisible(), false, "nothing is offered that the system cannot");
+  await page.keyboard.press("Escape");
+  await page.evaluate(() => {
+    window.blurAsked = [];
+    const { getCapabilities, applyConstraints } = MediaStreamTrack.prototype;
+    Object.assign(MediaStreamTrack.prototype, {
+      getCapabilities() {
+        return { ...getCapabilities.call(this), backgroundBlur: [true, false] };
+      },
+      applyConstraints(constraints) {
+        if ("backgroundBlur" in constraints) window.blurAsked.push(constraints.backgroundBlur);
+        return applyConstraints.call(this, constraints);
+      },
+    });
+  });
+  await page.getByRole("button", { name: "Settings" }).click();
+  await blur.check();
+  await isAsked(true);
+  await blur.uncheck();
+  await isAsked(false);
+  await page.keyboard.press("Escape");
+}
 
 /** The last device of the list; its id. */
 async function choose({ page }, picker) {

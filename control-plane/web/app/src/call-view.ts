@@ -8,6 +8,7 @@ import {
   type VoiceSnapshot,
   type VoiceState,
 } from "@railgun/voice";
+import { BackgroundBlur } from "@railgun/voice/background";
 import type { Gestures } from "@railgun/voice/gestures";
 import { SettingsDialog, UpgradeDialog } from "./dialogs";
 import { h, icon, setText } from "./dom";
@@ -65,6 +66,7 @@ export class CallView {
   #upgrade: UpgradeDialog;
   #menu: GestureMenu;
   #settings: SettingsDialog;
+  #blur: BackgroundBlur;
   #banner = h("p", { class: "banner", role: "status" });
   #queue = h("p", { class: "queue", role: "status" });
   #invite = new InviteDialog();
@@ -112,7 +114,9 @@ export class CallView {
     const opener = this.#toolbar.button("react");
     if (opener) this.#menu.opensBy(opener);
     this.#upgrade = new UpgradeDialog(voice);
-    this.#settings = new SettingsDialog(voice, () => this.#render(voice.snapshot));
+    this.#blur = new BackgroundBlur(voice);
+    if (preferences.values.blur) void this.#blur.set(true).catch(() => undefined);
+    this.#settings = new SettingsDialog(voice, this.#blur, () => this.#render(voice.snapshot));
     this.element = h(
       "div",
       { class: "call" },
@@ -159,6 +163,7 @@ export class CallView {
         this.#render(voice.snapshot);
       }),
       () => this.gestures.close(),
+      () => this.#blur.close(),
       this.gestures.on("change", () => this.#onHands()),
       this.gestures.on("reaction", ({ sessionId, emoji }) => this.#onReaction(sessionId, emoji)),
       voice.on("ringEnded", (end) => this.#onRingEnded(end)),

@@ -1,7 +1,9 @@
 import type { VoiceService } from "@railgun/voice";
+import { type BackgroundBlur, canBlur } from "@railgun/voice/background";
 import { DevicePickers } from "./device-pickers";
 import { h, icon, range } from "./dom";
 import { Meter } from "./meter";
+import { Option } from "./option";
 import { preferences } from "./preferences";
 import { describe } from "./sentences";
 import { TALK_KEY } from "./hold-to-talk";
@@ -76,16 +78,17 @@ export class UpgradeDialog {
   }
 }
 
-/** Devices, volumes and noise suppression while a call goes on. */
+/** Devices, their background and noise, and volumes while a call goes on. */
 export class SettingsDialog {
   readonly element: HTMLDialogElement;
   #pickers: DevicePickers;
   #meter = new Meter(t.devices.level);
   #stop: () => void = () => undefined;
-  #options = new Map<"sounds" | "speakerView", HTMLInputElement>();
+  #options = new Map<"sounds" | "speakerView" | "denoise" | "blur", Option>();
 
   constructor(
     private readonly voice: VoiceService,
+    private readonly blur: BackgroundBlur,
     /** What is shown of the call is another. */
     private readonly viewChanged: () => void,
   ) {
@@ -104,7 +107,16 @@ export class SettingsDialog {
       this.#meter.element,
       this.#pickers.field("speaker"),
       this.#pickers.field("camera"),
+      this.#option("blur", t.settings.blur, t.settings.blurText, (on) => {
+        this.blur.set(on).catch(() => toast({ text: t.settings.blurFailed, tone: "bad" }));
+        return on;
+      }),
       h("h3", {}, t.settings.sound),
+      this.#option("denoise", t.settings.denoise, t.settings.denoiseText, async (on) => {
+        const runs = await this.voice.setNoiseSuppression(on);
+        if (on && !runs) toast({ text: t.settings.denoiseFailed, tone: "bad" });
+        return runs;
+      }),
       slider(t.settings.microphoneVolume, 200, values.inputVolume, (value) => {
         preferences.save({ inputVolume: value });
         voice.setInputVolume(value);
@@ -113,16 +125,19 @@ export class SettingsDialog {
         preferences.save({ outputVolume: value });
         voice.setOutputVolume(value);
       }),
-      this.#denoise(),
       this.#option("sounds", t.settings.sounds, t.settings.soundsText),
       h("h3", {}, t.settings.view),
       this.#option("speakerView", t.settings.speakerView, t.settings.speakerViewText),
-      h("h3", {}, t.settings.keyboard),
       h(
-        "dl",
-        { class: "keys" },
-        ...[...SHORTCUTS, { key: TALK_KEY, command: "talk" as const }].map(({ key, command }) =>
-          h("div", {}, h("dt", {}, h("kbd", {}, key.toUpperCase())), h("dd", {}, t.shortcuts[command])),
+        "div",
+        { class: "keyboard" },
+        h("h3", {}, t.settings.keyboard),
+        h(
+          "dl",
+          { class: "keys" },
+          ...[...SHORTCUTS, { key: TALK_KEY, command: "talk" as const }].map(({ key, command }) =>
+            h("div", {}, h("dt", {}, h("kbd", {}, key.toUpperCase())), h("dd", {}, t.shortcuts[command])),
+          ),
         ),
       ),
     );
@@ -134,47 +149,30 @@ export class SettingsDialog {
 
   open(): void {
     if (this.element.open) return;
-    for (const [name, box] of this.#options) box.checked = preferences.values[name];
+    for (const [name, option] of this.#options) option.checked = preferences.values[name];
+    // Where it is not a page's to choose, there is nothing to choose.
+    const blur = this.#options.get("blur");
+    if (blur) blur.element.hidden = !preferences.values.blur && !canBlur(this.voice.ownTrack("camera"));
     void this.#pickers.open();
     this.#stop = this.voice.on("inputLevel", ({ input }) => this.#meter.show(input));
     this.element.showModal();
   }
 
-  #option(name: "sounds" | "speakerView", title: string, text: string): HTMLElement {
-    const box = h("input", {
-      type: "checkbox",
-      onchange: () => {
-        preferences.save({ [name]: box.checked });
-        this.viewChanged();
-      },
+  /** `change`: gives what it is afterwards. */
+  #option(
+    name: "sounds" | "speakerView" | "denoise" | "blur",
+    title: string,
+    text: string,
+    change: (on: boolean) => boolean | Promise<boolean> = (on) => on,
+  ): HTMLElement {
+    const option = new Option(title, text, async (wanted) => {
+      const on = await change(wanted);
+      preferences.save({ [name]: on });
+      this.viewChanged();
+      return on;
     });
-    this.#options.set(name, box);
-    return h("label", { class: "check" }, box, h("span", {}, title, h("small", {}, text)));
-  }
-
-  #denoise(): HTMLElement {
-    const box = h("input", {
-      type: "checkbox",
-      checked: preferences.values.denoise,
-      onchange: async () => {
-        const runs = await this.voice.setNoiseSuppression(box.checked);
-        if (box.checked && !runs)
-          toast({ text: t.settings.denoiseFailed, tone: "bad" });
-        box.checked = runs;
-        preferences.save({ denoise: runs });
-      },
-    });
-    return h(
-      "label",
-      { class: "check" },
-      box,
-      h(
-        "span",
-        {},
-        t.settings.denoise,
-        h("small", {}, t.settings.denoiseText),
-      ),
-    );
+    this.#options.set(name, option);
+    return option.element;
   }
 }
 

@@ -1,10 +1,12 @@
 import { VoiceError } from "@railgun/voice";
+import { blur, canBlur } from "@railgun/voice/background";
 import { invitedTo, kept, keyOf } from "./address";
 import { ChannelPeek } from "./channel-peek";
 import { DevicePickers } from "./device-pickers";
 import { h, icon, setIcon, setText } from "./dom";
 import { InviteDialog } from "./invite-dialog";
 import { initialOf } from "./names";
+import { Option } from "./option";
 import { preferences } from "./preferences";
 import { describe } from "./sentences";
 import { SetupCheck } from "./setup-check";
@@ -33,6 +35,15 @@ export class Lobby {
   #preview: HTMLVideoElement;
   #stage: HTMLElement;
   #invite = new InviteDialog();
+  #denoise = new Option(t.settings.denoise, t.settings.denoiseText, (on) => {
+    preferences.save({ denoise: on });
+    return on;
+  });
+  #blur = new Option(t.settings.blur, t.settings.blurText, (on) => {
+    preferences.save({ blur: on });
+    this.#blurPreview();
+    return on;
+  });
   #micButton: HTMLButtonElement;
   #cameraButton: HTMLButtonElement;
   #muted = false;
@@ -155,6 +166,7 @@ export class Lobby {
             this.#pickers.field("speaker"),
             this.#pickers.field("camera"),
           ),
+          h("div", { class: "device-options" }, this.#denoise.element, this.#blur.element),
           this.#check.element,
         ),
         this.#form,
@@ -168,6 +180,10 @@ export class Lobby {
   open(): void {
     this.#button.disabled = false;
     setText(this.#button, t.join.submit);
+    // A call may have changed them.
+    this.#denoise.checked = preferences.values.denoise;
+    this.#blur.checked = preferences.values.blur;
+    this.#blur.element.hidden = !preferences.values.blur;
     void this.#pickers.open();
     this.#check.reset();
     this.#peek.open();
@@ -241,12 +257,18 @@ export class Lobby {
       this.#track = stream.getVideoTracks()[0] ?? null;
       this.#preview.srcObject = stream;
       this.#preview.hidden = false;
+      this.#blur.element.hidden = !preferences.values.blur && !canBlur(this.#track);
+      if (preferences.values.blur) this.#blurPreview();
       void this.#pickers.refresh();
     } catch (error) {
       this.#cameraOn = false;
       toast({ text: describe(VoiceError.from(error), "camera"), tone: "bad" });
     }
     this.#renderButtons();
+  }
+
+  #blurPreview(): void {
+    if (this.#track) void blur(this.#track, preferences.values.blur).catch(() => undefined);
   }
 
   #stopPreview(): void {

@@ -11,6 +11,8 @@ interface Stored {
   /** 0 to 2. */
   outputVolume: number;
   denoise: boolean;
+  /** Of the camera's background, where the system does it. */
+  blur: boolean;
   /** When somebody comes or goes, and at one's own mute. */
   sounds: boolean;
   /** Whoever speaks is shown large. */
@@ -28,6 +30,7 @@ const DEFAULTS: Stored = {
   inputVolume: 1,
   outputVolume: 1,
   denoise: false,
+  blur: false,
   sounds: true,
   speakerView: false,
   language: "",

@@ -12,9 +12,17 @@ export function canBlur(track: MediaStreamTrack | null): boolean {
   return backgroundBlur.includes(true) && backgroundBlur.includes(false);
 }
 
+/** Blurs what this camera sees, or not; whether it is so afterwards: false where the system cannot. */
+export async function blur(track: MediaStreamTrack, on: boolean): Promise<boolean> {
+  if (!canBlur(track)) return false;
+  await track.applyConstraints({ ...track.getConstraints(), backgroundBlur: on } as MediaTrackConstraints);
+  return on;
+}
+
 /** Keeps the background of one's own camera blurred, in whichever camera is used next as well. */
 export class BackgroundBlur {
-  #on = false;
+  /** Null: nobody chose. */
+  #on: boolean | null = null;
   /** The last track that was asked. */
   #track: MediaStreamTrack | null = null;
   #stop: () => void;
@@ -37,10 +45,9 @@ export class BackgroundBlur {
   async #apply(track: MediaStreamTrack | null): Promise<boolean> {
     const isNew = track !== this.#track;
     this.#track = track;
-    // Nobody asked for it, so the system's own setting stays.
-    if (!track || (isNew && !canBlur(track))) return false;
-    if (isNew) await track.applyConstraints({ ...track.getConstraints(), backgroundBlur: this.#on } as MediaTrackConstraints);
-    return this.#on;
+    // Until somebody asks for it, the system's own setting stays.
+    if (!track || this.#on === null) return false;
+    return isNew ? blur(track, this.#on) : this.#on;
   }
 }
 
