@@ -44,6 +44,15 @@ export function pathsOf({ page }) {
   return page.evaluate(() => window.pathsTaken());
 }
 
+/** Within `ms`, what is there reads like `text`. */
+export function says(locator, text, ms) {
+  return until(
+    async () => `${text}; it is: ${await locator.textContent()}`,
+    ms,
+    async () => (text.test((await locator.textContent()) ?? "") ? true : null),
+  );
+}
+
 export class PageUser {
   /** How many were opened. */
   sockets = 0;
@@ -160,13 +169,18 @@ export class PageUser {
     return this.page.evaluate((start) => window.heardSince(start), since);
   }
 
-  /** Receives nothing loud for `ms`, from `grace` on. */
+  /** Receives nothing loud for `ms`, from now on or from some moment within `grace`. */
   async hearsNothing(ms, grace = SEEN_MS) {
-    await new Promise((resolve) => setTimeout(resolve, grace));
-    const since = Date.now();
-    await new Promise((resolve) => setTimeout(resolve, ms));
-    const last = await this.page.evaluate(() => window.lastLoudAt());
-    assert.ok(last < since, `${this.name} heard something ${Date.now() - last} ms ago`);
+    const start = Date.now();
+    let last;
+    await until(
+      () => `${this.name} hears nothing for ${ms} ms; something was heard ${Date.now() - last} ms ago`,
+      grace + ms + 200,
+      async () => {
+        last = Math.max(start, await this.page.evaluate(() => window.lastLoudAt()));
+        return Date.now() - last >= ms ? true : null;
+      },
+    );
   }
 
   async isTold(text, ms = SEEN_MS) {

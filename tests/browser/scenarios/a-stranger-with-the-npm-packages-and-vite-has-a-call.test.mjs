@@ -68,7 +68,7 @@ async function haveACall(call, people, origin, example) {
   await ben.hears(ada);
   await ben.press("Mute");
   await ben.button("Unmute").waitFor();
-  await ada.hearsNothing(500);
+  await ada.hearsNothing(1_000);
   await ben.press("Unmute");
   await ada.hears(ben);
   for (const person of people) await isAccessible(person, `the call of the example ${example}`);

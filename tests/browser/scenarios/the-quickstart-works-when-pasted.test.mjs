@@ -63,7 +63,7 @@ scenario(
       await ada.hears(ben);
       await ben.press("Mute");
       await ben.button("Unmute").waitFor();
-      await ada.hearsNothing(500);
+      await ada.hearsNothing(1_000);
       await ben.press("Leave");
       await until("nobody is listed", 2_000, async () =>
         (await page.locator("#people li").count()) === 0 ? true : null,

@@ -8,9 +8,10 @@ scenario("who holds the talk key (push-to-talk) is heard, and nobody hears them 
   await ada.join();
   const ben = await PageUser.open(call, "Ben", { tone: 770 });
   await ben.press("Join muted");
+  await recordsMediaKeys(ben);
   await ben.join();
   await ada.sees(2);
-  await ada.hearsNothing(500);
+  await ada.hearsNothing(1_000, 0);
   await ben.page.keyboard.down("t");
   await ada.hears(ben);
   await ben.page.keyboard.up("t");
@@ -20,7 +21,29 @@ scenario("who holds the talk key (push-to-talk) is heard, and nobody hears them 
   await ben.page.keyboard.press("t");
   await ben.button("Unmute").waitFor();
   await ada.hearsNothing(1_000);
+
+  // The mute key of a headset or of the system, whichever window is in front (Media Session).
+  const isOn = () => ben.page.evaluate(() => window.microphoneActive);
+  assert.equal(await isOn(), false);
+  await ben.page.evaluate(() => window.mediaKeys.togglemicrophone());
+  await ada.hears(ben);
+  assert.equal(await isOn(), true);
+  await ben.page.evaluate(() => window.mediaKeys.togglemicrophone());
+  await ben.button("Unmute").waitFor();
+  await ben.page.evaluate(() => window.mediaKeys.hangup());
+  await ada.sees(1);
 });
+
+/** No automation presses a key of the system: what the page does at one is called. */
+function recordsMediaKeys({ page }) {
+  return page.evaluate(() => {
+    window.mediaKeys = {};
+    Object.assign(MediaSession.prototype, {
+      setActionHandler: (action, handler) => (window.mediaKeys[action] = handler),
+      setMicrophoneActive: (on) => (window.microphoneActive = on),
+    });
+  });
+}
 
 scenario("a sound says who comes and goes, and none does when they are switched off", async (call) => {
   const ada = await PageUser.open(call, "Ada", { tone: 500 });

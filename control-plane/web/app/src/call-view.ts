@@ -20,6 +20,7 @@ import { describe, describeNotice } from "./sentences";
 import { type Command, listenForShortcuts } from "./shortcuts";
 import { holdToTalk } from "./hold-to-talk";
 import { InviteDialog } from "./invite-dialog";
+import { listenToMediaKeys } from "./media-keys";
 import { preferences } from "./preferences";
 import { showRings } from "./ring-cards";
 import { play } from "./sounds";
@@ -177,6 +178,7 @@ export class CallView {
         ),
       ),
       keepAwake(),
+      listenToMediaKeys(voice, (command) => (command === "leave" ? void this.#leave() : this.#run(command))),
       holdToTalk(voice, (error) => this.#failed("mic", error)),
       listenForShortcuts((command) => this.#run(command)),
     ];

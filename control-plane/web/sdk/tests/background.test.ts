@@ -41,6 +41,16 @@ describe("a blurred background", () => {
     expect(canBlur(null)).toBe(false);
   });
 
+  it("stays the system's own choice until somebody asks for another", async () => {
+    const { voice, becomes } = voiceWith(null);
+    const kept = new BackgroundBlur(voice);
+    const able = camera([true, false]);
+    becomes(able);
+    await Promise.resolve();
+    expect(able.applyConstraints).not.toHaveBeenCalled();
+    kept.close();
+  });
+
   it("is kept in the next camera, and asked of each once", async () => {
     const { voice, becomes } = voiceWith(null);
     const blur = new BackgroundBlur(voice);
