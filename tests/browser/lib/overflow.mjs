@@ -6,10 +6,13 @@ export const SIZES = [
   { width: 390, height: 800 },
   { width: 768, height: 1024 },
   { width: 800, height: 390 },
+  { width: 640, height: 320 },
+  { width: 1024, height: 768 },
 ];
 
-/** Nothing sticks out, or is cut off, in what a person sees now, at each size; a picture is left of each. */
+/** Nothing sticks out, or is cut off, in what a person sees now, at each size. */
 export async function nothingOverflows(person, what, sizes = SIZES) {
+  const before = person.page.viewportSize();
   for (const { width, height } of sizes) {
     await person.page.setViewportSize({ width, height });
     await person.page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
@@ -17,6 +20,7 @@ export async function nothingOverflows(person, what, sizes = SIZES) {
     const out = await person.page.evaluate(stickingOut);
     assert.deepEqual(out, [], `${what} at ${width}x${height}`);
   }
+  await person.page.setViewportSize(before);
 }
 
 function stickingOut() {

@@ -16,10 +16,13 @@ scenario(
     assert.ok(first, "the room is somewhere");
 
     await call.server.killNode(first);
+    const killed = Date.now();
     await ada.page.getByText(/moves to another server|Joining again/).waitFor();
+    console.log(`said ${Date.now() - killed} ms after the node was killed`);
     for (const person of [ada, ben]) await person.sees(2, BACK_MS);
     await ada.hears(ben, CONNECT_MS);
     await ben.hears(ada, CONNECT_MS);
+    console.log(`heard again ${Date.now() - killed} ms after it`);
     // Whatever was on is on again, and nobody pressed anything.
     await ada.playsVideos(1);
     assert.equal(await ben.button("Mute", { exact: true }).count(), 1, "the microphone is on as before");

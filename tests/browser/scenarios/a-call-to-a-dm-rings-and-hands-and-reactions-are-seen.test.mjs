@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { CHECKED, isAccessible } from "../lib/axe.mjs";
 import { scenario } from "../lib/call.mjs";
 import { operated } from "../lib/operators.mjs";
+import { nothingOverflows } from "../lib/overflow.mjs";
 import { PageUser, SEEN_MS } from "../lib/page.mjs";
 
 scenario(
@@ -17,7 +18,7 @@ scenario(
     await ada.press("Call them");
     await rings(ben).waitFor({ timeout: SEEN_MS });
     await isAccessible(ben, "a call that rings");
-    await ben.picture("ringing-320");
+    await nothingOverflows(ben, "ringing");
     await ada.page.getByText("It rings…").waitFor();
     await ben.press("Decline");
     await ada.isTold(/Your call was declined/);

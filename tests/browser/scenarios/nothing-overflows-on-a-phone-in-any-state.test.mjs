@@ -1,3 +1,4 @@
+import { CHECKED, isAccessible } from "../lib/axe.mjs";
 import { scenario } from "../lib/call.mjs";
 import { nothingOverflows } from "../lib/overflow.mjs";
 import { CONNECT_MS, PageUser } from "../lib/page.mjs";
@@ -8,11 +9,16 @@ import { until } from "../lib/wait.mjs";
 scenario("nothing overflows on a phone in any state, in German either", async (call) => {
   const [t, en] = [await textsOf("de"), await textsOf("en")];
   const channel = "a-channel-with-a-rather-long-name-1234";
-  const phone = { viewport: { width: 390, height: 800 }, hasTouch: true, isMobile: true, locale: "de-DE" };
+  const phone = { viewport: { width: 390, height: 800 }, hasTouch: true, isMobile: true, locale: "de-DE", ...CHECKED };
   const ada = await PageUser.open(call, "Adalbertina-Wilhelmine von Hohenstein", { tone: 500, ...phone });
   const isFine = async (what) => {
     await nothingOverflows(ada, `phone ${what}`);
     await speaksOnly(ada, t, en, what);
+  };
+  // Those that axe sees in no other scenario.
+  const isFineForAll = async (what) => {
+    await isFine(what);
+    await isAccessible(ada, what);
   };
   await isFine("lobby");
   await ada.page.locator("#channel").fill(channel);
@@ -20,7 +26,7 @@ scenario("nothing overflows on a phone in any state, in German either", async (c
   await ada.page.getByText(t.invitation.first.trim()).waitFor();
   await isFine("alone");
   await ada.press(t.invitation.title);
-  await isFine("invitation");
+  await isFineForAll("invitation");
   await ada.page.keyboard.press("Escape");
 
   const ben = await PageUser.open(call, "Ben", { tone: 770 });
@@ -38,7 +44,7 @@ scenario("nothing overflows on a phone in any state, in German either", async (c
   await until("the other camera is used", CONNECT_MS, async () => ((await used()) === before ? null : true));
   const pin = ada.page.locator(".tile", { hasText: "Ben" }).getByRole("button", { name: t.tile.pin("Ben") });
   await pin.click();
-  await isFine("with a pinned person");
+  await isFineForAll("with a pinned person");
   await pin.click();
   await ben.press("Share screen");
   await ada.page.locator(".focus .tile.screen video").waitFor();
@@ -47,11 +53,17 @@ scenario("nothing overflows on a phone in any state, in German either", async (c
   await ada.press(t.tools.people);
   await isFine("with people");
   await ada.press(t.people.close);
-  await ada.press(t.tools.quality);
+  await ada.page.locator(".quality").click();
   await isFine("with quality");
   await ada.press(t.stats.close);
   await ada.press(t.tools.settings);
   await isFine("with settings");
+  await ada.page.keyboard.press("Escape");
+  await ada.press(t.gestures.react);
+  await isFine("with reactions");
+  await ada.page.keyboard.press("Escape");
+  await ada.page.locator(".lock-state").click();
+  await isFineForAll("with the encryption");
   await ada.page.keyboard.press("Escape");
 
   // Muted by the system: said within a second, by a sentence of its own for each device.
@@ -59,8 +71,10 @@ scenario("nothing overflows on a phone in any state, in German either", async (c
   const banner = (text) => ada.page.locator(".banner").getByText(text, { exact: true });
   for (const [kind, text] of [["audio", t.call.mutedBySystem], ["video", t.call.cameraMutedBySystem]]) {
     await byTheSystem(kind, true);
+    const since = Date.now();
     await banner(text).waitFor({ timeout: 1_000 });
-    await isFine(`${kind} muted by the system`);
+    console.log(`${kind} muted by the system: said ${Date.now() - since} ms after it`);
+    await isFineForAll(`${kind} muted by the system`);
     await byTheSystem(kind, false);
     await banner(text).waitFor({ state: "detached", timeout: 1_000 });
   }
@@ -69,7 +83,9 @@ scenario("nothing overflows on a phone in any state, in German either", async (c
   await ada.page.evaluate(() =>
     document.querySelector(".tile.own video").srcObject.getVideoTracks()[0].dispatchEvent(new Event("ended")),
   );
+  const taken = Date.now();
   await ada.isTold(new RegExp(t.notices.cameraLost));
+  console.log(`the camera is taken away: said ${Date.now() - taken} ms after it`);
   await ada.button(t.tools.startCamera).waitFor();
 
   call.server.programs.at(-1).child.kill("SIGKILL");

@@ -19,11 +19,14 @@ scenario("a frozen server is not an excellent call", async (call) => {
   const server = call.server.programs.at(-1);
   const frozen = Date.now();
   server.child.kill("SIGSTOP");
+  let said = "";
   try {
     while (Date.now() - frozen < FROZEN_MS) {
       const grade = await ada.page.locator(".quality").textContent();
       const others = await ada.page.locator("#people li", { hasText: "Ben" }).allTextContents();
       const after = `${Date.now() - frozen} ms after it froze`;
+      const banner = await ada.page.locator(".banner").textContent();
+      if (banner !== said) console.log(`${after}: ${(said = banner)}`);
       if (Date.now() - frozen > KNOWN_MS) {
         assert.doesNotMatch(grade, /Excellent|Good/, after);
         await ada.page.getByText(/interrupted|Reconnecting/).waitFor({ timeout: 3_000 });
@@ -40,6 +43,7 @@ scenario("a frozen server is not an excellent call", async (call) => {
   await ada.hears(ben, BACK_MS - (Date.now() - back));
   await ben.hears(ada, BACK_MS - (Date.now() - back));
   await ada.page.getByText(/interrupted|Reconnecting/).waitFor({ state: "hidden" });
+  console.log(`heard and seen again ${Date.now() - back} ms after it went on`);
   const others = await ada.page.locator("#people li", { hasText: "Ben" }).allTextContents();
   assert.ok(!others.some((it) => /muted/.test(it)), others.join());
 });

