@@ -189,7 +189,9 @@ export class PageUser {
     );
   }
 
+  /** For people to look at, where they ask for it: drawing them all takes a minute of processor. */
   async picture(name) {
+    if (!process.env.PICTURES) return;
     await mkdir(PICTURES, { recursive: true });
     await this.page.screenshot({ path: `${PICTURES}${name}.png` });
   }

@@ -6,6 +6,7 @@ import { CONNECT_MS, PageUser } from "../lib/page.mjs";
 import { sleep } from "../lib/wait.mjs";
 
 const FIREFOX_TONE = 500;
+const NETWORK_MS = 25_000;
 /** Longer than anything has to be missing before it is said. */
 const FALSE_ALARM_MS = 6_000;
 
@@ -20,6 +21,13 @@ scenario("Firefox joins by the page, hears and sees", async (call) => {
     const page = await context.newPage();
     await page.evaluateOnNewDocument(`window.withoutSpeakers = true;\n${await listenerScript()}`);
     await page.goto(`${call.server.url}/#secret=${call.server.secret}`);
+    // The tests before a call tell a bandwidth here as well.
+    await page.waitForSelector(".checks li:last-child button");
+    await page.click(".checks li:last-child button");
+    await page.waitForFunction(
+      () => /\d Mbit\/s up/.test(document.querySelector(".checks li:last-child .result").textContent),
+      { timeout: NETWORK_MS },
+    );
     await page.type("#name", "Ada");
     await page.click("button[type=submit]");
     await page.waitForSelector(".tool-leave", { timeout: CONNECT_MS });

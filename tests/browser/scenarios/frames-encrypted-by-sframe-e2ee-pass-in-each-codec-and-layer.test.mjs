@@ -9,6 +9,9 @@ const [ADA, BEN, CLEO] = CAST;
 const start = () => standalone({ api: true });
 const av1 = { mimeType: "video/AV1", encodings: [{ maxBitrate: 600_000, scalabilityMode: "L1T2" }], startBitrate: 1_000, moving: true };
 
+/** Each layer; every one from every other is shown without encryption. */
+const TURNS = [0, 1, 2];
+
 /** As `createInvite` makes it. */
 function invite() {
   const channel = createHash("sha256").update(CHANNEL).digest().subarray(0, 16);
@@ -32,7 +35,7 @@ scenario("frames encrypted by SFrame pass in each codec and layer", async (call)
     const since = Date.now();
     await ada.do("publishColour", ada.colour, how);
     await ben.recognises(ada);
-    if (hasLayers) await getsEachLayerInTurn(ben, ada, how.mimeType);
+    if (hasLayers) await getsEachLayerInTurn(ben, ada, how.mimeType, TURNS);
     const tapped = await tap.do("measure", ada.userId, since);
     assert.equal(tapped.tone, null, `a tone is heard at the server: ${tapped.tone}`);
     assert.ok(tapped.frames === 0 || !isRed(tapped.colour), `${how.mimeType} is seen at the server: ${tapped.colour}`);

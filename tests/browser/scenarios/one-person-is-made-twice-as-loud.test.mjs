@@ -36,7 +36,7 @@ function measureBothEnds() {
 }
 
 /**
- * Root mean square of both over the same three seconds, 0 to 1. A person speaks now louder and now softer, so only
+ * Root mean square of both over the same second and a half, which has two bursts and more, 0 to 1. A person speaks now louder and now softer, so only
  * what was measured at the same time can be compared.
  */
 async function rootMeanSquares() {
@@ -50,7 +50,7 @@ async function rootMeanSquares() {
   await new Promise((resolve) => setTimeout(resolve, 300));
   const sums = { received: 0, played: 0 };
   let count = 0;
-  for (const end = Date.now() + 3_000; Date.now() < end; count += 1) {
+  for (const end = Date.now() + 1_500; Date.now() < end; count += 1) {
     sums.received += energy(received);
     sums.played += energy(played);
     await new Promise((resolve) => setTimeout(resolve, 20));

@@ -4,9 +4,9 @@ import { PageUser } from "../lib/page.mjs";
 import { twoProcesses } from "../lib/server.mjs";
 import { until } from "../lib/wait.mjs";
 
-/** Enough for a busy machine to bring both into the call, with the camera, before Pro ends. */
-const PRO_S = 40;
-const END_MS = PRO_S * 1000 + 8_000;
+/** How long Pro lasts, and how long on a machine too busy to bring both into the call by then, with the camera. */
+const PRO_S = [12, 40];
+const END_MS = 8_000;
 /** Of the tone's bursts and what a busy machine adds. */
 const GAP_MAX_MS = 1_500;
 
@@ -15,20 +15,21 @@ scenario(
   async (call) => {
     const ada = await PageUser.open(call, "Ada", { tone: 500, token: await call.server.token("ada", "pro") });
     await ada.join();
-    const proUntil = Math.floor(Date.now() / 1000) + PRO_S;
-    const ben = await PageUser.open(call, "Ben", {
-      tone: 770,
-      token: await call.server.signed("ben", { tier: "pro", proUntil }),
-    });
-    await ben.join();
-    await ben.press("Start camera");
-    await ada.playsVideos(1);
-    await ada.hears(ben);
+    let ben;
+    let proUntil;
+    let isShown = false;
     const micBitrate = async () => (await ben.page.evaluate(() => window.encodingsSent("audio")))[0].maxBitrate;
-    assert.equal(await micBitrate(), 64_000);
-    assert.ok(Date.now() < 1000 * proUntil, "they were not in the call before Pro ended: nothing is shown");
+    for (const seconds of PRO_S) {
+      await ben?.page.close();
+      proUntil = Math.floor(Date.now() / 1000) + seconds;
+      const token = await call.server.signed("ben", { tier: "pro", proUntil });
+      ben = await PageUser.open(call, "Ben", { tone: 770, token });
+      isShown = (await sendsAsPro(ada, ben, micBitrate)) && Date.now() < 1000 * proUntil;
+      if (isShown) break;
+    }
+    assert.ok(isShown, "Ben's camera was not seen before Pro ended: nothing is shown");
 
-    await until("the camera stops", END_MS, async () =>
+    await until("the camera stops", 1000 * proUntil + END_MS - Date.now(), async () =>
       (await ada.page.locator(".tile video").count()) === 0 ? true : null,
     );
     await ben.isTold(/Pro subscription has ended/);
@@ -51,3 +52,17 @@ scenario(
   },
   { start: twoProcesses },
 );
+
+/** Whether Ben sends what Pro allows; false if it takes too long. */
+async function sendsAsPro(ada, ben, micBitrate) {
+  try {
+    await ben.join();
+    await ben.press("Start camera");
+    await ada.playsVideos(1);
+    await ada.hears(ben);
+  } catch {
+    return false;
+  }
+  assert.equal(await micBitrate(), 64_000);
+  return true;
+}

@@ -1,6 +1,6 @@
-import { scenario } from "../lib/call.mjs";
-import { getsEachLayerInTurn, scalable } from "../lib/layers.mjs";
-import { CAST, Person } from "../lib/person.mjs";
+import { scenario } from "../../lib/call.mjs";
+import { getsEachLayerInTurn, scalable } from "../../lib/layers.mjs";
+import { CAST, Person } from "../../lib/person.mjs";
 
 scenario("a receiver gets each layer of VP9 K-SVC in turn", async (call) => {
   const ada = await Person.join(call, CAST[0], { sends: [] });

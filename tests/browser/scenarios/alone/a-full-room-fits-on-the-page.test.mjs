@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { scenario } from "../lib/call.mjs";
-import { invitePeople } from "../lib/load.mjs";
-import { CONNECT_MS, PageUser } from "../lib/page.mjs";
+import { scenario } from "../../lib/call.mjs";
+import { invitePeople } from "../../lib/load.mjs";
+import { CONNECT_MS, PageUser } from "../../lib/page.mjs";
 
 /** The room takes six videos. */
 const VIDEOS = 6;

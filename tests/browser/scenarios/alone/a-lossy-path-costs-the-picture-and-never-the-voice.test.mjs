@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { scenario } from "../lib/call.mjs";
-import { impairedWayTo } from "../lib/impair.mjs";
-import { callOfTwo } from "../lib/page.mjs";
-import { until } from "../lib/wait.mjs";
+import { scenario } from "../../lib/call.mjs";
+import { impairedWayTo } from "../../lib/impair.mjs";
+import { callOfTwo } from "../../lib/page.mjs";
+import { until } from "../../lib/wait.mjs";
 
 const WORSE_MS = 25_000;
 const BETTER_MS = 40_000;

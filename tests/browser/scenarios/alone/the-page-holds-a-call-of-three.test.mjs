@@ -1,5 +1,5 @@
-import { scenario } from "../lib/call.mjs";
-import { CONNECT_MS, PageUser } from "../lib/page.mjs";
+import { scenario } from "../../lib/call.mjs";
+import { CONNECT_MS, PageUser } from "../../lib/page.mjs";
 
 scenario("the page holds a call of three", async (call) => {
   const ada = await PageUser.open(call, "Ada", { tone: 500 });

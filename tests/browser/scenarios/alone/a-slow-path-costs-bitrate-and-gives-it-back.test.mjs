@@ -1,7 +1,7 @@
-import { scenario } from "../lib/call.mjs";
-import { impairedWayTo } from "../lib/impair.mjs";
-import { callOfTwo } from "../lib/page.mjs";
-import { until } from "../lib/wait.mjs";
+import { scenario } from "../../lib/call.mjs";
+import { impairedWayTo } from "../../lib/impair.mjs";
+import { callOfTwo } from "../../lib/page.mjs";
+import { until } from "../../lib/wait.mjs";
 
 /** Each way: together more than the 300 ms of the contract, and not yet critical. */
 const DELAY_MS = 220;

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { scenario } from "../lib/call.mjs";
-import { impairedWayTo } from "../lib/impair.mjs";
-import { callOfTwo } from "../lib/page.mjs";
-import { until } from "../lib/wait.mjs";
+import { scenario } from "../../lib/call.mjs";
+import { impairedWayTo } from "../../lib/impair.mjs";
+import { callOfTwo } from "../../lib/page.mjs";
+import { until } from "../../lib/wait.mjs";
 
 const HOLE_MAX_MS = 300;
 /** Chromium's checks on a path that works are 2.5 s apart. */

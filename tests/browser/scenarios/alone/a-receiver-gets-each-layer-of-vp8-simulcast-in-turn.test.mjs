@@ -1,6 +1,6 @@
-import { scenario } from "../lib/call.mjs";
-import { getsEachLayerInTurn, simulcast } from "../lib/layers.mjs";
-import { CAST, Person } from "../lib/person.mjs";
+import { scenario } from "../../lib/call.mjs";
+import { getsEachLayerInTurn, simulcast } from "../../lib/layers.mjs";
+import { CAST, Person } from "../../lib/person.mjs";
 
 scenario("a receiver gets each layer of VP8 simulcast in turn", async (call) => {
   const ada = await Person.join(call, CAST[0], { sends: [] });

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { scenario } from "../lib/call.mjs";
-import { impairedWayTo } from "../lib/impair.mjs";
-import { callOfTwo } from "../lib/page.mjs";
-import { sleep, until } from "../lib/wait.mjs";
+import { scenario } from "../../lib/call.mjs";
+import { impairedWayTo } from "../../lib/impair.mjs";
+import { callOfTwo } from "../../lib/page.mjs";
+import { sleep, until } from "../../lib/wait.mjs";
 
 const NOTICED_MS = 30_000;
 const MEASURED_MS = 6_000;
