@@ -41,4 +41,14 @@ export type { Viewport } from "./layers";
 export { type DeviceList, listDevices, onDevicesChanged } from "./runtime/capture";
 export type { ListenOptions } from "./runtime/emitter";
 export type { VideoSource } from "./runtime/video-slots";
-export type { ChannelPerson, ErrorCode, NetworkType, Permissions, QueuePlace, RoomLimits, Source } from "./payloads";
+export type {
+  ChannelPerson,
+  ErrorCode,
+  NetworkType,
+  Permissions,
+  QueuePlace,
+  Refusal,
+  RoomLimits,
+  Source,
+  UserId,
+} from "./payloads";

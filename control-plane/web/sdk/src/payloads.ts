@@ -14,6 +14,8 @@ export type {
   ServerEvents,
   Source,
   StatsReport,
+  UserId,
+  VideoSource,
 } from "./generated";
 
 /** A join's acknowledgement. */

@@ -1,8 +1,8 @@
 import { VoiceError } from "../errors";
-import type { QueuePlace, Resumed } from "../payloads";
+import type { QueuePlace, Resumed, VideoSource } from "../payloads";
 import type { Request } from "./signaling";
 
-export type VideoSource = "camera" | "screen";
+export type { VideoSource };
 
 /** The room's few places for video: asked for before capture, so that nobody captures in vain. */
 export class VideoSlots {
