@@ -3,13 +3,14 @@ import { scenario } from "../lib/call.mjs";
 import { callOfTwo } from "../lib/page.mjs";
 import { proxyTo } from "../lib/proxy.mjs";
 
-const WIDTHS = [320, 390];
+/** The last is a tablet's. */
+const WIDTHS = [320, 390, 768];
 const HEIGHT = 700;
 
 scenario("a phone has room for everything while it reconnects", async (call) => {
   const proxy = await proxyTo(call.server.url);
   try {
-    const channel = "a-channel-with-a-long-name";
+    const channel = "a-channel-with-a-rather-long-name-1234";
     const token = await call.server.token("Ben", "pro");
     const phone = { viewport: { width: 390, height: HEIGHT }, hasTouch: true };
     const [ada, ben] = await callOfTwo(call, { ben: { token, url: proxy.url, ...phone }, channel });
