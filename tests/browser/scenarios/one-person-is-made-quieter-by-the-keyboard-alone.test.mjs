@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { scenario } from "../lib/call.mjs";
-import { callOfTwo, CONNECT_MS, PageUser } from "../lib/page.mjs";
+import { callOfTwo, CONNECT_MS, PageUser, SEEN_MS } from "../lib/page.mjs";
 import { until } from "../lib/wait.mjs";
 
 scenario("one person is made quieter, by the keyboard alone", async (call) => {
@@ -35,11 +35,36 @@ scenario("one person is made quieter, by the keyboard alone", async (call) => {
   }
   await keyboard.press("d");
   await volumesAre(cleo, [0.3, 1]);
+
+  // Dialogs take the focus, and give it back; so does the menu of reactions.
+  for (const [opener, shown] of [
+    [cleo.button("Settings"), cleo.page.getByRole("dialog", { name: "Settings" })],
+    [cleo.page.locator(".lock-state"), cleo.page.getByRole("dialog", { name: "Encryption" })],
+  ]) {
+    await tabTo(cleo, opener);
+    await keyboard.press("Enter");
+    await shown.waitFor();
+    assert.ok(await shown.evaluate((dialog) => dialog.contains(document.activeElement)), "the focus is in the dialog");
+    await keyboard.press("Escape");
+    await shown.waitFor({ state: "hidden" });
+    assert.ok(await hasFocus(opener), "the focus is where it was");
+  }
+  await tabTo(cleo, cleo.button("React", { exact: true }));
+  await keyboard.press("Enter");
+  await tabTo(cleo, cleo.button("React with 🎉"));
+  await keyboard.press("Enter");
+  await ada.page.locator(".tile", { hasText: "Cleo" }).locator(".reaction", { hasText: "🎉" }).first().waitFor({ timeout: SEEN_MS });
+  await keyboard.press("Escape");
+  await tabTo(cleo, cleo.button("Leave", { exact: true }));
+  await keyboard.press("Enter");
+  await cleo.button("Join call").waitFor();
 });
+
+const hasFocus = (wanted) => wanted.evaluate((element) => element === document.activeElement);
 
 async function tabTo({ name, page }, wanted) {
   for (let presses = 0; presses < 40; presses += 1) {
-    if (await wanted.evaluate((element) => element === document.activeElement)) return;
+    if (await hasFocus(wanted)) return;
     await page.keyboard.press("Tab");
   }
   assert.fail(`${name} does not get there by the Tab key`);
