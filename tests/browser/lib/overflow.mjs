@@ -40,6 +40,8 @@ function stickingOut() {
     if (width === 0 || height === 0 || isClipped(element)) continue;
     if (left < -1 || right > clientWidth + 1) found.push(`${element.tagName}.${element.className} ${left}-${right}`);
   }
+  const [name, quality] = [".bar h1", ".bar .quality"].map((it) => document.querySelector(it)?.getBoundingClientRect());
+  if (name && quality.top > name.bottom) found.push("the quality is on a line below the name");
   // A dialog in front of it may have the bottom.
   const toolbar = document.querySelector(".toolbar")?.getBoundingClientRect();
   if (toolbar && toolbar.bottom > innerHeight + 1) found.push(`the toolbar ends at ${toolbar.bottom} of ${innerHeight}`);
