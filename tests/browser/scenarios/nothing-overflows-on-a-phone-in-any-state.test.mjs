@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { CHECKED, isAccessible } from "../lib/axe.mjs";
 import { scenario } from "../lib/call.mjs";
 import { nothingOverflows } from "../lib/overflow.mjs";
@@ -49,6 +50,8 @@ scenario("nothing overflows on a phone in any state, in German either", async (c
   await ben.press("Share screen");
   await ada.page.locator(".focus .tile.screen video").waitFor();
   await isFine("with a shared screen");
+  await isZoomed(ada, t.tile.zoom(t.tile.screenOf("Ben")));
+  await isFineForAll("with an enlarged screen");
 
   await ada.press(t.tools.people);
   await isFine("with people");
@@ -92,3 +95,16 @@ scenario("nothing overflows on a phone in any state, in German either", async (c
   await ada.page.getByText(new RegExp(`${t.call.resuming}|${t.call.joiningAgain}`)).waitFor();
   await isFine("reconnecting");
 });
+
+/** Two times as large, and the rest of it within the keyboard's reach. */
+async function isZoomed({ page }, button) {
+  const pane = page.locator(".focus .tile.screen .pane");
+  const sizes = () => pane.evaluate((it) => [it.querySelector("video").offsetWidth / it.clientWidth, it.scrollLeft, it.scrollTop]);
+  assert.deepEqual(await sizes(), [1, 0, 0]);
+  await page.getByRole("button", { name: button }).click();
+  const [factor, left, top] = await sizes();
+  assert.ok(Math.abs(factor - 2) < 0.1 && left > 0 && top > 0, `the middle, twice as large: ${factor}, ${left}, ${top}`);
+  await pane.focus();
+  await page.keyboard.press("ArrowDown");
+  await until("the arrow keys scroll", 2_000, async () => ((await sizes())[2] > top ? true : null));
+}

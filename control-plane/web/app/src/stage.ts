@@ -68,6 +68,7 @@ export class Stage {
         this.#again();
       },
       flip: () => this.#flip?.(),
+      zoomed: () => this.#tellViewports(),
     });
   }
 
@@ -199,14 +200,14 @@ export class Stage {
   }
 
   #tellViewports = (): void => {
-    for (const { element, own, sessionId, source } of this.#all()) {
+    for (const { element, own, sessionId, source, zoom } of this.#all()) {
       if (own) continue;
       const isSeen = this.#visible.has(element) && document.visibilityState === "visible";
       const { width, height } = element.getBoundingClientRect();
       this.voice.setViewport(
         sessionId,
         source,
-        isSeen ? { width, height, pixelRatio: devicePixelRatio } : null,
+        isSeen ? { width: width * zoom, height: height * zoom, pixelRatio: devicePixelRatio } : null,
       );
     }
   };

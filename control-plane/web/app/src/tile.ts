@@ -3,6 +3,7 @@ import { picture } from "./avatar";
 import { h, icon, setText } from "./dom";
 import { hueOf, initialOf } from "./names";
 import { t } from "./texts";
+import { Zoom } from "./zoom";
 
 export interface TileData {
   sessionId: string;
@@ -30,6 +31,8 @@ export interface TileHandlers {
   pin(): void;
   /** The other camera of a phone; absent: there is none. */
   flip?: (() => void) | undefined;
+  /** Its picture is another size. */
+  zoomed(): void;
 }
 
 /** As long as its animation. */
@@ -53,6 +56,9 @@ export class Tile {
   #flip: HTMLButtonElement;
   #window: HTMLButtonElement;
   #full: HTMLButtonElement;
+  /** Of a screen that somebody else shares. */
+  #zoom: Zoom | null = null;
+  #zoomButton: HTMLButtonElement;
 
   constructor({ sessionId, source, name, avatar, own }: TileData, handlers: TileHandlers) {
     this.sessionId = sessionId;
@@ -74,12 +80,15 @@ export class Tile {
     this.#flip.classList.add("flip");
     this.#window = action("window", t.tile.window(what), () => void this.#toWindow());
     this.#full = action("full", t.tile.full(what), () => void this.#toFull());
+    if (source === "screen" && !own) this.#zoom = new Zoom(t.tile.zoomed(what), () => this.#onZoom(handlers));
+    this.#zoomButton = action("zoom", t.tile.zoom(what), () => this.#zoom?.step());
     this.element = h(
       "figure",
       { class: `tile ${source}${own ? " own" : ""}` },
       this.#avatar,
+      this.#zoom?.element,
       h("figcaption", {}, this.#marks, this.#name, this.#trouble),
-      h("div", { class: "tile-actions" }, this.#flip, this.#window, this.#full, this.#pin),
+      h("div", { class: "tile-actions" }, this.#flip, this.#zoomButton, this.#window, this.#full, this.#pin),
     );
     this.element.style.setProperty("--hue", String(hueOf(name)));
   }
@@ -98,6 +107,7 @@ export class Tile {
     this.#pin.setAttribute("aria-pressed", String(pinned));
     this.element.classList.toggle("pinned", pinned);
     this.#flip.hidden = !flip || !own || source !== "camera" || !video;
+    this.#zoomButton.hidden = !video || !this.#zoom;
     this.#window.hidden = !video || !document.pictureInPictureEnabled;
     this.#full.hidden = !video || !document.fullscreenEnabled;
     // What looks away from its owner is no mirror.
@@ -106,6 +116,16 @@ export class Tile {
     this.#showMarks(muted, deafened, hand);
     this.element.classList.toggle("hand", hand);
     this.#showVideo(video, name);
+  }
+
+  /** How much larger than the tile its picture is. */
+  get zoom(): number {
+    return this.#zoom?.factor ?? 1;
+  }
+
+  #onZoom(handlers: TileHandlers): void {
+    this.#zoomButton.setAttribute("aria-pressed", String(this.zoom > 1));
+    handlers.zoomed();
   }
 
   close(): void {
@@ -145,6 +165,7 @@ export class Tile {
     if (!track) {
       this.#video?.remove();
       this.#video = null;
+      this.#zoom?.reset();
       return;
     }
     if (this.#video?.dataset["track"] === track.id) return;
@@ -155,7 +176,8 @@ export class Tile {
     video.setAttribute("aria-label", t.tile.videoOf(name));
     video.srcObject = new MediaStream([track]);
     void video.play().catch(() => undefined);
-    if (!this.#video) this.#avatar.after(video);
+    if (this.#zoom) this.#zoom.element.append(video);
+    else if (!this.#video) this.#avatar.after(video);
     this.#video = video;
   }
 }

@@ -245,6 +245,8 @@ export const de: Texts = {
     flip: "Kamera wechseln",
     window: (what) => `Bild im Bild: ${what}`,
     full: (what) => `Vollbild: ${what}`,
+    zoom: (what) => `Vergrößern: ${what}`,
+    zoomed: (what) => `${what}, vergrößert`,
     videoOf: (name) => `Bild von ${name}`,
     trouble: {
       noSound: "kein Ton kommt an",

@@ -208,6 +208,8 @@ export const en = {
     flip: "Flip camera",
     window: (what: string) => `Picture in picture: ${what}`,
     full: (what: string) => `Full screen: ${what}`,
+    zoom: (what: string) => `Zoom: ${what}`,
+    zoomed: (what: string) => `${what}, enlarged`,
     videoOf: (name: string) => `Video of ${name}`,
     trouble: {
       noSound: "no sound arrives",
