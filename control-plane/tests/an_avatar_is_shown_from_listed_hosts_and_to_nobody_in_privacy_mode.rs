@@ -81,8 +81,14 @@ async fn an_avatar_is_shown_from_listed_hosts_and_to_nobody_in_privacy_mode() {
     };
     for (privacy, heard) in [(false, json!("/bob.png")), (true, Value::Null)] {
         let mut client = joined(&harness, &issuer, "/ada.png", privacy).await;
+        let watched = client.ask("voice:channel:watch", json!({"channelId": "c"})).await;
+        assert_eq!(watched["ok"], true);
         harness.node.say(comes.clone()).await;
         assert_eq!(client.event("voice:participant:joined").await["avatar"], heard);
+        // Who is in the channel is told the same way, before a join as well.
+        let told = client.event("voice:channel:people").await;
+        let bob = told["people"].as_array().unwrap().iter().find(|person| person["userId"] == "bob");
+        assert_eq!(bob.unwrap()["avatar"], heard);
         client.close().await;
     }
     harness.stop().await;

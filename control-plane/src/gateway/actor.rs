@@ -76,7 +76,7 @@ pub(super) async fn run(
                 if session.services.joins.is_barred_here(&session.identity.user, now) {
                     Box::pin(session.watch_nothing()).await;
                 } else {
-                    let people = people.to_vec();
+                    let people = session.people_as_shown(&people);
                     session.tell(&ServerEvent::ChannelPeople { channel_id, people }).await;
                 }
             }

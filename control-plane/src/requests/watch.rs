@@ -9,7 +9,6 @@ use crate::refusal::Refusal;
 use crate::session::{Answer, Session};
 use railgun_protocol::ids::ChannelId;
 use railgun_protocol::signal::{ChannelPerson, ServerEvent};
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::time::timeout;
 
@@ -22,14 +21,14 @@ pub(super) async fn watch(session: &mut Session, channel: ChannelId) -> Result<A
     services.joins.ask_uncounted(&user, unix_millis(SystemTime::now())).await?;
     if let Some(mut known) = session.watched.people(&channel) {
         let people = known.borrow_and_update().clone().ok_or_else(unavailable)?;
-        return Ok(watched(channel, &people));
+        return Ok(watched(session, channel, &people));
     }
     let mut watching = session.services.watches.watch(&session.identity.user, &channel)?;
     let first = timeout(FIRST_TIMEOUT, watching.people.wait_for(Option::is_some)).await;
     let people = first.ok().and_then(Result::ok).and_then(|people| people.clone());
     let people = people.ok_or_else(|| later("no media node says who is in the channel"))?;
     session.watched.insert(channel.clone(), watching);
-    Ok(watched(channel, &people))
+    Ok(watched(session, channel, &people))
 }
 
 /// Not watching it is no mistake.
@@ -61,6 +60,6 @@ fn may_watch(session: &Session, channel: &ChannelId) -> Result<(), Refusal> {
     admission::admit(&view, &session.identity.user, channel, now).map(drop)
 }
 
-fn watched(channel: ChannelId, people: &Arc<[ChannelPerson]>) -> Answer {
-    ServerEvent::ChannelWatched { channel_id: channel, people: people.to_vec() }.into()
+fn watched(session: &Session, channel: ChannelId, people: &[ChannelPerson]) -> Answer {
+    ServerEvent::ChannelWatched { channel_id: channel, people: session.people_as_shown(people) }.into()
 }

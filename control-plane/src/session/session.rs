@@ -25,7 +25,7 @@ use railgun_protocol::ids::ChannelId;
 use railgun_protocol::ids::{ConsumerId, DeviceId, ProducerId, SessionId, TransportId};
 use railgun_protocol::media_rpc::{Event, Grant, LeaveReason, Reply};
 use railgun_protocol::plan::Permissions;
-use railgun_protocol::signal::{NetworkType, Participant, RejoinReason, ServerEvent};
+use railgun_protocol::signal::{ChannelPerson, NetworkType, Participant, RejoinReason, ServerEvent};
 use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::sync::{mpsc, watch};
@@ -300,6 +300,15 @@ impl Session {
             participants.iter_mut().for_each(|participant| participant.avatar = None);
         }
         participants
+    }
+
+    /// The same of who is in a channel.
+    pub(crate) fn people_as_shown(&self, people: &[ChannelPerson]) -> Vec<ChannelPerson> {
+        let mut people = people.to_vec();
+        if self.identity.privacy_mode {
+            people.iter_mut().for_each(|person| person.avatar = None);
+        }
+        people
     }
 
     /// What a room event takes from this session.

@@ -56,8 +56,8 @@ impl InRoom {
 }
 
 fn entry(of: Participant) -> (SessionId, ChannelPerson) {
-    let Participant { user_id, session_id, name, muted, deafened, .. } = of;
-    (session_id, ChannelPerson { user_id, name, muted, deafened })
+    let Participant { user_id, session_id, name, avatar, muted, deafened, .. } = of;
+    (session_id, ChannelPerson { user_id, name, avatar, muted, deafened })
 }
 
 #[cfg(test)]

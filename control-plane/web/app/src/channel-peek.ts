@@ -1,7 +1,7 @@
 import { type ChannelPerson, deviceIdOfTab, VoiceService } from "@railgun/voice";
 import { kept } from "./address";
+import { personDot } from "./avatar";
 import { h } from "./dom";
-import { hueOf, initialOf } from "./names";
 import { showRings } from "./ring-cards";
 import { t } from "./texts";
 
@@ -75,11 +75,7 @@ export class ChannelPeek {
       return;
     }
     const names = people.map(({ name, userId }) => name ?? userId);
-    const dots = names.slice(0, DOTS_MAX).map((name) => {
-      const dot = h("span", { class: "dot", "aria-hidden": "true" }, initialOf(name));
-      dot.style.setProperty("--hue", String(hueOf(name)));
-      return dot;
-    });
+    const dots = people.slice(0, DOTS_MAX).map(({ name, userId, avatar }) => personDot(name ?? userId, avatar ?? null));
     const text = names.length > 0 ? t.join.there(names.slice(0, NAMES_MAX), names.length) : t.join.nobodyThere;
     this.element.replaceChildren(...dots, h("span", {}, text));
   }

@@ -1,8 +1,8 @@
 import type { Participant, VoiceService, VoiceSnapshot } from "@railgun/voice";
 import type { Gestures } from "@railgun/voice/gestures";
-import { picture } from "./avatar";
+import { personDot } from "./avatar";
 import { h, icon, Keyed, range, setRange, setText } from "./dom";
-import { hueOf, initialOf } from "./names";
+import { avatarInToken } from "./token";
 import { t } from "./texts";
 
 interface Row {
@@ -45,7 +45,7 @@ export class People {
       h(
         "ul",
         { class: "me" },
-        h("li", {}, dot(ownName), h("span", { class: "who" }, t.people.you(ownName)), this.#own),
+        h("li", {}, personDot(ownName, avatarInToken()), h("span", { class: "who" }, t.people.you(ownName)), this.#own),
       ),
       this.#list,
     );
@@ -66,7 +66,7 @@ export class People {
     const element = h(
       "li",
       {},
-      dot(name, avatar),
+      personDot(name, avatar),
       h("span", { class: "who" }, name),
       state,
       h("span", { class: "volume" }, icon("speaker"), slider),
@@ -78,12 +78,6 @@ export class People {
     };
     return { element, update };
   }
-}
-
-function dot(name: string, avatar: string | null = null): HTMLElement {
-  const element = h("span", { class: "dot", "aria-hidden": "true" }, initialOf(name), picture(avatar));
-  element.style.setProperty("--hue", String(hueOf(name)));
-  return element;
 }
 
 type PersonState = Pick<Participant, "muted" | "deafened" | "reconnecting">;

@@ -1,6 +1,6 @@
 import type { Ring, VoiceService } from "@railgun/voice";
+import { personDot } from "./avatar";
 import { byId, h, icon, Keyed } from "./dom";
-import { hueOf, initialOf } from "./names";
 import { play } from "./sounds";
 import { t } from "./texts";
 
@@ -10,12 +10,10 @@ const RING_EVERY_MS = 2_500;
 export function showRings(voice: VoiceService, answer: (channelId: string) => void): () => void {
   const card = (ring: Ring) => {
     const name = ring.name ?? ring.from;
-    const dot = h("span", { class: "dot", "aria-hidden": "true" }, initialOf(name));
-    dot.style.setProperty("--hue", String(hueOf(name)));
     const element = h(
       "section",
       { class: "ring", role: "alert", "aria-label": t.ring.calls(name) },
-      dot,
+      personDot(name, null),
       h("p", {}, h("strong", {}, t.ring.calls(name)), h("small", {}, ring.channelId)),
       h(
         "button",

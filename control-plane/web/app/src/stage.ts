@@ -4,6 +4,7 @@ import { h, Keyed } from "./dom";
 import { bestGrid } from "./grid";
 import { preferences } from "./preferences";
 import { Tile, type TileData } from "./tile";
+import { avatarInToken } from "./token";
 import { t } from "./texts";
 
 const GAP = 10;
@@ -32,6 +33,7 @@ export class Stage {
   #pinned: string | null = null;
   #speaker: string | null = null;
   #ownCamera: MediaStreamTrack | null = null;
+  #ownAvatar = avatarInToken();
   #again: () => void = () => undefined;
   /** Goes over to the next camera; undefined while there is but one. */
   #flip: (() => void) | undefined;
@@ -115,7 +117,7 @@ export class Stage {
     const own = {
       sessionId: "own",
       name: ownName,
-      avatar: null,
+      avatar: this.#ownAvatar,
       own: true,
       deafened,
       speaking: ownSpeaking && !muted,

@@ -14,13 +14,23 @@ export async function tokenFor(name: string, tier: Tier): Promise<string> {
 
 /** The name that a token of one's own gives its user; null where it gives none, or there is no such token. */
 export function nameInToken(): string | null {
+  const { name } = claims();
+  return typeof name === "string" ? name : null;
+}
+
+/** One's own picture, as the others are told of it; the page's policy lets none come from a host that is not listed. */
+export function avatarInToken(): string | null {
+  const { avatar, privacyMode } = claims();
+  return typeof avatar === "string" && privacyMode !== true ? avatar : null;
+}
+
+function claims(): { name?: unknown; avatar?: unknown; privacyMode?: unknown } {
   try {
-    const claims = kept("token")?.split(".")[1] ?? "";
-    const bytes = Uint8Array.from(atob(claims.replaceAll("-", "+").replaceAll("_", "/")), (it) => it.charCodeAt(0));
-    const { name } = JSON.parse(new TextDecoder().decode(bytes)) as { name?: unknown };
-    return typeof name === "string" ? name : null;
+    const part = kept("token")?.split(".")[1] ?? "";
+    const bytes = Uint8Array.from(atob(part.replaceAll("-", "+").replaceAll("_", "/")), (it) => it.charCodeAt(0));
+    return JSON.parse(new TextDecoder().decode(bytes)) ?? {};
   } catch {
-    return null;
+    return {};
   }
 }
 

@@ -11,12 +11,14 @@ export interface CallProps extends Pick<ToolbarProps, "onLeave" | "children"> {
   channelId: string;
   /** One's own, for one's own tile; others see the token's. */
   name?: string;
+  /** The same of one's picture. */
+  avatar?: string | null;
   /** A Free user asked for what needs Pro; without it a sentence says so. */
   onUpgradeNeeded?(source: "camera" | "screen"): void;
 }
 
 /** A whole call: the devices before it, the tiles, the controls, and a word when something is not as it should. */
-export function Call({ channelId, name = "", onLeave, onUpgradeNeeded, children }: CallProps) {
+export function Call({ channelId, name = "", avatar = null, onLeave, onUpgradeNeeded, children }: CallProps) {
   const voice = useVoice();
   const texts = useTexts();
   const state = useVoiceState((snapshot) => snapshot.state);
@@ -48,7 +50,7 @@ export function Call({ channelId, name = "", onLeave, onUpgradeNeeded, children 
   return (
     <div className="rg-call">
       <Status message={message} />
-      <Grid name={name} />
+      <Grid name={name} avatar={avatar} />
       <Toolbar onError={(error) => setMessage(textOfError(error, texts))} {...(onLeave && { onLeave })}>
         {children}
       </Toolbar>

@@ -10,6 +10,8 @@ export interface TileProps {
   source?: VideoSource;
   /** One's own name. */
   name?: string;
+  /** Where one's own picture is. */
+  avatar?: string | null;
   /** Shown over the tile. */
   children?: ReactNode;
 }
@@ -18,7 +20,7 @@ export interface TileProps {
  * A person, or a screen that somebody shares: picture or initial, name, and what they are doing, which is also in
  * `data-speaking`, `data-muted`, `data-source` and `data-own` for styles.
  */
-export function Tile({ participant, source = "camera", name: ownName = "", children }: TileProps) {
+export function Tile({ participant, source = "camera", name: ownName = "", avatar: ownAvatar = null, children }: TileProps) {
   const texts = useTexts();
   const own = useVoiceState((snapshot) => snapshot[source].track);
   const ownSpeaks = useVoiceState(({ speaking }) => speaking);
@@ -28,6 +30,7 @@ export function Tile({ participant, source = "camera", name: ownName = "", child
   useViewport(element, participant?.sessionId ?? null, source);
 
   const name = participant?.name ?? ownName;
+  const avatar = participant ? participant.avatar : ownAvatar;
   const track = participant ? participant[source] : own;
   const isScreen = source === "screen";
   const speaking = !isScreen && (participant ? participant.speaking : ownSpeaks);
@@ -54,7 +57,7 @@ export function Tile({ participant, source = "camera", name: ownName = "", child
       ) : (
         <div className="rg-avatar" aria-hidden="true">
           {[...name.trim()][0]?.toUpperCase() ?? "?"}
-          {participant?.avatar && !isScreen && <Picture key={participant.avatar} url={participant.avatar} />}
+          {avatar && !isScreen && <Picture key={avatar} url={avatar} />}
         </div>
       )}
       <figcaption className="rg-caption">
@@ -73,8 +76,8 @@ function Picture({ url }: { url: string }) {
   return <img className="rg-picture" src={url} alt="" referrerPolicy="no-referrer" onError={() => setBroken(true)} />;
 }
 
-/** Everybody in the call as tiles, screens before faces. `name`: one's own. */
-export function Grid({ name = "" }: { name?: string }) {
+/** Everybody in the call as tiles, screens before faces. `name`, `avatar`: one's own. */
+export function Grid({ name = "", avatar = null }: Pick<TileProps, "name" | "avatar">) {
   const texts = useTexts();
   const participants = useParticipants();
   const sharesScreen = useVoiceState(({ screen }) => screen.track !== null);
@@ -84,7 +87,7 @@ export function Grid({ name = "" }: { name?: string }) {
       {screens.map((participant) => (
         <Tile key={`${participant.sessionId}-screen`} participant={participant} source="screen" />
       ))}
-      <Tile key="own" participant={null} name={name} />
+      <Tile key="own" participant={null} name={name} avatar={avatar} />
       {sharesScreen && <Tile key="own-screen" participant={null} source="screen" name={name} />}
       {participants.map((participant) => (
         <Tile key={participant.sessionId} participant={participant} />

@@ -99,6 +99,15 @@ it("a tile says what of a person's does not arrive, and the call that nothing do
   expect(page.querySelector("[role=status]")?.textContent).toBe(en.noSoundFromAnybody);
 });
 
+it("a tile shows a picture of whoever has one, oneself too, and tells nobody where", async () => {
+  await show(<Call channelId="lobby" name="Cleo" avatar="/cleo.png" />);
+  await press("Join call");
+  await act(async () => voice.become({ participants: [person("Ada", { avatar: "/ada.png" }), person("Ben")] }));
+  const pictures = [...page.querySelectorAll("img")];
+  expect(pictures.map((it) => it.getAttribute("src"))).toEqual(["/cleo.png", "/ada.png"]);
+  expect(pictures.map((it) => it.getAttribute("referrerpolicy"))).toEqual(["no-referrer", "no-referrer"]);
+});
+
 it("useParticipants and useTracks give who is there and every video, with keys that stay", async () => {
   let keys: string[] = [];
   let names: string[] = [];

@@ -115,6 +115,10 @@ userId: UserId,
  */
 name?: string, 
 /**
+ * Where the picture to show is, as of a participant.
+ */
+avatar?: string, 
+/**
  * On every device.
  */
 muted: boolean, 

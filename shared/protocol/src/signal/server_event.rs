@@ -79,6 +79,9 @@ pub struct ChannelPerson {
     /// The name to show, from the token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// Where the picture to show is, as of a participant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub avatar: Option<String>,
     /// On every device.
     pub muted: bool,
     /// The same.
