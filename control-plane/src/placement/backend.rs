@@ -6,14 +6,10 @@ use super::found::Found;
 use crate::media_client::{NodeLink, NodeState, Place};
 use crate::refusal::Refusal;
 use railgun_protocol::ids::ChannelId;
-use railgun_protocol::media_rpc::Address;
+use railgun_protocol::media_rpc::{Address, ONLY_EPOCH};
 #[cfg(feature = "etcd")]
 use std::sync::Arc;
 use tokio::sync::watch;
-
-/// There is one node and we are its only control-plane, so a room has one incarnation: what is left
-/// of it when the node was lost for a while is emptied as soon as the node is back.
-const ONLY_EPOCH: u64 = 1;
 
 #[derive(Clone, Debug)]
 pub(crate) enum Placement {
@@ -56,6 +52,7 @@ impl Placement {
         region: Option<&str>,
     ) -> Result<(NodeLink, Address), Refusal> {
         match self {
+            // What is left of a room when the node was lost for a while is emptied as soon as the node is back.
             Self::Single(node) => Ok((node.clone(), Address { channel: channel.clone(), epoch: ONLY_EPOCH })),
             #[cfg(feature = "etcd")]
             Self::Cluster(cluster) => cluster.place(channel, region).await,

@@ -34,6 +34,7 @@ mod a_session_is_resumed_only_with_its_own_token;
 mod a_simulcast_layer_is_forwarded_decodably;
 mod a_stranger_gets_no_stun_answer_and_no_state;
 mod a_weak_dtls_offer_is_not_taken;
+mod an_epoch_whose_room_ended_opens_no_room_again;
 mod an_association_shares_no_secret_with_others_of_its_certificate;
 mod an_ice_restart_keeps_the_call;
 mod an_operator_can_mute_kick_and_look;

@@ -149,6 +149,9 @@ fn room_for(
             }
         }
     }
+    if rooms.has_ended(address) {
+        return Err(Refusal::RoomMoved);
+    }
     if rooms.len() >= limits::ROOMS_PER_WORKER {
         return Err(Refusal::NodeFull);
     }
@@ -247,7 +250,7 @@ fn forget_if_empty(rooms: &mut RoomTable, media: &mut MediaTables, key: RoomKey)
     }
     media.output.tell(key, Audience::Everyone, Event::RoomClosed);
     let Some(feed) = media.output.close_feed(key) else { return };
-    let Some(room) = rooms.remove(key, &feed.address.channel) else { return };
+    let Some(room) = rooms.remove(key, feed.address) else { return };
     room.accounts.into_iter().for_each(|account| accounts::remove(rooms, media, account));
 }
 

@@ -7,16 +7,22 @@ use crate::arena::{AccountKey, Arena, RoomKey, SPARE_MIN};
 use crate::random::Rng;
 use crate::timers::TimerQueue;
 use railgun_protocol::ids::{ChannelId, SessionId};
-use std::collections::HashMap;
+use railgun_protocol::media_rpc::{Address, ONLY_EPOCH};
+use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 /// Between two looks at one room.
 const TIMER_MIN: Duration = Duration::from_millis(1);
+/// Rooms that ended and are remembered: a join that was on its way when its room ended is refused. Each is on its way for
+/// milliseconds.
+const ENDED_MAX: usize = 256;
 
 #[derive(Debug)]
 pub(crate) struct RoomTable {
     entries: Arena<RoomKey, Room>,
     by_channel: HashMap<ChannelId, RoomKey>,
+    /// The last of those that ended, oldest first.
+    ended: VecDeque<Address>,
     pub(crate) accounts: Arena<AccountKey, Account>,
     /// Source of ids, CNAMEs and sequence starts.
     pub(crate) rng: Rng,
@@ -31,6 +37,7 @@ impl RoomTable {
         Self {
             entries: Arena::new(),
             by_channel: HashMap::new(),
+            ended: VecDeque::new(),
             accounts: Arena::new(),
             rng,
             bitrate_headroom_percent,
@@ -69,9 +76,20 @@ impl RoomTable {
         key
     }
 
-    pub(super) fn remove(&mut self, key: RoomKey, channel: &ChannelId) -> Option<Room> {
-        self.by_channel.remove(channel);
+    /// Takes a room out that ends.
+    pub(super) fn remove(&mut self, key: RoomKey, address: Address) -> Option<Room> {
+        self.by_channel.remove(&address.channel);
+        if self.ended.len() >= ENDED_MAX {
+            self.ended.pop_front();
+        }
+        self.ended.push_back(address);
         self.entries.remove(key)
+    }
+
+    /// Whether a room of this epoch, or of a later one, has ended: each room of a channel has its own.
+    pub(super) fn has_ended(&self, address: &Address) -> bool {
+        let is_it = |it: &Address| it.channel == address.channel && it.epoch >= address.epoch;
+        address.epoch != ONLY_EPOCH && self.ended.iter().any(is_it)
     }
 
     /// A session of the room, if it has a seat there.

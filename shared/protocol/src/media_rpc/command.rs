@@ -22,6 +22,10 @@ pub struct Address {
     pub epoch: u64,
 }
 
+/// Of every room of a node without etcd: one room of a channel follows another under it. Epochs that etcd gives are
+/// higher, and each is one room's.
+pub const ONLY_EPOCH: u64 = 1;
+
 /// What one session may do in its room, enforced by the node on its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grant {

@@ -10,7 +10,8 @@ mod user_order;
 use crate::signal::{ErrorBody, ErrorCode};
 
 pub use command::{
-    Address, Command, EncryptionRule, Grant, JoinRequest, LeaveReason, ResumeRequest, Rights, TokenDigest,
+    Address, Command, EncryptionRule, Grant, JoinRequest, LeaveReason, ONLY_EPOCH, ResumeRequest, Rights,
+    TokenDigest,
 };
 pub use event::{Audience, Event, RoomEvent, WorkerDied};
 pub use reply::{ConsumerDescription, MissedMessage, OwnState, Reply, RoomSnapshot, Slot, SlotState};
