@@ -1,7 +1,7 @@
 //! Which room events are told, and how they look.
 
 use crate::clock::rfc3339;
-use railgun_protocol::media_rpc::{Event, RoomEvent, WorkerDied};
+use railgun_protocol::media_rpc::{Event, ONLY_EPOCH, RoomEvent, WorkerDied};
 use railgun_protocol::signal::RejoinReason;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -52,7 +52,7 @@ pub(super) fn hooks(event: &RoomEvent, now: SystemTime) -> Vec<Hook> {
         _ => {}
     }
     let hook = |(kind, data): (&str, Value)| Hook {
-        id: id(event, kind),
+        id: id(event, kind, now),
         body: json!({"type": kind, "timestamp": rfc3339(now), "data": room(data)}).to_string(),
     };
     told.into_iter().map(hook).collect()
@@ -68,10 +68,14 @@ pub(super) fn worker_died(node: &str, boot_id: &str, died: WorkerDied, now: Syst
     }
 }
 
-/// What is told moves the room's sequence, so that channel, epoch, sequence and kind name it.
-fn id(event: &RoomEvent, kind: &str) -> String {
+/// What is told moves the room's sequence, so that channel, epoch, sequence and kind name it. Without etcd the rooms
+/// of a channel have one epoch; there is one replica then, and the time sets them apart.
+fn id(event: &RoomEvent, kind: &str, now: SystemTime) -> String {
     let (epoch, room_seq) = (event.epoch.to_be_bytes(), event.room_seq.to_be_bytes());
-    digest(&[&epoch, &room_seq, kind.as_bytes(), &[0], event.channel.as_str().as_bytes()])
+    let since_epoch = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let time = if event.epoch == ONLY_EPOCH { since_epoch.as_nanos() } else { 0 };
+    let channel = event.channel.as_str().as_bytes();
+    digest(&[&epoch, &room_seq, &time.to_be_bytes(), kind.as_bytes(), &[0], channel])
 }
 
 fn digest(parts: &[&[u8]]) -> String {
@@ -104,6 +108,9 @@ mod tests {
         let at = |seconds| SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
         let (first, second) = (hooks(&left(4), at(1)), hooks(&left(4), at(2)));
         assert_eq!(first[0].id, second[0].id);
+        let of_one_node =
+            |seconds| hooks(&RoomEvent { epoch: ONLY_EPOCH, ..left(4) }, at(seconds))[0].id.clone();
+        assert_ne!(of_one_node(1), of_one_node(2), "two rooms of the channel, one after the other");
         let changed = Event::Rejoin { reason: RejoinReason::EncryptionChanged };
         let changed = hooks(&RoomEvent { event: changed, ..left(5) }, at(1));
         assert!(changed[0].body.contains(r#""type":"room.encryption_changed""#));
