@@ -1,7 +1,7 @@
 //! The files: one an hour and channel, of this run of this replica, a line of JSON each. The oldest go when they are
 //! too old, or all of them too large. A crash loses the line that was being written, which is left out when read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -34,6 +34,8 @@ pub(super) struct Files {
     run: String,
     /// By name, so that the oldest is first.
     sizes: BTreeMap<String, u64>,
+    /// Names of files that end within a line: the disk was full.
+    torn: BTreeSet<String>,
     total: u64,
     hours_max: u64,
     bytes_max: u64,
@@ -85,7 +87,7 @@ impl Files {
         let total = sizes.values().copied().map(occupied).sum();
         let run = format!("{:016x}", rand::random::<u64>());
         let hours_max = keep.as_secs().div_ceil(3600);
-        Ok(Self { folder: folder.into(), run, sizes, total, hours_max, bytes_max })
+        Ok(Self { folder: folder.into(), run, sizes, torn: BTreeSet::new(), total, hours_max, bytes_max })
     }
 
     /// Adds a line to the file of the minute's hour.
@@ -99,7 +101,12 @@ impl Files {
         }
         let path = self.folder.join(&name);
         let mut file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
-        file.write_all(format!("{line}\n").as_bytes())?;
+        let start = if self.torn.contains(&name) { "\n" } else { "" };
+        if let Err(error) = file.write_all(format!("{start}{line}\n").as_bytes()) {
+            self.torn.insert(name);
+            return Err(error.into());
+        }
+        self.torn.remove(&name);
         let now = before.unwrap_or_default() + bytes;
         self.total += occupied(now) - before.map_or(0, occupied);
         self.sizes.insert(name, now);
@@ -120,6 +127,7 @@ impl Files {
                 tracing::warn!(%error, "a file of timelines cannot be deleted");
             }
             self.sizes.remove(&name);
+            self.torn.remove(&name);
             self.total = self.total.saturating_sub(occupied(bytes));
         }
     }
