@@ -3,7 +3,7 @@
 use super::access::Operator;
 use super::api::Api;
 use super::error::{Absent, ApiError, NotKept, Refused};
-use super::path::{CallsOf, OfCall, RecordsOf, channel_id};
+use super::path::{CallsOf, Limit, OfCall, RecordsOf, channel_id};
 use super::scope::Scope;
 use crate::timelines::{CallDocument, CallId, CallSummary, Question, Records};
 use axum::Json;
@@ -42,17 +42,17 @@ pub(crate) struct CallRecords {
 }
 
 /// The calls of a channel of the last seven days, the latest first.
-#[utoipa::path(get, operation_id = "listCalls", path = "/v1/calls", tag = "calls", params(CallsOf),
+#[utoipa::path(get, operation_id = "listCalls", path = "/v1/calls", tag = "calls", params(CallsOf, Limit),
     responses((status = 200, body = Calls, description = "Calls of the channel"), Refused, NotKept))]
 pub(super) async fn list(
     operator: Operator,
     State(api): State<Arc<Api>>,
     headers: HeaderMap,
     query: Result<Query<CallsOf>, QueryRejection>,
+    limit: Result<Query<Limit>, QueryRejection>,
 ) -> Result<Json<Calls>, ApiError> {
     operator.may(Scope::ReadCalls)?;
-    let Query(query) = query?;
-    let (channel, limit) = (channel_id(&query.channel)?, query.limit()?);
+    let (channel, limit) = (channel_id(&query?.channel)?, limit?.get()?);
     let timelines = &api.services.timelines;
     if !timelines.are_kept() {
         return Err(ApiError::not_kept());

@@ -4,7 +4,7 @@ use super::access::Operator;
 use super::api::{Api, Changed, encryption_changed, noted, write};
 use super::body::Object;
 use super::error::{Absent, ApiError, MixedFleet, Refused, Unavailable};
-use super::path::{OfChannel, Page, channel_id};
+use super::path::{Limit, OfChannel, Page, channel_id};
 use super::scope::Scope;
 use crate::records::{
     ChannelKind, ChannelRecord, EncryptionName, MEMBERS_MAX, Name, Record, RecordKey, TierName,
@@ -89,7 +89,7 @@ pub(crate) struct Channels {
 }
 
 /// The channels that were created, a page at a time.
-#[utoipa::path(get, operation_id = "listChannels", path = "/v1/channels", tag = "channels", params(Page), responses(
+#[utoipa::path(get, operation_id = "listChannels", path = "/v1/channels", tag = "channels", params(Page, Limit), responses(
     (status = 200, body = Channels, description = "Channels"),
     Refused,
 ))]
@@ -97,6 +97,7 @@ pub(super) async fn list(
     operator: Operator,
     State(api): State<Arc<Api>>,
     page: Result<Query<Page>, QueryRejection>,
+    limit: Result<Query<Limit>, QueryRejection>,
 ) -> Result<Json<Channels>, ApiError> {
     operator.may(Scope::ReadChannels)?;
     let Query(page) = page?;
@@ -104,7 +105,7 @@ pub(super) async fn list(
     let view = api.services.records.view();
     let channels = view
         .channels(after.as_ref())
-        .take(page.limit()?)
+        .take(limit?.get()?)
         .map(|(channel, record)| Channel::of(channel, record));
     Ok(Json(Channels { channels: channels.collect() }))
 }

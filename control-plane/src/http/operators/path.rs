@@ -59,15 +59,6 @@ pub(super) struct CallsOf {
     /// Name of the channel.
     #[param(min_length = 1, max_length = 128, pattern = r"^[^\u0000-\u001f\u007f-\u009f]+$")]
     pub(super) channel: String,
-    /// Most entries in the answer; 100 if absent.
-    #[param(minimum = 1, maximum = 1000)]
-    limit: Option<usize>,
-}
-
-impl CallsOf {
-    pub(super) fn limit(&self) -> Result<usize, ApiError> {
-        bounded(self.limit)
-    }
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -90,9 +81,6 @@ pub(super) struct Page {
     /// The last name of the page before.
     #[param(min_length = 1, max_length = 128, pattern = r"^[^\u0000-\u001f\u007f-\u009f]+$")]
     pub(super) after: Option<String>,
-    /// Most entries in the answer; 100 if absent.
-    #[param(minimum = 1, maximum = 1000)]
-    limit: Option<usize>,
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -103,22 +91,12 @@ pub(super) struct Limit {
     limit: Option<usize>,
 }
 
-impl Page {
-    pub(super) fn limit(&self) -> Result<usize, ApiError> {
-        bounded(self.limit)
-    }
-}
-
 impl Limit {
     pub(super) fn get(&self) -> Result<usize, ApiError> {
-        bounded(self.limit)
-    }
-}
-
-fn bounded(limit: Option<usize>) -> Result<usize, ApiError> {
-    match limit.unwrap_or(PAGE) {
-        limit @ 1..=PAGE_MAX => Ok(limit),
-        _ => Err(ApiError::invalid(format!("limit is from 1 to {PAGE_MAX}"))),
+        match self.limit.unwrap_or(PAGE) {
+            limit @ 1..=PAGE_MAX => Ok(limit),
+            _ => Err(ApiError::invalid(format!("limit is from 1 to {PAGE_MAX}"))),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use super::access::Operator;
 use super::api::{Api, Changed, noted};
 use super::body::Object;
 use super::error::{Absent, ApiError, Refused, Unavailable};
-use super::path::{OfChannel, OfSession, Page, channel_id, session_id};
+use super::path::{Limit, OfChannel, OfSession, Page, channel_id, session_id};
 use super::scope::Scope;
 use crate::clock::unix_millis;
 use crate::media_client::NodeLink;
@@ -134,17 +134,18 @@ impl From<Participant> for InRoom {
 }
 
 /// The rooms that are open, a page at a time.
-#[utoipa::path(get, operation_id = "listRooms", path = "/v1/rooms", tag = "rooms", params(Page),
+#[utoipa::path(get, operation_id = "listRooms", path = "/v1/rooms", tag = "rooms", params(Page, Limit),
     responses((status = 200, body = Rooms, description = "Open rooms"), Refused, Unavailable))]
 pub(super) async fn list(
     operator: Operator,
     State(api): State<Arc<Api>>,
     page: Result<Query<Page>, QueryRejection>,
+    limit: Result<Query<Limit>, QueryRejection>,
 ) -> Result<Json<Rooms>, ApiError> {
     operator.may(Scope::ReadRooms)?;
     let Query(page) = page?;
     let after = page.after.as_deref().map(channel_id).transpose()?;
-    let limit = page.limit()?;
+    let limit = limit?.get()?;
     let (rooms, unreached) = api.services.placement.rooms().await?;
     let from = after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
     let rooms = rooms.range((from, Bound::Unbounded)).take(limit).map(|(channel, room)| RoomSummary {
