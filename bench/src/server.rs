@@ -74,7 +74,8 @@ impl Server {
 /// Address and secret of the link that a server in development mode prints.
 fn link(line: &str) -> Option<(&str, &str)> {
     let (link, _) = line.strip_prefix("Open http://")?.split_once(' ')?;
-    link.split_once("/#secret=")
+    let (address, fragment) = link.split_once("/#secret=")?;
+    Some((address, fragment.split('&').next().unwrap_or(fragment)))
 }
 
 impl Drop for Server {
@@ -185,7 +186,7 @@ mod tests {
 
     #[test]
     fn the_link_of_a_server_in_development_mode_holds_address_and_secret() {
-        let line = "Open http://127.0.0.1:8080/#secret=0a1b in Chrome or Chromium\n";
+        let line = "Open http://127.0.0.1:8080/#secret=0a1b&channel=lobby&join in Chrome or Chromium\n";
         assert_eq!(link(line), Some(("127.0.0.1:8080", "0a1b")));
         assert_eq!(link("Open http://127.0.0.1:8080/#token=YOUR_TOKEN in Chrome or Chromium\n"), None);
     }

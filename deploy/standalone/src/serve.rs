@@ -56,8 +56,10 @@ pub(crate) async fn serve(flags: &ArgMatches, is_dev: bool) -> anyhow::Result<()
     node.register_metrics(&mut scraped);
     let scheme = if control.https.is_some() { "https" } else { "http" };
     // A fragment never leaves the browser.
-    let fragment =
-        dev.as_ref().map_or_else(|| "token=YOUR_TOKEN".into(), |dev| format!("secret={}", dev.secret()));
+    let fragment = dev.as_ref().map_or_else(
+        || "token=YOUR_TOKEN".into(),
+        |dev| format!("secret={}&channel=lobby&join", dev.secret()),
+    );
     let control = match Control::start(control, channel, dev, scraped).await {
         Ok(control) => control,
         Err(error) => {

@@ -46,7 +46,7 @@ fn one_process_serves_both_planes_and_stops_on_sigterm() {
         line.strip_prefix("Open http://").and_then(|rest| rest.strip_suffix(" in Chrome or Chromium\n"));
     let (address, fragment) =
         link.and_then(|link| link.split_once("/#")).unwrap_or_else(|| panic!("printed {line:?}"));
-    assert_eq!(fragment, format!("secret={SECRET}"));
+    assert_eq!(fragment, format!("secret={SECRET}&channel=lobby&join"));
 
     // Ready means that the control-plane has reached the media node over the pipe.
     let deadline = Instant::now() + Duration::from_secs(10);

@@ -8,6 +8,7 @@ const IDENTITY = ["token", "secret"] as const;
 /** And the key of an encrypted call with its channel: as secret, though it says nothing of who opens the link. */
 const KEPT = [...IDENTITY, "key"] as const;
 type Kept = (typeof KEPT)[number];
+let isToJoin = false;
 
 /** To be called before anything else. */
 export function takeFromAddress(): void {
@@ -21,6 +22,10 @@ export function takeFromAddress(): void {
       sessionStorage.setItem(name, fragment.get(name) ?? "");
       fragment.delete(name);
     }
+    // With the secret alone: a token's link that joined by itself would carry the voice of whoever follows it into a
+    // channel of somebody else's.
+    isToJoin = fragment.has("join") && given.includes("secret");
+    fragment.delete("join");
     if (given.includes("key")) sessionStorage.setItem("keyChannel", fragment.get("channel") ?? "");
     const rest = fragment.toString();
     history.replaceState(history.state, "", `${location.pathname}${location.search}${rest && `#${rest}`}`);
@@ -30,6 +35,11 @@ export function takeFromAddress(): void {
     const pasted = new URLSearchParams(location.hash.slice(1));
     if (KEPT.some((name) => pasted.get(name))) location.reload();
   });
+}
+
+/** Whether the page was opened by a link that joins by itself (`#secret=…&channel=…&join`). */
+export function joinsByItself(): boolean {
+  return isToJoin;
 }
 
 /** The token or the secret of this tab. */

@@ -1,6 +1,6 @@
 import { deviceIdOfTab, VoiceError, VoiceService, initVoiceService } from "@railgun/voice";
 import { Gestures } from "@railgun/voice/gestures";
-import { takeFromAddress } from "./address";
+import { joinsByItself, takeFromAddress } from "./address";
 import { callKey, makeKeyIfFirst } from "./encryption";
 import { CallView } from "./call-view";
 import { byId, show } from "./dom";
@@ -18,6 +18,7 @@ const settings = pageSettings();
 const lobby = new Lobby({ join });
 show(app, lobby.element);
 lobby.open();
+if (joinsByItself()) lobby.joinAtOnce();
 
 async function join(form: JoinForm): Promise<void> {
   let voice: VoiceService;
