@@ -159,6 +159,8 @@ fn merged(one: ParticipantMinute, other: ParticipantMinute) -> ParticipantMinute
     more.events.sort_by_key(|of| of.second);
     more.path = more.path.or(less.path);
     more.mos = more.mos.or(less.mos);
+    more.key_changes = more.key_changes.saturating_add(less.key_changes);
+    more.key_epoch = more.key_epoch.max(less.key_epoch);
     more
 }
 
@@ -183,8 +185,20 @@ fn minute_of(of: &ParticipantMinute, participant: String, lost_before: &HashMap<
         up_jitter_ms: tenths(of.up_jitter_ms),
         down_jitter_ms: tenths(of.down_jitter_ms),
         available_kbps: of.available_kbps,
+        videos: (of.videos > 0).then_some(of.videos),
+        layers_min: of.layers_min.map(layers),
+        layers_max: of.layers_max.map(layers),
+        dark_percent: tenths(
+            (of.dark > 0).then(|| 100.0 * f64::from(of.dark) / f64::from(of.samples.max(1))),
+        ),
+        key_changes: (of.key_changes > 0).then_some(of.key_changes),
+        key_epoch: of.key_epoch,
         events: of.events.iter().map(|of| EventOf { second: of.second, what: word(of.what) }).collect(),
     }
+}
+
+fn layers((spatial, temporal): (u8, u8)) -> String {
+    format!("{spatial}.{temporal}")
 }
 
 /// A unit variant as JSON has it.

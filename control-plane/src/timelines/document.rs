@@ -106,6 +106,24 @@ pub(crate) struct MinuteOf {
     /// What the downlink took, in kbit/s, if that was less than there was to send.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) available_kbps: Option<u32>,
+    /// Videos that the client wanted, at the most at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) videos: Option<u8>,
+    /// The lowest layers that any of them was sent in, as `spatial.temporal`, each from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) layers_min: Option<String>,
+    /// The highest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) layers_max: Option<String>,
+    /// Part of the minute, in percent, in which one of them was not sent at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) dark_percent: Option<f64>,
+    /// How often the keys of an encrypted call changed; absent: not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) key_changes: Option<u8>,
+    /// Epoch of the keys then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) key_epoch: Option<u64>,
     /// `joined`, `left`, `socketLost`, `resumed`, `pathChanged`, `pathLost`, `nodeLost` and so on.
     pub(crate) events: Vec<EventOf>,
 }

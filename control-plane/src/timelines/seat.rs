@@ -4,7 +4,7 @@ use super::keeper::{Keeping, Kept};
 use crate::clock::unix_seconds;
 use crate::policy::call_quality::{Identity, Meter, What};
 use railgun_protocol::media_rpc::Event;
-use railgun_protocol::signal::{RejoinReason, Stats, StatsReport};
+use railgun_protocol::signal::{E2eeMessageKind, RejoinReason, Stats, StatsReport};
 use railgun_protocol::transport_parameters::IceState;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -89,6 +89,11 @@ impl SeatTimeline {
                 RejoinReason::WorkerDied => What::WorkerDied,
                 RejoinReason::EncryptionChanged => What::EncryptionChanged,
             }),
+            // It ends its epoch.
+            Event::E2eeMessage { kind: E2eeMessageKind::Commit, epoch, .. } => {
+                self.turn();
+                self.meter.keys_changed(epoch.saturating_add(1));
+            }
             Event::Superseded => self.ends_by(What::SocketLost),
             _ => {}
         }

@@ -4,7 +4,8 @@ use super::minute::{
     Consumed, EVENTS_MAX, Happened, Identity, LOSSY_CONSUMERS_MAX, PRODUCERS_MAX, ParticipantMinute, Path,
     Produced, What, mean, ratio,
 };
-use railgun_protocol::signal::{Source, Stats, StatsReport};
+use railgun_protocol::rtp_parameters::MediaKind;
+use railgun_protocol::signal::{ConsumerLayers, ConsumerStats, Source, Stats, StatsReport};
 use railgun_protocol::transport_parameters::TransportDirection;
 use std::collections::HashMap;
 
@@ -148,9 +149,36 @@ impl Meter {
             let sum = self.sums.down.entry(short(&consumer.producer_id.to_string())).or_default();
             *sum = (sum.0 + lost, sum.1 + all);
         }
+        self.see_layers(stats);
         let jitters = stats.consumers.iter().filter(|of| !of.paused).filter_map(|of| of.jitter_ms);
         self.sums.down_jitters.extend(mean(jitters));
         self.sent = sent;
+    }
+
+    /// Layers of the videos that the client wants and that are there to be had.
+    fn see_layers(&mut self, stats: &Stats) {
+        let wanted = |of: &&ConsumerStats| of.kind == MediaKind::Video && !of.paused && !of.producer_paused;
+        let layers = stats.consumers.iter().filter(wanted).map(|of| of.current_layers);
+        let (mut videos, mut is_dark) = (0_u8, false);
+        for layers in layers {
+            videos = videos.saturating_add(1);
+            let Some(ConsumerLayers { spatial_layer, temporal_layer }) = layers else {
+                is_dark = true;
+                continue;
+            };
+            // Without a word of temporal layers there is one.
+            let now = (spatial_layer, temporal_layer.unwrap_or_default());
+            self.now.layers_min = Some(self.now.layers_min.map_or(now, |least| least.min(now)));
+            self.now.layers_max = Some(self.now.layers_max.map_or(now, |most| most.max(now)));
+        }
+        self.now.videos = self.now.videos.max(videos);
+        self.now.dark = self.now.dark.saturating_add(is_dark.into());
+    }
+
+    /// Another member's commit gave an encrypted call new keys.
+    pub(crate) fn keys_changed(&mut self, epoch: u64) {
+        self.now.key_changes = self.now.key_changes.saturating_add(1);
+        self.now.key_epoch = Some(epoch);
     }
 
     fn close(&mut self, next: u64) -> ParticipantMinute {
@@ -192,4 +220,41 @@ impl Meter {
 
 fn short(id: &str) -> String {
     id.chars().take(ID_DIGITS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn video(paused: bool, layers: Value) -> Value {
+        let traffic = json!({ "packets": 1, "bytes": 1, "bitrate": 1 });
+        json!({
+            "consumerId": "00000000000000000000000000000001", "producerId": "00000000000000000000000000000002",
+            "kind": "video", "ssrc": 1, "paused": paused, "producerPaused": false, "priority": 1, "score": 10,
+            "sent": traffic, "resent": traffic, "nackedPackets": 0, "plis": 0, "currentLayers": layers,
+        })
+    }
+
+    fn sample(consumers: Vec<Value>) -> Stats {
+        serde_json::from_value(json!({ "transports": [], "producers": [], "consumers": consumers })).unwrap()
+    }
+
+    #[test]
+    fn a_minute_has_the_layers_of_the_videos_that_were_wanted_and_the_changes_of_keys() {
+        let mut meter = Meter::new(Identity::default(), 600);
+        let layers = |spatial, temporal| json!({ "spatialLayer": spatial, "temporalLayer": temporal });
+        meter.sampled(&sample(vec![video(false, layers(2, 1)), video(true, layers(0, 0))]));
+        meter.sampled(&sample(vec![video(false, layers(1, 2)), video(false, Value::Null)]));
+        meter.keys_changed(7);
+        meter.keys_changed(8);
+        let minute = meter.turn(660).unwrap();
+        assert_eq!((minute.videos, minute.layers_min, minute.layers_max), (2, Some((1, 2)), Some((2, 1))));
+        assert_eq!((minute.dark, minute.key_changes, minute.key_epoch), (1, 2, Some(8)));
+        let next = meter.turn(720).unwrap();
+        assert_eq!((next.videos, next.layers_min, next.dark, next.key_epoch), (0, None, 0, None));
+        let kept = serde_json::to_value(&minute).unwrap();
+        assert_eq!(serde_json::from_value::<ParticipantMinute>(kept).unwrap(), minute);
+        assert!(serde_json::to_value(&next).unwrap().get("videos").is_none());
+    }
 }

@@ -139,6 +139,23 @@ pub(crate) struct ParticipantMinute {
     /// What the link took then, at the least, in kbit/s.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) available_kbps: Option<u32>,
+    /// Videos that the client wanted, at the most at once.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) videos: u8,
+    /// The lowest layers that any of them was sent in, and the highest: spatial, temporal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) layers_min: Option<(u8, u8)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) layers_max: Option<(u8, u8)>,
+    /// Measurements in which one of them was sent in no layer at all.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) dark: u8,
+    /// Changes of the keys of an encrypted call (MLS commits of others).
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) key_changes: u8,
+    /// Epoch of the keys after the last of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) key_epoch: Option<u64>,
     /// Node to client and back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) round_trip_ms: Option<f64>,
@@ -157,6 +174,11 @@ pub(crate) struct ParticipantMinute {
     pub(crate) lossy: Vec<Consumed>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) events: Vec<Happened>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks for it")]
+fn is_zero(count: &u8) -> bool {
+    *count == 0
 }
 
 impl ParticipantMinute {
