@@ -24,30 +24,43 @@ pub fn names_of_this_host() -> Vec<String> {
 /// Writes `ca.pem`, `control.pem`, `control.key`, `media.pem` and `media.key` into `dir`, and
 /// refuses to overwrite any. `node_names`: DNS names and addresses that nodes are reached at, and node ids.
 pub fn write(dir: &Path, node_names: &[String]) -> anyhow::Result<()> {
+    let issuer = authority(dir, "railgun trial authority")?;
+    leaf(dir, "control", &[], &[ExtendedKeyUsagePurpose::ClientAuth], &issuer)?;
+    leaf(dir, "media", node_names, &[ExtendedKeyUsagePurpose::ServerAuth], &issuer)
+}
+
+/// Writes `ca.pem`, `server.pem` and `server.key` into `dir`, for the members of an etcd cluster, and refuses to
+/// overwrite any. `names`: DNS names and addresses that members are reached at. The authority is another one than
+/// that of [`write`]: members show their certificate to each other as clients too, and no member may pass for a
+/// control-plane.
+pub fn write_etcd(dir: &Path, names: &[String]) -> anyhow::Result<()> {
+    let issuer = authority(dir, "railgun etcd authority")?;
+    let usages = [ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+    leaf(dir, "server", names, &usages, &issuer)
+}
+
+/// Writes `ca.pem`. The authority's key is not kept: what it signs here is all it ever signs.
+fn authority(dir: &Path, name: &str) -> anyhow::Result<Issuer<'static, KeyPair>> {
     fs::create_dir_all(dir).with_context(|| format!("{} cannot be made", dir.display()))?;
-    let mut params = params("railgun trial authority", &[])?;
+    let mut params = params(name, &[])?;
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    // The authority's key is not kept: what it signs here is all it ever signs.
     let key = KeyPair::generate()?;
     let authority = params.self_signed(&key)?;
-    let issuer = Issuer::new(params, key);
     write_new(&dir.join("ca.pem"), &authority.pem())?;
-
-    leaf(dir, "control", &[], ExtendedKeyUsagePurpose::ClientAuth, &issuer)?;
-    leaf(dir, "media", node_names, ExtendedKeyUsagePurpose::ServerAuth, &issuer)
+    Ok(Issuer::new(params, key))
 }
 
 fn leaf(
     dir: &Path,
     name: &str,
     names: &[String],
-    usage: ExtendedKeyUsagePurpose,
+    usages: &[ExtendedKeyUsagePurpose],
     issuer: &Issuer<'_, KeyPair>,
 ) -> anyhow::Result<()> {
     let mut params = params(&format!("railgun {name}"), names)?;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.extended_key_usages = vec![usage];
+    params.extended_key_usages = usages.to_vec();
     params.use_authority_key_identifier_extension = true;
     let key = KeyPair::generate()?;
     let certificate = params.signed_by(&key, issuer)?;

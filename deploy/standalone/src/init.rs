@@ -1,6 +1,8 @@
 //! `railgun init`: the files of an installation, in one directory that is complete: a commented configuration, keys,
 //! certificates, a proxy's configuration, a drop-in for the systemd unit. Writes over nothing.
 
+mod etcd;
+
 use anyhow::{Context, bail, ensure};
 use clap::{Args, ValueEnum};
 use railgun_control::auth::LocalKey;
@@ -8,7 +10,7 @@ use railgun_control::{OperatorScope, certs, operator_token_entry};
 use railgun_settings::{Program, sample};
 use std::fs::{self, OpenOptions};
 use std::io::Write;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::os::unix::fs::{OpenOptionsExt, chown};
 use std::path::{Path, PathBuf};
 
@@ -28,15 +30,23 @@ pub(crate) struct Init {
     /// The DNS name that people open, such as voice.example.org
     #[arg(long)]
     domain: Option<String>,
-    /// The public IP address that media is sent to; as often as needed, the best first.
+    /// The public IP address that media is sent to; as often as needed, the best first [default: the one this host
+    /// reaches the Internet from, if it is public]
     #[arg(long = "address")]
     addresses: Vec<IpAddr>,
     /// control: host or address of each media node, for its certificate, beside this host's.
     #[arg(long = "media-node")]
     media_nodes: Vec<String>,
-    /// control, media: URLs of the etcd cluster; none: one replica and one media node.
+    /// control, media: URLs of the etcd cluster; none: one replica and one media node. With https:// control makes the
+    /// members' certificates, environments and users' passwords, and media expects them.
     #[arg(long, value_delimiter = ',')]
     etcd: Vec<String>,
+    /// control: DNS name of a TURN relay; makes the secret that replicas and relays share.
+    #[arg(long)]
+    turn: Option<String>,
+    /// A setting that the configuration is to have, as KEY=VALUE; as often as needed. Wins over what init chooses.
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = assignment)]
+    set: Vec<(String, String)>,
     /// The service's user, who gets to read what the service needs; passed over where there is none.
     #[arg(long, default_value = "railgun")]
     user: String,
@@ -53,13 +63,18 @@ enum Role {
 }
 
 impl Init {
-    pub(crate) fn run(self) -> anyhow::Result<()> {
+    pub(crate) fn run(mut self) -> anyhow::Result<()> {
         let dir = std::path::absolute(&self.dir)?;
-        if self.role != Role::Control {
+        if self.role != Role::Control && self.addresses.is_empty() {
+            self.addresses.extend(public_address());
             ensure!(
                 !self.addresses.is_empty(),
                 "--address is missing: the public IP address of this machine, at which clients reach UDP 40000-49999"
             );
+        }
+        let program = self.role.program();
+        for (key, _) in &self.set {
+            program.key(key).context("--set")?;
         }
         if self.role == Role::Control && self.etcd.is_empty() && self.media_nodes.len() > 1 {
             bail!("--etcd is missing: more than one media node needs etcd");
@@ -86,7 +101,7 @@ impl Init {
             ("operators.tokens", files.quoted("operators.toml")),
             ("announced_address", list(&self.addresses)),
         ];
-        files.write("railgun.toml", &sample(Program::Standalone, &set), Readable::ByService)?;
+        self.configure(files, "railgun.toml", set.to_vec())?;
         let caddy = format!(
             "# caddy run --config Caddyfile\n{} {{\n\treverse_proxy 127.0.0.1:8080\n}}\n",
             self.domain()
@@ -126,7 +141,14 @@ impl Init {
             (etcd, _) if !etcd.is_empty() => set.push(("etcd.endpoints", format!("{etcd:?}"))),
             _ => {}
         }
-        files.write("control.toml", &sample(Program::Control, &set), Readable::ByService)?;
+        if self.has_secured_etcd() {
+            etcd::write(files, &self.etcd)?;
+            set.extend(etcd::settings(files, "control"));
+        }
+        if let Some(host) = &self.turn {
+            set.extend(self.relay(files, host)?);
+        }
+        self.configure(files, "control.toml", set)?;
         files.write("haproxy.cfg", &HAPROXY.replace("voice.example.org", self.domain()), Readable::ByAll)?;
         files.drop_in("railgun-control", "/usr/bin/railgun-control serve --config", "control.toml")?;
         self.tell(files, Some(token), "railgun-control check-config", "control.toml");
@@ -150,11 +172,21 @@ impl Init {
             ("tls.key", at("media.key")),
             ("rpc.listen", "\"0.0.0.0:50051\"".into()),
         ];
-        if let (false, Some(first)) = (self.etcd.is_empty(), self.addresses.first()) {
+        if !self.etcd.is_empty() {
             set.push(("etcd.endpoints", format!("{:?}", self.etcd)));
-            set.push(("rpc.address", format!("{:?}", format!("{}:50051", bracketed(&first.to_string())))));
+            // Replicas ask for the node by the name that its certificate has anyway.
+            set.push(("rpc.address", format!("{:?}", format!("{}:50051", railgun_process::host_name()))));
         }
-        files.write("media.toml", &sample(Program::Media, &set), Readable::ByService)?;
+        if self.has_secured_etcd() {
+            set.extend(etcd::settings(files, "media"));
+        }
+        // What was copied here is its owner's alone so far.
+        for secret in ["certs/media.key", "etcd/media.password"] {
+            if files.at(secret).exists() {
+                files.give(&files.at(secret))?;
+            }
+        }
+        self.configure(files, "media.toml", set)?;
         files.drop_in("railgun-media", "/usr/bin/railgun-media --config", "media.toml")?;
         self.tell(files, None, "railgun-media check-config", "media.toml");
         println!(
@@ -164,6 +196,38 @@ impl Init {
             certificates.display()
         );
         Ok(())
+    }
+
+    fn has_secured_etcd(&self) -> bool {
+        self.etcd.first().is_some_and(|first| first.starts_with("https://"))
+    }
+
+    /// The secret of the relay of this name, and what a replica has to know of both.
+    fn relay(&self, files: &Files, host: &str) -> anyhow::Result<[(&'static str, String); 2]> {
+        let secret = format!("{:032x}{:032x}\n", rand::random::<u128>(), rand::random::<u128>());
+        files.write("turn.secrets", &secret, Readable::ByService)?;
+        let urls = [
+            format!("turn:{host}:3478?transport=udp"),
+            format!("turn:{host}:3478?transport=tcp"),
+            format!("turns:{host}:443?transport=tcp"),
+        ];
+        Ok([("turn.urls", format!("{urls:?}")), ("turn.secrets_file", files.quoted("turn.secrets"))])
+    }
+
+    /// The commented configuration, with what this command chose and what `--set` says instead.
+    fn configure(
+        &self,
+        files: &Files,
+        name: &str,
+        mut set: Vec<(&'static str, String)>,
+    ) -> anyhow::Result<()> {
+        let program = self.role.program();
+        for (key, value) in &self.set {
+            let key = program.key(key)?;
+            set.retain(|(of, _)| *of != key);
+            set.push((key, value.clone()));
+        }
+        files.write(name, &sample(program, &set), Readable::ByService)
     }
 
     fn tell(&self, files: &Files, token: Option<String>, check: &str, name: &str) {
@@ -180,6 +244,34 @@ impl Init {
     }
 }
 
+impl Role {
+    fn program(self) -> Program {
+        match self {
+            Self::Standalone => Program::Standalone,
+            Self::Control => Program::Control,
+            Self::Media => Program::Media,
+        }
+    }
+}
+
+/// `KEY=VALUE`, the value as TOML has it: what is no TOML is a text.
+fn assignment(given: &str) -> Result<(String, String), String> {
+    let (key, value) = given.split_once('=').ok_or("give KEY=VALUE")?;
+    let is_toml = format!("value = {value}").parse::<toml::Table>().is_ok();
+    Ok((key.to_owned(), if is_toml { value.to_owned() } else { format!("{value:?}") }))
+}
+
+/// The address that this host reaches the Internet from, if others reach it there too. Nothing is sent.
+fn public_address() -> Option<IpAddr> {
+    // Of the block for documentation (RFC 5737): any address beyond the default route.
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+    socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
+    match socket.local_addr().ok()?.ip() {
+        IpAddr::V4(ip) if !(ip.is_private() || ip.is_loopback() || ip.is_link_local()) => Some(ip.into()),
+        _ => None,
+    }
+}
+
 fn bracketed(host: &str) -> String {
     if host.parse::<std::net::Ipv6Addr>().is_ok() { format!("[{host}]") } else { host.to_owned() }
 }
@@ -192,6 +284,7 @@ fn list(addresses: &[IpAddr]) -> String {
 enum Readable {
     ByAll,
     ByService,
+    ByOwner,
 }
 
 struct Files {
@@ -237,7 +330,11 @@ impl Files {
 
     fn write(&self, name: &str, text: &str, readable: Readable) -> anyhow::Result<()> {
         let path = self.at(name);
-        let mode = if readable == Readable::ByAll { 0o644 } else { 0o640 };
+        let mode = match readable {
+            Readable::ByAll => 0o644,
+            Readable::ByService => 0o640,
+            Readable::ByOwner => 0o600,
+        };
         let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&path);
         file.and_then(|mut file| file.write_all(text.as_bytes()))
             .with_context(|| format!("{} cannot be written", path.display()))?;

@@ -239,15 +239,34 @@ fn flatten(
             }
             (None, Value::Table(inner)) => flatten(&format!("{path}."), inner, keys, found)?,
             (None, _) => {
-                let hint = match nearest(&path, keys.iter().copied()) {
-                    Some(nearest) => format!(": is it {nearest}?"),
-                    None => format!("; there are {}", keys.join(", ")),
-                };
+                let hint = hint(&path, keys);
                 return Err(SettingsError::UnknownKey { key: path, hint });
             }
         }
     }
     Ok(())
+}
+
+/// What a message about a key that is none says behind it.
+fn hint(key: &str, keys: &[&str]) -> String {
+    match nearest(key, keys.iter().copied()) {
+        Some(nearest) => format!(": is it {nearest}?"),
+        None => format!("; there are {}", keys.join(", ")),
+    }
+}
+
+impl Program {
+    /// The key of this name.
+    ///
+    /// # Errors
+    /// With the nearest, if there is none.
+    pub fn key(self, name: &str) -> Result<&'static str, SettingsError> {
+        let keys = self.keys();
+        keys.iter()
+            .find(|key| **key == name)
+            .copied()
+            .ok_or_else(|| SettingsError::UnknownKey { key: name.into(), hint: hint(name, &keys) })
+    }
 }
 
 #[cfg(test)]
