@@ -68,9 +68,28 @@ lint: tools protoc ## Formatting, imports, dependencies, clippy with and without
 	cd $(WEB) && npm run check --silent
 
 .PHONY: bench
-bench: tools web ## What a forwarded packet costs, and how long joining takes
+bench: tools web ## What a forwarded packet costs, and how long joining takes; ARGS=guide: the guide, with what is shipped
+ifeq ($(ARGS),guide)
+	@$(SETUP)/check-tools.sh protoc
+	@$(SETUP)/install-test-tools.sh --guide
+	$(SETUP)/npm-install.sh $(BROWSER)
+	cargo build --release --locked --package railgun --package railgun-control --package railgun-media
+	tests/guide/run.py target/release
+else
 	cargo build --release --locked --package railgun-bench --package railgun
 	target/release/railgun-bench $(or $(ARGS),all)
+endif
+
+.PHONY: guide
+guide: test-tools ## After make test: the guide of bare metal as written, on eleven hosts in namespaces; needs root
+	@$(SETUP)/install-test-tools.sh --guide
+	$(SETUP)/npm-install.sh $(BROWSER)
+	tests/guide/run.py target/debug
+
+.PHONY: images
+images: ## After make test: the images on a base of Debian's packages, each run until it is healthy; needs root
+	@$(SETUP)/install-test-tools.sh --guide
+	deploy/containers/try.sh target/debug
 
 .PHONY: steps
 steps: ## Instructions of each step of the packet path, beside those on record; needs valgrind

@@ -33,6 +33,15 @@ package() {
   if [ "$name" != railgun-control ]; then
     install -D -m 644 "$here/sysctl.conf" "$tree/usr/lib/sysctl.d/60-$name.conf"
   fi
+  if [ "$name" = railgun ]; then
+    local file
+    for file in etcd-member.sh etcd-users.sh turn-relay.sh; do
+      install -D -m 755 "$root/deploy/bare-metal/$file" "$tree/usr/share/railgun/$file"
+    done
+    for file in deploy/bare-metal/haproxy.cfg deploy/bare-metal/nftables.conf turn/coturn.service.conf; do
+      install -D -m 644 "$root/$file" "$tree/usr/share/railgun/$(basename "$file")"
+    done
+  fi
   local completions=$tree/usr/share/bash-completion/completions/$name
   mkdir -p "$(dirname "$completions")" "$tree/usr/share/zsh/vendor-completions"
   "$binaries/$name" completions bash >"$completions"

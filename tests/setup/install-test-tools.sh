@@ -2,6 +2,7 @@
 # Installs what `make test` needs from Debian: two browsers, `ip` for tests across network namespaces,
 # coturn for tests of relays, etcd and HAProxy for tests of a whole cluster, faketime for a machine whose
 # clock is off, protoc, which the etcd client is built with, and venv of Python, in which the tester of the operators' API is installed.
+# With --guide also what `make guide` and `make images` need: systemd-nspawn for hosts, mmdebstrap for their roots, podman.
 # What is there already is left alone. Without root and sudo it says what to run.
 set -euo pipefail
 
@@ -23,6 +24,12 @@ PATH="$PATH:/usr/sbin" command -v haproxy >/dev/null || packages+=(haproxy)
 "$(dirname "$0")/check-tools.sh" protoc 2>/dev/null || packages+=(protobuf-compiler libprotobuf-dev)
 command -v faketime >/dev/null || packages+=(faketime)
 python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3 python3-venv)
+if [ "${1:-}" = --guide ]; then
+  for tool in systemd-nspawn:systemd-container mmdebstrap:mmdebstrap apt-ftparchive:apt-utils podman:podman crun:crun \
+    netavark:netavark nft:nftables curl:curl openssl:openssl; do
+    PATH="$PATH:/usr/sbin:/usr/lib/podman" command -v "${tool%:*}" >/dev/null || packages+=("${tool#*:}")
+  done
+fi
 [ "${#packages[@]}" -gt 0 ] || exit 0
 
 install="apt-get install -y --no-install-recommends ${packages[*]}"
