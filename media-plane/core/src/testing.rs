@@ -7,6 +7,7 @@ pub use census::{Census, RoomCensus, VIDEO_ENDS, census};
 use crate::engine::Engine;
 use crate::transport::association;
 use crate::transport::dtls::SrtpKeys;
+use railgun_protocol::media_rpc::Address;
 use std::net::SocketAddr;
 
 /// Gives the connected transport behind an address other keys than its handshake did, in place of a client
@@ -17,4 +18,12 @@ pub fn replace_srtp_keys(engine: &mut Engine, address: SocketAddr, master: &Srtp
     let (Some(transport), Ok(keys)) = (transport, association::srtp_keys(master)) else { return false };
     transport.keys = Some(keys);
     true
+}
+
+/// Has the next counted event of a room be the one after this.
+pub fn set_room_seq(engine: &mut Engine, address: &Address, seq: u64) {
+    let room = engine.rooms.of_channel(&address.channel);
+    if let Some(feed) = room.and_then(|room| engine.media.output.feed_mut(room)) {
+        feed.seq = seq;
+    }
 }

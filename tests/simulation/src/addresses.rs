@@ -21,6 +21,21 @@ pub(crate) fn person_address(index: usize) -> Ipv4Addr {
     Ipv4Addr::new(127, 9, high, low)
 }
 
+/// Of the TURN relay.
+pub(crate) fn relay_address() -> Ipv4Addr {
+    Ipv4Addr::new(127, 4, 0, 1)
+}
+
+/// Of the operators' server that takes webhooks.
+pub(crate) fn hooks_address() -> Ipv4Addr {
+    Ipv4Addr::new(127, 4, 0, 2)
+}
+
+/// Of the machine that an operator works at.
+pub(crate) fn operator_address() -> Ipv4Addr {
+    Ipv4Addr::new(127, 4, 0, 3)
+}
+
 pub(crate) fn rogue_address() -> Ipv4Addr {
     Ipv4Addr::new(127, 3, 0, 200)
 }

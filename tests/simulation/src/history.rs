@@ -25,7 +25,7 @@ struct Join {
 }
 
 /// A room: the host of its node, and the epoch under which it was opened there.
-type Room = (u32, u64);
+pub(crate) type Room = (u32, u64);
 
 thread_local! {
     static JOINS: RefCell<BTreeMap<String, Join>> = const { RefCell::new(BTreeMap::new()) };
@@ -44,6 +44,11 @@ pub(crate) fn sits(session: &str, host: u32, first_epoch: u64) {
             rooms.insert(session.to_owned(), (host, first_epoch));
         }
     });
+}
+
+/// The room of a session, if an engine was seen to have it.
+pub(crate) fn room_of(session: &str) -> Option<Room> {
+    ROOMS.with_borrow(|rooms| rooms.get(session).copied())
 }
 
 /// It was answered at this time.
@@ -66,9 +71,14 @@ fn change(session: &str, what: impl FnOnce(&mut Join)) {
     JOINS.with_borrow_mut(|joins| joins.get_mut(session).map(what));
 }
 
+/// Sessions whose join was answered.
+pub(crate) fn sessions() -> BTreeSet<String> {
+    JOINS.with_borrow(|joins| joins.keys().cloned().collect())
+}
+
 /// Judges all of it.
 pub(crate) fn look() {
-    let (joins, rooms) = (JOINS.take(), ROOMS.take());
+    let (joins, rooms) = (JOINS.take(), ROOMS.with_borrow(Clone::clone));
     for (one, a) in &joins {
         for (other, b) in joins.iter().filter(|(other, _)| *other != one) {
             let room = rooms.get(one);

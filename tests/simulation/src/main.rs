@@ -2,20 +2,28 @@
 
 mod addresses;
 mod client;
+mod days;
 mod etcd;
 mod worker_host;
 mod kernel;
 mod history;
+mod hooks;
+mod http;
 mod known;
 mod looks;
+mod operator;
 mod plan;
+mod programs;
+mod relay;
 mod room_model;
 mod rogue;
 mod rules;
 mod shrink;
+mod slots;
 mod tokens;
 mod told;
 mod tricks;
+mod warp;
 mod world;
 
 use clap::Parser;
@@ -66,6 +74,9 @@ struct Options {
     /// Before all else, every order of what two sessions can do in one room
     #[arg(long)]
     interleavings: bool,
+    /// Before all else, a call and a cluster of so many days, with what is idle skipped
+    #[arg(long, value_name = "DAYS")]
+    warp: Option<u32>,
     /// One world, for the process that started this one
     #[arg(long, hide = true)]
     child: bool,
@@ -101,7 +112,11 @@ impl Options {
 fn child(options: &Options, seed: u64) -> ExitCode {
     let plan = options.cut.of(options.plan(seed));
     let trace = options.trace;
-    let world = std::thread::spawn(move || world::run(seed, &plan, trace));
+    let days = options.cut.days;
+    let world = std::thread::spawn(move || match days {
+        Some(days) => days::run(seed, &plan::quiet(seed), days, trace),
+        None => world::run(seed, &plan, trace),
+    });
     let mut outcome = world.join().unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
@@ -114,6 +129,28 @@ fn child(options: &Options, seed: u64) -> ExitCode {
     println!("{}", serde_json::to_string(&outcome).unwrap_or_default());
     timeline.iter().for_each(|line| println!("{line}"));
     ExitCode::SUCCESS
+}
+
+impl Options {
+    /// A call of so many days, and a cluster's life of as many. False: a rule was broken.
+    fn warped(&self, days: u32) -> bool {
+        told::begin(false);
+        let month = warp::run(days);
+        let (_, mut broken) = told::end();
+        println!(
+            "{} days of a call: {} packets heard, {} wraps of sequence numbers, {} of timestamps, {} events at wraps of roomSeq",
+            month.days, month.packets, month.sequence_wraps, month.timestamp_wraps, month.events
+        );
+        let cluster = self.run(u64::from(days), &Cut::of_days(days), self.trace);
+        println!(
+            "{days} days of a cluster: {} virtual s, {} joins, {} packets heard",
+            cluster.virtual_seconds, cluster.joins, cluster.packets
+        );
+        cluster.timeline.iter().for_each(|line| println!("{line}"));
+        broken.extend(cluster.broken);
+        broken.iter().take(3).for_each(|how| println!("  {how}"));
+        broken.is_empty()
+    }
 }
 
 /// False: a room did not do what its model does.
@@ -149,6 +186,9 @@ fn main() -> ExitCode {
         return child(&options, seed);
     }
     let began = Instant::now();
+    if options.warp.is_some_and(|days| !options.warped(days)) {
+        return ExitCode::FAILURE;
+    }
     if options.interleavings && !every_order() {
         return ExitCode::FAILURE;
     }
@@ -227,7 +267,7 @@ fn one(options: &Options, seed: u64, sums: &Mutex<Sums>) {
     outcome.broken.iter().take(3).for_each(|broken| println!("  {broken}"));
     if !options.no_shrink && !options.trace {
         let events = options.plan(seed).steps.len();
-        shrink::tell(seed, events, &outcome, |cut, trace| options.run(seed, cut, trace));
+        shrink::tell(seed, events, options.cut.blind, &outcome, |cut, trace| options.run(seed, cut, trace));
     }
 }
 

@@ -1,7 +1,7 @@
 //! What happens in a seed: who does what, and what goes wrong when. A list of its own, so that a failure can be cut
 //! down to few of its lines.
 
-use crate::kernel::{LinkFaults, MILLISECOND, Nanos, SECOND};
+use crate::kernel::{Epoch, LinkFaults, MILLISECOND, Nanos, SECOND};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha12Rng;
 use std::fmt;
@@ -12,6 +12,8 @@ pub(crate) enum Part {
     Etcd,
     Node(usize),
     Replica(usize),
+    /// The TURN relay.
+    Relay,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -48,6 +50,24 @@ pub(crate) enum Act {
     WatchLag(Nanos, Nanos),
     CancelWatches(Nanos),
     ReplyDelay(Nanos, Nanos),
+    /// Its clocks go so many parts per million too fast, from now on.
+    Drift(Part, i64),
+    DriftPerson(usize, i64),
+    /// etcd does what it is asked, and the answer is lost, of so many in a million.
+    ReplyLost(u32, Nanos),
+    /// Every connection between two parts, or a person and a part, is reset.
+    Reset(Part, Part),
+    ResetPerson(usize, Part),
+    /// Its datagrams do not leave.
+    SendsFail(Part, Nanos),
+    /// Its disk is full.
+    DiskFull(usize, Nanos),
+    /// A process is told to end (SIGTERM), and begins anew after so long.
+    End(Part, Nanos),
+    /// What an operator does: which deed, and a number to choose its object by.
+    Operate(u32, u64),
+    /// The server of webhooks refuses them, or does not answer (true).
+    HooksRefused(bool, Nanos),
     Skew(Part, i64),
     /// Each turn of its process takes so long.
     Slow(Part, Nanos, Nanos),
@@ -85,7 +105,20 @@ pub(crate) struct Plan {
     pub faults: LinkFaults,
     /// When Pro of these ends, in seconds.
     pub pro_until: Vec<Option<u64>>,
+    /// Who is in privacy mode.
+    pub is_private: Vec<bool>,
     pub steps: Vec<Step>,
+    pub begins: Begins,
+    /// Engines are not looked into: what clients saw is all there is to judge by.
+    pub is_blind: bool,
+}
+
+/// Where counters are when a world begins.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Begins {
+    pub clocks: Epoch,
+    /// etcd's, of which rooms' epochs are made.
+    pub revision: i64,
 }
 
 const SOURCES: [&str; 3] = ["mic", "camera", "screen"];
@@ -104,7 +137,21 @@ pub(crate) fn small(seed: u64) -> Plan {
         lasts: rng.random_range(20..=45) * SECOND,
         pace: 200 * MILLISECOND,
     };
-    plan(size, &mut rng)
+    plan(size, &mut rng, &mut ChaCha12Rng::seed_from_u64(seed ^ MORE))
+}
+
+/// A small world at which nothing goes wrong, and where people do as they are told.
+pub(crate) fn quiet(seed: u64) -> Plan {
+    let mut plan = small(seed);
+    plan.size = Size { nodes: 2, replicas: 2, people: 4, rooms: 2, ..plan.size };
+    plan.steps.clear();
+    plan.faults = LinkFaults::NONE;
+    (plan.pro_until, plan.is_private) = (vec![None; 4], vec![false; 4]);
+    plan.begins = Begins {
+        clocks: Epoch { monotonic: (1 << 32) / 1000 - 86_400, wall: NTP_ERA - 86_400 },
+        revision: (1 << 32) - 200,
+    };
+    plan
 }
 
 /// 3 nodes, 3 replicas, 20 rooms.
@@ -112,10 +159,13 @@ pub(crate) fn full(seed: u64) -> Plan {
     let mut rng = ChaCha12Rng::seed_from_u64(seed);
     let size =
         Size { nodes: 3, replicas: 3, people: 60, rooms: 20, lasts: 60 * SECOND, pace: 200 * MILLISECOND };
-    plan(size, &mut rng)
+    plan(size, &mut rng, &mut ChaCha12Rng::seed_from_u64(seed ^ MORE))
 }
 
-fn plan(size: Size, rng: &mut ChaCha12Rng) -> Plan {
+/// Sets the numbers apart by which later parts of a plan are drawn: earlier parts stay what they were.
+const MORE: u64 = 0x006d_6f72_6500_0000;
+
+fn plan(size: Size, rng: &mut ChaCha12Rng, more: &mut ChaCha12Rng) -> Plan {
     let mut steps = Vec::new();
     let channel = |rng: &mut ChaCha12Rng| format!("room-{}", rng.random_range(0..size.rooms));
     for person in 0..size.people {
@@ -209,8 +259,118 @@ fn plan(size: Size, rng: &mut ChaCha12Rng) -> Plan {
             (rng.random_range(1..150) * MILLISECOND, rng.random_range(500..15_000) * MILLISECOND);
         steps.push(Step { at, act: Act::Slow(part, turn, lasts) });
     }
+    let begins = begins(more);
+    let is_private = private(size, more);
+    more_faults(size, more, &mut steps);
+    operators(size, more, &mut steps);
     steps.sort_by_key(|step| step.at);
-    Plan { size, faults, pro_until, steps }
+    Plan { size, faults, pro_until, is_private, steps, begins, is_blind: false }
+}
+
+/// In some seeds, a little before they have no room any more in so many bits.
+fn begins(rng: &mut ChaCha12Rng) -> Begins {
+    let before = rng.random_range(5..60);
+    let wall = match rng.random_range(0..12) {
+        // NTP's first era ends in 2036, and signed seconds of 32 bits in 2038.
+        0 => NTP_ERA - before,
+        1 => (1 << 31) - before,
+        _ => Epoch::USUAL.wall,
+    };
+    let monotonic = match rng.random_range(0..12) {
+        // Milliseconds of 32 bits: 49.7 days.
+        0 => (1 << 32) / 1000 - before,
+        1 => (1 << 32) - before,
+        _ => Epoch::USUAL.monotonic,
+    };
+    let few = i64::try_from(before).unwrap_or_default();
+    let revision = match rng.random_range(0..12) {
+        0 => (1 << 31) - few,
+        1 => (1 << 32) - few,
+        // What a double holds exactly.
+        2 => (1 << 53) - few,
+        _ => 1,
+    };
+    Begins { clocks: Epoch { monotonic, wall }, revision }
+}
+
+/// In Unix seconds.
+pub(crate) const NTP_ERA: u64 = (1 << 32) - 2_208_988_800;
+
+/// In some seeds some people are in privacy mode.
+fn private(size: Size, rng: &mut ChaCha12Rng) -> Vec<bool> {
+    let has_some = rng.random_range(0..4) == 0;
+    (0..size.people).map(|_| rng.random_range(0..3) == 0 && has_some).collect()
+}
+
+fn more_faults(size: Size, rng: &mut ChaCha12Rng, steps: &mut Vec<Step>) {
+    let is_on: Vec<bool> = (0..9).map(|_| rng.random_range(0..4) == 0).collect();
+    let any = |rng: &mut ChaCha12Rng| match rng.random_range(0..4) {
+        0 => Part::Etcd,
+        1 | 2 => Part::Node(rng.random_range(0..size.nodes)),
+        _ => Part::Replica(rng.random_range(0..size.replicas)),
+    };
+    // An oscillator's usual tolerance, and that of a virtual machine that is badly off.
+    let drift = |rng: &mut ChaCha12Rng| {
+        let most = [200, 20_000][rng.random_range(0..2)];
+        rng.random_range(-most..=most)
+    };
+    if is_on[0] {
+        for part in (0..size.nodes).map(Part::Node).chain((0..size.replicas).map(Part::Replica)) {
+            steps.push(Step { at: 0, act: Act::Drift(part, drift(rng)) });
+        }
+        for who in 0..size.people {
+            steps.push(Step { at: 0, act: Act::DriftPerson(who, drift(rng)) });
+        }
+    }
+    for _ in 0..rng.random_range(0..=8) {
+        let at = rng.random_range(4_000..size.lasts / MILLISECOND) * MILLISECOND;
+        let lasts = rng.random_range(200..12_000) * MILLISECOND;
+        let (one, other, who) = (any(rng), any(rng), rng.random_range(0..size.people));
+        let (node, replica) = (rng.random_range(0..size.nodes), rng.random_range(0..size.replicas));
+        let (rate, ppm) = (rng.random_range(1_000..400_000), drift(rng));
+        let relay = match rng.random_range(0..4) {
+            0 => Act::Kill(Part::Relay, lasts),
+            1 => Act::PowerOff(Part::Relay, lasts),
+            2 => Act::Pause(Part::Relay, lasts),
+            _ => Act::Cut(Part::Relay, Part::Node(node), true, lasts),
+        };
+        let kind = rng.random_range(0..9);
+        if !is_on[kind] {
+            continue;
+        }
+        let act = match kind {
+            0 => Act::Drift(Part::Node(node), ppm),
+            1 => Act::ReplyLost(rate, lasts),
+            // Past a node's lease, which lasts 5 s.
+            2 => Act::ReplyDelay(lasts, lasts),
+            3 if one != other => Act::Reset(one, other),
+            4 => Act::ResetPerson(who, Part::Replica(replica)),
+            5 => Act::SendsFail(Part::Node(node), lasts),
+            6 => Act::DiskFull(replica, lasts),
+            7 => Act::End(if rate % 2 == 0 { Part::Node(node) } else { Part::Replica(replica) }, lasts),
+            8 => relay,
+            _ => continue,
+        };
+        steps.push(Step { at, act });
+    }
+}
+
+/// Kinds of deeds, as `operator.rs` knows them.
+const OPERATOR_DEEDS: u32 = 14;
+
+/// What operators do, and what befalls the server of their webhooks.
+fn operators(size: Size, rng: &mut ChaCha12Rng, steps: &mut Vec<Step>) {
+    if rng.random_range(0..3) > 0 {
+        return;
+    }
+    for _ in 0..rng.random_range(1..=12) {
+        let at = rng.random_range(6_000..size.lasts / MILLISECOND) * MILLISECOND;
+        let act = match rng.random_range(0..10) {
+            0 => Act::HooksRefused(rng.random(), rng.random_range(500..15_000) * MILLISECOND),
+            _ => Act::Operate(rng.random_range(0..OPERATOR_DEEDS), rng.random()),
+        };
+        steps.push(Step { at, act });
+    }
 }
 
 fn link_faults(rng: &mut ChaCha12Rng) -> LinkFaults {

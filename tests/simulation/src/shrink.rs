@@ -20,14 +20,25 @@ pub(crate) struct Cut {
     /// Ways that only delay what they carry
     #[arg(long)]
     quiet_links: bool,
+    /// Judge by what clients saw alone: engines are not looked into
+    #[arg(long)]
+    pub(crate) blind: bool,
+    /// In place of its plan, days of a cluster at which nothing goes wrong
+    #[arg(long, hide = true)]
+    pub(crate) days: Option<u32>,
 }
 
 impl Cut {
+    pub(crate) fn of_days(days: u32) -> Self {
+        Self { days: Some(days), ..Self::default() }
+    }
+
     pub(crate) fn of(&self, mut plan: Plan) -> Plan {
         if let Some(keep) = &self.keep {
             let steps = plan.steps.into_iter().enumerate();
             plan.steps = steps.filter(|(index, _)| keep.contains(index)).map(|(_, step)| step).collect();
         }
+        plan.is_blind = self.blind;
         if self.quiet_links {
             plan.faults = LinkFaults { delay_outside: plan.faults.delay_outside, ..LinkFaults::NONE };
         }
@@ -35,6 +46,10 @@ impl Cut {
     }
 
     pub(crate) fn arguments(&self, to: &mut Command) {
+        if let Some(days) = self.days {
+            to.arg("--days").arg(days.to_string());
+        }
+        to.args(self.blind.then_some("--blind"));
         to.args(self.quiet_links.then_some("--quiet-links"));
         if let Some(keep) = &self.keep {
             to.arg("--keep").arg(keep.iter().map(ToString::to_string).collect::<Vec<_>>().join(","));
@@ -49,7 +64,13 @@ fn rule(outcome: &Outcome) -> Option<String> {
 }
 
 /// Cuts the plan down and tells what is left of it.
-pub(crate) fn tell(seed: u64, events: usize, outcome: &Outcome, run: impl Fn(&Cut, bool) -> Outcome) {
+pub(crate) fn tell(
+    seed: u64,
+    events: usize,
+    blind: bool,
+    outcome: &Outcome,
+    run: impl Fn(&Cut, bool) -> Outcome,
+) {
     let wanted = rule(outcome);
     let mut runs = 0;
     let mut still = |cut: &Cut| {
@@ -57,7 +78,7 @@ pub(crate) fn tell(seed: u64, events: usize, outcome: &Outcome, run: impl Fn(&Cu
         runs <= RUNS_MAX && rule(&run(cut, false)) == wanted
     };
     let mut best: Vec<usize> = (0..events).collect();
-    let mut cut = Cut { keep: None, quiet_links: true };
+    let mut cut = Cut { quiet_links: true, blind, ..Cut::default() };
     cut.quiet_links = still(&cut);
     let mut chunk = events.div_ceil(2);
     while chunk > 0 {
@@ -65,6 +86,9 @@ pub(crate) fn tell(seed: u64, events: usize, outcome: &Outcome, run: impl Fn(&Cu
         while at < best.len() {
             let mut fewer = best.clone();
             fewer.drain(at..(at + chunk).min(best.len()));
+            if fewer.is_empty() {
+                break;
+            }
             cut.keep = Some(fewer.clone());
             if still(&cut) {
                 best = fewer;

@@ -1,6 +1,7 @@
 //! Users' tokens, signed with a key that every replica of every world knows.
 
 use railgun_control::auth::{Claims, LocalKey};
+use railgun_control::{OperatorScope, operator_token_entry};
 use railgun_protocol::ids::UserId;
 use railgun_protocol::plan::Tier;
 use std::path::PathBuf;
@@ -10,6 +11,34 @@ use std::time::{SystemTime, UNIX_EPOCH};
 struct Keys {
     key: LocalKey,
     jwks: PathBuf,
+}
+
+/// What relay and control-plane share.
+pub(crate) const TURN_SECRET: &str = "the-secret-of-simulated-relays";
+/// What the operators' server and the control-plane share.
+pub(crate) const HOOK_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+/// Of an operator who may do everything, and of one who may read.
+pub(crate) const OPERATOR: &str = "operator-of-the-simulation";
+pub(crate) const READER: &str = "reader-of-the-simulation";
+/// Files in the directory.
+pub(crate) const TURN: &str = "turn.secret";
+pub(crate) const HOOKS: &str = "hooks.secret";
+pub(crate) const OPERATORS: &str = "operators.toml";
+
+fn operators() -> String {
+    use OperatorScope::{
+        ReadAudit, ReadBans, ReadCalls, ReadChannels, ReadEntitlements, ReadNodes, ReadRooms, WriteBans,
+        WriteChannels, WriteEntitlements, WriteNodes, WriteRooms,
+    };
+    let reads = [ReadAudit, ReadBans, ReadCalls, ReadChannels, ReadEntitlements, ReadNodes, ReadRooms];
+    let writes = [WriteBans, WriteChannels, WriteEntitlements, WriteNodes, WriteRooms];
+    let all = [reads.as_slice(), &writes].concat();
+    [operator_token_entry("all", OPERATOR, &all), operator_token_entry("reads", READER, &reads)].concat()
+}
+
+/// What a replica of this process's world writes its audit to.
+pub(crate) fn audit(replica: usize) -> PathBuf {
+    directory().join(format!("audit-{}-{replica}", std::process::id()))
 }
 
 /// Names the directory of the process that started this one.
@@ -26,6 +55,11 @@ pub(crate) fn prepare() -> anyhow::Result<()> {
     std::fs::create_dir_all(&directory)?;
     let path = directory.join("token.key");
     let key = LocalKey::open_or_create(&path)?;
+    for (name, text) in
+        [(TURN, TURN_SECRET.to_owned()), (HOOKS, HOOK_SECRET.to_owned()), (OPERATORS, operators())]
+    {
+        std::fs::write(directory.join(name), text)?;
+    }
     _ = KEYS.set(Keys { key, jwks: LocalKey::jwks_path(&path) });
     Ok(())
 }
@@ -50,7 +84,7 @@ pub(crate) fn jwks() -> PathBuf {
 }
 
 /// A token for an hour, by this host's clock. `pro_until`: Unix seconds.
-pub(crate) fn mint(user: &str, pro: bool, pro_until: Option<u64>) -> String {
+pub(crate) fn mint(user: &str, pro: bool, pro_until: Option<u64>, privacy_mode: bool) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let claims = Claims {
         sub: UserId::new(user).expect("a user's name"),
@@ -64,7 +98,7 @@ pub(crate) fn mint(user: &str, pro: bool, pro_until: Option<u64>) -> String {
         name: None,
         avatar: None,
         region: None,
-        privacy_mode: false,
+        privacy_mode,
     };
     keys().key.mint(&claims).expect("a token")
 }

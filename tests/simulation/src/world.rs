@@ -2,37 +2,33 @@
 //! and left.
 
 use crate::addresses::{
-    RPC_PORT, etcd_address, node_address, person_address, replica_address, rogue_address,
+    etcd_address, hooks_address, node_address, operator_address, person_address, relay_address,
+    replica_address, rogue_address,
 };
 use crate::client::{Person, live};
 use crate::etcd::{self, Etcd, Faults};
 use crate::history;
-use crate::kernel::{self, HostId, Nanos, SECOND, Sim, now, set_cut, set_dark};
+use crate::hooks::{self, Hooks};
+use crate::kernel::{self, HostId, Nanos, SECOND, Sim, now, set_cut, set_dark, set_full, set_mute};
 use crate::known;
 use crate::looks;
+use crate::operator::{self, Operator};
 use crate::plan::{Act, Part, Plan};
+use crate::programs::{SIGNALING_PORT, node, replica};
+use crate::relay;
 use crate::rogue::{self, Rogue};
 use crate::room_model;
 use crate::rules;
+use crate::slots;
 use crate::tokens;
 use crate::told::{self, tell};
 use crate::tricks::trick_of;
-use crate::worker_host::VirtualWorkerHost;
-use prometheus_client::registry::Registry;
-use railgun_control::auth::JwksSource;
-use railgun_control::{Control, JoinLimits, MediaNodes};
-use railgun_media::Node;
-use railgun_protocol::plan::Tier;
-use railgun_settings::EtcdSettings;
+use railgun_protocol::limits::{VIDEO_PUBLISHERS_FREE, VIDEO_PUBLISHERS_PRO};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
+use tokio::sync::Notify;
 
-const PREFIX: &str = "/rg/v1";
-const SIGNALING_PORT: u16 = 8080;
 /// From the last fault to when everybody has to be well.
 pub(crate) const CALM: Nanos = 120 * SECOND;
 /// From when all leave to when nothing of them may be left.
@@ -64,73 +60,19 @@ pub(crate) struct World {
     pub people: Vec<Arc<Person>>,
     people_hosts: Vec<HostId>,
     rogue: Arc<Rogue>,
-}
-
-fn etcd_settings() -> EtcdSettings {
-    EtcdSettings {
-        endpoints: vec![format!("http://{}:{}", etcd_address(), etcd::PORT)],
-        user: None,
-        ca: None,
-        identity: None,
-        prefix: PREFIX.into(),
-    }
-}
-
-async fn node(index: usize) {
-    let address = node_address(index);
-    loop {
-        let mut config = railgun_media::Config {
-            node_id: format!("media-{index}"),
-            announced: vec![address.into()],
-            workers: 1,
-            ..railgun_media::Config::default()
-        };
-        config.rtc.listen_ip = Some(address.into());
-        config.rpc.listen = SocketAddr::from((address, RPC_PORT));
-        config.rpc.insecure = true;
-        config.etcd = Some(etcd_settings());
-        let Ok(listener) = TcpListener::bind(config.rpc.listen).await else {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            continue;
-        };
-        match Node::start_on(config, VirtualWorkerHost) {
-            Ok(mut node) => {
-                let refused = node.refused();
-                tokio::select! {
-                    () = refused => {}
-                    _ = node.serve_rpc(TcpListenerStream::new(listener), None) => {}
-                }
-                node.stop().await;
-            }
-            Err(error) => told::broken("A node starts", || format!("{error:#}")),
-        }
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
-}
-
-async fn replica(index: usize) {
-    let mut config = railgun_control::Config {
-        listen: SocketAddr::from((replica_address(index), SIGNALING_PORT)),
-        ..railgun_control::Config::default()
-    };
-    config.operators.listen = None;
-    config.auth.jwks = Some(JwksSource::File(tokens::jwks()));
-    config.channels.create_on_join = true;
-    config.channels.default_tier = Tier::Free;
-    config.joins = JoinLimits { per_minute: 0, cooldown: 0 };
-    config.media.insecure = true;
-    config.etcd = Some(etcd_settings());
-    let media = MediaNodes::of(&config).expect("the world's own configuration");
-    match Control::start(config, media, None, Registry::default()).await {
-        Ok(_control) => std::future::pending().await,
-        Err(error) => told::broken("A replica starts", || format!("{error:#}")),
-    }
+    operator: Arc<Operator>,
+    operator_host: HostId,
+    hooks: Arc<Hooks>,
+    hooks_host: HostId,
+    relay: HostId,
+    /// Tells the process of a node, and of a replica, to end.
+    ends: (Vec<Arc<Notify>>, Vec<Arc<Notify>>),
 }
 
 impl World {
-    fn build(sim: &mut Sim, plan: &Plan) -> Self {
+    pub(crate) fn build(sim: &mut Sim, plan: &Plan) -> Self {
         let size = plan.size;
-        let etcd = Etcd::default();
+        let etcd = Etcd::new(plan.begins.revision);
         let etcd_host = sim.host(etcd_address());
         let nodes = (0..size.nodes).map(|it| sim.host(node_address(it))).collect();
         let replicas = (0..size.replicas).map(|it| sim.host(replica_address(it))).collect();
@@ -144,19 +86,37 @@ impl World {
             people: Vec::new(),
             people_hosts: Vec::new(),
             rogue: Arc::default(),
+            operator: Operator::new(Vec::new()),
+            operator_host: sim.host(operator_address()),
+            hooks: Arc::default(),
+            hooks_host: sim.host(hooks_address()),
+            relay: sim.host(relay_address()),
+            ends: (
+                (0..size.nodes).map(|_| Arc::default()).collect(),
+                (0..size.replicas).map(|_| Arc::default()).collect(),
+            ),
         };
+        world.operator = Operator::new(world.replicas.clone());
+        world.start(sim, Part::Relay);
         world.start(sim, Part::Etcd);
         (0..size.nodes).for_each(|it| world.start(sim, Part::Node(it)));
         (0..size.replicas).for_each(|it| world.start(sim, Part::Replica(it)));
         for index in 0..size.people {
             let (ip, pro_until) = (person_address(index), plan.pro_until[index]);
-            let person = Person::new(index, ip, addresses.clone(), size.pace, pro_until);
+            let is_private = plan.is_private[index];
+            if is_private {
+                kernel::hide(ip);
+            }
+            let person = Person::new(index, ip, addresses.clone(), size.pace, pro_until, is_private);
             world.people_hosts.push(sim.host(ip));
             world.people.push(person);
             world.begin_life(sim, index);
         }
         let (host, rogue) = (sim.host(rogue_address()), world.rogue.clone());
         sim.start(host, move || rogue::live(rogue));
+        let (operator, hooks) = (world.operator.clone(), world.hooks.clone());
+        sim.start(world.operator_host, move || operator::live(operator));
+        sim.start(world.hooks_host, move || hooks::serve(hooks));
         world
     }
 
@@ -182,6 +142,7 @@ impl World {
             Part::Etcd => self.etcd_host,
             Part::Node(index) => self.nodes[index],
             Part::Replica(index) => self.replicas[index],
+            Part::Relay => self.relay,
         }
     }
 
@@ -196,9 +157,17 @@ impl World {
             }
             Part::Node(index) => {
                 looks::forget_engine(host);
-                sim.start(host, move || node(index));
+                let end = self.ends.0[index].clone();
+                sim.start(host, move || node(index, end));
             }
-            Part::Replica(index) => sim.start(host, move || replica(index)),
+            Part::Replica(index) => {
+                let end = self.ends.1[index].clone();
+                sim.start(host, move || replica(index, end));
+            }
+            Part::Relay => {
+                let nodes = (0..self.nodes.len()).map(node_address).collect();
+                sim.start(host, move || relay::serve(nodes));
+            }
         }
     }
 
@@ -297,6 +266,45 @@ fn carry_out(world: &Arc<World>, sim: &mut Sim, act: &Act) {
             later(sim, *lasts, |world, sim, part| sim.slow_down(world.host(part), 0), *part);
         }
         Act::Skew(part, nanos) => sim.skew(world.host(*part), *nanos),
+        Act::Drift(part, ppm) => sim.drift(world.host(*part), *ppm),
+        Act::DriftPerson(who, ppm) => sim.drift(world.people_hosts[*who], *ppm),
+        Act::ReplyLost(rate, lasts) => {
+            etcd_fault(world, sim, Faults { reply_lost: *rate, ..Faults::default() }, *lasts);
+        }
+        Act::Reset(one, other) => {
+            kernel::reset(sim.address(world.host(*one)), sim.address(world.host(*other)));
+        }
+        Act::ResetPerson(who, part) => kernel::reset(person_address(*who), sim.address(world.host(*part))),
+        Act::SendsFail(part, lasts) => {
+            set_mute(sim.address(world.host(*part)), true);
+            later(sim, *lasts, |world, sim, part| set_mute(sim.address(world.host(part)), false), *part);
+        }
+        Act::DiskFull(replica, lasts) => {
+            set_full(world.replicas[*replica].number(), true);
+            later(
+                sim,
+                *lasts,
+                |world, _, part| set_full(world.host(part).number(), false),
+                Part::Replica(*replica),
+            );
+        }
+        Act::End(part, lasts) => {
+            match part {
+                Part::Node(index) => {
+                    looks::ends(world.nodes[*index]);
+                    world.ends.0[*index].notify_waiters();
+                }
+                Part::Replica(index) => world.ends.1[*index].notify_waiters(),
+                Part::Etcd | Part::Relay => {}
+            }
+            later(sim, *lasts, |world, sim, part| world.start(sim, part), *part);
+        }
+        Act::Operate(deed, number) => world.operator.plan(world.nodes.len(), &world.people, *deed, *number),
+        Act::HooksRefused(silently, lasts) => {
+            world.hooks.refuse(Some(*silently));
+            let hooks = world.hooks.clone();
+            sim.after(*lasts, move |_| hooks.refuse(None));
+        }
     }
 }
 
@@ -306,16 +314,25 @@ fn etcd_fault(world: &World, sim: &Sim, faults: Faults, lasts: Nanos) {
     sim.after(lasts, move |_| etcd.set_faults(Faults::default()));
 }
 
+/// Of any room: an operator may make one larger.
+pub(crate) fn slot_limit() -> u64 {
+    u64::from(if known::is_resized() { VIDEO_PUBLISHERS_PRO } else { VIDEO_PUBLISHERS_FREE })
+}
+
 /// Runs a seed's world with this plan.
 pub(crate) fn run(seed: u64, plan: &Plan, wants_timeline: bool) -> Outcome {
     told::begin(wants_timeline);
     known::begin(plan);
     let mut sim = Sim::new(seed);
-    room_model::run(seed);
+    kernel::set_epoch(plan.begins.clocks);
+    if !plan.is_blind {
+        room_model::run(seed);
+    }
     kernel::set_faults(plan.faults);
     let world = Arc::new(World::build(&mut sim, plan));
     looks::begin(world.etcd.clone());
     history::begin();
+    slots::begin(slot_limit());
     for step in &plan.steps {
         let (world, act) = (world.clone(), step.act.clone());
         kernel::schedule(step.at, move |sim| carry_out(&world, sim, &act));
@@ -331,7 +348,11 @@ pub(crate) fn run(seed: u64, plan: &Plan, wants_timeline: bool) -> Outcome {
         world.etcd.set_faults(Faults::default());
         for host in world.replicas.iter().chain(&world.nodes).chain([&world.etcd_host]) {
             sim.skew(*host, 0);
+            sim.drift(*host, 0);
         }
+        world.people_hosts.iter().for_each(|host| sim.drift(*host, 0));
+        world.hooks.refuse(None);
+        world.operator.undo();
         sim.run(now() + CALM, told::is_broken);
     }
     if !told::is_broken() {
@@ -347,9 +368,19 @@ pub(crate) fn run(seed: u64, plan: &Plan, wants_timeline: bool) -> Outcome {
         sim.run(now() + EMPTYING, told::is_broken);
     }
     history::look();
+    slots::look();
     if !told::is_broken() {
         rules::nothing_is_left(&world.etcd, &world.people);
+        if known::is_calm() {
+            world.hooks.look(&history::sessions());
+        }
     }
+    world.operator.look_at_audit();
+    (0..plan.size.replicas).for_each(|replica| _ = std::fs::remove_file(tokens::audit(replica)));
+    outcome(&world, sim)
+}
+
+pub(crate) fn outcome(world: &World, sim: Sim) -> Outcome {
     let (steps, datagrams) = kernel::steps();
     let of_all =
         |what: fn(&crate::client::Has) -> u64| world.people.iter().map(|it| it.has(|has| what(has))).sum();

@@ -3,15 +3,17 @@
 use super::kept::{Call, Kept};
 use super::line::{ASK_TIMEOUT, Line, Refused};
 use super::person::Person;
+use super::relayed::Login;
 use super::socket::Socket;
 use super::view::text;
 use crate::history;
-use crate::kernel::{MILLISECOND, SECOND, WALL_BASE, now};
+use crate::kernel::{MILLISECOND, SECOND, now, wall_seconds};
+use crate::slots;
 use crate::tokens::mint;
-use crate::told::tell;
+use crate::told::{broken, tell};
 use anyhow::{Context, bail};
 use railgun_peer::capabilities;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,6 +69,15 @@ fn forget(person: &Person, kept: &mut Kept) {
     person.forget();
 }
 
+fn token(person: &Person) -> String {
+    mint(
+        &person.user,
+        person.pro,
+        person.pro_until.map(|at| wall_seconds() - now() / SECOND + at),
+        person.is_private,
+    )
+}
+
 /// Media goes on while there is no socket.
 async fn wait_with_media(person: &Person, kept: &mut Kept, wait: Duration) {
     let until = Instant::now() + wait;
@@ -80,7 +91,7 @@ async fn wait_with_media(person: &Person, kept: &mut Kept, wait: Duration) {
 
 async fn connection(person: &Arc<Person>, kept: &mut Kept) -> anyhow::Result<Over> {
     let to = person.replicas[kept.replica % person.replicas.len()];
-    let mut auth = json!({"token": mint(&person.user, person.pro, person.pro_until.map(|at| WALL_BASE + at)), "deviceId": person.device});
+    let mut auth = json!({"token": token(person), "deviceId": person.device});
     if let Some(resume) = &kept.resume {
         auth["resume"] = json!(resume);
     }
@@ -148,6 +159,8 @@ async fn connection(person: &Arc<Person>, kept: &mut Kept) -> anyhow::Result<Ove
     let participants = reply["participants"].as_array().into_iter().flatten();
     let sees = participants.map(|it| text(it, "sessionId")).collect();
     history::joined(&session, asked, now(), reply["roomSeq"].as_u64().unwrap_or_default(), sees);
+    look_at_privacy(person, &reply["rtcConfig"]);
+    kept.login = Login::of(&reply["rtcConfig"]).filter(|_| person.is_private);
     kept.resume = reply["resumeToken"].as_str().map(ToOwned::to_owned);
     kept.tries = 0;
     person.has(|has| {
@@ -186,6 +199,18 @@ async fn connection(person: &Arc<Person>, kept: &mut Kept) -> anyhow::Result<Ove
     serve(line, kept, call).await
 }
 
+fn look_at_privacy(person: &Person, rtc_config: &Value) {
+    let servers = rtc_config["iceServers"].as_array().into_iter().flatten();
+    let mut urls = servers.flat_map(|server| server["urls"].as_array().into_iter().flatten());
+    let is_confined = rtc_config["iceTransportPolicy"] == "relay"
+        && urls.all(|url| url.as_str().is_some_and(|it| it.starts_with("turn")));
+    if person.is_private && !is_confined {
+        broken("In privacy mode a client is shown relays alone (contract, 6)", || {
+            format!("{}: {rtc_config}", person.user)
+        });
+    }
+}
+
 /// In a call, until the connection or the call is over.
 async fn serve(mut line: Line<'_>, kept: &mut Kept, mut call: Call) -> anyhow::Result<Over> {
     let person = line.person;
@@ -204,6 +229,7 @@ async fn serve(mut line: Line<'_>, kept: &mut Kept, mut call: Call) -> anyhow::R
         };
         if done.is_err() {
             tell(&person.user, || "lost its connection".into());
+            slots::broke(&call.session);
             kept.call = Some(call);
             return Ok(Over::Broke);
         }

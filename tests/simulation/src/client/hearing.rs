@@ -23,6 +23,9 @@ impl Call {
                 || how,
             );
         }
+        if let Some(how) = crate::kernel::found() {
+            broken("In privacy mode a node answers through a relay alone (contract, 6)", || how);
+        }
         for transport in [&mut self.send, &mut self.recv].into_iter().flatten() {
             transport.tick();
         }

@@ -63,7 +63,7 @@ impl Line<'_> {
     ) -> Result<(), Refused> {
         _ = self.ask(Some(call), "voice:state:update", json!({"deafened": false})).await;
         let to = self.person.replicas[(kept.replica + 1) % self.person.replicas.len()];
-        let token = mint(&self.person.user, self.person.pro, None);
+        let token = mint(&self.person.user, self.person.pro, None, self.person.is_private);
         let auth = json!({"token": token, "deviceId": self.person.device, "resume": old});
         let Ok(mut socket) = Socket::connect(to, &auth).await else { return Ok(()) };
         let until = Instant::now() + Duration::from_secs(5);

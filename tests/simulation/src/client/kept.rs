@@ -1,6 +1,7 @@
 //! What a client keeps: over connections, and of one session.
 
 use super::media::Transport;
+use super::relayed::Login;
 use crate::kernel::Nanos;
 use railgun_peer::Offer;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +16,8 @@ pub(super) struct Kept {
     pub(super) replica: usize,
     pub(super) tries: usize,
     pub(super) port: u16,
+    /// At the relay.
+    pub(super) login: Option<Login>,
     /// Not before this time.
     pub(super) join_at: Nanos,
 }

@@ -7,6 +7,7 @@ use super::socket::{Came, Socket};
 use super::view::{View, text};
 use crate::history;
 use crate::kernel::now;
+use crate::slots;
 use crate::told::{broken, tell};
 use anyhow::bail;
 use serde_json::{Value, json};
@@ -20,6 +21,16 @@ pub(super) const ASK_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) enum Refused {
     Code { code: String, retry: u64 },
     Broke,
+}
+
+impl Refused {
+    /// It may have been done nonetheless.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        match self {
+            Self::Broke => true,
+            Self::Code { code, .. } => code == "NODE_UNAVAILABLE",
+        }
+    }
 }
 
 /// One connection.
@@ -68,6 +79,13 @@ impl Line<'_> {
         payload: Value,
     ) -> Result<Value, Refused> {
         let socket = self.socket.as_mut().ok_or(Refused::Broke)?;
+        let of_slots = call.as_deref().and_then(|call| {
+            let source_of = |id: &str| self.person.has(|has| has.own.get(id).cloned());
+            slots::Request::of(&call.session, event, &payload, source_of)
+        });
+        if let Some(request) = &of_slots {
+            slots::asked(request);
+        }
         let sent = tokio::time::timeout(ASK_TIMEOUT, socket.emit(event, &payload)).await;
         let Ok(Ok(id)) = sent else { return Err(Refused::Broke) };
         let (asked, until) = (now(), Instant::now() + ASK_TIMEOUT);
@@ -76,10 +94,17 @@ impl Line<'_> {
                 if fields["ok"].as_bool() == Some(true) {
                     if let Some(call) = &call {
                         history::was_in(&call.session, asked);
+                        slots::was_in(&call.session, asked);
+                    }
+                    if let Some(request) = &of_slots {
+                        slots::answered(request, Ok(&fields));
                     }
                     return Ok(fields);
                 }
                 let code = text(&fields, "code");
+                if let Some(request) = &of_slots {
+                    slots::answered(request, Err(&code));
+                }
                 if code == "INTERNAL" {
                     broken("No request is answered INTERNAL while nothing of the servers is wrong", || {
                         format!("{} asked {event} {payload}: {fields}", self.person.user)
@@ -144,8 +169,9 @@ impl Line<'_> {
             {
                 let id = text(payload, "producerId");
                 tell(me, || format!("its producer was closed: {payload}"));
-                self.person.has(|has| has.own.remove(&id));
+                let source = self.person.has(|has| has.own.remove(&id)).unwrap_or_default();
                 if let Some(call) = call {
+                    slots::closed(&call.session, &source);
                     call.offers.remove(&id);
                 }
             }
@@ -159,6 +185,9 @@ impl Line<'_> {
             }
             "voice:video:granted" => {
                 self.person.has(|has| has.video_granted = true);
+                if let Some(call) = call {
+                    slots::granted(&call.session, &text(payload, "source"));
+                }
             }
             "voice:rtc:transportState" => {
                 let id = text(payload, "transportId");
@@ -186,7 +215,8 @@ impl Line<'_> {
         let created =
             self.ask(Some(call), "voice:rtc:createTransport", json!({"direction": direction})).await;
         let Ok(reply) = created else { bail!("createTransport") };
-        let transport = Transport::new(self.person.ip, kept.port, &reply, kept.port.into())?;
+        let login = kept.login.as_ref();
+        let transport = Transport::new(self.person.ip, kept.port, &reply, kept.port.into(), login).await?;
         self.person.has(|has| has.known.push(transport.id.clone()));
         let asked = json!({"transportId": transport.id, "dtlsParameters": transport.peer.dtls_parameters()});
         let slot = if direction == "send" { &mut call.send } else { &mut call.recv };

@@ -1,5 +1,6 @@
 //! A client's transports: ICE, DTLS and SRTP of the sans-IO peer, over a port of the world's network.
 
+use super::relayed::{Login, Relayed};
 use crate::kernel::{Nanos, SECOND, UdpPort, now};
 use anyhow::Context;
 use railgun_media_core::packet::rtp::RtpHeader;
@@ -23,6 +24,8 @@ pub(super) struct Transport {
     pub peer: Peer,
     pub port: UdpPort,
     node: SocketAddr,
+    /// Through the relay; none: straight to the node.
+    way: Option<Relayed>,
     next_check: Nanos,
     pub began: Nanos,
     pub has_failed: bool,
@@ -43,12 +46,22 @@ pub(super) struct Heard {
 
 impl Transport {
     /// As the reply to `createTransport` describes it.
-    pub(super) fn new(ip: Ipv4Addr, port: u16, reply: &Value, seed: u64) -> anyhow::Result<Self> {
+    pub(super) async fn new(
+        ip: Ipv4Addr,
+        port: u16,
+        reply: &Value,
+        seed: u64,
+        login: Option<&Login>,
+    ) -> anyhow::Result<Self> {
         let parameters: TransportParameters = serde_json::from_value(reply.clone())?;
         let candidate = parameters.ice_candidates.first().context("no candidate")?;
         let node = SocketAddr::new(candidate.address, candidate.port);
         let id: TransportId = serde_json::from_value(reply["transportId"].clone())?;
         let port = UdpPort::open(SocketAddrV4::new(ip, port)).context("the port is taken")?;
+        let way = match login {
+            Some(login) => Some(Relayed::open(&port, login, node, seed).await?),
+            None => None,
+        };
         let peer = Peer::new(id, port.address(), &parameters, seed, Instant::now());
         let id = reply["transportId"].as_str().unwrap_or_default().to_owned();
         Ok(Self {
@@ -56,6 +69,7 @@ impl Transport {
             peer,
             port,
             node,
+            way,
             next_check: now() + CHECK_INTERVAL,
             began: now(),
             has_failed: false,
@@ -71,7 +85,14 @@ impl Transport {
 
     fn flush(&mut self) {
         for datagram in self.peer.take_outgoing() {
-            self.port.send(self.node, &datagram);
+            self.send(&datagram);
+        }
+    }
+
+    fn send(&self, datagram: &[u8]) {
+        match &self.way {
+            Some(way) => way.send(&self.port, datagram),
+            None => self.port.send(self.node, datagram),
         }
     }
 
@@ -83,7 +104,11 @@ impl Transport {
         if now() >= self.next_check.min(self.next_check.saturating_sub(CHECK_INTERVAL) + interval) {
             self.next_check = now() + CHECK_INTERVAL;
             let check = self.peer.check();
-            self.port.send(self.node, &check);
+            self.send(&check);
+            // And besides the relay, as a browser may that does not keep to its policy.
+            if self.way.is_some() {
+                self.port.send(self.node, &check);
+            }
         }
         if self.peer.is_connected() && now() >= self.next_report {
             self.next_report = now() + REPORT_INTERVAL;
@@ -95,9 +120,9 @@ impl Transport {
     fn report(&mut self) {
         let ssrcs: Vec<u32> = self.ssrcs.iter().copied().take(31).collect();
         let report = self.peer.report_times(&ssrcs);
-        self.port.send(self.node, &report);
+        self.send(&report);
         if let Some(feedback) = self.peer.feedback() {
-            self.port.send(self.node, &feedback);
+            self.send(&feedback);
         }
     }
 
@@ -105,8 +130,12 @@ impl Transport {
     pub(super) fn receive(&mut self) -> (Vec<Heard>, usize) {
         let was_connected = self.is_connected();
         for (from, datagram) in self.port.take() {
-            if SocketAddr::from(from) == self.node {
-                self.peer.receive(&datagram, Instant::now());
+            let of_node = match &self.way {
+                Some(way) => way.receive(from, &datagram),
+                None => (SocketAddr::from(from) == self.node).then_some(datagram.as_slice()),
+            };
+            if let Some(datagram) = of_node {
+                self.peer.receive(datagram, Instant::now());
             }
         }
         self.flush();
@@ -139,6 +168,6 @@ impl Transport {
         let payload = [if is_video { KEY_FRAME.as_slice() } else { &[5; 8] }, MARK, tag.as_bytes()].concat();
         let header = offer.header(index, timestamp, true);
         let packet = self.peer.seal_rtp(header, index, &[(MID_ID, offer.mid.as_bytes())], &payload);
-        self.port.send(self.node, &packet);
+        self.send(&packet);
     }
 }

@@ -8,6 +8,7 @@ mod hostile;
 mod hearing;
 mod media;
 mod person;
+mod relayed;
 mod socket;
 mod view;
 

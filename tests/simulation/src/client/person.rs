@@ -70,6 +70,8 @@ pub(crate) struct Person {
     pub pro: bool,
     /// Seconds of virtual time until which it has Pro; none: for good.
     pub pro_until: Option<u64>,
+    /// In privacy mode: its media goes through the relay alone.
+    pub is_private: bool,
     pub ip: Ipv4Addr,
     pub replicas: Vec<SocketAddr>,
     /// Between two packets of a source.
@@ -84,9 +86,20 @@ impl Person {
         replicas: Vec<SocketAddr>,
         pace: Nanos,
         pro_until: Option<u64>,
+        is_private: bool,
     ) -> Arc<Self> {
         let (user, device, pro) = (format!("p{number}"), "laptop".into(), number % 3 != 2);
-        Arc::new(Self { user, device, pro, pro_until, ip, replicas, pace, state: Mutex::default() })
+        Arc::new(Self {
+            user,
+            device,
+            pro,
+            pro_until,
+            is_private,
+            ip,
+            replicas,
+            pace,
+            state: Mutex::default(),
+        })
     }
 
     fn state(&self) -> MutexGuard<'_, (Wish, Has)> {

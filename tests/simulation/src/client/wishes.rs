@@ -6,6 +6,7 @@ use super::person::{Consuming, Hostile};
 use super::view::text;
 use crate::history;
 use crate::kernel::{Nanos, SECOND, now};
+use crate::slots;
 use crate::told::{broken, tell};
 use railgun_peer::Offer;
 use railgun_protocol::signal::Source;
@@ -69,8 +70,12 @@ impl Line<'_> {
 
     /// Whatever the answer is, its server has no seat for it any more, and its connection ends next.
     async fn leave(&mut self, call: &mut Call, why: &'static str) -> Result<bool, Refused> {
+        let asked = now();
         match self.ask(None, "voice:leave", json!({})).await {
-            Ok(_) => history::left(&call.session, now()),
+            Ok(_) => {
+                history::left(&call.session, now());
+                slots::left(&call.session, asked);
+            }
             Err(Refused::Broke) => return Err(Refused::Broke),
             Err(Refused::Code { .. }) => {}
         }
@@ -246,7 +251,8 @@ impl Line<'_> {
     ) -> Result<(), Refused> {
         let whose = (user.clone(), source.clone());
         let reply = self.ask(Some(call), "voice:rtc:consume", json!({"producerId": id})).await;
-        if let Err(Refused::Broke) = reply {
+        // What a replica asked of its node before the way between them broke may have been done.
+        if reply.as_ref().is_err_and(Refused::is_in_doubt) {
             call.unanswered.insert(whose);
         }
         let reply = reply?;

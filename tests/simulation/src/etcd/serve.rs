@@ -54,11 +54,19 @@ impl Etcd {
         }
     }
 
-    /// What is between an effect and its reply.
-    async fn before_reply(&self) {
-        let most = self.state().faults.reply_delay;
+    /// What is between an effect and its reply. An error: the reply does not come.
+    async fn before_reply(&self) -> Result<(), Status> {
+        let (most, lost) = {
+            let faults = self.state().faults;
+            (faults.reply_delay, faults.reply_lost)
+        };
         if most > 0 {
             sleep(Duration::from_nanos(below(most))).await;
+        }
+        if chance(lost) {
+            Err(Status::unavailable("etcdserver: request timed out, possibly due to connection lost"))
+        } else {
+            Ok(())
         }
     }
 }
@@ -68,14 +76,14 @@ impl Kv for Etcd {
     async fn range(&self, asked: Request<RangeRequest>) -> Result<Response<RangeResponse>, Status> {
         self.agreed().await;
         let done = Self::range(self, asked.get_ref());
-        self.before_reply().await;
+        self.before_reply().await?;
         done.map(Response::new)
     }
 
     async fn put(&self, asked: Request<PutRequest>) -> Result<Response<PutResponse>, Status> {
         self.agreed().await;
         let done = Self::put(self, asked.into_inner());
-        self.before_reply().await;
+        self.before_reply().await?;
         done.map(Response::new)
     }
 
@@ -85,14 +93,14 @@ impl Kv for Etcd {
     ) -> Result<Response<DeleteRangeResponse>, Status> {
         self.agreed().await;
         let done = self.delete(asked.into_inner());
-        self.before_reply().await;
+        self.before_reply().await?;
         done.map(Response::new)
     }
 
     async fn txn(&self, asked: Request<TxnRequest>) -> Result<Response<TxnResponse>, Status> {
         self.agreed().await;
         let done = Self::txn(self, asked.get_ref());
-        self.before_reply().await;
+        self.before_reply().await?;
         done.map(Response::new)
     }
 }
@@ -108,7 +116,7 @@ impl Lease for Etcd {
         self.agreed().await;
         let ttl = asked.get_ref().ttl;
         let id = self.grant(ttl);
-        self.before_reply().await;
+        self.before_reply().await?;
         Ok(Response::new(LeaseGrantResponse { header: self.header(), id, ttl, error: String::new() }))
     }
 
@@ -118,7 +126,7 @@ impl Lease for Etcd {
     ) -> Result<Response<LeaseRevokeResponse>, Status> {
         self.agreed().await;
         let done = self.revoke(asked.get_ref().id);
-        self.before_reply().await;
+        self.before_reply().await?;
         done.map(|()| Response::new(LeaseRevokeResponse { header: self.header() }))
     }
 
@@ -132,7 +140,9 @@ impl Lease for Etcd {
             while let Ok(Some(LeaseKeepAliveRequest { id })) = asked.message().await {
                 etcd.agreed().await;
                 let ttl = etcd.keep_alive(id);
-                etcd.before_reply().await;
+                if etcd.before_reply().await.is_err() {
+                    continue;
+                }
                 if out.send(Ok(LeaseKeepAliveResponse { header: etcd.header(), id, ttl })).await.is_err() {
                     return;
                 }

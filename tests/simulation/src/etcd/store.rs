@@ -21,6 +21,8 @@ pub(crate) struct Faults {
     pub has_no_quorum: bool,
     /// A request's reply comes so much later than its effect, at most.
     pub reply_delay: Nanos,
+    /// A request's reply is lost after its effect.
+    pub reply_lost: u32,
     /// Watches tell of a change so much later, at most.
     pub watch_lag: Nanos,
     pub watch_cancelled: u32,
@@ -65,22 +67,23 @@ pub(crate) struct Etcd {
     pub(super) mended: Arc<Notify>,
 }
 
-impl Default for Etcd {
-    fn default() -> Self {
+impl Etcd {
+    pub(crate) fn new(revision: i64) -> Self {
         let state = State {
-            revision: 1,
+            revision,
             term: 1,
-            compacted: 0,
+            compacted: revision - 1,
             faults: Faults::default(),
             keys: BTreeMap::new(),
             history: Vec::new(),
             leases: BTreeMap::new(),
-            next_lease: 1000,
+            // As real ones are: more than a double holds exactly.
+            next_lease: 0x694d_8f2a_0000_03e8,
             bindings: BTreeMap::new(),
         };
         Self {
             state: Arc::new(Mutex::new(state)),
-            changed: Arc::new(tokio::sync::watch::Sender::new(1)),
+            changed: Arc::new(tokio::sync::watch::Sender::new(revision)),
             mended: Arc::default(),
         }
     }

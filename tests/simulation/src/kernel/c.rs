@@ -4,7 +4,8 @@
 //! Rust's standard library, tokio, mio, socket2 and the like call these by name, so the linker takes ours.
 #![allow(clippy::cast_possible_truncation, reason = "the C library's own widths")]
 
-use super::clock::{HOST, IS_ACTIVE, MONOTONIC_BASE, NOW, RANDOM, SECOND, SKEW, WALL_BASE, split_mix};
+use super::clock::{EPOCH, HOST, IS_ACTIVE, RANDOM, SECOND, SKEW, counted, split_mix};
+use super::disk;
 use super::net::{NET, Net};
 use super::parking::park;
 use super::socket::{Kind, Registration, Socket};
@@ -52,8 +53,9 @@ pub(super) unsafe extern "C" fn clock_gettime(clock: clockid_t, time: *mut times
         return unsafe { libc::syscall(libc::SYS_clock_gettime, clock, time) } as c_int;
     }
     let is_wall = clock == libc::CLOCK_REALTIME || clock == libc::CLOCK_REALTIME_COARSE;
-    let (base, skew) = if is_wall { (WALL_BASE, SKEW.get()) } else { (MONOTONIC_BASE, 0) };
-    let nanos = (base * SECOND + NOW.get()).saturating_add_signed(skew);
+    let epoch = EPOCH.get();
+    let (base, skew) = if is_wall { (epoch.wall, SKEW.get()) } else { (epoch.monotonic, 0) };
+    let nanos = (base * SECOND + counted()).saturating_add_signed(skew);
     // SAFETY: the caller gives a timespec to write to.
     unsafe {
         (*time).tv_sec = (nanos / SECOND) as libc::time_t;
@@ -362,6 +364,32 @@ pub(super) unsafe extern "C" fn writev(fd: c_int, parts: *const iovec, count: c_
             .collect()
     };
     result(net(|net| net.transmit(fd, &bytes)).unwrap_or(Err(libc::EAGAIN)))
+}
+
+/// # Safety
+/// As the C library's: `buffer` holds `len` bytes.
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn write(fd: c_int, buffer: *const c_void, len: size_t) -> ssize_t {
+    if is_ours(fd) {
+        // SAFETY: the arguments are the caller's.
+        return unsafe { send(fd, buffer, len, 0) };
+    }
+    // As a disk does: what still fits is written, and what is written after that is refused.
+    let taken = if is_active() && is_file(fd) { disk::takes(HOST.get(), len) } else { len };
+    if taken == 0 && len > 0 {
+        return fail(libc::ENOSPC);
+    }
+    // SAFETY: the arguments are the caller's, and no longer than they were.
+    unsafe { libc::syscall(libc::SYS_write, fd, buffer, taken) as ssize_t }
+}
+
+fn is_file(fd: c_int) -> bool {
+    // SAFETY: zeroes are a `stat`, which the call fills.
+    let (told, stat) = unsafe {
+        let mut stat: libc::stat = std::mem::zeroed();
+        (libc::fstat(fd, &raw mut stat), stat)
+    };
+    told == 0 && stat.st_mode & libc::S_IFMT == libc::S_IFREG
 }
 
 /// # Safety

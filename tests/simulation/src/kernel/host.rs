@@ -1,6 +1,6 @@
 //! Processes, each a tokio runtime of its own, and the loop that gives them their turns in virtual time.
 
-use super::clock::{HOST, NOW, Nanos, SKEW, now};
+use super::clock::{HOST, NOW, Nanos, OSCILLATOR, Oscillator, SKEW, now};
 use super::net::{Event, activate, deactivate, set_dark, with_net};
 use super::parking::{IS_PARKED, ROOT, TIMER};
 use std::cell::RefCell;
@@ -49,7 +49,17 @@ struct Host {
     next_turn: Nanos,
     /// Nanoseconds that its wall clock is ahead.
     skew: i64,
+    oscillator: Oscillator,
     runs: u32,
+}
+
+impl Host {
+    /// What happens on this thread happens there.
+    fn is_running(&self, number: u32) {
+        HOST.set(number);
+        SKEW.set(self.skew);
+        OSCILLATOR.set(self.oscillator);
+    }
 }
 
 /// The world's loop.
@@ -79,6 +89,7 @@ impl Sim {
             slowness: 0,
             next_turn: 0,
             skew: 0,
+            oscillator: Oscillator::EXACT,
             runs: 0,
         });
         with_net(|net| net.addresses.insert(address, id));
@@ -92,8 +103,7 @@ impl Sim {
     {
         self.kill(host);
         let index = host.0 as usize;
-        HOST.set(host.0);
-        SKEW.set(self.hosts[index].skew);
+        self.hosts[index].is_running(host.0);
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
         {
             let _inside = runtime.enter();
@@ -112,8 +122,7 @@ impl Sim {
         if let Some(at) = it.timer.take() {
             self.timers.remove(&(at, host.0));
         }
-        HOST.set(host.0);
-        SKEW.set(it.skew);
+        it.is_running(host.0);
         drop(it.runtime.take());
         with_net(|net| net.runnable.remove(&host.0));
     }
@@ -129,6 +138,15 @@ impl Sim {
         self.hosts[host.0 as usize].is_paused = true;
     }
 
+    /// The same of every machine, until [`Self::resume_all`].
+    pub(crate) fn pause_all(&mut self) {
+        self.hosts.iter_mut().for_each(|host| host.is_paused = true);
+    }
+
+    pub(crate) fn resume_all(&mut self) {
+        (0..self.hosts.len()).for_each(|index| self.resume(HostId(u32::try_from(index).unwrap_or(u32::MAX))));
+    }
+
     pub(crate) fn resume(&mut self, host: HostId) {
         self.hosts[host.0 as usize].is_paused = false;
         with_net(|net| net.runnable.insert(host.0));
@@ -142,6 +160,11 @@ impl Sim {
     /// Sets the machine's wall clock so many nanoseconds ahead.
     pub(crate) fn skew(&mut self, host: HostId, nanos: i64) {
         self.hosts[host.0 as usize].skew = nanos;
+    }
+
+    /// Has the machine's clocks go so many parts per million too fast from now on.
+    pub(crate) fn drift(&mut self, host: HostId, ppm: i64) {
+        self.hosts[host.0 as usize].oscillator.change_rate(ppm);
     }
 
     pub(crate) fn address(&self, host: HostId) -> Ipv4Addr {
@@ -203,8 +226,7 @@ impl Sim {
         }
         host.next_turn = now() + host.slowness;
         let Some(runtime) = host.runtime.take() else { return };
-        HOST.set(index);
-        SKEW.set(host.skew);
+        host.is_running(index);
         IS_PARKED.set(false);
         TIMER.set(None);
         runtime.block_on(poll_fn(|context| {

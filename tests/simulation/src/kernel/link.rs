@@ -62,6 +62,11 @@ impl LinkFaults {
     }
 }
 
+/// Nodes are 127.2.x.y.
+pub(super) fn net_of_nodes(address: Ipv4Addr) -> bool {
+    address.octets()[1] == 2
+}
+
 /// Users' machines are 127.9.x.y.
 pub(super) fn class(address: Ipv4Addr) -> Class {
     if address.octets()[1] == 9 { Class::Outside } else { Class::Inside }

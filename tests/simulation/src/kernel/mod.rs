@@ -5,6 +5,7 @@
 
 mod c;
 mod clock;
+mod disk;
 mod host;
 mod link;
 mod net;
@@ -14,9 +15,13 @@ mod tcp;
 mod udp;
 
 pub(crate) use clock::{
-    MILLISECOND, Nanos, SECOND, WALL_BASE, below, chance, current_host, draw, millis, now,
+    Epoch, MILLISECOND, Nanos, SECOND, below, chance, current_host, draw, millis, now, set_epoch,
+    wall_seconds,
 };
+pub(crate) use disk::{is_full, set_full};
 pub(crate) use host::{HostId, Sim, schedule};
 pub(crate) use link::LinkFaults;
-pub(crate) use net::{amplification, heal, note, set_cut, set_dark, set_faults, steps, trace_hash};
+pub(crate) use net::{
+    amplification, found, heal, hide, note, reset, set_cut, set_dark, set_faults, set_mute, steps, trace_hash,
+};
 pub(crate) use udp::UdpPort;

@@ -1,6 +1,9 @@
 //! The network of a thread's world, and what happens on it when.
 
-use super::clock::{FATE, HOST, IS_ACTIVE, NOW, Nanos, RANDOM, SKEW, now};
+use super::clock::{
+    EPOCH, Epoch, FATE, HOST, IS_ACTIVE, NOW, Nanos, OSCILLATOR, Oscillator, RANDOM, SKEW, now,
+};
+use super::disk;
 use super::link::LinkFaults;
 use super::socket::{SockId, Socket};
 use std::cell::RefCell;
@@ -59,6 +62,11 @@ pub(crate) struct Net {
     pub(super) addresses: BTreeMap<Ipv4Addr, u32>,
     /// Directed ways that carry nothing.
     pub(super) cuts: BTreeSet<(Ipv4Addr, Ipv4Addr)>,
+    /// Machines whose datagrams do not leave.
+    pub(super) mute: BTreeSet<Ipv4Addr>,
+    /// Users' machines that no node may know of, and a node that sent to one.
+    pub(super) hidden: BTreeSet<Ipv4Addr>,
+    pub(super) found: Option<String>,
     /// Machines without power.
     pub(super) dark: BTreeSet<Ipv4Addr>,
     pub(super) faults: LinkFaults,
@@ -94,6 +102,9 @@ impl Net {
             ready: BTreeSet::new(),
             addresses: BTreeMap::new(),
             cuts: BTreeSet::new(),
+            mute: BTreeSet::new(),
+            hidden: BTreeSet::new(),
+            found: None,
             dark: BTreeSet::new(),
             faults: LinkFaults::NONE,
             seen: BTreeMap::new(),
@@ -155,6 +166,29 @@ pub(crate) fn set_dark(machine: Ipv4Addr, is_dark: bool) {
     });
 }
 
+/// Has a machine's datagrams be lost as it sends them, or leave again.
+pub(crate) fn set_mute(machine: Ipv4Addr, is_mute: bool) {
+    with_net(|net| match is_mute {
+        true => _ = net.mute.insert(machine),
+        false => _ = net.mute.remove(&machine),
+    });
+}
+
+/// Resets every connection between two machines.
+pub(crate) fn reset(one: Ipv4Addr, other: Ipv4Addr) {
+    with_net(|net| net.reset(one, other));
+}
+
+/// A node is not to know of this machine.
+pub(crate) fn hide(machine: Ipv4Addr) {
+    with_net(|net| net.hidden.insert(machine));
+}
+
+/// What was sent to a hidden machine by another one than its relay or a replica, if that happened.
+pub(crate) fn found() -> Option<String> {
+    with_net(|net| net.found.take())
+}
+
 pub(crate) fn set_faults(faults: LinkFaults) {
     with_net(|net| net.faults = faults);
 }
@@ -164,8 +198,10 @@ pub(crate) fn heal() {
     with_net(|net| {
         net.cuts.clear();
         net.dark.clear();
+        net.mute.clear();
         net.faults = net.faults.healed();
     });
+    disk::clear();
 }
 
 /// What two runs of a seed have to agree in.
@@ -195,9 +231,12 @@ pub(crate) fn amplification() -> Option<String> {
 pub(super) fn activate(seed: u64) {
     NOW.set(0);
     SKEW.set(0);
+    OSCILLATOR.set(Oscillator::EXACT);
+    EPOCH.set(Epoch::USUAL);
     HOST.set(0);
     RANDOM.set(seed ^ 0xa076_1d64_78bd_642f);
     FATE.set(seed);
+    disk::clear();
     NET.with(|net| *net.borrow_mut() = Net::new());
     IS_ACTIVE.set(true);
 }

@@ -1,6 +1,6 @@
 //! Where a runtime that has nothing to do gives its thread back.
 
-use super::clock::{MILLISECOND, Nanos, now};
+use super::clock::{MILLISECOND, Nanos, OSCILLATOR, counted};
 use std::cell::{Cell, RefCell};
 use std::task::Waker;
 
@@ -13,7 +13,8 @@ thread_local! {
 
 /// The runtime has nothing to do for so many milliseconds; negative: until something comes.
 pub(super) fn park(timeout: i32) {
-    TIMER.set(u64::try_from(timeout).ok().map(|millis| now() + millis * MILLISECOND));
+    let when = |millis| OSCILLATOR.get().when(counted() + millis * MILLISECOND);
+    TIMER.set(u64::try_from(timeout).ok().map(when));
     IS_PARKED.set(true);
     ROOT.with(|root| {
         if let Some(root) = root.borrow_mut().take() {

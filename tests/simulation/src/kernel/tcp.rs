@@ -235,6 +235,20 @@ impl Net {
         self.put(id, to_ip, from_ip, Segment::Reset);
     }
 
+    /// Both ends of each connection between these machines are reset, as by a firewall that forgets them.
+    pub(super) fn reset(&mut self, one: Ipv4Addr, other: Ipv4Addr) {
+        let ends = |socket: &Socket| (*socket.local.ip(), *socket.remote.ip());
+        let is_between = |socket: &Socket| {
+            let is_open = matches!(&socket.kind, Kind::Stream(stream) if stream.is_open);
+            is_open && (ends(socket) == (one, other) || ends(socket) == (other, one))
+        };
+        let all: Vec<_> = self.sockets.iter().filter(|(_, it)| is_between(it)).collect();
+        let all: Vec<_> = all.into_iter().map(|(id, it)| (*id, ends(it))).collect();
+        for (id, (local, remote)) in all {
+            self.put(id, remote, local, Segment::Reset);
+        }
+    }
+
     pub(super) fn arrive(&mut self, at: SockId) {
         let Some(socket) = self.sockets.get(&at) else { return };
         let is_cut = self.is_cut(*socket.remote.ip(), *socket.local.ip());

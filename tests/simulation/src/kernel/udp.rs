@@ -1,7 +1,7 @@
 //! Datagrams between machines.
 
 use super::clock::{HOST, below, chance, now};
-use super::link::{Class, class};
+use super::link::{Class, class, net_of_nodes};
 use super::net::{Event, NET, Net, UdpQueue, with_net};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::Arc;
@@ -60,7 +60,7 @@ pub(super) fn send_from(from: SocketAddrV4, to: SocketAddr, bytes: &[u8]) {
     let SocketAddr::V4(to) = to else { return };
     with_net(|net| {
         let faults = net.faults;
-        if net.is_cut(*from.ip(), *to.ip()) || chance(faults.loss) {
+        if net.mute.contains(from.ip()) || net.is_cut(*from.ip(), *to.ip()) || chance(faults.loss) {
             return;
         }
         let copies = if chance(faults.duplication) { 2 } else { 1 };
@@ -130,6 +130,10 @@ impl Net {
     }
 
     pub(super) fn datagram(&mut self, from: SocketAddrV4, to: SocketAddrV4, bytes: Vec<u8>) {
+        // A node's; relays and replicas know whom they serve.
+        if net_of_nodes(*from.ip()) && self.hidden.contains(to.ip()) {
+            self.found.get_or_insert_with(|| format!("{from} sent {} bytes to {to}", bytes.len()));
+        }
         if *to.ip() == ATTACKER {
             self.amplified(to, bytes.len());
         }

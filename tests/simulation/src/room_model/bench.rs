@@ -102,8 +102,7 @@ impl Bench {
 
     /// Mostly the room's epoch; now and then one before it, or the next one.
     fn address(&mut self, channel: &'static str, kind: u32) -> Address {
-        let (first, last) = self.rooms.get(channel).map_or((5, 5), |room| room.epochs);
-        let (first, last) = (first.max(5), last.max(5));
+        let (first, last) = self.rooms.get(channel).map_or((5, 5), Room::next_epochs);
         let epoch = match self.rng.random_range(0..30) {
             0 => first - 1,
             1 => last - 1,

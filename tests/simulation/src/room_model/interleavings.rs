@@ -78,7 +78,7 @@ fn in_order(lives: [Life; 2], same_user: bool, order: u32) {
         let who = usize::from(order >> turn & 1 == 0);
         let deed = lives[who][next[who]];
         next[who] += 1;
-        let last = bench.rooms.get(CHANNELS[0]).map_or(5, |room| room.epochs.1.max(5));
+        let (_, last) = bench.rooms.get(CHANNELS[0]).map_or((5, 5), |room| room.next_epochs());
         let epoch = if matches!(deed, JoinAnew) { last + 1 } else { last };
         let address = Address { channel: ChannelId::new(CHANNELS[0]).expect("a name"), epoch };
         // Numbers of the two make one user or two.

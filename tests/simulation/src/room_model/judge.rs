@@ -43,7 +43,8 @@ impl Bench {
             differs(command, answer, &format!("{wanted:?} (epoch {}, of {:?})", address.epoch, room.epochs));
         }
         if room.seats.is_empty() {
-            room = Room { epochs: (room.epochs.1, room.epochs.1), ..Room::default() };
+            let last = room.epochs.1;
+            room = Room { epochs: (last, last), ended: last, ..Room::default() };
         }
         self.rooms.insert(channel, room);
     }
@@ -54,8 +55,12 @@ impl Bench {
         if !room.seats.is_empty() && address.epoch < room.epochs.1 {
             return MOVED;
         }
+        if room.seats.is_empty() && address.epoch <= room.ended {
+            return MOVED;
+        }
         if room.seats.is_empty() || address.epoch > room.epochs.1 {
-            *room = Room { epochs: (address.epoch, address.epoch), ..Room::default() };
+            let epochs = (address.epoch, address.epoch);
+            *room = Room { epochs, ended: room.ended.max(room.epochs.1), ..Room::default() };
         }
         let (has_video, until) = (request.grant.permissions.video, video_until(self, &request.grant));
         let token = request.resume.map_or(0, |digest| digest.0[0]);

@@ -46,6 +46,8 @@ pub(super) type Claim = (SessionId, VideoSource);
 pub(super) struct Room {
     /// The epochs under which its people may have come; the last is the room's.
     pub epochs: (u64, u64),
+    /// The epoch of the last room that ended.
+    pub ended: u64,
     /// Oldest first.
     pub seats: Vec<(SessionId, Seat)>,
     pub live: Vec<Claim>,
@@ -54,6 +56,12 @@ pub(super) struct Room {
 }
 
 impl Room {
+    /// Under which who knows the channel asks for its room, the oldest and the newest: the next room has the next one.
+    pub(super) fn next_epochs(&self) -> (u64, u64) {
+        let next = if self.seats.is_empty() { self.ended + 1 } else { 0 };
+        (self.epochs.0.max(next).max(5), self.epochs.1.max(next).max(5))
+    }
+
     pub(super) fn seat(&mut self, session: SessionId) -> Option<&mut Seat> {
         self.seats.iter_mut().find(|(id, _)| *id == session).map(|(_, seat)| seat)
     }
