@@ -48,16 +48,15 @@ static KEYS: OnceLock<Keys> = OnceLock::new();
 
 /// Makes the key, on a thread with the real machine below it.
 pub(crate) fn prepare() -> anyhow::Result<()> {
-    let directory = match std::env::var_os(DIRECTORY) {
-        Some(of_parent) => of_parent.into(),
-        None => std::env::temp_dir().join(format!("railgun-sim-{}", std::process::id())),
-    };
+    let of_parent = std::env::var_os(DIRECTORY);
+    let own = || std::env::temp_dir().join(format!("railgun-sim-{}", std::process::id()));
+    let directory = of_parent.as_ref().map_or_else(own, Into::into);
     std::fs::create_dir_all(&directory)?;
     let path = directory.join("token.key");
     let key = LocalKey::open_or_create(&path)?;
-    for (name, text) in
-        [(TURN, TURN_SECRET.to_owned()), (HOOKS, HOOK_SECRET.to_owned()), (OPERATORS, operators())]
-    {
+    let files = [(TURN, TURN_SECRET.to_owned()), (HOOKS, HOOK_SECRET.to_owned()), (OPERATORS, operators())];
+    // Those of the parent are there, and its other children read them.
+    for (name, text) in files.into_iter().filter(|_| of_parent.is_none()) {
         std::fs::write(directory.join(name), text)?;
     }
     _ = KEYS.set(Keys { key, jwks: LocalKey::jwks_path(&path) });
