@@ -2,16 +2,15 @@
 //! certificates, a proxy's configuration, a drop-in for the systemd unit. Writes over nothing.
 
 mod etcd;
+mod files;
 
 use anyhow::{Context, bail, ensure};
 use clap::{Args, ValueEnum};
-use railgun_control::auth::LocalKey;
-use railgun_control::{OperatorScope, certs, operator_token_entry};
+use files::{Files, Readable};
+use railgun_control::certs;
 use railgun_settings::{Program, sample};
-use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::fs;
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
-use std::os::unix::fs::{OpenOptionsExt, chown};
 use std::path::{Path, PathBuf};
 
 pub(crate) const ABOUT: &str =
@@ -80,7 +79,7 @@ impl Init {
             bail!("--etcd is missing: more than one media node needs etcd");
         }
         fs::create_dir_all(&dir).with_context(|| format!("--dir {} cannot be made", dir.display()))?;
-        let files = Files { dir, owner: owner(&self.user) };
+        let files = Files::new(dir, &self.user);
         match self.role {
             Role::Standalone => self.standalone(&files)?,
             Role::Control => self.control(&files)?,
@@ -278,83 +277,4 @@ fn bracketed(host: &str) -> String {
 
 fn list(addresses: &[IpAddr]) -> String {
     format!("{:?}", addresses.iter().map(IpAddr::to_string).collect::<Vec<_>>())
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Readable {
-    ByAll,
-    ByService,
-    ByOwner,
-}
-
-struct Files {
-    dir: PathBuf,
-    /// The service's user and group, if there is one.
-    owner: Option<(u32, u32)>,
-}
-
-impl Files {
-    fn at(&self, name: &str) -> PathBuf {
-        self.dir.join(name)
-    }
-
-    /// As a TOML text.
-    fn quoted(&self, name: &str) -> String {
-        format!("{:?}", self.at(name).display().to_string())
-    }
-
-    /// The key that tokens are signed with, which no service reads, its JWKS, and a token of the operators' API.
-    fn keys(&self) -> anyhow::Result<String> {
-        LocalKey::open_or_create(&self.at("token.key")).context("the key for users' tokens")?;
-        let token = format!("{:032x}", rand::random::<u128>());
-        let scopes = [
-            OperatorScope::ReadChannels,
-            OperatorScope::WriteChannels,
-            OperatorScope::ReadRooms,
-            OperatorScope::WriteRooms,
-            OperatorScope::ReadNodes,
-            OperatorScope::WriteNodes,
-        ];
-        self.write("operators.toml", &operator_token_entry("first", &token, &scopes), Readable::ByService)?;
-        Ok(token)
-    }
-
-    fn drop_in(&self, unit: &str, command: &str, name: &str) -> anyhow::Result<()> {
-        let text = format!(
-            "# Copy to /etc/systemd/system/{unit}.service.d/local.conf\n[Service]\nExecStart=\nExecStart={command} {}\n\
-             # Media threads on processors of their own:\n#CPUAffinity=0-3\n",
-            self.at(name).display()
-        );
-        self.write(&format!("{unit}.service.d.conf"), &text, Readable::ByAll)
-    }
-
-    fn write(&self, name: &str, text: &str, readable: Readable) -> anyhow::Result<()> {
-        let path = self.at(name);
-        let mode = match readable {
-            Readable::ByAll => 0o644,
-            Readable::ByService => 0o640,
-            Readable::ByOwner => 0o600,
-        };
-        let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&path);
-        file.and_then(|mut file| file.write_all(text.as_bytes()))
-            .with_context(|| format!("{} cannot be written", path.display()))?;
-        if readable == Readable::ByService { self.give(&path) } else { Ok(()) }
-    }
-
-    /// Lets the service read it: the file's group becomes the service's.
-    fn give(&self, path: &Path) -> anyhow::Result<()> {
-        use std::os::unix::fs::PermissionsExt;
-        let Some((_, group)) = self.owner else { return Ok(()) };
-        chown(path, None, Some(group)).with_context(|| format!("the group of {}", path.display()))?;
-        fs::set_permissions(path, fs::Permissions::from_mode(0o640))?;
-        Ok(())
-    }
-}
-
-/// User and group by `/etc/passwd`; None: there is no such user.
-fn owner(user: &str) -> Option<(u32, u32)> {
-    let text = fs::read_to_string("/etc/passwd").ok()?;
-    let line = text.lines().find(|line| line.split(':').next() == Some(user))?;
-    let mut fields = line.split(':').skip(2);
-    Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
 }

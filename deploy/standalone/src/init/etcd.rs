@@ -1,6 +1,6 @@
 //! Files of an etcd cluster with TLS and a user for each plane: what its members need, and what our programs are told.
 
-use super::{Files, Readable};
+use super::files::{Files, Readable};
 use anyhow::ensure;
 use railgun_control::certs;
 
