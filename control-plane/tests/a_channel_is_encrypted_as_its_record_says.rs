@@ -9,6 +9,11 @@ use railgun_protocol::ids::{BootId, ChannelId, SessionId};
 use railgun_protocol::media_rpc::{Audience, Command, EncryptionRule, Event, RoomEvent};
 use railgun_protocol::signal::{Encryption, RejoinReason};
 use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// Until a replica's watch of etcd tells it what another one wrote.
+const TOLD_WITHIN: Duration = Duration::from_secs(5);
 
 /// What a client says that can encrypt.
 fn able() -> Value {
@@ -263,8 +268,16 @@ async fn of_two_writes_at_once_neither_undoes_the_others_encryption() {
             ask(two.operators, "all", "PUT", &path, json!({"tier": "free"})),
         );
         assert_eq!((first.status, second.status), (204, 204));
-        let found = ask(two.operators, "all", "GET", &path, Value::Null).await;
-        assert_eq!(body(&found)["encryption"], "endToEnd", "round {round}");
+        // This replica reads what the other wrote as soon as its watch tells it.
+        let until = Instant::now() + TOLD_WITHIN;
+        loop {
+            let found = body(&ask(two.operators, "all", "GET", &path, Value::Null).await);
+            if found["encryption"] == "endToEnd" {
+                break;
+            }
+            assert!(Instant::now() < until, "round {round}: {found}");
+            sleep(Duration::from_millis(20)).await;
+        }
     }
     one.stop().await;
     two.stop().await;
