@@ -105,7 +105,7 @@ impl Init {
             "# caddy run --config Caddyfile\n{} {{\n\treverse_proxy 127.0.0.1:8080\n}}\n",
             self.domain()
         );
-        files.write("Caddyfile", &caddy, Readable::ByAll)?;
+        files.write("Caddyfile", &caddy, Readable::All)?;
         files.drop_in("railgun", "/usr/bin/railgun --config", "railgun.toml")?;
         self.tell(files, Some(token), "railgun check-config", "railgun.toml");
         println!(
@@ -148,7 +148,7 @@ impl Init {
             set.extend(self.relay(files, host)?);
         }
         self.configure(files, "control.toml", set)?;
-        files.write("haproxy.cfg", &HAPROXY.replace("voice.example.org", self.domain()), Readable::ByAll)?;
+        files.write("haproxy.cfg", &HAPROXY.replace("voice.example.org", self.domain()), Readable::All)?;
         files.drop_in("railgun-control", "/usr/bin/railgun-control serve --config", "control.toml")?;
         self.tell(files, Some(token), "railgun-control check-config", "control.toml");
         println!(
@@ -204,7 +204,7 @@ impl Init {
     /// The secret of the relay of this name, and what a replica has to know of both.
     fn relay(&self, files: &Files, host: &str) -> anyhow::Result<[(&'static str, String); 2]> {
         let secret = format!("{:032x}{:032x}\n", rand::random::<u128>(), rand::random::<u128>());
-        files.write("turn.secrets", &secret, Readable::ByService)?;
+        files.write("turn.secrets", &secret, Readable::Service)?;
         let urls = [
             format!("turn:{host}:3478?transport=udp"),
             format!("turn:{host}:3478?transport=tcp"),
@@ -226,7 +226,7 @@ impl Init {
             set.retain(|(of, _)| *of != key);
             set.push((key, value.clone()));
         }
-        files.write(name, &sample(program, &set), Readable::ByService)
+        files.write(name, &sample(program, &set), Readable::Service)
     }
 
     fn tell(&self, files: &Files, token: Option<String>, check: &str, name: &str) {

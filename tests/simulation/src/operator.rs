@@ -77,7 +77,9 @@ impl Operator {
         };
         let pro = json!({"tier": "pro"});
         let deed = match deed {
-            0 if number % 2 == 0 => change("POST", of_session("kick"), json!({"reason": "simulated"})),
+            0 if number.is_multiple_of(2) => {
+                change("POST", of_session("kick"), json!({"reason": "simulated"}))
+            }
             0 => change("POST", of_session("kick"), json!({"banSeconds": 1 + number % 20})),
             1 => change("POST", of_session("mute"), Value::Null),
             2 => change("PUT", format!("/v1/channels/{channel}/bans/{user}"), json!({"reason": "simulated"})),

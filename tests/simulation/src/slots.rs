@@ -126,7 +126,7 @@ pub(crate) fn granted(session: &str, source: &str) {
     with(|slots| {
         if let Some(claim) = slots.open(session, source) {
             let since = claim.waits.last().map_or(claim.asked, |(asked, _)| *asked);
-            claim.held = claim.held.or(Some(now()));
+            claim.held = claim.held.or_else(|| Some(now()));
             claim.grant_ends = Some(since + GRANT_SURE);
         }
     });
@@ -164,7 +164,7 @@ pub(crate) fn left(session: &str, asked: Nanos) {
     with(|slots| {
         for claim in slots.claims.iter_mut().filter(|it| it.session == session) {
             claim.ends = Some(claim.ends.unwrap_or(asked));
-            claim.over = claim.over.or(Some(now()));
+            claim.over = claim.over.or_else(|| Some(now()));
             claim.is_open = false;
         }
     });

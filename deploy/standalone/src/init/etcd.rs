@@ -37,11 +37,11 @@ pub(super) fn write(files: &Files, endpoints: &[String]) -> anyhow::Result<()> {
              ETCD_AUTO_COMPACTION_RETENTION=5m\n",
             members.join(","),
         );
-        files.write(&format!("etcd/{host}.env"), &environment, Readable::ByAll)?;
+        files.write(&format!("etcd/{host}.env"), &environment, Readable::All)?;
     }
     for user in USERS {
         let password = format!("{:032x}", rand::random::<u128>());
-        let readable = if user == "control" { Readable::ByService } else { Readable::ByOwner };
+        let readable = if user == "control" { Readable::Service } else { Readable::Owner };
         files.write(&format!("etcd/{user}.password"), &password, readable)?;
     }
     Ok(())

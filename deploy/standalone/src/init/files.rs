@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 /// Who may read a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Readable {
-    ByAll,
-    ByService,
-    ByOwner,
+    All,
+    Service,
+    Owner,
 }
 
 /// Where files are written, each once, and for whom.
@@ -50,7 +50,7 @@ impl Files {
             OperatorScope::ReadNodes,
             OperatorScope::WriteNodes,
         ];
-        self.write("operators.toml", &operator_token_entry("first", &token, &scopes), Readable::ByService)?;
+        self.write("operators.toml", &operator_token_entry("first", &token, &scopes), Readable::Service)?;
         Ok(token)
     }
 
@@ -60,20 +60,20 @@ impl Files {
              # Media threads on processors of their own:\n#CPUAffinity=0-3\n",
             self.at(name).display()
         );
-        self.write(&format!("{unit}.service.d.conf"), &text, Readable::ByAll)
+        self.write(&format!("{unit}.service.d.conf"), &text, Readable::All)
     }
 
     pub(super) fn write(&self, name: &str, text: &str, readable: Readable) -> anyhow::Result<()> {
         let path = self.at(name);
         let mode = match readable {
-            Readable::ByAll => 0o644,
-            Readable::ByService => 0o640,
-            Readable::ByOwner => 0o600,
+            Readable::All => 0o644,
+            Readable::Service => 0o640,
+            Readable::Owner => 0o600,
         };
         let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&path);
         file.and_then(|mut file| file.write_all(text.as_bytes()))
             .with_context(|| format!("{} cannot be written", path.display()))?;
-        if readable == Readable::ByService { self.give(&path) } else { Ok(()) }
+        if readable == Readable::Service { self.give(&path) } else { Ok(()) }
     }
 
     /// Lets the service read it: the file's group becomes the service's.
