@@ -31,7 +31,7 @@ pub fn write(dir: &Path, node_names: &[String]) -> anyhow::Result<()> {
 
 /// Writes `ca.pem`, `server.pem` and `server.key` into `dir`, for the members of an etcd cluster, and refuses to
 /// overwrite any. `names`: DNS names and addresses that members are reached at. The authority is another one than
-/// that of [`write`]: members show their certificate to each other as clients too, and no member may pass for a
+/// that of [`write()`]: members show their certificate to each other as clients too, and no member may pass for a
 /// control-plane.
 pub fn write_etcd(dir: &Path, names: &[String]) -> anyhow::Result<()> {
     let issuer = authority(dir, "railgun etcd authority")?;
