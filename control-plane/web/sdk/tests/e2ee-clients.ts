@@ -2,6 +2,7 @@
  * Whole clients of an encrypted call: the page's half, the worker's own code, and MLS by the library. The server and
  * the node between them are the test's: what they are told to do they do, honest or not.
  */
+import { expect, vi } from "vitest";
 import type { Bytes } from "../src/e2ee/bytes";
 import { Encryption, type Person } from "../src/e2ee/encryption";
 import { FrameCipher, type Refused } from "../src/e2ee/frame-cipher";
@@ -281,4 +282,24 @@ export async function opensWith(exported: readonly Install[], { sessionId, sourc
     if (last instanceof Uint8Array) return last;
   }
   return last;
+}
+
+const settled = (what: () => void | Promise<void>) => vi.waitFor(what, { timeout: 10_000, interval: 20 });
+
+/** All have keys of one epoch, of which all are members. */
+export async function areOne(clients: readonly Client[]): Promise<void> {
+  const members = clients.map(({ sessionId }) => sessionId).sort();
+  await settled(() => {
+    for (const { worker } of clients) expect([...(worker.exported.at(-1)?.senders ?? [])].sort()).toEqual(members);
+    expect(new Set(clients.map(({ code }) => code)).size).toBe(1);
+  });
+}
+
+/** Everybody has the key that each sends with. Who let somebody in sends for a moment with the one before. */
+export async function areHeard(clients: readonly Client[]): Promise<void> {
+  for (const from of clients)
+    await settled(async () => {
+      const frame = (await from.sends(Uint8Array.of(7))) ?? expect.fail("nothing was sent");
+      for (const to of clients) expect(await opensWith(to.worker.exported, frame)).toEqual(Uint8Array.of(7));
+    });
 }

@@ -4,7 +4,7 @@ import { toHex } from "../src/e2ee/bytes";
 import { freshGroupId } from "../src/e2ee/mls/group-id";
 import { KnownKeys, SessionIdentity } from "../src/e2ee/mls/identity";
 import { MlsLibrary } from "../src/e2ee/mls/library";
-import { CHANNEL, type Client, Server, sleep, stubTransforms } from "./e2ee-clients";
+import { areHeard, areOne, CHANNEL, type Client, Server, sleep, stubTransforms } from "./e2ee-clients";
 
 beforeAll(stubTransforms);
 
@@ -21,16 +21,8 @@ async function call(...sessions: string[]): Promise<{ server: Server; clients: C
   const clients: Client[] = [];
   for (const sessionId of sessions) clients.push(await server.join(sessionId));
   await areOne(clients);
+  await areHeard(clients);
   return { server, clients };
-}
-
-/** In one epoch, and each plays the others' sound. */
-async function areOne(clients: Client[], timeout = 10_000): Promise<void> {
-  const members = clients.map(({ sessionId }) => sessionId).sort();
-  await settled(() => {
-    for (const { worker } of clients) expect([...(worker.exported.at(-1)?.senders ?? [])].sort()).toEqual(members);
-    expect(new Set(clients.map(({ code }) => code)).size).toBe(1);
-  }, timeout);
 }
 
 /** Each sends and the others receive, so that who cannot be opened is noticed. */
@@ -48,6 +40,7 @@ async function talkUntilOne(clients: Client[]): Promise<void> {
   await one;
 }
 
+const bytesOf = (data: string) => Uint8Array.from(atob(data), (it) => it.charCodeAt(0));
 const base64 = (bytes: Uint8Array) => btoa(String.fromCharCode(...bytes));
 
 async function library(sessionId: string): Promise<MlsLibrary> {
@@ -142,6 +135,23 @@ describe.concurrent("a replica", () => {
     await talkUntilOne([ada, ben, cleo, dan, eve, fay]);
   });
 
+  it("that lies about who left costs a key, and who was said to have left is let in again when he is named", async () => {
+    const { server, clients } = await call("s1", "s2", "s3");
+    const [ada, ben, cleo] = clients as [Client, Client, Client];
+    const before = ada.code;
+    server.lies = (list, to) => (to === "s2" ? list : list.filter(({ sessionId }) => sessionId !== "s2"));
+    server.tell();
+    await areOne([ada, cleo]);
+    expect(ada.code).not.toBe(before);
+    await settled(async () => {
+      const frame = (await ada.sends(SOUND)) ?? expect.fail("nothing was sent");
+      expect(await cleo.plays(frame.data, frame)).toEqual(SOUND);
+    });
+    server.lies = (list) => list;
+    server.tell();
+    await areOne([ada, ben, cleo]);
+  });
+
   it("that gives a newcomer the GroupInfo of an old epoch does not bring that epoch back", async () => {
     const { server, clients } = await call("s1", "s2");
     const [ada, ben] = clients as [Client, Client];
@@ -188,6 +198,27 @@ describe.concurrent("a replica", () => {
 });
 
 describe.concurrent("a member", () => {
+  it("who commits garbage is named, and the others go on in another group", async () => {
+    const { server, clients } = await call("s1", "s2", "s3");
+    const [ada, ben, cleo] = clients as [Client, Client, Client];
+    const epoch = server.messages.filter(({ kind }) => kind === "commit").at(-1)?.epoch ?? 0;
+    // A commit of hers for another group, with this one's name and epoch on it.
+    const mls = await library("s3");
+    const garbage = (await mls.commit(await mls.found(freshGroupId(1), []), { add: [], remove: [] })).commit;
+    const last = bytesOf(server.messages.filter(({ kind }) => kind === "commit").at(-1)?.data ?? "");
+    garbage.set(last.subarray(5, 21), 5);
+    new DataView(garbage.buffer).setBigUint64(21, BigInt(epoch + 1));
+    const before = ada.code;
+    await server.send("s3", { kind: "commit", epoch: epoch + 1, data: base64(garbage) });
+    await settled(() => expect([ada, ben].map(({ encryption }) => encryption.snapshot.faulty)).toEqual([["s3"], ["s3"]]));
+    await settled(() => expect(ada.code === ben.code && ada.code !== before).toBe(true));
+    await settled(async () => {
+      const frame = (await ada.sends(SOUND)) ?? expect.fail("nothing was sent");
+      expect(await ben.plays(frame.data, frame)).toEqual(SOUND);
+    });
+    expect(cleo.failed).toEqual([]);
+  });
+
   it("who floods proposals keeps nobody from talking or from coming in", async () => {
     const { server, clients } = await call("s1", "s2");
     const [ada, ben] = clients as [Client, Client];

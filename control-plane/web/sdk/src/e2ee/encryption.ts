@@ -17,6 +17,7 @@ import { freshInvite, type Invite, readInvite, writeInvite } from "./invite";
 import { ACCEPTED_AFTER_REMOVAL } from "./key-ring";
 import type { FromWorker, ToWorker, TransformOptions } from "./messages";
 import type { GroupKeys, KeyMessage } from "./mls/group-keys";
+import type { Listed } from "./mls/people";
 import { EncryptedPeople } from "./people";
 import { SeenFrames } from "./seen-frames";
 
@@ -71,6 +72,8 @@ export class Encryption {
   #transforms = 0;
   #own = "";
   #people = new Map<string, string>();
+  /** The same people, as the keys of a group need them. */
+  #listed: Listed[] = [];
   #opened = new EncryptedPeople();
   /** The newest; none: nobody is heard, and nothing is sent. */
   #invite: Invite | null = null;
@@ -212,10 +215,9 @@ export class Encryption {
   enter({ sessionId: own, isDm, token }: Stay, people: Person[]): void {
     const before = new Set(this.#people.values());
     this.#own = own;
-    this.#people = byId(people);
-    this.#opened.keepOnly(new Set(this.#people.keys()));
+    this.#see(people);
     this.#isGroup ||= !isDm && !this.#invite;
-    if (this.#isGroup) return void this.#enterGroup(own, token, people);
+    if (this.#isGroup) return void this.#enterGroup(own, token);
     if (!this.#invite) this.handlers.inviteNeeded({ channelId: this.channelId, reason: "joined" });
     // Whoever was there comes back with another session, some later than others.
     const isGone = (userId: string) => ![...this.#people.values()].includes(userId);
@@ -225,9 +227,8 @@ export class Encryption {
   /** Who is there now. */
   people(people: Person[]): void {
     const before = this.#people;
-    this.#people = byId(people);
-    this.#opened.keepOnly(new Set(this.#people.keys()));
-    if (this.#isGroup) return this.#group?.people(listed(people));
+    this.#see(people);
+    if (this.#isGroup) return this.#group?.people(this.#listed);
     const came = [...this.#people].filter(([sessionId]) => !before.has(sessionId));
     if ([...before.keys()].some((sessionId) => !this.#people.has(sessionId))) void this.#left();
     else if (came.length > 0) void this.#came(came.map(([, userId]) => userId));
@@ -239,7 +240,13 @@ export class Encryption {
     else if (this.#isGroup && this.#early.length < EARLY_MAX) this.#early.push(message);
   }
 
-  async #enterGroup(sessionId: string, token: string, people: Person[]): Promise<void> {
+  #see(people: Person[]): void {
+    this.#people = byId(people);
+    this.#listed = listed(people);
+    this.#opened.keepOnly(new Set(this.#people.keys()));
+  }
+
+  async #enterGroup(sessionId: string, token: string): Promise<void> {
     try {
       const { GroupKeys, subjectOf } = await import("./mls/group-keys");
       this.#group ??= new GroupKeys(this.channelId, this.keys.identity ?? null, {
@@ -260,7 +267,8 @@ export class Encryption {
       });
       // Another stay may have begun meanwhile.
       if (this.#own !== sessionId) return;
-      this.#group.enter({ sessionId, userId: subjectOf(token) }, listed(people));
+      // People may have come and gone while the part was loaded.
+      this.#group.enter({ sessionId, userId: subjectOf(token) }, this.#listed);
       for (const message of this.#early.splice(0)) this.#group.message(message);
     } catch (error) {
       this.handlers.failed(VoiceError.from(error));
@@ -379,7 +387,7 @@ type RtpParametersLike = { codecs: { payloadType: number; mimeType: string }[] }
 
 export { EncryptionPolicy, forget } from "./policy";
 
-const listed = (people: Person[]) =>
+const listed = (people: Person[]): Listed[] =>
   people.map(({ sessionId, userId, reconnecting = false }) => ({ sessionId, userId, reconnecting }));
 
 const byId = (people: Person[]) => new Map(people.map(({ sessionId, userId }) => [sessionId, userId]));
