@@ -37,24 +37,29 @@ export async function sizes() {
   const entries = Object.fromEntries(["index", "diagnostics", "gestures", "background"].map((it) => [it, path(`src/${it}.ts`)]));
   const all = await bundled(entries, DEPENDENCIES);
   const own = await bundled(core, DEPENDENCIES);
-  /** Beside what is there already. */
-  const later = (...names) => {
-    const first = own.filter(({ name }) => names.includes(name));
-    if (first.length !== names.length) throw new Error(`no such parts: ${names}`);
-    return total(withImports(own, first).filter((chunk) => !atOnce(own).includes(chunk)));
+  const parts = (names) => {
+    const found = own.filter(({ name }) => names.includes(name));
+    if (found.length !== names.length) throw new Error(`no such parts: ${names}`);
+    return withImports(own, found);
   };
+  /** Beside the core and the parts that are there `before`. */
+  const later = (names, before = []) => {
+    const there = [...atOnce(own), ...parts(before)];
+    return total(parts(names).filter((chunk) => !there.includes(chunk)));
+  };
+  const encryption = ["encryption", "invite"];
   const entry = (wanted) => gzip(all.find(({ name, isEntry }) => isEntry && name === wanted).code);
   const dist = (name) => gzip(readFileSync(path(`dist/${name}`)));
   return {
     core: total(atOnce(own)),
     "core with mediasoup-client and socket.io-client": total(atOnce(await bundled(core, []))),
-    "lazy: measuring, once a call stands": later("monitor"),
+    "lazy: measuring, once a call stands": later(["monitor"]),
     "lazy: diagnostics": entry("diagnostics"),
     "lazy: gestures": entry("gestures"),
     "lazy: background": entry("background"),
-    "lazy: volumes above 1": later("louder"),
-    "lazy: end-to-end encryption": later("encryption", "invite"),
-    "lazy: keys of a group (MLS)": later("group-keys"),
+    "lazy: volumes above 1": later(["louder"]),
+    "lazy: end-to-end encryption": later(encryption),
+    "lazy: keys of a group (MLS)": later(["group-keys"], encryption),
     "lazy: e2ee-worker.js": dist("e2ee-worker.js"),
     "lazy: input-worklet.js": dist("input-worklet.js"),
     "lazy: denoise-worklet.js": dist("denoise-worklet.js"),

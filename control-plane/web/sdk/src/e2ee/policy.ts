@@ -3,6 +3,7 @@ import { VoiceError } from "../errors";
 import type { Joined } from "../payloads";
 import { encryptionSupport, markSeen, SEEN_KEY } from "../runtime/encryption-support";
 import type { EncryptionOptions } from "../types";
+import { type ProfileStorage, profileStorage, readStored, store } from "./profile-storage";
 
 type Encryption = Joined["encryption"];
 
@@ -14,7 +15,7 @@ export class SeenEncrypted {
   /** What this page saw, for browsers that store nothing. */
   #here: string[] = [];
 
-  constructor(private readonly storage: Pick<Storage, "getItem" | "setItem"> | null = profileStorage()) {}
+  constructor(private readonly storage: ProfileStorage | null = profileStorage()) {}
 
   has(channelId: string): boolean {
     return this.#all().includes(channelId);
@@ -30,33 +31,14 @@ export class SeenEncrypted {
   }
 
   #all(): string[] {
-    return [...new Set([...read(this.storage), ...this.#here])];
+    const seen = readStored(this.storage, SEEN_KEY);
+    const stored = Array.isArray(seen) ? seen.filter((it) => typeof it === "string") : [];
+    return [...new Set([...stored, ...this.#here])];
   }
 
   #keep(seen: string[]): void {
     this.#here = seen;
-    try {
-      this.storage?.setItem(SEEN_KEY, JSON.stringify(seen));
-    } catch {
-      // Full or forbidden: it is known as long as this page is open.
-    }
-  }
-}
-
-function profileStorage(): Storage | null {
-  try {
-    return globalThis.localStorage ?? null;
-  } catch {
-    return null;
-  }
-}
-
-function read(storage: Pick<Storage, "getItem"> | null): string[] {
-  try {
-    const seen: unknown = JSON.parse(storage?.getItem(SEEN_KEY) ?? "[]");
-    return Array.isArray(seen) ? seen.filter((it) => typeof it === "string") : [];
-  } catch {
-    return [];
+    store(this.storage, SEEN_KEY, seen);
   }
 }
 

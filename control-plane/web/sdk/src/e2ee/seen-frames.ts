@@ -3,6 +3,7 @@
  * again to a page that was reloaded must not be believed.
  */
 import type { Mark, Marks } from "./epoch";
+import { type ProfileStorage, profileStorage, readStored, store } from "./profile-storage";
 
 const STORED = "railgun.seen-frames";
 /** The newest of each. */
@@ -14,7 +15,6 @@ const WRITE_INTERVAL = 1_000;
 
 /** By the epoch's tag, then by key id, source and session: the highest counter. */
 type Channel = Record<string, Record<string, string>>;
-type KeyStorage = Pick<Storage, "getItem" | "setItem">;
 
 export class SeenFrames {
   #marks = new Map<string, Map<string, string>>();
@@ -23,7 +23,7 @@ export class SeenFrames {
 
   constructor(
     private readonly channelId: string,
-    private readonly storage: KeyStorage | null = profileStorage(),
+    private readonly storage: ProfileStorage | null = profileStorage(),
   ) {
     for (const [tag, streams] of Object.entries(read(storage)[channelId] ?? {})) this.#marks.set(tag, new Map(Object.entries(streams)));
     globalThis.addEventListener?.("pagehide", this.#write);
@@ -64,11 +64,7 @@ export class SeenFrames {
       epochs.set(tag, Object.fromEntries(all.slice(-STREAMS_MAX)));
     }
     const channels = [...Object.entries(others), [this.channelId, Object.fromEntries([...epochs].slice(-EPOCHS_MAX))]];
-    try {
-      this.storage?.setItem(STORED, JSON.stringify(Object.fromEntries(channels.slice(-CHANNELS_MAX))));
-    } catch {
-      // Full or forbidden: it is known as long as this page is open.
-    }
+    store(this.storage, STORED, Object.fromEntries(channels.slice(-CHANNELS_MAX)));
   }
 }
 
@@ -82,23 +78,11 @@ export function marksOf(marks: readonly Mark[]): Marks {
   return all;
 }
 
-function profileStorage(): KeyStorage | null {
-  try {
-    return globalThis.localStorage ?? null;
-  } catch {
-    return null;
-  }
-}
-
-function read(storage: KeyStorage | null): Record<string, Channel> {
-  try {
-    const stored: unknown = JSON.parse(storage?.getItem(STORED) ?? "{}");
-    const isChannel = (it: unknown) => isRecord(it) && Object.values(it).every((streams) => isRecord(streams));
-    if (!isRecord(stored)) return {};
-    return Object.fromEntries(Object.entries(stored).filter(([, channel]) => isChannel(channel))) as Record<string, Channel>;
-  } catch {
-    return {};
-  }
+function read(storage: ProfileStorage | null): Record<string, Channel> {
+  const stored = readStored(storage, STORED);
+  const isChannel = (it: unknown) => isRecord(it) && Object.values(it).every((streams) => isRecord(streams));
+  if (!isRecord(stored)) return {};
+  return Object.fromEntries(Object.entries(stored).filter(([, channel]) => isChannel(channel))) as Record<string, Channel>;
 }
 
 const isRecord = (it: unknown): it is Record<string, unknown> => typeof it === "object" && it !== null && !Array.isArray(it);

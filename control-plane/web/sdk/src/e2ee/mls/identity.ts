@@ -2,6 +2,7 @@
 import { VoiceError } from "../../errors";
 import type { IdentityHook, IdentityTrust } from "../../types";
 import { type Bytes, concat, fromBase64url, toBase64url, toHex, utf8, vec } from "../bytes";
+import { type ProfileStorage, profileStorage, readStored, store } from "../profile-storage";
 import type { LeafName } from "./credential";
 import type { Identity } from "./library";
 import type { Member } from "./port";
@@ -25,17 +26,15 @@ interface Stored {
   known: [string, string[]][];
 }
 
-type KeyStorage = Pick<Storage, "getItem" | "setItem">;
-
 /** This profile's key, and the keys of others that it has seen. */
 export class KnownKeys {
   private constructor(
     readonly own: SigningKey,
     private readonly known: Map<string, string[]>,
-    private readonly storage: KeyStorage | null,
+    private readonly storage: ProfileStorage | null,
   ) {}
 
-  static async load(storage: KeyStorage | null = profileStorage()): Promise<KnownKeys> {
+  static async load(storage: ProfileStorage | null = profileStorage()): Promise<KnownKeys> {
     const stored = read(storage);
     const [signKey, publicKey] = [stored?.own.signKey, stored?.own.publicKey].map((it) => fromBase64url(it ?? ""));
     const own = signKey?.length && publicKey?.length === KEY_BYTES ? { signKey, publicKey } : await keygen();
@@ -63,30 +62,14 @@ export class KnownKeys {
 
   #keep(): void {
     const own = { signKey: toBase64url(this.own.signKey), publicKey: toBase64url(this.own.publicKey) };
-    try {
-      this.storage?.setItem(STORED, JSON.stringify({ own, known: [...this.known] } satisfies Stored));
-    } catch {
-      // Full or forbidden: they are known as long as this page is open.
-    }
+    store(this.storage, STORED, { own, known: [...this.known] } satisfies Stored);
   }
 }
 
-function profileStorage(): KeyStorage | null {
-  try {
-    return globalThis.localStorage ?? null;
-  } catch {
-    return null;
-  }
-}
-
-function read(storage: KeyStorage | null): Stored | null {
-  try {
-    const stored = JSON.parse(storage?.getItem(STORED) ?? "null") as Stored | null;
-    const isPair = (it: unknown) => Array.isArray(it) && typeof it[0] === "string" && Array.isArray(it[1]);
-    return stored && Array.isArray(stored.known) && stored.known.every(isPair) ? stored : null;
-  } catch {
-    return null;
-  }
+function read(storage: ProfileStorage | null): Stored | null {
+  const stored = readStored(storage, STORED) as Stored | null;
+  const isPair = (it: unknown) => Array.isArray(it) && typeof it[0] === "string" && Array.isArray(it[1]);
+  return stored && Array.isArray(stored.known) && stored.known.every(isPair) ? stored : null;
 }
 
 /** Of one session. */
