@@ -13,11 +13,17 @@
 mod ghash;
 #[cfg(target_arch = "x86_64")]
 mod key_schedule;
+#[cfg(not(target_arch = "x86_64"))]
+mod other_cpu;
 #[cfg(target_arch = "x86_64")]
 mod seal;
 #[cfg(target_arch = "x86_64")]
 mod vectors;
 
+#[cfg(target_arch = "x86_64")]
+use key_schedule::Expanded;
+#[cfg(not(target_arch = "x86_64"))]
+use other_cpu::Expanded;
 use std::fmt;
 
 /// Bytes of a nonce.
@@ -28,12 +34,7 @@ pub const TAG_LEN: usize = 16;
 pub const LEN_MAX: usize = 65_536;
 
 /// An AES-128 or AES-256 key, expanded for sealing.
-pub struct SealingKey {
-    #[cfg(target_arch = "x86_64")]
-    expanded: key_schedule::Expanded,
-    #[cfg(not(target_arch = "x86_64"))]
-    none: std::convert::Infallible,
-}
+pub struct SealingKey(Expanded);
 
 /// What was to be sealed is longer than [`LEN_MAX`], or its place is not of its length. Nothing was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,11 +54,10 @@ impl fmt::Debug for SealingKey {
     }
 }
 
-#[cfg(target_arch = "x86_64")]
 impl SealingKey {
     /// `key`: 16 or 32 bytes. None for another length, or if this CPU lacks an instruction.
     pub fn new(key: &[u8]) -> Option<Self> {
-        key_schedule::Expanded::new(key).map(|expanded| Self { expanded })
+        Expanded::new(key).map(Self)
     }
 
     /// Encrypts `plain` into `sealed`, which is as long, and gives the tag of it and of `aad`, the additional data.
@@ -74,33 +74,6 @@ impl SealingKey {
         if plain.len() != sealed.len() || plain.len() > LEN_MAX || aad.len() > LEN_MAX {
             return Err(BadLength);
         }
-        let key = &self.expanded;
-        // SAFETY: `new` gave a key, so this CPU has the instructions.
-        Ok(unsafe {
-            if key.is_256 {
-                seal::seal::<14>(key, nonce, aad, plain, sealed)
-            } else {
-                seal::seal::<10>(key, nonce, aad, plain, sealed)
-            }
-        })
-    }
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-impl SealingKey {
-    /// None: this CPU is of another kind.
-    pub fn new(_key: &[u8]) -> Option<Self> {
-        None
-    }
-
-    /// Never called, since there is no key.
-    pub fn seal(
-        &self,
-        _nonce: [u8; NONCE_LEN],
-        _aad: &[u8],
-        _plain: &[u8],
-        _sealed: &mut [u8],
-    ) -> Result<[u8; TAG_LEN], BadLength> {
-        match self.none {}
+        Ok(self.0.seal(nonce, aad, plain, sealed))
     }
 }

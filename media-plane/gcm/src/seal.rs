@@ -13,9 +13,24 @@ use std::arch::x86_64::*;
 /// Bytes of sixteen blocks.
 const STRIDE: usize = 4 * VECTOR;
 
-/// `plain` and `sealed` have one length. `ROUNDS`: 10 for AES-128, 14 for AES-256.
+impl Expanded {
+    /// `plain` and `sealed` have one length.
+    #[inline]
+    pub(crate) fn seal(&self, nonce: [u8; 12], aad: &[u8], plain: &[u8], sealed: &mut [u8]) -> [u8; BLOCK] {
+        // SAFETY: `Expanded::new` gave a key, so this CPU has the instructions.
+        unsafe {
+            if self.is_256 {
+                seal::<14>(self, nonce, aad, plain, sealed)
+            } else {
+                seal::<10>(self, nonce, aad, plain, sealed)
+            }
+        }
+    }
+}
+
+/// `ROUNDS`: 10 for AES-128, 14 for AES-256.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,vaes,vpclmulqdq,aes,pclmulqdq,avx2,ssse3")]
-pub(crate) fn seal<const ROUNDS: usize>(
+fn seal<const ROUNDS: usize>(
     key: &Expanded,
     nonce: [u8; 12],
     aad: &[u8],
@@ -30,39 +45,28 @@ pub(crate) fn seal<const ROUNDS: usize>(
 
     let (strides, rest) = plain.as_chunks::<STRIDE>();
     let (sealed_strides, sealed_rest) = sealed.as_chunks_mut::<STRIDE>();
+    // The last stride's blocks: GHASH takes them while the next keystream is made.
     let mut waiting = None;
     for (from, to) in strides.iter().zip(sealed_strides) {
         let counters = counter.next();
         let keystream = match waiting {
             None => encrypt::<ROUNDS, 4>(&keys, counters),
-            Some(blocks) => {
-                let mut sum = Sum::zero();
-                let keystream =
-                    encrypt_and_add::<ROUNDS>(&keys, counters, with_hash(blocks, hash), powers, &mut sum);
-                hash = sum.reduced();
-                keystream
-            }
+            Some(blocks) => encrypt_and_hash::<ROUNDS>(&keys, counters, blocks, powers, &mut hash),
         };
         waiting = Some(seal_stride(from, to, keystream));
     }
-
-    // The lengths come last, times the first power; the blocks before them each have one power more.
-    let mut sum = Sum::zero();
-    sum.add(_mm512_zextsi128_si512(lengths(aad.len(), plain.len())), from_power(powers, 1));
-    let power = rest.len().div_ceil(BLOCK) + 1;
     let keystream = match (waiting, rest.len()) {
-        (Some(blocks), _) => {
-            let mut sum = Sum::zero();
-            let blocks = with_hash(blocks, hash);
-            let keystream = encrypt_and_add::<ROUNDS>(&keys, counter.next(), blocks, powers, &mut sum);
-            hash = sum.reduced();
-            keystream
-        }
+        (Some(blocks), _) => encrypt_and_hash::<ROUNDS>(&keys, counter.next(), blocks, powers, &mut hash),
         (None, ..=VECTOR) => some::<ROUNDS, 1>(&keys, &mut counter),
         (None, ..=128) => some::<ROUNDS, 2>(&keys, &mut counter),
         (None, ..=192) => some::<ROUNDS, 3>(&keys, &mut counter),
         (None, _) => some::<ROUNDS, 4>(&keys, &mut counter),
     };
+
+    // The lengths come last, times the first power; the blocks before them each have one power more.
+    let power = rest.len().div_ceil(BLOCK) + 1;
+    let mut sum = Sum::zero();
+    sum.add(_mm512_zextsi128_si512(lengths(aad.len(), plain.len())), from_power(powers, 1));
     let parts = rest.chunks(VECTOR).zip(sealed_rest.chunks_mut(VECTOR));
     for ((number, (from, to)), keystream) in (0..).zip(parts).zip(keystream) {
         let sealed = store_part(to, _mm512_xor_si512(load_part(from), keystream));
@@ -89,14 +93,6 @@ fn seal_stride(from: &[u8; STRIDE], to: &mut [u8; STRIDE], mut keystream: [__m51
         *blocks = reverse(sealed);
     }
     keystream
-}
-
-/// GHASH adds what it has so far to the next block.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn with_hash([first, others @ ..]: [__m512i; 4], hash: __m128i) -> [__m512i; 4] {
-    let [one, two, three] = others;
-    [_mm512_xor_si512(first, _mm512_zextsi128_si512(hash)), one, two, three]
 }
 
 /// The hash of `data`, padded with zeros to whole blocks.
@@ -174,54 +170,64 @@ fn broadcast(keys: &RoundKeys) -> Broadcast {
     out
 }
 
+/// The first step of AES: adds the first round key.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn whiten<const N: usize>(key: __m512i, blocks: &mut [__m512i; N]) {
+    for block in blocks {
+        *block = _mm512_xor_si512(*block, key);
+    }
+}
+
+/// One round of AES, of `ROUNDS`.
+#[inline]
+#[target_feature(enable = "avx512f,vaes")]
+fn encrypt_round<const ROUNDS: usize, const N: usize>(round: usize, key: __m512i, blocks: &mut [__m512i; N]) {
+    for block in blocks {
+        *block = if round == ROUNDS {
+            _mm512_aesenclast_epi128(*block, key)
+        } else {
+            _mm512_aesenc_epi128(*block, key)
+        };
+    }
+}
+
 /// Encrypts `4 * N` blocks.
 #[inline]
 #[target_feature(enable = "avx512f,vaes")]
 fn encrypt<const ROUNDS: usize, const N: usize>(keys: &Broadcast, mut blocks: [__m512i; N]) -> [__m512i; N] {
     let [first, keys @ ..] = keys;
-    for block in &mut blocks {
-        *block = _mm512_xor_si512(*block, *first);
-    }
+    whiten(*first, &mut blocks);
     for (round, key) in (1..=ROUNDS).zip(keys) {
-        for block in &mut blocks {
-            *block = if round == ROUNDS {
-                _mm512_aesenclast_epi128(*block, *key)
-            } else {
-                _mm512_aesenc_epi128(*block, *key)
-            };
-        }
+        encrypt_round::<ROUNDS, N>(round, *key, &mut blocks);
     }
     blocks
 }
 
-/// Encrypts sixteen blocks, and between its rounds adds sixteen others to a sum, so that neither waits for the other.
-/// The first of those, which waits for the sum before, is the last to be added.
+/// Encrypts sixteen blocks, and between the rounds takes sixteen others into the hash, so that neither waits for the
+/// other. The first of those, to which the hash so far is added, is the last to be taken.
 #[inline]
-#[target_feature(enable = "avx512f,vaes,vpclmulqdq")]
-fn encrypt_and_add<const ROUNDS: usize>(
+#[target_feature(enable = "avx512f,avx512vl,vaes,vpclmulqdq,pclmulqdq,avx2")]
+fn encrypt_and_hash<const ROUNDS: usize>(
     keys: &Broadcast,
     mut blocks: [__m512i; 4],
-    others: [__m512i; 4],
+    mut others: [__m512i; 4],
     powers: &Powers,
-    sum: &mut Sum,
+    hash: &mut __m128i,
 ) -> [__m512i; 4] {
+    let [first, ..] = &mut others;
+    *first = _mm512_xor_si512(*first, _mm512_zextsi128_si512(*hash));
+    let mut sum = Sum::zero();
     let [first, keys @ ..] = keys;
-    for block in &mut blocks {
-        *block = _mm512_xor_si512(*block, *first);
-    }
+    whiten(*first, &mut blocks);
     for (round, key) in (1..=ROUNDS).zip(keys) {
-        for block in &mut blocks {
-            *block = if round == ROUNDS {
-                _mm512_aesenclast_epi128(*block, *key)
-            } else {
-                _mm512_aesenc_epi128(*block, *key)
-            };
-        }
+        encrypt_round::<ROUNDS, 4>(round, *key, &mut blocks);
         if round % 2 == 0 && round <= 8 {
             let number = 4 - round / 2;
             sum.add(others[number], from_power(powers, 16 - 4 * number));
         }
     }
+    *hash = sum.reduced();
     blocks
 }
 
