@@ -21,6 +21,7 @@ mod ending;
 mod gateway;
 mod http;
 mod joins;
+mod lines;
 pub mod media_client;
 mod metrics;
 mod networks;

@@ -1,9 +1,10 @@
 //! The files: one an hour and channel, of this run of this replica, a line of JSON each. The oldest go when they are
 //! too old, or all of them too large. A crash loses the line that was being written, which is left out when read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use crate::lines::Lines;
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -34,8 +35,6 @@ pub(super) struct Files {
     run: String,
     /// By name, so that the oldest is first.
     sizes: BTreeMap<String, u64>,
-    /// Names of files that end within a line: the disk was full.
-    torn: BTreeSet<String>,
     total: u64,
     hours_max: u64,
     bytes_max: u64,
@@ -87,7 +86,7 @@ impl Files {
         let total = sizes.values().copied().map(occupied).sum();
         let run = format!("{:016x}", rand::random::<u64>());
         let hours_max = keep.as_secs().div_ceil(3600);
-        Ok(Self { folder: folder.into(), run, sizes, torn: BTreeSet::new(), total, hours_max, bytes_max })
+        Ok(Self { folder: folder.into(), run, sizes, total, hours_max, bytes_max })
     }
 
     /// Adds a line to the file of the minute's hour.
@@ -100,13 +99,7 @@ impl Files {
             return Err(KeepError::Full);
         }
         let path = self.folder.join(&name);
-        let mut file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
-        let start = if self.torn.contains(&name) { "\n" } else { "" };
-        if let Err(error) = file.write_all(format!("{start}{line}\n").as_bytes()) {
-            self.torn.insert(name);
-            return Err(error.into());
-        }
-        self.torn.remove(&name);
+        Lines::open(&path, OpenOptions::new().mode(0o600))?.add(line)?;
         let now = before.unwrap_or_default() + bytes;
         self.total += occupied(now) - before.map_or(0, occupied);
         self.sizes.insert(name, now);
@@ -127,7 +120,6 @@ impl Files {
                 tracing::warn!(%error, "a file of timelines cannot be deleted");
             }
             self.sizes.remove(&name);
-            self.torn.remove(&name);
             self.total = self.total.saturating_sub(occupied(bytes));
         }
     }
@@ -188,6 +180,18 @@ mod tests {
         fn drop(&mut self) {
             _ = fs::remove_dir_all(&self.0);
         }
+    }
+
+    #[test]
+    fn what_follows_a_line_that_a_full_disk_cut_off_is_a_line_of_its_own() {
+        let folder = Folder::new();
+        let mut files = Files::open(&folder.0, Duration::from_secs(3600), 10 * FILE_BYTES_MIN).unwrap();
+        files.append(60, "aa", "1").unwrap();
+        let path = fs::read_dir(&folder.0).unwrap().next().unwrap().unwrap().path();
+        fs::write(&path, "1\n{\"half").unwrap();
+        files.append(61, "aa", "2").unwrap();
+        files.append(62, "aa", "3").unwrap();
+        assert_eq!(fs::read_to_string(path).unwrap(), "1\n{\"half\n2\n3\n");
     }
 
     #[test]
