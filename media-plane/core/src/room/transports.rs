@@ -23,7 +23,6 @@ use railgun_protocol::transport_parameters::{
 use rand::RngExt;
 use std::time::Instant;
 
-/// Why a consumer was closed whose transport another one replaced.
 /// CNAME characters for the node's reports on what a client sends.
 const LOCAL_CNAME_LEN: usize = 8;
 
