@@ -4,7 +4,7 @@
 
 use crate::limits;
 use crate::rtp_parameters::{RtpCapabilities, RtpParameters};
-use crate::signal::{ClientEvent, ErrorCode, Source, client_event, server_event};
+use crate::signal::{ClientEvent, ErrorCode, Source, client_request, server_event};
 use crate::transport_parameters::{DtlsParameters, IceCandidate, IceParameters};
 use serde::Serialize;
 use std::any::TypeId;
@@ -115,7 +115,7 @@ fn the_web_client_has_our_names_numbers_and_shapes() {
 #[test]
 fn every_request_has_a_payload_and_a_reply() {
     let described: Vec<&str> =
-        client_event::payloads::describe(&mut Types::new()).iter().map(|of| of.0).collect();
+        client_request::payloads::describe(&mut Types::new()).iter().map(|of| of.0).collect();
     assert_eq!(described, ClientEvent::NAMES);
 }
 
@@ -148,7 +148,7 @@ fn generate() -> String {
 
     let mut types = Types::new();
     let events = server_event::payloads::describe(&mut types);
-    let requests = client_event::payloads::describe(&mut types);
+    let requests = client_request::payloads::describe(&mut types);
     for declaration in types.declarations.values() {
         line(&mut text, format_args!("\n{}", declaration.trim_end()));
     }

@@ -1,4 +1,4 @@
-//! Why something was closed, or somebody was put out.
+//! Why something was closed, muted or moved, or somebody was put out.
 
 use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
@@ -38,6 +38,47 @@ pub enum ConsumerCloseReason {
     TransportClosed,
     /// The session consumes the same producer anew.
     Replaced,
+}
+
+/// Why somebody's permissions are told anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "lowercase")]
+pub enum GrantReason {
+    /// The right to send video ended.
+    Expired,
+    /// An operator took it away.
+    Revoked,
+    /// The user has Pro now.
+    Upgraded,
+    /// A newer token came.
+    Refreshed,
+}
+
+/// Why a microphone was paused by the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum MuteReason {
+    /// The microphone sent a steady tone.
+    NoiseLoop,
+    /// An operator asked for it.
+    Admin,
+}
+
+/// Why a room is gone from its node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum RejoinReason {
+    /// The node does not answer.
+    NodeLost,
+    /// The node is being emptied.
+    NodeDraining,
+    /// The node's thread that had the room ended.
+    WorkerDied,
+    /// An operator changed how the channel is encrypted.
+    EncryptionChanged,
 }
 
 /// Why a session was put out of its room. On the wire it is its word, or the operator's text.
