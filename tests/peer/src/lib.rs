@@ -9,6 +9,7 @@ mod parameters;
 mod peer;
 mod link;
 pub mod simulator;
+pub mod turn;
 mod world;
 
 pub use call::{Call, KEY_FRAME, Sending, TICK};

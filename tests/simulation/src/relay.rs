@@ -7,14 +7,14 @@ use crate::tokens::TURN_SECRET;
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use railgun_peer::turn::{channel_data, message, raw, xor_address};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use stun::agent::TransactionId;
 use stun::attributes::{
     ATTR_CHANNEL_NUMBER, ATTR_MESSAGE_INTEGRITY, ATTR_NONCE, ATTR_REALM, ATTR_USERNAME,
-    ATTR_XOR_PEER_ADDRESS, ATTR_XOR_RELAYED_ADDRESS, AttrType, RawAttribute,
+    ATTR_XOR_PEER_ADDRESS, ATTR_XOR_RELAYED_ADDRESS,
 };
 use stun::error_code::{ErrorCode, ErrorCodeAttribute};
 use stun::integrity::MessageIntegrity;
@@ -69,19 +69,6 @@ fn nonce(of: SocketAddrV4) -> String {
     STANDARD.encode(&hmac::sign(&key, of.to_string().as_bytes()).as_ref()[..12])
 }
 
-fn raw(typ: AttrType, value: &[u8]) -> Box<dyn Setter> {
-    Box::new(RawAttribute { typ, length: 0, value: value.to_vec() })
-}
-
-struct Relayed(SocketAddr);
-
-impl Setter for Relayed {
-    fn add_to(&self, message: &mut Message) -> Result<(), stun::Error> {
-        let address = XorMappedAddress { ip: self.0.ip(), port: self.0.port() };
-        address.add_to_as(message, ATTR_XOR_RELAYED_ADDRESS)
-    }
-}
-
 type Answer = Result<Vec<Box<dyn Setter>>, u16>;
 
 impl Relay {
@@ -95,26 +82,19 @@ impl Relay {
             }
             return;
         }
-        let mut message = Message::new();
-        if message.unmarshal_binary(datagram).is_err() || message.typ.class != CLASS_REQUEST {
+        let mut asked = Message::new();
+        if asked.unmarshal_binary(datagram).is_err() || asked.typ.class != CLASS_REQUEST {
             return;
         }
-        let answer = self.answer(from, &mut message);
+        let answer = self.answer(from, &mut asked);
         let class = if answer.is_ok() { CLASS_SUCCESS_RESPONSE } else { CLASS_ERROR_RESPONSE };
-        let kind = MessageType::new(message.typ.method, class);
-        let mut setters: Vec<Box<dyn Setter>> =
-            vec![Box::new(TransactionId(message.transaction_id.0)), Box::new(kind)];
-        match answer {
-            Ok(attributes) => setters.extend(attributes),
-            Err(code) => {
-                let reason = Vec::new();
-                setters.push(Box::new(ErrorCodeAttribute { code: ErrorCode(code), reason }));
-                setters.push(raw(ATTR_REALM, REALM.as_bytes()));
-                setters.push(raw(ATTR_NONCE, nonce(from).as_bytes()));
-            }
-        }
-        let mut reply = Message::new();
-        if reply.build(&setters).is_ok() {
+        let attributes = answer.unwrap_or_else(|code| {
+            let error = ErrorCodeAttribute { code: ErrorCode(code), reason: Vec::new() };
+            let (realm, nonce) = (raw(ATTR_REALM, REALM.as_bytes()), raw(ATTR_NONCE, nonce(from).as_bytes()));
+            vec![Box::new(error), realm, nonce]
+        });
+        let kind = MessageType::new(asked.typ.method, class);
+        if let Ok(reply) = message(asked.transaction_id, kind, attributes) {
             self.port.send(from.into(), &reply.raw);
         }
     }
@@ -156,7 +136,7 @@ impl Relay {
                 allocation
             }
         };
-        Ok(vec![Box::new(Relayed(allocation.port.address()))])
+        Ok(vec![xor_address(ATTR_XOR_RELAYED_ADDRESS, allocation.port.address())])
     }
 
     fn bind(&self, from: SocketAddrV4, message: &Message) -> Answer {
@@ -183,17 +163,11 @@ impl Relay {
             for (from, datagram) in allocation.port.take() {
                 let channels = lock(&allocation.channels);
                 let Some((number, _)) = channels.iter().find(|(_, peer)| **peer == from) else { continue };
-                self.port.send(client.into(), &framed(*number, &datagram));
+                self.port.send(client.into(), &channel_data(*number, &datagram));
             }
         }
         lock(&self.allocations).1.remove(&client);
     }
-}
-
-/// Data of a channel (RFC 8656 section 12.4).
-pub(crate) fn framed(channel: u16, data: &[u8]) -> Vec<u8> {
-    let len = u16::try_from(data.len()).unwrap_or(u16::MAX);
-    [&channel.to_be_bytes(), &len.to_be_bytes(), data].concat()
 }
 
 fn lock<T>(of: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
