@@ -5,5 +5,5 @@ use crate::step::Step;
 use railgun_media_core::steps;
 
 pub(crate) fn new(room: Room) -> Box<dyn Step> {
-    room.step(|engine, _, now| steps::header(engine, &mut [0; 128], now))
+    room.step(|engine, _, _| steps::header(engine, &mut [0; 128]))
 }

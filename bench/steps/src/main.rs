@@ -5,7 +5,7 @@
 use railgun_steps::{STEPS, measured_run};
 use std::process::ExitCode;
 
-/// Until caches, tables and branch history are as they stay.
+/// Runs before the measured one, which fill caches, tables and branch history.
 const WARM_UP: usize = 3;
 
 fn main() -> ExitCode {

@@ -12,7 +12,7 @@ use super::select::LayerDecision;
 use super::sequence::SequenceMap;
 use super::tables::MediaTables;
 use super::{header, rewrite};
-use crate::arena::ConsumerKey;
+use crate::arena::{Arena, ConsumerKey, ProducerKey};
 use crate::config::Datagram;
 use crate::engine::Engine;
 use crate::feedback::sent_history::Purpose;
@@ -21,8 +21,6 @@ use crate::feedback::transport_cc::TransportCcRecorder;
 use crate::feedback_path::resend;
 use crate::packet::rtp::HeaderWriter;
 use crate::packet::sequence_of;
-use crate::send_batch::SendBatch;
-use crate::transport::webrtc_transport::WebRtcTransport;
 use railgun_protocol::signal::Source;
 use std::time::Instant;
 
@@ -60,40 +58,47 @@ pub fn fan_out(engine: &mut Engine, burst: &mut [Datagram<'_>], now: Instant) ->
     engine.counters().forwarded_packets - before
 }
 
-/// What a step has of one consumer.
-struct Receiver<'a> {
-    key: ConsumerKey,
-    producer: &'a Producer,
-    consumer: &'a mut Consumer,
-    transport: &'a mut WebRtcTransport,
-    sends: &'a mut SendBatch,
-    stamp: Stamp,
-}
-
 /// Hands the burst to `step` for each consumer of its producer; the sum of what that returns.
 fn for_each_consumer(
-    engine: &mut Engine,
-    now: Instant,
-    mut step: impl FnMut(Receiver<'_>, &mut [RtpPacket]) -> usize,
+    burst: &mut [RtpPacket],
+    producers: &Arena<ProducerKey, Producer>,
+    consumers: &mut Arena<ConsumerKey, Consumer>,
+    mut step: impl FnMut(&Producer, (ConsumerKey, &mut Consumer), &mut [RtpPacket]) -> usize,
 ) -> usize {
-    let stamp = Stamp::new(engine.media.clock.ntp(now), now);
-    let MediaTables { burst, producers, consumers, transports, output, .. } = &mut engine.media;
     let Some(producer) = burst.first().and_then(|packet| producers.get(packet.producer)) else { return 0 };
     let mut sum = 0;
     for key in &producer.consumers {
         let Some(consumer) = consumers.get_mut(*key) else { continue };
-        let Some(transport) = transports.get_mut(consumer.transport) else { continue };
-        sum += step(
-            Receiver { key: *key, producer, consumer, transport, sends: &mut output.sends, stamp },
-            burst,
-        );
+        sum += step(producer, (*key, consumer), burst);
     }
     sum
 }
 
+/// As [`for_each_consumer`], with a writer to the consumer's transport.
+fn for_each_writer(
+    engine: &mut Engine,
+    now: Instant,
+    mut step: impl FnMut(
+        &Producer,
+        (ConsumerKey, &mut Consumer),
+        &mut PacketWriter<'_>,
+        &mut [RtpPacket],
+    ) -> usize,
+) -> usize {
+    let stamp = Stamp::new(engine.media.clock.ntp(now), now);
+    let MediaTables { burst, producers, consumers, transports, output, .. } = &mut engine.media;
+    for_each_consumer(burst, producers, consumers, |producer, (key, consumer), packets| {
+        let Some(transport) = transports.get_mut(consumer.transport) else { return 0 };
+        let extensions = consumer.extensions;
+        let writer = PacketWriter::new(transport, &extensions, &mut output.sends, Purpose::Media, stamp);
+        writer.map_or(0, |mut writer| step(producer, (key, consumer), &mut writer, packets))
+    })
+}
+
 /// How many packets consumers are to get.
 pub fn select(engine: &mut Engine, now: Instant) -> usize {
-    for_each_consumer(engine, now, |Receiver { producer, consumer, .. }, packets| {
+    let MediaTables { burst, producers, consumers, .. } = &mut engine.media;
+    for_each_consumer(burst, producers, consumers, |producer, (_, consumer), packets| {
         let decisions = packets.iter().map(|packet| consumer.selection.decide(producer, packet, now));
         decisions.filter(|decision| matches!(decision, LayerDecision::Forward { .. })).count()
     })
@@ -101,38 +106,22 @@ pub fn select(engine: &mut Engine, now: Instant) -> usize {
 
 /// Writes every packet for every consumer; how many were written.
 pub fn rewrite(engine: &mut Engine, burst: &mut [Datagram<'_>], now: Instant) -> usize {
-    for_each_consumer(
-        engine,
-        now,
-        |Receiver { key, producer, consumer, transport, sends, stamp }, packets| {
-            let extensions = consumer.extensions;
-            let writer = PacketWriter::new(transport, &extensions, sends, Purpose::Media, stamp);
-            let Some(mut writer) = writer else { return 0 };
-            let (mut sent, mut written) = (BurstSent::default(), 0);
-            for packet in packets {
-                let Some(source) = burst.get_mut(packet.order) else { continue };
-                let marker = packet.header.marker;
-                let done = rewrite::send(
-                    producer,
-                    packet,
-                    marker,
-                    source.bytes,
-                    (key, consumer),
-                    &mut writer,
-                    &mut sent,
-                );
-                written += usize::from(done);
-            }
-            written
-        },
-    )
+    for_each_writer(engine, now, |producer, (key, consumer), writer, packets| {
+        let (mut sent, mut written) = (BurstSent::default(), 0);
+        for packet in packets {
+            let Some(source) = burst.get_mut(packet.order) else { continue };
+            let marker = packet.header.marker;
+            let done =
+                rewrite::send(producer, packet, marker, source.bytes, (key, consumer), writer, &mut sent);
+            written += usize::from(done);
+        }
+        written
+    })
 }
 
 /// Writes header and sealed payload of every packet for every consumer, with the source's numbers.
 pub fn packet_writer(engine: &mut Engine, burst: &[Datagram<'_>], now: Instant) -> usize {
-    for_each_consumer(engine, now, |Receiver { consumer, transport, sends, stamp, .. }, packets| {
-        let writer = PacketWriter::new(transport, &consumer.extensions, sends, Purpose::Media, stamp);
-        let Some(mut writer) = writer else { return 0 };
+    for_each_writer(engine, now, |_, (_, consumer), writer, packets| {
         let mut written = 0;
         for packet in packets.iter() {
             let payload = burst.get(packet.order).and_then(|it| it.bytes.get(packet.payload.clone()));
@@ -151,8 +140,9 @@ pub fn packet_writer(engine: &mut Engine, burst: &[Datagram<'_>], now: Instant) 
 }
 
 /// Writes the header of every packet for every consumer to the start of `out`; how many were written.
-pub fn header(engine: &mut Engine, out: &mut [u8], now: Instant) -> usize {
-    for_each_consumer(engine, now, |Receiver { consumer, .. }, packets| {
+pub fn header(engine: &mut Engine, out: &mut [u8]) -> usize {
+    let MediaTables { burst, producers, consumers, .. } = &mut engine.media;
+    for_each_consumer(burst, producers, consumers, |_, (_, consumer), packets| {
         let own = consumer.extensions.own.at(0x00ab_cdef);
         let mut written = 0;
         for packet in packets.iter() {
