@@ -63,7 +63,8 @@ impl Inner {
 }
 
 impl Connections {
-    /// `limits.total` is what descriptors are there for; a part of them is for those that wait.
+    /// `limits.total`: connections that there are descriptors for. One in [`WAITING_PART`] of them is kept for
+    /// connections that wait for a place.
     pub(crate) fn new(limits: Limits, proxies: Proxies) -> Self {
         let waiting_max = limits.total / WAITING_PART;
         let limits = Limits { total: limits.total - waiting_max, ..limits };

@@ -110,7 +110,7 @@ impl View {
         self.channels.get(channel).map(|(record, _)| record)
     }
 
-    /// In the order of their names, after `after`.
+    /// Channels in the order of their ids: those that come after `after`, or all.
     pub(crate) fn channels(
         &self,
         after: Option<&ChannelId>,

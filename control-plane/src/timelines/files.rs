@@ -31,7 +31,7 @@ pub(super) enum KeepError {
 #[derive(Debug)]
 pub(super) struct Files {
     folder: PathBuf,
-    /// Of this run of the replica.
+    /// Names this run of the replica, in hexadecimal.
     run: String,
     /// By name, so that the oldest is first.
     sizes: BTreeMap<String, u64>,

@@ -201,7 +201,7 @@ impl Init {
         self.etcd.first().is_some_and(|first| first.starts_with("https://"))
     }
 
-    /// The secret of the relay of this name, and what a replica has to know of both.
+    /// Writes the secret that the relay shares with replicas; the settings of a replica that name relay and secret.
     fn relay(&self, files: &Files, host: &str) -> anyhow::Result<[(&'static str, String); 2]> {
         let secret = format!("{:032x}{:032x}\n", rand::random::<u128>(), rand::random::<u128>());
         files.write("turn.secrets", &secret, Readable::Service)?;

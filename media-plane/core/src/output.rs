@@ -5,6 +5,7 @@ use crate::send_batch::SendBatch;
 use railgun_protocol::media_rpc::{Address, Audience, Event, Reply, RoomEvent};
 use railgun_protocol::signal::ErrorBody;
 use std::collections::{HashMap, VecDeque};
+use tracing::level_filters::LevelFilter;
 
 /// Bytes that may wait for the driver to send them: a full receive burst to a full room.
 const SEND_BATCH_BYTES: usize = if cfg!(feature = "fuzzing") { 256 << 10 } else { 8 << 20 };
@@ -119,8 +120,16 @@ impl Counters {
     #[cold]
     pub(crate) fn drop(&mut self, reason: DropReason, transport: Option<TransportKey>, ssrc: Option<u32>) {
         *self.of(reason) += 1;
-        tracing::trace!(?reason, ?transport, ssrc, "dropped");
+        if LevelFilter::current() >= LevelFilter::TRACE {
+            trace_drop(reason, transport, ssrc);
+        }
     }
+}
+
+/// A function of its own: the formatting's registers and stack are not prepared for each drop.
+#[inline(never)]
+fn trace_drop(reason: DropReason, transport: Option<TransportKey>, ssrc: Option<u32>) {
+    tracing::trace!(?reason, ?transport, ssrc, "dropped");
 }
 
 /// What the events of one room carry.

@@ -18,7 +18,7 @@ struct Join {
     answered: Nanos,
     seq: u64,
     sees: BTreeSet<String>,
-    /// When something was asked last that was done for this session: until then at least it had its seat.
+    /// When the last request was sent that this session carried out: it had its seat then.
     in_until: Nanos,
     /// When its leave was answered.
     left: Option<Nanos>,

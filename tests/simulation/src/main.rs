@@ -71,10 +71,10 @@ struct Options {
     no_shrink: bool,
     #[command(flatten)]
     cut: Cut,
-    /// Before all else, every order of what two sessions can do in one room
+    /// Before the seeds, every order of what two sessions can do in one room
     #[arg(long)]
     interleavings: bool,
-    /// Before all else, a call and a cluster of so many days, with what is idle skipped
+    /// Before the seeds, a call and a cluster that last so many days, without their idle time
     #[arg(long, value_name = "DAYS")]
     warp: Option<u32>,
     /// One world, for the process that started this one

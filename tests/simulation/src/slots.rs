@@ -49,7 +49,7 @@ struct Claim {
     held: Option<Nanos>,
     /// Its grant is unused and may end at this time.
     grant_ends: Option<Nanos>,
-    /// When something was asked last that was done for its session, with nothing said of an end of this.
+    /// When the last request was sent that its session carried out, without an answer that ends the wish.
     proved: Nanos,
     /// When its end was asked for.
     ends: Option<Nanos>,

@@ -65,7 +65,7 @@ pub(crate) struct World {
     hooks: Arc<Hooks>,
     hooks_host: HostId,
     relay: HostId,
-    /// Tells the process of a node, and of a replica, to end.
+    /// SIGTERM of each node, and of each replica.
     ends: (Vec<Arc<Notify>>, Vec<Arc<Notify>>),
 }
 

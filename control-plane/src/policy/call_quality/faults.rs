@@ -46,7 +46,7 @@ struct Person {
     /// What the radio or the scheduler of the access network adds, in milliseconds.
     base_jitter: f64,
     sends_video: bool,
-    /// What its encoder asks of the processor, of what that has.
+    /// CPU time that its encoder needs, as a share of what the processor has.
     cpu: f64,
     has_microphone: bool,
     /// Seconds of the minute without any network.

@@ -78,13 +78,16 @@ export class UpgradeDialog {
   }
 }
 
+/** What one checkbox of the settings switches on. */
+type Preference = "sounds" | "speakerView" | "denoise" | "blur";
+
 /** Devices, their background and noise, and volumes while a call goes on. */
 export class SettingsDialog {
   readonly element: HTMLDialogElement;
   #pickers: DevicePickers;
   #meter = new Meter(t.devices.level);
   #stop: () => void = () => undefined;
-  #options = new Map<"sounds" | "speakerView" | "denoise" | "blur", Option>();
+  #options = new Map<Preference, Option>();
 
   constructor(
     private readonly voice: VoiceService,
@@ -160,7 +163,7 @@ export class SettingsDialog {
 
   /** `change`: gives what it is afterwards. */
   #option(
-    name: "sounds" | "speakerView" | "denoise" | "blur",
+    name: Preference,
     title: string,
     text: string,
     change: (on: boolean) => boolean | Promise<boolean> = (on) => on,

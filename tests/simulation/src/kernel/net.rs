@@ -62,7 +62,7 @@ pub(crate) struct Net {
     pub(super) addresses: BTreeMap<Ipv4Addr, u32>,
     /// Directed ways that carry nothing.
     pub(super) cuts: BTreeSet<(Ipv4Addr, Ipv4Addr)>,
-    /// Machines whose datagrams do not leave.
+    /// Machines that lose each datagram which they send.
     pub(super) mute: BTreeSet<Ipv4Addr>,
     /// Users' machines that no node may know of, and a node that sent to one.
     pub(super) hidden: BTreeSet<Ipv4Addr>,
