@@ -1,25 +1,40 @@
-//! A picture of a user is what the signed token says, from the page's own origin or a host that the operator listed.
+//! A picture of a user is what an operator wrote down, or else what the signed token says, from the page's own origin or a host that the operator listed.
 //! Whoever is in privacy mode is told of none, and has none told of: loading one tells its host an address.
 
 use crate::support::client::Client;
 use crate::support::{Harness, Issuer, http};
-use railgun_control::AvatarHosts;
+use railgun_control::{AvatarHosts, OperatorScope, operator_token_entry};
 use railgun_protocol::ids::{ChannelId, SessionId, UserId};
 use railgun_protocol::media_rpc::{Audience, Event, RoomEvent};
 use railgun_protocol::signal::{IceServer, Participant};
 use serde_json::{Value, json};
 
+/// With an operator whose token is `secret`.
 async fn start(issuer: &Issuer, hosts: &[&str]) -> Harness {
+    let tokens = std::env::temp_dir().join(format!("railgun-tokens-{:x}.toml", rand::random::<u64>()));
+    let scopes = ["avatars:read", "avatars:write"].map(|word| word.parse::<OperatorScope>().unwrap());
+    std::fs::write(&tokens, operator_token_entry("root", "secret", &scopes)).unwrap();
+    let path = tokens.clone();
     let hosts = hosts.iter().map(ToString::to_string).collect::<Vec<_>>();
     let relay = IceServer { urls: vec!["turn:relay.example.com".into()], username: None, credential: None };
-    Harness::start_with(|config| {
+    let harness = Harness::start_with(|config| {
+        config.operators.tokens = Some(path);
         config.auth.jwks = issuer.jwks();
         config.avatars = AvatarHosts::of(&hosts).unwrap();
         config.joins.cooldown = 0;
         config.joins.per_minute = 100;
         config.rtc.ice_servers = vec![relay];
     })
-    .await
+    .await;
+    std::fs::remove_file(&tokens).unwrap();
+    harness
+}
+
+/// Asks the operators' API of the record of `ada`.
+async fn of_ada(harness: &Harness, method: &str, body: &str) -> (u16, String) {
+    let headers = [("Authorization", "Bearer secret"), ("Content-Type", "application/json")];
+    let answer = http(harness.operators, method, "/v1/users/ada/avatar", &headers, body).await;
+    (answer.status, answer.body)
 }
 
 async fn joined(harness: &Harness, issuer: &Issuer, avatar: &str, privacy: bool) -> Client {
@@ -91,6 +106,30 @@ async fn an_avatar_is_shown_from_listed_hosts_and_to_nobody_in_privacy_mode() {
         assert_eq!(bob.unwrap()["avatar"], heard);
         client.close().await;
     }
+    harness.stop().await;
+}
+
+#[tokio::test]
+async fn an_operators_record_counts_before_the_token_until_it_is_deleted() {
+    let issuer = Issuer::new();
+    let harness = start(&issuer, &["cdn.example.com"]).await;
+    assert_eq!(of_ada(&harness, "GET", "").await.0, 404);
+    let listed = "https://cdn.example.com/operator.png";
+    for (record, shown) in [(json!({"url": listed}), Some(listed)), (json!({}), None)] {
+        assert_eq!(of_ada(&harness, "PUT", &record.to_string()).await.0, 204);
+        assert_eq!(of_ada(&harness, "GET", "").await, (200, record.to_string()));
+        joined(&harness, &issuer, "/token.png", false).await.close().await;
+        assert_eq!(told(&harness).as_deref(), shown);
+    }
+    assert_eq!(of_ada(&harness, "PUT", &json!({"url": listed}).to_string()).await.0, 204);
+    joined(&harness, &issuer, "/token.png", true).await.close().await;
+    assert_eq!(told(&harness), None, "in privacy mode");
+    for url in ["https://evil.example.com/a", "//evil.example.com/a", "javascript:alert(1)", ""] {
+        assert_eq!(of_ada(&harness, "PUT", &json!({"url": url}).to_string()).await.0, 400, "{url}");
+    }
+    assert_eq!(of_ada(&harness, "DELETE", "").await.0, 204);
+    joined(&harness, &issuer, "/token.png", false).await.close().await;
+    assert_eq!(told(&harness).as_deref(), Some("/token.png"));
     harness.stop().await;
 }
 

@@ -1,4 +1,4 @@
-//! The operators' records: channels, bans, entitlements and revocations. Decisions read the view in
+//! The operators' records: channels, bans, entitlements, revocations and avatars. Decisions read the view in
 //! memory and never wait; writes go to the store, and come back into the view of every replica.
 
 #[cfg(feature = "etcd")]
@@ -9,8 +9,8 @@ mod types;
 mod view;
 
 pub(crate) use types::{
-    BanRecord, BanScope, ChannelKind, ChannelRecord, EncryptionName, EntitlementRecord, MEMBERS_MAX, Name,
-    REASON_CHARS_MAX, Record, RecordKey, RevocationRecord, TierName, seconds_if_any,
+    AvatarRecord, BanRecord, BanScope, ChannelKind, ChannelRecord, EncryptionName, EntitlementRecord,
+    MEMBERS_MAX, Name, REASON_CHARS_MAX, Record, RecordKey, RevocationRecord, TierName, seconds_if_any,
 };
 pub(crate) use view::View;
 

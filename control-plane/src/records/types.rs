@@ -94,6 +94,16 @@ pub(crate) struct RevocationRecord {
     pub before: u64,
 }
 
+/// The picture that others see of a user, whatever the user's token says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct AvatarRecord {
+    /// A path on the page's own origin, or an `https:` URL of a host in `avatar_hosts`; none: no picture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 512)]
+    pub url: Option<String>,
+}
+
 /// A whole number may be written `7.0` in JSON.
 #[derive(Deserialize)]
 #[serde(untagged)]
@@ -156,6 +166,7 @@ pub(crate) enum RecordKey {
     Ban(BanScope, UserId),
     Entitlement(UserId),
     Revocation(UserId),
+    Avatar(UserId),
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -164,6 +175,7 @@ pub(crate) enum Record {
     Ban(BanRecord),
     Entitlement(EntitlementRecord),
     Revocation(RevocationRecord),
+    Avatar(AvatarRecord),
 }
 
 /// A record that is not one of ours.
@@ -187,6 +199,7 @@ impl RecordKey {
             }
             Self::Entitlement(user) => format!("entitlement/{user}"),
             Self::Revocation(user) => format!("revocation/{user}"),
+            Self::Avatar(user) => format!("avatar/{user}"),
         }
     }
 
@@ -197,6 +210,7 @@ impl RecordKey {
             "channel" => Self::Channel(ChannelId::new(rest).map_err(|_| RecordError::Key)?),
             "entitlement" => Self::Entitlement(user(rest)?),
             "revocation" => Self::Revocation(user(rest)?),
+            "avatar" => Self::Avatar(user(rest)?),
             "ban" => match rest.split_once('/').ok_or(RecordError::Key)? {
                 ("*", name) => Self::Ban(BanScope::Everywhere, user(name)?),
                 (channel, name) => {
@@ -216,6 +230,7 @@ impl Record {
             Self::Ban(record) => serde_json::to_string(record),
             Self::Entitlement(record) => serde_json::to_string(record),
             Self::Revocation(record) => serde_json::to_string(record),
+            Self::Avatar(record) => serde_json::to_string(record),
         };
         // Maps with string keys and plain fields: their serialisers cannot fail.
         json.unwrap_or_default()
@@ -228,6 +243,7 @@ impl Record {
             RecordKey::Ban(..) => Self::Ban(serde_json::from_slice(json)?),
             RecordKey::Entitlement(_) => Self::Entitlement(serde_json::from_slice(json)?),
             RecordKey::Revocation(_) => Self::Revocation(serde_json::from_slice(json)?),
+            RecordKey::Avatar(_) => Self::Avatar(serde_json::from_slice(json)?),
         })
     }
 }
@@ -261,6 +277,7 @@ mod tests {
                 RecordKey::Ban(BanScope::Channel(channel(name)), user(name)),
                 RecordKey::Entitlement(user(name)),
                 RecordKey::Revocation(user(name)),
+                RecordKey::Avatar(user(name)),
             ] {
                 assert_eq!(RecordKey::parse(&key.path()).unwrap(), key, "{}", key.path());
             }

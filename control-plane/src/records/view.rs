@@ -1,7 +1,7 @@
 //! The records as one replica knows them: what every decision reads, and nothing else.
 
 use super::types::{
-    BanRecord, BanScope, ChannelRecord, EntitlementRecord, Record, RecordKey, RevocationRecord,
+    AvatarRecord, BanRecord, BanScope, ChannelRecord, EntitlementRecord, Record, RecordKey, RevocationRecord,
 };
 use railgun_protocol::ids::{ChannelId, UserId};
 use railgun_protocol::media_rpc::EncryptionRule;
@@ -19,6 +19,7 @@ pub(crate) struct View {
     bans: BTreeMap<UserId, HashMap<BanScope, BanRecord>>,
     entitlements: BTreeMap<UserId, EntitlementRecord>,
     revocations: BTreeMap<UserId, RevocationRecord>,
+    avatars: BTreeMap<UserId, AvatarRecord>,
     /// A channel that nobody created; none: there is no such channel.
     created_on_join: Option<ChannelRecord>,
 }
@@ -49,6 +50,9 @@ impl View {
             (RecordKey::Revocation(user), Record::Revocation(record)) => {
                 self.revocations.insert(user, record);
             }
+            (RecordKey::Avatar(user), Record::Avatar(record)) => {
+                self.avatars.insert(user, record);
+            }
             // `Record::from_json` makes the kind that belongs under its key.
             (_, record) => tracing::error!(?record, "a record under a key of another kind"),
         }
@@ -75,12 +79,15 @@ impl View {
             RecordKey::Revocation(user) => {
                 self.revocations.remove(user);
             }
+            RecordKey::Avatar(user) => {
+                self.avatars.remove(user);
+            }
         }
     }
 
     pub(crate) fn len(&self) -> usize {
         let bans: usize = self.bans.values().map(HashMap::len).sum();
-        self.channels.len() + bans + self.entitlements.len() + self.revocations.len()
+        self.channels.len() + bans + self.entitlements.len() + self.revocations.len() + self.avatars.len()
     }
 
     /// The channel, or what joining would make of it.
@@ -139,6 +146,7 @@ impl View {
             RecordKey::Ban(scope, user) => self.written_ban(scope, user).cloned().map(Record::Ban),
             RecordKey::Entitlement(user) => self.entitlement(user).map(Record::Entitlement),
             RecordKey::Revocation(user) => self.revocation(user).map(Record::Revocation),
+            RecordKey::Avatar(user) => self.avatar(user).cloned().map(Record::Avatar),
         }
     }
 
@@ -148,6 +156,10 @@ impl View {
 
     pub(crate) fn revocation(&self, user: &UserId) -> Option<RevocationRecord> {
         self.revocations.get(user).copied()
+    }
+
+    pub(crate) fn avatar(&self, user: &UserId) -> Option<&AvatarRecord> {
+        self.avatars.get(user)
     }
 
     /// Whether a token of this user, issued at `issued_at`, was revoked.

@@ -288,10 +288,16 @@ impl Session {
         }
     }
 
-    /// The picture that others are told of; none in privacy mode, and none of a host that is not listed.
+    /// The picture that others are told of: the operator's, or else the token's. None in privacy mode, and none of
+    /// a host that is not listed.
     pub(crate) fn own_avatar(&self) -> Option<String> {
-        let Identity { avatar, privacy_mode, .. } = &self.identity;
-        avatar.as_deref().filter(|_| !privacy_mode).and_then(|avatar| self.services.avatars.shown(avatar))
+        let Identity { user, avatar, privacy_mode, .. } = &self.identity;
+        if *privacy_mode {
+            return None;
+        }
+        let records = self.services.records.view();
+        let url = records.avatar(user).map_or(avatar.as_deref(), |record| record.url.as_deref());
+        url.and_then(|url| self.services.avatars.shown(url))
     }
 
     /// In privacy mode without pictures: whoever loads one tells its host an address.

@@ -4,6 +4,7 @@
 mod access;
 mod api;
 mod audit;
+mod avatars;
 mod bans;
 mod body;
 mod calls;
@@ -41,13 +42,14 @@ const BODY_BYTES_MAX: usize = 256 * 1024;
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Rail Gun operators' API", description = "Channels, bans, entitlements, rooms and media nodes. Writes are idempotent: the same request again changes nothing and succeeds."),
+    info(title = "Rail Gun operators' API", description = "Channels, bans, entitlements, avatars, rooms and media nodes. Writes are idempotent: the same request again changes nothing and succeeds."),
     components(schemas(error::ErrorDocument)),
     servers((url = "/", description = "The operators' listener (operators.listen) that this was read from")),
     tags(
         (name = "channels", description = "Which channels there are, how large their rooms are, and who may join"),
         (name = "bans", description = "Who may join one channel, or any, no more"),
         (name = "entitlements", description = "What counts instead of a user's token, and which tokens count no more"),
+        (name = "avatars", description = "Pictures of people, whatever their tokens say"),
         (name = "rooms", description = "What is open now, who is there, and putting somebody out"),
         (name = "nodes", description = "Media nodes, and whether they take rooms"),
         (name = "calls", description = "How calls went, and why their bad minutes were bad"),
@@ -76,6 +78,7 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(bans::get, bans::put, bans::delete))
         .routes(routes!(users::entitlement, users::put_entitlement, users::delete_entitlement))
         .routes(routes!(users::revocation, users::put_revocation, users::delete_revocation))
+        .routes(routes!(avatars::get, avatars::put, avatars::delete))
         .routes(routes!(rooms::list))
         .routes(routes!(rooms::get))
         .routes(routes!(rooms::participants))
@@ -144,7 +147,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!((ids.len(), count), (count, 28));
+        assert_eq!((ids.len(), count), (count, 31));
         assert!(document["servers"][0]["url"].is_string());
     }
 }

@@ -20,6 +20,10 @@ pub enum Scope {
     ReadEntitlements,
     #[serde(rename = "entitlements:write")]
     WriteEntitlements,
+    #[serde(rename = "avatars:read")]
+    ReadAvatars,
+    #[serde(rename = "avatars:write")]
+    WriteAvatars,
     #[serde(rename = "rooms:read")]
     ReadRooms,
     #[serde(rename = "rooms:write")]
