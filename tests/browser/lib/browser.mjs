@@ -16,7 +16,7 @@ export function browserPath() {
 }
 
 /** As of `launchBrowser`. */
-export function browserArguments({ sharesTab, trusted } = {}) {
+export function browserArguments({ sharesTab, trusted, tls } = {}) {
   return [
     "--no-sandbox",
     "--disable-gpu",
@@ -32,21 +32,27 @@ export function browserArguments({ sharesTab, trusted } = {}) {
       ? [`--auto-select-tab-capture-source-by-title=${sharesTab}`]
       : ["--use-fake-ui-for-media-stream", "--auto-select-desktop-capture-source=Entire screen"]),
     ...(trusted ? [`--unsafely-treat-insecure-origin-as-secure=${trusted}`] : []),
+    ...(tls
+      ? [
+          `--host-resolver-rules=MAP ${tls.host} ${tls.address}`,
+          `--ignore-certificate-errors-spki-list=${tls.keyHash}`,
+        ]
+      : []),
   ];
 }
 
 /**
  * `sharesTab`: the title of the tab that is chosen when a page wants to share something; without it a made-up
  * screen. `wrapped`: gives a program that starts the browser elsewhere. `trusted`: an origin that counts as
- * HTTPS.
+ * HTTPS. `tls`: a host, its address, and the hash of its key, whose certificate counts whoever signed it.
  */
-export async function launchBrowser({ sharesTab, wrapped = (path) => path, trusted } = {}) {
+export async function launchBrowser({ sharesTab, wrapped = (path) => path, trusted, tls } = {}) {
   return chromium.launch({
     executablePath: await wrapped(browserPath()),
     headless: true,
     // A tab that plays nothing has no sound to share.
     ignoreDefaultArgs: sharesTab ? ["--mute-audio"] : [],
     timeout: 30_000,
-    args: browserArguments({ sharesTab, trusted }),
+    args: browserArguments({ sharesTab, trusted, tls }),
   });
 }
