@@ -73,11 +73,12 @@ impl Pacer {
     #[inline]
     pub(crate) fn fill(&mut self, now_us: i64) {
         let Some(rate) = self.rate else { return };
+        // A layer that was not measured yet counts as more than any link takes: nothing waits then.
         let rate = rate.max(self.waiting_bytes * 8_000_000 / WAIT_MAX_US);
         let elapsed = u64::try_from(now_us - self.filled_us).unwrap_or(0).min(1_000_000);
         self.filled_us = now_us;
-        let most = i64::try_from((rate * BURST_US / 8_000_000).max(BURST_MIN)).unwrap_or(i64::MAX);
-        let more = i64::try_from(rate * elapsed / 8_000_000).unwrap_or(i64::MAX);
+        let most = i64::try_from((rate.saturating_mul(BURST_US) / 8_000_000).max(BURST_MIN)).unwrap_or(i64::MAX);
+        let more = i64::try_from(rate.saturating_mul(elapsed) / 8_000_000).unwrap_or(i64::MAX);
         self.tokens = self.tokens.saturating_add(more).min(most);
     }
 
@@ -221,6 +222,15 @@ mod tests {
         });
         assert_eq!(waits.count(), PACKETS_MAX);
         assert_eq!(pacer.waiting.capacity(), VecDeque::<Waiting>::with_capacity(PACKETS_MAX).capacity());
+    }
+
+    #[test]
+    fn at_the_rate_of_simulcast_layers_that_were_not_measured_nothing_waits() {
+        // More than any link takes: what a layer counts as of which nothing is known, and a quarter of that.
+        let unknown = u64::MAX / 1_000;
+        for rate in [unknown, unknown / 100 * 125, u64::MAX] {
+            assert!(sent(&mut with_rate(rate), 500).iter().all(|at| *at == 0), "{rate}");
+        }
     }
 
     #[test]
