@@ -20,6 +20,10 @@ pub(super) struct Hook {
 
 /// The hooks of one room event: none for most, two for the one that opens a room.
 pub(super) fn hooks(event: &RoomEvent, now: SystemTime) -> Vec<Hook> {
+    // A test in `$diagnostics` is no call.
+    if event.channel.as_str().starts_with('$') {
+        return Vec::new();
+    }
     let room = |data: Value| {
         let mut data = data;
         data["channel"] = json!(event.channel);
@@ -121,5 +125,12 @@ mod tests {
         assert_eq!(body["type"], "participant.left");
         assert_eq!(body["timestamp"], "1970-01-01T00:00:01Z");
         assert_eq!((&body["data"]["channel"], &body["data"]["epoch"]), (&json!("lobby"), &json!(7)));
+    }
+
+    #[test]
+    fn a_test_in_diagnostics_is_told_to_no_webhook() {
+        let channel = ChannelId::new("$diagnostics/1").unwrap();
+        assert!(hooks(&RoomEvent { channel, ..left(4) }, SystemTime::UNIX_EPOCH).is_empty());
+        assert_eq!(hooks(&left(4), SystemTime::UNIX_EPOCH).len(), 1);
     }
 }
