@@ -45,6 +45,8 @@ struct Claim {
     source: String,
     /// It may have a slot, or wait for one, from then on.
     asked: Nanos,
+    /// Its place in the queue may be as old: that of a claim before it which is not known to have ended.
+    place_since: Nanos,
     /// When it was known to have one.
     held: Option<Nanos>,
     /// Its grant is unused and may end at this time.
@@ -111,7 +113,10 @@ impl Request {
 pub(crate) fn asked(request: &Request) {
     with(|slots| match (request.deed, slots.open(&request.session, &request.source)) {
         (Deed::End, Some(claim)) => claim.ends = Some(claim.ends.unwrap_or(request.asked)),
-        (Deed::Ask | Deed::Send, None) => slots.claims.push(Claim::new(request)),
+        (Deed::Ask | Deed::Send, None) => {
+            let place_since = slots.place_before(request).unwrap_or(request.asked);
+            slots.claims.push(Claim { place_since, ..Claim::new(request) });
+        }
         _ => {}
     });
 }
@@ -150,8 +155,8 @@ pub(crate) fn was_in(session: &str, asked: Nanos) {
     });
 }
 
-/// Its connection broke: what it was not told any more may be otherwise by now.
-pub(crate) fn broke(session: &str) {
+/// Its connection broke, or it may not send video now: what it was not told may be otherwise.
+pub(crate) fn in_doubt(session: &str) {
     with(|slots| {
         for claim in slots.claims.iter_mut().filter(|it| it.session == session) {
             claim.is_open = false;
@@ -175,6 +180,13 @@ impl Slots {
         self.claims.iter_mut().find(|it| it.is_open && it.session == session && it.source == source)
     }
 
+    /// From when the place may be that this claimant still had when it was told of it last.
+    fn place_before(&self, request: &Request) -> Option<Nanos> {
+        let is_its = |it: &&Claim| it.session == request.session && it.source == request.source;
+        let last = self.claims.iter().rev().find(is_its)?;
+        last.over.is_none().then_some(last.place_since)
+    }
+
     fn answered(&mut self, request: &Request, at: Nanos, answer: Result<&Value, &str>) {
         let limit = self.limit;
         if let Ok(fields) = answer
@@ -196,7 +208,7 @@ impl Slots {
         }
         // Its grant ended unused: it is at the end of the queue.
         if waits && claim.held.is_some() {
-            claim.is_open = false;
+            (claim.is_open, claim.over) = (false, Some(at));
             return self.claims.push(Claim { waits: vec![(request.asked, at)], ..Claim::new(request) });
         }
         match (request.deed, answer) {
@@ -228,6 +240,7 @@ impl Claim {
             session: request.session.clone(),
             source: request.source.clone(),
             asked: request.asked,
+            place_since: request.asked,
             held: None,
             grant_ends: None,
             proved: request.asked,
@@ -291,7 +304,7 @@ fn no_more_than(limit: u64, room: (u32, u64), claims: &[&Claim]) {
 fn in_order(room: (u32, u64), claims: &[&Claim]) {
     for first in claims {
         let Some((_, told)) = first.waits.first() else { continue };
-        let later = claims.iter().filter(|it| it.asked > *told);
+        let later = claims.iter().filter(|it| it.place_since > *told);
         for other in later {
             // `first` asked again after `other` was known to have its slot, and was told to wait on.
             let Some(held) = other.held else { continue };
@@ -386,6 +399,49 @@ mod tests {
         assert!(!order(150, true).is_empty());
         assert!(order(150, false).is_empty(), "the earlier one may have gone");
         assert!(order(101, true).is_empty(), "both asked at once");
+    }
+
+    #[test]
+    fn who_asks_again_after_a_broken_connection_may_have_kept_its_place() {
+        let order = |happens: fn()| {
+            judge(|| {
+                four_hold();
+                ask("f", Deed::Ask, 90, slot(false));
+                ask("e", Deed::Ask, 100, slot(false));
+                happens();
+                ask("f", Deed::Ask, 130, slot(false));
+                ask("a", Deed::End, 140, Ok(json!({})));
+                ask("f", Deed::Ask, 150, slot(true));
+                ask("e", Deed::Ask, 200, slot(false));
+            })
+        };
+        assert!(order(|| {}).is_empty(), "it asked first");
+        assert!(order(|| in_doubt("f")).is_empty(), "its place is the one that it had before");
+        let twice: fn() = || {
+            in_doubt("f");
+            ask("f", Deed::Ask, 120, Err("NODE_UNAVAILABLE"));
+        };
+        assert!(order(twice).is_empty(), "nor does a request in doubt end it");
+        assert!(!order(|| ask("f", Deed::End, 110, Ok(json!({})))).is_empty(), "it gave its place back");
+    }
+
+    #[test]
+    fn who_lost_its_place_with_its_permission_is_passed_by() {
+        let order = |is_lost: bool| {
+            judge(|| {
+                four_hold();
+                ask("e", Deed::Ask, 100, slot(false));
+                ask("f", Deed::Ask, 110, slot(false));
+                if is_lost {
+                    in_doubt("e");
+                }
+                ask("a", Deed::End, 120, Ok(json!({})));
+                ask("f", Deed::Ask, 130, slot(true));
+                ask("e", Deed::Ask, 200, slot(false));
+            })
+        };
+        assert!(!order(false).is_empty());
+        assert!(order(true).is_empty());
     }
 
     #[test]

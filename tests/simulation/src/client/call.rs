@@ -229,7 +229,7 @@ async fn serve(mut line: Line<'_>, kept: &mut Kept, mut call: Call) -> anyhow::R
         };
         if done.is_err() {
             tell(&person.user, || "lost its connection".into());
-            slots::broke(&call.session);
+            slots::in_doubt(&call.session);
             kept.call = Some(call);
             return Ok(Over::Broke);
         }

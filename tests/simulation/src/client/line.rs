@@ -189,6 +189,12 @@ impl Line<'_> {
                     slots::granted(&call.session, &text(payload, "source"));
                 }
             }
+            "voice:permissions" if payload["permissions"]["video"] == false => {
+                if let Some(call) = call {
+                    slots::in_doubt(&call.session);
+                }
+                self.person.has(|has| has.view.fold(me, name, payload));
+            }
             "voice:rtc:transportState" => {
                 let id = text(payload, "transportId");
                 let failed = payload["dtls"] == "failed"
