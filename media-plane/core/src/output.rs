@@ -2,8 +2,10 @@
 
 use crate::arena::{RoomKey, TransportKey};
 use crate::send_batch::SendBatch;
+use railgun_protocol::ids::{SessionId, TransportId};
 use railgun_protocol::media_rpc::{Address, Audience, Event, Reply, RoomEvent};
 use railgun_protocol::signal::ErrorBody;
+use railgun_protocol::transport_parameters::{DtlsState, IceState};
 use std::collections::{HashMap, VecDeque};
 use tracing::level_filters::LevelFilter;
 
@@ -172,6 +174,26 @@ impl Output {
 
     pub(crate) fn feed_mut(&mut self, room: RoomKey) -> Option<&mut RoomFeed> {
         self.feeds.get_mut(&room)
+    }
+
+    /// Queues what ICE and DTLS of a transport are now. A check and the hello behind it arrive together: what nobody
+    /// has read yet is brought up to date, unless the handshake was over in it.
+    pub(crate) fn tell_state(
+        &mut self,
+        room: RoomKey,
+        session: SessionId,
+        id: TransportId,
+        (ice, dtls): (IceState, DtlsState),
+    ) {
+        if let Some(Notice::Event(RoomEvent { event, .. })) = self.notices.back_mut()
+            && let Event::TransportState { transport, ice: before, dtls: DtlsState::New } = event
+            && *transport == id
+            && (*before, dtls) == (ice, DtlsState::Connecting)
+        {
+            *event = Event::TransportState { transport: id, ice, dtls };
+            return;
+        }
+        self.tell(room, Audience::Only(session), Event::TransportState { transport: id, ice, dtls });
     }
 
     /// Queues an event of a room; only what changes the room for more than one session moves its sequence.

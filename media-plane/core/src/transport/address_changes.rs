@@ -3,12 +3,12 @@
 //! meanwhile; `feedback_path/address_proof_requests` sends what is to be echoed.
 
 use super::address_change::{AddressChange, Echo, GUESSES_MAX};
-use super::states::set_states;
 use super::table::TransportTable;
 use super::webrtc_transport::WebRtcTransport;
 use crate::arena::TransportKey;
 use crate::output::Output;
 use railgun_protocol::ids::UserId;
+use railgun_protocol::transport_parameters::{DtlsState, IceState};
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -59,7 +59,24 @@ pub(crate) fn follow_ice(
     }
     let Some(transport) = transports.get(key) else { return };
     let (ice, dtls) = (transport.ice.state(), transport.dtls_state);
-    set_states(transports, output, key, (ice, dtls), now);
+    set_states(transports, output, key, ice, dtls);
+}
+
+/// Notes both states of a transport, and tells its session if one changed.
+pub(super) fn set_states(
+    transports: &mut TransportTable,
+    output: &mut Output,
+    key: TransportKey,
+    ice: IceState,
+    dtls: DtlsState,
+) {
+    let Some(transport) = transports.get_mut(key) else { return };
+    if (transport.ice_state, transport.dtls_state) == (ice, dtls) {
+        return;
+    }
+    (transport.ice_state, transport.dtls_state) = (ice, dtls);
+    let (id, room, session) = (transport.id, transport.room, transport.session);
+    output.tell_state(room, session, id, (ice, dtls));
 }
 
 fn send_to(transports: &mut TransportTable, key: TransportKey, address: Option<SocketAddr>) {

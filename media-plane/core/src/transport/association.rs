@@ -1,11 +1,10 @@
 //! What makes a transport usable: ICE checks and the DTLS handshake. And what time does to both.
 
-use super::address_changes::follow_ice;
+use super::address_changes::{follow_ice, set_states};
 use super::address_holds::{self, Claim};
 use super::dtls::{DtlsOutput, DtlsTransport, POLL_BUFFER_LEN, SrtpKeyMaterial, SrtpKeys};
 use super::handshakes;
 use super::ice_lite::IceDrop;
-use super::states::{set_states, tell_due};
 use super::table::TransportTable;
 use super::webrtc_transport::{Keys, REPORT_INTERVAL, WebRtcTransport};
 use crate::arena::TransportKey;
@@ -163,7 +162,6 @@ pub(crate) fn handle_timeout(
     let progress = step_handshake(transports, output, key, now);
     follow_ice(transports, output, key, now);
     transports.unbind_lost_addresses(key);
-    tell_due(transports, output, key, now);
     progress
 }
 
@@ -201,7 +199,7 @@ fn poll_dtls(transports: &mut TransportTable, output: &mut Output, key: Transpor
             DtlsOutput::Packet(len) => {
                 transport.send_plain(&mut output.sends, buffer.get(..len).unwrap_or_default());
                 if transport.dtls_state == DtlsState::New {
-                    set_states(transports, output, key, (ice, DtlsState::Connecting), now);
+                    set_states(transports, output, key, ice, DtlsState::Connecting);
                 }
             }
             DtlsOutput::Connected(material) => {
@@ -210,11 +208,11 @@ fn poll_dtls(transports: &mut TransportTable, output: &mut Output, key: Transpor
             DtlsOutput::Failed(reason) => {
                 tracing::debug!(%reason, "handshake failed");
                 output.counters.handshakes_failed += 1;
-                set_states(transports, output, key, (ice, DtlsState::Failed), now);
+                set_states(transports, output, key, ice, DtlsState::Failed);
             }
             DtlsOutput::Closed => {
                 transport.keys = None;
-                set_states(transports, output, key, (ice, DtlsState::Closed), now);
+                set_states(transports, output, key, ice, DtlsState::Closed);
             }
         }
     }
@@ -243,13 +241,13 @@ pub(crate) fn take_keys(
                 address_holds::settle(transports, output, address, key, now);
             }
             output.counters.handshakes_done += 1;
-            set_states(transports, output, key, (ice, DtlsState::Connected), now);
+            set_states(transports, output, key, ice, DtlsState::Connected);
             follow_ice(transports, output, key, now);
             true
         }
         Err(error) => {
             tracing::error!(%error, "exported keys were refused");
-            set_states(transports, output, key, (ice, DtlsState::Failed), now);
+            set_states(transports, output, key, ice, DtlsState::Failed);
             false
         }
     }

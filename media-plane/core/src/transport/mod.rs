@@ -14,7 +14,6 @@ pub(crate) mod unproved_budget;
 pub(crate) mod users;
 pub(crate) mod table;
 pub(crate) mod handshakes;
-pub(crate) mod states;
 pub(crate) mod address_changes;
 pub(crate) mod address_holds;
 pub(crate) mod association;

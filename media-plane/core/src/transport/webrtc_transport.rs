@@ -46,8 +46,6 @@ pub(crate) struct WebRtcTransport {
     pub(crate) connected_at: Option<Instant>,
     pub(crate) dtls_state: DtlsState,
     pub(crate) ice_state: IceState,
-    /// When the session is to be told of both, if it does not know them.
-    pub(crate) states_due: Option<Instant>,
     /// The transport counts as a handshake in progress.
     pub(crate) is_handshaking: bool,
     /// When its handshake began for the first time.
@@ -162,7 +160,6 @@ impl WebRtcTransport {
             connected_at: None,
             dtls_state: DtlsState::New,
             ice_state: IceState::New,
-            states_due: None,
             is_handshaking: false,
             handshaking_since: None,
             seek_place_at: None,
@@ -355,8 +352,8 @@ impl WebRtcTransport {
         let round = self.change.as_ref().map(|change| change.next_round_at);
         let probe = self.receiver_link.as_ref().and_then(|link| link.probe_at);
         let paced = self.receiver_link.as_ref().and_then(|link| link.pacer.due);
-        let (ice, arrivals) = (self.ice.next_timeout(), self.arrivals.due());
-        let others = [paced, probe, handshake, ice, self.states_due, self.reports_at, arrivals, round];
+        let others =
+            [paced, probe, handshake, self.ice.next_timeout(), self.reports_at, self.arrivals.due(), round];
         others.into_iter().flatten().chain(nacks).min()
     }
 

@@ -1,0 +1,76 @@
+//! A client sends its ClientHello right behind its first ICE check, so the node reads both at once: its session is
+//! told once where the transport is now. What comes later is told for itself, and nothing is left out of it.
+
+use railgun_media_core::{Datagram, Notice};
+use railgun_peer::{Peer, World};
+use railgun_protocol::media_rpc::{Command, Event, Reply};
+use railgun_protocol::plan::Tier;
+use railgun_protocol::transport_parameters::TransportDirection::Recv;
+use railgun_protocol::transport_parameters::{DtlsState, IceState};
+use std::net::SocketAddr;
+
+type States = Vec<(IceState, DtlsState)>;
+
+/// Gives the engine these in one burst; the states it told.
+fn told_of(world: &mut World, source: SocketAddr, datagrams: &mut [Vec<u8>]) -> States {
+    let mut burst: Vec<_> = datagrams.iter_mut().map(|bytes| Datagram { source, bytes }).collect();
+    world.engine.handle_datagrams(&mut burst, world.now, |_| ());
+    let mut states = Vec::new();
+    while let Some(notice) = world.engine.poll_notice() {
+        if let Notice::Event(event) = notice
+            && let Event::TransportState { ice, dtls, .. } = event.event
+        {
+            states.push((ice, dtls));
+        }
+    }
+    states
+}
+
+#[test]
+fn as_it_is_after_both() {
+    let mut world = World::new(91);
+    let room = World::room("call");
+    let session = world.join(&room, 1, Tier::Free);
+    let reply = world.command(&room, Command::CreateTransport { session, direction: Recv });
+    let Ok(Reply::TransportCreated { transport, parameters, .. }) = reply else { panic!("{reply:?}") };
+    let address = SocketAddr::from(([10, 9, 0, 1], 5000));
+    let mut peer = Peer::new(transport, address, &parameters, 1, world.now);
+    let dtls = peer.dtls_parameters();
+    world.command(&room, Command::ConnectTransport { session, transport, dtls }).unwrap();
+    peer.start(world.now);
+    let told = told_of(&mut world, address, &mut peer.take_outgoing());
+    assert_eq!(told, [(IceState::Completed, DtlsState::Connecting)]);
+    world.peers.push(peer);
+    let sends = world.engine.sends();
+    let datagrams: Vec<Vec<u8>> = sends
+        .runs()
+        .iter()
+        .flat_map(|run| sends.bytes(run).chunks(run.segment).map(<[u8]>::to_vec))
+        .collect();
+    sends.clear();
+    for datagram in datagrams {
+        world.peers[0].receive(&datagram, world.now);
+    }
+    let mut outgoing = world.peers[0].take_outgoing();
+    let told = told_of(&mut world, address, &mut outgoing);
+    assert_eq!(told, [(IceState::Completed, DtlsState::Connected)]);
+}
+
+/// One after the other: each is told.
+#[test]
+fn as_each_left_it_if_they_come_apart() {
+    let mut world = World::new(92);
+    let room = World::room("call");
+    let session = world.join(&room, 1, Tier::Free);
+    world.connect(&room, session, Recv);
+    let states: States = world
+        .heard_by(session)
+        .iter()
+        .filter_map(|event| match event {
+            Event::TransportState { ice, dtls, .. } => Some((*ice, *dtls)),
+            _ => None,
+        })
+        .collect();
+    let [new, connecting, connected] = [DtlsState::New, DtlsState::Connecting, DtlsState::Connected];
+    assert_eq!(states, [new, connecting, connected].map(|dtls| (IceState::Completed, dtls)));
+}
