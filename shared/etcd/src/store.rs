@@ -13,10 +13,12 @@ use railgun_settings::EtcdSettings;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 use tokio::time::timeout;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// With TLS and a password, at an etcd that is busy.
+const SIGN_IN_TIMEOUT: Duration = Duration::from_secs(10);
 /// etcd hangs up on who asks more often than every five seconds.
 const PING_INTERVAL: Duration = Duration::from_secs(6);
 const PING_TIMEOUT: Duration = Duration::from_secs(3);
@@ -91,6 +93,8 @@ struct Inner {
     endpoints: Vec<String>,
     options: ConnectOptions,
     client: OnceCell<Client>,
+    /// Held while somebody signs in.
+    turn: Arc<Mutex<()>>,
     keys: Keys,
     health: Arc<Health>,
 }
@@ -130,6 +134,7 @@ impl Store {
                 endpoints: settings.endpoints.clone(),
                 options,
                 client: OnceCell::new(),
+                turn: Arc::default(),
                 keys: Keys::new(settings.prefix.clone()),
                 health: Arc::default(),
             }),
@@ -151,11 +156,37 @@ impl Store {
         self.inner.health.watch(&self.inner.endpoints.join(",")).await;
     }
 
-    /// Signs in if that is needed; connecting itself is the client's business.
+    /// Signs in if that is needed; connecting itself is the client's business. Signing in goes on when who waits for it
+    /// gives up: a password costs etcd a hash of some 70 ms of CPU, and an etcd that is busy or far away takes longer
+    /// than a request may. Begun anew with each request it would never be done, and keep etcd busy.
     pub(crate) async fn client(&self) -> Result<Client, EtcdError> {
-        let Inner { endpoints, options, client, .. } = &*self.inner;
-        let connect = client.get_or_try_init(|| Client::connect(endpoints, Some(options.clone())));
-        Ok(within(connect).await?.clone())
+        let inner = self.inner.clone();
+        let signed_in = |inner: &Inner| inner.client.get().cloned();
+        if let Some(client) = signed_in(&inner) {
+            return Ok(client);
+        }
+        let Ok(turn) = inner.turn.clone().try_lock_owned() else {
+            _ = timeout(REQUEST_TIMEOUT, inner.turn.lock()).await;
+            return signed_in(&inner).ok_or(EtcdError::Timeout);
+        };
+        if let Some(client) = signed_in(&inner) {
+            return Ok(client);
+        }
+        let signing_in = tokio::spawn(async move {
+            let Inner { endpoints, options, client, .. } = &*inner;
+            let connect = Client::connect(endpoints, Some(options.clone()));
+            let connected = match timeout(SIGN_IN_TIMEOUT, connect).await {
+                Ok(Ok(new)) => client.get_or_init(|| async move { new }).await.clone(),
+                Ok(Err(error)) => return Err(EtcdError::of(error)),
+                Err(_) => return Err(EtcdError::Timeout),
+            };
+            drop(turn);
+            Ok(connected)
+        });
+        match timeout(REQUEST_TIMEOUT, signing_in).await {
+            Ok(Ok(done)) => done,
+            _ => Err(EtcdError::Timeout),
+        }
     }
 
     /// What is under the key now (a linearizable read).
