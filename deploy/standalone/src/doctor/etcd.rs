@@ -4,9 +4,14 @@
 use super::finding::{ANSWER_WITHIN, Findings};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use futures::future::join_all;
 use railgun_settings::EtcdSettings;
 use reqwest::{Certificate, Client, Identity};
 use serde_json::{Value, json};
+use std::time::Duration;
+
+/// A password costs etcd a hash, of which it computes one at a time for everybody: as long as our programs wait.
+const SIGN_IN_WITHIN: Duration = Duration::from_secs(10);
 
 pub(super) async fn look(settings: &EtcdSettings, findings: &mut Findings) {
     let client = match client(settings) {
@@ -20,13 +25,18 @@ pub(super) async fn look(settings: &EtcdSettings, findings: &mut Findings) {
             );
         }
     };
-    for endpoint in &settings.endpoints {
-        member(&client, endpoint.trim_end_matches('/'), settings, findings).await;
+    let members = settings.endpoints.iter().map(|endpoint| async {
+        let mut found = Findings::default();
+        member(&client, endpoint.trim_end_matches('/'), settings, &mut found).await;
+        found
+    });
+    for found in join_all(members).await {
+        findings.extend(found);
     }
 }
 
 fn client(settings: &EtcdSettings) -> anyhow::Result<Client> {
-    let mut builder = Client::builder().timeout(ANSWER_WITHIN).no_proxy();
+    let mut builder = Client::builder().no_proxy();
     if let Some(ca) = &settings.ca {
         builder = builder.tls_certs_only(Certificate::from_pem_bundle(&std::fs::read(ca)?)?);
     }
@@ -42,7 +52,7 @@ async fn member(client: &Client, endpoint: &str, settings: &EtcdSettings, findin
     if let Some((user, file)) = &settings.user {
         let password = std::fs::read_to_string(file).unwrap_or_default();
         let body = json!({ "name": user, "password": password.trim_end() });
-        match ask(client, endpoint, "auth/authenticate", "", body).await {
+        match ask_within(SIGN_IN_WITHIN, client, endpoint, "auth/authenticate", "", body).await {
             Ok(answer) => token = answer["token"].as_str().unwrap_or_default().to_owned(),
             Err(Failed::Unreached(why)) => return unreached(endpoint, &why, findings),
             Err(Failed::Refused(why)) => {
@@ -108,6 +118,17 @@ enum Failed {
 }
 
 async fn ask(client: &Client, endpoint: &str, what: &str, token: &str, body: Value) -> Result<Value, Failed> {
+    ask_within(ANSWER_WITHIN, client, endpoint, what, token, body).await
+}
+
+async fn ask_within(
+    within: Duration,
+    client: &Client,
+    endpoint: &str,
+    what: &str,
+    token: &str,
+    body: Value,
+) -> Result<Value, Failed> {
     let unreached = |error: reqwest::Error| {
         // The innermost says most: "Connection refused", "certificate has expired".
         let mut cause: &dyn std::error::Error = &error;
@@ -116,7 +137,7 @@ async fn ask(client: &Client, endpoint: &str, what: &str, token: &str, body: Val
         }
         Failed::Unreached(cause.to_string())
     };
-    let mut request = client.post(format!("{endpoint}/v3/{what}")).body(body.to_string());
+    let mut request = client.post(format!("{endpoint}/v3/{what}")).timeout(within).body(body.to_string());
     if !token.is_empty() {
         request = request.header("authorization", token);
     }

@@ -40,6 +40,10 @@ impl Findings {
         self.add(Verdict::Fault, check, what.into(), mend.into());
     }
 
+    pub(super) fn extend(&mut self, more: Self) {
+        self.0.extend(more.0);
+    }
+
     fn add(&mut self, verdict: Verdict, check: &'static str, what: String, mend: String) {
         // A server's words go to a terminal.
         let what = what.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
