@@ -4,7 +4,8 @@ in namespaces of its own (systemd-nspawn), the packages that deploy/packages/bui
 regions, one of its people behind a firewall that lets no UDP through. Counts the commands and the time.
 
 Needs root, systemd-container, mmdebstrap, apt-utils, openssl, curl and what the browser tests need. The bare root and
-Debian's packages come from Debian's mirror once and stay in target/guide.
+Debian's packages come from Debian's mirror once and stay in target/guide. The page has to be built (`make web`); with a debug
+build the tree may not be below /home or /root, where units see nothing.
 Usage: run.py DIRECTORY_OF_THE_BINARIES"""
 
 import concurrent.futures
@@ -13,6 +14,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -22,10 +24,15 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 WORK = ROOT / "target/guide"
 BASE = WORK / "base"
 PACKAGES = WORK / "packages"
+PAGE = ROOT / "control-plane/web/app/dist"
 RUN = WORK / f"run-{os.getpid()}"
 NAME = f"rg-guide-{os.getpid()}"
 COMMANDS_MAX = 25
 COMMAND_SECONDS = 120
+# Files that a service may have open on Debian.
+HOST_FILES = 524_288
+# HAProxy has two for each of its connections, and does not start with fewer.
+PROXY_FILES = 40_100
 # What a server of a hosting company has, and nothing that the guide installs.
 BARE = "systemd,systemd-sysv,dbus,iproute2,openssh-server,openssh-client,ca-certificates,procps"
 ROUTER = {"private": "10.0.0.1", "public": "198.51.100.1"}
@@ -90,9 +97,15 @@ class Host:
         if self.name == "control-1":
             self.write("root/.ssh/id_ed25519", key.read_text(), mode=0o600)
             self.write("root/.ssh/config", "StrictHostKeyChecking accept-new\n")
+        if "railgun-control" in self.facts["packages"]:
+            # A debug build reads the page from the tree that it was built in.
+            shutil.copytree(PAGE, self.root / PAGE.relative_to("/"), dirs_exist_ok=True)
         if self.name == "balancer":
             both = (RUN / "voice.pem").read_text() + (RUN / "voice.key").read_text()
             self.write("etc/haproxy/certs/voice.example.org.pem", both, mode=0o600)
+            if resource.getrlimit(resource.RLIMIT_NOFILE)[1] < PROXY_FILES:
+                fewer = "[Service]\nEnvironment=\"EXTRAOPTS=-S /run/haproxy-master.sock -n 2000\"\n"
+                self.write("etc/systemd/system/haproxy.service.d/files.conf", fewer)
         if self.name == "turn-1":
             live = "etc/letsencrypt/live/turn.example.org"
             self.write(f"{live}/fullchain.pem", (RUN / "turn.pem").read_text())
@@ -113,6 +126,8 @@ class Host:
         command += [f"--network-namespace-path=/run/netns/{self.netns}", f"--machine={self.netns}"]
         command += [f"--hostname={self.name}", "--capability=CAP_NET_ADMIN", "--console=pipe"]
         command += [f"--bind-ro={PACKAGES}:/srv/packages", "--resolv-conf=off", "--timezone=off"]
+        # As the kernel gives a host's first process, or as much of it as this machine lets anybody have.
+        command += [f"--rlimit=RLIMIT_NOFILE=1024:{min(HOST_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1])}"]
         self.process = subprocess.Popen(list(map(str, command)), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         until = time.monotonic() + 60
@@ -240,7 +255,11 @@ def networks():
         ip(f"-n {NAME}-switch link add {network} type bridge")
         ip(f"-n {NAME}-switch address add {address}/24 dev {network}")
         ip(f"-n {NAME}-switch link set {network} up")
-    run("ip", "netns", "exec", f"{NAME}-switch", "sysctl", "-qw", "net.ipv4.ip_forward=1")
+    router = ["ip", "netns", "exec", f"{NAME}-switch"]
+    run(*router, "sysctl", "-qw", "net.ipv4.ip_forward=1")
+    # Hosts without a public address reach others' by the router's.
+    nat = "type nat hook postrouting priority 100\nip saddr 10.0.0.0/24 oifname public masquerade\n"
+    run(*router, "nft", "-f", "-", input=f"table ip nat {{\nchain post {{\n{nat}}}\n}}\n")
 
 
 def follow(guide, hosts):
@@ -250,15 +269,18 @@ def follow(guide, hosts):
         for number, (names, command) in enumerate(guide.steps, 1):
             started = time.monotonic()
             here = {name: command.replace("PACKAGES", guide.hosts[name]["packages"]) for name in names}
-            for attempt in range(20):
+            first = None
+            for _ in range(20):
                 outcomes = list(at_once.map(lambda name: hosts[name].run(here[name]), names))
                 bad = [(name, out) for name, (status, out) in zip(names, outcomes) if status != 0]
                 # What has just been started may not be up yet: whoever reads that looks again.
                 if not bad or not command.startswith("railgun doctor"):
                     break
+                # Each look at a call is a join, and these are limited by the minute: what was said first says most.
+                first = first or bad
                 time.sleep(1)
             if bad:
-                name, output = bad[0]
+                name, output = (first or bad)[0]
                 journal = hosts[name].run("journalctl --no-pager -n 40")[1]
                 raise SystemExit(f"{number}. {name}: {command}\n{output}\n{journal}")
             typed += len(names)
