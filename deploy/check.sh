@@ -91,6 +91,10 @@ if has promtool; then
   promtool check config "$here/monitoring/prometheus.yml" >/dev/null
   promtool test rules "$here/monitoring/rules.test.yml"
 fi
+if has node && has npm; then
+  "$here/../tests/setup/npm-install.sh" "$here/../tests/dashboard"
+  node "$here/../tests/dashboard/check.mjs"
+fi
 if has kubernetes-validate; then
   kubernetes-validate --quiet "$here/kubernetes/railgun.yaml"
 fi
