@@ -134,6 +134,8 @@ pub struct MediaConfig {
     pub key: Option<PathBuf>,
     /// `media.insecure`: plain text, to nodes on loopback only.
     pub insecure: bool,
+    /// `media.near`: by region, those that are nearer to it than others, the nearest first.
+    pub near: BTreeMap<String, Vec<String>>,
 }
 
 impl Default for Config {
@@ -180,7 +182,14 @@ impl Default for Config {
 
 impl Default for MediaConfig {
     fn default() -> Self {
-        Self { url: "https://127.0.0.1:50051".into(), ca: None, cert: None, key: None, insecure: false }
+        Self {
+            url: "https://127.0.0.1:50051".into(),
+            ca: None,
+            cert: None,
+            key: None,
+            insecure: false,
+            near: BTreeMap::new(),
+        }
     }
 }
 
@@ -263,6 +272,9 @@ impl Config {
                 cert: path("media.cert")?.or(self.media.cert),
                 key: path("media.key")?.or(self.media.key),
                 insecure: settings.parsed("media.insecure", "true or false")?.unwrap_or(self.media.insecure),
+                near: settings
+                    .read("media.near", "a table of regions, each with a list of regions")?
+                    .unwrap_or(self.media.near),
             },
             etcd: EtcdSettings::read(&settings)?.or(self.etcd),
             rtc: RtcConfig {
@@ -460,6 +472,7 @@ mod tests {
             cert = "c.pem"
             key = "k.pem"
             insecure = true
+            near = { eu = ["us-east", "us-west"] }
             [rtc]
             ice_servers = [{ urls = ["stun:stun.example.com"] }]
             ice_transport_policy = "relay"
@@ -487,6 +500,7 @@ mod tests {
         assert_eq!(config.channels.default_tier, Tier::Free);
         assert_eq!(config.channels.dm_encryption, Encryption::Transport);
         assert_eq!(config.channels.default_encryption, Encryption::EndToEnd);
+        assert_eq!(config.media.near["eu"], ["us-east", "us-west"]);
         assert!(config.channels.create_on_join && config.media.insecure);
         assert_eq!(config.rtc.ice_servers[0].urls, ["stun:stun.example.com"]);
         assert_eq!(config.rtc.ice_transport_policy, IceTransportPolicy::Relay);

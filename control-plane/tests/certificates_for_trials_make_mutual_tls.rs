@@ -41,7 +41,7 @@ fn config(node: &FakeNode, ca: &Path, of: &Path) -> MediaConfig {
         ca: Some(ca.join("ca.pem")),
         cert: Some(of.join("control.pem")),
         key: Some(of.join("control.key")),
-        insecure: false,
+        ..MediaConfig::default()
     }
 }
 

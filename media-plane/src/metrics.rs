@@ -1,16 +1,19 @@
 //! What the workers have done so far, for `/metrics`.
 
+use crate::packet_io::PacketIoCounts;
 use crate::udp::{Lateness, SendCounters};
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 use railgun_media_core::{Counters, Engine};
+use railgun_protocol::directory::NodeHealth;
 use railgun_rpc::proto::NodeWork;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// One worker's numbers. The worker writes them once a second, never on the packet path.
 #[derive(Debug, Default)]
@@ -25,19 +28,23 @@ struct Snapshot {
     sends: SendCounters,
     kernel_drops: u64,
     lateness: Lateness,
+    received_bytes: u64,
+    cpu: Duration,
     deaths: u64,
 }
 
 impl WorkerGauges {
-    pub(crate) fn update(&self, engine: &Engine, sends: SendCounters, lateness: Lateness, kernel_drops: u32) {
+    pub(crate) fn update(&self, engine: &Engine, counts: &PacketIoCounts) {
         let snapshot = Snapshot {
             rooms: engine.room_count() as u64,
             calls: engine.call_count() as u64,
             sessions: engine.session_count() as u64,
             engine: *engine.counters(),
-            sends,
-            kernel_drops: kernel_drops.into(),
-            lateness,
+            sends: counts.sends,
+            kernel_drops: counts.kernel_drops.into(),
+            lateness: counts.lateness,
+            received_bytes: counts.received_bytes,
+            cpu: counts.cpu,
             deaths: 0,
         };
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = snapshot;
@@ -85,6 +92,42 @@ impl Gauges {
             messages,
             dead_workers: u32::try_from(sum(|now| now.deaths)).unwrap_or(u32::MAX),
         }
+    }
+}
+
+/// What was done up to a moment, for the difference to the next.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Done {
+    cpu: Vec<Duration>,
+    forwarded: u64,
+    dropped: u64,
+}
+
+impl Gauges {
+    /// How the workers got on since `before`, which was `elapsed` ago, and what is done by now. Without the
+    /// deaths, and without a judgement.
+    #[cfg_attr(not(feature = "etcd"), expect(dead_code, reason = "nobody chooses between nodes"))]
+    pub(crate) fn health(&self, before: &Done, elapsed: Duration) -> (NodeHealth, Done) {
+        let snapshots = self.snapshots();
+        let work = self.work();
+        let cpu: Vec<Duration> = snapshots.iter().map(|now| now.cpu).collect();
+        let done = Done { cpu, forwarded: work.forwarded_packets, dropped: work.dropped_datagrams };
+        let used = done.cpu.iter().enumerate().map(|(worker, now)| {
+            now.saturating_sub(before.cpu.get(worker).copied().unwrap_or_default()).as_millis()
+        });
+        let millis = elapsed.as_millis().max(1);
+        let (forwarded, dropped) = (
+            u128::from(done.forwarded.saturating_sub(before.forwarded)),
+            u128::from(done.dropped.saturating_sub(before.dropped)),
+        );
+        let whole = |value: u128| u32::try_from(value).unwrap_or(u32::MAX);
+        let health = NodeHealth {
+            cpu_per_mille: whole(used.max().unwrap_or_default() * 1000 / millis),
+            packets_per_second: whole(forwarded * 1000 / millis),
+            dropped_per_mille: whole(dropped * 1000 / (forwarded + dropped).max(1)),
+            ..NodeHealth::default()
+        };
+        (health, done)
     }
 }
 
@@ -143,11 +186,55 @@ const COUNTERS: &[Metric] = &[
 
 /// All workers' numbers, summed at each scrape.
 #[derive(Debug)]
-struct Workers(Arc<Gauges>);
+struct Workers {
+    gauges: Arc<Gauges>,
+    capacity: u32,
+}
+
+/// What a worker that died did remains, under a number of its own.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfWorker {
+    worker: usize,
+}
+
+/// Name, help, unit, and where a worker's number is.
+type OfEach = (&'static str, &'static str, Unit, fn(&Snapshot) -> f64);
+
+/// Of each worker apart: one that is full is not seen in a sum.
+const BY_WORKER: [OfEach; 3] = [
+    ("worker_cpu", "CPU time of a worker's thread", Unit::Seconds, |now| now.cpu.as_secs_f64()),
+    ("worker_received", "Datagrams that a worker read", Unit::Bytes, |now| exact(now.received_bytes)),
+    ("worker_sent", "Datagrams that the kernel took of a worker", Unit::Bytes, |now| exact(now.sends.bytes)),
+];
+
+#[allow(clippy::cast_precision_loss, reason = "exact up to 2^53, which is 8 petabytes")]
+fn exact(count: u64) -> f64 {
+    count as f64
+}
+
+fn share(of: u64, all: u32) -> f64 {
+    exact(of) / f64::from(all.max(1))
+}
+
+fn sum_of(snapshots: &[Snapshot], read: fn(&Snapshot) -> u64) -> u64 {
+    snapshots.iter().map(read).sum()
+}
+
+impl Workers {
+    fn encode_by_worker(&self, snapshots: &[Snapshot], encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        for (name, help, unit, read) in &BY_WORKER {
+            let mut metric = encoder.encode_descriptor(name, help, Some(unit), MetricType::Counter)?;
+            for (worker, now) in snapshots.iter().enumerate() {
+                ConstCounter::new(read(now)).encode(metric.encode_family(&OfWorker { worker })?)?;
+            }
+        }
+        Ok(())
+    }
+}
 
 impl Collector for Workers {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let snapshots = self.0.snapshots();
+        let snapshots = self.gauges.snapshots();
         for (name, help, read) in GAUGES {
             let sum: u64 = snapshots.iter().map(read).sum();
             let metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
@@ -160,6 +247,11 @@ impl Collector for Workers {
         }
         let late = snapshots.iter().fold(Lateness::default(), |sum, now| sum.plus(&now.lateness));
         let (sum, count, buckets) = late.histogram();
+        let capacity = share(sum_of(&snapshots, |now| now.sessions), self.capacity);
+        let help = "Sessions in rooms, as a part of capacity_sessions";
+        let metric = encoder.encode_descriptor("capacity_used_ratio", help, None, MetricType::Gauge)?;
+        ConstGauge::new(capacity).encode(metric)?;
+        self.encode_by_worker(&snapshots, &mut encoder)?;
         let help = "From a packet's arrival at the socket to its worker's turn: a worker without CPU is late";
         let unit = Some(&Unit::Seconds);
         let mut metric = encoder.encode_descriptor("worker_lateness", help, unit, MetricType::Histogram)?;
@@ -173,5 +265,5 @@ pub(crate) fn register(workers: Arc<Gauges>, capacity: u32, registry: &mut Regis
     let sessions = prometheus_client::metrics::gauge::Gauge::<i64>::default();
     sessions.set(capacity.into());
     registry.register("capacity_sessions", "Sessions after which other nodes are preferred", sessions);
-    registry.register_collector(Box::new(Workers(workers)));
+    registry.register_collector(Box::new(Workers { gauges: workers, capacity }));
 }

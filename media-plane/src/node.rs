@@ -128,8 +128,15 @@ impl Node {
             lacks_relays: config.rtc.relays.is_empty(),
         };
         #[cfg(feature = "etcd")]
-        let (cluster, gate) =
-            Cluster::join(&config, boot, media_addresses.clone(), inputs.clone(), fence.clone())?.unzip();
+        let (cluster, gate) = Cluster::join(
+            &config,
+            boot,
+            media_addresses.clone(),
+            inputs.clone(),
+            fence.clone(),
+            (gauges.clone(), workers_state.clone()),
+        )?
+        .unzip();
         #[cfg(not(feature = "etcd"))]
         let gate = None;
         #[cfg(not(feature = "etcd"))]

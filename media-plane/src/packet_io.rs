@@ -28,6 +28,10 @@ pub struct PacketIoCounts {
     pub sends: SendCounters,
     /// How long datagrams waited for their turn.
     pub lateness: Lateness,
+    /// Bytes of the datagrams that were read.
+    pub received_bytes: u64,
+    /// CPU time of the worker's thread.
+    pub cpu: Duration,
     /// Datagrams that the kernel had no memory for.
     pub kernel_drops: u32,
     /// The longest wait since the last call.

@@ -5,7 +5,7 @@
 //! `WorkerHost`'s.
 
 use crate::fence::PauseGuard;
-use crate::packet_io::{PacketIo, PacketIoCounts};
+use crate::packet_io::PacketIo;
 use railgun_media_core::send_batch::SendBatch;
 use railgun_media_core::{Datagram, Engine, EngineConfig, Notice, Silence};
 use railgun_process::each_minute::EachMinute;
@@ -344,8 +344,9 @@ impl<W: PacketIo> Worker<W> {
         self.flush();
         if now >= self.gauges_due {
             self.gauges_due = now + GAUGE_INTERVAL;
-            let PacketIoCounts { sends, lateness, kernel_drops, worst } = self.packets.counts();
-            self.gauges.update(&self.engine, sends, lateness, kernel_drops);
+            let counts = self.packets.counts();
+            self.gauges.update(&self.engine, &counts);
+            let worst = counts.worst;
             if worst >= LATE && self.late.is_due(now) {
                 warn!(
                     worker = self.index,

@@ -236,7 +236,8 @@ impl Cluster {
     fn choose(&self, region: Option<&str>) -> Option<(NodeId, NodeRecord, i64)> {
         let state = self.state();
         let candidates = state.candidates();
-        let chosen = choose(&candidates, region, [rand::random(), rand::random()])?;
+        let near = region.and_then(|region| self.media.near.get(region)).map_or(&[][..], Vec::as_slice);
+        let chosen = choose(&candidates, region, near, [rand::random(), rand::random()])?;
         let node = state.node(&chosen.id)?;
         Some((chosen.id.clone(), node.record.clone(), node.mod_revision))
     }

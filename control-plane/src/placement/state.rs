@@ -267,8 +267,10 @@ impl State {
         let candidate = |(id, node): (&NodeId, &Node)| Candidate {
             id: id.clone(),
             region: node.record.region.clone(),
-            load: node.load.sessions.saturating_add(node.bound_since.saturating_mul(PEOPLE_EXPECTED)),
+            load: node.load.sessions,
+            expected: node.bound_since.saturating_mul(PEOPLE_EXPECTED),
             capacity: node.record.capacity,
+            health: node.load.health,
         };
         self.nodes.iter().filter(fits).map(candidate).collect()
     }

@@ -7,10 +7,13 @@ mod held;
 mod drain;
 mod registration;
 mod rooms;
+mod strain;
 
 use self::held::{Held, Me};
 use crate::config::Config;
 use crate::fence::Fence;
+use crate::health::WorkersState;
+use crate::metrics::Gauges;
 use crate::rpc::{ASKS_MAX, Input, JoinGate};
 use anyhow::Context;
 use railgun_etcd::Store;
@@ -44,6 +47,7 @@ impl Cluster {
         media_addresses: Vec<SocketAddr>,
         inputs: mpsc::Sender<Input>,
         fence: Arc<Fence>,
+        watched: (Arc<Gauges>, watch::Receiver<WorkersState>),
     ) -> anyhow::Result<Option<(Self, JoinGate)>> {
         let Some(settings) = &config.etcd else { return Ok(None) };
         let store = Store::open(settings)?;
@@ -71,6 +75,7 @@ impl Cluster {
             (held_out, state_out),
             inputs.clone(),
             refuse,
+            watched,
         );
         let drain = drain::Drain { store: store.clone(), me: me.id.clone(), switchboard: inputs.clone() };
         let rooms = rooms::Bindings::new(store.clone(), me, fence, inputs, asked, held.clone());

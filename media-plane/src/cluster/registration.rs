@@ -1,13 +1,16 @@
 //! The node's lease, and what is under it but the rooms: its record and its load.
 
 use super::held::{Held, Me};
+use super::strain::Strain;
 use crate::clock::unix_millis;
 use crate::fence::Fence;
+use crate::health::WorkersState;
+use crate::metrics::{Done, Gauges};
 use crate::rpc::Input;
 use railgun_etcd::{Backoff, Entry, EtcdError, LeaseId, Outcome, PrefixWatch, Store, Update};
 use railgun_protocol::directory::{
-    LOAD_INTERVAL, LoadRecord, NODE_LEASE_MARGIN, NODE_LEASE_RENEWAL, NODE_LEASE_TTL, NodeRecord, NodeState,
-    REPLICAS_TOLD_MAX, decode, encode,
+    DEATH_REMEMBERED, LOAD_INTERVAL, LoadRecord, NODE_LEASE_MARGIN, NODE_LEASE_RENEWAL, NODE_LEASE_TTL,
+    NodeHealth, NodeRecord, NodeState, REPLICAS_TOLD_MAX, decode, encode,
 };
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -60,6 +63,11 @@ pub(super) struct Registration {
     state: watch::Sender<NodeState>,
     /// Told when this node cannot begin, since another one has its name. Gone once it has begun.
     refused: Option<oneshot::Sender<()>>,
+    gauges: Arc<Gauges>,
+    workers: watch::Receiver<WorkersState>,
+    /// What the workers had done when the load was told last, and when that was.
+    work_told: (Done, Instant),
+    strain: Strain,
 }
 
 impl Registration {
@@ -70,9 +78,23 @@ impl Registration {
         (held, state): (watch::Sender<Held>, watch::Sender<NodeState>),
         switchboard: mpsc::Sender<Input>,
         refused: oneshot::Sender<()>,
+        (gauges, workers): (Arc<Gauges>, watch::Receiver<WorkersState>),
     ) -> Self {
         let refused = Some(refused);
-        Self { store, me, fence, held, switchboard, state, refused }
+        let work_told = (Done::default(), Instant::now());
+        Self {
+            store,
+            me,
+            fence,
+            held,
+            switchboard,
+            state,
+            refused,
+            gauges,
+            workers,
+            work_told,
+            strain: Strain::default(),
+        }
     }
 
     pub(super) async fn run(mut self) {
@@ -234,7 +256,7 @@ impl Registration {
     }
 
     /// Others compare their clocks with ours by when it was written.
-    async fn tell_load(&self, lease: LeaseId) -> Result<(), EtcdError> {
+    async fn tell_load(&mut self, lease: LeaseId) -> Result<(), EtcdError> {
         let (asker, answer) = oneshot::channel();
         if self.switchboard.send(Input::Population(asker)).await.is_err() {
             return Ok(());
@@ -248,8 +270,22 @@ impl Registration {
         let mut replicas = replicas.await.unwrap_or_default();
         replicas.truncate(REPLICAS_TOLD_MAX);
         let at = Some(unix_millis());
-        let record = LoadRecord { rooms: count(rooms), sessions: count(sessions), at, replicas };
+        let health = Some(self.health(Instant::now()));
+        let record = LoadRecord { rooms: count(rooms), sessions: count(sessions), at, replicas, health };
         self.store.put(&self.store.keys().load(&self.me.id), &encode(&record), Some(lease)).await
+    }
+
+    /// How the workers got on since the load was told last.
+    fn health(&mut self, now: Instant) -> NodeHealth {
+        let (before, at) = &self.work_told;
+        let (health, done) = self.gauges.health(before, now.saturating_duration_since(*at));
+        self.work_told = (done, now);
+        let WorkersState { started, alive, last_death } = *self.workers.borrow();
+        let is_recent = |at: Instant| now.saturating_duration_since(at) < DEATH_REMEMBERED;
+        let missing = u32::try_from(started.saturating_sub(alive)).unwrap_or(u32::MAX);
+        let dead_workers = missing.max(u32::from(last_death.is_some_and(is_recent)));
+        let health = NodeHealth { dead_workers, ..health };
+        NodeHealth { is_degraded: self.strain.observe(&health), ..health }
     }
 }
 

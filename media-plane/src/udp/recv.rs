@@ -19,6 +19,8 @@ pub struct Receiver {
     /// Always empty between bursts; keeps the allocation of the list of datagrams.
     spare: Vec<Datagram<'static>>,
     pub(crate) lateness: Lateness,
+    /// Bytes of the datagrams so far.
+    pub(crate) received_bytes: u64,
 }
 
 impl Default for Receiver {
@@ -28,6 +30,7 @@ impl Default for Receiver {
             metas: [RecvMeta::default(); BATCH_SIZE],
             spare: Vec::with_capacity(256),
             lateness: Lateness::default(),
+            received_bytes: 0,
         }
     }
 }
@@ -58,6 +61,7 @@ impl Receiver {
         for (buffer, meta) in filled {
             let source = SocketAddr::new(meta.addr.ip().to_canonical(), meta.addr.port());
             let bytes = buffer.get_mut(..meta.len).unwrap_or_default();
+            self.received_bytes += bytes.len() as u64;
             // An empty datagram has stride 0, and chunks of 0 would panic.
             let split = bytes.chunks_mut(meta.stride.max(1));
             datagrams.extend(split.map(|bytes| Datagram { source, bytes }));

@@ -19,6 +19,8 @@ const SEGMENT_LEN: c_uint = 2;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SendCounters {
     pub sent: u64,
+    /// Bytes in them.
+    pub bytes: u64,
     /// The socket's buffer was full. Late media is worth nothing and waiting would delay
     /// everybody, so the rest of such a batch is dropped.
     pub dropped: u64,
@@ -144,6 +146,8 @@ impl Sender {
                 Ok(count) => {
                     let sent = self.entries.iter().skip(done).take(count);
                     self.counters.sent += sent.map(|entry| entry.datagrams).sum::<u64>();
+                    let sent = self.headers.iter().skip(done).take(count);
+                    self.counters.bytes += sent.map(|header| u64::from(header.msg_len)).sum::<u64>();
                     done += count;
                     continue;
                 }

@@ -184,7 +184,30 @@ pub struct LoadRecord {
     /// [`REPLICAS_TOLD_MAX`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replicas: Vec<String>,
+    /// How the workers get on. None: written by a version that does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<NodeHealth>,
 }
+
+/// What a node's workers did since its load before was written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeHealth {
+    /// CPU time of the busiest worker, in thousandths of the time that passed.
+    pub cpu_per_mille: u32,
+    /// Media packets forwarded a second, by all workers.
+    pub packets_per_second: u32,
+    /// Datagrams dropped, in thousandths of those that were forwarded or dropped.
+    pub dropped_per_mille: u32,
+    /// Workers that died in the last [`DEATH_REMEMBERED`], and those that were not replaced.
+    pub dead_workers: u32,
+    /// Other nodes are to be preferred for new rooms: too little CPU is left or too much was dropped for several
+    /// loads in a row, or a worker died.
+    #[serde(default)]
+    pub is_degraded: bool,
+}
+
+/// How long a node that lost a worker is avoided: what killed it may come again with the same rooms.
+pub const DEATH_REMEMBERED: Duration = Duration::from_secs(60);
 
 /// A replica that is up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

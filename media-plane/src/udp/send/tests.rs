@@ -51,12 +51,13 @@ fn runs_arrive_split_at_each_destination_with_one_call() {
     assert!(socket.has_gso(), "this kernel has no UDP_SEGMENT");
     let receivers = [receiver(), receiver(), receiver()];
     let (batch, expected) = mixed_batch(&receivers);
+    let bytes = expected.iter().flatten().map(|datagram| datagram.len() as u64).sum();
     let mut sender = Sender::new(true);
     sender.send(&socket, &batch);
     for (receiver, expected) in receivers.iter().zip(expected) {
         assert_eq!(received(receiver, expected.len()), expected);
     }
-    assert_eq!(sender.counters(), SendCounters { sent: 13, calls: 1, ..Default::default() });
+    assert_eq!(sender.counters(), SendCounters { sent: 13, bytes, calls: 1, ..Default::default() });
 }
 
 #[test]
@@ -125,7 +126,7 @@ fn more_messages_than_one_call_takes_all_go_out() {
     let mut sender = Sender::new(true);
     sender.send(&socket, &batch);
     assert_eq!(received(&receivers[0], 1), [[7; 20]]);
-    assert_eq!(sender.counters(), SendCounters { sent: 2000, calls: 2, ..Default::default() });
+    assert_eq!(sender.counters(), SendCounters { sent: 2000, bytes: 40_000, calls: 2, ..Default::default() });
 }
 
 #[test]

@@ -188,6 +188,13 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::new("media.insecure", Is("false"), "", "true: plain text to media nodes on loopback")
         .between_processes(),
     Setting::new(
+        "media.near",
+        Means("every other region is as far"),
+        "{ eu-west = [\"eu-central\", \"us-east\"] }",
+        "By region, where to look, in this order, when it has no healthy node with room",
+    )
+    .between_processes(),
+    Setting::new(
         "rtc.ice_servers",
         Means("none"),
         "[{ urls = [\"stun:stun.example.com\"] }]",

@@ -1,0 +1,78 @@
+//! Whether this node is one that new rooms should not go to while there are others: told from how its workers got on
+//! over several loads, so that one burst of joins does not send rooms elsewhere and back.
+
+use railgun_protocol::directory::NodeHealth;
+
+/// A worker that is busy for so much of its time has none left for a room that grows; below the second it is sound
+/// again.
+const BUSY_PER_MILLE: (u32, u32) = (850, 700);
+/// Speech with more datagrams dropped than that is heard to be bad; below the second it is sound again.
+const DROPPED_PER_MILLE: (u32, u32) = (10, 5);
+/// Drops of a node that forwards less than that say nothing: one packet is a large part.
+const PACKETS_PER_SECOND_MIN: u32 = 100;
+/// Loads in a row, one each two seconds, that have to agree before anything changes.
+const LOADS: u32 = 3;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Strain {
+    is_degraded: bool,
+    /// Loads in a row that contradict `is_degraded`.
+    against: u32,
+}
+
+impl Strain {
+    /// Takes one load's numbers; whether the node is degraded now. A worker's death counts at once.
+    pub(super) fn observe(&mut self, health: &NodeHealth) -> bool {
+        let (busy, dropped) = match self.is_degraded {
+            true => (BUSY_PER_MILLE.1, DROPPED_PER_MILLE.1),
+            false => (BUSY_PER_MILLE.0, DROPPED_PER_MILLE.0),
+        };
+        let drops =
+            health.packets_per_second >= PACKETS_PER_SECOND_MIN && health.dropped_per_mille >= dropped;
+        let is_strained = health.cpu_per_mille >= busy || drops;
+        self.against = if is_strained == self.is_degraded { 0 } else { self.against + 1 };
+        if self.against >= LOADS {
+            *self = Self { is_degraded: is_strained, against: 0 };
+        }
+        self.is_degraded || health.dead_workers > 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn health(cpu_per_mille: u32, dropped_per_mille: u32) -> NodeHealth {
+        NodeHealth { cpu_per_mille, dropped_per_mille, packets_per_second: 1000, ..NodeHealth::default() }
+    }
+
+    fn told(strain: &mut Strain, loads: &[NodeHealth]) -> Vec<bool> {
+        loads.iter().map(|load| strain.observe(load)).collect()
+    }
+
+    #[test]
+    fn a_node_is_degraded_after_three_loads_of_much_cpu_or_drops_and_sound_after_three_of_clearly_less() {
+        for (bad, between, good) in
+            [(health(850, 0), health(750, 0), health(699, 0)), (health(0, 10), health(0, 7), health(0, 4))]
+        {
+            let mut strain = Strain::default();
+            // A burst is none, and nor is what lies between the bounds.
+            assert_eq!(told(&mut strain, &[bad, bad, good, bad, bad, between]), [false; 6]);
+            assert_eq!(told(&mut strain, &[bad, bad, bad]), [false, false, true]);
+            assert_eq!(told(&mut strain, &[between; 8]), [true; 8]);
+            assert_eq!(
+                told(&mut strain, &[good, good, between, good, good, good]),
+                [true, true, true, true, true, false]
+            );
+        }
+    }
+
+    #[test]
+    fn drops_of_an_idle_node_say_nothing_and_a_workers_death_counts_at_once() {
+        let mut strain = Strain::default();
+        let idle = NodeHealth { packets_per_second: 99, ..health(0, 500) };
+        assert_eq!(told(&mut strain, &[idle; 9]), [false; 9]);
+        let dead = NodeHealth { dead_workers: 1, ..health(0, 0) };
+        assert_eq!(told(&mut strain, &[dead, health(0, 0)]), [true, false]);
+    }
+}
