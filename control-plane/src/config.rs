@@ -11,7 +11,7 @@ use railgun_protocol::ids::ChannelId;
 use railgun_protocol::plan::Tier;
 use railgun_protocol::signal::Encryption;
 use railgun_protocol::signal::{IceServer, IceTransportPolicy, RtcConfig};
-use railgun_settings::{EtcdSettings, Program, Settings, SettingsError, Sources};
+use railgun_settings::{EtcdSettings, Program, Settings, SettingsError, Sources, TraceSettings};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZero;
@@ -54,6 +54,8 @@ pub struct Config {
     pub networks: Option<PathBuf>,
     /// `log.format`
     pub log_format: LogFormat,
+    /// `traces`: where traces of joins go; none: nowhere.
+    pub traces: Option<TraceSettings>,
 }
 
 /// What HTTPS on the public listener is served with.
@@ -176,6 +178,7 @@ impl Default for Config {
             turn: TurnConfig::default(),
             networks: None,
             log_format: LogFormat::default(),
+            traces: None,
         }
     }
 }
@@ -289,6 +292,7 @@ impl Config {
             turn: turn(&settings, self.turn)?,
             networks: path("networks")?.or(self.networks),
             log_format: settings.one_of("log.format", &LogFormat::NAMED)?.unwrap_or(self.log_format),
+            traces: TraceSettings::read(&settings)?.or(self.traces),
         })
     }
 }
@@ -496,11 +500,11 @@ mod tests {
         );
         assert_eq!(config.sockets_per_address, 50);
         assert_eq!(config.auth.audience.as_deref(), Some("a"));
+        assert_eq!(config.media.near["eu"], ["us-east", "us-west"]);
         assert_eq!(config.channels.preset[&ChannelId::new("lobby").unwrap()], Tier::Pro);
         assert_eq!(config.channels.default_tier, Tier::Free);
         assert_eq!(config.channels.dm_encryption, Encryption::Transport);
         assert_eq!(config.channels.default_encryption, Encryption::EndToEnd);
-        assert_eq!(config.media.near["eu"], ["us-east", "us-west"]);
         assert!(config.channels.create_on_join && config.media.insecure);
         assert_eq!(config.rtc.ice_servers[0].urls, ["stun:stun.example.com"]);
         assert_eq!(config.rtc.ice_transport_policy, IceTransportPolicy::Relay);

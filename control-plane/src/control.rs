@@ -32,8 +32,10 @@ use anyhow::Context;
 #[cfg(not(feature = "etcd"))]
 use anyhow::bail;
 use prometheus_client::registry::Registry as MetricsRegistry;
+use railgun_process::traces::Tracer;
 #[cfg(feature = "etcd")]
 use railgun_settings::EtcdSettings;
+use railgun_settings::TraceSettings;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -182,6 +184,7 @@ pub struct Control {
     registry: Registry,
     webhooks: Webhooks,
     timelines: Timelines,
+    tracer: Tracer,
     stop_http: watch::Sender<bool>,
     http: Vec<JoinHandle<()>>,
     /// Tasks that have nothing to finish, and are aborted at the end.
@@ -246,6 +249,13 @@ impl Control {
         of_timelines.register(&mut scraped);
         let (timelines, looking) = Timelines::start(&config.calls, placement.clone(), of_timelines)?;
         tasks.extend(looking);
+        let tracer = match &config.traces {
+            Some(TraceSettings { endpoint, ratio }) => {
+                Tracer::start(endpoint, *ratio, "railgun-control", format!("{:08x}", rand::random::<u32>()))
+                    .map_err(|error| anyhow::anyhow!("traces.endpoint = {endpoint:?}: {error}"))?
+            }
+            None => Tracer::default(),
+        };
         let services = Arc::new(Services {
             keys,
             refused_tokens: RefusedTokens::default(),
@@ -259,6 +269,7 @@ impl Control {
             diagnostics,
             metrics: metrics.clone(),
             timelines: timelines.clone(),
+            tracer: tracer.clone(),
             started: Instant::now(),
             resume_tries: Mutex::default(),
             place_seal: place_seal(&config)?,
@@ -319,6 +330,7 @@ impl Control {
             registry,
             webhooks,
             timelines,
+            tracer,
             stop_http,
             http,
             tasks,
@@ -355,6 +367,7 @@ impl Control {
             }
         };
         tokio::join!(drained, self.webhooks.finish(WEBHOOKS_TIMEOUT), self.timelines.finish());
+        self.tracer.stop().await;
         self.tasks.iter().for_each(JoinHandle::abort);
         tracing::info!("stopped");
     }

@@ -15,6 +15,7 @@ use crate::rings::Rings;
 use crate::timelines::Timelines;
 use crate::turn::Turn;
 use crate::watches::Watches;
+use railgun_process::traces::Tracer;
 use railgun_protocol::signal::IceTransportPolicy;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -36,6 +37,7 @@ pub(crate) struct Services {
     pub(crate) diagnostics: Joins,
     pub(crate) metrics: Metrics,
     pub(crate) timelines: Timelines,
+    pub(crate) tracer: Tracer,
     pub(crate) started: Instant,
     pub(crate) resume_tries: Mutex<ResumeTries>,
     pub(crate) place_seal: PlaceSeal,

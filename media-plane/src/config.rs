@@ -6,7 +6,7 @@ use railgun_media_core::transport::ice_lite::{Network, Relays};
 use railgun_process::logging::LogFormat;
 use railgun_protocol::ids::NodeId;
 use railgun_protocol::limits::{RTC_PORT_MAX, RTC_PORT_MIN};
-use railgun_settings::{EtcdSettings, Program, Settings, SettingsError, Sources};
+use railgun_settings::{EtcdSettings, Program, Settings, SettingsError, Sources, TraceSettings};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -43,6 +43,8 @@ pub struct Config {
     pub health_hosts: Vec<String>,
     /// `log.format`
     pub log_format: LogFormat,
+    /// `traces`: where traces of joins go; none: nowhere.
+    pub traces: Option<TraceSettings>,
 }
 
 #[derive(Clone, Debug)]
@@ -105,6 +107,7 @@ impl Default for Config {
             health_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 50_052)),
             health_hosts: Vec::new(),
             log_format: LogFormat::default(),
+            traces: None,
         }
     }
 }
@@ -144,6 +147,7 @@ impl Config {
                 .unwrap_or(self.health_hosts),
             health_listen: settings.parsed("health.listen", ADDRESS)?.unwrap_or(self.health_listen),
             log_format: settings.one_of("log.format", &LogFormat::NAMED)?.unwrap_or(self.log_format),
+            traces: TraceSettings::read(&settings)?.or(self.traces),
         };
         config.check(&settings)?;
         Ok(config)

@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::fence::Fence;
 use crate::health::{self, Health, WorkersState};
 use crate::metrics::{self, Gauges};
-use crate::rpc::{Identity, MediaNodeService, Switchboard};
+use crate::rpc::{Identity, MediaNodeService, SetupMetrics, Setups, Switchboard};
 use crate::worker::{self, WorkerHandle};
 use crate::worker_host::{WorkerHost, WorkerThreads};
 use crate::worker_pool::WorkerPool;
@@ -14,10 +14,12 @@ use anyhow::Context;
 use prometheus_client::registry::Registry;
 use railgun_media_core::EngineConfig;
 use railgun_media_core::transport::dtls::Certificate;
+use railgun_process::traces::Tracer;
 use railgun_protocol::ids::BootId;
 use railgun_protocol::limits::{BITRATE_HEADROOM_PERCENT, HANDSHAKES_PER_NODE};
 use railgun_protocol::transport_parameters::IceCandidate;
 use railgun_rpc::proto::media_node_server::MediaNodeServer;
+use railgun_settings::TraceSettings;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -53,6 +55,8 @@ pub struct Node {
     health: Health,
     gauges: Arc<Gauges>,
     capacity: u32,
+    tracer: Tracer,
+    setups: SetupMetrics,
     /// By the setting that names each.
     certificates: Vec<(&'static str, PathBuf)>,
     #[cfg(feature = "etcd")]
@@ -94,6 +98,7 @@ impl Node {
                 };
                 let (parts, handle) =
                     worker::prepare(index, engine, outbox.clone(), gauges.next(), fence.clone());
+                let parts = parts.traced(config.traces.is_some());
                 Ok((handle(host.run(parts, socket)?), port))
             }
         };
@@ -144,7 +149,17 @@ impl Node {
             anyhow::bail!("etcd.endpoints is set, but this program was built without etcd");
         }
         let pool = WorkerPool::new(workers, Box::new(again));
-        let switchboard = Switchboard::new(pool, workers_out).with_gate(gate);
+        let tracer = match &config.traces {
+            Some(TraceSettings { endpoint, ratio }) => {
+                Tracer::start(endpoint, *ratio, "railgun-media", config.node_id.clone())
+                    .map_err(|error| anyhow::anyhow!("traces.endpoint = {endpoint:?}: {error}"))?
+            }
+            None => Tracer::default(),
+        };
+        let setups = SetupMetrics::default();
+        let switchboard = Switchboard::new(pool, workers_out)
+            .with_gate(gate)
+            .with_setups(Setups::new(tracer.clone(), setups.clone()));
         let switchboard = switchboard.run(input, notices, stopped.clone());
         Ok(Self {
             service: MediaNodeService::new(identity, gauges.clone(), inputs),
@@ -159,6 +174,8 @@ impl Node {
             },
             gauges,
             capacity: config.capacity,
+            tracer,
+            setups,
             certificates: config
                 .rpc
                 .tls
@@ -175,6 +192,7 @@ impl Node {
     /// Shows what this node does wherever `registry` is scraped.
     pub fn register_metrics(&self, registry: &mut Registry) {
         metrics::register(self.gauges.clone(), self.capacity, registry);
+        self.setups.register(registry);
     }
 
     /// What clients are told to send to, by worker.
@@ -276,6 +294,7 @@ impl Node {
         if tokio::time::timeout(JOIN_TIMEOUT, join).await.is_err() {
             tracing::warn!("a media worker did not end in time");
         }
+        self.tracer.stop().await;
         info!("media node stopped");
     }
 }

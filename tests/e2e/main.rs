@@ -25,4 +25,5 @@ mod a_small_load_reaches_everybody_whole;
 mod a_relay_shows_a_renewed_certificate_after_a_reload;
 mod the_readmes_commands_work_as_written;
 mod doctor_finds_planted_faults_and_nothing_on_a_sound_system;
+mod a_join_is_traced_from_its_request_to_the_first_packet_otlp;
 mod sixty_wrong_configurations_each_get_their_sentence;

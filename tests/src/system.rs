@@ -69,6 +69,16 @@ impl System {
 
     /// `railgun-control` and `railgun-media` with mutual TLS between them.
     pub async fn two_processes() -> Result<Self> {
+        Self::two_processes_with(&[]).await
+    }
+
+    /// The same, which send traces to this OTLP receiver, soon.
+    pub async fn two_processes_traced(endpoint: &str) -> Result<Self> {
+        let soon = ("OTEL_BSP_SCHEDULE_DELAY", "200".to_owned());
+        Self::two_processes_with(&[("RAILGUN_TRACES_ENDPOINT", endpoint.to_owned()), soon]).await
+    }
+
+    async fn two_processes_with(more: &[(&'static str, String)]) -> Result<Self> {
         let directory = Directory::create()?;
         let path = directory.path();
         let in_directory = |name: &str| path.join(name).to_string_lossy().into_owned();
@@ -78,7 +88,8 @@ impl System {
                 .map(|(key, file)| (format!("{prefix}_{key}"), in_directory(&format!("certs/{file}"))))
         };
         let of_media = certificates("media", "RAILGUN_TLS");
-        let of_media: Vec<_> = of_media.iter().map(|(key, file)| (key.as_str(), file.clone())).collect();
+        let of_media = of_media.iter().map(|(key, file)| (key.as_str(), file.clone()));
+        let of_media: Vec<_> = of_media.chain(more.iter().cloned()).collect();
         let media = MediaNode::start_in(path, &of_media).await?;
 
         let key = path.join("token.key");
@@ -96,6 +107,7 @@ impl System {
             ("RAILGUN_CHANNELS_CREATE_ON_JOIN", "true".to_owned()),
         ]);
         settings.extend(any_number_of_joins());
+        settings.extend(more.iter().cloned());
         let mut control =
             Process::start("railgun-control", path, &["serve", "--config", &config], &settings)?;
         control.ready(address).await?;

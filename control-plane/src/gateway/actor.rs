@@ -126,9 +126,13 @@ async fn answer(session: &mut Session, request: Incoming) {
         _ = session.ask(Command::ConfirmResume { session: session.id }).await;
     }
     let result = match event {
-        Ok(event) => requests::handle(session, event).await,
+        Ok(event) => {
+            session.traced.begin(&session.services.tracer, &event);
+            requests::handle(session, event).await
+        }
         Err(error) => Err(error),
     };
+    session.traced.end(result.as_ref().err());
     session.services.metrics.answered(&asked.event, Outcome::of(&result), arrived_at.elapsed());
     session.outbox.answer(&asked, &ack, result).await;
 }

@@ -25,7 +25,7 @@ impl NodeLink {
         let session = command.session().unwrap_or(SessionId::from_bits(0));
         let route = Route { session, to, ending: EndSignal::new() };
         let replied = async {
-            self.call(NodeCall { address, command, route, ticket: 0 }).await?;
+            self.call(NodeCall { address, command, route, ticket: 0, traceparent: String::new() }).await?;
             match from.recv().await.map(|delivery| *delivery) {
                 Some(Delivery::Reply { reply, .. }) => reply,
                 _ => Err(unavailable()),

@@ -54,6 +54,8 @@ pub(crate) struct NodeCall {
     pub(crate) route: Route,
     /// Comes back in [`Delivery::Reply`].
     pub(crate) ticket: u64,
+    /// Of the trace that it belongs to; empty: none.
+    pub(crate) traceparent: String,
 }
 
 /// What is known of a node while its control stream is up.
@@ -407,7 +409,8 @@ impl Link {
 
     /// Notes who waits for the reply.
     fn enter(&mut self, call: NodeCall) -> ControlFrame {
-        let frame = self.frame(&call.address, &call.command);
+        let mut frame = self.frame(&call.address, &call.command);
+        frame.traceparent.clone_from(&call.traceparent);
         let kind = match call.command {
             Command::Join(_) => Kind::Join,
             Command::Resume(_) => Kind::Resume,

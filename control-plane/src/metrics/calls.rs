@@ -9,6 +9,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+use railgun_process::traces::Span;
 use railgun_protocol::signal::{NetworkType, StatsReport, UiEventName};
 use railgun_protocol::transport_parameters::{DtlsState, IceState};
 use std::sync::atomic::AtomicU64;
@@ -55,6 +56,8 @@ pub(crate) struct Call {
     path: Option<&'static str>,
     /// None: what became of its media is on record.
     join: Option<(JoinTrace, JoinRecord)>,
+    /// Of the trace of the join, until that is on record.
+    span: Option<Span>,
 }
 
 impl CallMetrics {
@@ -163,7 +166,15 @@ impl CallMetrics {
         let record = || JoinRecord::of(SystemTime::now(), &region, network(network_type));
         let join = joined.then(|| (JoinTrace::default(), record()));
         self.participants.inc();
-        Call { metrics: self.clone(), began: Instant::now(), score_sum: 0.0, scores: 0, path: None, join }
+        Call {
+            metrics: self.clone(),
+            began: Instant::now(),
+            score_sum: 0.0,
+            scores: 0,
+            path: None,
+            join,
+            span: None,
+        }
     }
 }
 
@@ -177,6 +188,15 @@ impl Call {
         if let Some((trace, _)) = &mut self.join {
             trace.goes_through_relays();
         }
+    }
+
+    /// The join has a trace, which ends when it is known what became of the media.
+    pub(crate) fn is_traced(&mut self, mut span: Span, node: Option<String>) {
+        let Some((_, record)) = &self.join else { return };
+        span.set("railgun.region", record.region.clone());
+        span.set("railgun.network", record.network);
+        span.set("railgun.node", node.unwrap_or_default());
+        self.span = Some(span);
     }
 
     pub(crate) fn transport_created(&mut self) {
@@ -250,6 +270,12 @@ impl Call {
         let Some((trace, record)) = self.join.take() else { return };
         let (region, network) = (record.region.clone(), record.network);
         self.metrics.media.get_or_create(&OfMedia { region, network, outcome: outcome.as_str() }).inc();
+        if let Some(mut span) = self.span.take() {
+            span.set("railgun.outcome", outcome.as_str());
+            if matches!(outcome, MediaOutcome::IceFailed | MediaOutcome::DtlsFailed) {
+                span.fail(outcome.as_str());
+            }
+        }
         if outcome == MediaOutcome::Connected {
             let after = u32::try_from(age).unwrap_or(u32::MAX);
             self.metrics.connected.observe(f64::from(after) / 1000.0);

@@ -97,6 +97,9 @@ async fn try_join(session: &mut Session, request: Request) -> Result<Answer, Ref
         if let Some(call) = call.as_mut().filter(|_| grant.relay_only) {
             call.goes_through_relays();
         }
+        if let (Some(call), Some(span)) = (call.as_mut(), session.traced.take_join()) {
+            call.is_traced(span, node.state().map(|state| state.node_id));
+        }
         let owned = OwnedObjects::default();
         let timeline = match is_diagnostics {
             true => None,

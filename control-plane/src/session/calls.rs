@@ -82,7 +82,8 @@ impl Session {
         deadline: Instant,
     ) -> Result<u64, Refusal> {
         self.last_ticket += 1;
-        let call = NodeCall { address, command, route: self.route.clone(), ticket: self.last_ticket };
+        let (route, ticket) = (self.route.clone(), self.last_ticket);
+        let call = NodeCall { address, command, route, ticket, traceparent: self.traced.of_command() };
         timeout_at(deadline, node.call(call)).await.map_err(|_| overloaded())??;
         Ok(self.last_ticket)
     }

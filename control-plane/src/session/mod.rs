@@ -9,6 +9,7 @@ mod rejoin;
 mod ringing;
 mod room_event;
 mod seat;
+mod traced;
 #[allow(clippy::module_inception, reason = "it holds the session itself")]
 mod session;
 mod watched;

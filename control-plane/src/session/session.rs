@@ -8,6 +8,7 @@ use super::rejoin::rejoin_after;
 use super::ringing::Ringing;
 use super::room_event::room_event;
 use super::seat::Seat;
+use super::traced::Traced;
 use super::watched::WatchedChannels;
 use crate::auth::Identity;
 use crate::clock::unix_millis;
@@ -58,6 +59,7 @@ pub(crate) struct Session {
     pub(crate) is_refreshing: bool,
     pub(crate) capabilities: ReceiverCapabilities,
     pub(crate) watched: WatchedChannels,
+    pub(crate) traced: Traced,
     pub(crate) ringing: Ringing,
     _registered: SessionGuard,
     pub(crate) route: Route,
@@ -97,6 +99,7 @@ impl Session {
             is_refreshing: false,
             capabilities: ReceiverCapabilities::default(),
             watched: WatchedChannels::default(),
+            traced: Traced::default(),
             ringing,
             _registered: registered,
             route: Route { session: id, to, ending },

@@ -64,7 +64,10 @@ impl Watched {
 
     async fn call(&self, command: Command) -> bool {
         let (address, route) = (self.address.clone(), self.route.clone());
-        self.link.call(NodeCall { address, command, route, ticket: 0 }).await.is_ok()
+        self.link
+            .call(NodeCall { address, command, route, ticket: 0, traceparent: String::new() })
+            .await
+            .is_ok()
     }
 
     /// Who is in the room, of whose changes the node tells from then on. None: it refused.

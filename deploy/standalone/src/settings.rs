@@ -26,7 +26,9 @@ pub(crate) fn load(flags: &ArgMatches) -> anyhow::Result<(railgun_control::Confi
     let control = Sources { file: control_file, env: &env, flags: of(Program::Control) };
     let media = Sources { file: media_file, env: &env, flags: of(Program::Media) };
     let control = railgun_control::Config::standalone().with(&control)?;
-    let media = railgun_media::Config::default().with(&media)?;
+    let mut media = railgun_media::Config::default().with(&media)?;
+    // One process, and one section that says it.
+    media.traces.clone_from(&control.traces);
     Ok((control, media))
 }
 

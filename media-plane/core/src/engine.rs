@@ -229,6 +229,11 @@ impl Engine {
         &self.media.output.counters
     }
 
+    /// Has [`Notice::MediaStarted`](crate::Notice::MediaStarted) come from now on.
+    pub fn tell_media_started(&mut self) {
+        self.media.output.tells_media_started = true;
+    }
+
     /// Rooms with at least one session, those of network tests included.
     pub fn room_count(&self) -> usize {
         self.rooms.len()

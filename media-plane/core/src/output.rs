@@ -24,6 +24,9 @@ pub enum Notice {
     },
     /// Something happened in a room; for whom is in it.
     Event(RoomEvent),
+    /// The first packet of a consumer was forwarded over this transport; only if
+    /// [`Engine::tell_media_started`](crate::Engine::tell_media_started) asked for it.
+    MediaStarted(TransportId),
 }
 
 /// Numbers that only rise, since the engine was made.
@@ -146,6 +149,8 @@ pub(crate) struct Output {
     pub(crate) sends: SendBatch,
     pub(crate) notices: VecDeque<Notice>,
     pub(crate) counters: Counters,
+    /// First packets are told.
+    pub(crate) tells_media_started: bool,
     feeds: HashMap<RoomKey, RoomFeed>,
 }
 
@@ -155,6 +160,7 @@ impl Output {
             sends: SendBatch::with_capacity(SEND_BATCH_BYTES),
             notices: VecDeque::new(),
             counters: Counters::default(),
+            tells_media_started: false,
             feeds: HashMap::new(),
         }
     }

@@ -7,6 +7,7 @@
 mod gate;
 mod rooms;
 mod server;
+mod setups;
 mod switchboard;
 mod users;
 mod watches;
@@ -17,4 +18,5 @@ pub(crate) use gate::{Ask, RoomCheck};
 #[cfg(feature = "etcd")]
 pub(crate) use rooms::RoomSummary;
 pub(crate) use server::{Identity, MediaNodeService};
+pub(crate) use setups::{SetupMetrics, Setups};
 pub(crate) use switchboard::{Input, Switchboard};

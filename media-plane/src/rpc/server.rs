@@ -167,7 +167,7 @@ async fn read(
                 break;
             }
         };
-        let request = frame.request;
+        let (request, traceparent) = (frame.request, frame.traceparent.clone());
         let is_meant = frame.boot_id == boot;
         let input = match decode_command(frame) {
             Ok(_) if !is_meant => {
@@ -182,7 +182,7 @@ async fn read(
                 if let Command::Join(join) = &mut command {
                     join.asked_at = believed(join.asked_at, unix_millis());
                 }
-                Input::Command { stream, request, address, command }
+                Input::Command { stream, request, address, command, traceparent }
             }
             Err(error) => {
                 let error = ErrorBody::new(ErrorCode::InvalidPayload, error.to_string());

@@ -7,6 +7,7 @@
 
 use super::gate::{JoinGate, RoomCheck};
 use super::rooms::{RoomSummary, RoutingTable, Silent, StreamId};
+use super::setups::Setups;
 use super::watches::Watches;
 use crate::health::WorkersState;
 use crate::worker::{WorkerEvent, WorkerHandle, WorkerNotice};
@@ -55,6 +56,8 @@ pub(crate) enum Input {
         request: u64,
         address: Address,
         command: Command,
+        /// Of the trace that it belongs to; empty: none.
+        traceparent: String,
     },
     /// A frame that could not be read; answered in its turn.
     Unreadable {
@@ -103,6 +106,7 @@ pub(crate) struct Switchboard {
     deaths: u32,
     /// None: there are no other nodes, and every room may be opened here.
     gate: Option<JoinGate>,
+    setups: Setups,
 }
 
 #[derive(Debug)]
@@ -143,7 +147,13 @@ impl Switchboard {
             workers,
             deaths: 0,
             gate: None,
+            setups: Setups::default(),
         }
+    }
+
+    /// Times the setting up of transports, and adds spans to traces.
+    pub(crate) fn with_setups(self, setups: Setups) -> Self {
+        Self { setups, ..self }
     }
 
     /// Opens only rooms that the gate knows to be this node's.
@@ -185,11 +195,13 @@ impl Switchboard {
                 debug!(stream, "control stream opened");
                 self.streams.insert(stream, Stream { replica, frames, _alive: alive });
             }
-            Input::Command { stream, request, address, command } => {
+            Input::Command { stream, request, address, command, traceparent } => {
                 // What comes after the end of its stream has nobody to be answered.
-                if self.streams.contains_key(&stream)
-                    && let Some(command) = self.at_gate(stream, request, &address, command)
-                {
+                if !self.streams.contains_key(&stream) {
+                    return;
+                }
+                self.setups.asked((stream, request), &command, traceparent);
+                if let Some(command) = self.at_gate(stream, request, &address, command) {
                     self.command(stream, request, address, command);
                 }
             }
@@ -324,6 +336,7 @@ impl Switchboard {
         match notice.event {
             WorkerEvent::Notice(Notice::Reply { tag, reply }) => self.replied(tag, reply),
             WorkerEvent::Notice(Notice::Event(event)) => self.event(event),
+            WorkerEvent::Notice(Notice::MediaStarted(transport)) => self.setups.media_started(transport),
             WorkerEvent::Died => self.worker_died(notice.worker),
         }
     }
@@ -343,6 +356,7 @@ impl Switchboard {
     }
 
     fn event(&mut self, event: RoomEvent) {
+        self.setups.event(&event.event, Instant::now());
         let hearers = self.rooms.event(&event.channel, event.room_seq, &event.event);
         let hearers = self.with_watchers(hearers, &event);
         match (&event.event, event.audience) {
@@ -398,6 +412,7 @@ impl Switchboard {
     }
 
     fn tick(&mut self) {
+        self.setups.tick(Instant::now());
         if self.streams.is_empty() {
             return;
         }
@@ -408,6 +423,7 @@ impl Switchboard {
     }
 
     fn answer(&mut self, stream: StreamId, request: u64, reply: Result<Reply, ErrorBody>) {
+        self.setups.answered((stream, request), &reply, Instant::now());
         self.send(stream, encode_reply(request, reply));
     }
 
@@ -429,6 +445,7 @@ impl Switchboard {
             debug!(stream, "control stream ended");
             self.rooms.stream_ended(stream);
             self.watches.stream_ended(stream);
+            self.setups.stream_ended(stream);
         }
     }
 }

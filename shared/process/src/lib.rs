@@ -6,6 +6,7 @@ pub mod each_minute;
 pub mod logging;
 pub mod metrics;
 pub mod service;
+pub mod traces;
 
 /// The host's name as the kernel has it; empty where there is none to read.
 pub fn host_name() -> String {

@@ -7,7 +7,7 @@ use railgun_protocol::ids::SessionId;
 use railgun_protocol::media_rpc::{Address, Command, JoinRequest, ResumeRequest};
 
 /// `request` comes back in the reply and is unique on its stream. A deadline travels in whole
-/// milliseconds. The boot id is for whoever sends the frame to fill in: it knows the node.
+/// milliseconds. The boot id is for whoever sends the frame to fill in, who knows the node, and so is the trace.
 pub fn encode_command(request: u64, address: &Address, command: &Command) -> proto::ControlFrame {
     proto::ControlFrame {
         request,
@@ -15,6 +15,7 @@ pub fn encode_command(request: u64, address: &Address, command: &Command) -> pro
         epoch: address.epoch,
         session: command.session().map(|session| session.to_string()).unwrap_or_default(),
         boot_id: String::new(),
+        traceparent: String::new(),
         command: Some(encode(command.clone())),
     }
 }

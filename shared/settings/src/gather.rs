@@ -139,7 +139,7 @@ impl Settings {
         let text = match self.get(key) {
             None => return Ok(None),
             Some(Value::String(text)) => text.clone(),
-            Some(value @ (Value::Boolean(_) | Value::Integer(_))) => value.to_string(),
+            Some(value @ (Value::Boolean(_) | Value::Integer(_) | Value::Float(_))) => value.to_string(),
             Some(_) => return Err(self.wrong(key, allowed)),
         };
         text.parse().map(Some).map_err(|_| self.wrong(key, allowed))

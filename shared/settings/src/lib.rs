@@ -13,6 +13,7 @@ mod render;
 mod report;
 mod setting;
 mod table;
+mod traces;
 
 pub use etcd::EtcdSettings;
 pub use file::{file_flags, read_file, read_table};
@@ -21,3 +22,4 @@ pub use render::{documentation, sample};
 pub use report::Report;
 pub use setting::{Setting, Unset};
 pub use table::Program;
+pub use traces::TraceSettings;

@@ -15,8 +15,10 @@ pub fn sample(program: Program, set: &[(&str, String)]) -> String {
             let of = |plane: Program| -> Vec<&Setting> {
                 plane.settings().into_iter().filter(|of| of.in_standalone).collect()
             };
+            // What both have, such as how is logged, is the control-plane's section's.
+            let control: Vec<&str> = of(Program::Control).iter().map(|of| of.key).collect();
             let media =
-                of(Program::Media).into_iter().filter(|of| !of.key.starts_with("log.")).collect::<Vec<_>>();
+                of(Program::Media).into_iter().filter(|of| !control.contains(&of.key)).collect::<Vec<_>>();
             sections(&mut text, &of(Program::Control), "control", set);
             sections(&mut text, &media, "media", set);
         }

@@ -83,6 +83,7 @@ pub(crate) fn drain(engine: &mut Engine, wanted: u64) -> (Result<Reply, ErrorBod
                 found = Some(reply);
             }
             Notice::Event(event) => events.push(event),
+            Notice::MediaStarted(_) => {}
         }
     }
     (found.expect("a reply"), events)

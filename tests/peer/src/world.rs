@@ -118,6 +118,7 @@ impl World {
                 Notice::Reply { tag, reply } if tag == wanted => found = Some(reply),
                 Notice::Reply { tag, .. } => panic!("a reply to {tag}, which was answered before"),
                 Notice::Event(event) => self.events.push(event),
+                Notice::MediaStarted(_) => {}
             }
         }
         found

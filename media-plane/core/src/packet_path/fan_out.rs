@@ -7,11 +7,12 @@ use super::producer::Producer;
 use super::rewrite;
 use super::select::LayerDecision;
 use super::tables::MediaTables;
-use crate::arena::ConsumerKey;
+use crate::arena::{ConsumerKey, TransportKey};
 use crate::config::Datagram;
 use crate::feedback::sent_history::Purpose;
-use crate::output::{Counters, DropReason};
+use crate::output::{Counters, DropReason, Notice, Output};
 use crate::send_batch::SendBatch;
+use crate::transport::table::TransportTable;
 use std::time::Instant;
 
 /// Forwards the burst: audio first, then by producer, so that a consumer's packets are neighbours in the
@@ -64,7 +65,12 @@ fn forward(
             consumer.sequence.interrupt();
             continue;
         };
-        let waits = forward_to((*key, consumer), producer, group, datagrams, writer, &mut output.counters);
+        let is_told = output.tells_media_started && consumer.sent.last.is_none();
+        let waits =
+            forward_to((*key, &mut *consumer), producer, group, datagrams, writer, &mut output.counters);
+        if is_told && consumer.sent.last.is_some() {
+            tell_media_started(transports, consumer.transport, output);
+        }
         if waits {
             let key = consumer.transport;
             let due = transports.get(key).and_then(|it| it.receiver_link.as_ref()?.pacer.due);
@@ -72,6 +78,13 @@ fn forward(
                 transports.wake_by(key, due);
             }
         }
+    }
+}
+
+#[cold]
+fn tell_media_started(transports: &TransportTable, key: TransportKey, output: &mut Output) {
+    if let Some(transport) = transports.get(key) {
+        output.notices.push_back(Notice::MediaStarted(transport.id));
     }
 }
 

@@ -53,7 +53,7 @@ fn all(workers: usize) -> WorkersState {
 fn join(request: u64, channel: &str) -> Input {
     let command = Command::Join(Box::new(World::join_request(request.into(), Tier::Pro)));
     let address = Address { channel: ChannelId::new(channel).unwrap(), epoch: 1 };
-    Input::Command { stream: STREAM, request, address, command }
+    Input::Command { stream: STREAM, request, address, command, traceparent: String::new() }
 }
 
 /// Passes on one notice of the workers.
@@ -176,7 +176,13 @@ async fn whoever_replaces_a_device_is_told_of_a_later_join_of_it() {
     let request = JoinRequest { device: Some(later.device.clone()), asked_at: later.asked_at, ..request };
     let address = Address { channel: ChannelId::new("lobby").unwrap(), epoch: 1 };
     let command = Command::Join(Box::new(request));
-    switchboard.input(Input::Command { stream: STREAM, request: 1, address, command });
+    switchboard.input(Input::Command {
+        stream: STREAM,
+        request: 1,
+        address,
+        command,
+        traceparent: String::new(),
+    });
     let mut order = |by| {
         let order = UserOrder { user: user.clone(), channel: None, action: UserAction::Replace(by) };
         switchboard.order_user(&order)
@@ -258,7 +264,13 @@ mod at_the_gate {
         for request in 1..=2_u64 {
             let session = SessionId::from_bits(request.into());
             let command = Command::Leave { session, reason: LeaveReason::Left, attachment: None };
-            bench.switchboard.input(Input::Command { stream: STREAM, request, address: lobby(1), command });
+            bench.switchboard.input(Input::Command {
+                stream: STREAM,
+                request,
+                address: lobby(1),
+                command,
+                traceparent: String::new(),
+            });
             assert!(matches!(bench.answer().await, Ok(Reply::Left)));
         }
         while bench.switchboard.rooms.population() != (0, 0) {
@@ -314,7 +326,13 @@ mod at_the_gate {
         bench.switchboard.input(Input::Rebind(lobby(5)));
         bench.switchboard.input(Input::Close(lobby(4)));
         let Input::Command { request, command, .. } = join(2, "lobby") else { unreachable!() };
-        bench.switchboard.input(Input::Command { stream: STREAM, request, address: lobby(5), command });
+        bench.switchboard.input(Input::Command {
+            stream: STREAM,
+            request,
+            address: lobby(5),
+            command,
+            traceparent: String::new(),
+        });
         let Ok(Reply::Joined(room)) = bench.answer().await else { panic!("not joined") };
         assert_eq!(room.participants.len(), 1);
         bench.switchboard.input(join(3, "lobby"));

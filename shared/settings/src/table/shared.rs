@@ -39,9 +39,23 @@ pub(super) const ETCD: &[Setting] = &[
     Setting::new("etcd.prefix", Is("\"/rg/v1\""), "", "What all keys in etcd begin with").between_processes(),
 ];
 
-pub(super) const LOG: &[Setting] = &[Setting::new(
-    "log.format",
-    Is("\"text\""),
-    "\"json\"",
-    "How log lines are written to standard error: text, or json, one object a line",
-)];
+pub(super) const LOG: &[Setting] = &[
+    Setting::new(
+        "log.format",
+        Is("\"text\""),
+        "\"json\"",
+        "How log lines are written to standard error: text, or json, one object a line",
+    ),
+    Setting::new(
+        "traces.endpoint",
+        Means("no traces"),
+        "\"http://127.0.0.1:4318/v1/traces\"",
+        "Where traces of joins go, from the request to the first packet: OTLP over HTTP, protobuf",
+    ),
+    Setting::new(
+        "traces.ratio",
+        Is("1.0"),
+        "",
+        "Part of the joins that are traced, 0.0 to 1.0; a media node follows what the replica decided",
+    ),
+];

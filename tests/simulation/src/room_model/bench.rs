@@ -218,6 +218,7 @@ impl Bench {
                     answer = Some(reply);
                 }
                 Notice::Event(event) => self.told.event(&event),
+                Notice::MediaStarted(_) => {}
             }
         }
         answer.unwrap_or_else(|| Err(ErrorBody::new(ErrorCode::Internal, "no answer")))
