@@ -45,6 +45,8 @@ pub struct ClusterOptions {
     pub has_cuts: bool,
     /// Certificates of nodes name their addresses alone, and no node.
     pub nodes_are_unnamed: bool,
+    /// Each replica keeps timelines in a folder of its own, and asks the others for theirs.
+    pub keeps_calls: bool,
 }
 
 impl Default for ClusterOptions {
@@ -59,6 +61,7 @@ impl Default for ClusterOptions {
             clocks_ahead: &[],
             has_cuts: false,
             nodes_are_unnamed: false,
+            keeps_calls: false,
         }
     }
 }
@@ -76,6 +79,7 @@ pub struct Cluster {
     /// Ask it anything; kill it and start it again.
     pub etcd: EtcdServer,
     limits_joins: bool,
+    keeps_calls: bool,
     clocks_ahead: &'static [i64],
     key: PathBuf,
     tokens: Mutex<HashMap<String, String>>,
@@ -152,6 +156,7 @@ impl Cluster {
             cuts: Vec::new(),
             etcd,
             limits_joins: options.limits_joins,
+            keeps_calls: options.keeps_calls,
             clocks_ahead: options.clocks_ahead,
             key,
             tokens: Mutex::default(),
@@ -164,9 +169,11 @@ impl Cluster {
             }
             cluster.start_node(index).await?;
         }
-        for index in 0..options.replicas {
+        for _ in 0..options.replicas {
             let (address, operators) = (free_address()?, free_address()?);
             cluster.replicas.push(Replica { address, operators, process: None, connections: Vec::new() });
+        }
+        for index in 0..options.replicas {
             let before: Vec<usize> = cluster.cuts.iter().map(Cut::made).collect();
             cluster.start_replica(index).await?;
             cluster.reaches_all_nodes(index, before).await?;
@@ -283,6 +290,8 @@ impl Cluster {
         let in_directory = |name: &str| path.join(name).to_string_lossy().into_owned();
         let certificates = self.certificates("control", "RAILGUN_MEDIA");
         let etcd = self.etcd_settings();
+        let others = self.replicas.iter().enumerate().filter(|(other, _)| *other != index);
+        let peers: Vec<_> = others.map(|(_, other)| format!("http://{}/", other.operators)).collect();
         let replica = self.replicas.get_mut(index).context("no such replica")?;
         let mut settings: Vec<_> =
             certificates.iter().map(|(key, file)| (key.as_str(), file.clone())).collect();
@@ -295,6 +304,10 @@ impl Cluster {
             ("RAILGUN_CHANNELS_DEFAULT_TIER", "free".to_owned()),
         ]);
         settings.extend(etcd);
+        if self.keeps_calls {
+            settings.push(("RAILGUN_CALLS_DIR", in_directory(&format!("calls-{index}"))));
+            settings.push(("RAILGUN_CALLS_PEERS", peers.join(",")));
+        }
         if !self.limits_joins {
             settings.extend(any_number_of_joins());
         }
@@ -329,6 +342,23 @@ impl Cluster {
             bail!("{path}: {} {}", answer.status, answer.body);
         }
         Ok(())
+    }
+
+    /// What a replica's operators' API answers to a GET.
+    pub async fn read_record(&self, replica: usize, path: &str) -> Result<Value> {
+        let operators = self.operators(replica)?;
+        let bearer = format!("Bearer {OPERATOR}");
+        let headers = [("Authorization", bearer.as_str())];
+        let answer = http::exchange(operators, "GET", path, &headers, "").await?;
+        if answer.status != 200 {
+            bail!("{path}: {} {}", answer.status, answer.body);
+        }
+        Ok(serde_json::from_str(&answer.body)?)
+    }
+
+    /// Where a replica's operators' listener is.
+    pub fn operators(&self, replica: usize) -> Result<SocketAddr> {
+        Ok(self.replicas.get(replica).context("no such replica")?.operators)
     }
 
     /// Kills HAProxy; [`Self::start_proxy`] starts it again where it was.
@@ -538,6 +568,6 @@ fn clock_ahead(seconds: i64) -> Result<[(&'static str, String); 3]> {
 /// One operator, who may write every record.
 fn operators_file() -> String {
     let sha256 = hex::encode(digest(&SHA256, OPERATOR.as_bytes()));
-    let scopes = r#"["channels:write", "bans:write", "entitlements:write", "nodes:write"]"#;
+    let scopes = r#"["channels:write", "bans:write", "entitlements:write", "nodes:write", "calls:read"]"#;
     format!("[[token]]\nname = \"root\"\nsha256 = \"{sha256}\"\nscopes = {scopes}\n")
 }
