@@ -32,8 +32,8 @@ impl Replica {
         Self { id: BootId::from_bits(rand::random()), name: format!("{host} ({address})") }
     }
 
-    /// Writes what this machine's clock says. It is also how a replica that nobody uses finds out that
-    /// etcd takes no writes, or takes them again.
+    /// Writes the time of this machine's clock to etcd. A replica without users makes no other writes: by these it
+    /// notices that etcd takes none, or takes them again.
     pub(crate) async fn stamp(&self, store: &Store, lease: LeaseId) -> Result<(), EtcdError> {
         let record =
             ReplicaRecord { at: unix_millis(SystemTime::now()), name: self.name.clone(), end_to_end: true };

@@ -52,7 +52,7 @@ const GOODBYE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long open HTTP connections have to end after that.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long webhooks that wait have to be delivered, beside that.
+/// At the end, webhooks that wait have so long to be delivered.
 const WEBHOOKS_TIMEOUT: Duration = Duration::from_secs(2);
 /// TCP connections of clients at once, WebSockets among them, if there are descriptors for as many.
 const CONNECTIONS_MAX: usize = 24_000;

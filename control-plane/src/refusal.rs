@@ -20,7 +20,7 @@ pub(crate) enum Refusal {
     TooManyRings {
         wait: u64,
     },
-    /// Everybody whom the channel lists is in it.
+    /// Each member of the channel is in it already.
     NobodyToRing,
     /// Another call rings them.
     RungAlready,

@@ -1,5 +1,4 @@
-//! Two lanes over the same road: slices of the one and of the other in turn, so that what disturbs
-//! the machine disturbs both.
+//! Measures two programs in turns of a few milliseconds, so that what disturbs the machine disturbs both.
 
 use crate::allocations;
 use crate::system::thread_cpu_ns;

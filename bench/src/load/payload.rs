@@ -28,7 +28,7 @@ impl Stamp {
         out
     }
 
-    /// From the end of a payload.
+    /// Reads the stamp, which is the last bytes of a payload.
     pub(super) fn read(payload: &[u8]) -> Option<Self> {
         let stamp: &[u8; STAMP_LEN] = payload.last_chunk()?;
         let [a, b, c, d, e, f, g, h, i, j, k, l] = *stamp;

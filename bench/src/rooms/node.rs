@@ -74,7 +74,7 @@ impl Node {
         }
     }
 
-    /// Forgets what the worker told since.
+    /// Discards the notices that the worker has sent and nobody has read.
     pub(super) fn drain(&mut self) {
         while self.notices.try_recv().is_ok() {}
     }

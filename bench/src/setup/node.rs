@@ -24,7 +24,7 @@ use tonic::transport::Endpoint;
 const READY_TIMEOUT: Duration = Duration::from_secs(20);
 const READY_POLL: Duration = Duration::from_millis(20);
 const REPLY_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a peer waits for a datagram before it looks what is due.
+/// How long a peer waits for a datagram before it does what is due by time.
 const PATIENCE: Duration = Duration::from_millis(10);
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Until the node has done what follows the last datagram of a handshake.

@@ -11,7 +11,8 @@ const BY_ADDRESS: u64 = 10;
 const IN_ALL: u64 = ADDRESSES_MAX as u64;
 /// After which one more of them is allowed, in milliseconds.
 const EACH: u64 = 6000;
-/// Addresses that are remembered. No more can be: each has shown a wrong one that counts in all.
+/// Addresses that are remembered. There cannot be more: each has made a wrong guess, and the guesses of all addresses
+/// together are limited.
 const ADDRESSES_MAX: usize = 50;
 
 #[derive(Clone, Copy, Debug, Default)]

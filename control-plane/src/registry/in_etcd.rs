@@ -30,7 +30,7 @@ const LEASE_TTL: Duration = Duration::from_secs(10);
 const RENEWAL: Duration = Duration::from_secs(3);
 /// A socket waits no longer for its place; then this replica's own count has to do.
 const CLAIM_TIMEOUT: Duration = Duration::from_secs(1);
-/// For so long etcd is then left alone, in milliseconds, so that not every socket waits.
+/// Milliseconds after that in which no socket asks etcd, so that not each of them waits for the timeout.
 const REST: u64 = 2000;
 /// How long a replica may hear that a place of its was given away.
 const NOTICE_TTL: Duration = Duration::from_secs(15);

@@ -19,7 +19,7 @@ use tokio::time::sleep;
 /// Hooks on their way at once; each has its own retries, so that one does not hold up the others.
 const IN_FLIGHT_MAX: usize = 64;
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
-/// 1, 2, 4 … seconds between the attempts: four minutes in all.
+/// Attempts to deliver a webhook: 1, 2, 4 … seconds apart, four minutes in all.
 const ATTEMPTS_MAX: u32 = 9;
 const BACKOFF_FIRST: Duration = Duration::from_secs(1);
 

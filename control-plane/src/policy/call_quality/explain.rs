@@ -18,7 +18,7 @@ const RISE: f64 = 150.0;
 const NODE_DROPS: f64 = 1.0;
 /// Mean lateness of a node's workers, in milliseconds.
 const NODE_LATE: f64 = 20.0;
-/// Sessions from which on what they have in common is not chance.
+/// So many sessions with the same trouble at a node are the node's trouble.
 const MANY: u32 = 5;
 /// Sessions behind relays, which are few.
 const MANY_RELAYED: u32 = 2;

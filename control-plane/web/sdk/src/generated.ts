@@ -115,7 +115,7 @@ userId: UserId,
  */
 name?: string, 
 /**
- * Where the picture to show is, as of a participant.
+ * Path or URL of the picture to show, as in [`Participant`].
  */
 avatar?: string, 
 /**

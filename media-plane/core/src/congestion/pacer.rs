@@ -77,7 +77,8 @@ impl Pacer {
         let rate = rate.max(self.waiting_bytes * 8_000_000 / WAIT_MAX_US);
         let elapsed = u64::try_from(now_us - self.filled_us).unwrap_or(0).min(1_000_000);
         self.filled_us = now_us;
-        let most = i64::try_from((rate.saturating_mul(BURST_US) / 8_000_000).max(BURST_MIN)).unwrap_or(i64::MAX);
+        let most =
+            i64::try_from((rate.saturating_mul(BURST_US) / 8_000_000).max(BURST_MIN)).unwrap_or(i64::MAX);
         let more = i64::try_from(rate.saturating_mul(elapsed) / 8_000_000).unwrap_or(i64::MAX);
         self.tokens = self.tokens.saturating_add(more).min(most);
     }

@@ -32,7 +32,8 @@ impl Raises {
         self.raised_us = Some(now_us);
     }
 
-    /// Whether a lower priority may lose layers to a higher one now; that counts as done.
+    /// Whether consumers of a lower priority may lose layers to those of a higher one now. The caller does so then: the
+    /// next time is [`REBALANCE_US`] later.
     pub(crate) fn may_rebalance(&mut self, now_us: i64) -> bool {
         let may = self.rebalanced_us.is_none_or(|at| now_us - at >= REBALANCE_US);
         if may {

@@ -36,7 +36,7 @@ pub(crate) struct Producer {
     pub(crate) policer: PolicerKey,
     /// Bitrate that this producer may add to its user's, in bits per second.
     pub(crate) allowed: u64,
-    /// Packets that were not let through so far.
+    /// Packets that its bitrate limit has dropped so far.
     pub(crate) policed_packets: u64,
     pub(crate) stream_type: StreamType,
     /// What any consumer's parameters are made from.

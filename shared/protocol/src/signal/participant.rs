@@ -68,7 +68,7 @@ pub struct ChannelPerson {
     /// The name to show, from the token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Where the picture to show is, as of a participant.
+    /// Path or URL of the picture to show, as in [`Participant`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub avatar: Option<String>,
     /// On every device.
