@@ -160,6 +160,15 @@ describe("what a node does to a frame", () => {
     expect(await open(176)).toBe("replayed");
   });
 
+  it("mixes those of a page and of the same one after a reload: each is opened once, by its own key", async () => {
+    const it = await call();
+    const reloaded = await it.make();
+    const wires: Bytes[] = [];
+    for (let round = 0; round < 4; round += 1) wires.push(await sealed(it), await sealed({ ...it, ada: reloaded }));
+    for (const wire of wires) expect(await it.ben.cipher.open(it.stream, wire)).toEqual(it.plain);
+    for (const wire of wires) expect(await it.ben.cipher.open(it.stream, wire)).toBe("replayed");
+  });
+
   it("sends one twice at the same moment: it is opened once", async () => {
     const it = await call();
     const wire = await sealed(it);

@@ -90,6 +90,14 @@ describe("an epoch", () => {
     expect(await ada.says(gone)).toBe("noKey");
   });
 
+  it("is over with the stay, also for a stream that was opened under it", async () => {
+    const [ada, ben] = [member(), member()];
+    for (const one of [ada, ben]) await one.install(1, 1);
+    expect(await ada.says(ben)).toBe("opened");
+    ben.ring.reset();
+    expect(await ada.says(ben)).toBe("noKey");
+  });
+
   it("opens nothing of the epoch before for who came later", async () => {
     const [ada, late] = [member(), member()];
     await ada.install(1, 1);

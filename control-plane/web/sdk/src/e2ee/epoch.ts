@@ -40,9 +40,12 @@ interface SenderKey {
   next: bigint;
 }
 
-interface ReceiverKey {
-  key: SFrameKey;
-  window: ReplayWindow;
+/** A sender's key under which a frame was authentic. */
+export interface ReceiverKey {
+  readonly key: SFrameKey;
+  readonly window: ReplayWindow;
+  /** Key id, source and session. */
+  readonly of: string;
 }
 
 export class Epoch {
@@ -53,8 +56,8 @@ export class Epoch {
   #senders = new Map<string, SenderKey>();
   #receivers = new Map<string, ReceiverKey>();
 
-  /** Highest counters that are not told yet, by key id, source and session. */
-  #untold = new Map<string, bigint>();
+  /** Whose highest counters are not told yet. */
+  #untold = new Set<ReceiverKey>();
 
   private constructor(
     readonly number: number,
@@ -117,22 +120,21 @@ export class Epoch {
     const known = this.#receivers.get(of);
     if (known) return known;
     if (this.#receivers.size >= WINDOWS_MAX) return null;
-    const receiver = { key, window: new ReplayWindow(this.marks.get(of)) };
+    const receiver = { key, window: new ReplayWindow(this.marks.get(of)), of };
     this.#receivers.set(of, receiver);
     return receiver;
   }
 
   /** Notes an authentic frame; false: it was there before, or is too old. */
-  take(sessionId: string, source: StreamSource, key: SFrameKey, ctr: bigint): boolean {
-    const receiver = this.remember(sessionId, source, key);
-    if (!receiver?.window.take(ctr)) return false;
-    this.#untold.set(`${key.kid} ${source} ${sessionId}`, receiver.window.highest);
+  take(receiver: ReceiverKey, ctr: bigint): boolean {
+    if (!receiver.window.take(ctr)) return false;
+    this.#untold.add(receiver);
     return true;
   }
 
   /** What is new since the last time, for the pages that this profile loads later. */
   takeMarks(): Mark[] {
-    const marks = [...this.#untold].map(([of, ctr]): Mark => [this.tag, of, String(ctr)]);
+    const marks = [...this.#untold].map(({ of, window }): Mark => [this.tag, of, String(window.highest)]);
     this.#untold.clear();
     return marks;
   }

@@ -1,5 +1,5 @@
 import type { Bytes } from "./bytes";
-import { type Epoch, epochIdOf } from "./epoch";
+import { type Epoch, epochIdOf, type ReceiverKey } from "./epoch";
 import { join, metadata, split, type Stream, type StreamSource, unwrap, wrap } from "./frame";
 import type { KeyRing } from "./key-ring";
 import { decodeHeader, type Header, open, seal, type SFrameKey } from "./sframe";
@@ -19,8 +19,16 @@ const KID_BITS = 56n;
 /** Keys of a stream that may be derived in vain, a second. */
 const DERIVED_PER_SECOND = 8;
 
+/** An epoch, and a sender's key in it. */
+interface Known {
+  epoch: Epoch;
+  receiver: ReceiverKey;
+}
+
 /** Encrypts the frames of one's own session, and opens those of the others. */
 export class FrameCipher {
+  /** What the last frame of each stream was opened with: most often the next one is, too. */
+  #last = new WeakMap<Stream, Known>();
   #budgets = new Map<string, { since: number; left: number }>();
 
   constructor(
@@ -44,11 +52,15 @@ export class FrameCipher {
     const parts = unwrap(stream.codec, data);
     const header = parts && decodeHeader(parts.sframe);
     if (!parts || !header || header.kid >> (KID_BITS - 8n) === 0n || header.kid >> KID_BITS !== 0n) return "malformed";
-    const epochs = this.ring.accepted(epochIdOf(header.kid), this.now()).filter((it) => it.isOf(stream.sessionId));
+    const now = this.now();
+    const before = this.#last.get(stream);
+    const last = before?.receiver.key.kid === header.kid && this.ring.accepts(before.epoch, now) ? before : null;
+    const isOf = (epoch: Epoch) => epoch.isOf(stream.sessionId);
+    const epochs = last ? [last.epoch] : this.ring.accepted(epochIdOf(header.kid), now).filter(isOf);
     if (epochs.length === 0) return "noKey";
     const aad = metadata(stream, parts.clear);
     for (const epoch of epochs) {
-      const secret = await this.#try(epoch, stream, header, aad, parts.sframe);
+      const secret = await this.#try(epoch, last?.receiver ?? null, stream, header, aad, parts.sframe);
       if (secret === "replayed") return secret;
       if (secret) return join(stream.codec, parts.clear, secret);
     }
@@ -57,19 +69,24 @@ export class FrameCipher {
 
   async #try(
     epoch: Epoch,
-    { sessionId, source }: Stream,
+    last: ReceiverKey | null,
+    stream: Stream,
     header: Header,
     aad: Bytes,
     sframe: Bytes,
   ): Promise<Bytes | "replayed" | null> {
-    const known = epoch.known(sessionId, source, header.kid);
+    const { sessionId, source } = stream;
+    const known = last ?? epoch.known(sessionId, source, header.kid);
     if (known && !known.window.mayTake(header.ctr)) return "replayed";
     const key = known?.key ?? (await this.#derive(epoch, sessionId, source, header.kid));
     const secret = key && (await open(key, header, aad, sframe));
     if (!secret || !key) return null;
     // Erased while it was opened.
     if (epoch.erasesAt <= this.now()) return null;
-    return epoch.take(sessionId, source, key, header.ctr) ? secret : "replayed";
+    const receiver = known ?? epoch.remember(sessionId, source, key);
+    if (!receiver || !epoch.take(receiver, header.ctr)) return "replayed";
+    if (receiver !== last) this.#last.set(stream, { epoch, receiver });
+    return secret;
   }
 
   /** Made-up KIDs must not cost a derivation each. */

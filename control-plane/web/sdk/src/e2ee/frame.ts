@@ -26,19 +26,25 @@ export function codecOf(mimeType: string | undefined): FrameCodec | null {
 
 /** Whose frame it is: what both ends know without the frame. */
 export interface Stream {
-  sessionId: string;
-  source: StreamSource;
-  codec: FrameCodec | "message";
+  readonly sessionId: string;
+  readonly source: StreamSource;
+  readonly codec: FrameCodec | "message";
 }
 
+/** Of each stream the part that its frames have in common. */
+const heads = new WeakMap<Stream, Bytes>();
+
 /** What RFC 9605 calls metadata. */
-export function metadata({ sessionId, source, codec }: Stream, clear: Uint8Array): Bytes {
-  return concat(
-    Uint8Array.of(VERSION),
-    vec(utf8(sessionId)),
-    Uint8Array.of(SOURCES[source], CODECS[codec]),
-    clear,
-  );
+export function metadata(stream: Stream, clear: Uint8Array): Bytes {
+  const head = heads.get(stream) ?? headOf(stream);
+  return clear.length === 0 ? head : concat(head, clear);
+}
+
+function headOf(stream: Stream): Bytes {
+  const { sessionId, source, codec } = stream;
+  const head = concat(Uint8Array.of(VERSION), vec(utf8(sessionId)), Uint8Array.of(SOURCES[source], CODECS[codec]));
+  heads.set(stream, head);
+  return head;
 }
 
 export interface Plain {

@@ -73,9 +73,10 @@ export class KeyRing {
 
   /** Erases what is over. When the next one is: in milliseconds, or Infinity. */
   sweep(now: number): number {
-    for (const epoch of this.#epochs.filter(({ erasesAt }) => erasesAt <= now)) this.#forget(epoch);
-    this.#epochs = this.#epochs.filter(({ erasesAt }) => erasesAt > now);
-    return Math.min(Infinity, ...this.#epochs.map(({ erasesAt }) => erasesAt));
+    const over = this.#epochs.filter(({ erasesAt }) => erasesAt <= now);
+    for (const epoch of over) this.#forget(epoch);
+    if (over.length > 0) this.#epochs = this.#epochs.filter((it) => !over.includes(it));
+    return this.#epochs.reduce((first, { erasesAt }) => Math.min(first, erasesAt), Infinity);
   }
 
   #forget(epoch: Epoch): void {
@@ -93,6 +94,11 @@ export class KeyRing {
   /** The newest, which is sent with now or in a moment. */
   get newest(): Epoch | null {
     return this.#epochs[0] ?? null;
+  }
+
+  /** Whether frames of this very epoch are opened. */
+  accepts(epoch: Epoch, now: number): boolean {
+    return now < epoch.erasesAt && this.#epochs.includes(epoch);
   }
 
   /** Those that a KID may be of. */

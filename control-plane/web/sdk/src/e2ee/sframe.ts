@@ -22,44 +22,56 @@ export interface Header {
   readonly length: number;
 }
 
+/** First byte, and two numbers of 64 bits. */
+const HEADER_BYTES_MAX = 17;
+
 /** Section 4.3, in the fewest bytes. */
 export function encodeHeader(kid: bigint, ctr: bigint): Bytes {
-  const [kidBits, kidBytes] = field(kid);
-  const [ctrBits, ctrBytes] = field(ctr);
-  return concat(Uint8Array.of((kidBits << 4) | ctrBits), kidBytes, ctrBytes);
+  const header = new Uint8Array(HEADER_BYTES_MAX);
+  const [kidBits, at] = putField(header, 1, kid);
+  const [ctrBits, end] = putField(header, at, ctr);
+  header[0] = (kidBits << 4) | ctrBits;
+  return header.subarray(0, end);
 }
 
-/** Four bits of the first byte, and what follows it. */
-function field(value: bigint): [number, Bytes] {
-  if (value < 8n) return [Number(value), new Uint8Array(0)];
-  const bytes = minimal(value);
-  return [0x8 | (bytes.length - 1), bytes];
+/** Four bits of the first byte, and where what follows it ends. */
+function putField(header: Bytes, at: number, value: bigint): [bits: number, end: number] {
+  if (value < 8n) return [Number(value), at];
+  const halves = [Number(value >> 32n), Number(value & 0xffffffffn)];
+  const length = halves[0] ? 4 + bytesOf(halves[0]) : bytesOf(halves[1] ?? 0);
+  for (let index = 0; index < length; index += 1) {
+    const place = length - 1 - index;
+    header[at + index] = (halves[place < 4 ? 1 : 0] ?? 0) >>> (8 * (place & 3));
+  }
+  return [0x8 | (length - 1), at + length];
 }
 
-function minimal(value: bigint): Bytes {
-  const bytes: number[] = [];
-  for (let rest = value; rest > 0n; rest >>= 8n) bytes.unshift(Number(rest & 0xffn));
-  if (bytes.length > 8) throw new RangeError("more than 64 bits");
-  return Uint8Array.from(bytes);
-}
+/** How many bytes a number of 32 bits has. */
+const bytesOf = (value: number): number => 4 - (Math.clz32(value) >> 3);
 
 /** Null: cut short. */
 export function decodeHeader(bytes: Uint8Array): Header | null {
   const first = bytes[0];
   if (first === undefined) return null;
-  let at = 1;
-  const take = (bits: number): bigint | null => {
-    if (bits < 8) return BigInt(bits);
-    const length = (bits & 7) + 1;
-    if (bytes.length < at + length) return null;
-    let value = 0n;
-    for (const byte of bytes.subarray(at, at + length)) value = (value << 8n) | BigInt(byte);
-    at += length;
-    return value;
-  };
-  const kid = take(first >> 4);
-  const ctr = kid === null ? null : take(first & 0xf);
-  return kid === null || ctr === null ? null : { kid, ctr, length: at };
+  const [kidLength, ctrLength] = [lengthOf(first >> 4), lengthOf(first & 0xf)];
+  const length = 1 + kidLength + ctrLength;
+  if (bytes.length < length) return null;
+  const kid = kidLength === 0 ? BigInt(first >> 4) : bigEndian(bytes, 1, kidLength);
+  const ctr = ctrLength === 0 ? BigInt(first & 0xf) : bigEndian(bytes, 1 + kidLength, ctrLength);
+  return { kid, ctr, length };
+}
+
+/** Bytes that follow for these four bits. */
+const lengthOf = (bits: number): number => (bits < 8 ? 0 : (bits & 7) + 1);
+
+function bigEndian(bytes: Uint8Array, from: number, length: number): bigint {
+  let [high, low] = [0, 0];
+  for (let index = 0; index < length; index += 1) {
+    const byte = bytes[from + index] ?? 0;
+    if (length - index > 4) high = high * 256 + byte;
+    else low = low * 256 + byte;
+  }
+  return high === 0 ? BigInt(low) : (BigInt(high) << 32n) | BigInt(low);
 }
 
 /** Of one KID: what a frame is encrypted with. */

@@ -34,7 +34,9 @@ interface WorkerScope {
 
 const scope = self as unknown as WorkerScope;
 const now = () => performance.now();
-const codecs = new Map<number, Map<number, FrameCodec>>();
+const ignore = () => undefined;
+/** Of each transform what was negotiated, by payload type. */
+const codecs = new Map<number, ReadonlyMap<number, FrameCodec>>();
 const reports = new Map<string, StreamReport>();
 let [sealed, held] = [0, 0];
 let reporting: ReturnType<typeof setTimeout> | undefined;
@@ -50,11 +52,23 @@ const begun = new Promise<{ ring: KeyRing; cipher: FrameCipher }>((resolve) => {
 
 scope.onmessage = ({ data }) => void take(data);
 scope.onrtctransform = ({ transformer }) => {
-  const { readable, writable, options } = transformer;
+  const { options } = transformer;
   const transform = options.direction === "send" ? sealing(transformer, options) : opening(transformer, options);
   // A transport that is closed ends its streams by an error, which is nobody's concern.
-  readable.pipeThrough(new TransformStream({ transform })).pipeTo(writable).catch(() => undefined);
+  pump(transformer, transform).catch(ignore);
 };
+
+/** One frame after the other, without a `TransformStream` between: it would cost each frame several promises. */
+async function pump({ readable, writable }: Transformer, transform: Transform): Promise<void> {
+  const [reader, writer] = [readable.getReader(), writable.getWriter()];
+  // Nobody takes what comes out.
+  writer.closed.catch(() => reader.cancel()).catch(ignore);
+  for (let read = await reader.read(); !read.done; read = await reader.read()) {
+    const frame = await transform(read.value);
+    if (frame) writer.write(frame).catch(ignore);
+  }
+  await writer.close();
+}
 
 async function take(message: ToWorker): Promise<void> {
   if (message.type === "begin") return begin(message.channelId, message.seen);
@@ -88,29 +102,31 @@ function sweep(ring: KeyRing): void {
   if (next < Infinity) sweeping = setTimeout(() => sweep(ring), next - now());
 }
 
-type Transform = (frame: EncodedFrame, controller: TransformStreamDefaultController<EncodedFrame>) => Promise<void>;
+/** Null: it is dropped. */
+type Transform = (frame: EncodedFrame) => Promise<EncodedFrame | null>;
 
 function sealing(transformer: Transformer, options: TransformOptions): Transform {
   const { sessionId, source, transform } = options;
   let wasHeld = false;
-  return async (frame, controller) => {
+  let stream: Stream | null = null;
+  return async (frame) => {
     const { cipher } = await begun;
-    const { mimeType, payloadType } = frame.getMetadata();
-    const codec = codecOf(mimeType) ?? codecs.get(transform)?.get(payloadType ?? -1) ?? null;
-    const data: Bytes = new Uint8Array(frame.data);
-    const wire = codec && (await cipher.seal({ sessionId, source, codec }, data).catch(() => null));
+    const codec = codecOfFrame(frame, codecs.get(transform));
+    if (stream?.codec !== codec) stream = codec && { sessionId, source, codec };
+    const wire = stream && (await cipher.seal(stream, new Uint8Array(frame.data)).catch(() => null));
     if (!wire) {
       held += 1;
       wasHeld = true;
-      return report();
+      report();
+      return null;
     }
     sealed += 1;
     frame.data = exactly(wire);
-    controller.enqueue(frame);
     // Whoever receives it lacks those before.
     if (wasHeld) ask(transformer.generateKeyFrame?.bind(transformer));
     wasHeld = false;
     report();
+    return frame;
   };
 }
 
@@ -120,7 +136,7 @@ function opening(
 ): Transform {
   const stream = { sessionId, source, codec };
   let [lacks, askedAt] = [false, -Infinity];
-  return async (frame, controller) => {
+  return async (frame) => {
     const { cipher } = await begun;
     const opened = await cipher.open(stream, new Uint8Array(frame.data)).catch((): Refused => "forged");
     const of = reportOf(stream);
@@ -128,15 +144,24 @@ function opening(
     if (typeof opened === "string") {
       of.refused[opened] += 1;
       lacks ||= opened !== "replayed";
-      return;
+      return null;
     }
     of.opened += 1;
     frame.data = exactly(opened);
-    controller.enqueue(frame);
-    if (!lacks || now() - askedAt < KEY_FRAME_INTERVAL) return;
-    [lacks, askedAt] = [false, now()];
-    ask(transformer.sendKeyFrameRequest?.bind(transformer));
+    if (lacks && now() - askedAt >= KEY_FRAME_INTERVAL) {
+      [lacks, askedAt] = [false, now()];
+      ask(transformer.sendKeyFrameRequest?.bind(transformer));
+    }
+    return frame;
   };
+}
+
+/** Where one alone was negotiated the frame is not asked: Chromium makes an object of ten fields to answer. */
+function codecOfFrame(frame: EncodedFrame, negotiated: ReadonlyMap<number, FrameCodec> | undefined): FrameCodec | null {
+  const [only = null] = negotiated?.size === 1 ? negotiated.values() : [];
+  if (only) return only;
+  const { mimeType, payloadType } = frame.getMetadata();
+  return codecOf(mimeType) ?? negotiated?.get(payloadType ?? -1) ?? null;
 }
 
 /** Of video; audio has none, and says so. */
