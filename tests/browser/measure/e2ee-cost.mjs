@@ -1,7 +1,10 @@
 /**
- * What end-to-end encryption costs Chromium: the CPU of the renderer's threads with it and without, in turns, for one
- * 720p camera and a microphone that are encrypted, sent to the page itself, and decrypted.
- * Usage: node measure/e2ee-cost.mjs [TURNS] [SECONDS]
+ * What end-to-end encryption costs Chromium: CPU time of the threads of a page that sends a 720p camera at 30 pictures a
+ * second and receives five small ones, in turns without encryption, with a transform that only passes frames (what the
+ * browser takes for it), and with the SDK's. The five are another page, in a process of its own.
+ * Usage: node measure/e2ee-cost.mjs [TURNS] [SECONDS] [--sound] [--worker=NAME=SOURCE]... [--transform=NAME=SOURCE]...
+ * `--sound`: each camera with a microphone. Measured in the same turns: `--worker`, another worker of the SDK's kind, and
+ * `--transform`, one that is told nothing. `--only=NAME,NAME`: these and without encryption.
  */
 import { build } from "esbuild";
 import { readdir, readFile } from "node:fs/promises";
@@ -11,24 +14,37 @@ import { launchBrowser } from "../lib/browser.mjs";
 import { encryptionWorkerScript } from "../lib/bundle.mjs";
 import { sleep, until } from "../lib/wait.mjs";
 
-const [turns, seconds] = [Number(process.argv[2] ?? 5), Number(process.argv[3] ?? 8)];
-const RECEIVERS = 5;
-const FRAMES_PER_SECOND = 30;
+const numbers = process.argv.slice(2).filter((it) => /^\d+$/.test(it)).map(Number);
+const [turns = 5, seconds = 8] = numbers;
+const sound = process.argv.includes("--sound");
+const PEOPLE = 5;
 /** Of the kernel's clock, USER_HZ. */
 const TICK_MS = 10;
-/** Threads that do nothing but media, which both have: their noise is larger than what is measured. */
-const MEDIA = /Encode|Decode|Codec|VideoFrame|Audio|Compositor|Raster|Viz|Gpu/i;
+/** Threads that every way needs for media: their noise is larger than what is measured. */
+const MEDIA = /ThreadPoolPrese|Encod|Decod|Codec|VideoFrame|Audio|Compositor|Raster|Viz|Gpu/i;
+const PASS = "onrtctransform = ({ transformer: { readable, writable } }) => void readable.pipeTo(writable).catch(() => undefined);";
 
 const page = createServer((_, response) => response.setHeader("content-type", "text/html").end("<!doctype html><body>"));
 await new Promise((resolve) => page.listen(0, "127.0.0.1", resolve));
-const entry = fileURLToPath(new URL("../client/e2ee-cost.js", import.meta.url));
-const { outputFiles } = await build({ entryPoints: [entry], bundle: true, write: false, format: "iife", target: "chrome120" });
-const worker = await encryptionWorkerScript();
+const { port } = page.address();
+const client = await bundled(fileURLToPath(new URL("../client/e2ee-cost.js", import.meta.url)));
+const ways = {
+  none: { script: null },
+  pass: { script: PASS },
+  sdk: { script: await encryptionWorkerScript(), sdk: true },
+};
+for (const [, kind, name, path] of process.argv.map((it) => /^--(worker|transform)=(\w+)=(.+)$/.exec(it)).filter(Boolean))
+  ways[name] = { script: await bundled(path), sdk: kind === "worker" };
+const only = process.argv.map((it) => /^--only=(.+)$/.exec(it)?.[1].split(",")).find(Boolean);
+const names = Object.keys(ways).filter((name) => !only || name === "none" || only.includes(name));
+const runs = Object.fromEntries(names.map((name) => [name, []]));
 const browser = await launchBrowser();
-const runs = { with: [], without: [] };
 try {
   for (let turn = 0; turn < turns; turn += 1) {
-    for (const how of turn % 2 === 0 ? ["with", "without"] : ["without", "with"]) runs[how].push(await measure(how === "with"));
+    for (let at = 0; at < names.length; at += 1) {
+      const name = names[(turn + at) % names.length];
+      runs[name].push(await measure(ways[name]));
+    }
   }
 } finally {
   await browser.close();
@@ -36,25 +52,47 @@ try {
 }
 report();
 
-async function measure(isEncrypted) {
+async function bundled(path) {
+  const options = { bundle: true, write: false, format: "iife", target: "chrome120", logLevel: "error" };
+  const { outputFiles } = await build({ entryPoints: [path], ...options });
+  return outputFiles[0].text;
+}
+
+async function measure(way) {
   const context = await browser.newContext();
-  const tab = await context.newPage();
   const before = new Set(await renderers());
-  await tab.goto(`http://127.0.0.1:${page.address().port}/`);
-  await tab.evaluate(outputFiles[0].text);
-  await tab.evaluate((script) => window.run.start(script), isEncrypted ? worker : null);
-  const frames = () => tab.evaluate(() => window.run.frames());
-  await until("pictures arrive", 20_000, async () => ((await frames()).received > 30 ? true : null));
-  const own = (await renderers()).filter((pid) => !before.has(pid));
-  const pids = own.length > 0 ? own : await renderers();
-  const [start, first, at] = [await threads(pids), await frames(), performance.now()];
+  const measured = await opened(context, "127.0.0.1");
+  const pids = (await renderers()).filter((pid) => !before.has(pid));
+  const others = await opened(context, "localhost");
+  const invite = await measured.evaluate(() => window.side.invite());
+  const start = (side, isMeasured) => side.evaluate((options) => window.side.start(options), { ...way, invite, isMeasured, sound });
+  await Promise.all([start(measured, true), start(others, false)]);
+  for (let index = 0; index <= PEOPLE; index += 1) {
+    const [from, to] = index === 0 ? [measured, others] : [others, measured];
+    const offer = await from.evaluate((at) => window.side.offer(at), index);
+    const answer = await to.evaluate(([at, given]) => window.side.answer(at, given), [index, offer]);
+    await from.evaluate(([at, given]) => window.side.take(at, given), [index, answer]);
+  }
+  await Promise.all([measured, others].map((side) => side.evaluate(() => window.side.negotiated())));
+  const frames = () => measured.evaluate(() => window.side.frames());
+  await until("pictures arrive", 20_000, async () => ((await frames()).videoReceived > 60 * PEOPLE ? true : null));
+  const [first, atStart, at] = [await frames(), await threads(pids), performance.now()];
   await sleep(seconds * 1_000);
-  const [end, last, took] = [await threads(pids), await frames(), (performance.now() - at) / 1_000];
+  const [atEnd, took] = [await threads(pids), (performance.now() - at) / 1_000];
+  const last = await frames();
   await context.close();
   const cpu = {};
-  for (const [id, { name, ms }] of end) cpu[name] = (cpu[name] ?? 0) + (ms - (start.get(id)?.ms ?? 0)) / took;
-  const per = (key) => (last[key] - first[key]) / took;
-  return { cpu, sent: per("sent"), received: per("received"), audio: per("audioSent"), kbps: (per("bytes") * 8) / 1_000 };
+  for (const [id, { name, ms }] of atEnd) cpu[name] = (cpu[name] ?? 0) + (ms - (atStart.get(id)?.ms ?? 0)) / took / 10;
+  cpu.all = Object.entries(cpu).reduce((sum, [name, value]) => sum + (MEDIA.test(name) ? 0 : value), 0);
+  const rates = Object.fromEntries(Object.keys(last).map((key) => [key, (last[key] - first[key]) / took]));
+  return { cpu, rates };
+}
+
+async function opened(context, host) {
+  const tab = await context.newPage();
+  await tab.goto(`http://${host}:${port}/`);
+  await tab.evaluate(client);
+  return tab;
 }
 
 async function renderers() {
@@ -81,26 +119,31 @@ async function threads(pids) {
 
 function median(values) {
   const sorted = [...values].sort((one, other) => one - other);
-  return sorted[sorted.length >> 1] ?? 0;
+  return ((sorted[(sorted.length - 1) >> 1] ?? 0) + (sorted[sorted.length >> 1] ?? 0)) / 2;
 }
 
 function report() {
-  const names = [...new Set(Object.values(runs).flat().flatMap(({ cpu }) => Object.keys(cpu)))].sort();
-  console.log("CPU of one core by thread, median of", turns, "turns of", seconds, "s: with encryption, without");
-  let sum = 0;
-  for (const name of names) {
-    const [one, other] = ["with", "without"].map((how) => median(runs[how].map(({ cpu }) => (cpu[name] ?? 0) / 10)));
-    if (one + other < 0.1) continue;
-    const isMedia = MEDIA.test(name);
-    if (!isMedia) sum += one - other;
-    console.log(`${name.padEnd(20)} ${one.toFixed(2).padStart(7)} % ${other.toFixed(2).padStart(7)} %${isMedia ? "   (media)" : ""}`);
+  const value = (number, width = 8) => number.toFixed(2).padStart(width);
+  const of = (name, key) => median(runs[name].map(({ cpu }) => cpu[key] ?? 0));
+  const rate = (name, key) => median(runs[name].map(({ rates }) => rates[key]));
+  const all = [...new Set(Object.values(runs).flat().flatMap(({ cpu }) => Object.keys(cpu)))].sort();
+  console.log(`CPU by thread in % of one core, median of ${turns} turns of ${seconds} s:`);
+  console.log("".padEnd(20), ...names.map((name) => name.padStart(8)));
+  for (const key of all) {
+    const values = names.map((name) => of(name, key));
+    if (Math.max(...values) < 0.1) continue;
+    console.log(key.padEnd(20), ...values.map((it) => value(it)), MEDIA.test(key) ? "  (media)" : "");
   }
-  const of = (key) => median(runs.with.map((it) => it[key]));
-  const [sent, received, audio, kbps] = ["sent", "received", "audio", "kbps"].map(of);
-  console.log(`encrypted a second: ${sent.toFixed(1)} pictures, ${audio.toFixed(1)} packets of sound, ${kbps.toFixed(0)} kbit/s; decrypted: ${received.toFixed(1)} pictures`);
-  const frames = sent + received + 2 * audio;
-  const perFrame = (sum * 10) / frames;
-  const call = (1 + RECEIVERS) * (FRAMES_PER_SECOND + 50);
-  console.log(`threads that are not for media alone: ${sum.toFixed(2)} % of a core more, ${(perFrame * 1_000).toFixed(0)} µs a frame`);
-  console.log(`one camera and ${RECEIVERS} receivers, with sound: ${call} frames a second, ${((call * perFrame) / 10).toFixed(2)} % of a core`);
+  console.log("frames a second");
+  for (const key of Object.keys(runs.none[0].rates)) console.log(key.padEnd(20), ...names.map((name) => value(rate(name, key))));
+  console.log("what is more than without: of the worker and the thread pool, and of all threads that are not for media alone");
+  const ran = (run, keys) => keys.reduce((sum, key) => sum + (run.cpu[key] ?? 0), 0);
+  for (const name of names.slice(1)) {
+    const frames = median(runs[name].map(({ rates }) => rates.videoSent + rates.audioSent + rates.videoReceived + rates.audioReceived));
+    const [worker, all] = [["DedicatedWorker", "ThreadPoolForeg"], ["all"]].map((keys) =>
+      median(runs[name].map((run, turn) => ran(run, keys) - ran(runs.none[turn], keys))),
+    );
+    const each = (share) => `${value(share, 6)} % of a core, ${((share / frames) * 10_000).toFixed(0)} µs a frame`;
+    console.log(`${name.padEnd(10)} ${each(worker)};  ${each(all)}`);
+  }
 }
