@@ -111,6 +111,7 @@ simulate: tools protoc ## Whole clusters in virtual time for TIME seconds, seeds
 
 .PHONY: mls-peer
 mls-peer: ## The SDK's MLS in one group with a second implementation, mls-rs, which is built for it
+	cargo test --quiet --locked --manifest-path tests/mls-peer/Cargo.toml --target-dir target/mls-peer
 	cargo build --quiet --locked --manifest-path tests/mls-peer/Cargo.toml --target-dir target/mls-peer
 	cd $(WEB)/sdk && RAILGUN_MLS_PEER=1 npx vitest run tests/e2ee-mls-interop.test.ts
 

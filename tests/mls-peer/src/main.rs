@@ -4,11 +4,13 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mls_rs::client_builder::MlsConfig;
+use mls_rs::crypto::{SignaturePublicKey, SignatureSecretKey};
 use mls_rs::error::MlsError;
 use mls_rs::extension::ExtensionType;
 use mls_rs::group::{ExportedTree, ReceivedMessage};
 use mls_rs::identity::SigningIdentity;
-use mls_rs::identity::basic::{BasicCredential, BasicIdentityProvider};
+use mls_rs::identity::basic::BasicCredential;
+use mls_rs::storage_provider::in_memory::InMemoryKeyPackageStorage;
 use mls_rs::{
     CipherSuite, CipherSuiteProvider, Client, CryptoProvider, Extension, ExtensionList, Group, MlsMessage,
 };
@@ -16,6 +18,10 @@ use mls_rs_crypto_rustcrypto::RustCryptoProvider;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::io::{BufRead, Write};
+
+mod names;
+#[cfg(test)]
+mod vectors;
 
 const SUITE: CipherSuite = CipherSuite::CURVE25519_AES128;
 /// Of the GroupContext: sessions whose commits are not applied.
@@ -70,12 +76,22 @@ struct Peer<C: MlsConfig> {
 }
 
 fn client(identity: Vec<u8>) -> Result<Client<impl MlsConfig>, Failure> {
-    let crypto = RustCryptoProvider::default();
-    let suite = crypto.cipher_suite_provider(SUITE).ok_or("no such suite")?;
+    let suite = RustCryptoProvider::default().cipher_suite_provider(SUITE).ok_or("no such suite")?;
     let (secret, public) = suite.signature_key_generate()?;
+    Ok(client_of(identity, secret, public, InMemoryKeyPackageStorage::new()))
+}
+
+/// `packages`: those that it may be added by, beside its own.
+fn client_of(
+    identity: Vec<u8>,
+    secret: SignatureSecretKey,
+    public: SignaturePublicKey,
+    packages: InMemoryKeyPackageStorage,
+) -> Client<impl MlsConfig> {
     let signing = SigningIdentity::new(BasicCredential::new(identity).into_credential(), public);
-    let builder = Client::builder().identity_provider(BasicIdentityProvider::new()).crypto_provider(crypto);
-    Ok(builder.extension_type(BANNED).signing_identity(signing, secret, SUITE).build())
+    let builder = Client::builder().identity_provider(names::Names);
+    let builder = builder.crypto_provider(RustCryptoProvider::default()).key_package_repo(packages);
+    builder.extension_type(BANNED).signing_identity(signing, secret, SUITE).build()
 }
 
 fn bytes(text: &str) -> Result<Vec<u8>, Failure> {
