@@ -13,6 +13,6 @@ pub mod turn;
 mod world;
 
 pub use call::{Call, KEY_FRAME, Sending, TICK};
-pub use parameters::{MID_ID, Offer, REPAIRED_RID_ID, RID_ID, TRANSPORT_CC_ID, capabilities};
+pub use parameters::{AUDIO_LEVEL_ID, MID_ID, Offer, REPAIRED_RID_ID, RID_ID, TRANSPORT_CC_ID, capabilities};
 pub use peer::{Arrival, Peer};
 pub use world::{NODE, RELAY, Sent, World};

@@ -18,7 +18,7 @@ pub struct Offer {
 
 /// Header extension ids of the client's choice.
 pub const MID_ID: u8 = 9;
-pub(crate) const AUDIO_LEVEL_ID: u8 = 3;
+pub const AUDIO_LEVEL_ID: u8 = 3;
 pub const TRANSPORT_CC_ID: u8 = 6;
 pub const RID_ID: u8 = 7;
 pub const REPAIRED_RID_ID: u8 = 8;

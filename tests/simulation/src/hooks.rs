@@ -18,6 +18,7 @@ pub(crate) const PORT: u16 = 9000;
 const SIGNED: &str =
     "A webhook is signed with the secret of both, over id, time and body (Standard Webhooks)";
 const IDS: &str = "One event has one id, whichever replica tells it, and two events have two";
+const NO_CALL: &str = "A test in $diagnostics is no call (contract, 5)";
 const TOLD: &str = "Each event of a room is told to the operators' server once at least";
 
 #[derive(Debug, Default)]
@@ -79,6 +80,9 @@ async fn take(State(hooks): State<Arc<Hooks>>, headers: HeaderMap, body: String)
     let hook: Value = serde_json::from_str(&body).unwrap_or_default();
     let (kind, data) = (hook["type"].clone(), hook["data"].clone());
     tell("hooks", || format!("{kind} {data}"));
+    if data["channel"].as_str().is_some_and(|channel| channel.starts_with('$')) {
+        broken(NO_CALL, || format!("{kind} {data}"));
+    }
     let refuses = {
         let mut told = hooks.told();
         if let Some(before) = told.by_id.insert(id.clone(), (kind.clone(), data.clone()))

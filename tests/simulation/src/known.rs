@@ -95,6 +95,7 @@ fn is_of_clients(act: &Act) -> bool {
             | Act::Deafen(..)
             | Act::ShowOldToken(..)
             | Act::Hostile(..)
+            | Act::Chore(..)
             | Act::Vanish(..)
             | Act::ResetPerson(..)
             | Act::DriftPerson(..)

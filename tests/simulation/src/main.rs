@@ -1,6 +1,8 @@
 //! `railgun-sim`: whole clusters in one thread, in virtual time, from one seed. README.md says how it works.
 
+mod act;
 mod addresses;
+mod beside;
 mod client;
 mod days;
 mod etcd;
@@ -11,6 +13,7 @@ mod hooks;
 mod http;
 mod known;
 mod looks;
+mod messages;
 mod operator;
 mod plan;
 mod programs;
@@ -113,6 +116,7 @@ fn child(options: &Options, seed: u64) -> ExitCode {
     let plan = options.cut.of(options.plan(seed));
     let trace = options.trace;
     let days = options.cut.days;
+    told::watch_panics();
     let world = std::thread::spawn(move || match days {
         Some(days) => days::run(seed, &plan::quiet(seed), days, trace),
         None => world::run(seed, &plan, trace),

@@ -2,9 +2,11 @@
 //! nodes; looks at everything; and somebody beside who has no token, or one that may only read.
 
 use crate::addresses::replica_address;
+use crate::beside::{ENCRYPTS, MAKES_DM};
 use crate::client::Person;
 use crate::http::ask;
 use crate::kernel::{HostId, is_full, wall_seconds};
+use crate::messages;
 use crate::tokens::{self, OPERATOR, READER};
 use crate::told::{broken, tell};
 use serde_json::{Value, json};
@@ -106,6 +108,21 @@ impl Operator {
                 Deed { token: Some(READER), wanted: Some(403), ..ban }
             }
             12 => Deed { wanted: Some(400), ..change("PUT", format!("/v1/users/{user}/ban"), json!([{}])) },
+            ENCRYPTS => {
+                let encrypted = json!({"tier": "free", "encryption": "endToEnd"});
+                change("PUT", format!("/v1/channels/{channel}"), encrypted)
+            }
+            MAKES_DM => {
+                let members: Vec<&str> = people
+                    .iter()
+                    .enumerate()
+                    .filter(|(at, _)| number >> at & 1 == 0)
+                    .map(|(_, it)| it.user.as_str())
+                    .collect();
+                messages::lists(&channel, &members);
+                let dm = json!({"kind": "dm", "tier": "free", "members": members});
+                change("PUT", format!("/v1/channels/{channel}"), dm)
+            }
             _ => Deed { wanted: Some(404), ..change("DELETE", "/v1/nothing".into(), Value::Null) },
         };
         let mut state = self.state();

@@ -1,125 +1,12 @@
 //! What happens in a seed: who does what, and what goes wrong when. A list of its own, so that a failure can be cut
 //! down to few of its lines.
 
+pub(crate) use crate::act::{Act, Begins, Part, Plan, Size, Step};
+
+use crate::beside::{operators, with_chores};
 use crate::kernel::{Epoch, LinkFaults, MILLISECOND, Nanos, SECOND};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha12Rng;
-use std::fmt;
-
-/// A part of the cluster.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
-    Etcd,
-    Node(usize),
-    Replica(usize),
-    /// The TURN relay.
-    Relay,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Act {
-    Join(usize, String),
-    Leave(usize),
-    Send(usize, &'static str),
-    Stop(usize, &'static str),
-    Mute(usize, bool),
-    /// The person's connection to the replica breaks.
-    Break(usize),
-    Reload(usize),
-    /// Pauses what it receives, and goes on after so long.
-    Deafen(usize, Nanos),
-    /// After its next resume, shows the resume token that it used before.
-    ShowOldToken(usize),
-    /// Tries something on what is another's: which trick, and a number to choose the victim by.
-    Hostile(usize, u32, u64),
-    /// Something that a replica may not do, tried by one that is not of the operator's.
-    Rogue(u32, u64),
-    /// The person's process ends without a word, or its machine does (true), and begins anew after so long.
-    Vanish(usize, bool, Nanos),
-    /// For so long.
-    Kill(Part, Nanos),
-    PowerOff(Part, Nanos),
-    Pause(Part, Nanos),
-    /// One way, and both, between two parts.
-    Cut(Part, Part, bool, Nanos),
-    /// Between a person and a part.
-    CutPerson(usize, Part, Nanos),
-    NoQuorum(Nanos),
-    ChangeLeader,
-    Compact,
-    WatchLag(Nanos, Nanos),
-    CancelWatches(Nanos),
-    ReplyDelay(Nanos, Nanos),
-    /// Its clocks go so many parts per million too fast, from now on.
-    Drift(Part, i64),
-    DriftPerson(usize, i64),
-    /// etcd does what it is asked, and the answer is lost, of so many in a million.
-    ReplyLost(u32, Nanos),
-    /// Every connection between two parts, or a person and a part, is reset.
-    Reset(Part, Part),
-    ResetPerson(usize, Part),
-    /// Its datagrams do not leave.
-    SendsFail(Part, Nanos),
-    /// Its disk is full.
-    DiskFull(usize, Nanos),
-    /// A process is told to end (SIGTERM), and begins anew after so long.
-    End(Part, Nanos),
-    /// What an operator does: which deed, and a number to choose its object by.
-    Operate(u32, u64),
-    /// The server of webhooks refuses them, or does not answer (true).
-    HooksRefused(bool, Nanos),
-    Skew(Part, i64),
-    /// Each turn of its process takes so long.
-    Slow(Part, Nanos, Nanos),
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Step {
-    pub at: Nanos,
-    pub act: Act,
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let at = self.at / MILLISECOND;
-        write!(f, "{:>4}.{:03} s  {:?}", at / 1000, at % 1000, self.act)
-    }
-}
-
-/// How large a world is.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Size {
-    pub nodes: usize,
-    pub replicas: usize,
-    pub people: usize,
-    pub rooms: usize,
-    /// Of people's wishes and faults.
-    pub lasts: Nanos,
-    /// Between two packets of a source.
-    pub pace: Nanos,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Plan {
-    pub size: Size,
-    pub faults: LinkFaults,
-    /// When Pro of these ends, in seconds.
-    pub pro_until: Vec<Option<u64>>,
-    /// Who is in privacy mode.
-    pub is_private: Vec<bool>,
-    pub steps: Vec<Step>,
-    pub begins: Begins,
-    /// Engines are not looked into: what clients saw is all there is to judge by.
-    pub is_blind: bool,
-}
-
-/// Where counters are when a world begins.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Begins {
-    pub clocks: Epoch,
-    /// etcd's, of which rooms' epochs are made.
-    pub revision: i64,
-}
 
 const SOURCES: [&str; 3] = ["mic", "camera", "screen"];
 
@@ -137,7 +24,7 @@ pub(crate) fn small(seed: u64) -> Plan {
         lasts: rng.random_range(20..=45) * SECOND,
         pace: 200 * MILLISECOND,
     };
-    plan(size, &mut rng, &mut ChaCha12Rng::seed_from_u64(seed ^ MORE))
+    with_chores(seed, plan(size, &mut rng, &mut ChaCha12Rng::seed_from_u64(seed ^ MORE)))
 }
 
 /// A small world at which nothing goes wrong, and where people do as they are told.
@@ -159,7 +46,7 @@ pub(crate) fn full(seed: u64) -> Plan {
     let mut rng = ChaCha12Rng::seed_from_u64(seed);
     let size =
         Size { nodes: 3, replicas: 3, people: 60, rooms: 20, lasts: 60 * SECOND, pace: 200 * MILLISECOND };
-    plan(size, &mut rng, &mut ChaCha12Rng::seed_from_u64(seed ^ MORE))
+    with_chores(seed, plan(size, &mut rng, &mut ChaCha12Rng::seed_from_u64(seed ^ MORE)))
 }
 
 /// Sets the numbers apart by which later parts of a plan are drawn: earlier parts stay what they were.
@@ -350,24 +237,6 @@ fn more_faults(size: Size, rng: &mut ChaCha12Rng, steps: &mut Vec<Step>) {
             7 => Act::End(if rate % 2 == 0 { Part::Node(node) } else { Part::Replica(replica) }, lasts),
             8 => relay,
             _ => continue,
-        };
-        steps.push(Step { at, act });
-    }
-}
-
-/// Kinds of deeds, as `operator.rs` knows them.
-const OPERATOR_DEEDS: u32 = 14;
-
-/// What operators do, and what befalls the server of their webhooks.
-fn operators(size: Size, rng: &mut ChaCha12Rng, steps: &mut Vec<Step>) {
-    if rng.random_range(0..3) > 0 {
-        return;
-    }
-    for _ in 0..rng.random_range(1..=12) {
-        let at = rng.random_range(6_000..size.lasts / MILLISECOND) * MILLISECOND;
-        let act = match rng.random_range(0..10) {
-            0 => Act::HooksRefused(rng.random(), rng.random_range(500..15_000) * MILLISECOND),
-            _ => Act::Operate(rng.random_range(0..OPERATOR_DEEDS), rng.random()),
         };
         steps.push(Step { at, act });
     }

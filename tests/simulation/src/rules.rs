@@ -48,11 +48,28 @@ pub(crate) fn everybody_is_well(etcd: &Etcd, people: &[Arc<Person>]) {
             .collect();
         for person in people {
             let has = person.has(|has| has.clone());
+            watches(&person.user, &has, &by_channel);
             agree(channel, &person.user, &has, &all);
             hears(person, &has, &all);
         }
     }
     bindings(etcd, by_channel.keys());
+}
+
+/// Who watches a channel knows who is there, and nobody is called any more.
+fn watches(me: &str, has: &Has, by_channel: &BTreeMap<String, Vec<&Arc<Person>>>) {
+    for (channel, users) in &has.watched {
+        let there: BTreeSet<String> =
+            by_channel.get(channel).into_iter().flatten().map(|it| it.user.clone()).collect();
+        if *users != there {
+            broken("Who watches a channel is told who is there (contract, 7a)", || {
+                format!("{me} was told {users:?} of {channel}, there are {there:?}")
+            });
+        }
+    }
+    if !has.ringing.is_empty() {
+        broken("A call rings for 45 s at most (contract, 7a)", || format!("{me}: {:?}", has.ringing));
+    }
 }
 
 fn agree(channel: &str, me: &str, has: &Has, all: &BTreeMap<String, Has>) {

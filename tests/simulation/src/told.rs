@@ -7,6 +7,7 @@ thread_local! {
     static IS_WANTED: Cell<bool> = const { Cell::new(false) };
     static LINES: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
     static BROKEN: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+    static PANICS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Begins anew.
@@ -14,6 +15,21 @@ pub(crate) fn begin(is_wanted: bool) {
     IS_WANTED.set(is_wanted);
     LINES.take();
     BROKEN.take();
+    PANICS.take();
+}
+
+/// From now on a panic breaks a rule also where a runtime catches it, as that of a task is.
+pub(crate) fn watch_panics() {
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        before(panic);
+        // Whoever panics may have borrowed what the rest is kept in.
+        _ = PANICS.try_with(|panics| {
+            if let Ok(mut panics) = panics.try_borrow_mut() {
+                panics.push(format!("Nothing panics: {panic}"));
+            }
+        });
+    }));
 }
 
 /// A line of the timeline: who, and what. Also part of what two runs of a seed have to agree in.
@@ -40,10 +56,27 @@ pub(crate) fn broken(rule: &str, how: impl FnOnce() -> String) {
 }
 
 pub(crate) fn is_broken() -> bool {
-    BROKEN.with(|broken| !broken.borrow().is_empty())
+    BROKEN.with(|broken| !broken.borrow().is_empty()) || PANICS.with(|panics| !panics.borrow().is_empty())
 }
 
 /// The timeline, and what broke.
 pub(crate) fn end() -> (Vec<String>, Vec<String>) {
-    (LINES.take(), BROKEN.take())
+    let mut broken = PANICS.take();
+    broken.extend(BROKEN.take());
+    (LINES.take(), broken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_of_a_task_breaks_a_rule() {
+        watch_panics();
+        begin(false);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let ended = runtime.block_on(async { tokio::spawn(async { panic!("planted") }).await });
+        assert!(ended.is_err() && is_broken());
+        assert!(end().1[0].contains("planted"));
+    }
 }

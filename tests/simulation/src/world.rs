@@ -12,6 +12,7 @@ use crate::hooks::{self, Hooks};
 use crate::kernel::{self, HostId, Nanos, SECOND, Sim, now, set_cut, set_dark, set_full, set_mute};
 use crate::known;
 use crate::looks;
+use crate::messages;
 use crate::operator::{self, Operator};
 use crate::plan::{Act, Part, Plan};
 use crate::programs::{SIGNALING_PORT, node, replica};
@@ -202,6 +203,7 @@ fn carry_out(world: &Arc<World>, sim: &mut Sim, act: &Act) {
                 person(who).wish(|wish| wish.hostile.push_back(hostile));
             }
         }
+        Act::Chore(who, kind, number) => person(who).wish(|wish| wish.chores.push_back((*kind, *number))),
         Act::Rogue(trick, number) => {
             world.rogue.plan(&world.etcd, world.nodes.len(), &world.people, *trick, *number)
         }
@@ -333,6 +335,7 @@ pub(crate) fn run(seed: u64, plan: &Plan, wants_timeline: bool) -> Outcome {
     looks::begin(world.etcd.clone());
     history::begin();
     slots::begin(slot_limit());
+    messages::begin();
     for step in &plan.steps {
         let (world, act) = (world.clone(), step.act.clone());
         kernel::schedule(step.at, move |sim| carry_out(&world, sim, &act));
@@ -369,6 +372,7 @@ pub(crate) fn run(seed: u64, plan: &Plan, wants_timeline: bool) -> Outcome {
     }
     history::look();
     slots::look();
+    messages::look();
     if !told::is_broken() {
         rules::nothing_is_left(&world.etcd, &world.people);
         if known::is_calm() {

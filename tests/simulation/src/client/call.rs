@@ -8,6 +8,7 @@ use super::socket::Socket;
 use super::view::text;
 use crate::history;
 use crate::kernel::{MILLISECOND, SECOND, now, wall_seconds};
+use crate::messages::Messages;
 use crate::slots;
 use crate::tokens::mint;
 use crate::told::{broken, tell};
@@ -69,7 +70,7 @@ fn forget(person: &Person, kept: &mut Kept) {
     person.forget();
 }
 
-fn token(person: &Person) -> String {
+pub(super) fn token(person: &Person) -> String {
     mint(
         &person.user,
         person.pro,
@@ -96,6 +97,10 @@ async fn connection(person: &Arc<Person>, kept: &mut Kept) -> anyhow::Result<Ove
         auth["resume"] = json!(resume);
     }
     let socket = Socket::connect(to, &auth).await.with_context(|| format!("to {to}"))?;
+    person.has(|has| {
+        has.watched.clear();
+        has.ringing.clear();
+    });
     let is_resuming = kept.resume.is_some();
     let mut line =
         Line { person, socket: Some(socket), acks: BTreeMap::new(), resumed: None, events: Vec::new() };
@@ -135,11 +140,11 @@ async fn connection(person: &Arc<Person>, kept: &mut Kept) -> anyhow::Result<Ove
         return Ok(Over::Done);
     };
     let asked = now();
-    let joined =
-        line.ask(None, "voice:join", json!({"channelId": channel, "rtpCapabilities": capabilities()})).await;
+    let join = json!({"channelId": channel, "rtpCapabilities": capabilities(), "e2ee": {"version": 1, "suites": [4]}});
+    let joined = line.ask(None, "voice:join", join).await;
     let reply = match joined {
         Ok(reply) => reply,
-        Err(Refused::Code { code, retry }) => {
+        Err(Refused::Code { code, retry, .. }) => {
             person.has(|has| *has.refused.entry(code.clone()).or_default() += 1);
             tell(&person.user, || format!("may not join {channel}: {code}"));
             line.close().await;
@@ -188,6 +193,8 @@ async fn connection(person: &Arc<Person>, kept: &mut Kept) -> anyhow::Result<Ove
         ended: None,
         not_before: BTreeMap::new(),
         slot_asked: false,
+        is_encrypted: reply["encryption"] == "endToEnd",
+        messages: Messages::default(),
     };
     for direction in ["send", "recv"] {
         if let Err(error) = line.open(&mut call, kept, direction).await {

@@ -14,6 +14,11 @@ const ONCE: &str = "A packet is forwarded once, sealed with the receiver's key u
 const ISOLATION: &str =
     "Every packet that a client opens belongs to a consumer of its session, in its room (contract, 2)";
 
+/// Of speech, or of noise, in dB below the loudest.
+fn level(index: u64, is_noisy: bool) -> u8 {
+    if is_noisy { 20 } else { 10 + u8::try_from(index * 37 % 60).unwrap_or_default() }
+}
+
 impl Call {
     /// What is due of media, and what came of it.
     pub(super) fn tick(&mut self, person: &Person) {
@@ -43,14 +48,19 @@ impl Call {
             return;
         }
         self.next_packet = now() + person.pace;
+        let is_noisy = now() < person.wish(|wish| wish.noise_until);
         let Some(send) = self.send.as_mut().filter(|send| send.is_connected()) else { return };
         for sending in self.offers.values_mut().filter(|it| !it.paused) {
             sending.index += 1;
-            let tag = format!(
-                "{}|{}|{}|{}|{}",
-                person.user, self.channel, sending.source, self.session, sending.index
+            let (index, head) = (
+                sending.index,
+                format!("{}|{}|{}|{}", person.user, self.channel, sending.source, self.session),
             );
-            send.speak(&sending.offer, sending.index, &tag);
+            for layer in 0..sending.layers.max(1) {
+                let tag = format!("{head}|{}", index * 4 + u64::from(layer));
+                let layer = (sending.layers > 0).then_some(layer);
+                send.speak(&sending.offer, layer, index, &tag, level(index, is_noisy));
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 use super::media::Transport;
 use super::relayed::Login;
 use crate::kernel::Nanos;
+use crate::messages::Messages;
 use railgun_peer::Offer;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,6 +47,8 @@ pub(super) struct Call {
     pub(super) ended: Option<&'static str>,
     pub(super) not_before: BTreeMap<String, Nanos>,
     pub(super) slot_asked: bool,
+    pub(super) is_encrypted: bool,
+    pub(super) messages: Messages,
 }
 
 pub(super) struct Sending {
@@ -53,4 +56,6 @@ pub(super) struct Sending {
     pub(super) index: u64,
     pub(super) source: String,
     pub(super) paused: bool,
+    /// Of simulcast; 0: it is sent as one stream.
+    pub(super) layers: u8,
 }

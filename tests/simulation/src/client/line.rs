@@ -19,7 +19,12 @@ use tokio::time::{Instant, sleep_until};
 pub(super) const ASK_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) enum Refused {
-    Code { code: String, retry: u64 },
+    /// `epoch`: at which the room is of what a commit was for.
+    Code {
+        code: String,
+        retry: u64,
+        epoch: Option<u64>,
+    },
     Broke,
 }
 
@@ -111,7 +116,8 @@ impl Line<'_> {
                     });
                 }
                 let retry = fields["details"]["retryAfterMs"].as_u64().unwrap_or_default();
-                return Err(Refused::Code { code, retry });
+                let epoch = fields["details"]["epoch"].as_u64();
+                return Err(Refused::Code { code, retry, epoch });
             }
             if Instant::now() >= until {
                 tell(&self.person.user, || format!("no answer to {event}"));
@@ -195,6 +201,15 @@ impl Line<'_> {
                 }
                 self.person.has(|has| has.view.fold(me, name, payload));
             }
+            "voice:muted" => {
+                let mics = call.into_iter().flat_map(|call| call.offers.values_mut());
+                mics.filter(|it| it.source == "mic").for_each(|it| it.paused = true);
+            }
+            "voice:data" | "voice:e2ee:message" => self.on_message(name, payload, call),
+            "voice:channel:watched" | "voice:channel:people" | "voice:channel:unwatched" => {
+                self.on_watched(name, payload);
+            }
+            "voice:ringing" | "voice:ring:ended" => self.on_ring(name, payload),
             "voice:rtc:transportState" => {
                 let id = text(payload, "transportId");
                 let failed = payload["dtls"] == "failed"

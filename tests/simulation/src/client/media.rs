@@ -4,7 +4,7 @@ use super::relayed::{Login, Relayed};
 use crate::kernel::{Nanos, SECOND, UdpPort, now};
 use anyhow::Context;
 use railgun_media_core::packet::rtp::RtpHeader;
-use railgun_peer::{Arrival, KEY_FRAME, MID_ID, Offer, Peer};
+use railgun_peer::{AUDIO_LEVEL_ID, Arrival, KEY_FRAME, MID_ID, Offer, Peer, RID_ID};
 use railgun_protocol::ids::TransportId;
 use railgun_protocol::transport_parameters::TransportParameters;
 use serde_json::Value;
@@ -16,6 +16,8 @@ use std::time::Instant;
 const CHECK_INTERVAL: Nanos = 4 * SECOND;
 /// Of receiver reports.
 const REPORT_INTERVAL: Nanos = SECOND;
+/// Of a simulcast's layers, which no other stream has.
+const LAYER_SSRCS: u32 = 0x3000_0000;
 /// Begins what a packet says about its sender.
 const MARK: &[u8] = b"\xf0who\xf1";
 
@@ -161,13 +163,23 @@ impl Transport {
         self.peer.is_connected()
     }
 
-    /// The next packet of a source.
-    pub(super) fn speak(&mut self, offer: &Offer, index: u64, tag: &str) {
+    /// The next packet of a source, or of a layer of it. `level`: how loud it is, if it is sound.
+    pub(super) fn speak(&mut self, offer: &Offer, layer: Option<u8>, index: u64, tag: &str, level: u8) {
         let timestamp = u32::try_from(index & 0xffff_ffff).unwrap_or_default().wrapping_mul(960);
         let is_video = offer.payload_type == 96;
         let payload = [if is_video { KEY_FRAME.as_slice() } else { &[5; 8] }, MARK, tag.as_bytes()].concat();
-        let header = offer.header(index, timestamp, true);
-        let packet = self.peer.seal_rtp(header, index, &[(MID_ID, offer.mid.as_bytes())], &payload);
+        let mut header = offer.header(index, timestamp, true);
+        let rid = layer.map(|layer| format!("r{layer}"));
+        let level = [0x80 | level];
+        let mut extensions = vec![(MID_ID, offer.mid.as_bytes())];
+        if let (Some(layer), Some(rid)) = (layer, &rid) {
+            header.ssrc = LAYER_SSRCS + (offer.ssrc & 0xffff) * 4 + u32::from(layer);
+            extensions.push((RID_ID, rid.as_bytes()));
+        }
+        if !is_video {
+            extensions.push((AUDIO_LEVEL_ID, &level));
+        }
+        let packet = self.peer.seal_rtp(header, index, &extensions, &payload);
         self.send(&packet);
     }
 }

@@ -1,6 +1,7 @@
 //! People: clients that keep the contract, and do what the scenario wishes of them.
 
 mod call;
+mod chores;
 mod kept;
 mod line;
 mod wishes;
@@ -13,4 +14,5 @@ mod socket;
 mod view;
 
 pub(crate) use call::live;
+pub(crate) use chores::CHORE_KINDS;
 pub(crate) use person::{Has, Hostile, Person};

@@ -27,6 +27,12 @@ pub(crate) struct Wish {
     /// Consumers are paused until then.
     pub deaf_until: Nanos,
     pub hostile: VecDeque<Hostile>,
+    /// What it does beside its call: which chore, and a number to choose its object by.
+    pub chores: VecDeque<(u32, u64)>,
+    /// Its microphone is as loud all the time until then.
+    pub noise_until: Nanos,
+    /// How often it was.
+    pub noises: u32,
 }
 
 /// A person's consumer.
@@ -58,6 +64,10 @@ pub(crate) struct Has {
     pub packets: u64,
     pub video_granted: bool,
     pub refused: BTreeMap<String, u64>,
+    /// Channels that it watches, and the users who are there.
+    pub watched: BTreeMap<String, BTreeSet<String>>,
+    /// DMs from which it is called.
+    pub ringing: BTreeSet<String>,
     /// Ids that this person has known, for those who try what is not theirs.
     pub known: Vec<String>,
 }
@@ -68,6 +78,8 @@ pub(crate) struct Person {
     pub user: String,
     pub device: String,
     pub pro: bool,
+    /// Its camera sends three layers.
+    pub has_layers: bool,
     /// Seconds of virtual time until which it has Pro; none: for good.
     pub pro_until: Option<u64>,
     /// In privacy mode: its media goes through the relay alone.
@@ -93,6 +105,7 @@ impl Person {
             user,
             device,
             pro,
+            has_layers: number % 2 == 0,
             pro_until,
             is_private,
             ip,

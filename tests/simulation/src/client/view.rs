@@ -106,6 +106,15 @@ impl View {
         }
     }
 
+    /// An event for this session alone, which has the number of the one before it.
+    pub(crate) fn aside(&mut self, me: &str, name: &str, payload: &Value) {
+        let seq = payload["roomSeq"].as_u64().unwrap_or_default();
+        if seq < self.room_seq {
+            broken(ORDER, || format!("{me} was told {name} with roomSeq {seq} after {}", self.room_seq));
+        }
+        self.room_seq = self.room_seq.max(seq);
+    }
+
     /// Who has this producer, and its source.
     pub(crate) fn producer(&self, id: &str) -> Option<(&String, &Other)> {
         self.others.iter().find(|(_, other)| other.producers.contains_key(id))

@@ -58,6 +58,9 @@ impl Line<'_> {
             // What it did to itself is its own affair: it looks at itself anew.
             return Ok(true);
         }
+        if let Some((kind, number)) = person.wish(|wish| wish.chores.pop_front()) {
+            self.do_chore(call, kept, kind, number).await?;
+        }
         if let Some(old) = kept.old_token.take() {
             self.show_old_token(call, kept, &old).await?;
         }
@@ -164,7 +167,11 @@ impl Line<'_> {
             _ => Source::Screen,
         };
         call.next_offer += 1;
-        let offer = Offer::new(parsed, call.next_offer);
+        let layers = if parsed == Source::Camera && self.person.has_layers { 3 } else { 0 };
+        let offer = match layers {
+            0 => Offer::new(parsed, call.next_offer),
+            _ => Offer::simulcast(call.next_offer, layers),
+        };
         let asked = json!({"transportId": transport, "kind": parsed.kind(), "rtpParameters": offer.parameters,
             "appData": {"source": source}});
         match self.ask(Some(call), "voice:rtc:produce", asked).await {
@@ -177,7 +184,8 @@ impl Line<'_> {
                     has.known.push(id.clone());
                 });
                 let index = 65_000 + u64::from(call.next_offer) * 7;
-                call.offers.insert(id, Sending { offer, index, source: source.to_owned(), paused: false });
+                call.offers
+                    .insert(id, Sending { offer, index, source: source.to_owned(), paused: false, layers });
             }
             Err(Refused::Broke) => return Err(Refused::Broke),
             Err(Refused::Code { code, .. }) => {
