@@ -40,7 +40,7 @@ test: tools test-tools web ## Every test, in Rust and in a real browser
 	cargo build --workspace --locked --bins
 	cargo test --workspace --locked
 	cargo test --workspace --locked --features railgun-corpus/targets --test corpus
-	target/debug/railgun-sim --interleavings --warp 3 --seeds 70 --time 90
+	target/debug/railgun-sim --interleavings --warp 3 --seeds 80 --time 45
 	tests/api/run.sh target/debug
 	deploy/check.sh target/debug
 	cd $(WEB) && npm test --silent
