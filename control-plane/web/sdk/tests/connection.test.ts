@@ -104,6 +104,34 @@ afterEach(() => {
 
 const good = () => new FakeSocket(() => joined);
 
+describe("a join that may be encrypted end to end (e2ee)", () => {
+  it("asks for the media while what encrypts is loaded, and is in the room with it", async () => {
+    const { connection, handlers } = begin();
+    let loaded = (_: null) => undefined as void;
+    Object.assign(handlers, { admitted: () => new Promise((resolve) => (loaded = resolve)) });
+    sockets = [new FakeSocket(() => ({ ...joined, encryption: "endToEnd" }))];
+    const joining = connection.join("lobby");
+    await vi.advanceTimersByTimeAsync(0);
+    expect([mediaOpened, handlers.joined.mock.calls.length]).toEqual([1, 0]);
+    loaded(null);
+    await joining;
+    expect(handlers.joined).toHaveBeenCalledOnce();
+  });
+
+  it("asks for no media before it is decided whether less than that will do", async () => {
+    const { connection, handlers, machine } = begin();
+    let decided = (_: Error) => undefined as void;
+    Object.assign(handlers, { admitted: () => new Promise((_, reject) => (decided = reject)) });
+    sockets = [good()];
+    const joining = expect(connection.join("lobby")).rejects.toMatchObject({ code: "E2EE_DOWNGRADED" });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(mediaOpened).toBe(0);
+    decided(new VoiceError("E2EE_DOWNGRADED", "less", {}, true));
+    await joining;
+    expect([mediaOpened, handlers.joined.mock.calls.length, machine.state]).toEqual([0, 0, "DISCONNECTED"]);
+  });
+});
+
 describe("joining", () => {
   it("is tried again after 1, 2 and 4 seconds, and then given up", async () => {
     const { connection, machine } = begin();

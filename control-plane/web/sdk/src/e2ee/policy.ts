@@ -54,12 +54,21 @@ export class EncryptionPolicy {
     private readonly options: EncryptionOptions | undefined,
     private readonly seen = seenHere,
     private readonly support = encryptionSupport(),
-  ) {}
+  ) {
+    if (this.isDemanded) this.#loadGroupKeys();
+  }
 
   get isDemanded(): boolean {
-    const { options } = this;
-    const asked = options === "required" || (options !== undefined && options.invite !== undefined);
-    return asked || this.seen.has(this.channelId);
+    return this.options === "required" || this.#hasInvite || this.seen.has(this.channelId);
+  }
+
+  get #hasInvite(): boolean {
+    return typeof this.options === "object" && this.options.invite !== undefined;
+  }
+
+  /** What keys of a group need comes while the server answers, so that nobody waits for it. */
+  #loadGroupKeys(): void {
+    if (!this.#hasInvite && this.support) import("./mls/group-keys").catch(() => undefined);
   }
 
   /** Before the server is asked. Fails with `CAPABILITY_REQUIRED`. */
@@ -72,6 +81,7 @@ export class EncryptionPolicy {
     if (answer === "endToEnd") {
       if (!this.support) throw unable();
       this.seen.add(this.channelId);
+      this.#loadGroupKeys();
       return true;
     }
     if (!this.isDemanded) return false;

@@ -49,8 +49,7 @@ export class Admission {
     // Nobody asked for it, and this profile never had it.
     if (answer !== "endToEnd" && !this.#policy) return null;
     const policy = await (this.#policy ??= this.#loadPolicy());
-    const isEncrypted = policy.decide(answer);
-    if (!isEncrypted) {
+    if (!policy.decide(answer)) {
       this.encryption?.close();
       return (this.encryption = null);
     }
@@ -63,13 +62,11 @@ export class Admission {
 
   async #encrypt(): Promise<Encryption> {
     const { Encryption } = await import("../e2ee/encryption");
-    const { emit, changed, send, failed } = this.handlers;
+    const { emit } = this.handlers;
     return Encryption.start(this.#channelId, this.#options, {
-      changed,
+      ...this.handlers,
       inviteNeeded: (event) => emit("inviteNeeded", event),
       inviteCreated: (event) => emit("inviteCreated", event),
-      send,
-      failed,
     });
   }
 

@@ -176,27 +176,32 @@ export class Connection {
     const e2ee = mine(await this.handlers.offer?.());
     const join = { channelId, networkType: await network, ...(e2ee && { e2ee }) };
     const joined = mine(await this.request("voice:join", join));
-    const encryption = mine((await this.handlers.admitted?.(joined.encryption)) ?? null);
+    const admitted = this.handlers.admitted?.(joined.encryption);
+    // Nothing less is asked for a transport before it is known whether it will do; what is better loads meanwhile.
+    if (joined.encryption !== "endToEnd") mine(await admitted);
     this.#resumeToken = joined.resumeToken ?? null;
     this.state.apply("joined");
-    this.handlers.joined(joined);
-    this.#signaling?.listen((event) => this.#onEvent(event));
-    this.#renewTurn(stay, joined);
-    await this.#openMedia(stay, joined.rtcConfig, device, encryption);
+    const entering = async () => {
+      mine(await admitted);
+      this.handlers.joined(joined);
+      this.#signaling?.listen((event) => this.#onEvent(event));
+      this.#renewTurn(stay, joined);
+    };
+    await Promise.all([entering(), this.#openMedia(stay, joined.rtcConfig, device, admitted)]);
   }
 
   async #openMedia(
     stay: number,
     rtcConfig: RtcConfig,
     device: ReturnType<typeof prepareDevice>,
-    encryption: Encryption | null,
+    admitted?: Promise<Encryption | null>,
   ): Promise<void> {
     const handlers = {
       capabilities: () => this.state.apply("capabilities"),
       connecting: (direction: Direction) => this.#stay === stay && this.#paths[direction].begins(),
       connection: (direction: Direction, state: string) => this.#stay === stay && this.#paths[direction].moved(state),
     };
-    const media = await Media.open(this.request, rtcConfig, device, handlers, encryption);
+    const media = await Media.open(this.request, rtcConfig, device, handlers, admitted);
     if (this.#stay !== stay) {
       media.close();
       throw new VoiceError("CANCELLED", "the call was left meanwhile");

@@ -28,7 +28,7 @@ export class Media {
     private readonly handlers: MediaHandlers,
     private rtcConfig: RtcConfig,
     /** Of a call that is encrypted from end to end. */
-    readonly encryption: Encryption | null,
+    readonly encryption: Encryption | null | undefined,
     { send, recv }: Record<Direction, TransportOptions>,
   ) {
     this.#send = this.#make("send", send);
@@ -49,18 +49,19 @@ export class Media {
     rtcConfig: RtcConfig,
     preparing: Promise<Device>,
     handlers: MediaHandlers,
-    encryption: Encryption | null = null,
+    admitted?: Encryption | Promise<Encryption | null>,
   ): Promise<Media> {
     const { rtpCapabilities } = await request("voice:rtc:getRouterRtpCapabilities", {});
     handlers.capabilities();
     // The browser looks its codecs up while the server answers.
-    const [send, recv, device] = await Promise.all([
+    const [send, recv, device, encryption] = await Promise.all([
       createTransport(request, "send"),
       createTransport(request, "recv"),
       preparing.then(async (prepared) => {
         await prepared.load({ routerRtpCapabilities: rtpCapabilities });
         return prepared;
       }),
+      admitted,
     ]);
     return new Media(request, device, handlers, rtcConfig, encryption, { send, recv });
   }
