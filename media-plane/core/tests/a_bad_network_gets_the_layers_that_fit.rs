@@ -38,6 +38,12 @@ fn speech_and_pictures_go_on_over_a_link_of_two_hundred_kilobits() {
 }
 
 #[test]
+fn a_codel_queue_freezes_no_picture_for_longer_than_a_second() {
+    let missed = missed("CoDel", 11, &[]);
+    assert!(missed.is_empty(), "{missed:?}");
+}
+
+#[test]
 fn a_link_that_falls_to_an_eighth_is_followed_within_a_second_by_one_layer_or_two() {
     let missed = missed("4 Mbit/s to", 11, &[]);
     assert!(missed.is_empty(), "{missed:?}");

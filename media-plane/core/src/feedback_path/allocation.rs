@@ -34,9 +34,9 @@ const UNKNOWN: u64 = u64::MAX / 1_000;
 const GOAL_UNKNOWN: u64 = 1_500_000;
 /// Beyond the estimate, in percent, as long as something is wanted that does not fit.
 const BEYOND_PERCENT: u64 = 125;
-/// Of the estimate, what may be sent once a spatial layer is gone to, in percent: its key frame is to get
-/// through, too.
-const STEP_ROOM_PERCENT: u64 = 83;
+/// Of the estimate, what may be sent once a spatial layer is gone to, in percent. Its key frame is half a second of the
+/// layer, for which nothing else is shown: the more room there is, the shorter that is, and the rarer the way back.
+const STEP_ROOM_PERCENT: u64 = 70;
 /// And what the spatial layer may take with all of its pictures: a key frame is half a second of it, and nothing is
 /// shown until it came.
 const WHOLE_PERCENT: u64 = 140;
