@@ -22,6 +22,8 @@ pub(crate) struct Speakers {
     told: Vec<(SessionId, u8)>,
     talkers: Vec<Talker>,
     active: Option<SessionId>,
+    /// The active one, or the last that was.
+    latest: Option<SessionId>,
     /// Looks since the active one was heard.
     paused: u8,
     challenger: Option<(SessionId, u8)>,
@@ -46,6 +48,11 @@ impl Speakers {
     /// Somebody is heard: the room is looked at from now on.
     pub(crate) fn wake(&mut self, now: Instant) {
         self.due.get_or_insert(now + LEVELS_INTERVAL);
+    }
+
+    /// The active speaker, or in silence the last one.
+    pub(crate) fn latest(&self) -> Option<SessionId> {
+        self.latest
     }
 
     /// Takes the levels of all live microphones since the last look.
@@ -119,6 +126,7 @@ impl Speakers {
 
     fn give_floor(&mut self, to: Option<SessionId>) {
         (self.active, self.paused, self.challenger) = (to, 0, None);
+        self.latest = to.or(self.latest);
     }
 }
 

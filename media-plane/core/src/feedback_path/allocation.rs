@@ -1,5 +1,6 @@
 //! Who gets which layers of what a receiver's link takes: everybody's lowest layer first, then more, temporal
-//! layers before spatial ones, by priority. Speech is never cut.
+//! layers before spatial ones, by priority: what the client set, of equal ones screens first, then what the active
+//! speaker sends. Speech is never cut.
 //!
 //! Two things know what a link takes: `congestion`, by transport-cc feedback; and for receivers that give none,
 //! `feedback::link_estimate`, by their reports, each second.
@@ -283,9 +284,11 @@ fn gather_requests(
             speech = speech.saturating_add(consumer.sent.traffic.wire_bitrate());
             continue;
         }
-        // A screen comes before the cameras of its priority.
+        // A screen comes before the cameras of its priority, and the active speaker's before others.
         let is_screen = u16::from(producer.source == Source::Screen);
-        let mut request = LayerRequest::new(place, u16::from(consumer.priority.get()) * 2 + is_screen);
+        let is_speakers = u16::from(producer.is_speakers);
+        let priority = u16::from(consumer.priority.get()) * 4 + is_screen * 2 + is_speakers;
+        let mut request = LayerRequest::new(place, priority);
         let preferred = consumer.selection.preferred();
         let highest = Layers { spatial: consumer.selection.asked_spatial(producer), ..preferred };
         put_rungs(&mut request, producer, highest, with_temporal);

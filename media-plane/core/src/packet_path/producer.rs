@@ -25,6 +25,8 @@ pub(crate) struct Producer {
     pub(crate) session: SessionId,
     pub(crate) transport: TransportKey,
     pub(crate) paused: bool,
+    /// Of the room's active speaker, or in silence of the last one: a link that cannot take everything gives it more.
+    pub(crate) is_speakers: bool,
     /// End to end, as its room is: of a payload only what packetisers need is in the clear.
     pub(crate) is_encrypted: bool,
     /// The score that its session was last told of.

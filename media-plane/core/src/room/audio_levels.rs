@@ -37,6 +37,7 @@ pub(super) fn look(rooms: &mut RoomTable, media: &mut MediaTables, key: RoomKey,
     }
     let changes = room.speakers.look(&levels, now);
     if let Some(active) = changes.active {
+        put_first(rooms, media, key, active);
         tell_speaker(rooms, media, key, active);
     }
     if let Some(levels) = changes.levels {
@@ -49,6 +50,18 @@ pub(super) fn look(rooms: &mut RoomTable, media: &mut MediaTables, key: RoomKey,
     }
     for (session, producer) in noises {
         moderation::strike(rooms, media, key, session, producer);
+    }
+}
+
+/// From now on, what this session sends comes before what others of equal priority do.
+fn put_first(rooms: &RoomTable, media: &mut MediaTables, key: RoomKey, active: Option<SessionId>) {
+    let (Some(room), Some(active)) = (rooms.get(key), active) else { return };
+    for session in &room.sessions {
+        for producer in &session.producers {
+            if let Some(producer) = media.producers.live_mut(*producer) {
+                producer.is_speakers = session.id == active;
+            }
+        }
     }
 }
 

@@ -64,6 +64,7 @@ pub(super) fn produce(
         session,
         transport,
         paused: false,
+        is_speakers: rooms.get(room).is_some_and(|room| room.speakers.latest() == Some(session)),
         is_encrypted: rooms.get(room).is_some_and(|room| room.encryption.encryption == Encryption::EndToEnd),
         last_notified_score: None,
         wanted_layers: WantedLayers::all(0),

@@ -30,6 +30,7 @@ pub fn entries() -> Vec<Entry> {
         favourite: Some(3),
         ..Scenario::new(LinkConfig::new(1_500_000), 60)
     };
+    let spoken = Scenario { favourite: None, speakers: vec![(secs(0), 1), (secs(30), 3)], ..six.clone() };
     let beside = Scenario {
         links: vec![LinkConfig::new(200_000), LinkConfig::new(20_000_000)],
         ..Scenario::new(LinkConfig::new(1), 60)
@@ -63,6 +64,7 @@ pub fn entries() -> Vec<Entry> {
             short_queue,
         ),
         Entry::new("six cameras into 1.5 Mbit/s", six, six_cameras),
+        Entry::new("six cameras into 1.5 Mbit/s, two take turns to speak", spoken, speakers),
         one("3 s outage at 20 s", outage, 40, after_outage),
     ];
     all.extend(others::entries());
@@ -163,6 +165,24 @@ fn six_cameras(_: &Scenario, views: &[Viewed]) -> Vec<Figure> {
             viewed.pictures.iter().map(|it| it.changes(secs(10))).sum::<usize>() as f64,
             12.0,
         ),
+    ]
+}
+
+/// Nobody set a priority: the second one's camera is to be the best while she speaks, then the fourth one's.
+fn speakers(_: &Scenario, views: &[Viewed]) -> Vec<Figure> {
+    let pictures = &views[0].pictures;
+    let is_best = |place: usize, at| {
+        let others = (0..pictures.len()).filter(|other| *other != place);
+        pictures[place].layers_at(at) > others.map(|it| pictures[it].layers_at(at)).max().flatten()
+    };
+    let rates = pictures.iter().map(|it| it.shown as f64 / 60.0);
+    let paused = pictures.iter().flat_map(|it| &it.layers).filter(|(_, layers)| layers.is_none()).count();
+    vec![
+        at_least("the first speaker's is the best", f64::from(u8::from(is_best(1, secs(29)))), 1.0),
+        at_least("then the other one's", f64::from(u8::from(is_best(3, secs(59)))), 1.0),
+        at_least("fewest pictures a second", rates.fold(f64::MAX, f64::min), 5.0),
+        at_most("cameras paused", paused as f64, 0.0),
+        at_most("frozen of six, s", pictures.iter().map(|it| it.frozen.as_secs_f64()).sum(), 3.0),
     ]
 }
 

@@ -7,7 +7,7 @@ mod publisher;
 mod viewer;
 
 pub use crate::link::{Link, LinkConfig, Loss, Queue, Radio, Rates, Reorder, UDP_IP};
-use crate::parameters::Offer;
+use crate::parameters::{AUDIO_LEVEL_ID, MID_ID, Offer};
 use crate::peer::Arrival;
 use crate::world::World;
 pub use publisher::LayerSpec;
@@ -30,6 +30,8 @@ const STEP: Duration = Duration::from_millis(1);
 const FEEDBACK: Duration = Duration::from_millis(50);
 const AUDIO: Duration = Duration::from_millis(20);
 const AUDIO_BYTES: usize = 80;
+/// Level of who speaks (RFC 6464): speech of -40 dBov.
+const SPEAKS: &[u8] = &[0x80 | 40];
 /// From a publisher to the node.
 const UPLINK: Duration = Duration::from_millis(10);
 /// From an event of the node to the encoder that follows it.
@@ -49,6 +51,8 @@ pub struct Scenario {
     pub duration: Duration,
     /// The publisher whose camera each viewer gives a higher priority.
     pub favourite: Option<usize>,
+    /// Who speaks from when on; others' microphones have no level.
+    pub speakers: Vec<(Duration, usize)>,
     /// Each viewer watches the publisher of its place alone, as in calls of two.
     pub is_paired: bool,
     /// All viewers are behind the first one's link.
@@ -78,6 +82,7 @@ impl Scenario {
             links: vec![link],
             duration,
             favourite: None,
+            speakers: Vec::new(),
             is_paired: false,
             is_shared: false,
             reports: Reports::True,
@@ -105,6 +110,11 @@ impl Picture {
     /// Times without a picture that began at this time or later, together.
     pub fn frozen_from(&self, from: Duration) -> Duration {
         self.freezes.iter().filter(|(at, _)| *at >= from).map(|(_, gap)| *gap).sum()
+    }
+
+    /// Spatial and temporal layer at this time.
+    pub fn layers_at(&self, at: Duration) -> Option<(u8, u8)> {
+        self.layers.iter().rfind(|(told, _)| *told <= at).and_then(|(_, layers)| *layers)
     }
 
     /// Changes of layers from this time on.
@@ -224,6 +234,7 @@ struct Stage {
     /// What publishers are told, by when they follow it.
     told: Vec<(Instant, ProducerId, Option<u8>)>,
     start: Instant,
+    speakers: Vec<(Duration, usize)>,
     /// The last speech, a second before the end: all of it arrives.
     speech_ends: Instant,
 }
@@ -315,6 +326,7 @@ impl Stage {
             orders,
             told,
             start,
+            speakers: scenario.speakers.clone(),
             speech_ends: start + scenario.duration.saturating_sub(Duration::from_secs(1)),
         }
     }
@@ -349,7 +361,8 @@ impl Stage {
     fn publish(&mut self) {
         let now = self.world.now;
         let mut packets = Vec::new();
-        for talker in &mut self.talkers {
+        let speaker = self.speakers.iter().rfind(|(from, _)| self.start + *from <= now).map(|(_, it)| *it);
+        for (place, talker) in self.talkers.iter_mut().enumerate() {
             let peer = &self.world.peers[talker.send];
             if talker.next_audio <= now && now < self.speech_ends {
                 talker.next_audio += AUDIO;
@@ -361,8 +374,9 @@ impl Stage {
                     timestamp: u32::try_from((*next * 960) & 0xffff_ffff).expect("32 bits"),
                     ssrc: offer.ssrc,
                 };
-                let mid = [(crate::parameters::MID_ID, offer.mid.as_bytes())];
-                let packet = peer.seal_rtp(header, *next, &mid, &[5; AUDIO_BYTES]);
+                let elements = [(MID_ID, offer.mid.as_bytes()), (AUDIO_LEVEL_ID, SPEAKS)];
+                let elements = &elements[..if speaker == Some(place) { 2 } else { 1 }];
+                let packet = peer.seal_rtp(header, *next, elements, &[5; AUDIO_BYTES]);
                 *next += 1;
                 packets.push((now + UPLINK, talker.send, packet));
                 self.viewers.iter_mut().for_each(|viewer| viewer.viewed.speech_sent += 1);
