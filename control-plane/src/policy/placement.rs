@@ -5,8 +5,9 @@
 use railgun_protocol::directory::NodeHealth;
 use railgun_protocol::ids::NodeId;
 
-/// CPU of a worker below which a difference is chance, such as a handshake.
-const IDLE_PER_MILLE: u32 = 100;
+/// CPU of a worker counts in such steps: in the two seconds between loads a smaller difference is chance, such as a
+/// dozen handshakes, and must not send every new room to one node.
+const CPU_STEP_PER_MILLE: u32 = 250;
 
 /// A node that serves, and answers us.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +40,7 @@ impl Candidate {
     fn busyness(&self) -> (u64, u32) {
         let part = |people: u32| u64::from(people) * 1_000_000 / u64::from(self.capacity.max(1));
         let health = self.health.unwrap_or_default();
-        let cpu = u64::from(health.cpu_per_mille.saturating_sub(IDLE_PER_MILLE)) * 1_000;
+        let cpu = u64::from(health.cpu_per_mille / CPU_STEP_PER_MILLE * CPU_STEP_PER_MILLE) * 1_000;
         (part(self.load).max(cpu) + part(self.expected), health.packets_per_second)
     }
 }
@@ -129,7 +130,7 @@ mod tests {
     #[test]
     fn the_less_busy_one_is_that_with_less_cpu_and_then_with_fewer_packets() {
         let busy = with(node("few", "", 5), 700, false);
-        let idle = with(node("many", "", 50), 300, false);
+        let idle = with(node("many", "", 20), 300, false);
         for random in [[0, 0], [1, 0]] {
             assert_eq!(chosen(&[busy.clone(), idle.clone()], None, random), Some("many"));
         }
@@ -143,10 +144,10 @@ mod tests {
     fn rooms_of_the_seconds_between_two_loads_do_not_all_go_to_the_node_with_the_least_cpu() {
         let at = |id, cpu, load, expected| Candidate { expected, ..with(node(id, "", load), cpu, false) };
         for random in [[0, 0], [1, 0]] {
-            let nodes = [at("a", 300, 0, 8), at("b", 290, 0, 16)];
+            let nodes = [at("a", 499, 0, 8), at("b", 260, 0, 16)];
             assert_eq!(chosen(&nodes, None, random), Some("a"));
-            // An idle node's CPU is chance.
-            let nodes = [at("a", 99, 1, 0), at("b", 0, 2, 0)];
+            // What a few handshakes take is chance.
+            let nodes = [at("a", 249, 1, 0), at("b", 0, 2, 0)];
             assert_eq!(chosen(&nodes, None, random), Some("a"));
         }
         assert!(at("full", 0, 50, 50).is_full());
