@@ -184,7 +184,8 @@ impl Setup {
         let took = now.saturating_duration_since(self.since).as_secs_f64();
         (self.phase, self.since) = (phase, now);
         let is_seen = phase != Phase::FirstPacket || self.direction == TransportDirection::Recv;
-        // The one before ends here.
+        // The one before ends before this one begins.
+        self.span = None;
         self.span = if is_seen { tracer.below(&self.traceparent, phase.name()) } else { None };
         took
     }
