@@ -9,7 +9,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 use railgun_media_core::{Counters, Engine};
-use railgun_protocol::directory::NodeHealth;
+use railgun_protocol::directory::{LOAD_INTERVAL, NodeHealth};
 use railgun_rpc::proto::NodeWork;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -105,7 +105,8 @@ pub(crate) struct Done {
 
 impl Gauges {
     /// How the workers got on since `before`, which was `elapsed` ago, and what is done by now. Without the
-    /// deaths, and without a judgement.
+    /// deaths, and without a judgement. A shorter time counts as [`LOAD_INTERVAL`]: in the first milliseconds of a
+    /// worker it does nothing but begin, and would be taken for busy.
     #[cfg_attr(not(feature = "etcd"), expect(dead_code, reason = "nobody chooses between nodes"))]
     pub(crate) fn health(&self, before: &Done, elapsed: Duration) -> (NodeHealth, Done) {
         let snapshots = self.snapshots();
@@ -115,7 +116,7 @@ impl Gauges {
         let used = done.cpu.iter().enumerate().map(|(worker, now)| {
             now.saturating_sub(before.cpu.get(worker).copied().unwrap_or_default()).as_millis()
         });
-        let millis = elapsed.as_millis().max(1);
+        let millis = elapsed.max(LOAD_INTERVAL).as_millis();
         let (forwarded, dropped) = (
             u128::from(done.forwarded.saturating_sub(before.forwarded)),
             u128::from(done.dropped.saturating_sub(before.dropped)),
