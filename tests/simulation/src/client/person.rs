@@ -105,7 +105,7 @@ impl Person {
             user,
             device,
             pro,
-            has_layers: number % 2 == 0,
+            has_layers: number.is_multiple_of(2),
             pro_until,
             is_private,
             ip,
