@@ -3,12 +3,10 @@
  * until somebody is heard, in turns with a channel that is not, each time by a browser that was never there.
  * Usage: node measure/e2ee-join.mjs [TIMES] [--steps]
  */
-import { build } from "esbuild";
-import { fileURLToPath } from "node:url";
 import { launchBrowser } from "../lib/browser.mjs";
 import { PageUser } from "../lib/page.mjs";
 import { standalone } from "../lib/server.mjs";
-import { until } from "../lib/wait.mjs";
+import { joinOnce, spreadOf, tellSteps, tookOf } from "./joining.mjs";
 
 const times = Number(process.argv[2] ?? 15);
 const CHANNELS = { encrypted: "club", plain: "lobby" };
@@ -27,9 +25,8 @@ try {
   }
   for (let turn = 0; turn < times; turn += 1) {
     for (const how of turn % 2 === 0 ? ["encrypted", "plain"] : ["plain", "encrypted"]) {
-      const steps = await joinOnce(CHANNELS[how]);
-      last[how] = steps;
-      took[how].push(steps.find(([name]) => name === "sound")[1] - steps[0][1]);
+      last[how] = await joinOnce(call, CHANNELS[how]);
+      took[how].push(tookOf(last[how]));
     }
   }
 } finally {
@@ -37,34 +34,13 @@ try {
   await server.stop();
 }
 for (const how of ["plain", "encrypted"]) {
-  const sorted = [...took[how]].sort((one, other) => one - other);
-  const [median, fastest, slowest] = [sorted[times >> 1], sorted[0], sorted.at(-1)].map(Math.round);
+  const [median, fastest, slowest] = spreadOf(took[how]);
   console.log(`${how}: from click to first sound ${median} ms in the middle of ${times} (${fastest} to ${slowest})`);
 }
-const more = took.encrypted.map((value, turn) => value - took.plain[turn]).sort((one, other) => one - other);
-console.log(`encrypted takes ${Math.round(more[times >> 1])} ms more, in the middle of ${times} pairs`);
+const [more] = spreadOf(took.encrypted.map((value, turn) => value - took.plain[turn]));
+console.log(`encrypted takes ${more} ms more, in the middle of ${times} pairs`);
 if (process.argv.includes("--steps"))
   for (const how of ["plain", "encrypted"]) {
     console.log(how);
-    for (const [name, at] of last[how]) console.log(`${Math.round(at - last[how][0][1])}`.padStart(6), name);
+    tellSteps(last[how]);
   }
-
-async function joinOnce(channel) {
-  const ben = await PageUser.open(call, "Ben", { tone: 770, script: await script() });
-  await ben.page.locator("#channel").fill(channel);
-  // Not by the button's name, as people find it: looking names up keeps the page busy.
-  await ben.page.evaluate(() => document.querySelector(".join button[type=submit]").click());
-  let steps;
-  await until(() => `sound: ${JSON.stringify(steps)}`, 15_000, async () => {
-    steps = await ben.page.evaluate(() => window.steps);
-    return steps.some(([name]) => name === "sound") || null;
-  });
-  await ben.page.context().close();
-  return steps;
-}
-
-async function script() {
-  const entry = fileURLToPath(new URL("../client/first-sound.js", import.meta.url));
-  const { outputFiles } = await build({ entryPoints: [entry], bundle: true, write: false, format: "iife" });
-  return outputFiles[0].text;
-}
