@@ -136,7 +136,7 @@ pub struct MediaConfig {
     pub key: Option<PathBuf>,
     /// `media.insecure`: plain text, to nodes on loopback only.
     pub insecure: bool,
-    /// `media.near`: by region, those that are nearer to it than others, the nearest first.
+    /// `media.near`: for each region, the regions that take its rooms when it has no room, the nearest first.
     pub near: BTreeMap<String, Vec<String>>,
 }
 

@@ -6,7 +6,7 @@ use railgun_protocol::directory::NodeHealth;
 /// A worker that is busy for so much of its time has none left for a room that grows; below the second it is sound
 /// again.
 const BUSY_PER_MILLE: (u32, u32) = (850, 700);
-/// Speech with more datagrams dropped than that is heard to be bad; below the second it is sound again.
+/// Datagrams dropped, in thousandths: from the first number on speech is heard to suffer, below the second no more.
 const DROPPED_PER_MILLE: (u32, u32) = (10, 5);
 /// Drops of a node that forwards less than that say nothing: one packet is a large part.
 const PACKETS_PER_SECOND_MIN: u32 = 100;

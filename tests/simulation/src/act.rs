@@ -102,7 +102,7 @@ pub(crate) struct Size {
 pub(crate) struct Plan {
     pub size: Size,
     pub faults: LinkFaults,
-    /// When Pro of these ends, in seconds.
+    /// By person, when the right to send video ends, in seconds of the world; none: it does not end.
     pub pro_until: Vec<Option<u64>>,
     /// Who is in privacy mode.
     pub is_private: Vec<bool>,

@@ -168,7 +168,8 @@ fn six_cameras(_: &Scenario, views: &[Viewed]) -> Vec<Figure> {
     ]
 }
 
-/// Nobody set a priority: the second one's camera is to be the best while she speaks, then the fourth one's.
+/// Six cameras of equal priority. The second participant's gets the most layers while that participant speaks, then
+/// the fourth's.
 fn speakers(_: &Scenario, views: &[Viewed]) -> Vec<Figure> {
     let pictures = &views[0].pictures;
     let is_best = |place: usize, at| {
