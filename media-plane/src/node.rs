@@ -95,10 +95,10 @@ impl Node {
                     bitrate_headroom_percent: BITRATE_HEADROOM_PERCENT,
                     seed: rand::random(),
                     started: (Instant::now(), SystemTime::now()),
+                    tells_media_started: config.traces.is_some(),
                 };
                 let (parts, handle) =
                     worker::prepare(index, engine, outbox.clone(), gauges.next(), fence.clone());
-                let parts = parts.traced(config.traces.is_some());
                 Ok((handle(host.run(parts, socket)?), port))
             }
         };

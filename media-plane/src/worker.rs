@@ -145,14 +145,6 @@ pub struct Parts {
     outbox: mpsc::Sender<WorkerNotice>,
     gauges: Arc<WorkerGauges>,
     fence: Arc<Fence>,
-    is_traced: bool,
-}
-
-impl Parts {
-    /// With whether first packets are told, for traces.
-    pub fn traced(self, is_traced: bool) -> Self {
-        Self { is_traced, ..self }
-    }
 }
 
 /// The parts of worker `index`, and the handle that it will have.
@@ -164,7 +156,7 @@ pub fn prepare(
     fence: Arc<Fence>,
 ) -> (Parts, impl FnOnce(Runner) -> WorkerHandle) {
     let (inbox, commands) = sync_channel(INBOX_MAX);
-    let parts = Parts { index, engine, commands, outbox, gauges, fence, is_traced: false };
+    let parts = Parts { index, engine, commands, outbox, gauges, fence };
     (parts, |runner| WorkerHandle { inbox, runner })
 }
 
@@ -231,16 +223,12 @@ impl<W: fmt::Debug> fmt::Debug for Worker<W> {
 
 impl<W: PacketIo> Worker<W> {
     pub fn new(parts: Parts, packets: W) -> Self {
-        let Parts { index, engine, commands, outbox, gauges, fence, is_traced } = parts;
+        let Parts { index, engine, commands, outbox, gauges, fence } = parts;
         let now = Instant::now();
-        let mut engine = Engine::new(engine);
-        if is_traced {
-            engine.tell_media_started();
-        }
         Self {
             index,
             packets,
-            engine,
+            engine: Engine::new(engine),
             commands,
             outbox,
             held: None,

@@ -45,6 +45,7 @@ impl Node {
             bitrate_headroom_percent: BITRATE_HEADROOM_PERCENT,
             seed: [7; 32],
             started: (Instant::now(), SystemTime::now()),
+            tells_media_started: false,
         };
         let (outbox, notices) = mpsc::channel(NOTICES_MAX);
         // A thread inherits core and priority of who starts it. Whatever else the machine runs, a

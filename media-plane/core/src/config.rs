@@ -34,6 +34,8 @@ pub struct EngineConfig {
     pub bitrate_headroom_percent: u32,
     /// One moment on both clocks, from which wall time is counted; sender reports alone use wall time.
     pub started: (Instant, SystemTime),
+    /// Whether [`Notice::MediaStarted`](crate::Notice::MediaStarted) is told of consumers.
+    pub tells_media_started: bool,
 }
 
 impl std::fmt::Debug for EngineConfig {

@@ -8,7 +8,7 @@ use crate::feedback_path::{
     address_proof_requests, allocation, key_frames, notify, paced, probing, receive, report, traffic,
     wanted_layers,
 };
-use crate::output::{Counters, Notice};
+use crate::output::{Counters, Notice, Output};
 use crate::packet_path::demux::{Demuxed, demux};
 use crate::packet_path::fan_out::fan_out;
 use crate::packet_path::ingest::ingest;
@@ -47,7 +47,11 @@ impl Engine {
         let transports = TransportTable::new(transports, ChaCha12Rng::from_rng(&mut rng));
         Self {
             rooms: RoomTable::new(config.bitrate_headroom_percent, rng),
-            media: MediaTables::new(transports, Clock { started: config.started }),
+            media: MediaTables::new(
+                transports,
+                Clock { started: config.started },
+                Output::new(config.tells_media_started),
+            ),
         }
     }
 
@@ -227,11 +231,6 @@ impl Engine {
     /// Since the engine was made.
     pub fn counters(&self) -> &Counters {
         &self.media.output.counters
-    }
-
-    /// Has [`Notice::MediaStarted`](crate::Notice::MediaStarted) come from now on.
-    pub fn tell_media_started(&mut self) {
-        self.media.output.tells_media_started = true;
     }
 
     /// Rooms with at least one session, those of network tests included.

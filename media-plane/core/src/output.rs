@@ -25,7 +25,7 @@ pub enum Notice {
     /// Something happened in a room; for whom is in it.
     Event(RoomEvent),
     /// The first packet of a consumer was forwarded over this transport; only if
-    /// [`Engine::tell_media_started`](crate::Engine::tell_media_started) asked for it.
+    /// [`EngineConfig::tells_media_started`](crate::EngineConfig::tells_media_started).
     MediaStarted(TransportId),
 }
 
@@ -155,12 +155,12 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(tells_media_started: bool) -> Self {
         Self {
             sends: SendBatch::with_capacity(SEND_BATCH_BYTES),
             notices: VecDeque::new(),
             counters: Counters::default(),
-            tells_media_started: false,
+            tells_media_started,
             feeds: HashMap::new(),
         }
     }

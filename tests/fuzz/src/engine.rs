@@ -47,6 +47,7 @@ pub(crate) fn engine(seed: u8) -> Engine {
         // What is said matters, not how much of it.
         bitrate_headroom_percent: u32::MAX,
         started: (Instant::now(), wall()),
+        tells_media_started: false,
     })
 }
 

@@ -73,6 +73,7 @@ impl World {
             handshakes_max: HANDSHAKES_PER_NODE,
             bitrate_headroom_percent: BITRATE_HEADROOM_PERCENT,
             started: (now, UNIX_EPOCH + Duration::from_secs(1_800_000_000)),
+            tells_media_started: false,
         }
     }
 

@@ -26,7 +26,7 @@ pub(crate) struct MediaTables {
 }
 
 impl MediaTables {
-    pub(crate) fn new(transports: TransportTable, clock: Clock) -> Self {
+    pub(crate) fn new(transports: TransportTable, clock: Clock, output: Output) -> Self {
         Self {
             transports,
             producers: Arena::new(),
@@ -35,7 +35,7 @@ impl MediaTables {
             burst: Vec::new(),
             layer_requests: Vec::new(),
             clock,
-            output: Output::new(),
+            output,
         }
     }
 }

@@ -205,6 +205,7 @@ mod tests {
             handshakes_max: 2,
             bitrate_headroom_percent: 150,
             started: (now, UNIX_EPOCH),
+            tells_media_started: false,
         });
         let room = Address { channel: ChannelId::new("c").unwrap(), epoch: 1 };
         let session = SessionId::from_bits(1);

@@ -34,6 +34,7 @@ fn spawn_worker_at(socket: RtcSocket, index: usize, outbox: &mpsc::Sender<Worker
         handshakes_max: 500,
         bitrate_headroom_percent: 150,
         started: (Instant::now(), SystemTime::now()),
+        tells_media_started: false,
     };
     let fence = Arc::new(Fence::new(false));
     let (parts, handle) =
