@@ -9,12 +9,7 @@ use std::{fs, io, mem, ptr};
 
 /// CPU time that this thread used, in ns.
 pub(crate) fn thread_cpu_ns() -> u64 {
-    // SAFETY: all-zero bytes are a valid timespec.
-    let mut time: libc::timespec = unsafe { mem::zeroed() };
-    // SAFETY: the pointer is to a live timespec, which the kernel fills. The clock exists on every
-    // Linux, so the call cannot fail.
-    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
-    time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_nsec.unsigned_abs()
+    u64::try_from(railgun_process::thread_cpu().as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// What one core did so far, in the kernel's ticks.

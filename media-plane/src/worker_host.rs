@@ -13,7 +13,6 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
 use tracing::{error, info};
 
 pub use crate::packet_io::{PacketIo, PacketIoCounts};
@@ -69,20 +68,9 @@ impl PacketIo for UdpPacketIo {
             worst: self.receiver.lateness.take_worst(),
             lateness: self.receiver.lateness,
             received_bytes: self.receiver.received_bytes,
-            cpu: thread_cpu(),
+            cpu: railgun_process::thread_cpu(),
         }
     }
-}
-
-/// CPU time of the thread that asks.
-fn thread_cpu() -> Duration {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `time` is a live timespec that the kernel writes to.
-    if unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) } != 0 {
-        return Duration::ZERO;
-    }
-    let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
-    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or_default())
 }
 
 impl WorkerHost for WorkerThreads {
