@@ -35,7 +35,6 @@ use prometheus_client::registry::Registry as MetricsRegistry;
 use railgun_process::traces::Tracer;
 #[cfg(feature = "etcd")]
 use railgun_settings::EtcdSettings;
-use railgun_settings::TraceSettings;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -249,13 +248,9 @@ impl Control {
         of_timelines.register(&mut scraped);
         let (timelines, looking) = Timelines::start(&config.calls, placement.clone(), of_timelines)?;
         tasks.extend(looking);
-        let tracer = match &config.traces {
-            Some(TraceSettings { endpoint, ratio }) => {
-                Tracer::start(endpoint, *ratio, "railgun-control", format!("{:08x}", rand::random::<u32>()))
-                    .map_err(|error| anyhow::anyhow!("traces.endpoint = {endpoint:?}: {error}"))?
-            }
-            None => Tracer::default(),
-        };
+        let run = format!("{:08x}", rand::random::<u32>());
+        let tracer =
+            Tracer::start(config.traces.as_ref(), "railgun-control", run).map_err(anyhow::Error::msg)?;
         let services = Arc::new(Services {
             keys,
             refused_tokens: RefusedTokens::default(),

@@ -19,7 +19,6 @@ use railgun_protocol::ids::BootId;
 use railgun_protocol::limits::{BITRATE_HEADROOM_PERCENT, HANDSHAKES_PER_NODE};
 use railgun_protocol::transport_parameters::IceCandidate;
 use railgun_rpc::proto::media_node_server::MediaNodeServer;
-use railgun_settings::TraceSettings;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -149,13 +148,8 @@ impl Node {
             anyhow::bail!("etcd.endpoints is set, but this program was built without etcd");
         }
         let pool = WorkerPool::new(workers, Box::new(again));
-        let tracer = match &config.traces {
-            Some(TraceSettings { endpoint, ratio }) => {
-                Tracer::start(endpoint, *ratio, "railgun-media", config.node_id.clone())
-                    .map_err(|error| anyhow::anyhow!("traces.endpoint = {endpoint:?}: {error}"))?
-            }
-            None => Tracer::default(),
-        };
+        let tracer = Tracer::start(config.traces.as_ref(), "railgun-media", config.node_id.clone())
+            .map_err(anyhow::Error::msg)?;
         let setups = SetupMetrics::default();
         let switchboard = Switchboard::new(pool, workers_out)
             .with_gate(gate)

@@ -11,6 +11,7 @@ use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig, WithHttpConfi
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{Sampler, SdkTracer, SdkTracerProvider};
+use railgun_settings::TraceSettings;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -41,32 +42,32 @@ impl fmt::Debug for Tracer {
 
 impl Tracer {
     /// Sends to the endpoint from a thread of its own, by this Tokio runtime. What cannot be sent in time is dropped.
-    /// `ratio`: part of the traces begun here that are kept; `service`: the program's name; `instance`: of this run
-    /// of it.
+    /// No `settings`: no spans. `service`: the program's name; `instance`: of this run of it.
     ///
     /// # Errors
     /// If the endpoint is no URL.
     pub fn start(
-        endpoint: &str,
-        ratio: f64,
+        settings: Option<&TraceSettings>,
         service: &'static str,
         instance: String,
     ) -> Result<Self, String> {
+        let Some(TraceSettings { endpoint, ratio }) = settings else { return Ok(Self::default()) };
+        let wrong = |error: &dyn fmt::Display| format!("traces.endpoint = {endpoint:?}: {error}");
         let client = reqwest::Client::builder().timeout(EXPORT_TIMEOUT).no_proxy().build();
-        let client = Http { client: client.map_err(|error| error.to_string())?, runtime: Handle::current() };
+        let client = Http { client: client.map_err(|error| wrong(&error))?, runtime: Handle::current() };
         let exporter = SpanExporter::builder()
             .with_http()
             .with_http_client(client)
             .with_protocol(Protocol::HttpBinary)
             .with_endpoint(endpoint)
             .build()
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| wrong(&error))?;
         let attributes = [
             KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
             KeyValue::new("service.instance.id", instance),
         ];
         let resource = Resource::builder_empty().with_service_name(service).with_attributes(attributes);
-        let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(ratio)));
+        let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(*ratio)));
         let provider = SdkTracerProvider::builder()
             .with_batch_exporter(exporter)
             .with_sampler(sampler)
@@ -99,9 +100,9 @@ impl Tracer {
     }
 
     fn span(&self, name: &'static str, kind: SpanKind, parent: &Context) -> Option<Span> {
-        let inner = self.0.clone()?;
+        let inner = self.0.as_ref()?;
         let span = inner.tracer.span_builder(name).with_kind(kind).start_with_context(&inner.tracer, parent);
-        Some(Span(Box::new(Begun { tracer: self.clone(), span })))
+        Some(Span(Box::new(span)))
     }
 
     /// Sends what is left.
@@ -116,12 +117,7 @@ impl Tracer {
 
 /// Something that takes time. Dropping it ends it. One pointer: what may hold a span is there for each session, and few
 /// have one.
-pub struct Span(Box<Begun>);
-
-struct Begun {
-    tracer: Tracer,
-    span: opentelemetry_sdk::trace::Span,
-}
+pub struct Span(Box<opentelemetry_sdk::trace::Span>);
 
 impl fmt::Debug for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -131,13 +127,7 @@ impl fmt::Debug for Span {
 
 impl Span {
     fn context(&self) -> &SpanContext {
-        self.0.span.span_context()
-    }
-
-    /// Begins a span below this one.
-    pub fn child(&self, name: &'static str) -> Option<Self> {
-        let parent = Context::new().with_remote_span_context(self.context().clone());
-        self.0.tracer.span(name, SpanKind::Internal, &parent)
+        self.0.span_context()
     }
 
     /// As another process is told of it (W3C Trace Context).
@@ -149,12 +139,12 @@ impl Span {
 
     /// Adds what may be known outside: a region, a kind, a number.
     pub fn set(&mut self, key: &'static str, value: impl Into<Value>) {
-        self.0.span.set_attribute(KeyValue::new(key, value));
+        self.0.set_attribute(KeyValue::new(key, value));
     }
 
     /// What it stands for failed.
     pub fn fail(&mut self, why: &'static str) {
-        self.0.span.set_status(Status::error(why));
+        self.0.set_status(Status::error(why));
     }
 }
 
@@ -186,7 +176,8 @@ mod tests {
     use super::*;
 
     fn started(ratio: f64) -> Tracer {
-        Tracer::start("http://127.0.0.1:9/v1/traces", ratio, "test", "one".into()).unwrap()
+        let settings = TraceSettings { endpoint: "http://127.0.0.1:9/v1/traces".into(), ratio };
+        Tracer::start(Some(&settings), "test", "one".into()).unwrap()
     }
 
     #[tokio::test]
@@ -195,7 +186,6 @@ mod tests {
         let root = tracer.begin("root").unwrap();
         let below = tracer.below(&root.traceparent(), "below").unwrap();
         assert_eq!(below.context().trace_id(), root.context().trace_id());
-        assert_eq!(root.child("child").unwrap().context().trace_id(), root.context().trace_id());
         let longer = format!("{}-more", root.traceparent());
         for wrong in ["", "00-0-0-01", "garbage", &"0".repeat(55), &longer] {
             assert!(tracer.below(wrong, "x").is_none(), "{wrong}");
@@ -208,6 +198,6 @@ mod tests {
         let root = tracer.begin("root").unwrap();
         assert!(root.traceparent().ends_with("-00"), "{}", root.traceparent());
         assert!(tracer.below(&root.traceparent(), "below").is_none());
-        assert!(Tracer::default().begin("none").is_none());
+        assert!(Tracer::start(None, "test", "one".into()).unwrap().begin("none").is_none());
     }
 }
