@@ -88,7 +88,16 @@ impl Offer {
 
 /// What a browser can receive, as far as this node forwards it.
 pub fn capabilities() -> RtpCapabilities {
-    let mut capabilities = ortc::router_rtp_capabilities(&[MediaCodec::Opus, MediaCodec::Vp8], 64_000);
+    capabilities_of(&[MediaCodec::Opus, MediaCodec::Vp8])
+}
+
+/// The same with each codec that this node forwards.
+pub fn all_capabilities() -> RtpCapabilities {
+    capabilities_of(&ortc::DEFAULT_CODECS)
+}
+
+fn capabilities_of(codecs: &[MediaCodec]) -> RtpCapabilities {
+    let mut capabilities = ortc::router_rtp_capabilities(codecs, 64_000);
     for extension in &mut capabilities.header_extensions {
         extension.direction = Default::default();
     }

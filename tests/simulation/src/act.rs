@@ -1,6 +1,7 @@
 //! What can happen, and a list of it: the plan of a seed.
 
 use crate::kernel::{Epoch, LinkFaults, MILLISECOND, Nanos};
+use railgun_peer::Video;
 use std::fmt;
 
 /// A part of the cluster.
@@ -106,6 +107,8 @@ pub(crate) struct Plan {
     pub pro_until: Vec<Option<u64>>,
     /// Who is in privacy mode.
     pub is_private: Vec<bool>,
+    /// By person, how its camera and its screen are encoded.
+    pub video: Vec<Video>,
     pub steps: Vec<Step>,
     pub begins: Begins,
     /// Engines are not looked into: what clients saw is all there is to judge by.

@@ -3,11 +3,15 @@
 use crate::act::{Act, Plan, Size, Step};
 use crate::client::CHORE_KINDS;
 use crate::kernel::{MILLISECOND, SECOND};
+use railgun_peer::Video;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha12Rng;
 
 /// Sets the numbers apart by which chores are drawn: the rest of a plan stays what it was.
 const CHORES: u64 = 0x6368_6f72_6573_0000;
+
+/// Sets the numbers apart by which encodings are drawn.
+const VIDEO: u64 = 0x7669_6465_6f00_0000;
 
 /// Kinds of deeds, as `operator.rs` knows them.
 const OPERATOR_DEEDS: u32 = 14;
@@ -54,5 +58,7 @@ pub(crate) fn with_chores(seed: u64, mut plan: Plan) -> Plan {
         }
     }
     plan.steps.sort_by_key(|step| step.at);
+    let rng = &mut ChaCha12Rng::seed_from_u64(seed ^ VIDEO);
+    plan.video = (0..size.people).map(|_| Video::ALL[rng.random_range(0..Video::ALL.len())]).collect();
     plan
 }

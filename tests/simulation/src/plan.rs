@@ -5,6 +5,7 @@ pub(crate) use crate::act::{Act, Begins, Part, Plan, Size, Step};
 
 use crate::beside::{operators, with_chores};
 use crate::kernel::{Epoch, LinkFaults, MILLISECOND, Nanos, SECOND};
+use railgun_peer::Video;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha12Rng;
 
@@ -34,6 +35,7 @@ pub(crate) fn quiet(seed: u64) -> Plan {
     plan.steps.clear();
     plan.faults = LinkFaults::NONE;
     (plan.pro_until, plan.is_private) = (vec![None; 4], vec![false; 4]);
+    plan.video = vec![Video::default(); 4];
     plan.begins = Begins {
         clocks: Epoch { monotonic: (1 << 32) / 1000 - 86_400, wall: NTP_ERA - 86_400 },
         revision: (1 << 32) - 200,
@@ -151,7 +153,8 @@ fn plan(size: Size, rng: &mut ChaCha12Rng, more: &mut ChaCha12Rng) -> Plan {
     more_faults(size, more, &mut steps);
     operators(size, more, &mut steps);
     steps.sort_by_key(|step| step.at);
-    Plan { size, faults, pro_until, is_private, steps, begins, is_blind: false }
+    let video = vec![Video::default(); size.people];
+    Plan { size, faults, pro_until, is_private, video, steps, begins, is_blind: false }
 }
 
 /// In some seeds, a little before they have no room any more in so many bits.

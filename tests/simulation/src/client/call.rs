@@ -13,7 +13,7 @@ use crate::slots;
 use crate::tokens::mint;
 use crate::told::{broken, tell};
 use anyhow::{Context, bail};
-use railgun_peer::capabilities;
+use railgun_peer::all_capabilities;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -140,7 +140,7 @@ async fn connection(person: &Arc<Person>, kept: &mut Kept) -> anyhow::Result<Ove
         return Ok(Over::Done);
     };
     let asked = now();
-    let join = json!({"channelId": channel, "rtpCapabilities": capabilities(), "e2ee": {"version": 1, "suites": [4]}});
+    let join = json!({"channelId": channel, "rtpCapabilities": all_capabilities(), "e2ee": {"version": 1, "suites": [4]}});
     let joined = line.ask(None, "voice:join", join).await;
     let reply = match joined {
         Ok(reply) => reply,

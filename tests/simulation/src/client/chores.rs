@@ -84,7 +84,7 @@ impl Line<'_> {
             (14, _) => self.ask(Some(call), "voice:rtc:getRouterRtpCapabilities", json!({})).await,
             (15, _) => self.restart_ice(call, transports.get(pick(transports.len()))).await,
             (16, Some(consumer)) => {
-                let layers = json!({"consumerId": consumer, "spatialLayer": number % 3, "temporalLayer": 0});
+                let layers = json!({"consumerId": consumer, "spatialLayer": number % 3, "temporalLayer": number >> 16 & 3});
                 self.ask(Some(call), "voice:rtc:setPreferredLayers", layers).await
             }
             (17, Some(consumer)) => {

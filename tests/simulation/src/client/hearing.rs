@@ -1,7 +1,7 @@
 //! What a call's media says: what is sent is marked by its sender, and what is heard is looked at.
 
 use super::kept::Call;
-use super::media::Heard;
+use super::media::{Heard, Picture};
 use super::person::Person;
 use crate::kernel::{Nanos, SECOND, now};
 use crate::known;
@@ -9,6 +9,9 @@ use crate::told::broken;
 
 /// A packet of a stream that was not told of yet is kept so long.
 const UNTOLD_MAX: Nanos = 12 * SECOND;
+
+/// Pictures from a key frame to the next, if nobody asks.
+const KEY_FRAME_EVERY: u64 = 32;
 
 const ONCE: &str = "A packet is forwarded once, sealed with the receiver's key under an index that none had (RFC 3711, 3.3.2)";
 const ISOLATION: &str =
@@ -50,17 +53,22 @@ impl Call {
         self.next_packet = now() + person.pace;
         let is_noisy = now() < person.wish(|wish| wish.noise_until);
         let Some(send) = self.send.as_mut().filter(|send| send.is_connected()) else { return };
+        let wants_key_frame = std::mem::take(&mut send.wants_key_frame);
         for sending in self.offers.values_mut().filter(|it| !it.paused) {
-            sending.index += 1;
-            let (index, head) = (
-                sending.index,
-                format!("{}|{}|{}|{}", person.user, self.channel, sending.source, self.session),
-            );
-            for layer in 0..sending.layers.max(1) {
-                let tag = format!("{head}|{}", index * 4 + u64::from(layer));
-                let layer = (sending.layers > 0).then_some(layer);
-                send.speak(&sending.offer, layer, index, &tag, level(index, is_noisy));
+            let head = format!("{}|{}|{}|{}", person.user, self.channel, sending.source, self.session);
+            let is_video = sending.source != "mic";
+            let is_key = sending.picture.is_multiple_of(KEY_FRAME_EVERY) || wants_key_frame;
+            for part in 0..if is_video { person.video.parts() } else { 1 } {
+                sending.index += 1;
+                let index = sending.index;
+                let picture = Picture { video: person.video, number: sending.picture, part, is_key };
+                for layer in 0..sending.layers.max(1) {
+                    let tag = format!("{head}|{}", index * 4 + u64::from(layer));
+                    let layer = (sending.layers > 0).then_some(layer);
+                    send.speak(&sending.offer, layer, index, picture, &tag, level(index, is_noisy));
+                }
             }
+            sending.picture += 1;
         }
     }
 

@@ -53,7 +53,10 @@ pub(super) struct Call {
 
 pub(super) struct Sending {
     pub(super) offer: Offer,
+    /// Roll-over counter and sequence number of the last packet.
     pub(super) index: u64,
+    /// Of the last picture.
+    pub(super) picture: u64,
     pub(super) source: String,
     pub(super) paused: bool,
     /// Of simulcast; 0: it is sent as one stream.

@@ -3,8 +3,9 @@
 use super::relayed::{Login, Relayed};
 use crate::kernel::{Nanos, SECOND, UdpPort, now};
 use anyhow::Context;
+use railgun_media_core::packet::rtcp::{RtcpPacket, parse_compound};
 use railgun_media_core::packet::rtp::RtpHeader;
-use railgun_peer::{AUDIO_LEVEL_ID, Arrival, KEY_FRAME, MID_ID, Offer, Peer, RID_ID};
+use railgun_peer::{AUDIO_LEVEL_ID, Arrival, DESCRIPTOR_ID, MID_ID, Offer, Peer, RID_ID, Video};
 use railgun_protocol::ids::TransportId;
 use railgun_protocol::transport_parameters::TransportParameters;
 use serde_json::Value;
@@ -34,6 +35,17 @@ pub(super) struct Transport {
     next_report: Nanos,
     /// Of streams that were heard.
     ssrcs: BTreeSet<u32>,
+    /// The node asked for a key frame since the last picture.
+    pub wants_key_frame: bool,
+}
+
+/// Which part of which picture a packet of video is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Picture {
+    pub video: Video,
+    pub number: u64,
+    pub part: u8,
+    pub is_key: bool,
 }
 
 /// A packet that was opened.
@@ -77,6 +89,7 @@ impl Transport {
             has_failed: false,
             next_report: 0,
             ssrcs: BTreeSet::new(),
+            wants_key_frame: false,
         })
     }
 
@@ -144,7 +157,7 @@ impl Transport {
         let arrivals = std::mem::take(&mut self.peer.arrivals);
         let unopened =
             arrivals.iter().filter(|it| was_connected && matches!(it, Arrival::Unopened(_))).count();
-        let ssrcs = &mut self.ssrcs;
+        let (ssrcs, wants_key_frame) = (&mut self.ssrcs, &mut self.wants_key_frame);
         let heard = arrivals.into_iter().filter_map(|arrival| match arrival {
             Arrival::Rtp(packet) => {
                 let header = RtpHeader::parse(&packet).ok()?;
@@ -153,6 +166,11 @@ impl Transport {
                 let at = payload.windows(MARK.len()).position(|part| part == MARK);
                 let tag = at.map(|at| String::from_utf8_lossy(&payload[at + MARK.len()..]).into_owned());
                 Some(Heard { ssrc: header.ssrc, sequence: header.sequence, tag })
+            }
+            Arrival::Rtcp(compound) => {
+                let mut packets = parse_compound(&compound).into_iter().flatten();
+                *wants_key_frame |= packets.any(|it| matches!(it, RtcpPacket::Pli(_) | RtcpPacket::Fir(_)));
+                None
             }
             _ => None,
         });
@@ -164,13 +182,26 @@ impl Transport {
     }
 
     /// The next packet of a source, or of a layer of it. `level`: how loud it is, if it is sound.
-    pub(super) fn speak(&mut self, offer: &Offer, layer: Option<u8>, index: u64, tag: &str, level: u8) {
-        let timestamp = u32::try_from(index & 0xffff_ffff).unwrap_or_default().wrapping_mul(960);
+    pub(super) fn speak(
+        &mut self,
+        offer: &Offer,
+        layer: Option<u8>,
+        index: u64,
+        picture: Picture,
+        tag: &str,
+        level: u8,
+    ) {
+        let Picture { video, number, part, is_key } = picture;
+        let timestamp = u32::try_from(number & 0xffff_ffff).unwrap_or_default().wrapping_mul(960);
         let is_video = offer.payload_type == 96;
-        let payload = [if is_video { KEY_FRAME.as_slice() } else { &[5; 8] }, MARK, tag.as_bytes()].concat();
-        let mut header = offer.header(index, timestamp, true);
+        let rest = [MARK, tag.as_bytes()].concat();
+        let begins = if is_video { video.payload(number, part, is_key, rest.len()) } else { vec![5; 8] };
+        let payload = [begins, rest].concat();
+        let is_last = !is_video || part + 1 == video.parts();
+        let mut header = offer.header(index, timestamp, is_last);
         let rid = layer.map(|layer| format!("r{layer}"));
         let level = [0x80 | level];
+        let descriptor = video.descriptor(number, is_key).filter(|_| is_video);
         let mut extensions = vec![(MID_ID, offer.mid.as_bytes())];
         if let (Some(layer), Some(rid)) = (layer, &rid) {
             header.ssrc = LAYER_SSRCS + (offer.ssrc & 0xffff) * 4 + u32::from(layer);
@@ -179,6 +210,7 @@ impl Transport {
         if !is_video {
             extensions.push((AUDIO_LEVEL_ID, &level));
         }
+        extensions.extend(descriptor.as_deref().map(|it| (DESCRIPTOR_ID, it)));
         let packet = self.peer.seal_rtp(header, index, &extensions, &payload);
         self.send(&packet);
     }

@@ -2,6 +2,7 @@
 
 use super::view::View;
 use crate::kernel::Nanos;
+use railgun_peer::Video;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -84,6 +85,7 @@ pub(crate) struct Person {
     pub pro_until: Option<u64>,
     /// In privacy mode: its media goes through the relay alone.
     pub is_private: bool,
+    pub video: Video,
     pub ip: Ipv4Addr,
     pub replicas: Vec<SocketAddr>,
     /// Between two packets of a source.
@@ -99,6 +101,7 @@ impl Person {
         pace: Nanos,
         pro_until: Option<u64>,
         is_private: bool,
+        video: Video,
     ) -> Arc<Self> {
         let (user, device, pro) = (format!("p{number}"), "laptop".into(), number % 3 != 2);
         Arc::new(Self {
@@ -108,6 +111,7 @@ impl Person {
             has_layers: number.is_multiple_of(2),
             pro_until,
             is_private,
+            video,
             ip,
             replicas,
             pace,

@@ -167,11 +167,15 @@ impl Line<'_> {
             _ => Source::Screen,
         };
         call.next_offer += 1;
-        let layers = if parsed == Source::Camera && self.person.has_layers { 3 } else { 0 };
+        let video = self.person.video;
+        // Who sends spatial layers in one stream sends no simulcast.
+        let layers =
+            if parsed == Source::Camera && self.person.has_layers && video.parts() == 1 { 3 } else { 0 };
         let offer = match layers {
             0 => Offer::new(parsed, call.next_offer),
             _ => Offer::simulcast(call.next_offer, layers),
         };
+        let offer = video.offer(offer);
         let asked = json!({"transportId": transport, "kind": parsed.kind(), "rtpParameters": offer.parameters,
             "appData": {"source": source}});
         match self.ask(Some(call), "voice:rtc:produce", asked).await {
@@ -184,8 +188,9 @@ impl Line<'_> {
                     has.known.push(id.clone());
                 });
                 let index = 65_000 + u64::from(call.next_offer) * 7;
-                call.offers
-                    .insert(id, Sending { offer, index, source: source.to_owned(), paused: false, layers });
+                let source = source.to_owned();
+                let sending = Sending { offer, index, picture: 0, source, paused: false, layers };
+                call.offers.insert(id, sending);
             }
             Err(Refused::Broke) => return Err(Refused::Broke),
             Err(Refused::Code { code, .. }) => {
