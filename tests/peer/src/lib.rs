@@ -14,7 +14,9 @@ mod video;
 mod world;
 
 pub use call::{Call, KEY_FRAME, Sending, TICK};
-pub use parameters::{AUDIO_LEVEL_ID, MID_ID, Offer, REPAIRED_RID_ID, RID_ID, TRANSPORT_CC_ID, all_capabilities, capabilities};
+pub use parameters::{
+    AUDIO_LEVEL_ID, MID_ID, Offer, REPAIRED_RID_ID, RID_ID, TRANSPORT_CC_ID, all_capabilities, capabilities,
+};
 pub use peer::{Arrival, Peer};
 pub use video::{DESCRIPTOR_ID, Video};
 pub use world::{NODE, RELAY, Sent, World};

@@ -29,15 +29,8 @@ pub enum Video {
 
 impl Video {
     /// One of each.
-    pub const ALL: [Self; 7] = [
-        Self::Vp8Keys,
-        Self::Vp8,
-        Self::Vp9,
-        Self::Vp9Key,
-        Self::H264,
-        Self::Av1,
-        Self::Av1Described,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Vp8Keys, Self::Vp8, Self::Vp9, Self::Vp9Key, Self::H264, Self::Av1, Self::Av1Described];
 
     /// Packets of a picture.
     pub fn parts(self) -> u8 {

@@ -108,7 +108,15 @@ impl World {
             if is_private {
                 kernel::hide(ip);
             }
-            let person = Person::new(index, ip, addresses.clone(), size.pace, pro_until, is_private, plan.video[index]);
+            let person = Person::new(
+                index,
+                ip,
+                addresses.clone(),
+                size.pace,
+                pro_until,
+                is_private,
+                plan.video[index],
+            );
             world.people_hosts.push(sim.host(ip));
             world.people.push(person);
             world.begin_life(sim, index);

@@ -84,10 +84,13 @@ impl Call {
         let mut parts = tag.split('|');
         let (user, channel, source, session) = (parts.next(), parts.next(), parts.next(), parts.next());
         let index = parts.next().and_then(|index| index.parse::<u64>().ok()).unwrap_or_default();
-        if !self.heard.entry(packet.ssrc).or_default().insert(index) {
+        if !packet.is_again && !self.heard.entry(packet.ssrc).or_default().insert(index) {
             broken(ONCE, || format!("{} heard {tag} twice", person.user));
         }
-        let last = self.sequences.insert(packet.ssrc, packet.sequence);
+        let last = match packet.is_again {
+            true => None,
+            false => self.sequences.insert(packet.ssrc, packet.sequence),
+        };
         if known::is_in_order()
             && let Some(last) = last
             && packet.sequence.wrapping_sub(last) > 0x8000

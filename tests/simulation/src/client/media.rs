@@ -1,11 +1,14 @@
 //! A client's transports: ICE, DTLS and SRTP of the sans-IO peer, over a port of the world's network.
 
+use super::asking::Asking;
 use super::relayed::{Login, Relayed};
 use crate::kernel::{Nanos, SECOND, UdpPort, now};
 use anyhow::Context;
 use railgun_media_core::packet::rtcp::{RtcpPacket, parse_compound};
 use railgun_media_core::packet::rtp::RtpHeader;
-use railgun_peer::{AUDIO_LEVEL_ID, Arrival, DESCRIPTOR_ID, MID_ID, Offer, Peer, RID_ID, Video};
+use railgun_peer::{
+    AUDIO_LEVEL_ID, Arrival, DESCRIPTOR_ID, MID_ID, Offer, Peer, RID_ID, TRANSPORT_CC_ID, Video,
+};
 use railgun_protocol::ids::TransportId;
 use railgun_protocol::transport_parameters::TransportParameters;
 use serde_json::Value;
@@ -37,6 +40,9 @@ pub(super) struct Transport {
     ssrcs: BTreeSet<u32>,
     /// The node asked for a key frame since the last picture.
     pub wants_key_frame: bool,
+    pub asking: Asking,
+    /// The last transport-wide number.
+    number: u16,
 }
 
 /// Which part of which picture a packet of video is.
@@ -51,7 +57,9 @@ pub(super) struct Picture {
 /// A packet that was opened.
 #[derive(Debug)]
 pub(super) struct Heard {
+    /// Of the stream; of a retransmission, that of the original.
     pub ssrc: u32,
+    pub is_again: bool,
     /// Roll-over counter and sequence number are the receiver's business; here the sequence number.
     pub sequence: u16,
     /// User, channel and source as the sender wrote them; none: padding, or a probe.
@@ -90,6 +98,8 @@ impl Transport {
             next_report: 0,
             ssrcs: BTreeSet::new(),
             wants_key_frame: false,
+            asking: Asking::default(),
+            number: 65_500,
         })
     }
 
@@ -139,6 +149,10 @@ impl Transport {
         if let Some(feedback) = self.peer.feedback() {
             self.send(&feedback);
         }
+        if let Some(requests) = self.asking.requests(&self.ssrcs) {
+            let requests = self.peer.seal_rtcp(&requests);
+            self.send(&requests);
+        }
     }
 
     /// What came meanwhile.
@@ -157,6 +171,7 @@ impl Transport {
         let arrivals = std::mem::take(&mut self.peer.arrivals);
         let unopened =
             arrivals.iter().filter(|it| was_connected && matches!(it, Arrival::Unopened(_))).count();
+        let asking = &mut self.asking;
         let (ssrcs, wants_key_frame) = (&mut self.ssrcs, &mut self.wants_key_frame);
         let heard = arrivals.into_iter().filter_map(|arrival| match arrival {
             Arrival::Rtp(packet) => {
@@ -165,7 +180,13 @@ impl Transport {
                 let payload = &packet[header.header_len..];
                 let at = payload.windows(MARK.len()).position(|part| part == MARK);
                 let tag = at.map(|at| String::from_utf8_lossy(&payload[at + MARK.len()..]).into_owned());
-                Some(Heard { ssrc: header.ssrc, sequence: header.sequence, tag })
+                let again = asking.on_packet(
+                    header.ssrc,
+                    header.sequence,
+                    header.strip_padding(&packet).ok().and_then(|it| packet.get(it)).unwrap_or_default(),
+                );
+                let (ssrc, is_again) = (again.unwrap_or(header.ssrc), again.is_some());
+                Some(Heard { ssrc, is_again, sequence: header.sequence, tag })
             }
             Arrival::Rtcp(compound) => {
                 let mut packets = parse_compound(&compound).into_iter().flatten();
@@ -209,6 +230,11 @@ impl Transport {
         }
         if !is_video {
             extensions.push((AUDIO_LEVEL_ID, &level));
+        }
+        self.number = self.number.wrapping_add(1);
+        let number = self.number.to_be_bytes();
+        if is_video {
+            extensions.push((TRANSPORT_CC_ID, &number));
         }
         extensions.extend(descriptor.as_deref().map(|it| (DESCRIPTOR_ID, it)));
         let packet = self.peer.seal_rtp(header, index, &extensions, &payload);

@@ -1,5 +1,6 @@
 //! People: clients that keep the contract, and do what the scenario wishes of them.
 
+mod asking;
 mod call;
 mod chores;
 mod kept;

@@ -275,6 +275,10 @@ impl Line<'_> {
         if text(&reply, "userId") != user {
             broken("voice:consumed names whose producer it is (contract, 4)", || format!("{reply}"));
         }
+        let rtx = reply["rtpParameters"]["encodings"][0]["rtx"]["ssrc"].as_u64();
+        if let (Some(recv), Some(rtx)) = (&mut call.recv, rtx.and_then(|rtx| u32::try_from(rtx).ok())) {
+            recv.asking.add(ssrc, rtx);
+        }
         call.streams.insert(ssrc, (user.clone(), source.clone()));
         let closed = self.events.iter().any(|(_, payload)| text(payload, "consumerId") == consumer);
         self.events.retain(|(_, payload)| text(payload, "consumerId") != consumer);
