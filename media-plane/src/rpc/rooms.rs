@@ -12,6 +12,7 @@ use railgun_media_core::Silence;
 use railgun_protocol::ids::{ChannelId, SessionId, UserId};
 use railgun_protocol::limits::{RESUME_WINDOW_MAX, SESSIONS_PER_USER};
 use railgun_protocol::media_rpc::{Address, Event, Grant, JoinRequest, Replacement};
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -378,6 +379,8 @@ impl RoutingTable {
                 }
             }
         }
+        // Who was gone first leaves first, and of those who were gone at once always the same one.
+        silent.sort_by_key(|it| (Reverse(it.silence.lasted), it.silence.session));
         silent
     }
 
