@@ -114,7 +114,7 @@ pub(crate) async fn watch(store: Store, replica: Replica, metrics: ClockMetrics)
                 watch.skew.forget(&key);
                 watch.names.remove(&key);
             }
-            Update::Synced | Update::Lost => {}
+            Update::Synced(_) | Update::Lost => {}
         }
     }
 }

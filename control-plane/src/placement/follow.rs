@@ -75,7 +75,7 @@ async fn run(cluster: Arc<Cluster>) {
                     cluster.state().remove_room(&channel, Instant::now());
                 }
             }
-            Update::Synced => {
+            Update::Synced(_) => {
                 if prefix == ROOMS {
                     cluster.state().synced_rooms(Instant::now());
                 }

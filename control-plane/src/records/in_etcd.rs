@@ -110,7 +110,8 @@ async fn follow(records: Arc<Records>, mut watch: PrefixWatch, prefix: String) {
                     records.apply(key, None, revision);
                 }
             }
-            Update::Synced => {
+            Update::Synced(revision) => {
+                records.read_at(u64::try_from(revision).unwrap_or_default());
                 // Sessions that were taken up without records are judged by them now.
                 if !records.complete.send_replace(true) {
                     records.changes.send_modify(|changes| *changes += 1);

@@ -143,6 +143,12 @@ impl Records {
         }
     }
 
+    /// The view has what the store had at `revision`, and nothing else.
+    #[cfg(feature = "etcd")]
+    fn read_at(&self, revision: u64) {
+        self.view.write().unwrap_or_else(PoisonError::into_inner).read_at(revision);
+    }
+
     /// Takes a change of the store into the view. `revision` rises from each change to the next.
     pub(crate) fn apply(&self, key: RecordKey, record: Option<Record>, revision: u64) {
         let mut view = self.view.write().unwrap_or_else(PoisonError::into_inner);

@@ -13,8 +13,9 @@ pub(crate) struct View {
     channels: BTreeMap<ChannelId, (ChannelRecord, u64)>,
     /// Of the last change that is known of any record.
     revision: u64,
-    /// Of the last channel that was deleted, or of the beginning.
-    deleted_at: u64,
+    /// A channel without a record had none at this revision: of the last deletion of a channel, or of the last time
+    /// that all records were read.
+    absent_at: u64,
     /// By user, since a session asks for one user's.
     bans: BTreeMap<UserId, HashMap<BanScope, BanRecord>>,
     entitlements: BTreeMap<UserId, EntitlementRecord>,
@@ -27,12 +28,20 @@ pub(crate) struct View {
 impl View {
     /// `revision` is lower than that of any change.
     pub(crate) fn new(created_on_join: Option<ChannelRecord>, revision: u64) -> Self {
-        Self { created_on_join, revision, deleted_at: revision, ..Self::default() }
+        Self { created_on_join, revision, absent_at: revision, ..Self::default() }
     }
 
     /// Of the last change that is known of any record.
     pub(crate) fn revision(&self) -> u64 {
         self.revision
+    }
+
+    /// All records were read as they were at `revision`. A replica that starts after a channel's record was deleted
+    /// learns of the deletion by this alone, and a room that is older than it has to follow.
+    #[cfg(any(feature = "etcd", test))]
+    pub(crate) fn read_at(&mut self, revision: u64) {
+        self.revision = self.revision.max(revision);
+        self.absent_at = self.absent_at.max(revision);
     }
 
     pub(crate) fn put(&mut self, key: RecordKey, record: Record, revision: u64) {
@@ -63,7 +72,7 @@ impl View {
         match key {
             RecordKey::Channel(channel) => {
                 self.channels.remove(channel);
-                self.deleted_at = self.deleted_at.max(revision);
+                self.absent_at = self.absent_at.max(revision);
             }
             RecordKey::Ban(scope, user) => {
                 if let Some(of_user) = self.bans.get_mut(user) {
@@ -102,7 +111,7 @@ impl View {
             None => {
                 let made = self.created_on_join.as_ref();
                 let encryption = made.map(|record| record.encryption).unwrap_or_default();
-                EncryptionRule { encryption, revision: self.deleted_at }
+                EncryptionRule { encryption, revision: self.absent_at }
             }
         }
     }
@@ -211,6 +220,18 @@ mod tests {
         assert_eq!((rule(&view), view.revision()), ((Encryption::EndToEnd, 7), 8));
         view.delete(&key, 9);
         assert_eq!(rule(&view), (Encryption::Transport, 9));
+    }
+
+    #[test]
+    fn a_replica_that_starts_after_a_channels_deletion_has_a_newer_rule_for_encryption_than_its_room() {
+        let mut view = View::new(Some(ChannelRecord::open(Tier::Pro)), 0);
+        view.put(RecordKey::Channel(channel("other")), Record::Channel(ChannelRecord::open(Tier::Pro)), 6);
+        // "lobby" was encrypted by a record of revision 7, which was deleted at 8.
+        view.read_at(9);
+        let EncryptionRule { encryption, revision } = view.encryption(&channel("lobby"));
+        assert_eq!((encryption, revision), (Encryption::Transport, 9));
+        assert_eq!(view.encryption(&channel("other")).revision, 6, "of its last change");
+        assert_eq!(view.revision(), 9);
     }
 
     #[test]

@@ -49,7 +49,7 @@ pub(super) async fn follow(
                     apply(&user, None);
                 }
             }
-            Update::Synced | Update::Lost => {}
+            Update::Synced(_) | Update::Lost => {}
         }
     }
 }

@@ -175,7 +175,7 @@ impl Bindings {
                     tokio::spawn(self.desk.clone().bind_anew(channel, self.held.borrow().lease));
                 }
             }
-            Update::Synced => self.reconcile().await,
+            Update::Synced(_) => self.reconcile().await,
             Update::Lost => {}
         }
     }

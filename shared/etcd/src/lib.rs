@@ -26,7 +26,7 @@
 //!     match watch.next().await {
 //!         Update::Put(entry) => println!("{} is now {:?}", entry.key, entry.value),
 //!         Update::Deleted(key) => println!("{key} is gone"),
-//!         Update::Synced => println!("the copy is complete and true"),
+//!         Update::Synced(_) => println!("the copy is complete and true"),
 //!         Update::Lost => println!("etcd does not answer: the copy may be old"),
 //!     }
 //! }

@@ -32,8 +32,8 @@ pub enum Update {
     Put(Entry),
     /// This key is not there any more.
     Deleted(String),
-    /// All that etcd has was told.
-    Synced,
+    /// All that etcd has was told, as it was at this revision: what was not told was not there.
+    Synced(i64),
     /// etcd does not answer: until the next [`Self::Synced`], what was told may be old.
     Lost,
 }
@@ -166,7 +166,7 @@ impl Follower {
         for key in gone.into_keys() {
             self.out.send(Update::Deleted(key)).await?;
         }
-        self.out.send(Update::Synced).await?;
+        self.out.send(Update::Synced(revision)).await?;
         Ok(())
     }
 

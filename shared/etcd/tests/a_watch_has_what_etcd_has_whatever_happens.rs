@@ -32,13 +32,19 @@ impl Copy {
                 self.entries.insert(entry.key.clone(), entry.value.clone());
             }
             Update::Deleted(key) => assert!(self.entries.remove(key).is_some(), "{key} was not there"),
-            Update::Synced | Update::Lost => {}
+            Update::Synced(_) | Update::Lost => {}
         }
         update
     }
 
-    async fn until(&mut self, wanted: Update) {
-        while self.next().await != wanted {}
+    /// All was told; the revision that it was read at is no older than any of its entries.
+    async fn until_synced(&mut self) {
+        let read_at = loop {
+            if let Update::Synced(read_at) = self.next().await {
+                break read_at;
+            }
+        };
+        assert!(self.last_revisions.values().all(|revision| *revision <= read_at), "read at {read_at}");
     }
 
     async fn until_it_is(&mut self, wanted: &BTreeMap<String, Vec<u8>>) {
@@ -62,7 +68,7 @@ async fn pages_changes_and_deletions_are_told_in_order() {
     }
     store.put("/rg/v1/other", b"x", None).await.unwrap();
     let mut copy = Copy::of(&store);
-    copy.until(Update::Synced).await;
+    copy.until_synced().await;
     assert_eq!(copy.entries.len(), 1100);
 
     store.put(&key(5), b"new", None).await.unwrap();
@@ -81,7 +87,7 @@ async fn etcd_was_away_and_its_history_is_gone() {
         store.put(&key(number), b"old", None).await.unwrap();
     }
     let mut copy = Copy::of(&store);
-    copy.until(Update::Synced).await;
+    copy.until_synced().await;
 
     // More than a watch holds for who does not read: it asks for nothing until the history is gone.
     for number in 0..1100_u32 {
