@@ -22,8 +22,9 @@ struct Seen {
     at: Nanos,
     looked: Nanos,
     census: Census,
-    /// Of its fence: whether it may act for its rooms, and under which lease.
-    is_valid: bool,
+    /// Of its fence: until when it may act for its rooms unless its lease is renewed; none: it may not.
+    valid_until: Option<Nanos>,
+    /// The lease that this depends on.
     lease: i64,
 }
 
@@ -123,14 +124,21 @@ pub(crate) fn look_at_send() {
     }
 }
 
+/// Until when a node may act for its rooms by its fence as it is now, within the next two seconds and to 20 ms.
+fn valid_until(fence: &Fence, at: Instant) -> Option<Nanos> {
+    let later = (0..=100).map(|step| Duration::from_millis(20 * step));
+    let valid = later.take_while(|after| fence.is_valid(at + *after)).last()?;
+    Some(now() + u64::try_from(valid.as_nanos()).unwrap_or(u64::MAX) + 1)
+}
+
 /// After each turn of a media worker.
 pub(crate) fn look_at_engine(worker: &Worker<impl PacketIo>) {
     let (engine, fence, at) = (worker.engine(), worker.fence(), Instant::now());
-    let (is_valid, lease) = (fence.is_valid(at), fence.lease());
+    let (valid_until, lease) = (valid_until(fence, at), fence.lease());
     ENGINES.with(|engines| {
         let mut engines = engines.borrow_mut();
         let seen = engines.entry(current_host()).or_default();
-        (seen.is_valid, seen.lease) = (is_valid, lease);
+        (seen.valid_until, seen.lease) = (valid_until, lease);
         seen.turns += 1;
         seen.at = now();
         let is_due = seen.turns % TURNS_PER_LOOK == 0 || now() >= seen.looked + LOOK_INTERVAL;
@@ -233,7 +241,9 @@ fn look_at_all(etcd: &Etcd) {
     ENGINES.with(|engines| {
         let engines = engines.borrow();
         // A worker looks at its fence every second; one that did not stands still, and will look before it acts.
-        let is_sure = |seen: &Seen| seen.is_valid && now() < seen.at + SECOND + SECOND / 4;
+        let is_sure = |seen: &Seen| {
+            seen.valid_until.is_some_and(|until| now() < until.min(seen.at + SECOND + SECOND / 4))
+        };
         let engines = || engines.iter().filter(|(host, _)| !is_ending(**host));
         for (host, seen) in engines().filter(|(_, seen)| is_sure(seen)) {
             if seen.lease != 0 && !etcd.has_lease(seen.lease) {
