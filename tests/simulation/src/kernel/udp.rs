@@ -78,12 +78,17 @@ pub(super) fn send_from(from: SocketAddrV4, to: SocketAddr, bytes: &[u8]) {
     });
 }
 
+/// Channel and length.
+const CHANNEL_DATA_HEADER: usize = 4;
+
 /// One bit is another. Keys and signatures of DTLS come from the cryptographic library's own randomness, and its
-/// datagrams' lengths with them: there it is always a bit of the same byte, so that a seed stays what it is.
+/// datagrams' lengths with them: there it is always a bit of the same byte, so that a seed stays what it is. Through a
+/// relay it is in ChannelData (RFC 8656, 12.4).
 fn corrupt(bytes: &mut [u8]) {
-    let is_dtls = (20..64).contains(&bytes[0]);
+    let head = if matches!(bytes[0], 0x40..=0x4f) { CHANNEL_DATA_HEADER } else { 0 };
+    let is_dtls = bytes.get(head).is_some_and(|kind| (20..64).contains(kind));
     let (any, bit) = (below(1 << 32), below(8));
-    let at = if is_dtls { 20 } else { usize::try_from(any).unwrap_or_default() };
+    let at = if is_dtls { head + 20 } else { usize::try_from(any).unwrap_or_default() };
     let len = bytes.len();
     bytes[at % len] ^= 1 << bit;
 }
