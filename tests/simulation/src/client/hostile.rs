@@ -61,7 +61,10 @@ impl Line<'_> {
         kept: &Kept,
         old: &str,
     ) -> Result<(), Refused> {
-        _ = self.ask(Some(call), "voice:state:update", json!({"deafened": false})).await;
+        // The old one is good until a request on the new socket came to the node.
+        if self.ask(Some(call), "voice:state:update", json!({"deafened": false})).await.is_err() {
+            return Ok(());
+        }
         let to = self.person.replicas[(kept.replica + 1) % self.person.replicas.len()];
         let token = mint(&self.person.user, self.person.pro, None, self.person.is_private);
         let auth = json!({"token": token, "deviceId": self.person.device, "resume": old});

@@ -18,6 +18,10 @@ use std::time::Instant;
 
 /// A browser's consent checks.
 const CHECK_INTERVAL: Nanos = 4 * SECOND;
+/// Without a word from the node for so long a browser gives its path up (RFC 7675, 5.1).
+const CONSENT_TIMEOUT: Nanos = 30 * SECOND;
+/// What lay in the port for longer was not late: nobody took it.
+const READ_INTERVAL_MAX: Nanos = SECOND / 2;
 /// Of receiver reports.
 const REPORT_INTERVAL: Nanos = SECOND;
 /// Of a simulcast's layers, which no other stream has.
@@ -38,6 +42,10 @@ pub(super) struct Transport {
     next_report: Nanos,
     /// Of streams that were heard.
     ssrcs: BTreeSet<u32>,
+    /// When the node was heard last.
+    heard: Nanos,
+    /// When what came was taken last.
+    read: Nanos,
     /// The node asked for a key frame since the last picture.
     pub wants_key_frame: bool,
     pub asking: Asking,
@@ -97,6 +105,8 @@ impl Transport {
             has_failed: false,
             next_report: 0,
             ssrcs: BTreeSet::new(),
+            heard: now(),
+            read: now(),
             wants_key_frame: false,
             asking: Asking::default(),
             number: 65_500,
@@ -158,12 +168,14 @@ impl Transport {
     /// What came meanwhile.
     pub(super) fn receive(&mut self) -> (Vec<Heard>, usize) {
         let was_connected = self.is_connected();
+        self.read = now();
         for (from, datagram) in self.port.take() {
             let of_node = match &self.way {
                 Some(way) => way.receive(from, &datagram),
                 None => (SocketAddr::from(from) == self.node).then_some(datagram.as_slice()),
             };
             if let Some(datagram) = of_node {
+                self.heard = now();
                 self.peer.receive(datagram, Instant::now());
             }
         }
@@ -196,6 +208,16 @@ impl Transport {
             _ => None,
         });
         (heard.collect(), unopened)
+    }
+
+    /// What came is taken at once, so that the time at which it is opened is the time at which it came.
+    pub(super) fn is_read_in_time(&self) -> bool {
+        now() < self.read + READ_INTERVAL_MAX
+    }
+
+    /// The way to the node is lost, though nobody said so: a relay forgot it.
+    pub(super) fn has_lost_consent(&self) -> bool {
+        self.is_connected() && now() >= self.heard + CONSENT_TIMEOUT
     }
 
     pub(super) fn is_connected(&self) -> bool {

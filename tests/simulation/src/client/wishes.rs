@@ -33,10 +33,10 @@ impl Line<'_> {
         if wish.channel.as_deref() != Some(&call.channel) {
             return self.leave(call, "left").await;
         }
-        let dead = [&call.send, &call.recv]
-            .into_iter()
-            .flatten()
-            .any(|it| it.has_failed || !it.is_connected() && now() > it.began + TRANSPORT_TIMEOUT);
+        let dead = [&call.send, &call.recv].into_iter().flatten().any(|it| {
+            let is_late = !it.is_connected() && now() > it.began + TRANSPORT_TIMEOUT;
+            it.has_failed || is_late || it.has_lost_consent()
+        });
         if dead {
             return self.leave(call, "its transport failed").await;
         }
@@ -93,12 +93,16 @@ impl Line<'_> {
         let event = if is_deaf { "voice:rtc:pauseConsumer" } else { "voice:rtc:resumeConsumer" };
         let consumers: Vec<String> =
             self.person.has(|has| has.consuming.values().map(|it| it.consumer.clone()).collect());
+        let mut is_in_doubt = false;
         for consumer in consumers {
-            if let Err(Refused::Broke) = self.ask(Some(call), event, json!({"consumerId": consumer})).await {
-                return Err(Refused::Broke);
+            match self.ask(Some(call), event, json!({"consumerId": consumer})).await {
+                Err(Refused::Broke) => return Err(Refused::Broke),
+                Err(refused) => is_in_doubt |= refused.is_in_doubt(),
+                Ok(_) => {}
             }
         }
-        call.is_deaf = Some(is_deaf);
+        // What no node answered is asked for again.
+        call.is_deaf = (!is_in_doubt).then_some(is_deaf);
         Ok(())
     }
 
