@@ -1,8 +1,8 @@
 //! What happens in a seed beside its calls: chores of clients, and what operators do.
 
 use crate::act::{Act, Plan, Size, Step};
-use crate::client::CHORE_KINDS;
-use crate::kernel::{MILLISECOND, SECOND};
+use crate::client::{CANCELS, CHORE_KINDS};
+use crate::kernel::{MILLISECOND, Nanos, SECOND};
 use railgun_peer::Video;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha12Rng;
@@ -18,6 +18,15 @@ const OPERATOR_DEEDS: u32 = 14;
 /// Two more.
 pub(crate) const ENCRYPTS: u32 = 14;
 pub(crate) const MAKES_DM: u32 = 15;
+
+/// One more: `dm-0` becomes a DM of everybody.
+pub(crate) const MAKES_DM_OF_ALL: u32 = 16;
+/// Sets the numbers apart by which scenes are drawn.
+const SCENES: u64 = 0x7363_656e_6573_0000;
+/// Kinds of chores that scenes are made of.
+const AGREES: u32 = 2;
+const RINGS: u32 = 6;
+const ANSWERS: u32 = 7;
 
 /// What operators do, and what befalls the server of their webhooks.
 pub(crate) fn operators(size: Size, rng: &mut ChaCha12Rng, steps: &mut Vec<Step>) {
@@ -61,4 +70,71 @@ pub(crate) fn with_chores(seed: u64, mut plan: Plan) -> Plan {
     let rng = &mut ChaCha12Rng::seed_from_u64(seed ^ VIDEO);
     plan.video = (0..size.people).map(|_| Video::ALL[rng.random_range(0..Video::ALL.len())]).collect();
     plan
+}
+
+/// Deeds of several people that belong together: key agreement in a channel that is encrypted from the start, and
+/// calls in a DM.
+pub(crate) fn with_scenes(seed: u64, mut plan: Plan) -> Plan {
+    let rng = &mut ChaCha12Rng::seed_from_u64(seed ^ SCENES);
+    let size = plan.size;
+    let latest = size.lasts / MILLISECOND;
+    let mut steps = Vec::new();
+    if rng.random_range(0..4) == 0 {
+        // Who is in no channel yet has `room-0` encrypted.
+        steps.push(Step { at: SECOND, act: Act::Operate(ENCRYPTS, 0) });
+        for _ in 0..rng.random_range(1..=3) {
+            let at = rng.random_range(5_000..latest - 8_000) * MILLISECOND;
+            agree(size, rng, at, &mut steps);
+        }
+    }
+    if rng.random_range(0..4) == 0 {
+        steps.push(Step { at: 4 * SECOND, act: Act::Operate(MAKES_DM_OF_ALL, 0) });
+        for _ in 0..rng.random_range(1..=3) {
+            let at = rng.random_range(6_000..latest - 8_000) * MILLISECOND;
+            ring(size, rng, at, &mut steps);
+        }
+    }
+    plan.steps.extend(steps);
+    plan.steps.sort_by_key(|step| step.at);
+    plan
+}
+
+/// Two people, who are not the same.
+fn pair(size: Size, rng: &mut ChaCha12Rng) -> (usize, usize) {
+    let one = rng.random_range(0..size.people);
+    (one, (one + rng.random_range(1..size.people)) % size.people)
+}
+
+/// Two people commit at once, so that one is too late; or one commits while the other has no socket, and once more
+/// when that is back.
+fn agree(size: Size, rng: &mut ChaCha12Rng, at: Nanos, steps: &mut Vec<Step>) {
+    let (one, other) = pair(size, rng);
+    // A multiple of 6 is a commit.
+    let mut commits = |who, wait: Nanos, rng: &mut ChaCha12Rng| {
+        let act = Act::Chore(who, AGREES, 6 * rng.random_range(0..1_000_000));
+        steps.push(Step { at: at + wait * MILLISECOND, act });
+    };
+    let is_lost = rng.random();
+    commits(one, 3_000, rng);
+    commits(if is_lost { one } else { other }, if is_lost { 4_300 } else { 3_000 }, rng);
+    commits(one, 7_500, rng);
+    if is_lost {
+        steps.push(Step { at: at + 4_000 * MILLISECOND, act: Act::Break(other) });
+    }
+    steps.extend([one, other].map(|who| Step { at, act: Act::Join(who, "room-0".into()) }));
+}
+
+/// Somebody in the DM calls the others, of whom one accepts, declines or does nothing; or takes the call back.
+fn ring(size: Size, rng: &mut ChaCha12Rng, at: Nanos, steps: &mut Vec<Step>) {
+    let (one, other) = pair(size, rng);
+    steps.push(Step { at, act: Act::Join(one, "dm-0".into()) });
+    steps.push(Step { at: at + 3 * SECOND, act: Act::Chore(one, RINGS, rng.random()) });
+    let after = at + rng.random_range(3_200..8_000) * MILLISECOND;
+    match rng.random_range(0..4) {
+        // An even number accepts.
+        0 => steps.push(Step { at: after, act: Act::Chore(other, ANSWERS, 0) }),
+        1 => steps.push(Step { at: after, act: Act::Chore(other, ANSWERS, 1) }),
+        2 => steps.push(Step { at: after, act: Act::Chore(one, CANCELS, 0) }),
+        _ => {}
+    }
 }

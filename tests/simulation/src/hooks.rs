@@ -45,6 +45,15 @@ impl Hooks {
         self.told().refuses = how;
     }
 
+    /// These sessions left when nothing was wrong any more.
+    pub(crate) fn look_at_leaves(&self, sessions: &[String]) {
+        let told = self.told();
+        let missing: Vec<_> = sessions.iter().filter(|it| !told.left.contains(*it)).collect();
+        if !missing.is_empty() {
+            broken(TOLD, || format!("not of the leaves of {missing:?}"));
+        }
+    }
+
     /// These sessions joined, and all have left: as far as nothing went wrong at the servers, each was told.
     pub(crate) fn look(&self, sessions: &BTreeSet<String>) {
         let told = self.told();

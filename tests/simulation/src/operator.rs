@@ -2,7 +2,7 @@
 //! nodes; looks at everything; and somebody beside who has no token, or one that may only read.
 
 use crate::addresses::replica_address;
-use crate::beside::{ENCRYPTS, MAKES_DM};
+use crate::beside::{ENCRYPTS, MAKES_DM, MAKES_DM_OF_ALL};
 use crate::client::Person;
 use crate::http::ask;
 use crate::kernel::{HostId, is_full, wall_seconds};
@@ -122,6 +122,12 @@ impl Operator {
                 messages::lists(&channel, &members);
                 let dm = json!({"kind": "dm", "tier": "free", "members": members});
                 change("PUT", format!("/v1/channels/{channel}"), dm)
+            }
+            MAKES_DM_OF_ALL => {
+                let members: Vec<&str> = people.iter().map(|it| it.user.as_str()).collect();
+                messages::lists("dm-0", &members);
+                let dm = json!({"kind": "dm", "tier": "free", "members": members});
+                change("PUT", "/v1/channels/dm-0".into(), dm)
             }
             _ => Deed { wanted: Some(404), ..change("DELETE", "/v1/nothing".into(), Value::Null) },
         };

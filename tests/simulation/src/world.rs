@@ -369,8 +369,10 @@ pub(crate) fn run(seed: u64, plan: &Plan, wants_timeline: bool) -> Outcome {
     if !told::is_broken() {
         rules::everybody_is_well(&world.etcd, &world.people);
     }
+    let mut last_sessions = Vec::new();
     if !told::is_broken() {
         tell("PLAN", || "everybody leaves".into());
+        last_sessions.extend(world.people.iter().filter_map(|person| person.has(|has| has.session.clone())));
         world.people.iter().for_each(|person| person.wish(|wish| wish.channel = None));
         // Every second one without a word.
         for who in (0..world.people.len()).filter(|who| who % 2 == 1) {
@@ -383,6 +385,7 @@ pub(crate) fn run(seed: u64, plan: &Plan, wants_timeline: bool) -> Outcome {
     messages::look();
     if !told::is_broken() {
         rules::nothing_is_left(&world.etcd, &world.people);
+        world.hooks.look_at_leaves(&last_sessions);
         if known::is_calm() {
             world.hooks.look(&history::sessions());
         }

@@ -17,7 +17,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
+/// Kinds of which each is drawn alone.
 pub(crate) const CHORE_KINDS: u32 = 20;
+/// One more: takes back the call that it made.
+pub(crate) const CANCELS: u32 = 20;
 
 /// Everything that a test of an echo does.
 const ECHO_TIMEOUT: Duration = Duration::from_secs(3);
@@ -104,6 +107,10 @@ impl Line<'_> {
                     }
                 });
                 return Ok(());
+            }
+            (CANCELS, _) => {
+                let channel = call.channel.clone();
+                self.ask(Some(call), "voice:ring:decline", json!({"channelId": channel})).await
             }
             (19, _) => {
                 self.test_echo(kept).await;

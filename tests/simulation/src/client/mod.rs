@@ -15,5 +15,5 @@ mod socket;
 mod view;
 
 pub(crate) use call::live;
-pub(crate) use chores::CHORE_KINDS;
+pub(crate) use chores::{CANCELS, CHORE_KINDS};
 pub(crate) use person::{Has, Hostile, Person};
