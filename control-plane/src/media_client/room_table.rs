@@ -4,7 +4,7 @@ use crate::ending::{EndReason, EndSignal};
 use crate::refusal::Refusal;
 use railgun_protocol::ids::{ChannelId, SessionId};
 use railgun_protocol::media_rpc::{Address, Audience, Event, Reply, RoomEvent};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use tokio::sync::mpsc;
 
 /// What the node, or the loss of it, has for one session.
@@ -50,15 +50,15 @@ impl Route {
 
 #[derive(Debug, Default)]
 pub(super) struct RoomTable {
-    rooms: HashMap<ChannelId, Room>,
+    rooms: BTreeMap<ChannelId, Room>,
     /// Who hears of a channel's people without a session there: one for all of this replica.
-    watchers: HashMap<ChannelId, Route>,
+    watchers: BTreeMap<ChannelId, Route>,
 }
 
 #[derive(Debug)]
 struct Room {
     epoch: u64,
-    routes: HashMap<SessionId, Route>,
+    routes: BTreeMap<SessionId, Route>,
 }
 
 impl RoomTable {
@@ -67,7 +67,7 @@ impl RoomTable {
     }
 
     pub(super) fn join(&mut self, address: &Address, route: Route) {
-        let fresh = || Room { epoch: address.epoch, routes: HashMap::new() };
+        let fresh = || Room { epoch: address.epoch, routes: BTreeMap::new() };
         let room = self.rooms.entry(address.channel.clone()).or_insert_with(fresh);
         room.epoch = address.epoch;
         room.routes.insert(route.session, route);

@@ -13,7 +13,7 @@ use railgun_protocol::ids::{ChannelId, SessionId, UserId};
 use railgun_protocol::limits::{RESUME_WINDOW_MAX, SESSIONS_PER_USER};
 use railgun_protocol::media_rpc::{Address, Event, Grant, JoinRequest, Replacement};
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Rooms of one node.
@@ -24,7 +24,7 @@ pub(crate) type StreamId = u64;
 
 #[derive(Debug)]
 pub(super) struct RoutingTable {
-    rooms: HashMap<ChannelId, Room>,
+    rooms: BTreeMap<ChannelId, Room>,
     users: Users,
     /// Seats of each worker; none for one that died.
     load: Vec<Option<usize>>,
@@ -41,7 +41,7 @@ struct Room {
     /// The engine has said that somebody joined, and not that the room is closed.
     is_open: bool,
     producers: usize,
-    seats: HashMap<SessionId, Seat>,
+    seats: BTreeMap<SessionId, Seat>,
     subscribers: Vec<StreamId>,
 }
 
@@ -91,7 +91,7 @@ pub(super) struct Silent {
 impl RoutingTable {
     pub(super) fn new(workers: usize) -> Self {
         Self {
-            rooms: HashMap::new(),
+            rooms: BTreeMap::new(),
             users: Users::default(),
             load: vec![Some(0); workers],
             released: Vec::new(),
@@ -296,7 +296,7 @@ impl RoutingTable {
         room.is_open = false;
         room.producers = 0;
         let is_over = |seat: &Seat| seat.joins_in_flight == 0 && seat.epoch <= epoch;
-        for (session, seat) in room.seats.extract_if(|_, seat| is_over(seat)) {
+        for (session, seat) in room.seats.extract_if(.., |_, seat| is_over(seat)) {
             self.users.stands(&seat.user, channel, session);
         }
         let owns = |seat: &Seat, stream| seat.owner == Owner::Stream(stream);
@@ -414,7 +414,7 @@ impl RoutingTable {
         if let Some(load) = self.load.get_mut(worker) {
             *load = None;
         }
-        let lost = self.rooms.extract_if(|_, room| room.worker == worker);
+        let lost = self.rooms.extract_if(.., |_, room| room.worker == worker);
         let lost = lost.map(|(channel, room)| {
             for (session, seat) in &room.seats {
                 self.users.stands(&seat.user, &channel, *session);
@@ -436,7 +436,7 @@ impl Room {
             room_seq: 0,
             is_open: false,
             producers: 0,
-            seats: HashMap::new(),
+            seats: BTreeMap::new(),
             subscribers: Vec::new(),
         }
     }
