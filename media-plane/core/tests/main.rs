@@ -1,5 +1,6 @@
 //! One program for all of these: each of its own would be linked on its own, which takes longer than running it.
 
+mod available_bitrate_is_told_only_while_something_wanted_does_not_fit;
 mod a_bad_network_gets_the_layers_that_fit;
 mod a_client_at_a_reused_address_connects_at_once;
 mod a_check_and_the_hello_behind_it_are_told_as_one_transport_state;
