@@ -50,9 +50,14 @@ impl Fence {
         self.lease.load(Ordering::Acquire)
     }
 
+    /// When the lease runs out unless it is renewed.
+    pub fn until(&self) -> Instant {
+        self.started + Duration::from_micros(self.until.load(Ordering::Acquire))
+    }
+
     /// Whether the lease has run out.
     pub(crate) fn is_over(&self, now: Instant) -> bool {
-        now >= self.started + Duration::from_micros(self.until.load(Ordering::Acquire))
+        now >= self.until()
     }
 
     /// Whether a worker waits for its rooms to be looked up.

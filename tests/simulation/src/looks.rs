@@ -22,7 +22,7 @@ struct Seen {
     at: Nanos,
     looked: Nanos,
     census: Census,
-    /// Of its fence: until when it may act for its rooms unless its lease is renewed; none: it may not.
+    /// When its right to act for its rooms ends unless its lease is renewed; none: it has no such right.
     valid_until: Option<Nanos>,
     /// The lease that this depends on.
     lease: i64,
@@ -124,17 +124,12 @@ pub(crate) fn look_at_send() {
     }
 }
 
-/// Until when a node may act for its rooms by its fence as it is now, within the next two seconds and to 20 ms.
-fn valid_until(fence: &Fence, at: Instant) -> Option<Nanos> {
-    let later = (0..=100).map(|step| Duration::from_millis(20 * step));
-    let valid = later.take_while(|after| fence.is_valid(at + *after)).last()?;
-    Some(now() + u64::try_from(valid.as_nanos()).unwrap_or(u64::MAX) + 1)
-}
-
 /// After each turn of a media worker.
 pub(crate) fn look_at_engine(worker: &Worker<impl PacketIo>) {
     let (engine, fence, at) = (worker.engine(), worker.fence(), Instant::now());
-    let (valid_until, lease) = (valid_until(fence, at), fence.lease());
+    let left = fence.until().saturating_duration_since(at).as_nanos();
+    let valid_until = fence.is_valid(at).then(|| now() + u64::try_from(left).unwrap_or(u64::MAX));
+    let lease = fence.lease();
     ENGINES.with(|engines| {
         let mut engines = engines.borrow_mut();
         let seen = engines.entry(current_host()).or_default();
