@@ -379,8 +379,8 @@ impl RoutingTable {
                 }
             }
         }
-        // Who was gone first leaves first, and of those who were gone at once always the same one.
-        silent.sort_by_key(|it| (Reverse(it.silence.lasted), it.silence.session));
+        // The longest silent leave first.
+        silent.sort_by_key(|it| Reverse(it.silence.lasted));
         silent
     }
 
