@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 pub(crate) struct View {
     /// Each with the revision of its last change.
     channels: BTreeMap<ChannelId, (ChannelRecord, u64)>,
-    /// Of the last change that is known of any record.
+    /// Of the last change that is known of any record, or of the last time that all were read.
     revision: u64,
     /// A channel without a record had none at this revision: of the last deletion of a channel, or of the last time
     /// that all records were read.

@@ -1,10 +1,11 @@
-//! `availableBitrate` of a receiver with transport-cc feedback: what its link takes, while that is less than it is
-//! to get; a minute of a call is put down to a narrow downlink by it.
+//! The node tells `availableBitrate`, in bit/s, of a receiver only while the receiver's link takes less than the layers
+//! that it wants need. Operators read from it that a downlink was narrow.
 
 use railgun_peer::simulator::{LinkConfig, Scenario, run};
 use std::time::Duration;
 
-/// Part of the looks from the 20th second on in which a receiver on a link of this rate has an available bitrate.
+/// Share of the statistics, from the 20th second of a call on, that tell an available bitrate of a receiver whose link
+/// takes `rate` bit/s.
 fn told(rate: u64) -> f64 {
     let viewed = run(&Scenario::new(LinkConfig::new(rate), 40), 7).swap_remove(0);
     let looks: Vec<_> = viewed.estimates.iter().filter(|(at, _)| *at >= Duration::from_secs(20)).collect();

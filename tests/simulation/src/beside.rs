@@ -15,12 +15,13 @@ const VIDEO: u64 = 0x7669_6465_6f00_0000;
 
 /// Kinds of deeds, as `operator.rs` knows them.
 const OPERATOR_DEEDS: u32 = 14;
-/// Two more.
+/// A deed that is drawn apart: an operator has a channel encrypted end to end.
 pub(crate) const ENCRYPTS: u32 = 14;
+/// Another: an operator makes a channel a DM of some people.
 pub(crate) const MAKES_DM: u32 = 15;
-
-/// One more: `dm-0` becomes a DM of everybody.
+/// Another: an operator makes the channel `dm-0` a DM whose members are all people.
 pub(crate) const MAKES_DM_OF_ALL: u32 = 16;
+
 /// Sets the numbers apart by which scenes are drawn.
 const SCENES: u64 = 0x7363_656e_6573_0000;
 /// Kinds of chores that scenes are made of.

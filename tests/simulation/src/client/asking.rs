@@ -22,7 +22,7 @@ pub(super) struct Asking {
 }
 
 impl Asking {
-    /// The SSRC of a stream, and that of its retransmissions.
+    /// Asks for lost packets of the stream `ssrc`, whose retransmissions come under the SSRC `rtx`.
     pub(super) fn add(&mut self, ssrc: u32, rtx: u32) {
         self.rtx.insert(ssrc, rtx);
     }
@@ -61,7 +61,7 @@ impl Asking {
         }
     }
 
-    /// A compound packet of what is asked for now.
+    /// A compound RTCP packet with the NACK, PLI, FIR and REMB that are due; called once a second.
     pub(super) fn requests(&mut self, heard: &BTreeSet<u32>) -> Option<Vec<u8>> {
         self.round += 1;
         let (mut out, mut len) = ([0; 1_200], 0);

@@ -53,9 +53,9 @@ pub(super) struct Call {
 
 pub(super) struct Sending {
     pub(super) offer: Offer,
-    /// Roll-over counter and sequence number of the last packet.
+    /// SRTP packet index of the last packet: roll-over counter and sequence number (RFC 3711, 3.3.1).
     pub(super) index: u64,
-    /// Of the last picture.
+    /// Pictures sent so far.
     pub(super) picture: u64,
     pub(super) source: String,
     pub(super) paused: bool,

@@ -49,11 +49,11 @@ pub(super) struct Transport {
     /// The node asked for a key frame since the last picture.
     pub wants_key_frame: bool,
     pub asking: Asking,
-    /// The last transport-wide number.
+    /// Transport-wide sequence number of the last packet of video that was sent.
     number: u16,
 }
 
-/// Which part of which picture a packet of video is.
+/// The picture that a packet of video belongs to, by its number in the stream, and the packet's place in it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Picture {
     pub video: Video,
