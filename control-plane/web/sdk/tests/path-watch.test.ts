@@ -96,6 +96,21 @@ describe("a transport that never connects", () => {
     expect(asked.at(-1)?.[0]).toBe("rejoin");
   });
 
+  // What went over it is closed here before the server is asked: connected, it would be a call without sound.
+  it.each([
+    ["a new transport, which has 10 s as well", () => Promise.resolve(), [["renew", 11], ["renew", 22.5]]],
+    ["a refusal, since the server has it connected", refused("INVALID_STATE"), [["renew", 11], ["rejoin", 11.5]]],
+    ["a node that is away", refused("NODE_UNAVAILABLE"), [["renew", 11], ["renew", 13.5], ["renew", 16], ["renew", 18.5], ["renew", 21]]],
+  ])("does not count as connected once another one is asked for; the answer is %s", async (_, answer, expected) => {
+    const { path, asked } = begin({ renew: () => new Promise((done) => setTimeout(done, 500)).then(answer) });
+    path.begins();
+    await seconds(11.2);
+    path.moved("connected");
+    expect(path.state).toBe("connecting");
+    await seconds(11.5);
+    expect(asked).toEqual(expected);
+  });
+
   it("is asked for again while the node is away for a moment, which is no failure of the path", async () => {
     const { path, asked } = begin({ renew: refused("NODE_UNAVAILABLE") });
     path.begins();

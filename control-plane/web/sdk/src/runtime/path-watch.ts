@@ -50,6 +50,11 @@ export class PathWatch {
   #owed: "restart" | "renew" | null = null;
   /** The new credentials are in use: what fails from here on is the restarted path. */
   #isRestarted = false;
+  /**
+   * Another transport was asked for, and what went over this one is closed: until the next one begins, whether this
+   * one connects no longer counts.
+   */
+  #isGivenUp = false;
 
   constructor(private readonly handlers: PathHandlers) {}
 
@@ -61,11 +66,13 @@ export class PathWatch {
   /** The transport begins to connect: its parameters are on their way to the server. */
   begins(): void {
     if (this.#phase === "connected" || this.#phase === "connecting") return;
+    this.#isGivenUp = false;
     this.#enter("connecting", TIMEOUTS.connectTransport, () => this.#fail());
   }
 
   /** `RTCPeerConnection.connectionState`, which is ICE and DTLS together. */
   moved(state: string): void {
+    if (this.#isGivenUp) return;
     switch (state) {
       case "connected":
         this.#failures = 0;
@@ -151,6 +158,7 @@ export class PathWatch {
   #renew(): void {
     // It stays in this phase until the new transport begins to connect, or is not needed.
     const step = this.#enter("waiting");
+    this.#isGivenUp = true;
     const again = () => this.#renew();
     this.handlers.renew().then(
       () => {
