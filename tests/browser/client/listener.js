@@ -6,7 +6,7 @@ import { ToneMeter } from "./meters.js";
 import { RHYTHMS, toneTrack } from "./sources.js";
 import { microphoneTrack, RecordedToneMeter } from "./without-speakers.js";
 
-const { microphone = {}, network, ports = {} } = window.testSettings ?? {};
+const { microphone = {}, camera, network, ports = {} } = window.testSettings ?? {};
 if (network) Object.defineProperty(navigator, "connection", { value: { type: network } });
 
 const meters = new Map();
@@ -159,7 +159,7 @@ media.getUserMedia = async (constraints) => {
 };
 async function captureFor(constraints) {
   if (constraints.video) window.camerasAsked += 1;
-  if (!constraints.audio) return getUserMedia(constraints);
+  if (!constraints.audio) return getUserMedia(camera ? { video: { ...constraints.video, ...camera } } : constraints);
   const { deviceId, echoCancellation } = constraints.audio;
   // Our own microphone's wishes.
   if (echoCancellation === false) return getUserMedia(constraints);

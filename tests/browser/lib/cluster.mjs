@@ -8,6 +8,12 @@ class Cluster extends KeyedServer {
   #replicas = [];
   #nodes = [];
 
+  /** `settings`: more of the replicas' environment. */
+  constructor({ settings = {} } = {}) {
+    super();
+    this.settings = settings;
+  }
+
   async ready() {
     await this.prepare();
     await this.#startEtcd();
@@ -76,7 +82,7 @@ class Cluster extends KeyedServer {
   }
 
   #serve(port) {
-    const settings = { ...this.controlSettings(port), RAILGUN_ETCD_ENDPOINTS: this.etcd };
+    const settings = { ...this.controlSettings(port), RAILGUN_ETCD_ENDPOINTS: this.etcd, ...this.settings };
     return this.startProgram("railgun-control", ["serve"], settings, `http://127.0.0.1:${port}/readyz`);
   }
 
@@ -90,4 +96,4 @@ class Cluster extends KeyedServer {
   }
 }
 
-export const cluster = () => new Cluster();
+export const cluster = (options) => new Cluster(options);

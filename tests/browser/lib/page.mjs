@@ -59,13 +59,13 @@ export class PageUser {
 
   /**
    * `tone`: of the microphone, in hertz; without it the browser's own beep. `rhythm`: one of `RHYTHMS`.
-   * `hearsItself`: a microphone beside the speakers instead. `network`: its kind, for browsers that cannot
+   * `hearsItself`: a microphone beside the speakers instead. `camera`: other constraints of it. `network`: its kind, for browsers that cannot
    * tell. `token`: instead of one for trials. `url`: another way to the server. `ports`: others in place of
    * the server's media ports. `script`: in place of the listener. `link`: what an invitation adds to the fragment.
    * `look`: options of the context.
    */
   static async open(call, name, options = {}) {
-    const { tone, rhythm, hearsItself, network, ports, script, link, ...more } = options;
+    const { tone, rhythm, hearsItself, camera, network, ports, script, link, ...more } = options;
     const { token, url = call.server.url, ...look } = more;
     const context = await call.browser.newContext({
       viewport: { width: 1280, height: 800 },
@@ -76,7 +76,7 @@ export class PageUser {
     page.setDefaultTimeout(10_000);
     page.on("console", (message) => call.note(`[${name} console] ${message.text()}`));
     page.on("pageerror", (error) => call.note(`[${name} page] ${error.stack ?? error}`));
-    const settings = JSON.stringify({ microphone: { tone, rhythm, hearsItself }, network, ports });
+    const settings = JSON.stringify({ microphone: { tone, rhythm, hearsItself }, camera, network, ports });
     const content = script ?? (await listenerScript());
     await page.addInitScript({ content: `window.testSettings = ${settings};\n${content}` });
     const fragment = new URLSearchParams({ ...(token ? { token } : { secret: call.server.secret }), ...link });

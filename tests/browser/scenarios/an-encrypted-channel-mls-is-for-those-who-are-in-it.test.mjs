@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { listenerScript } from "../lib/bundle.mjs";
 import { scenario } from "../lib/call.mjs";
+import { codeOfAll } from "../lib/encryption.mjs";
 import { launchFirefox } from "../lib/firefox.mjs";
 import { CONNECT_MS, PageUser } from "../lib/page.mjs";
 import { standalone } from "../lib/server.mjs";
-import { until } from "../lib/wait.mjs";
 
 const CHANNEL = "club";
 const FIREFOX_TONE = 1490;
@@ -13,23 +13,23 @@ const FIREFOX_TONE = 1490;
 scenario("an encrypted channel (mls) is for those who are in it", async (call) => {
   await call.server.putChannel(CHANNEL, { tier: "pro", encryption: "endToEnd" });
   const [ada, ben, cleo] = await Promise.all([join(call, "Ada", 500), join(call, "Ben", 770), join(call, "Cleo", 1130)]);
-  const three = await haveOneCode([ada, ben, cleo]);
+  const three = await codeOfAll([ada, ben, cleo]);
   await allHear([ada, ben, cleo]);
   await ben.press("Start camera");
   for (const other of [ada, cleo]) await other.playsVideos(1);
 
   await cleo.press("Leave");
-  const two = await haveOneCode([ada, ben], [three]);
+  const two = await codeOfAll([ada, ben], [three]);
   await allHear([ada, ben]);
   await ada.playsVideos(1);
 
   // A tab that says nothing any more.
   await ben.page.close();
   await ada.sees(1, CONNECT_MS);
-  const one = await haveOneCode([ada], [three, two]);
+  const one = await codeOfAll([ada], [three, two]);
 
   const dan = await join(call, "Dan", 1130);
-  const pair = await haveOneCode([ada, dan], [three, two, one]);
+  const pair = await codeOfAll([ada, dan], [three, two, one]);
   await allHear([ada, dan]);
 
   const firefox = await launchFirefox(FIREFOX_TONE);
@@ -38,7 +38,7 @@ scenario("an encrypted channel (mls) is for those who are in it", async (call) =
     await allHear([ada, dan, fay]);
     await ada.press("Start camera");
     await fay.playsVideos(1);
-    await haveOneCode([ada, dan, fay], [pair]);
+    await codeOfAll([ada, dan, fay], [pair]);
     await fay.page.click(".tool-leave");
     await allHear([ada, dan]);
   } finally {
@@ -66,21 +66,4 @@ async function joinByFirefox(call, firefox, name) {
 
 async function allHear(people) {
   for (const one of people) for (const other of people) if (one !== other) await one.hears(other);
-}
-
-const codeOf = ({ page }) => page.$eval(".code", (it) => it.textContent);
-
-/** The same for all, and none of those before. */
-function haveOneCode(people, before = []) {
-  let codes = [];
-  return until(
-    () => `one code, and not ${JSON.stringify(before)}: ${JSON.stringify(codes)}`,
-    CONNECT_MS,
-    async () => {
-      codes = await Promise.all(people.map(codeOf));
-      const [first] = codes;
-      const isOne = /^(\d{5} ){5}\d{5}$/.test(first) && codes.every((code) => code === first);
-      return isOne && !before.includes(first) ? first : null;
-    },
-  );
 }
