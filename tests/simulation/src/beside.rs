@@ -132,9 +132,13 @@ fn ring(size: Size, rng: &mut ChaCha12Rng, at: Nanos, steps: &mut Vec<Step>) {
     steps.push(Step { at: at + 3 * SECOND, act: Act::Chore(one, RINGS, rng.random()) });
     let after = at + rng.random_range(3_200..8_000) * MILLISECOND;
     match rng.random_range(0..4) {
-        // An even number accepts.
-        0 => steps.push(Step { at: after, act: Act::Chore(other, ANSWERS, 0) }),
-        1 => steps.push(Step { at: after, act: Act::Chore(other, ANSWERS, 1) }),
+        // An even number accepts. Three times, since a caller who joins slowly calls late.
+        answer @ (0 | 1) => {
+            steps.extend((0..3).map(|times| Step {
+                at: after + times * 2 * SECOND,
+                act: Act::Chore(other, ANSWERS, answer),
+            }))
+        }
         2 => steps.push(Step { at: after, act: Act::Chore(one, CANCELS, 0) }),
         _ => {}
     }

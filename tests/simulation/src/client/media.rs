@@ -26,6 +26,8 @@ const READ_INTERVAL_MAX: Nanos = SECOND / 2;
 const REPORT_INTERVAL: Nanos = SECOND;
 /// Of a simulcast's layers, which no other stream has.
 const LAYER_SSRCS: u32 = 0x3000_0000;
+/// Of feedback on what came, as browsers send it at low rates.
+const FEEDBACK_INTERVAL: Nanos = SECOND / 10;
 /// Begins what a packet says about its sender.
 const MARK: &[u8] = b"\xf0who\xf1";
 
@@ -40,6 +42,9 @@ pub(super) struct Transport {
     pub began: Nanos,
     pub has_failed: bool,
     next_report: Nanos,
+    next_feedback: Nanos,
+    /// Of the times in feedback.
+    start: Instant,
     /// Of streams that were heard.
     ssrcs: BTreeSet<u32>,
     /// When the node was heard last.
@@ -104,6 +109,8 @@ impl Transport {
             began: now(),
             has_failed: false,
             next_report: 0,
+            next_feedback: 0,
+            start: Instant::now(),
             ssrcs: BTreeSet::new(),
             heard: now(),
             read: now(),
@@ -149,6 +156,12 @@ impl Transport {
             self.next_report = now() + REPORT_INTERVAL;
             self.report();
         }
+        if self.peer.is_connected() && now() >= self.next_feedback {
+            self.next_feedback = now() + FEEDBACK_INTERVAL;
+            if let Some(feedback) = self.peer.timed_feedback(self.start) {
+                self.send(&feedback);
+            }
+        }
     }
 
     /// As browsers report, and echo what the node wants to hear from where it sends to.
@@ -156,9 +169,6 @@ impl Transport {
         let ssrcs: Vec<u32> = self.ssrcs.iter().copied().take(31).collect();
         let report = self.peer.report_times(&ssrcs);
         self.send(&report);
-        if let Some(feedback) = self.peer.feedback() {
-            self.send(&feedback);
-        }
         if let Some(requests) = self.asking.requests(&self.ssrcs) {
             let requests = self.peer.seal_rtcp(&requests);
             self.send(&requests);
@@ -255,9 +265,7 @@ impl Transport {
         }
         self.number = self.number.wrapping_add(1);
         let number = self.number.to_be_bytes();
-        if is_video {
-            extensions.push((TRANSPORT_CC_ID, &number));
-        }
+        extensions.push((TRANSPORT_CC_ID, &number));
         extensions.extend(descriptor.as_deref().map(|it| (DESCRIPTOR_ID, it)));
         let packet = self.peer.seal_rtp(header, index, &extensions, &payload);
         self.send(&packet);
