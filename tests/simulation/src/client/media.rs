@@ -2,12 +2,14 @@
 
 use super::asking::Asking;
 use super::relayed::{Login, Relayed};
+use super::repairs::{Repairs, Sent};
 use crate::kernel::{Nanos, SECOND, UdpPort, now};
 use anyhow::Context;
 use railgun_media_core::packet::rtcp::{RtcpPacket, parse_compound};
 use railgun_media_core::packet::rtp::RtpHeader;
 use railgun_peer::{
-    AUDIO_LEVEL_ID, Arrival, DESCRIPTOR_ID, MID_ID, Offer, Peer, RID_ID, TRANSPORT_CC_ID, Video,
+    AUDIO_LEVEL_ID, Arrival, DESCRIPTOR_ID, MID_ID, Offer, Peer, REPAIRED_RID_ID, RID_ID, TRANSPORT_CC_ID,
+    Video,
 };
 use railgun_protocol::ids::TransportId;
 use railgun_protocol::transport_parameters::TransportParameters;
@@ -54,7 +56,8 @@ pub(super) struct Transport {
     /// The node asked for a key frame since the last picture.
     pub wants_key_frame: bool,
     pub asking: Asking,
-    /// Transport-wide sequence number of the last packet of video that was sent.
+    repairs: Repairs,
+    /// Transport-wide sequence number of the last packet that was sent.
     number: u16,
 }
 
@@ -116,8 +119,19 @@ impl Transport {
             read: now(),
             wants_key_frame: false,
             asking: Asking::default(),
+            repairs: Repairs::default(),
             number: 65_500,
         })
+    }
+
+    /// Goes on from another port, as behind a NAT that forgot the old one. A relay's client has no other way.
+    pub(super) fn roam(&mut self, ip: Ipv4Addr, port: u16) {
+        let Some(port) = UdpPort::open(SocketAddrV4::new(ip, port)).filter(|_| self.way.is_none()) else {
+            return;
+        };
+        self.peer.address = port.address();
+        self.port = port;
+        self.next_check = 0;
     }
 
     pub(super) fn start(&mut self) {
@@ -194,6 +208,7 @@ impl Transport {
         let unopened =
             arrivals.iter().filter(|it| was_connected && matches!(it, Arrival::Unopened(_))).count();
         let asking = &mut self.asking;
+        let mut lost = Vec::new();
         let (ssrcs, wants_key_frame) = (&mut self.ssrcs, &mut self.wants_key_frame);
         let heard = arrivals.into_iter().filter_map(|arrival| match arrival {
             Arrival::Rtp(packet) => {
@@ -211,13 +226,34 @@ impl Transport {
                 Some(Heard { ssrc, is_again, sequence: header.sequence, tag })
             }
             Arrival::Rtcp(compound) => {
-                let mut packets = parse_compound(&compound).into_iter().flatten();
-                *wants_key_frame |= packets.any(|it| matches!(it, RtcpPacket::Pli(_) | RtcpPacket::Fir(_)));
+                for packet in parse_compound(&compound).into_iter().flatten() {
+                    match packet {
+                        RtcpPacket::Pli(_) | RtcpPacket::Fir(_) => *wants_key_frame = true,
+                        RtcpPacket::Nack(nack) => lost.extend(nack.lost().map(|it| (nack.media_ssrc, it))),
+                        _ => {}
+                    }
+                }
                 None
             }
             _ => None,
         });
-        (heard.collect(), unopened)
+        let heard = heard.collect();
+        for (ssrc, sequence) in lost {
+            if let Some((index, again)) = self.repairs.answer(ssrc, sequence) {
+                self.send_again(index, &again);
+            }
+        }
+        (heard, unopened)
+    }
+
+    fn send_again(&mut self, index: u64, again: &Sent) {
+        self.number = self.number.wrapping_add(1);
+        let number = self.number.to_be_bytes();
+        let mut extensions = vec![(MID_ID, again.mid.as_bytes())];
+        extensions.extend(again.rid.as_ref().map(|rid| (REPAIRED_RID_ID, rid.as_bytes())));
+        extensions.push((TRANSPORT_CC_ID, &number));
+        let packet = self.peer.seal_rtp(again.header, index, &extensions, &again.payload);
+        self.send(&packet);
     }
 
     /// What came is taken at once, so that the time at which it is opened is the time at which it came.
@@ -269,5 +305,8 @@ impl Transport {
         extensions.extend(descriptor.as_deref().map(|it| (DESCRIPTOR_ID, it)));
         let packet = self.peer.seal_rtp(header, index, &extensions, &payload);
         self.send(&packet);
+        if is_video {
+            self.repairs.remember(Sent { header, mid: offer.mid.clone(), rid, payload });
+        }
     }
 }
