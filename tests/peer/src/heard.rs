@@ -16,6 +16,8 @@ pub(crate) struct Heard {
     /// The same with their times, since they were taken last.
     pub(crate) arrivals: Vec<(u16, Instant)>,
     pub(crate) newest: Option<u16>,
+    /// Of the next feedback with times.
+    pub(crate) feedback_count: u8,
     /// By the stream's SSRC, the last sender report's NTP time and timestamp.
     pub(crate) times: BTreeMap<u32, (u64, u32)>,
     /// When that report came.

@@ -23,6 +23,10 @@ pub(crate) enum Act {
     Mute(usize, bool),
     /// The person's connection to the replica breaks.
     Break(usize),
+    /// The person's address is another, as when a NAT forgot the old one.
+    Roam(usize),
+    /// What a person sends (true), or is sent, takes its turn on a way of so many kbit/s, for so long.
+    Narrow(usize, bool, u64, Nanos),
     Reload(usize),
     /// Pauses what it receives, and goes on after so long.
     Deafen(usize, Nanos),

@@ -24,6 +24,8 @@ pub(crate) const MAKES_DM_OF_ALL: u32 = 16;
 
 /// Sets the numbers apart by which scenes are drawn.
 const SCENES: u64 = 0x7363_656e_6573_0000;
+/// Sets the numbers apart by which ways are drawn.
+const WAYS: u64 = 0x7761_7973_0000_0000;
 /// Kinds of chores that scenes are made of.
 const AGREES: u32 = 2;
 const RINGS: u32 = 6;
@@ -100,6 +102,30 @@ pub(crate) fn with_scenes(seed: u64, mut plan: Plan) -> Plan {
     plan
 }
 
+/// People whose address changes, and whose way is narrow for a while.
+pub(crate) fn with_ways(seed: u64, mut plan: Plan) -> Plan {
+    let rng = &mut ChaCha12Rng::seed_from_u64(seed ^ WAYS);
+    let size = plan.size;
+    let latest = size.lasts / MILLISECOND;
+    for is_narrow in [false, true] {
+        if rng.random_range(0..3) > 0 {
+            continue;
+        }
+        for _ in 0..rng.random_range(1..=4) {
+            let at = rng.random_range(5_000..latest) * MILLISECOND;
+            let who = rng.random_range(0..size.people);
+            let lasts = rng.random_range(1_000..12_000) * MILLISECOND;
+            let act = match is_narrow {
+                true => Act::Narrow(who, rng.random(), rng.random_range(10..400), lasts),
+                false => Act::Roam(who),
+            };
+            plan.steps.push(Step { at, act });
+        }
+    }
+    plan.steps.sort_by_key(|step| step.at);
+    plan
+}
+
 /// Two people, who are not the same.
 fn pair(size: Size, rng: &mut ChaCha12Rng) -> (usize, usize) {
     let one = rng.random_range(0..size.people);
@@ -132,9 +158,13 @@ fn ring(size: Size, rng: &mut ChaCha12Rng, at: Nanos, steps: &mut Vec<Step>) {
     steps.push(Step { at: at + 3 * SECOND, act: Act::Chore(one, RINGS, rng.random()) });
     let after = at + rng.random_range(3_200..8_000) * MILLISECOND;
     match rng.random_range(0..4) {
-        // An even number accepts.
-        0 => steps.push(Step { at: after, act: Act::Chore(other, ANSWERS, 0) }),
-        1 => steps.push(Step { at: after, act: Act::Chore(other, ANSWERS, 1) }),
+        // An even number accepts. Three times, since a caller who joins slowly calls late.
+        answer @ (0 | 1) => {
+            steps.extend((0..3).map(|times| Step {
+                at: after + times * 2 * SECOND,
+                act: Act::Chore(other, ANSWERS, answer),
+            }))
+        }
         2 => steps.push(Step { at: after, act: Act::Chore(one, CANCELS, 0) }),
         _ => {}
     }

@@ -92,6 +92,8 @@ fn is_of_clients(act: &Act) -> bool {
             | Act::Mute(..)
             | Act::Break(..)
             | Act::Reload(..)
+            | Act::Roam(..)
+            | Act::Narrow(..)
             | Act::Deafen(..)
             | Act::ShowOldToken(..)
             | Act::Hostile(..)

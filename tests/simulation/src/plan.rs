@@ -3,7 +3,7 @@
 
 pub(crate) use crate::act::{Act, Begins, Part, Plan, Size, Step};
 
-use crate::beside::{operators, with_chores, with_scenes};
+use crate::beside::{operators, with_chores, with_scenes, with_ways};
 use crate::kernel::{Epoch, LinkFaults, MILLISECOND, Nanos, SECOND};
 use railgun_peer::Video;
 use rand::{RngExt, SeedableRng};
@@ -25,7 +25,7 @@ pub(crate) fn small(seed: u64) -> Plan {
         lasts: rng.random_range(20..=45) * SECOND,
         pace: 200 * MILLISECOND,
     };
-    with_scenes(seed, with_chores(seed, plan(size, &mut rng, &mut ChaCha12Rng::seed_from_u64(seed ^ MORE))))
+    whole(seed, plan(size, &mut rng, &mut ChaCha12Rng::seed_from_u64(seed ^ MORE)))
 }
 
 /// A small world at which nothing goes wrong, and where people do as they are told.
@@ -48,7 +48,11 @@ pub(crate) fn full(seed: u64) -> Plan {
     let mut rng = ChaCha12Rng::seed_from_u64(seed);
     let size =
         Size { nodes: 3, replicas: 3, people: 60, rooms: 20, lasts: 60 * SECOND, pace: 200 * MILLISECOND };
-    with_scenes(seed, with_chores(seed, plan(size, &mut rng, &mut ChaCha12Rng::seed_from_u64(seed ^ MORE))))
+    whole(seed, plan(size, &mut rng, &mut ChaCha12Rng::seed_from_u64(seed ^ MORE)))
+}
+
+fn whole(seed: u64, plan: Plan) -> Plan {
+    with_ways(seed, with_scenes(seed, with_chores(seed, plan)))
 }
 
 /// Sets the numbers apart by which later parts of a plan are drawn: earlier parts stay what they were.

@@ -9,7 +9,7 @@ use crate::client::{Person, live};
 use crate::etcd::{self, Etcd, Faults};
 use crate::history;
 use crate::hooks::{self, Hooks};
-use crate::kernel::{self, HostId, Nanos, SECOND, Sim, now, set_cut, set_dark, set_full, set_mute};
+use crate::kernel::{self, HostId, Nanos, SECOND, Sim, now, set_cut, set_dark, set_full, set_mute, set_rate};
 use crate::known;
 use crate::looks;
 use crate::messages;
@@ -203,6 +203,12 @@ fn carry_out(world: &Arc<World>, sim: &mut Sim, act: &Act) {
         Act::Stop(who, source) => person(who).wish(|wish| _ = wish.sources.remove(source)),
         Act::Mute(who, muted) => person(who).wish(|wish| wish.muted = *muted),
         Act::Break(who) => person(who).wish(|wish| wish.breaks = true),
+        Act::Roam(who) => person(who).wish(|wish| wish.roams = true),
+        Act::Narrow(who, is_up, rate, lasts) => {
+            let (address, is_up) = (person_address(*who), *is_up);
+            set_rate(address, is_up, Some(*rate));
+            sim.after(*lasts, move |_| set_rate(address, is_up, None));
+        }
         Act::Deafen(who, lasts) => person(who).wish(|wish| wish.deaf_until = now() + lasts),
         Act::ShowOldToken(who) => person(who).wish(|wish| wish.shows_old_token = true),
         Act::Reload(who) => person(who).wish(|wish| wish.reloads = true),

@@ -1,9 +1,8 @@
 //! A receiver as a browser is one: it puts frames together, asks for what it lost, and reports.
 
 use super::frame::Frame;
-use railgun_media_core::packet::rtcp::{
-    Pli, ReportBlock, TransportCcInfo, write_nack, write_pli, write_receiver_report, write_transport_cc,
-};
+use crate::feedback::write_arrivals;
+use railgun_media_core::packet::rtcp::{Pli, ReportBlock, write_nack, write_pli, write_receiver_report};
 use railgun_media_core::packet::rtp::RtpHeader;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -13,8 +12,6 @@ const NACKS_MAX: u8 = 10;
 const PLI_AFTER: Duration = Duration::from_millis(300);
 /// A frame that is this late is given up.
 const FRAME_KEPT: Duration = Duration::from_millis(1_500);
-/// Arrivals that one message of feedback has room for.
-const ARRIVALS_MAX: usize = 400;
 const PROBATOR: u32 = 1234;
 
 /// One stream that a viewer gets.
@@ -147,36 +144,10 @@ impl Receiver {
     }
 
     /// Feedback on these arrivals, times since `start`.
-    pub(super) fn feedback(&mut self, mut arrivals: Vec<(u16, Instant)>, start: Instant) -> Option<Vec<u8>> {
-        let pivot = arrivals.first()?.0;
-        arrivals.sort_by_key(|(number, _)| number.wrapping_sub(pivot).cast_signed());
-        arrivals.truncate(ARRIVALS_MAX);
-        let ticks = |at: Instant| i64::try_from(at.duration_since(start).as_micros() / 250).expect("short");
-        let (first, at) = arrivals[0];
-        let reference = ticks(at) / 256;
-        let mut deltas: Vec<Option<i16>> = Vec::new();
-        let mut before = reference * 256;
-        for (number, at) in arrivals {
-            let place = usize::from(number.wrapping_sub(first));
-            if place < deltas.len() {
-                continue;
-            }
-            let Ok(delta) = i16::try_from(ticks(at) - before) else { break };
-            deltas.resize(place, None);
-            deltas.push(Some(delta));
-            before = ticks(at);
-        }
-        let info = TransportCcInfo {
-            sender_ssrc: 1,
-            media_ssrc: 2,
-            base_sequence: first,
-            reference_time: i32::try_from(reference).expect("short"),
-            feedback_count: self.feedback_count,
-        };
+    pub(super) fn feedback(&mut self, arrivals: Vec<(u16, Instant)>, start: Instant) -> Option<Vec<u8>> {
+        let feedback = write_arrivals(arrivals, start, self.feedback_count)?;
         self.feedback_count = self.feedback_count.wrapping_add(1);
-        let mut out = [0; 1_300];
-        let len = write_transport_cc(&mut out, &info, deltas.into_iter()).ok()?;
-        Some(out[..len].to_vec())
+        Some(feedback)
     }
 }
 

@@ -23,6 +23,13 @@ pub(super) struct Kept {
     pub(super) join_at: Nanos,
 }
 
+impl Kept {
+    /// Another one for the next transport.
+    pub(super) fn next_port(&mut self) {
+        self.port = if self.port >= 60_000 { 20_000 } else { self.port + 1 };
+    }
+}
+
 /// One session's media.
 pub(super) struct Call {
     pub(super) channel: String,

@@ -232,7 +232,7 @@ impl Line<'_> {
         kept: &mut Kept,
         direction: &str,
     ) -> anyhow::Result<()> {
-        kept.port = if kept.port >= 60_000 { 20_000 } else { kept.port + 1 };
+        kept.next_port();
         let created =
             self.ask(Some(call), "voice:rtc:createTransport", json!({"direction": direction})).await;
         let Ok(reply) = created else { bail!("createTransport") };

@@ -2,12 +2,14 @@
 
 use super::asking::Asking;
 use super::relayed::{Login, Relayed};
+use super::repairs::{Repairs, Sent};
 use crate::kernel::{Nanos, SECOND, UdpPort, now};
 use anyhow::Context;
 use railgun_media_core::packet::rtcp::{RtcpPacket, parse_compound};
 use railgun_media_core::packet::rtp::RtpHeader;
 use railgun_peer::{
-    AUDIO_LEVEL_ID, Arrival, DESCRIPTOR_ID, MID_ID, Offer, Peer, RID_ID, TRANSPORT_CC_ID, Video,
+    AUDIO_LEVEL_ID, Arrival, DESCRIPTOR_ID, MID_ID, Offer, Peer, REPAIRED_RID_ID, RID_ID, TRANSPORT_CC_ID,
+    Video,
 };
 use railgun_protocol::ids::TransportId;
 use railgun_protocol::transport_parameters::TransportParameters;
@@ -26,6 +28,8 @@ const READ_INTERVAL_MAX: Nanos = SECOND / 2;
 const REPORT_INTERVAL: Nanos = SECOND;
 /// Of a simulcast's layers, which no other stream has.
 const LAYER_SSRCS: u32 = 0x3000_0000;
+/// Of feedback on what came, as browsers send it at low rates.
+const FEEDBACK_INTERVAL: Nanos = SECOND / 10;
 /// Begins what a packet says about its sender.
 const MARK: &[u8] = b"\xf0who\xf1";
 
@@ -40,6 +44,9 @@ pub(super) struct Transport {
     pub began: Nanos,
     pub has_failed: bool,
     next_report: Nanos,
+    next_feedback: Nanos,
+    /// Of the times in feedback.
+    start: Instant,
     /// Of streams that were heard.
     ssrcs: BTreeSet<u32>,
     /// When the node was heard last.
@@ -49,7 +56,8 @@ pub(super) struct Transport {
     /// The node asked for a key frame since the last picture.
     pub wants_key_frame: bool,
     pub asking: Asking,
-    /// Transport-wide sequence number of the last packet of video that was sent.
+    repairs: Repairs,
+    /// Transport-wide sequence number of the last packet that was sent.
     number: u16,
 }
 
@@ -104,13 +112,26 @@ impl Transport {
             began: now(),
             has_failed: false,
             next_report: 0,
+            next_feedback: 0,
+            start: Instant::now(),
             ssrcs: BTreeSet::new(),
             heard: now(),
             read: now(),
             wants_key_frame: false,
             asking: Asking::default(),
+            repairs: Repairs::default(),
             number: 65_500,
         })
+    }
+
+    /// Goes on from another port, as behind a NAT that forgot the old one. A relay's client has no other way.
+    pub(super) fn roam(&mut self, ip: Ipv4Addr, port: u16) {
+        let Some(port) = UdpPort::open(SocketAddrV4::new(ip, port)).filter(|_| self.way.is_none()) else {
+            return;
+        };
+        self.peer.address = port.address();
+        self.port = port;
+        self.next_check = 0;
     }
 
     pub(super) fn start(&mut self) {
@@ -149,6 +170,12 @@ impl Transport {
             self.next_report = now() + REPORT_INTERVAL;
             self.report();
         }
+        if self.peer.is_connected() && now() >= self.next_feedback {
+            self.next_feedback = now() + FEEDBACK_INTERVAL;
+            if let Some(feedback) = self.peer.timed_feedback(self.start) {
+                self.send(&feedback);
+            }
+        }
     }
 
     /// As browsers report, and echo what the node wants to hear from where it sends to.
@@ -156,9 +183,6 @@ impl Transport {
         let ssrcs: Vec<u32> = self.ssrcs.iter().copied().take(31).collect();
         let report = self.peer.report_times(&ssrcs);
         self.send(&report);
-        if let Some(feedback) = self.peer.feedback() {
-            self.send(&feedback);
-        }
         if let Some(requests) = self.asking.requests(&self.ssrcs) {
             let requests = self.peer.seal_rtcp(&requests);
             self.send(&requests);
@@ -184,6 +208,7 @@ impl Transport {
         let unopened =
             arrivals.iter().filter(|it| was_connected && matches!(it, Arrival::Unopened(_))).count();
         let asking = &mut self.asking;
+        let mut lost = Vec::new();
         let (ssrcs, wants_key_frame) = (&mut self.ssrcs, &mut self.wants_key_frame);
         let heard = arrivals.into_iter().filter_map(|arrival| match arrival {
             Arrival::Rtp(packet) => {
@@ -201,13 +226,34 @@ impl Transport {
                 Some(Heard { ssrc, is_again, sequence: header.sequence, tag })
             }
             Arrival::Rtcp(compound) => {
-                let mut packets = parse_compound(&compound).into_iter().flatten();
-                *wants_key_frame |= packets.any(|it| matches!(it, RtcpPacket::Pli(_) | RtcpPacket::Fir(_)));
+                for packet in parse_compound(&compound).into_iter().flatten() {
+                    match packet {
+                        RtcpPacket::Pli(_) | RtcpPacket::Fir(_) => *wants_key_frame = true,
+                        RtcpPacket::Nack(nack) => lost.extend(nack.lost().map(|it| (nack.media_ssrc, it))),
+                        _ => {}
+                    }
+                }
                 None
             }
             _ => None,
         });
-        (heard.collect(), unopened)
+        let heard = heard.collect();
+        for (ssrc, sequence) in lost {
+            if let Some((index, again)) = self.repairs.answer(ssrc, sequence) {
+                self.send_again(index, &again);
+            }
+        }
+        (heard, unopened)
+    }
+
+    fn send_again(&mut self, index: u64, again: &Sent) {
+        self.number = self.number.wrapping_add(1);
+        let number = self.number.to_be_bytes();
+        let mut extensions = vec![(MID_ID, again.mid.as_bytes())];
+        extensions.extend(again.rid.as_ref().map(|rid| (REPAIRED_RID_ID, rid.as_bytes())));
+        extensions.push((TRANSPORT_CC_ID, &number));
+        let packet = self.peer.seal_rtp(again.header, index, &extensions, &again.payload);
+        self.send(&packet);
     }
 
     /// What came is taken at once, so that the time at which it is opened is the time at which it came.
@@ -255,11 +301,12 @@ impl Transport {
         }
         self.number = self.number.wrapping_add(1);
         let number = self.number.to_be_bytes();
-        if is_video {
-            extensions.push((TRANSPORT_CC_ID, &number));
-        }
+        extensions.push((TRANSPORT_CC_ID, &number));
         extensions.extend(descriptor.as_deref().map(|it| (DESCRIPTOR_ID, it)));
         let packet = self.peer.seal_rtp(header, index, &extensions, &payload);
         self.send(&packet);
+        if is_video {
+            self.repairs.remember(Sent { header, mid: offer.mid.clone(), rid, payload });
+        }
     }
 }

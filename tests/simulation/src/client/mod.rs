@@ -11,6 +11,7 @@ mod hearing;
 mod media;
 mod person;
 mod relayed;
+mod repairs;
 mod socket;
 mod view;
 

@@ -22,6 +22,8 @@ pub(crate) struct Wish {
     pub muted: bool,
     /// The connection breaks, once.
     pub breaks: bool,
+    /// Its address is another, once.
+    pub roams: bool,
     /// The tab is closed and opened again, once.
     pub reloads: bool,
     pub shows_old_token: bool,

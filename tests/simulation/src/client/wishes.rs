@@ -25,6 +25,13 @@ impl Line<'_> {
             self.socket = None;
             return Ok(false);
         }
+        if wish.roams {
+            person.wish(|wish| wish.roams = false);
+            for transport in [&mut call.send, &mut call.recv].into_iter().flatten() {
+                kept.next_port();
+                transport.roam(person.ip, kept.port);
+            }
+        }
         if wish.reloads {
             person.wish(|wish| wish.reloads = false);
             call.ended = Some("closed its tab");

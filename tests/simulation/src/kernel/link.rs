@@ -62,6 +62,35 @@ impl LinkFaults {
     }
 }
 
+/// What waits longer on a narrow way is lost.
+const QUEUE_MAX: Nanos = 400 * MILLISECOND;
+
+/// A way that carries so much and no more.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rate {
+    /// Of a bit.
+    takes: Nanos,
+    /// When all that waits has left.
+    free_at: Nanos,
+}
+
+impl Rate {
+    /// `rate`: in kbit/s.
+    pub(super) fn new(rate: u64) -> Self {
+        Self { takes: 1_000_000 / rate.max(1), free_at: 0 }
+    }
+
+    /// When a datagram of so many bytes has left; none: it is lost.
+    pub(super) fn pass(&mut self, bytes: usize, now: Nanos) -> Option<Nanos> {
+        let begins = self.free_at.max(now);
+        if begins > now + QUEUE_MAX {
+            return None;
+        }
+        self.free_at = begins + self.takes * 8 * bytes as u64;
+        Some(self.free_at)
+    }
+}
+
 /// Nodes are 127.2.x.y.
 pub(super) fn net_of_nodes(address: Ipv4Addr) -> bool {
     address.octets()[1] == 2

@@ -22,6 +22,7 @@ pub(crate) use disk::{is_full, set_full};
 pub(crate) use host::{HostId, Sim, schedule};
 pub(crate) use link::LinkFaults;
 pub(crate) use net::{
-    amplification, found, heal, hide, note, reset, set_cut, set_dark, set_faults, set_mute, steps, trace_hash,
+    amplification, found, heal, hide, note, reset, set_cut, set_dark, set_faults, set_mute, set_rate, steps,
+    trace_hash,
 };
 pub(crate) use udp::UdpPort;

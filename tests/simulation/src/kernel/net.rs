@@ -4,7 +4,7 @@ use super::clock::{
     EPOCH, Epoch, FATE, HOST, IS_ACTIVE, NOW, Nanos, OSCILLATOR, Oscillator, RANDOM, SKEW, now,
 };
 use super::disk;
-use super::link::LinkFaults;
+use super::link::{LinkFaults, Rate};
 use super::socket::{SockId, Socket};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -64,6 +64,8 @@ pub(crate) struct Net {
     pub(super) cuts: BTreeSet<(Ipv4Addr, Ipv4Addr)>,
     /// Machines that lose each datagram which they send.
     pub(super) mute: BTreeSet<Ipv4Addr>,
+    /// Ways from (true) and to machines that carry less than they are given.
+    pub(super) rates: BTreeMap<(Ipv4Addr, bool), Rate>,
     /// Users' machines that no node may know of, and a node that sent to one.
     pub(super) hidden: BTreeSet<Ipv4Addr>,
     pub(super) found: Option<String>,
@@ -103,6 +105,7 @@ impl Net {
             addresses: BTreeMap::new(),
             cuts: BTreeSet::new(),
             mute: BTreeSet::new(),
+            rates: BTreeMap::new(),
             hidden: BTreeSet::new(),
             found: None,
             dark: BTreeSet::new(),
@@ -189,6 +192,14 @@ pub(crate) fn found() -> Option<String> {
     with_net(|net| net.found.take())
 }
 
+/// Of what a machine sends (true) or is sent, in kbit/s; none: everything passes at once.
+pub(crate) fn set_rate(machine: Ipv4Addr, is_up: bool, rate: Option<u64>) {
+    with_net(|net| match rate {
+        Some(rate) => _ = net.rates.insert((machine, is_up), Rate::new(rate)),
+        None => _ = net.rates.remove(&(machine, is_up)),
+    });
+}
+
 pub(crate) fn set_faults(faults: LinkFaults) {
     with_net(|net| net.faults = faults);
 }
@@ -199,6 +210,7 @@ pub(crate) fn heal() {
         net.cuts.clear();
         net.dark.clear();
         net.mute.clear();
+        net.rates.clear();
         net.faults = net.faults.healed();
     });
     disk::clear();

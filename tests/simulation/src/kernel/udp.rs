@@ -72,7 +72,15 @@ pub(super) fn send_from(from: SocketAddrV4, to: SocketAddr, bytes: &[u8]) {
             if chance(faults.corruption) && !bytes.is_empty() {
                 corrupt(&mut bytes);
             }
-            let at = now() + faults.delay(*from.ip(), *to.ip());
+            let rates = &mut net.rates;
+            let mut left = Some(now());
+            for way in [(*from.ip(), true), (*to.ip(), false)] {
+                if let (Some(at), Some(rate)) = (left, rates.get_mut(&way)) {
+                    left = rate.pass(counted_len(&bytes), at);
+                }
+            }
+            let Some(left) = left else { continue };
+            let at = left + faults.delay(*from.ip(), *to.ip());
             net.at(at, Event::Datagram { from, to, bytes });
         }
     });
@@ -80,15 +88,25 @@ pub(super) fn send_from(from: SocketAddrV4, to: SocketAddr, bytes: &[u8]) {
 
 /// Channel and length.
 const CHANNEL_DATA_HEADER: usize = 4;
+/// What a datagram of DTLS counts for on a narrow way.
+const DTLS_LEN: usize = 600;
+
+/// Where DTLS begins in a datagram, which is in ChannelData (RFC 8656, 12.4) on the way through a relay.
+fn dtls_at(bytes: &[u8]) -> Option<usize> {
+    let head = if matches!(bytes.first()?, 0x40..=0x4f) { CHANNEL_DATA_HEADER } else { 0 };
+    (20..64).contains(bytes.get(head)?).then_some(head)
+}
+
+/// Bytes on a narrow way. Those of DTLS differ between two runs of a seed, as its keys and signatures do.
+fn counted_len(bytes: &[u8]) -> usize {
+    if dtls_at(bytes).is_some() { DTLS_LEN } else { bytes.len() }
+}
 
 /// One bit is another. Keys and signatures of DTLS come from the cryptographic library's own randomness, and its
-/// datagrams' lengths with them: there it is always a bit of the same byte, so that a seed stays what it is. Through a
-/// relay it is in ChannelData (RFC 8656, 12.4).
+/// datagrams' lengths with them: there it is always a bit of the same byte, so that a seed stays what it is.
 fn corrupt(bytes: &mut [u8]) {
-    let head = if matches!(bytes[0], 0x40..=0x4f) { CHANNEL_DATA_HEADER } else { 0 };
-    let is_dtls = bytes.get(head).is_some_and(|kind| (20..64).contains(kind));
     let (any, bit) = (below(1 << 32), below(8));
-    let at = if is_dtls { head + 20 } else { usize::try_from(any).unwrap_or_default() };
+    let at = dtls_at(bytes).map_or_else(|| usize::try_from(any).unwrap_or_default(), |head| head + 20);
     let len = bytes.len();
     bytes[at % len] ^= 1 << bit;
 }
