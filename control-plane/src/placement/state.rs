@@ -6,7 +6,7 @@ use crate::policy::placement::Candidate;
 use railgun_protocol::directory::{LoadRecord, NodeRecord, NodeState, RoomRecord};
 use railgun_protocol::ids::{BootId, ChannelId, NodeId};
 use railgun_protocol::media_rpc::Address;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// A room that was just bound is expected to get so many people before its node's load says so.
@@ -27,11 +27,11 @@ const DEPARTED_MAX: usize = 10_000;
 
 #[derive(Debug, Default)]
 pub(super) struct State {
-    nodes: HashMap<NodeId, Node>,
-    links: HashMap<NodeId, Linked>,
-    rooms: HashMap<ChannelId, Bound>,
+    nodes: BTreeMap<NodeId, Node>,
+    links: BTreeMap<NodeId, Linked>,
+    rooms: BTreeMap<ChannelId, Bound>,
     /// Rooms whose keys vanished, and whose they were.
-    departed: HashMap<ChannelId, (RoomRecord, Instant)>,
+    departed: BTreeMap<ChannelId, (RoomRecord, Instant)>,
 }
 
 /// The way to a node.

@@ -5,7 +5,7 @@ use crate::backoff::Backoff;
 use crate::error::EtcdError;
 use crate::store::{Entry, Store, end_of, within};
 use etcd_client::{EventType, WatchOptions, WatchResponse, WatchStream};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -55,7 +55,7 @@ impl Store {
 impl PrefixWatch {
     pub(crate) fn start(store: Store, prefix: String) -> Self {
         let (out, updates) = mpsc::channel(UPDATES_MAX);
-        let follower = Follower { store, prefix, out, known: HashMap::new(), seen: 0, old_reads: 0 };
+        let follower = Follower { store, prefix, out, known: BTreeMap::new(), seen: 0, old_reads: 0 };
         Self { updates, task: tokio::spawn(follower.run()) }
     }
 
@@ -80,7 +80,7 @@ struct Follower {
     prefix: String,
     out: mpsc::Sender<Update>,
     /// Keys that were told, and the revision at which each was last changed.
-    known: HashMap<String, i64>,
+    known: BTreeMap<String, i64>,
     /// The highest revision that was told.
     seen: i64,
     old_reads: u32,
