@@ -1,6 +1,6 @@
 //! What makes a transport usable: ICE checks and the DTLS handshake. And what time does to both.
 
-use super::address_changes::{follow_ice, set_states};
+use super::address_changes::{follow_ice, note_connecting, set_states, tell_held_state};
 use super::address_holds::{self, Claim};
 use super::dtls::{DtlsOutput, DtlsTransport, POLL_BUFFER_LEN, SrtpKeyMaterial, SrtpKeys};
 use super::handshakes;
@@ -161,6 +161,7 @@ pub(crate) fn handle_timeout(
     }
     let progress = step_handshake(transports, output, key, now);
     follow_ice(transports, output, key, now);
+    tell_held_state(transports, output, key);
     transports.unbind_lost_addresses(key);
     progress
 }
@@ -199,7 +200,7 @@ fn poll_dtls(transports: &mut TransportTable, output: &mut Output, key: Transpor
             DtlsOutput::Packet(len) => {
                 transport.send_plain(&mut output.sends, buffer.get(..len).unwrap_or_default());
                 if transport.dtls_state == DtlsState::New {
-                    set_states(transports, output, key, ice, DtlsState::Connecting);
+                    note_connecting(transports, output, key);
                 }
             }
             DtlsOutput::Connected(material) => {

@@ -45,6 +45,8 @@ pub(crate) struct WebRtcTransport {
     /// When it came.
     pub(crate) connected_at: Option<Instant>,
     pub(crate) dtls_state: DtlsState,
+    /// The session was not told these states yet.
+    pub(crate) is_state_held: bool,
     pub(crate) ice_state: IceState,
     /// The transport counts as a handshake in progress.
     pub(crate) is_handshaking: bool,
@@ -159,6 +161,7 @@ impl WebRtcTransport {
             connect: None,
             connected_at: None,
             dtls_state: DtlsState::New,
+            is_state_held: false,
             ice_state: IceState::New,
             is_handshaking: false,
             handshaking_since: None,
