@@ -6,7 +6,7 @@ use super::dtls::{DtlsOutput, DtlsTransport, POLL_BUFFER_LEN, SrtpKeyMaterial, S
 use super::handshakes;
 use super::ice_lite::IceDrop;
 use super::table::TransportTable;
-use super::webrtc_transport::{Keys, REPORT_INTERVAL, WebRtcTransport};
+use super::webrtc_transport::{Keys, WebRtcTransport, next_report};
 use crate::arena::TransportKey;
 use crate::config::Datagram;
 use crate::output::Output;
@@ -228,12 +228,13 @@ pub(crate) fn take_keys(
     material: &SrtpKeyMaterial,
     now: Instant,
 ) -> bool {
+    let started = transports.config.started;
     let Some(transport) = transports.get_mut(key) else { return false };
     let ice: IceState = transport.ice_state;
     match material.split().and_then(|master| srtp_keys(&master)) {
         Ok(keys) => {
             transport.keys = Some(keys);
-            transport.reports_at = Some(now + REPORT_INTERVAL);
+            transport.reports_at = Some(next_report(started, now));
             let proved = transport.handshake_path.proved();
             if let Some(address) = proved
                 && let Some(tuple) = transport.ice.tuple_mut(address)
