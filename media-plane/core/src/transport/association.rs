@@ -148,22 +148,36 @@ pub(crate) fn handle_timeout(
     now: Instant,
 ) -> Progress {
     let dtls = transports.get(key).and_then(|transport| transport.connect.as_ref());
-    let begins = dtls.is_some_and(|(_, dtls)| dtls.begins_again_by(now));
-    let may_begin = !begins || handshakes::admit(transports, &mut output.counters, key, now);
+    let dtls_due = dtls.and_then(|(_, dtls)| dtls.next_timeout());
+    let mut progress = Progress { transport: key, is_connected: false };
+    if dtls_due.is_some_and(|due| due <= now) {
+        progress = handle_handshake_due(transports, output, key, now);
+    }
     if let Some(transport) = transports.get_mut(key) {
-        if let Some((_, dtls)) = &mut transport.connect {
-            if !may_begin {
-                dtls.put_off(now);
-            }
-            dtls.handle_timeout(now);
-        }
         transport.ice.handle_timeout(now);
     }
-    let progress = step_handshake(transports, output, key, now);
     follow_ice(transports, output, key, now);
     tell_held_state(transports, output, key);
     transports.unbind_lost_addresses(key);
     progress
+}
+
+fn handle_handshake_due(
+    transports: &mut TransportTable,
+    output: &mut Output,
+    key: TransportKey,
+    now: Instant,
+) -> Progress {
+    let dtls = transports.get(key).and_then(|transport| transport.connect.as_ref());
+    let begins = dtls.is_some_and(|(_, dtls)| dtls.begins_again_by(now));
+    let may_begin = !begins || handshakes::admit(transports, &mut output.counters, key, now);
+    if let Some((_, dtls)) = transports.get_mut(key).and_then(|transport| transport.connect.as_mut()) {
+        if !may_begin {
+            dtls.put_off(now);
+        }
+        dtls.handle_timeout(now);
+    }
+    step_handshake(transports, output, key, now)
 }
 
 /// Does what DTLS wants done, and has the transport looked at when DTLS wants it next.
