@@ -43,6 +43,7 @@ impl Engine {
             dtls_version: config.dtls_version,
             relays: config.relays,
             handshakes_max: config.handshakes_max,
+            started: config.started.0,
         };
         let transports = TransportTable::new(transports, ChaCha12Rng::from_rng(&mut rng));
         Self {
@@ -163,8 +164,9 @@ impl Engine {
         let MediaTables { transports, output, .. } = &mut self.media;
         let progress = association::handle_timeout(transports, output, key, now);
         self.follow(progress, now);
-        let is_report_due =
-            self.media.transports.get_mut(key).is_some_and(|transport| transport.take_report_due(now));
+        let started = self.media.transports.config.started;
+        let transport = self.media.transports.get_mut(key);
+        let is_report_due = transport.is_some_and(|transport| transport.take_report_due(started, now));
         if is_report_due {
             self.report(key, now);
         }

@@ -2,7 +2,7 @@
 
 use crate::arena::{RoomKey, TransportKey};
 use crate::send_batch::SendBatch;
-use railgun_protocol::ids::{SessionId, TransportId};
+use railgun_protocol::ids::TransportId;
 use railgun_protocol::media_rpc::{Address, Audience, Event, Reply, RoomEvent};
 use railgun_protocol::signal::ErrorBody;
 use railgun_protocol::transport_parameters::{DtlsState, IceState};
@@ -182,24 +182,18 @@ impl Output {
         self.feeds.get_mut(&room)
     }
 
-    /// Queues what ICE and DTLS of a transport are now. A check and the hello behind it arrive together: what nobody
-    /// has read yet is brought up to date, unless the handshake was over in it.
-    pub(crate) fn tell_state(
-        &mut self,
-        room: RoomKey,
-        session: SessionId,
-        id: TransportId,
-        (ice, dtls): (IceState, DtlsState),
-    ) {
+    /// Brings the newest event up to date if it is this transport's, with the same state of ICE and no handshake begun;
+    /// false if it is not. A check and the hello behind it arrive together, before anybody reads what the first changed.
+    pub(crate) fn amend_state(&mut self, id: TransportId, ice: IceState, dtls: DtlsState) -> bool {
         if let Some(Notice::Event(RoomEvent { event, .. })) = self.notices.back_mut()
             && let Event::TransportState { transport, ice: before, dtls: DtlsState::New } = event
             && *transport == id
-            && (*before, dtls) == (ice, DtlsState::Connecting)
+            && *before == ice
         {
             *event = Event::TransportState { transport: id, ice, dtls };
-            return;
+            return true;
         }
-        self.tell(room, Audience::Only(session), Event::TransportState { transport: id, ice, dtls });
+        false
     }
 
     /// Queues an event of a room; only what changes the room for more than one session moves its sequence.

@@ -8,6 +8,7 @@ use super::webrtc_transport::WebRtcTransport;
 use crate::arena::TransportKey;
 use crate::output::Output;
 use railgun_protocol::ids::UserId;
+use railgun_protocol::media_rpc::{Audience, Event};
 use railgun_protocol::transport_parameters::{DtlsState, IceState};
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -75,8 +76,32 @@ pub(super) fn set_states(
         return;
     }
     (transport.ice_state, transport.dtls_state) = (ice, dtls);
-    let (id, room, session) = (transport.id, transport.room, transport.session);
-    output.tell_state(room, session, id, (ice, dtls));
+    tell_states(transport, output);
+}
+
+/// Notes that the handshake has begun. Most handshakes are over a round trip later, so the session is told `connecting`
+/// by itself only if it lasts until the transport's next timer, the first retransmission: each event wakes the
+/// control thread and writes a frame.
+pub(super) fn note_connecting(transports: &mut TransportTable, output: &mut Output, key: TransportKey) {
+    let Some(transport) = transports.get_mut(key) else { return };
+    transport.dtls_state = DtlsState::Connecting;
+    transport.is_state_held = !output.amend_state(transport.id, transport.ice_state, DtlsState::Connecting);
+}
+
+/// Tells the session the states that [`note_connecting`] has kept back, if none was told since.
+pub(super) fn tell_held_state(transports: &mut TransportTable, output: &mut Output, key: TransportKey) {
+    if let Some(transport) = transports.get_mut(key)
+        && transport.is_state_held
+    {
+        tell_states(transport, output);
+    }
+}
+
+fn tell_states(transport: &mut WebRtcTransport, output: &mut Output) {
+    transport.is_state_held = false;
+    let (transport, room, session, ice, dtls) =
+        (transport.id, transport.room, transport.session, transport.ice_state, transport.dtls_state);
+    output.tell(room, Audience::Only(session), Event::TransportState { transport, ice, dtls });
 }
 
 fn send_to(transports: &mut TransportTable, key: TransportKey, address: Option<SocketAddr>) {

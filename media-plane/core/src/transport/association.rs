@@ -1,12 +1,12 @@
 //! What makes a transport usable: ICE checks and the DTLS handshake. And what time does to both.
 
-use super::address_changes::{follow_ice, set_states};
+use super::address_changes::{follow_ice, note_connecting, set_states, tell_held_state};
 use super::address_holds::{self, Claim};
 use super::dtls::{DtlsOutput, DtlsTransport, POLL_BUFFER_LEN, SrtpKeyMaterial, SrtpKeys};
 use super::handshakes;
 use super::ice_lite::IceDrop;
 use super::table::TransportTable;
-use super::webrtc_transport::{Keys, REPORT_INTERVAL, WebRtcTransport};
+use super::webrtc_transport::{Keys, WebRtcTransport, next_report};
 use crate::arena::TransportKey;
 use crate::config::Datagram;
 use crate::output::Output;
@@ -148,21 +148,36 @@ pub(crate) fn handle_timeout(
     now: Instant,
 ) -> Progress {
     let dtls = transports.get(key).and_then(|transport| transport.connect.as_ref());
-    let begins = dtls.is_some_and(|(_, dtls)| dtls.begins_again_by(now));
-    let may_begin = !begins || handshakes::admit(transports, &mut output.counters, key, now);
+    let dtls_due = dtls.and_then(|(_, dtls)| dtls.next_timeout());
+    let mut progress = Progress { transport: key, is_connected: false };
+    if dtls_due.is_some_and(|due| due <= now) {
+        progress = handle_handshake_due(transports, output, key, now);
+    }
     if let Some(transport) = transports.get_mut(key) {
-        if let Some((_, dtls)) = &mut transport.connect {
-            if !may_begin {
-                dtls.put_off(now);
-            }
-            dtls.handle_timeout(now);
-        }
         transport.ice.handle_timeout(now);
     }
-    let progress = step_handshake(transports, output, key, now);
     follow_ice(transports, output, key, now);
+    tell_held_state(transports, output, key);
     transports.unbind_lost_addresses(key);
     progress
+}
+
+fn handle_handshake_due(
+    transports: &mut TransportTable,
+    output: &mut Output,
+    key: TransportKey,
+    now: Instant,
+) -> Progress {
+    let dtls = transports.get(key).and_then(|transport| transport.connect.as_ref());
+    let begins = dtls.is_some_and(|(_, dtls)| dtls.begins_again_by(now));
+    let may_begin = !begins || handshakes::admit(transports, &mut output.counters, key, now);
+    if let Some((_, dtls)) = transports.get_mut(key).and_then(|transport| transport.connect.as_mut()) {
+        if !may_begin {
+            dtls.put_off(now);
+        }
+        dtls.handle_timeout(now);
+    }
+    step_handshake(transports, output, key, now)
 }
 
 /// Does what DTLS wants done, and has the transport looked at when DTLS wants it next.
@@ -199,7 +214,7 @@ fn poll_dtls(transports: &mut TransportTable, output: &mut Output, key: Transpor
             DtlsOutput::Packet(len) => {
                 transport.send_plain(&mut output.sends, buffer.get(..len).unwrap_or_default());
                 if transport.dtls_state == DtlsState::New {
-                    set_states(transports, output, key, ice, DtlsState::Connecting);
+                    note_connecting(transports, output, key);
                 }
             }
             DtlsOutput::Connected(material) => {
@@ -227,12 +242,13 @@ pub(crate) fn take_keys(
     material: &SrtpKeyMaterial,
     now: Instant,
 ) -> bool {
+    let started = transports.config.started;
     let Some(transport) = transports.get_mut(key) else { return false };
     let ice: IceState = transport.ice_state;
     match material.split().and_then(|master| srtp_keys(&master)) {
         Ok(keys) => {
             transport.keys = Some(keys);
-            transport.reports_at = Some(now + REPORT_INTERVAL);
+            transport.reports_at = Some(next_report(started, now));
             let proved = transport.handshake_path.proved();
             if let Some(address) = proved
                 && let Some(tuple) = transport.ice.tuple_mut(address)

@@ -88,7 +88,8 @@ pub struct DtlsTransport {
     /// The latest time that was passed in.
     now: Instant,
     phase: Phase,
-    attempt: Option<Attempt>,
+    /// Three and a half KiB, which the table of transports would move whenever it grows.
+    attempt: Option<Box<Attempt>>,
     attempts: u32,
     next_attempt_at: Option<Instant>,
     deadline: Option<Instant>,
@@ -369,7 +370,7 @@ impl DtlsTransport {
         self.next_attempt_at = Some(self.now + interval_after(self.attempts));
         self.arm_deadline();
         match Attempt::new(&self.certificate, self.version, client_random, self.now) {
-            Ok(attempt) => self.attempt = Some(attempt),
+            Ok(attempt) => self.attempt = Some(Box::new(attempt)),
             Err(error) => {
                 tracing::error!(?error, "DTLS object");
                 self.fail(DtlsFailure::Setup);

@@ -26,6 +26,8 @@ pub(crate) struct TransportConfig {
     pub(crate) dtls_version: DtlsVersion,
     pub(crate) relays: Arc<Relays>,
     pub(crate) handshakes_max: usize,
+    /// When the engine was made.
+    pub(crate) started: Instant,
 }
 
 #[derive(Debug)]

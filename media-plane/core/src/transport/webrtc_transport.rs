@@ -24,7 +24,10 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// Between two rounds of RTCP reports on a transport.
-pub(crate) const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+/// Rounds begin at multiples of this since the engine's start, so that a worker wakes once for those of several
+/// transports. A divisor of a second.
+const REPORT_GRID: Duration = Duration::from_millis(50);
 /// SSRCs a transport takes: four sources of up to three layers, or each with a retransmission stream.
 pub(crate) const STREAMS_MAX: usize = 16;
 /// MIDs a transport remembers as used.
@@ -45,6 +48,8 @@ pub(crate) struct WebRtcTransport {
     /// When it came.
     pub(crate) connected_at: Option<Instant>,
     pub(crate) dtls_state: DtlsState,
+    /// The session was not told these states yet.
+    pub(crate) is_state_held: bool,
     pub(crate) ice_state: IceState,
     /// The transport counts as a handshake in progress.
     pub(crate) is_handshaking: bool,
@@ -147,6 +152,13 @@ pub(crate) struct TransportInit {
     pub(crate) at: Instant,
 }
 
+/// The moment of the grid that is a [`REPORT_INTERVAL`] after `now`, or up to a [`REPORT_GRID`] less.
+pub(crate) fn next_report(started: Instant, now: Instant) -> Instant {
+    let since = now.saturating_duration_since(started);
+    let past_grid = Duration::from_nanos(u64::from(since.subsec_nanos() % REPORT_GRID.subsec_nanos()));
+    now + (REPORT_INTERVAL - past_grid)
+}
+
 impl WebRtcTransport {
     pub(crate) fn new(init: TransportInit) -> Self {
         Self {
@@ -159,6 +171,7 @@ impl WebRtcTransport {
             connect: None,
             connected_at: None,
             dtls_state: DtlsState::New,
+            is_state_held: false,
             ice_state: IceState::New,
             is_handshaking: false,
             handshaking_since: None,
@@ -329,11 +342,11 @@ impl WebRtcTransport {
         }
     }
 
-    /// Whether a round of reports is due; the next one is then a [`REPORT_INTERVAL`] away.
-    pub(crate) fn take_report_due(&mut self, now: Instant) -> bool {
+    /// Whether a round of reports is due; the next one is then a [`REPORT_INTERVAL`] away. `started`: the engine's start.
+    pub(crate) fn take_report_due(&mut self, started: Instant, now: Instant) -> bool {
         let is_due = self.reports_at.is_some_and(|at| at <= now);
         if is_due {
-            self.reports_at = Some(now + REPORT_INTERVAL);
+            self.reports_at = Some(next_report(started, now));
         }
         is_due
     }
@@ -446,6 +459,19 @@ mod tests {
             assert!(transport.next_consumer_ssrc().is_some());
             assert_eq!(transport.next_consumer_ssrc(), None);
         }
+    }
+
+    #[test]
+    fn rounds_of_reports_of_transports_that_connected_within_50_ms_fall_together() {
+        let started = Instant::now();
+        let at = |millis| started + Duration::from_millis(millis);
+        for connected in [7_300, 7_312, 7_349] {
+            assert_eq!(next_report(started, at(connected)), at(8_300));
+        }
+        // A round that was late does not put the next one off.
+        assert_eq!(next_report(started, at(8_304)), at(9_300));
+        assert_eq!(next_report(started, at(7_350)), at(8_350));
+        assert_eq!(next_report(at(1), started), at(1_000), "a clock that goes back");
     }
 
     #[test]
