@@ -123,6 +123,8 @@ pub(crate) struct Competition {
     cuts: u8,
     /// When the first cut was, and to which rate.
     first: (i64, u64),
+    /// What was sent in the second before the first cut, in bits a second.
+    sent_before: u64,
     /// When the second one was, and the queue then.
     second: (i64, i64),
     /// Messages of a queue that stayed, and the least and the most of it since the last cut.
@@ -152,10 +154,10 @@ impl Competition {
         }
     }
 
-    /// Less is sent from now on, since the queue grew: `rate`.
-    pub(crate) fn on_cut(&mut self, rate: u64, standing_us: i64, now_us: i64) {
+    /// Less is sent from now on, since the queue grew: `rate` instead of `sent`.
+    pub(crate) fn on_cut(&mut self, rate: u64, sent: u64, standing_us: i64, now_us: i64) {
         match self.cuts {
-            0 => self.first = (now_us, rate),
+            0 => (self.first, self.sent_before) = ((now_us, rate), sent),
             1 => self.second = (now_us, standing_us),
             _ => {}
         }
@@ -203,7 +205,7 @@ impl Competition {
         let (second_us, standing_us) = self.second;
         let is_kept =
             seen.now_us - second_us >= KEPT_US && seen.standing_us as f64 >= standing_us as f64 * KEPT;
-        (self.flat >= FLAT_MESSAGES || is_kept).then(|| self.begin(measured / 2, seen))
+        (self.flat >= FLAT_MESSAGES || is_kept).then(|| self.begin(self.part_of(measured), seen))
     }
 
     /// The queue did not follow for as long as any of our own would take: as [`Self::on_long`]; none if it did not even
@@ -214,7 +216,13 @@ impl Competition {
         let is_less = (seen.sent as f64) < measured as f64 * SENT;
         let is_long = seen.standing_us > STUCK_US && most - least > SWING_US;
         let is_foreign = is_long && is_less && seen.now_us >= self.ours_until_us;
-        (is_foreign && !self.is_on()).then(|| self.begin(measured / 2, seen))
+        (is_foreign && !self.is_on()).then(|| self.begin(self.part_of(measured), seen))
+    }
+
+    /// What to begin with: half of what the first cut measured, or of what was sent before it. A transfer that has just
+    /// begun leaves less of the link than is fair.
+    fn part_of(&self, measured: u64) -> u64 {
+        measured.max(self.sent_before) / 2
     }
 
     fn begin(&mut self, rate: u64, seen: &Seen) -> u64 {

@@ -439,7 +439,7 @@ impl Estimator {
         self.over_at_us = Some(now_us);
         self.holds_until_us = None;
         self.prober.abort(now_us);
-        self.competition.on_cut(self.estimate, self.delay.standing(), now_us);
+        self.competition.on_cut(self.estimate, self.sent.second(), self.delay.standing(), now_us);
         Verdict::Overuse
     }
 

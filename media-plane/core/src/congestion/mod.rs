@@ -74,6 +74,9 @@
 //!   is what the link takes. For 15 s a queue is nobody else's then, as after the next one;
 //! - a fifth is lost for 5 s though the rate follows.
 //!
+//! The rate begins with half of what the first cut measured, or of what was sent before it if that is more: a transfer that
+//! begins fills the queue within a second, and what is measured then is what it leaves, not what is fair.
+//!
 //! While competing, the rate is the mean over 2 s of what CUBIC (RFC 9438) would have (`window`): the competitor's own
 //! function of time and loss events, since an equation of the loss rate (RFC 5348) takes minutes to see one event in
 //! hundreds of ten packets a second. It grows to 2.5 times what is sent at most (RFC 7661). Layers stay until the rate

@@ -18,7 +18,8 @@ fn seen(trend: f64, is_short: bool, now_us: i64) -> Seen {
 /// Cut to 600 kbit/s at 0 s, to 500 at 1 s, with this queue.
 fn cut_twice(standing_us: i64) -> Competition {
     let mut competition = Competition::default();
-    (0..2).for_each(|at| competition.on_cut(600_000 - 100_000 * at, standing_us, at.cast_signed() * SECOND));
+    (0..2)
+        .for_each(|at| competition.on_cut(600_000 - 100_000 * at, 0, standing_us, at.cast_signed() * SECOND));
     competition
 }
 
@@ -35,7 +36,7 @@ fn on() -> Competition {
 fn a_queue_that_follows_is_no_competition() {
     let mut competition = Competition::default();
     for at in 0..20 {
-        competition.on_cut(500_000, 90_000, at * SECOND);
+        competition.on_cut(500_000, 0, 90_000, at * SECOND);
         assert_eq!((0..20).find_map(|_| competition.on_long(&seen(0.0, false, at * SECOND))), None);
         competition.on_drained();
     }
@@ -45,7 +46,7 @@ fn a_queue_that_follows_is_no_competition() {
 fn a_queue_that_grows_and_drains_is_a_link_that_falls() {
     let mut competition = Competition::default();
     for at in 0..200 {
-        competition.on_cut(500_000, 200_000, at * SECOND / 10);
+        competition.on_cut(500_000, 0, 200_000, at * SECOND / 10);
         let trend = if at % 8 < 4 { 0.5 } else { -0.4 };
         assert_eq!(competition.on_long(&seen(trend, false, at * SECOND / 10)), None);
     }
@@ -59,6 +60,15 @@ fn a_queue_that_stands_though_much_less_is_sent_is_somebody_elses_however_it_swi
     assert_eq!(cut_twice(200_000).on_long(&at(2_600_000)), None, "it drained by half");
     let as_much = Seen { sent: 500_000, ..at(2_600_000) };
     assert_eq!(cut_twice(90_000).on_long(&as_much), None, "what was measured is still sent: it is ours");
+}
+
+#[test]
+fn it_begins_with_half_of_what_was_sent_before_the_first_cut() {
+    // Of 1.2 Mbit/s, 300 kbit/s came out beside a transfer that had just begun.
+    let mut competition = Competition::default();
+    competition.on_cut(300_000, 1_200_000, 90_000, 0);
+    competition.on_cut(250_000, 400_000, 90_000, SECOND);
+    assert_eq!(competition.on_long(&seen(0.5, false, 2_600_000)), Some(600_000));
 }
 
 #[test]
@@ -78,7 +88,7 @@ fn a_queue_that_the_first_packets_after_a_silence_find_is_somebody_elses() {
 fn a_queue_that_swings_and_does_not_follow_is_somebody_elses_and_one_that_stays_is_the_paths() {
     for (swing, begins) in [(40_000, true), (4_000, false)] {
         let mut competition = Competition::default();
-        competition.on_cut(500_000, 90_000, 0);
+        competition.on_cut(500_000, 0, 90_000, 0);
         let at = |standing_us| Seen { standing_us, ..seen(0.1, false, 4 * SECOND) };
         assert_eq!(competition.on_long(&at(90_000)), None);
         assert_eq!(competition.on_long(&at(90_000 + swing)), None);
@@ -124,7 +134,7 @@ fn heavy_loss_for_seconds_is_our_own_doing_and_a_burst_of_it_is_not() {
     };
     assert!(lose(300, 600, 3) && lose(600, 900, 50) && lose(900, 1_200, 3));
     assert!(!lose(1_200, 1_600, 3));
-    (0..2).for_each(|at| competition.on_cut(300_000, 90_000, (17 + at) * SECOND));
+    (0..2).for_each(|at| competition.on_cut(300_000, 0, 90_000, (17 + at) * SECOND));
     let flat = seen(0.0, false, 21 * SECOND);
     assert_eq!((0..99).find_map(|_| competition.on_long(&flat)), None, "not again so soon");
 }

@@ -29,23 +29,25 @@ pub(super) fn entries() -> Vec<Entry> {
         is_shared: true,
         ..Scenario::new(LinkConfig::new(1), 60)
     };
-    let beside = |queue: u64| {
-        let transfers = vec![secs(BEGINS)];
-        let link = LinkConfig { queue: Queue::Time(millis(queue)), transfers, ..LinkConfig::new(2_000_000) };
-        Entry::new(
-            &format!("beside a TCP transfer, 2 Mbit/s, {queue} ms queue"),
-            Scenario::new(link, 60),
-            transfer,
-        )
+    let beside = |count: usize, rate: u64, queue: u64| {
+        let transfers = (0..count as u64).map(|after| secs(BEGINS + after)).collect();
+        let link =
+            LinkConfig { queue: Queue::Time(millis(queue)), transfers, ..LinkConfig::new(rate * 1_000_000) };
+        let others = if count == 1 { "a TCP transfer".into() } else { format!("{count} TCP transfers") };
+        let name = format!("beside {others}, {rate} Mbit/s, {queue} ms queue");
+        Entry::new(&name, Scenario::new(link, 60), transfer)
     };
     vec![
         Entry::new("forged feedback beside a good receiver", forged, forged_feedback),
         Entry::new("2 % reordered by 30 ms", Scenario::new(reorder, 60), reordered),
         Entry::new("CoDel, 1 Mbit/s", Scenario::new(codel, 60), short_delay),
         Entry::new("three calls on 2.4 Mbit/s", three, calls),
-        beside(100),
-        beside(300),
-        beside(1_000),
+        beside(1, 2, 100),
+        beside(1, 2, 300),
+        beside(1, 2, 1_000),
+        beside(2, 3, 300),
+        beside(3, 4, 300),
+        beside(3, 4, 100),
     ]
 }
 
@@ -90,10 +92,14 @@ fn calls(_: &Scenario, views: &[Viewed]) -> Vec<Figure> {
 
 fn transfer(_: &Scenario, views: &[Viewed]) -> Vec<Figure> {
     let (viewed, picture) = only(views);
-    let begun = COUNTED - usize::try_from(BEGINS).expect("small");
-    let theirs: u64 = viewed.transferred[0].iter().skip(begun).sum();
+    let flows = viewed.transferred.len() as u64 + 1;
+    // Each counts its seconds from when it began.
+    let theirs = viewed.transferred.iter().zip(BEGINS..).map(|(bytes, begun)| {
+        let before = COUNTED.saturating_sub(usize::try_from(begun).expect("small"));
+        bytes.iter().skip(before).sum::<u64>()
+    });
     let ours = viewed.bytes_from(COUNTED);
-    let fair = (ours + theirs) as f64 / 2.0;
+    let fair = (ours + theirs.sum::<u64>()) as f64 / flows as f64;
     let speech = (SPEECH / 8) as f64 * 40.0;
     vec![
         at_least("share of fair", ours as f64 / fair, 0.5),
