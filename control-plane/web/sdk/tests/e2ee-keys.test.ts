@@ -90,6 +90,16 @@ describe("an epoch", () => {
     expect(await ada.says(gone)).toBe("noKey");
   });
 
+  it("is not sent with by a frame that was being encrypted when the second was over", async () => {
+    const ada = member();
+    await ada.install(1, 1);
+    ada.ring.somebodyLeft(0);
+    ada.clock.now = 999;
+    const sealing = ada.cipher.seal(stream, sound);
+    ada.clock.now = 1_000;
+    expect(await sealing).toBe(null);
+  });
+
   it("is over with the stay, also for a stream that was opened under it", async () => {
     const [ada, ben] = [member(), member()];
     for (const one of [ada, ben]) await one.install(1, 1);

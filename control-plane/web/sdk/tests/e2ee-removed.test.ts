@@ -44,6 +44,7 @@ describe("removed is removed: a key that was exported from a worker", () => {
     const together = await captures(ada, 300);
     expect(together.length).toBeGreaterThan(3);
     expect(await opened(cleo, together)).toBe(together.length);
+    const [before] = await captures(ada, 50);
     // She goes on reading whatever the members tell each other: the node is hers.
     server.taps.add(cleo);
     server.leave(cleo);
@@ -54,6 +55,8 @@ describe("removed is removed: a key that was exported from a worker", () => {
     expect(await opened(cleo, late)).toBe(0);
     expect(await opened(ben, late)).toBe(late.length);
     for (const frame of late.slice(0, 5)) expect(await cleo.plays(frame.data, frame)).toBe(null);
+    // Nor is anything played any more of the key that she has, whoever sends it.
+    expect(before && (await ben.plays(before.data, before))).toBe(null);
 
     const dan = await server.join("s4");
     await areOne([ada, ben, dan]);
