@@ -4,7 +4,9 @@
 use crate::support::operators::{TokensFile, ask, body};
 use crate::support::{Harness, http};
 use railgun_control::{Config, JoinLimits};
-use railgun_protocol::media_rpc::Command;
+use railgun_protocol::ids::ChannelId;
+use railgun_protocol::media_rpc::{Audience, Command, Event, RoomEvent};
+use railgun_protocol::signal::RejoinReason;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -135,6 +137,34 @@ async fn a_replica_without_a_part_in_the_call_explains_it_and_says_whom_it_did_n
     assert_eq!(get(&again, "calls", &format!("/v1/calls/{id}")).await.0, 200);
     again.stop().await;
     other.stop().await;
+}
+
+#[tokio::test]
+async fn a_call_whose_node_was_drained_was_moved() {
+    let (folder, tokens) = (Folder::new(), tokens());
+    let harness = Harness::start_with(|config| keeps(config, &folder, &tokens)).await;
+    let mut people = [harness.client("zoe", "pro").await, harness.client("bob", "pro").await];
+    for person in &mut people {
+        assert_eq!(person.ask("voice:join", json!({"channelId": "lobby"})).await["ok"], true);
+    }
+    let drained = RoomEvent {
+        channel: ChannelId::new("lobby").unwrap(),
+        epoch: 1,
+        room_seq: 9,
+        audience: Audience::Everyone,
+        event: Event::Rejoin { reason: RejoinReason::NodeDraining },
+    };
+    harness.node.say(drained).await;
+    for person in &mut people {
+        assert_eq!(person.event("voice:rejoin").await["reason"], "node_draining");
+    }
+    let (id, _) = listed(&harness).await;
+    let (_, call) = get(&harness, "calls", &format!("/v1/calls/{id}")).await;
+    let minutes = call["minutes"].as_array().unwrap();
+    let mut findings = minutes.iter().flat_map(|of| of["findings"].as_array().unwrap());
+    let moved = findings.find(|of| of["side"] == "node").unwrap_or_else(|| panic!("{call}"));
+    assert_eq!((&moved["cause"], &moved["node"]), (&json!("moved"), &json!("fake")));
+    harness.stop().await;
 }
 
 #[tokio::test]

@@ -166,6 +166,35 @@ async fn a_session_whose_node_does_not_answer_goes_by_itself() {
 }
 
 #[tokio::test]
+async fn a_session_that_had_no_socket_then_ends_the_room_when_it_is_resumed() {
+    let tokens = tokens();
+    let harness = start(&tokens, Encryption::EndToEnd).await;
+    let mut ada = harness.client("ada", "pro").await;
+    let joined = ada.ask("voice:join", join("c", able())).await;
+    ada.reset();
+    harness.node.until_seen(|command| matches!(command, Command::Detach { .. })).await;
+    put(&harness, "c", json!({"tier": "pro", "encryption": "endToEnd"})).await;
+    let ends = |command: &Command| matches!(command, Command::SetEncryption { rule } if rule.encryption == Encryption::EndToEnd);
+    // Nobody was there to ask for it.
+    assert!(!harness.node.seen().iter().any(ends));
+    let mut back = harness.client_with("ada", json!({"resume": joined["resumeToken"]})).await;
+    assert_eq!(back.event("voice:resumed").await["encryption"], "transport");
+    harness.node.until_seen(ends).await;
+}
+
+#[tokio::test]
+async fn a_node_of_an_older_version_alone_keeps_it_from_being_set() {
+    let tokens = tokens();
+    let harness = start(&tokens, Encryption::EndToEnd).await;
+    harness.node.be_old();
+    let encrypted = || json!({"tier": "pro", "encryption": "endToEnd"});
+    let refused = ask(harness.operators, "all", "PUT", "/v1/channels/c", encrypted()).await;
+    assert_eq!((refused.status, body(&refused)["code"].as_str()), (409, Some("MIXED_FLEET")));
+    harness.node.be_new();
+    assert_eq!(put(&harness, "c", encrypted()).await, (204, json!("endToEnd")));
+}
+
+#[tokio::test]
 async fn a_mixed_fleet_does_not_set_it_and_an_old_node_gets_nobody() {
     let (etcd, tokens, node) = (EtcdServer::start().await.unwrap(), tokens(), FakeNode::start().await);
     let store = etcd.store();

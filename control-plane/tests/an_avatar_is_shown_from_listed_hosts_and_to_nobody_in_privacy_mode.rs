@@ -2,32 +2,50 @@
 //! Whoever is in privacy mode is told of none, and has none told of: loading one tells its host an address.
 
 use crate::support::client::Client;
+use crate::support::node::FakeNode;
+use crate::support::operators::TokensFile;
 use crate::support::{Harness, Issuer, http};
-use railgun_control::{AvatarHosts, OperatorScope, operator_token_entry};
+use railgun_control::{AvatarHosts, Config};
+use railgun_etcd::testing::EtcdServer;
 use railgun_protocol::ids::{ChannelId, SessionId, UserId};
 use railgun_protocol::media_rpc::{Audience, Event, RoomEvent};
 use railgun_protocol::signal::{IceServer, Participant};
 use serde_json::{Value, json};
 
-/// With an operator whose token is `secret`.
-async fn start(issuer: &Issuer, hosts: &[&str]) -> Harness {
-    let tokens = std::env::temp_dir().join(format!("railgun-tokens-{:x}.toml", rand::random::<u64>()));
-    let scopes = ["avatars:read", "avatars:write"].map(|word| word.parse::<OperatorScope>().unwrap());
-    std::fs::write(&tokens, operator_token_entry("root", "secret", &scopes)).unwrap();
-    let path = tokens.clone();
+fn operators() -> TokensFile {
+    TokensFile::of(&[("secret", &["avatars:read", "avatars:write"])])
+}
+
+/// With these hosts listed, and a relay.
+fn configure(config: &mut Config, issuer: &Issuer, tokens: &TokensFile, hosts: &[&str]) {
     let hosts = hosts.iter().map(ToString::to_string).collect::<Vec<_>>();
     let relay = IceServer { urls: vec!["turn:relay.example.com".into()], username: None, credential: None };
-    let harness = Harness::start_with(|config| {
-        config.operators.tokens = Some(path);
-        config.auth.jwks = issuer.jwks();
-        config.avatars = AvatarHosts::of(&hosts).unwrap();
-        config.joins.cooldown = 0;
-        config.joins.per_minute = 100;
-        config.rtc.ice_servers = vec![relay];
-    })
-    .await;
-    std::fs::remove_file(&tokens).unwrap();
-    harness
+    config.operators.tokens = Some(tokens.path.clone());
+    config.auth.jwks = issuer.jwks();
+    config.avatars = AvatarHosts::of(&hosts).unwrap();
+    config.joins.cooldown = 0;
+    config.joins.per_minute = 100;
+    config.rtc.ice_servers = vec![relay];
+}
+
+/// With an operator whose token is `secret`.
+async fn start(issuer: &Issuer, hosts: &[&str]) -> Harness {
+    let tokens = operators();
+    Harness::start_with(|config| configure(config, issuer, &tokens, hosts)).await
+}
+
+fn bob() -> Participant {
+    Participant {
+        user_id: UserId::new("bob").unwrap(),
+        session_id: SessionId::from_bits(77),
+        name: None,
+        avatar: Some("/bob.png".into()),
+        muted: false,
+        deafened: false,
+        speaking: false,
+        reconnecting: false,
+        producers: Vec::new(),
+    }
 }
 
 /// Asks the operators' API of the record of `ada`.
@@ -82,17 +100,7 @@ async fn an_avatar_is_shown_from_listed_hosts_and_to_nobody_in_privacy_mode() {
         epoch: 1,
         room_seq: 9,
         audience: Audience::Everyone,
-        event: Event::ParticipantJoined(Box::new(Participant {
-            user_id: UserId::new("bob").unwrap(),
-            session_id: SessionId::from_bits(77),
-            name: None,
-            avatar: Some("/bob.png".into()),
-            muted: false,
-            deafened: false,
-            speaking: false,
-            reconnecting: false,
-            producers: Vec::new(),
-        })),
+        event: Event::ParticipantJoined(Box::new(bob())),
     };
     for (privacy, heard) in [(false, json!("/bob.png")), (true, Value::Null)] {
         let mut client = joined(&harness, &issuer, "/ada.png", privacy).await;
@@ -131,6 +139,48 @@ async fn an_operators_record_counts_before_the_token_until_it_is_deleted() {
     joined(&harness, &issuer, "/token.png", false).await.close().await;
     assert_eq!(told(&harness).as_deref(), Some("/token.png"));
     harness.stop().await;
+}
+
+#[tokio::test]
+async fn no_answer_to_whoever_is_in_privacy_mode_has_a_picture() {
+    let issuer = Issuer::new();
+    let harness = start(&issuer, &[]).await;
+    harness.node.seat(bob());
+    for (privacy, avatar) in [(false, json!("/bob.png")), (true, Value::Null)] {
+        let token = issuer.token("ada", |claims| claims.privacy_mode = privacy);
+        let mut client = Client::connect(harness.address, json!({"token": token})).await.unwrap();
+        let watched = client.ask("voice:channel:watch", json!({"channelId": "c"})).await;
+        let joined = client.ask("voice:join", json!({"channelId": "c"})).await;
+        let resume = json!({"token": token, "resume": joined["resumeToken"]});
+        let mut back = Client::connect(harness.address, resume).await.unwrap();
+        let resumed = back.event("voice:resumed").await;
+        for (answer, people) in [(&watched, "people"), (&joined, "participants"), (&resumed, "participants")]
+        {
+            let people = answer[people].as_array().unwrap();
+            let bob = people.iter().find(|person| person["userId"] == "bob").unwrap();
+            assert_eq!(bob["avatar"], avatar, "privacy={privacy}: {answer}");
+        }
+        back.close().await;
+    }
+    harness.stop().await;
+}
+
+#[tokio::test]
+async fn a_record_of_a_host_that_is_no_longer_listed_is_not_shown() {
+    let (etcd, issuer, tokens) = (EtcdServer::start().await.unwrap(), Issuer::new(), operators());
+    let node = FakeNode::start().await;
+    node.register(&etcd.store()).await;
+    let listed = "https://cdn.example.com/operator.png";
+    for (hosts, shown) in [(&["cdn.example.com"][..], Some(listed)), (&[], None)] {
+        let of_replica = |config: &mut Config| configure(config, &issuer, &tokens, hosts);
+        let replica = Harness::in_cluster_with(node.clone(), etcd.settings(), of_replica).await;
+        if shown.is_some() {
+            assert_eq!(of_ada(&replica, "PUT", &json!({"url": listed}).to_string()).await.0, 204);
+        }
+        joined(&replica, &issuer, "/token.png", false).await.close().await;
+        assert_eq!(told(&replica).as_deref(), shown);
+        replica.stop().await;
+    }
 }
 
 #[tokio::test]

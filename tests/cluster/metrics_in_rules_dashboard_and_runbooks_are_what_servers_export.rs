@@ -8,11 +8,14 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+/// What each process exports, whichever plane it is of.
+const OF_EACH: [&str; 1] = ["railgun_certificate_end_seconds"];
+
 /// Names of ours, and of the process, that stand in this text.
 fn named(text: &str) -> BTreeSet<String> {
     let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
     let is_metric = |word: &&str| {
-        ["railgun_control_", "railgun_media_", "process_"].iter().any(|prefix| {
+        ["railgun_certificate_", "railgun_control_", "railgun_media_", "process_"].iter().any(|prefix| {
             word.strip_prefix(prefix).is_some_and(|rest| rest.contains(|c: char| c.is_ascii_lowercase()))
         })
     };
@@ -52,8 +55,12 @@ async fn metrics_in_rules_dashboard_and_runbooks_are_what_servers_export() {
     assert!(wanted.len() > 30, "{wanted:?}");
     within(Duration::from_secs(20), "all of them in a scrape", async {
         loop {
+            let of_node = exported(&cluster.scrape_node(0).await.unwrap());
             let mut there = exported(&cluster.scrape(0).await.unwrap());
-            there.extend(exported(&cluster.scrape_node(0).await.unwrap()));
+            for name in OF_EACH {
+                assert!(there.contains(name) && of_node.contains(name), "{name} is not in both scrapes");
+            }
+            there.extend(of_node);
             let of_people = of_people.iter().filter(|name| !there.contains(&format!("{name}_bucket")));
             let missing: Vec<_> =
                 wanted.iter().chain(of_people).filter(|name| !there.contains(*name)).collect();

@@ -1,9 +1,11 @@
 //! Wrong settings, files and environments, as people write them: each is told by `check-config` in a sentence that
 //! names what is wrong, and a start with it is refused. What only may be wrong is a warning.
 
-use railgun_tests::said_by;
+use railgun_tests::{Daemon, said_by};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 /// In it: a good JWKS and certificates, and files that are wrong in one way each.
 struct Directory(PathBuf);
@@ -16,7 +18,9 @@ impl Drop for Directory {
 
 impl Directory {
     fn new() -> Self {
-        let path = std::env::temp_dir().join(format!("railgun-wrong-{}", std::process::id()));
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("railgun-wrong-{}-{number}", std::process::id()));
         fs::create_dir_all(&path).unwrap();
         let directory = Self(path);
         let make = |arguments: &[&str]| {
@@ -41,6 +45,17 @@ impl Directory {
             fs::write(directory.0.join(name), text).unwrap();
         }
         directory
+    }
+
+    /// Whether a start with this file is refused within 20 s, and what it says.
+    fn refuses(&self, program: &str, file: &str, variables: &[(&str, &str)]) -> (bool, String) {
+        fs::write(self.0.join("tried.toml"), file).unwrap();
+        let program = std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().join(program);
+        let serve = if program.ends_with("railgun-control") { "serve" } else { "" };
+        // `timeout` says 124 of a start that goes on.
+        let script = "timeout 20 \"$0\" $1 --config tried.toml; [ $? = 1 ]";
+        let arguments = ["-c", script, program.to_str().unwrap(), serve];
+        said_by("sh", &arguments, variables, &self.0).unwrap()
     }
 
     /// What `check-config` says of this file.
@@ -156,6 +171,17 @@ const MEDIA: [Case; 18] = [
     ),
 ];
 
+/// With these a program starts all the same: a certificate that has ended is renewed while it
+/// runs, an authority and etcd's password are used when something is connected to, an audit file when there are tokens.
+const STARTED: [&str; 6] = [
+    "operators.audit = \"none/audit.log\"",
+    "https = { cert = \"expired.pem\", key = \"expired.key\" }",
+    "media.ca = \"garbage\"",
+    "etcd = { endpoints = [\"http://127.0.0.1:1\"], user = \"c\", password_file = \"password\" }",
+    "tls = { ca = \"certs/ca.pem\", cert = \"expired.pem\", key = \"expired.key\" }",
+    "etcd = { endpoints = [\"https://127.0.0.1:1\"], ca = \"garbage\" }",
+];
+
 const STANDALONE: [Case; 6] = [
     ("", "", "auth.jwks is not set"),
     ("", "listen = \"127.0.0.1:1\"", "listen belongs into [control] or [media]"),
@@ -230,12 +256,23 @@ fn each_wrong_configuration_is_told_by_check_config_and_refused() {
             if is_good || !said.contains(sentence) {
                 wrong.push(format!("{program}, {with:?} for {without:?}, wanted {sentence:?}: {said}"));
             }
+            if STARTED.contains(with) {
+                continue;
+            }
+            let (is_refused, said) = directory.refuses(program, &good(program, without, with), &[]);
+            if !is_refused {
+                wrong.push(format!("{program}, {with:?} for {without:?}, is started with: {said}"));
+            }
         }
     }
     for (program, variable, sentence) in VARIABLES {
         let (is_good, said) = directory.check(program, &good(program, "", ""), &[variable]);
         if is_good || !said.contains(sentence) {
             wrong.push(format!("{program}, {variable:?}, wanted {sentence:?}: {said}"));
+        }
+        let (is_refused, said) = directory.refuses(program, &good(program, "", ""), &[variable]);
+        if !is_refused {
+            wrong.push(format!("{program}, {variable:?}, is started with: {said}"));
         }
     }
     for (program, with, sentence) in DOUBTFUL {
@@ -246,6 +283,55 @@ fn each_wrong_configuration_is_told_by_check_config_and_refused() {
         }
     }
     assert!(wrong.is_empty(), "{} cases:\n{}", wrong.len(), wrong.join("\n---\n"));
+}
+
+#[test]
+fn what_is_wrong_in_several_files_is_told_at_once() {
+    let directory = Directory::new();
+    let file = media(
+        "tls.",
+        "tls = { ca = \"garbage\", cert = \"none.pem\", key = \"certs/media.key\" }\nrtc.listen_ip = \"198.51.100.77\"",
+    );
+    let (is_good, said) = directory.check("railgun-media", &file, &[]);
+    let wrong: Vec<&str> = said.lines().filter(|line| line.starts_with("wrong")).collect();
+    assert!(!is_good && wrong.len() == 3, "{said}");
+    for sentence in
+        ["tls.ca = garbage holds no", "tls.cert = none.pem cannot be read", "rtc.listen_ip = 198.51.100.77"]
+    {
+        assert!(wrong.iter().any(|line| line.contains(sentence)), "{sentence}: {said}");
+    }
+}
+
+#[test]
+fn an_announced_address_that_clients_cannot_reach_is_told_at_the_start() {
+    let directory = Directory::new();
+    let free = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let node = format!(
+        "announced_address = \"10.9.8.7\"\nrpc.listen = \"{}\"\nhealth.listen = \"{}\"",
+        free(),
+        free()
+    );
+    let both = format!(
+        "[control]\nauth.jwks = \"token.jwks.json\"\nlisten = \"{}\"\noperators.listen = \"off\"\n\
+         [media]\nannounced_address = \"10.9.8.7\"",
+        free()
+    );
+    for (program, file) in [("railgun-media", media("", &node)), ("railgun", both)] {
+        fs::write(directory.0.join("tried.toml"), file).unwrap();
+        let _daemon =
+            Daemon::start(program, &["--config", "tried.toml"], &directory.0, "started.log").unwrap();
+        let until = Instant::now() + Duration::from_secs(20);
+        let is_told = || {
+            let said = fs::read_to_string(directory.0.join("started.log")).unwrap();
+            said.lines()
+                .any(|line| line.contains("WARN") && line.contains("announced_address = 10.9.8.7 is private"))
+        };
+        while !is_told() {
+            let said = fs::read_to_string(directory.0.join("started.log")).unwrap();
+            assert!(Instant::now() < until, "{program}: {said}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
 }
 
 #[test]

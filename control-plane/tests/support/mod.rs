@@ -186,6 +186,11 @@ impl Drop for Issuer {
 impl FakeNode {
     /// Has replicas find it, under a lease that outlives any test.
     pub(crate) async fn register(&self, store: &Store) {
+        self.register_as("fake", store).await;
+    }
+
+    /// The same under another name, beside which there are others.
+    pub(crate) async fn register_as(&self, name: &str, store: &Store) {
         let lease = store.grant(Duration::from_secs(600)).await.unwrap();
         let record = NodeRecord {
             boot_id: self.boot_id(),
@@ -198,7 +203,7 @@ impl FakeNode {
             capacity: 1000,
             end_to_end: self.encrypts(),
         };
-        let key = store.keys().node(&NodeId::new("fake").unwrap());
+        let key = store.keys().node(&NodeId::new(name).unwrap());
         store.put(&key, &encode(&record), Some(lease)).await.unwrap();
     }
 }

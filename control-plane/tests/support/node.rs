@@ -56,6 +56,8 @@ struct State {
     sessions: Mutex<HashMap<SessionId, Held>>,
     held: AtomicBool,
     release: Notify,
+    /// People besides sessions of replicas, in each room.
+    others: Mutex<Vec<Participant>>,
     /// The control stream that was opened last.
     out: Mutex<Option<mpsc::Sender<Result<NodeFrame, Status>>>>,
 }
@@ -133,6 +135,15 @@ impl FakeNode {
             _ => None,
         });
         joins.collect()
+    }
+
+    /// Has this person in each room from now on.
+    pub(crate) fn seat(&self, participant: Participant) {
+        self.state.others.lock().unwrap().push(participant);
+    }
+
+    fn others(&self) -> Vec<Participant> {
+        self.state.others.lock().unwrap().clone()
     }
 
     /// Answers nothing more until `release`.
@@ -253,7 +264,7 @@ impl FakeNode {
                 }
                 Reply::Joined(RoomSnapshot {
                     room_seq: 7,
-                    participants: Vec::new(),
+                    participants: self.others(),
                     attachment: 1,
                     encryption: if self.encrypts() {
                         request.encryption.encryption
@@ -330,7 +341,8 @@ impl FakeNode {
                 }),
             },
             Command::Watch => {
-                let participants = self.people_of(&address.channel);
+                let mut participants = self.people_of(&address.channel);
+                participants.extend(self.others());
                 let encryption = Encryption::Transport;
                 Reply::Inspected(RoomSnapshot { room_seq: 8, participants, attachment: 0, encryption })
             }
@@ -397,7 +409,7 @@ impl FakeNode {
         held.is_attached = true;
         let room = RoomSnapshot {
             room_seq: 8,
-            participants: Vec::new(),
+            participants: self.others(),
             attachment: held.attachment,
             encryption: held.encryption,
         };

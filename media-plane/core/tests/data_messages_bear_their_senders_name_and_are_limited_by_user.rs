@@ -43,6 +43,8 @@ fn everybody_else_gets_them_in_the_rooms_order_and_one_gets_what_is_for_it_alone
         |session| world.heard_by(session).into_iter().filter_map(data).map(|it| it.2).collect::<Vec<_>>();
     assert_eq!((heard(ada), heard(bob), heard(cid)), (vec!["two"], vec!["one"], vec!["one", "two", "three"]));
     assert_eq!(data(&world.events[0].event), Some((&user, ada, "one")));
+    let bobs = UserId::new("user-2").unwrap();
+    assert_eq!(data(&world.events[2].event), Some((&bobs, bob, "two")));
     // Only what is for more than one moves the order.
     let first = world.events[0].room_seq;
     let numbers: Vec<u64> = world.events.iter().map(|event| event.room_seq - first).collect();
@@ -87,12 +89,14 @@ fn five_a_second_of_a_user_are_told_over_all_devices_and_joins() {
                 assert!((1..=1_000 / u64::from(DATA_PER_SECOND) + 1).contains(&wait), "{wait}");
             }
         }
-        // One of her devices leaves and comes back each second.
+        // Each second one of her devices leaves and comes back, every other time both.
         if tick % 20 == 19 {
-            let session = sessions[0];
-            let leave = Command::Leave { session, reason: LeaveReason::Left, attachment: None };
-            world.command(&room, leave).unwrap();
-            sessions[0] = join(&mut world);
+            let leaving = &mut sessions[..1 + tick / 20 % 2];
+            for session in leaving.iter().copied() {
+                let leave = Command::Leave { session, reason: LeaveReason::Left, attachment: None };
+                world.command(&room, leave).unwrap();
+            }
+            leaving.fill_with(|| join(&mut world));
         }
         world.advance(Duration::from_millis(50));
     }

@@ -9,8 +9,8 @@ use crate::metrics::{Done, Gauges};
 use crate::rpc::Input;
 use railgun_etcd::{Backoff, Entry, EtcdError, LeaseId, Outcome, PrefixWatch, Store, Update};
 use railgun_protocol::directory::{
-    DEATH_REMEMBERED, LOAD_INTERVAL, LoadRecord, NODE_LEASE_MARGIN, NODE_LEASE_RENEWAL, NODE_LEASE_TTL,
-    NodeHealth, NodeRecord, NodeState, REPLICAS_TOLD_MAX, decode, encode,
+    LOAD_INTERVAL, LoadRecord, NODE_LEASE_MARGIN, NODE_LEASE_RENEWAL, NODE_LEASE_TTL, NodeHealth, NodeRecord,
+    NodeState, REPLICAS_TOLD_MAX, decode, encode,
 };
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -280,12 +280,7 @@ impl Registration {
         let (before, at) = &self.work_told;
         let (health, done) = self.gauges.health(before, now.saturating_duration_since(*at));
         self.work_told = (done, now);
-        let WorkersState { started, alive, last_death } = *self.workers.borrow();
-        let is_recent = |at: Instant| now.saturating_duration_since(at) < DEATH_REMEMBERED;
-        let missing = u32::try_from(started.saturating_sub(alive)).unwrap_or(u32::MAX);
-        let dead_workers = missing.max(u32::from(last_death.is_some_and(is_recent)));
-        let health = NodeHealth { dead_workers, ..health };
-        NodeHealth { is_degraded: self.strain.observe(&health), ..health }
+        self.strain.assess(health, *self.workers.borrow(), now)
     }
 }
 

@@ -1,7 +1,9 @@
 //! Whether this node is one that new rooms should not go to while there are others: told from how its workers got on
 //! over several loads, so that one burst of joins does not send rooms elsewhere and back.
 
-use railgun_protocol::directory::NodeHealth;
+use crate::health::WorkersState;
+use railgun_protocol::directory::{DEATH_REMEMBERED, NodeHealth};
+use std::time::Instant;
 
 /// A worker that is busy for so much of its time has none left for a room that grows; below the second it is sound
 /// again.
@@ -21,8 +23,19 @@ pub(super) struct Strain {
 }
 
 impl Strain {
+    /// What others are told: `health`, of what the workers did since the load before, with the workers that died and
+    /// whether the node is degraded.
+    pub(super) fn assess(&mut self, health: NodeHealth, workers: WorkersState, now: Instant) -> NodeHealth {
+        let WorkersState { started, alive, last_death } = workers;
+        let is_recent = |at: Instant| now.saturating_duration_since(at) < DEATH_REMEMBERED;
+        let missing = u32::try_from(started.saturating_sub(alive)).unwrap_or(u32::MAX);
+        let dead_workers = missing.max(u32::from(last_death.is_some_and(is_recent)));
+        let health = NodeHealth { dead_workers, ..health };
+        NodeHealth { is_degraded: self.observe(&health), ..health }
+    }
+
     /// Takes one load's numbers; whether the node is degraded now. A worker's death counts at once.
-    pub(super) fn observe(&mut self, health: &NodeHealth) -> bool {
+    fn observe(&mut self, health: &NodeHealth) -> bool {
         let (busy, dropped) = match self.is_degraded {
             true => (BUSY_PER_MILLE.1, DROPPED_PER_MILLE.1),
             false => (BUSY_PER_MILLE.0, DROPPED_PER_MILLE.0),
@@ -41,6 +54,7 @@ impl Strain {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     fn health(cpu_per_mille: u32, dropped_per_mille: u32) -> NodeHealth {
         NodeHealth { cpu_per_mille, dropped_per_mille, packets_per_second: 1000, ..NodeHealth::default() }
@@ -74,5 +88,24 @@ mod tests {
         assert_eq!(told(&mut strain, &[idle; 9]), [false; 9]);
         let dead = NodeHealth { dead_workers: 1, ..health(0, 0) };
         assert_eq!(told(&mut strain, &[dead, health(0, 0)]), [true, false]);
+    }
+
+    #[test]
+    fn a_worker_that_is_missing_or_died_within_a_minute_is_told_and_degrades_the_node() {
+        let now = Instant::now();
+        let mut strain = Strain::default();
+        let mut told = |alive, died_at| {
+            let workers = WorkersState { started: 2, alive, last_death: died_at };
+            let told = strain.assess(health(0, 0), workers, now + DEATH_REMEMBERED);
+            (told.dead_workers, told.is_degraded)
+        };
+        assert_eq!(told(2, None), (0, false));
+        assert_eq!(told(1, None), (1, true));
+        assert_eq!(told(2, Some(now + Duration::from_millis(1))), (1, true));
+        assert_eq!(told(2, Some(now)), (0, false));
+        let loads = [0; 3].map(|_| {
+            strain.assess(health(850, 0), WorkersState { started: 2, alive: 2, last_death: None }, now)
+        });
+        assert_eq!(loads.map(|load| load.is_degraded), [false, false, true]);
     }
 }

@@ -239,7 +239,7 @@ mod tests {
     #[test]
     fn each_side_and_cause_of_a_bad_minute_is_named_with_its_participant() {
         use Side::{Device, Node, ReceiverDownlink, Relay, SenderUplink, Unknown};
-        let cases: [Case; 17] = [
+        let cases: [Case; 19] = [
             ("nothing", |_, _, _| {}, &[]),
             (
                 "an uplink that loses, which its hearers report too",
@@ -318,6 +318,16 @@ mod tests {
                 "a node that ended",
                 |all, _, _| all.iter_mut().for_each(|of| of.events = event(What::NodeLost)),
                 &[(Node, Cause::Failed, None)],
+            ),
+            (
+                "a node whose worker died",
+                |all, _, _| all[1].events = event(What::WorkerDied),
+                &[(Node, Cause::Failed, None)],
+            ),
+            (
+                "a node that was drained",
+                |all, _, _| all.iter_mut().for_each(|of| of.events = event(What::NodeDraining)),
+                &[(Node, Cause::Moved, None)],
             ),
             (
                 "relays that lose",

@@ -1,0 +1,39 @@
+//! New rooms go to a node that does not say of itself that it is degraded, as long as there is one, also if it is the
+//! busier one.
+
+use crate::support::node::FakeNode;
+use crate::support::{Harness, scraped};
+use railgun_etcd::testing::EtcdServer;
+use railgun_protocol::directory::{LoadRecord, NodeHealth, encode};
+use railgun_protocol::ids::NodeId;
+use serde_json::json;
+use std::time::Duration;
+use tokio::time::sleep;
+
+#[tokio::test]
+async fn a_new_room_goes_to_a_node_that_is_not_degraded() {
+    let etcd = EtcdServer::start().await.unwrap();
+    let store = etcd.store();
+    let nodes = [("degraded", 0, true), ("sound", 500, false)];
+    let mut fakes = Vec::new();
+    for (name, sessions, is_degraded) in nodes {
+        let fake = FakeNode::start().await;
+        fake.register_as(name, &store).await;
+        let health = Some(NodeHealth { is_degraded, ..NodeHealth::default() });
+        let load = LoadRecord { rooms: 0, sessions, at: None, replicas: Vec::new(), health };
+        let key = store.keys().load(&NodeId::new(name).unwrap());
+        store.put(&key, &encode(&load), None).await.unwrap();
+        fakes.push(fake);
+    }
+    let replica = Harness::in_cluster(fakes[0].clone(), etcd.settings()).await;
+    while scraped(&replica, "railgun_control_node_up").await < 2 {
+        sleep(Duration::from_millis(20)).await;
+    }
+    let mut ada = replica.client("ada", "pro").await;
+    for room in 0..5 {
+        let joined = ada.ask("voice:join", json!({"channelId": format!("room-{room}")})).await;
+        assert_eq!(joined["ok"], true, "{joined}");
+    }
+    assert_eq!([0, 1].map(|node: usize| fakes[node].joins().len()), [0, 5]);
+    replica.stop().await;
+}
