@@ -77,8 +77,9 @@ impl Pacer {
         let rate = rate.max(self.waiting_bytes * 8_000_000 / WAIT_MAX_US);
         let elapsed = u64::try_from(now_us - self.filled_us).unwrap_or(0).min(1_000_000);
         self.filled_us = now_us;
-        let most =
-            i64::try_from((rate.saturating_mul(BURST_US) / 8_000_000).max(BURST_MIN)).unwrap_or(i64::MAX);
+        let burst = (rate.saturating_mul(BURST_US) / 8_000_000).max(BURST_MIN);
+        // Time in which packets wait is theirs, however late a busy worker looks: only a silence is cut short.
+        let most = if self.waiting.is_empty() { i64::try_from(burst).unwrap_or(i64::MAX) } else { i64::MAX };
         let more = i64::try_from(rate.saturating_mul(elapsed) / 8_000_000).unwrap_or(i64::MAX);
         self.tokens = self.tokens.saturating_add(more).min(most);
     }
@@ -203,6 +204,26 @@ mod tests {
         assert!(went[..3].iter().all(|at| *at == 0) && (350..410).contains(&went[49]), "{went:?}");
         let half = went.iter().filter(|at| **at <= 200).count();
         assert!((23..32).contains(&half), "{went:?}");
+    }
+
+    #[test]
+    fn what_waits_keeps_its_rate_while_the_worker_looks_late() {
+        let (mut pacer, start) = (with_rate(1_000_000), Instant::now());
+        pacer.fill(10_000_000);
+        (0..100).for_each(|index| pacer.push(packet(index), start));
+        let mut sent = |at_us| {
+            let mut count = 0;
+            // Packets that came meanwhile are looked at first.
+            pacer.fill(at_us - 2_000);
+            while pacer.pop(at_us).is_some() {
+                pacer.on_sent(1_000);
+                count += 1;
+            }
+            count
+        };
+        let looks: Vec<i32> = (1..=4).map(|look| sent(10_000_000 + look * 200_000)).collect();
+        // 25,000 bytes each 200 ms, and what goes at once after a silence.
+        assert!(looks.iter().all(|count| (24..=29).contains(count)), "{looks:?}");
     }
 
     #[test]
