@@ -47,3 +47,5 @@ pub use dev_mode::{DevMode, DevModeError};
 pub use http::{Scope as OperatorScope, entry as operator_token_entry};
 pub use policy::avatars::AvatarHosts;
 pub use policy::join_history::JoinLimits;
+#[cfg(feature = "testing")]
+pub use timelines::CallRecord;

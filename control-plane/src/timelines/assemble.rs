@@ -5,9 +5,7 @@ use super::document::{
     CallDocument, CallParticipant, CallSummary, EventOf, Explained, Minute, MinuteOf, Records,
 };
 use crate::clock::rfc3339;
-use crate::policy::call_quality::{
-    CallMinute, Finding, NodeMinute, PARTICIPANT, ParticipantMinute, explain, lost_before,
-};
+use crate::policy::call_quality::{CallMinute, Finding, NodeMinute, PARTICIPANT, ParticipantMinute, explain};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, SystemTime};
@@ -116,7 +114,6 @@ impl Assembled {
         let skipped = self.minutes.range(first..=last).count().saturating_sub(MINUTES_MAX);
         let minutes = self.minutes.range(first..=last).skip(skipped).map(|(minute, of)| {
             let of: Vec<ParticipantMinute> = in_order(of).cloned().collect();
-            let lost_before = lost_before(of.iter());
             let findings = self.explained(*minute, &of).into_iter().map(|finding| {
                 let Finding { side, cause, participant, node, sentence } = finding;
                 let participant = participant.and_then(|place| of.get(place)).map(name);
@@ -126,7 +123,7 @@ impl Assembled {
             Minute {
                 at: told(*minute),
                 findings: findings.collect(),
-                participants: of.iter().map(|of| minute_of(of, name(of), &lost_before)).collect(),
+                participants: of.iter().map(|of| minute_of(of, name(of))).collect(),
             }
         });
         let minutes = minutes.collect();
@@ -171,9 +168,8 @@ fn in_order(of: &BTreeMap<String, ParticipantMinute>) -> impl Iterator<Item = &P
     all.into_iter()
 }
 
-fn minute_of(of: &ParticipantMinute, participant: String, lost_before: &HashMap<String, f64>) -> MinuteOf {
+fn minute_of(of: &ParticipantMinute, participant: String) -> MinuteOf {
     let tenths = |value: Option<f64>| value.map(|value| (10.0 * value).round() / 10.0);
-    let down_loss = of.down_loss(|id| lost_before.get(id).copied().unwrap_or_default());
     MinuteOf {
         participant,
         node: of.who.node.clone(),
@@ -181,7 +177,7 @@ fn minute_of(of: &ParticipantMinute, participant: String, lost_before: &HashMap<
         mos: tenths(of.mos),
         round_trip_ms: tenths(of.round_trip_ms),
         up_loss_percent: tenths(of.up_loss()),
-        down_loss_percent: tenths(down_loss),
+        down_loss_percent: tenths(of.down_loss()),
         up_jitter_ms: tenths(of.up_jitter_ms),
         down_jitter_ms: tenths(of.down_jitter_ms),
         available_kbps: of.available_kbps,

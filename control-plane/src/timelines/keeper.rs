@@ -2,7 +2,7 @@
 
 use super::files::{Files, KeepError};
 use crate::clock::unix_seconds;
-use crate::policy::call_quality::{Common, NodeMinute, ParticipantMinute, Path, Work, lost_before};
+use crate::policy::call_quality::{Common, Exceed, NodeMinute, ParticipantMinute, Path, Work};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
@@ -89,8 +89,8 @@ impl Keeping {
 }
 
 /// A minute of all sessions of this replica.
-#[derive(Default)]
-struct Fleet {
+#[derive(Debug, Default)]
+pub(super) struct Fleet {
     /// By node: sessions that go through no relay, and the node's figures.
     nodes: HashMap<String, (Vec<ParticipantMinute>, NodeMinute)>,
     relayed: Vec<ParticipantMinute>,
@@ -139,25 +139,13 @@ impl Keeper {
             true => self.metrics.written.inc(),
             false => self.metrics.dropped.inc(),
         };
-        let fleet = self.fleet.entry(minute.minute).or_default();
-        let sessions = match minute.path {
-            Some(Path::Relay) => &mut fleet.relayed,
-            _ => match fleet.node(&minute.who.node) {
-                Some((sessions, _)) => sessions,
-                None => return,
-            },
-        };
-        if sessions.len() < SESSIONS_MAX {
-            sessions.push(minute);
-        }
+        self.fleet.entry(minute.minute).or_default().add(minute);
     }
 
     fn work(&mut self, minute: u64, node: String, boot: String, work: Work) {
         let before = self.work.get(&node).filter(|(of, _)| *of == boot).map(|(_, work)| *work);
-        if let Some(before) = before
-            && let Some((_, of)) = self.fleet.entry(minute).or_default().node(&node)
-        {
-            of.add_work(before, work);
+        if let Some(before) = before {
+            self.fleet.entry(minute).or_default().add_work(&node, before, work);
         }
         // A node that is gone for good is one of few.
         if self.work.len() >= 4 * NODES_MAX {
@@ -171,16 +159,9 @@ impl Keeper {
         while let Some(entry) = self.fleet.first_entry()
             && entry.key().saturating_add(1).saturating_mul(60).saturating_add(MINUTE_SETTLES) <= now
         {
-            let (minute, Fleet { nodes, relayed }) = entry.remove_entry();
-            let direct = nodes.values().flat_map(|(sessions, _)| sessions);
-            let lost_before = lost_before(direct.chain(&relayed));
-            for (node, (sessions, said)) in nodes {
-                let common = Common::of(sessions.iter(), &lost_before);
-                self.write(minute, FLEET, &NodeMinute { minute, node, common, ..said });
-            }
-            if !relayed.is_empty() {
-                let common = Common::of(relayed.iter(), &lost_before);
-                self.write(minute, FLEET, &NodeMinute { minute, common, ..NodeMinute::default() });
+            let (minute, fleet) = entry.remove_entry();
+            for of in fleet.settled(minute) {
+                self.write(minute, FLEET, &of);
             }
         }
     }
@@ -202,6 +183,41 @@ impl Keeper {
 }
 
 impl Fleet {
+    pub(super) fn add(&mut self, minute: ParticipantMinute) {
+        let sessions = match minute.path {
+            Some(Path::Relay) => &mut self.relayed,
+            _ => match self.node(&minute.who.node) {
+                Some((sessions, _)) => sessions,
+                None => return,
+            },
+        };
+        if sessions.len() < SESSIONS_MAX {
+            sessions.push(minute);
+        }
+    }
+
+    /// What the node did between two looks at it.
+    pub(super) fn add_work(&mut self, node: &str, before: Work, now: Work) {
+        if let Some((_, of)) = self.node(node) {
+            of.add_work(before, now);
+        }
+    }
+
+    /// The minute of each node, and under an empty name of the relays.
+    pub(super) fn settled(self, minute: u64) -> Vec<NodeMinute> {
+        let Self { nodes, relayed } = self;
+        let of_node = |(node, (sessions, said)): (String, (Vec<ParticipantMinute>, NodeMinute))| {
+            let common = Common::of(sessions.iter(), Exceed::ThreeQuarters);
+            NodeMinute { minute, node, common, ..said }
+        };
+        let mut settled: Vec<_> = nodes.into_iter().map(of_node).collect();
+        if !relayed.is_empty() {
+            let common = Common::of(relayed.iter(), Exceed::Half);
+            settled.push(NodeMinute { minute, common, ..NodeMinute::default() });
+        }
+        settled
+    }
+
     /// None: there are too many nodes.
     fn node(&mut self, name: &str) -> Option<&mut (Vec<ParticipantMinute>, NodeMinute)> {
         if !self.nodes.contains_key(name) && self.nodes.len() >= NODES_MAX {

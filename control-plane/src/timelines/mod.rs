@@ -11,11 +11,15 @@ mod files;
 mod keeper;
 mod peers;
 mod query;
+#[cfg(feature = "testing")]
+mod record;
 mod seat;
 mod service;
 
 pub(crate) use call_id::{CallId, Question};
 pub(crate) use document::{CallDocument, CallSummary, Records};
 pub(crate) use keeper::TimelineMetrics;
+#[cfg(feature = "testing")]
+pub use record::CallRecord;
 pub(crate) use seat::SeatTimeline;
 pub(crate) use service::{Timelines, check};

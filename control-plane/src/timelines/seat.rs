@@ -81,8 +81,10 @@ impl SeatTimeline {
 
     /// What a room event means for it.
     pub(crate) fn note(&mut self, event: &Event) {
+        if let Some(what) = told_by(event) {
+            self.happened(what);
+        }
         match event {
-            Event::TransportState { ice: IceState::Disconnected, .. } => self.happened(What::PathLost),
             Event::Rejoin { reason } => self.ends_by(match reason {
                 RejoinReason::NodeLost => What::NodeLost,
                 RejoinReason::NodeDraining => What::NodeDraining,
@@ -106,6 +108,14 @@ impl SeatTimeline {
             self.keeping.keep(Kept::Participant { key: self.key.clone(), minute: Box::new(minute) });
         }
         now
+    }
+}
+
+/// What a room event says that happened to the participant's path.
+pub(super) fn told_by(event: &Event) -> Option<What> {
+    match event {
+        Event::TransportState { ice: IceState::Disconnected, .. } => Some(What::PathLost),
+        _ => None,
     }
 }
 

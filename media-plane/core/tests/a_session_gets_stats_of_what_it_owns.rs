@@ -51,6 +51,8 @@ fn packets_bytes_and_rates_of_both_sides() {
     assert!((380_000..=420_000).contains(&of_camera.sent.bitrate), "{of_camera:?}");
     assert_eq!((of_camera.kind, of_camera.paused, of_camera.priority), (MediaKind::Video, false, 1));
     assert_eq!(of_camera.packets_lost, None, "it has not reported");
+    assert_eq!(of_camera.skipped_packets, Some(0));
+    assert_eq!(stream.delay_ms, Some(0.0), "each packet takes as long as the one before");
     assert!(of_listener.transports[0].sent.bytes > 200 * 1_082);
 }
 
@@ -100,6 +102,9 @@ fn losses_repairs_and_requests() {
     call.world.advance(Duration::from_secs(2));
     let after = stats(&mut call, talker_id, None).producers[1].streams[0].clone();
     assert_eq!(after.packets_lost, 1);
+    let of_listener = stats(&mut call, session, None);
+    let camera = of_listener.consumers.iter().find(|it| it.consumer_id == consumer).unwrap();
+    assert_eq!(camera.skipped_packets, Some(1), "the talker's uplink lost it, not the listener's downlink");
 }
 
 #[test]

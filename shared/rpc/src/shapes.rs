@@ -158,12 +158,12 @@ messages! {
     }
     ProducerStreamStats => ProducerStreamStats {
         ssrc, rtx_ssrc, rid, encoding, received, score, packets_lost, fraction_lost, jitter_ms,
-        nacked_packets, repaired_packets, plis, highest_spatial_layer, highest_temporal_layer,
+        delay_ms, nacked_packets, repaired_packets, plis, highest_spatial_layer, highest_temporal_layer,
     }
     ConsumerStats => ConsumerStats {
         consumer_id, producer_id, kind, ssrc, rtx_ssrc, paused, producer_paused, priority, score, sent,
-        resent, nacked_packets, plis, packets_lost, fraction_lost, jitter_ms, current_layers,
-        preferred_layers,
+        resent, nacked_packets, plis, packets_lost, skipped_packets, fraction_lost, jitter_ms,
+        current_layers, preferred_layers,
     }
 }
 

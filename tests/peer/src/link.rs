@@ -127,6 +127,9 @@ pub struct Link {
     pub dropped: u64,
     pub lost: u64,
     pub taken: u64,
+    /// Datagrams that arrived or will, and the sum of the times that they take, queue and delay.
+    pub passed: u64,
+    pub took: Duration,
     /// Bytes of all, with UDP and IP.
     pub taken_bytes: u64,
 }
@@ -151,8 +154,20 @@ impl Link {
             dropped: 0,
             lost: 0,
             taken: 0,
+            passed: 0,
+            took: Duration::ZERO,
             taken_bytes: 0,
         }
+    }
+
+    /// Takes these parameters from now on; its rates are of the time since the link was made, and transfers that it
+    /// has not had begin so long after now.
+    pub fn change(&mut self, config: LinkConfig, now: Instant) {
+        self.run(now);
+        let back = config.delay + Duration::from_millis(10);
+        let more = config.transfers.iter().skip(self.transfers.len());
+        self.transfers.extend(more.map(|at| Cross::new(now + *at, back)));
+        self.config = config;
     }
 
     /// Bits a second at this moment.
@@ -248,7 +263,7 @@ impl Link {
 
     /// The head's last bit leaves.
     fn leave(&mut self, done: Instant) {
-        let Some((_, load)) = self.waiting.pop_front() else { return };
+        let Some((since, load)) = self.waiting.pop_front() else { return };
         self.waiting_bytes -= load.bytes();
         self.drop_heads(done);
         self.head_done = self.waiting.front().map(|(_, next)| done + self.time_of(next.bytes(), done));
@@ -268,6 +283,8 @@ impl Link {
             self.transfers[place].on_arrival(number, arrival);
             return;
         }
+        self.passed += 1;
+        self.took += arrival.saturating_duration_since(since);
         self.left += 1;
         self.flying.insert((arrival, self.left), load);
     }

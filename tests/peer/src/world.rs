@@ -44,6 +44,8 @@ pub struct World {
     pub links: HashMap<SocketAddr, Link>,
     /// Addresses that are behind another one's link.
     pub behind: HashMap<SocketAddr, SocketAddr>,
+    /// The node's worker gets no CPU: no timer of the engine runs.
+    pub is_asleep: bool,
     next_tag: u64,
 }
 
@@ -88,6 +90,7 @@ impl World {
             sent: HashMap::new(),
             links: HashMap::new(),
             behind: HashMap::new(),
+            is_asleep: false,
             next_tag: 0,
         }
     }
@@ -315,7 +318,7 @@ impl World {
     pub fn advance(&mut self, by: Duration) {
         let end = self.now + by;
         loop {
-            let due = self.engine.poll_timeout().filter(|due| *due <= end);
+            let due = self.engine.poll_timeout().filter(|due| *due <= end && !self.is_asleep);
             let arrival = self.links.values().filter_map(Link::next).min().filter(|at| *at <= end);
             if let Some(at) = arrival.filter(|at| due.is_none_or(|due| *at <= due)) {
                 self.now = self.now.max(at);

@@ -3,15 +3,12 @@
 //! What many sessions of a node have in common is the node's; what those behind relays have in common on top of it
 //! is the relays'; what is left is the participant's own: uplink, downlink or device.
 
-use super::finding::{Cause, Side};
-use super::minute::{Common, NodeMinute, ParticipantMinute, Path, What, lost_before};
+use super::finding::{Cause, Finding, Side, found};
+use super::minute::{Common, NodeMinute, ParticipantMinute, Path, What};
+use super::own::{self, JITTER, LOSS, Shared};
 use super::sentence;
 use std::collections::{BTreeMap, HashMap};
 
-/// Packets lost, in percent, that are heard.
-const LOSS: f64 = 3.0;
-/// Jitter that a receiver's buffer does not even out, in milliseconds.
-const JITTER: f64 = 40.0;
 /// Round trip above the call's shortest, in milliseconds: a queue.
 const RISE: f64 = 150.0;
 /// Datagrams that a node drops, in percent.
@@ -22,21 +19,12 @@ const NODE_LATE: f64 = 20.0;
 const MANY: u32 = 5;
 /// Sessions behind relays, which are few.
 const MANY_RELAYED: u32 = 2;
-/// One session may have so many times what most have in common, and it is still that.
+/// One session may have so many times what most have in common, and it is still that; of relays, the half of whose
+/// sessions exceed what is common.
 const SPREAD: f64 = 1.5;
+const SPREAD_RELAYED: f64 = 1.25;
 /// A call below this mean opinion score is bad.
 const BAD_SCORE: f64 = 3.0;
-
-/// What was wrong in one minute.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Finding {
-    pub(crate) side: Side,
-    pub(crate) cause: Cause,
-    /// Whose link or device it was; its place among the minute's participants.
-    pub(crate) participant: Option<usize>,
-    pub(crate) node: Option<String>,
-    pub(crate) sentence: String,
-}
 
 /// A call's minute.
 #[derive(Clone, Copy, Debug)]
@@ -45,15 +33,6 @@ pub(crate) struct CallMinute<'a> {
     pub(crate) nodes: &'a BTreeMap<String, NodeMinute>,
     /// What sessions behind relays had in common, on all nodes.
     pub(crate) relays: Option<&'a NodeMinute>,
-}
-
-/// What a participant's figures are above.
-#[derive(Clone, Copy, Debug, Default)]
-struct Shared {
-    up_loss: f64,
-    down_loss: f64,
-    rise_ms: f64,
-    jitter_ms: f64,
 }
 
 /// What was wrong, if anything was; the sides that are shared by many come first.
@@ -68,16 +47,12 @@ pub(crate) fn explain(minute: &CallMinute<'_>) -> Vec<Finding> {
         shared.insert(name, of_node);
     }
     let of_relays = relays(minute, &shared, &mut findings);
-    let lost_before = lost_before(minute.participants.iter());
     for (place, of) in minute.participants.iter().enumerate() {
         let mut above = shared.get(of.who.node.as_str()).copied().unwrap_or_default();
-        if of.path == Some(Path::Relay) {
-            above.up_loss += of_relays.up_loss;
-            above.down_loss += of_relays.down_loss;
-            above.rise_ms += of_relays.rise_ms;
-            above.jitter_ms += of_relays.jitter_ms;
+        if let Some(of_relays) = of_relays.filter(|_| of.path == Some(Path::Relay)) {
+            above = above.beside(&of_relays);
         }
-        own(place, of, &above, &lost_before, &mut findings);
+        own::find(place, of, &above, &mut findings);
     }
     // Whoever hears badly because of what was found is explained by it.
     if findings.is_empty() {
@@ -87,11 +62,6 @@ pub(crate) fn explain(minute: &CallMinute<'_>) -> Vec<Finding> {
         }
     }
     findings
-}
-
-fn found(side: Side, cause: Cause, whose: Option<(usize, &ParticipantMinute)>, sentence: String) -> Finding {
-    let node = whose.map(|(_, of)| of.who.node.clone());
-    Finding { side, cause, participant: whose.map(|(place, _)| place), node, sentence }
 }
 
 fn node(minute: &CallMinute<'_>, name: &str, findings: &mut Vec<Finding>) -> Shared {
@@ -109,99 +79,63 @@ fn node(minute: &CallMinute<'_>, name: &str, findings: &mut Vec<Finding>) -> Sha
     } else if any(What::NodeDraining) {
         add(Cause::Moved, sentence::node_drained(name));
     }
-    let Common { sessions, up_loss, down_loss, rise_ms, jitter_ms } = said.common;
+    let Common { sessions, up_loss, down_loss, rise_ms, up_delay_ms, down_delay_ms, jitter_ms } = said.common;
     let is_many = sessions >= MANY;
     let admits = said.dropped_percent >= NODE_DROPS || said.late_ms >= NODE_LATE;
-    // Drops are of datagrams in and out together, so that of what one way lost they say half at the least.
-    let of_many = if is_many { (up_loss, down_loss) } else { (0.0, 0.0) };
-    let dropped = if admits { said.dropped_percent } else { 0.0 };
-    let shared = Shared {
-        up_loss: of_many.0.max(dropped),
-        down_loss: of_many.1.max(dropped),
-        rise_ms: if is_many { rise_ms } else { 0.0 }.max(2.0 * said.late_ms),
-        jitter_ms: if is_many { jitter_ms } else { 0.0 }.max(said.late_ms),
-    };
     let is_common =
         is_many && (up_loss >= LOSS || down_loss >= LOSS || rise_ms >= RISE || jitter_ms >= JITTER);
     if admits || is_common {
         add(Cause::Overload, sentence::node_overloaded(name, &said, is_common));
     }
-    shared
+    // Drops are of datagrams in and out together, so that of what one way lost they say half at the least.
+    let dropped = if admits { said.dropped_percent } else { 0.0 };
+    let of_many = |common: f64, few: f64| if is_many { common } else { few };
+    Shared {
+        up_loss: of_many(up_loss, 0.0).max(dropped),
+        down_loss: of_many(down_loss, 0.0).max(dropped),
+        // What waits for a worker waits on the way up; its answer waits again.
+        rise_ms: of_many(rise_ms, 2.0 * said.late_ms),
+        up_delay_ms: of_many(up_delay_ms, said.late_ms),
+        down_delay_ms: of_many(down_delay_ms, said.late_ms),
+        jitter_ms: of_many(jitter_ms, 0.0).max(said.late_ms),
+        spread: SPREAD,
+        is_found: admits || is_common,
+    }
 }
 
-fn relays(minute: &CallMinute<'_>, of_nodes: &HashMap<&str, Shared>, findings: &mut Vec<Finding>) -> Shared {
+/// What relays add to nodes, if they do.
+fn relays(
+    minute: &CallMinute<'_>,
+    of_nodes: &HashMap<&str, Shared>,
+    findings: &mut Vec<Finding>,
+) -> Option<Shared> {
     let is_used = minute.participants.iter().any(|of| of.path == Some(Path::Relay));
-    let Some(common) = minute.relays.map(|of| of.common).filter(|of| is_used && of.sessions >= MANY_RELAYED)
-    else {
-        return Shared::default();
+    let common = minute.relays.map(|of| of.common).filter(|of| is_used && of.sessions >= MANY_RELAYED)?;
+    let above = |value: f64, read: fn(&Shared) -> f64| {
+        let of_node = of_nodes.values().map(read).min_by(f64::total_cmp).unwrap_or_default();
+        (value - of_node).max(0.0)
     };
-    let of_node =
-        |read: fn(&Shared) -> f64| of_nodes.values().map(read).min_by(f64::total_cmp).unwrap_or_default();
     let above = Shared {
-        up_loss: (common.up_loss - of_node(|of| of.up_loss)).max(0.0),
-        down_loss: (common.down_loss - of_node(|of| of.down_loss)).max(0.0),
-        rise_ms: (common.rise_ms - of_node(|of| of.rise_ms)).max(0.0),
-        jitter_ms: (common.jitter_ms - of_node(|of| of.jitter_ms)).max(0.0),
+        up_loss: above(common.up_loss, |of| of.up_loss),
+        down_loss: above(common.down_loss, |of| of.down_loss),
+        rise_ms: above(common.rise_ms, |of| of.rise_ms),
+        up_delay_ms: above(common.up_delay_ms, |of| of.up_delay_ms),
+        down_delay_ms: above(common.down_delay_ms, |of| of.down_delay_ms),
+        jitter_ms: above(common.jitter_ms, |of| of.jitter_ms),
+        spread: SPREAD_RELAYED,
+        is_found: true,
     };
     let (loses, delays) = (
         above.up_loss >= LOSS && above.down_loss >= LOSS,
         above.rise_ms >= RISE || above.jitter_ms >= JITTER,
     );
     if !loses && !delays {
-        return Shared::default();
+        return None;
     }
     let cause = if loses { Cause::Loss } else { Cause::Delay };
     let sentence = sentence::relay(cause, above.up_loss.max(above.down_loss), above.rise_ms, common.sessions);
     findings.push(found(Side::Relay, cause, None, sentence));
-    above
-}
-
-fn own(
-    place: usize,
-    of: &ParticipantMinute,
-    shared: &Shared,
-    lost_before: &HashMap<String, f64>,
-    findings: &mut Vec<Finding>,
-) {
-    let mut add = |side, cause, sentence| findings.push(found(side, cause, Some((place, of)), sentence));
-    let is_slow = of.reports > 0 && 2 * of.cpu_limited >= of.reports;
-    if is_slow {
-        add(Side::Device, Cause::Cpu, sentence::cpu(of));
-    }
-    if of.stalled > 1 && 2 * of.stalled >= of.samples {
-        add(Side::Device, Cause::Microphone, sentence::microphone(of));
-    }
-    let is_cut_off = of.has(What::PathLost);
-    if is_cut_off {
-        add(Side::SenderUplink, Cause::Interrupted, sentence::interrupted(of));
-    }
-    let above = |value: Option<f64>, shared: f64| (value.unwrap_or_default() - SPREAD * shared).max(0.0);
-    let up_loss = above(of.up_loss(), shared.up_loss);
-    let before = |producer: &str| lost_before.get(producer).copied().unwrap_or_default();
-    let down_loss = above(of.down_loss(before), shared.down_loss);
-    let rise = above(of.rise_ms, shared.rise_ms);
-    let up_jitter = above(of.up_jitter_ms, shared.jitter_ms);
-    let down_jitter = above(of.down_jitter_ms, shared.jitter_ms);
-    // A slow device sends unevenly, and nothing queues for it.
-    let up_waits = up_jitter >= JITTER && !(is_slow && rise < RISE);
-    let down_waits = down_jitter >= JITTER;
-    // A queue that both figures of jitter stay small in is where the larger one is.
-    let is_queue = rise >= RISE && !up_waits && !down_waits;
-    let at_up = is_queue && up_jitter >= down_jitter && !(is_slow && up_loss < LOSS);
-    if is_cut_off {
-        // What was lost meanwhile is no second fault.
-    } else if up_loss >= LOSS {
-        add(Side::SenderUplink, Cause::Loss, sentence::up_loss(of, up_loss));
-    } else if up_waits || at_up {
-        add(Side::SenderUplink, Cause::Delay, sentence::up_delay(of, up_jitter, rise));
-    }
-    if down_loss >= LOSS && !is_cut_off {
-        add(Side::ReceiverDownlink, Cause::Loss, sentence::down_loss(of, down_loss));
-    } else if down_waits || (is_queue && !at_up) {
-        add(Side::ReceiverDownlink, Cause::Delay, sentence::down_delay(of, down_jitter, rise));
-    } else if of.narrow > 1 && 2 * of.narrow >= of.samples {
-        add(Side::ReceiverDownlink, Cause::Bandwidth, sentence::narrow(of));
-    }
+    Some(above)
 }
 
 #[cfg(test)]
@@ -217,6 +151,7 @@ mod tests {
             samples: 6,
             mos: Some(4.2),
             rise_ms: Some(5.0),
+            up_delay_ms: Some(3.0),
             up_jitter_ms: Some(4.0),
             down_jitter_ms: Some(4.0),
             producers: vec![Produced { producer: name.into(), loss_percent: Some(0.1) }],
@@ -239,13 +174,12 @@ mod tests {
     #[test]
     fn each_side_and_cause_of_a_bad_minute_is_named_with_its_participant() {
         use Side::{Device, Node, ReceiverDownlink, Relay, SenderUplink, Unknown};
-        let cases: [Case; 19] = [
+        let cases: [Case; 26] = [
             ("nothing", |_, _, _| {}, &[]),
             (
-                "an uplink that loses, which its hearers report too",
+                "an uplink that loses, and its hearer's score",
                 |all, _, _| {
                     all[0].producers[0].loss_percent = Some(9.0);
-                    all[1].lossy = vec![lossy("a", 9.2)];
                     all[1].mos = Some(2.5);
                 },
                 &[(SenderUplink, Cause::Loss, Some(0))],
@@ -262,8 +196,52 @@ mod tests {
             ),
             (
                 "a queue on the way down",
-                |all, _, _| (all[2].down_jitter_ms, all[2].rise_ms) = (Some(30.0), Some(300.0)),
+                |all, _, _| (all[2].up_delay_ms, all[2].rise_ms) = (Some(20.0), Some(300.0)),
                 &[(ReceiverDownlink, Cause::Delay, Some(2))],
+            ),
+            (
+                "a full queue on the way up, which loses at its tail, and whose feedback comes late",
+                |all, _, _| {
+                    (all[2].up_delay_ms, all[2].rise_ms, all[2].narrow) = (Some(900.0), Some(1_000.0), 5);
+                    all[2].producers[0].loss_percent = Some(6.0);
+                },
+                &[(SenderUplink, Cause::Delay, Some(2))],
+            ),
+            (
+                "queues on both ways",
+                |all, _, _| (all[2].up_delay_ms, all[2].rise_ms) = (Some(500.0), Some(1_000.0)),
+                &[(SenderUplink, Cause::Delay, Some(2)), (ReceiverDownlink, Cause::Delay, Some(2))],
+            ),
+            (
+                "a clock that jumped, which no round trip rises by",
+                |all, _, _| all[2].up_delay_ms = Some(5_000.0),
+                &[],
+            ),
+            (
+                "a downlink that loses and is held for narrow by it",
+                |all, _, _| (all[1].lossy, all[1].narrow) = (vec![lossy("a", 12.0)], 5),
+                &[(ReceiverDownlink, Cause::Loss, Some(1))],
+            ),
+            (
+                "a narrow downlink whose queue overflows",
+                |all, _, _| {
+                    (all[0].narrow, all[0].rise_ms) = (5, Some(200.0));
+                    all[0].lossy = vec![lossy("b", 20.0), lossy("c", 20.0)];
+                },
+                &[(ReceiverDownlink, Cause::Bandwidth, Some(0))],
+            ),
+            (
+                "a late downlink, held for narrow by it",
+                |all, _, _| (all[0].narrow, all[0].rise_ms) = (5, Some(900.0)),
+                &[(ReceiverDownlink, Cause::Delay, Some(0))],
+            ),
+            (
+                "links held for narrow because of a node that is late",
+                |all, node, _| {
+                    node.late_ms = 150.0;
+                    all.iter_mut().for_each(|of| (of.narrow, of.rise_ms) = (5, Some(310.0)));
+                },
+                &[(Node, Cause::Overload, None)],
             ),
             (
                 "a narrow downlink",

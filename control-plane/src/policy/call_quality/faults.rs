@@ -5,7 +5,7 @@
 use super::explain::{CallMinute, explain};
 use super::finding::{Cause, Side};
 use super::meter::Meter;
-use super::minute::{Common, Identity, NodeMinute, ParticipantMinute, Path, What, Work, lost_before};
+use super::minute::{Common, Exceed, Identity, NodeMinute, ParticipantMinute, Path, What, Work};
 use railgun_protocol::ids::{ConsumerId, ProducerId, TransportId};
 use railgun_protocol::rtp_parameters::{MediaKind, StreamType};
 use railgun_protocol::signal::{
@@ -199,8 +199,8 @@ fn through(ways: &[f64]) -> f64 {
 struct Counted {
     sent: u64,
     arrived: u64,
-    /// By the other's place.
-    down: BTreeMap<usize, (u64, u64)>,
+    /// By the other's place: lost, sent, and those that never reached the node.
+    down: BTreeMap<usize, (u64, u64, u64)>,
     from_client: u64,
 }
 
@@ -311,20 +311,29 @@ fn step(
             let down = counted[place].down.entry(other).or_default();
             down.0 += sent - heard;
             down.1 += reached;
+            down.2 += sent - reached;
             if sent > 0 {
                 client_loss = client_loss.max(100.0 * (sent - heard) as f64 / sent as f64);
             }
         }
         let spread = |mean: f64, rng: &mut StdRng| mean * rng.random_range(0.7..1.3);
-        let queues = person.up.queue + person.down.queue + 2.0 * relay.queue + 2.0 * world.late;
-        let round_trip = 2.0 * person.distance + spread(queues, rng);
+        // A link that takes too little has a queue until the node sends less.
+        let narrow = if person.fits < 1.0 { 80.0 } else { 0.0 };
+        let up_delay = spread(person.up.queue + relay.queue + world.late, rng);
+        let down_delay = spread(person.down.queue + narrow + relay.queue + world.late, rng);
+        let round_trip = 2.0 * person.distance + up_delay + down_delay;
         // A queue that is fed unevenly gives jitter of a part of its length; a processor that is late does, too.
         let pacing = (person.cpu - 1.0).max(0.0) * 30.0;
         let up_jitter = person.base_jitter
             + spread(0.15 * (person.up.queue + relay.queue) + 0.3 * world.late + pacing, rng);
         let down_jitter =
             person.base_jitter + spread(0.15 * (person.down.queue + relay.queue) + 0.3 * world.late, rng);
-        meters[place].sampled(&stats(place, people, &counted[place], (round_trip, up_jitter, down_jitter)));
+        meters[place].sampled(&stats(
+            place,
+            people,
+            &counted[place],
+            (round_trip, up_delay, up_jitter, down_jitter),
+        ));
         if away >= 1.0 {
             continue;
         }
@@ -349,7 +358,12 @@ fn step(
 }
 
 /// As the node answers `getStats`.
-fn stats(place: usize, people: &[Person], of: &Counted, (round_trip, up, down): (f64, f64, f64)) -> Stats {
+fn stats(
+    place: usize,
+    people: &[Person],
+    of: &Counted,
+    (round_trip, up_delay, up, down): (f64, f64, f64, f64),
+) -> Stats {
     let person = &people[place];
     let traffic = |packets| TrafficStats { packets, ..TrafficStats::default() };
     let id = |place: usize| u128::from(people[place].id) << 96;
@@ -374,6 +388,7 @@ fn stats(place: usize, people: &[Person], of: &Counted, (round_trip, up, down): 
         packets_lost: (of.sent - of.arrived) as i32,
         fraction_lost: 0.0,
         jitter_ms: up,
+        delay_ms: Some(up_delay),
         nacked_packets: 0,
         repaired_packets: 0,
         plis: 0,
@@ -391,7 +406,7 @@ fn stats(place: usize, people: &[Person], of: &Counted, (round_trip, up, down): 
         policed_packets: 0,
         streams: vec![stream],
     };
-    let consumers = of.down.iter().map(|(other, (lost, sent))| ConsumerStats {
+    let consumers = of.down.iter().map(|(other, (lost, sent, skipped))| ConsumerStats {
         consumer_id: ConsumerId::from_bits(id(*other) + 1),
         producer_id: ProducerId::from_bits(id(*other)),
         kind: MediaKind::Audio,
@@ -406,6 +421,7 @@ fn stats(place: usize, people: &[Person], of: &Counted, (round_trip, up, down): 
         nacked_packets: 0,
         plis: 0,
         packets_lost: Some(*lost as i32),
+        skipped_packets: Some(*skipped),
         fraction_lost: None,
         jitter_ms: Some(down),
         current_layers: None,
@@ -438,10 +454,12 @@ fn told(world: &World, people: &[Person], rng: &mut StdRng) -> BTreeSet<Named> {
     let call = measure(world, people, rng);
     let mut all = neighbours(world, rng);
     all.extend(call.iter().cloned());
-    let lost_before = lost_before(all.iter());
     let of = |relayed: bool| all.iter().filter(move |of| (of.path == Some(Path::Relay)) == relayed);
-    let mut node =
-        NodeMinute { node: "n".into(), common: Common::of(of(false), &lost_before), ..NodeMinute::default() };
+    let mut node = NodeMinute {
+        node: "n".into(),
+        common: Common::of(of(false), Exceed::ThreeQuarters),
+        ..NodeMinute::default()
+    };
     // What the node counted of a busy minute.
     let forwarded = 1_000_000.0 * (1.0 - world.send_drops);
     let dropped = 1_000_000.0 * (world.send_drops + 0.2 * world.receive_drops) * world.lasts;
@@ -455,7 +473,7 @@ fn told(world: &World, people: &[Person], rng: &mut StdRng) -> BTreeSet<Named> {
     if !world.node_ends {
         node.add_work(Work::default(), now);
     }
-    let relays = NodeMinute { common: Common::of(of(true), &lost_before), ..NodeMinute::default() };
+    let relays = NodeMinute { common: Common::of(of(true), Exceed::Half), ..NodeMinute::default() };
     let nodes = BTreeMap::from([("n".to_owned(), node)]);
     let findings = explain(&CallMinute { participants: &call, nodes: &nodes, relays: Some(&relays) });
     findings.into_iter().map(|of| (of.side, of.cause, of.participant)).collect()

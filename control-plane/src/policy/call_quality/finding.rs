@@ -1,5 +1,6 @@
 //! Sides and causes that a bad minute may have.
 
+use super::minute::ParticipantMinute;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -40,4 +41,26 @@ pub(crate) enum Cause {
     /// The microphone gave nothing.
     Microphone,
     Unknown,
+}
+
+/// What was wrong in one minute.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Finding {
+    pub(crate) side: Side,
+    pub(crate) cause: Cause,
+    /// Whose link or device it was; its place among the minute's participants.
+    pub(crate) participant: Option<usize>,
+    pub(crate) node: Option<String>,
+    pub(crate) sentence: String,
+}
+
+/// With the place of the participant whose it was.
+pub(super) fn found(
+    side: Side,
+    cause: Cause,
+    whose: Option<(usize, &ParticipantMinute)>,
+    sentence: String,
+) -> Finding {
+    let node = whose.map(|(_, of)| of.who.node.clone());
+    Finding { side, cause, participant: whose.map(|(place, _)| place), node, sentence }
 }

@@ -6,7 +6,7 @@ use super::minute::{
 };
 use railgun_protocol::rtp_parameters::MediaKind;
 use railgun_protocol::signal::{ConsumerLayers, ConsumerStats, Source, Stats, StatsReport};
-use railgun_protocol::transport_parameters::TransportDirection;
+use railgun_protocol::transport_parameters::{IceState, TransportDirection};
 use std::collections::HashMap;
 
 /// Loss of a consumer that is too little to be kept, in percent.
@@ -26,12 +26,18 @@ struct Packets {
 struct Sums {
     mos: Vec<f64>,
     round_trips: Vec<f64>,
+    /// As the client measured them.
+    reported_round_trips: Vec<f64>,
+    up_delays: Vec<f64>,
     up_jitters: Vec<f64>,
     down_jitters: Vec<f64>,
     /// By producer: lost, and all.
     up: HashMap<String, (f64, f64)>,
-    /// By the producer that is consumed: lost, and all.
+    /// By the producer that is consumed: lost on the way from the node, and all that was sent.
     down: HashMap<String, (f64, f64)>,
+    /// The same of pictures. A node that is late gives up some that wait for their turn, which no link loses: they
+    /// count only if no speech was sent.
+    down_video: HashMap<String, (f64, f64)>,
 }
 
 /// One participant's present minute. What it keeps is bounded by what its seat may hold.
@@ -40,7 +46,9 @@ pub(crate) struct Meter {
     now: ParticipantMinute,
     sums: Sums,
     shortest_round_trip: Option<f64>,
-    /// By SSRC; the node chooses those of consumers and bounds how many there are.
+    shortest_reported: Option<f64>,
+    /// By SSRC; the node chooses those of consumers and bounds how many there are. Of what is sent, without what
+    /// never reached the node.
     received: HashMap<u32, Packets>,
     sent: HashMap<u32, Packets>,
     /// Packets that the client sent in all.
@@ -78,6 +86,7 @@ impl Meter {
         // A client that reports oftener than ours does counts as one that does.
         if self.sums.mos.len() < 60 {
             self.sums.mos.extend(report.mos);
+            self.sums.reported_round_trips.extend(report.rtt);
         }
         if let Some(network) = report.network_type {
             self.now.who.network = Some(network.into());
@@ -101,7 +110,10 @@ impl Meter {
         self.now.samples = self.now.samples.saturating_add(1);
         let sends = stats.transports.iter().find(|of| of.direction == TransportDirection::Send);
         let from_client = stats.transports.iter().map(|of| of.received.packets).sum();
-        let is_heard = from_client > std::mem::replace(&mut self.from_client, from_client);
+        let has_sent = from_client > std::mem::replace(&mut self.from_client, from_client);
+        // Who hears nobody and sends nothing answers ICE checks all the same, as long as its network is there.
+        let is_connected = |ice| matches!(ice, IceState::Connected | IceState::Completed);
+        let is_heard = has_sent || sends.is_some_and(|of| is_connected(of.ice));
         self.sums.round_trips.extend(mean(stats.transports.iter().filter_map(|of| of.round_trip_ms)));
         let available = stats.transports.iter().filter_map(|of| of.available_bitrate).min();
         if let Some(available) = available {
@@ -110,6 +122,7 @@ impl Meter {
             self.now.available_kbps = Some(self.now.available_kbps.map_or(kbps, |least| least.min(kbps)));
         }
         let mut is_stalled = false;
+        let (mut up_delay, mut up_jitters) = (None::<f64>, Vec::new());
         let mut received = HashMap::new();
         for producer in &stats.producers {
             let id = short(&producer.producer_id.to_string());
@@ -121,6 +134,11 @@ impl Meter {
                 let before = before.unwrap_or_default();
                 let came = packets.came.saturating_sub(before.came);
                 came_since += came;
+                if came > 0 && !producer.paused {
+                    // A queue holds all streams up, an encoder its own.
+                    up_delay = up_delay.into_iter().chain(stream.delay_ms).min_by(f64::total_cmp);
+                    up_jitters.extend((producer.kind == MediaKind::Audio).then_some(stream.jitter_ms));
+                }
                 let lost = ratio(u64::try_from(packets.lost - before.lost).unwrap_or_default());
                 let sum = self.sums.up.entry(id.clone()).or_default();
                 *sum = (sum.0 + lost, sum.1 + lost + ratio(came));
@@ -130,28 +148,35 @@ impl Meter {
             is_stalled |=
                 is_known && !producer.paused && producer.source == Source::Mic && came_since == 0 && is_heard;
         }
-        let jitters =
-            stats.producers.iter().filter(|of| !of.paused).flat_map(|of| &of.streams).map(|of| of.jitter_ms);
-        self.sums.up_jitters.extend(mean(jitters));
+        self.sums.up_delays.extend(up_delay);
+        self.sums.up_jitters.extend(mean(up_jitters.into_iter()));
         self.received = received;
         self.now.stalled = self.now.stalled.saturating_add((is_stalled && sends.is_some()).into());
 
         let mut sent = HashMap::new();
         for consumer in &stats.consumers {
-            let Some(lost) = consumer.packets_lost else { continue };
-            let packets = Packets { lost: lost.into(), came: consumer.sent.packets };
+            let (Some(lost), Some(skipped)) = (consumer.packets_lost, consumer.skipped_packets) else {
+                continue;
+            };
+            let lost = i64::from(lost).saturating_sub_unsigned(skipped);
+            let packets = Packets { lost, came: consumer.sent.packets };
             let before = self.sent.get(&consumer.ssrc).copied();
             sent.insert(consumer.ssrc, packets);
             // Of the first report it is not known since when.
             let Some(before) = before else { continue };
-            let lost = ratio(u64::try_from(packets.lost - before.lost).unwrap_or_default());
+            // Less than none, if packets were skipped that the client did not miss yet: it counts later.
+            let lost = signed_ratio(packets.lost - before.lost);
             let all = ratio(packets.came.saturating_sub(before.came));
-            let sum = self.sums.down.entry(short(&consumer.producer_id.to_string())).or_default();
+            let down = match consumer.kind {
+                MediaKind::Audio => &mut self.sums.down,
+                MediaKind::Video => &mut self.sums.down_video,
+            };
+            let sum = down.entry(short(&consumer.producer_id.to_string())).or_default();
             *sum = (sum.0 + lost, sum.1 + all);
         }
         self.see_layers(stats);
-        let jitters = stats.consumers.iter().filter(|of| !of.paused).filter_map(|of| of.jitter_ms);
-        self.sums.down_jitters.extend(mean(jitters));
+        let speech = stats.consumers.iter().filter(|of| !of.paused && of.kind == MediaKind::Audio);
+        self.sums.down_jitters.extend(mean(speech.filter_map(|of| of.jitter_ms)));
         self.sent = sent;
     }
 
@@ -192,10 +217,12 @@ impl Meter {
         let mut closed = std::mem::replace(now, following);
         let sums = std::mem::take(sums);
         closed.mos = mean(sums.mos.into_iter());
-        closed.round_trip_ms = mean(sums.round_trips.iter().copied());
-        let shortest = sums.round_trips.into_iter().chain(self.shortest_round_trip).min_by(f64::total_cmp);
-        self.shortest_round_trip = shortest;
-        closed.rise_ms = closed.round_trip_ms.zip(shortest).map(|(now, shortest)| now - shortest);
+        let by_node = round_trip(sums.round_trips, &mut self.shortest_round_trip);
+        let by_client = round_trip(sums.reported_round_trips, &mut self.shortest_reported);
+        let round_trip = by_node.or(by_client);
+        closed.round_trip_ms = round_trip.map(|(mean, _)| mean);
+        closed.rise_ms = round_trip.map(|(_, rise)| rise);
+        closed.up_delay_ms = mean(sums.up_delays.into_iter());
         closed.up_jitter_ms = mean(sums.up_jitters.into_iter());
         closed.down_jitter_ms = mean(sums.down_jitters.into_iter());
         let percent = |(lost, all): (f64, f64)| (all > 0.0).then(|| 100.0 * lost / all);
@@ -204,10 +231,13 @@ impl Meter {
         closed.producers = produced.collect();
         closed.producers.sort_by(|a, b| a.producer.cmp(&b.producer));
         closed.producers.truncate(PRODUCERS_MAX);
-        let mut lossy: Vec<_> = sums
-            .down
+        let has_speech = sums.down.values().any(|(_, all)| *all > 0.0);
+        let down = if has_speech { sums.down } else { sums.down_video };
+        let mut lossy: Vec<_> = down
             .into_iter()
-            .filter_map(|(producer, sum)| Some(Consumed { producer, loss_percent: percent(sum)? }))
+            .filter_map(|(producer, sum)| {
+                Some(Consumed { producer, loss_percent: percent(sum)?.clamp(0.0, 100.0) })
+            })
             .collect();
         closed.consumers = u8::try_from(lossy.len()).unwrap_or(u8::MAX);
         lossy.retain(|of| of.loss_percent >= LOSS_KEPT);
@@ -216,6 +246,18 @@ impl Meter {
         closed.lossy = lossy;
         closed
     }
+}
+
+/// The mean of the minute, and what it is above the shortest so far.
+fn round_trip(measured: Vec<f64>, shortest: &mut Option<f64>) -> Option<(f64, f64)> {
+    let mean = mean(measured.iter().copied());
+    *shortest = measured.into_iter().chain(*shortest).min_by(f64::total_cmp);
+    mean.zip(*shortest).map(|(mean, shortest)| (mean, mean - shortest))
+}
+
+#[allow(clippy::cast_precision_loss, reason = "counts of a minute")]
+fn signed_ratio(count: i64) -> f64 {
+    count as f64
 }
 
 fn short(id: &str) -> String {
@@ -234,6 +276,105 @@ mod tests {
             "kind": "video", "ssrc": 1, "paused": paused, "producerPaused": false, "priority": 1, "score": 10,
             "sent": traffic, "resent": traffic, "nackedPackets": 0, "plis": 0, "currentLayers": layers,
         })
+    }
+
+    /// Speech of which so many packets were sent, lost by the client's count, and never came to the node.
+    fn heard(sent: u64, lost: u64, skipped: u64) -> Value {
+        let mut consumer = video(false, Value::Null);
+        consumer["kind"] = "audio".into();
+        consumer["sent"]["packets"] = sent.into();
+        consumer["packetsLost"] = lost.into();
+        consumer["skippedPackets"] = skipped.into();
+        consumer
+    }
+
+    /// A session that sends an open microphone: packets of it so far, ICE's state, delay and round trip.
+    fn talker(packets: u64, ice: &str, delay_ms: Option<f64>, round_trip_ms: Option<f64>) -> Stats {
+        let traffic = |packets: u64| json!({ "packets": packets, "bytes": 1, "bitrate": 1 });
+        let mut stats = json!({
+            "transports": [{
+                "transportId": "00000000000000000000000000000003", "direction": "send", "ice": ice,
+                "dtls": "connected", "received": traffic(packets), "sent": traffic(0),
+            }],
+            "producers": [{
+                "producerId": "00000000000000000000000000000004", "kind": "audio", "source": "mic", "type": "simple",
+                "paused": false, "score": 10, "policedPackets": 0,
+                "streams": [{
+                    "ssrc": 7, "encoding": 0, "received": traffic(packets), "score": 10, "packetsLost": 0,
+                    "fractionLost": 0.0, "jitterMs": 2.0, "nackedPackets": 0, "repairedPackets": 0, "plis": 0,
+                    "highestSpatialLayer": 0, "highestTemporalLayer": 0,
+                }],
+            }],
+            "consumers": [],
+        });
+        if let Some(delay) = delay_ms {
+            stats["producers"][0]["streams"][0]["delayMs"] = delay.into();
+        }
+        if let Some(round_trip) = round_trip_ms {
+            stats["transports"][0]["roundTripMs"] = round_trip.into();
+        }
+        serde_json::from_value(stats).unwrap()
+    }
+
+    #[test]
+    fn what_never_reached_the_node_is_no_loss_of_the_one_who_hears_it() {
+        let mut meter = Meter::new(Identity::default(), 600);
+        meter.sampled(&sample(vec![heard(500, 10, 10)]));
+        meter.sampled(&sample(vec![heard(900, 110, 110)]));
+        assert_eq!(meter.turn(660).unwrap().down_loss(), Some(0.0));
+        meter.sampled(&sample(vec![heard(1_300, 250, 210)]));
+        assert_eq!(meter.turn(720).unwrap().down_loss(), Some(10.0));
+        // A node that does not say what it skipped says nothing of the link.
+        let mut silent = heard(2_000, 900, 0);
+        silent.as_object_mut().unwrap().remove("skippedPackets");
+        meter.sampled(&sample(vec![silent]));
+        assert_eq!(meter.turn(780).unwrap().down_loss(), None);
+    }
+
+    #[test]
+    fn pictures_that_a_node_gave_up_are_no_loss_of_a_link_that_carries_speech() {
+        let mut meter = Meter::new(Identity::default(), 600);
+        let picture = |sent: u64, lost: u64| {
+            let mut consumer = heard(sent, lost, 0);
+            (consumer["kind"], consumer["ssrc"]) = ("video".into(), 9.into());
+            consumer
+        };
+        meter.sampled(&sample(vec![heard(500, 0, 0), picture(500, 0)]));
+        meter.sampled(&sample(vec![heard(1_000, 10, 0), picture(1_000, 200)]));
+        assert_eq!(meter.turn(660).unwrap().down_loss(), Some(2.0));
+        // Nobody speaks.
+        meter.sampled(&sample(vec![heard(1_000, 10, 0), picture(1_500, 300)]));
+        assert_eq!(meter.turn(720).unwrap().down_loss(), Some(20.0));
+    }
+
+    #[test]
+    fn an_open_microphone_that_gives_nothing_is_seen_as_long_as_ice_is_connected() {
+        for (ice, stalled) in [("connected", 3), ("disconnected", 0)] {
+            let mut meter = Meter::new(Identity::default(), 600);
+            meter.sampled(&talker(500, "connected", None, None));
+            (0..3).for_each(|_| meter.sampled(&talker(500, ice, None, None)));
+            assert_eq!(meter.turn(660).unwrap().stalled, stalled, "{ice}");
+        }
+    }
+
+    #[test]
+    fn who_hears_nobody_has_the_round_trip_that_its_client_measured() {
+        let report = |rtt: f64| StatsReport { rtt: Some(rtt), ..StatsReport::default() };
+        let mut meter = Meter::new(Identity::default(), 600);
+        meter.reported(&report(50.0), 600);
+        meter.sampled(&talker(500, "connected", Some(1.0), None));
+        assert_eq!(meter.turn(660).unwrap().rise_ms, Some(0.0));
+        meter.reported(&report(850.0), 660);
+        meter.sampled(&talker(900, "connected", Some(780.0), None));
+        let late = meter.turn(720).unwrap();
+        assert_eq!(
+            (late.rise_ms, late.up_delay_ms, late.down_delay_ms()),
+            (Some(800.0), Some(780.0), Some(20.0))
+        );
+        // By the node, if it knows.
+        meter.reported(&report(850.0), 720);
+        meter.sampled(&talker(1_300, "connected", Some(1.0), Some(40.0)));
+        assert_eq!(meter.turn(780).unwrap().rise_ms, Some(0.0));
     }
 
     fn sample(consumers: Vec<Value>) -> Stats {

@@ -2,14 +2,11 @@
 
 use railgun_protocol::signal::NetworkType;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
 
 /// Events of one participant and minute that are kept; more are left out.
 pub(super) const EVENTS_MAX: usize = 12;
 /// Consumers of one participant and minute whose losses are kept, the worst first.
 pub(super) const LOSSY_CONSUMERS_MAX: usize = 16;
-/// Of a producer that lost more than this percentage before the node, consumers say nothing of their own links.
-const LOST_BEFORE_MAX: f64 = 50.0;
 /// Producers of one participant and minute that are kept.
 pub(super) const PRODUCERS_MAX: usize = 6;
 
@@ -61,8 +58,8 @@ pub(crate) struct Produced {
     pub(crate) loss_percent: Option<f64>,
 }
 
-/// A consumer of the participant that lost packets, as its client reported them. Those that never reached the node are
-/// among them, and the node sent none for them: so the figure may be above 100.
+/// A consumer of the participant that lost packets on the way from the node: those that its client reported, less those
+/// that never reached the node.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Consumed {
@@ -156,12 +153,16 @@ pub(crate) struct ParticipantMinute {
     /// Epoch of the keys after the last of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) key_epoch: Option<u64>,
-    /// Node to client and back.
+    /// Node to client and back, by the node; by the client, if nothing was sent that the node could go by.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) round_trip_ms: Option<f64>,
     /// Above the shortest of this participant's call so far.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) rise_ms: Option<f64>,
+    /// Of what the participant sent, above the soonest packets: a queue on the way up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) up_delay_ms: Option<f64>,
+    /// Of speech; pictures are paced and come unevenly anyway.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) up_jitter_ms: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -187,19 +188,15 @@ impl ParticipantMinute {
         mean(self.producers.iter().filter_map(|of| of.loss_percent))
     }
 
-    /// Mean loss of what the participant received, without what was lost before the node. `lost_before`: percent
-    /// of a producer's packets.
-    pub(crate) fn down_loss(&self, lost_before: impl Fn(&str) -> f64) -> Option<f64> {
-        if self.consumers == 0 {
-            return None;
-        }
-        let own = self.lossy.iter().filter_map(|of| {
-            let before = lost_before(&of.producer);
-            // As part of what reached the node, as the consumer's is.
-            let share = 100.0 * before / (100.0 - before);
-            (before <= LOST_BEFORE_MAX).then(|| (of.loss_percent - share).clamp(0.0, 100.0))
-        });
-        Some(own.sum::<f64>() / f64::from(self.consumers))
+    /// Mean loss of what the node sent to the participant.
+    pub(crate) fn down_loss(&self) -> Option<f64> {
+        let lost: f64 = self.lossy.iter().map(|of| of.loss_percent.clamp(0.0, 100.0)).sum();
+        (self.consumers > 0).then(|| lost / f64::from(self.consumers))
+    }
+
+    /// What the round trip rose by and the way up does not explain: a queue on the way down.
+    pub(crate) fn down_delay_ms(&self) -> Option<f64> {
+        self.rise_ms.map(|rise| (rise - self.up_delay_ms.unwrap_or_default()).max(0.0))
     }
 
     pub(crate) fn has(&self, what: What) -> bool {
@@ -217,7 +214,7 @@ pub(crate) struct Work {
     pub(crate) dead_workers: u32,
 }
 
-/// What many sessions had in common: of each figure the one that three quarters of them exceed.
+/// What many sessions had in common: of each figure the one that a part of them exceed ([`Exceed`]).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Common {
@@ -225,13 +222,18 @@ pub(crate) struct Common {
     pub(crate) up_loss: f64,
     pub(crate) down_loss: f64,
     pub(crate) rise_ms: f64,
+    pub(crate) up_delay_ms: f64,
+    pub(crate) down_delay_ms: f64,
     pub(crate) jitter_ms: f64,
 }
 
-/// What was lost of each producer before its node, in percent.
-pub(crate) fn lost_before<'a>(minutes: impl Iterator<Item = &'a ParticipantMinute>) -> HashMap<String, f64> {
-    let producers = minutes.flat_map(|of| &of.producers);
-    producers.filter_map(|of| Some((of.producer.clone(), of.loss_percent?))).collect()
+/// How many sessions have to exceed a figure for it to be common to all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exceed {
+    /// Of a node, which has many.
+    ThreeQuarters,
+    /// Of relays, through which few go.
+    Half,
 }
 
 impl Common {
@@ -244,26 +246,35 @@ impl Common {
             up_loss: weighed(self.up_loss, other.up_loss),
             down_loss: weighed(self.down_loss, other.down_loss),
             rise_ms: weighed(self.rise_ms, other.rise_ms),
+            up_delay_ms: weighed(self.up_delay_ms, other.up_delay_ms),
+            down_delay_ms: weighed(self.down_delay_ms, other.down_delay_ms),
             jitter_ms: weighed(self.jitter_ms, other.jitter_ms),
         }
     }
 
-    /// Of these sessions of one minute. `lost_before`: as [`ParticipantMinute::down_loss`] takes it.
+    /// Of these sessions of one minute, without those whose own network was gone.
     pub(crate) fn of<'a>(
         minutes: impl Iterator<Item = &'a ParticipantMinute> + Clone,
-        lost_before: &HashMap<String, f64>,
+        exceed: Exceed,
     ) -> Self {
-        let quarter = |read: &dyn Fn(&ParticipantMinute) -> Option<f64>| {
+        let minutes = minutes.filter(|of| !of.has(What::PathLost));
+        let part = match exceed {
+            Exceed::ThreeQuarters => 4,
+            Exceed::Half => 2,
+        };
+        let least = |read: &dyn Fn(&ParticipantMinute) -> Option<f64>| {
             let mut known: Vec<f64> = minutes.clone().filter_map(read).collect();
             known.sort_by(f64::total_cmp);
-            known.get(known.len().saturating_sub(1) / 4).copied().unwrap_or_default()
+            known.get(known.len().saturating_sub(1) / part).copied().unwrap_or_default()
         };
         Self {
             sessions: u32::try_from(minutes.clone().count()).unwrap_or(u32::MAX),
-            up_loss: quarter(&ParticipantMinute::up_loss),
-            down_loss: quarter(&|of| of.down_loss(|id| lost_before.get(id).copied().unwrap_or_default())),
-            rise_ms: quarter(&|of| of.rise_ms),
-            jitter_ms: quarter(&|of| match (of.up_jitter_ms, of.down_jitter_ms) {
+            up_loss: least(&ParticipantMinute::up_loss),
+            down_loss: least(&ParticipantMinute::down_loss),
+            rise_ms: least(&|of| of.rise_ms),
+            up_delay_ms: least(&|of| of.up_delay_ms),
+            down_delay_ms: least(&ParticipantMinute::down_delay_ms),
+            jitter_ms: least(&|of| match (of.up_jitter_ms, of.down_jitter_ms) {
                 (Some(up), Some(down)) => Some(up.min(down)),
                 (one, other) => one.or(other),
             }),

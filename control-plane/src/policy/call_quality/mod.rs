@@ -8,12 +8,13 @@ mod faults;
 mod finding;
 mod meter;
 mod minute;
+mod own;
 mod sentence;
 
-pub(crate) use explain::{CallMinute, Finding, explain};
-pub(crate) use finding::{Cause, Side};
+pub(crate) use explain::{CallMinute, explain};
+pub(crate) use finding::{Cause, Finding, Side};
 pub(crate) use meter::Meter;
 #[cfg(test)]
 pub(crate) use minute::Happened;
-pub(crate) use minute::{Common, Identity, NodeMinute, ParticipantMinute, Path, What, Work, lost_before};
+pub(crate) use minute::{Common, Exceed, Identity, NodeMinute, ParticipantMinute, Path, What, Work};
 pub(crate) use sentence::PARTICIPANT;

@@ -22,10 +22,16 @@ pub(super) fn up_loss(of: &ParticipantMinute, percent: f64) -> String {
     )
 }
 
-pub(super) fn up_delay(of: &ParticipantMinute, jitter: f64, rise: f64) -> String {
+/// Of what is lost beside the delay.
+fn beside(loss: f64) -> String {
+    if loss >= 1.0 { format!(", {loss:.0} % lost") } else { String::new() }
+}
+
+pub(super) fn up_delay(of: &ParticipantMinute, jitter: f64, delay: f64, loss: f64) -> String {
     format!(
-        "{PARTICIPANT} was heard late or in pieces: what {PARTICIPANT} sent came unevenly (jitter {jitter:.0} ms, \
-         round trip {rise:.0} ms above the shortest){}; the uplink is full or weak.",
+        "{PARTICIPANT} was heard late or in pieces: what {PARTICIPANT} sent came late or unevenly ({delay:.0} ms in \
+         queues, jitter {jitter:.0} ms{}){}; the uplink is full or weak.",
+        beside(loss),
         by(of)
     )
 }
@@ -37,10 +43,11 @@ pub(super) fn down_loss(of: &ParticipantMinute, percent: f64) -> String {
     )
 }
 
-pub(super) fn down_delay(of: &ParticipantMinute, jitter: f64, rise: f64) -> String {
+pub(super) fn down_delay(of: &ParticipantMinute, jitter: f64, delay: f64, loss: f64) -> String {
     format!(
-        "{PARTICIPANT} heard the others late or in pieces: packets reached {PARTICIPANT} unevenly (jitter \
-         {jitter:.0} ms, round trip {rise:.0} ms above the shortest){}; the downlink is full or weak.",
+        "{PARTICIPANT} heard the others late or in pieces: packets reached {PARTICIPANT} late or unevenly ({delay:.0} \
+         ms in queues, jitter {jitter:.0} ms{}){}; the downlink is full or weak.",
+        beside(loss),
         by(of)
     )
 }

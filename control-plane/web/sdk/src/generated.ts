@@ -240,6 +240,10 @@ plis: number,
  */
 packetsLost?: number, 
 /**
+ * Sequence numbers without a packet, because none came from the producer's client; clients take them for lost.
+ */
+skippedPackets?: number, 
+/**
  * Part of the packets that was lost by the client's last report, 0 to 1.
  */
 fractionLost?: number, 
@@ -604,6 +608,10 @@ fractionLost: number,
  * Interarrival jitter (RFC 3550 section 6.4.1), in milliseconds.
  */
 jitterMs: number, 
+/**
+ * How much later packets come than the soonest of the last minutes, the mean in milliseconds: queues on the way up.
+ */
+delayMs?: number, 
 /**
  * Packets that the sender was asked for again, each time counted.
  */

@@ -25,8 +25,7 @@ pub(crate) struct Delivery {
 }
 
 impl Delivery {
-    /// `gaps`: how many numbers were passed over so far because no packet came from the publisher, from any
-    /// zero.
+    /// `gaps`: how many numbers were passed over so far because no packet came from the publisher.
     pub(crate) fn on_report(&mut self, block: &ReportBlock, gaps: u64, now: Instant) {
         if let Some((highest, at)) = self.last {
             let elapsed = now.saturating_duration_since(at);

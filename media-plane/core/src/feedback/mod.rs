@@ -6,6 +6,7 @@ pub(crate) mod key_frame_request;
 pub(crate) mod layer_request;
 pub(crate) mod link_estimate;
 pub(crate) mod nack_generator;
+mod queueing_delay;
 pub(crate) mod reception;
 pub(crate) mod round_trip;
 pub(crate) mod rtx_budget;

@@ -1,5 +1,6 @@
 //! What came of one stream: loss and jitter as RFC 3550 defines them (section 6.4.1, appendix A).
 
+use super::queueing_delay::QueueingDelay;
 use crate::packet::middle_of_ntp;
 use crate::packet::rtcp::ReportBlock;
 use std::time::Instant;
@@ -15,6 +16,7 @@ pub(crate) struct Reception {
     last: Option<(u32, Instant)>,
     /// In timestamp units, times 16 as in RFC 3550 appendix A.8.
     jitter: u64,
+    delay: QueueingDelay,
     /// The last sender report: the middle of its NTP time, and its arrival.
     sender_report: Option<(u32, Instant)>,
 }
@@ -26,16 +28,25 @@ impl Reception {
         self.received += 1;
         if let Some((last_timestamp, last_arrival)) = self.last {
             let arrived = now.saturating_duration_since(last_arrival).as_nanos();
-            let arrived = i128::try_from(arrived).unwrap_or(i128::MAX / 2);
-            let arrived = arrived.saturating_mul(i128::from(clock_rate)) / 1_000_000_000;
-            let sent = i128::from(timestamp.wrapping_sub(last_timestamp).cast_signed());
-            let transit = u64::try_from((arrived - sent).abs()).unwrap_or(u64::MAX);
+            let nanos = i64::try_from(arrived).unwrap_or(i64::MAX / 2);
+            let rate = i64::from(clock_rate).max(1);
+            let arrived = i128::from(nanos).saturating_mul(i128::from(clock_rate)) / 1_000_000_000;
+            let sent = timestamp.wrapping_sub(last_timestamp).cast_signed();
+            let transit = u64::try_from((arrived - i128::from(sent)).abs()).unwrap_or(u64::MAX);
             // A jump of a minute is a new timeline, not jitter.
             if transit < 60 * u64::from(clock_rate) {
                 self.jitter = self.jitter + transit - ((self.jitter + 8) >> 4);
+                self.delay.on_packet(nanos, i64::from(sent).saturating_mul(1_000_000_000) / rate, now);
+            } else {
+                self.delay = QueueingDelay::default();
             }
         }
         self.last = Some((timestamp, now));
+    }
+
+    /// Mean delay of packets above the least, in milliseconds.
+    pub(crate) fn delay_ms(&self) -> Option<f64> {
+        self.delay.mean_ms()
     }
 
     pub(crate) fn on_sender_report(&mut self, ntp: u64, now: Instant) {

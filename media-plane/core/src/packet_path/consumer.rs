@@ -78,6 +78,11 @@ impl Consumer {
         }
     }
 
+    /// Numbers that were passed over so far, because no packet for them came from the publisher.
+    pub(crate) fn skipped_packets(&self) -> u64 {
+        self.sequence.numbers().saturating_sub(self.sent.traffic.packets())
+    }
+
     /// Forwarding stops for now; video goes on with the next key frame.
     pub(crate) fn interrupt(&mut self) {
         self.selection.interrupt();

@@ -12,6 +12,7 @@ pub(crate) struct SequenceMap {
     stretch: Option<Stretch>,
     /// The highest index given out, plus one.
     next: u64,
+    first: u64,
 }
 
 /// A stretch of packets that is forwarded without interruption.
@@ -34,7 +35,7 @@ impl SequenceMap {
     /// `first`: the index of the first packet forwarded, below 2^16, so that the receiver's
     /// roll-over counter starts at 0 as ours.
     pub(crate) fn new(first: u16) -> Self {
-        Self { stretch: None, next: u64::from(first) }
+        Self { stretch: None, next: u64::from(first), first: u64::from(first) }
     }
 
     /// Forwarding ends; the next packet forwarded follows the last one without a gap.
@@ -43,8 +44,14 @@ impl SequenceMap {
     }
 
     /// The highest index given out, plus one.
+    #[cfg(feature = "steps")]
     pub(crate) fn next(&self) -> u64 {
         self.next
+    }
+
+    /// Numbers up to the highest given out, of which one is left out for each packet that never came.
+    pub(crate) fn numbers(&self) -> u64 {
+        self.next - self.first
     }
 
     /// The consumer's index for the source's; none for a packet from before the resumption, one

@@ -113,6 +113,9 @@ pub struct ProducerStreamStats {
     pub fraction_lost: f64,
     /// Interarrival jitter (RFC 3550 section 6.4.1), in milliseconds.
     pub jitter_ms: f64,
+    /// How much later packets come than the soonest of the last minutes, the mean in milliseconds: queues on the way up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delay_ms: Option<f64>,
     /// Packets that the sender was asked for again, each time counted.
     pub nacked_packets: u64,
     /// Packets that were missing and came by retransmission.
@@ -160,6 +163,9 @@ pub struct ConsumerStats {
     /// By the client's last report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub packets_lost: Option<i32>,
+    /// Sequence numbers without a packet, because none came from the producer's client; clients take them for lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skipped_packets: Option<u64>,
     /// Part of the packets that was lost by the client's last report, 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fraction_lost: Option<f64>,

@@ -3,6 +3,7 @@
 
 pub mod catalogue;
 mod frame;
+pub mod people;
 mod publisher;
 mod viewer;
 
@@ -385,7 +386,7 @@ impl Stage {
                 && let Some((camera, _)) = &mut talker.camera
             {
                 talker.next_picture += camera.interval();
-                let picture = camera.picture(peer).into_iter();
+                let picture = camera.picture(peer, 1.0).into_iter();
                 packets.extend(picture.map(|(after, packet)| (now + after + UPLINK, talker.send, packet)));
             }
         }

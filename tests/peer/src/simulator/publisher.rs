@@ -101,8 +101,12 @@ impl Publisher {
 
     /// One picture in all of its layers: packets, sealed, each with the time after the picture at which the
     /// pacer sends it.
-    pub(super) fn picture(&mut self, peer: &Peer) -> Vec<(Duration, Vec<u8>)> {
-        self.timestamp = self.timestamp.wrapping_add(90_000 / self.fps);
+    ///
+    /// `slowness`: times of the usual interval since the picture before.
+    pub(super) fn picture(&mut self, peer: &Peer, slowness: f64) -> Vec<(Duration, Vec<u8>)> {
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a part of a second")]
+        let step = (f64::from(90_000 / self.fps) * slowness) as u32;
+        self.timestamp = self.timestamp.wrapping_add(step);
         let total: u64 = self.layers.iter().filter(|it| it.is_sent).map(|it| it.spec.bitrate).sum();
         let pace = total as f64 * PACE;
         self.behind = (self.behind - self.interval().as_secs_f64()).max(0.0);

@@ -22,6 +22,12 @@ pub(super) struct Stream {
     highest: Option<u64>,
     reported: u64,
     count: u64,
+    /// Index of the first packet, and how many came in all, each time it came.
+    first: u64,
+    count_all: u64,
+    /// Interarrival jitter in units of the RTP clock (RFC 3550 section 6.4.1), and the last packet's arrival and time.
+    jitter: f64,
+    arrived: Option<(Instant, u32)>,
     /// Missing packets by index: when each was missed, when a NACK named it last, and how many did.
     missing: BTreeMap<u64, (Instant, Option<Instant>, u8)>,
     frames: BTreeMap<(u8, u32), Pending>,
@@ -60,6 +66,10 @@ impl Receiver {
             highest: None,
             reported: 0,
             count: 0,
+            first: 0,
+            count_all: 0,
+            jitter: 0.0,
+            arrived: None,
             missing: BTreeMap::new(),
             frames: BTreeMap::new(),
             decoded: BTreeSet::new(),
@@ -81,7 +91,7 @@ impl Receiver {
         }
         let of = |ssrc: u32| self.streams.iter().position(|stream| stream.ssrc == ssrc);
         if let Some(place) = of(header.ssrc) {
-            self.streams[place].on_packet(header.sequence, payload, now);
+            self.streams[place].on_packet(&header, payload, now);
         } else if let Some(place) = of(header.ssrc.wrapping_sub(1)) {
             let Some((original, payload)) = payload.split_first_chunk() else { return };
             let stream = &mut self.streams[place];
@@ -158,11 +168,14 @@ impl Stream {
         highest.wrapping_add_signed(step.into())
     }
 
-    fn on_packet(&mut self, sequence: u16, payload: &[u8], now: Instant) {
-        let index = self.index(sequence);
+    fn on_packet(&mut self, header: &RtpHeader, payload: &[u8], now: Instant) {
+        let index = self.index(header.sequence);
         self.count += 1;
+        self.count_all += 1;
+        self.measure_jitter(header.timestamp, now);
         let highest = *self.highest.get_or_insert_with(|| {
             self.reported = index.saturating_sub(1);
+            self.first = index;
             index
         });
         if index > highest {
@@ -175,6 +188,28 @@ impl Stream {
         if self.is_video {
             self.on_payload(payload, now);
         }
+    }
+
+    fn measure_jitter(&mut self, timestamp: u32, now: Instant) {
+        if let Some((arrived, before)) = self.arrived.replace((now, timestamp)) {
+            let apart = now.duration_since(arrived).as_secs_f64() * self.clock_rate();
+            let transit = apart - f64::from(timestamp.wrapping_sub(before).cast_signed());
+            self.jitter += (transit.abs() - self.jitter) / 16.0;
+        }
+    }
+
+    fn clock_rate(&self) -> f64 {
+        if self.is_video { 90_000.0 } else { 48_000.0 }
+    }
+
+    /// Packets lost and received so far, those sent again left out.
+    pub(super) fn totals(&self) -> (u64, u64) {
+        let expected = self.highest.map_or(0, |highest| highest + 1 - self.first);
+        (expected.saturating_sub(self.count_all), self.count_all)
+    }
+
+    pub(super) fn jitter_ms(&self) -> f64 {
+        self.jitter * 1_000.0 / self.clock_rate()
     }
 
     fn on_payload(&mut self, payload: &[u8], now: Instant) {
@@ -237,6 +272,8 @@ impl Stream {
         let lost = expected.saturating_sub(count);
         let fraction = (lost * 256).checked_div(expected).unwrap_or(0).min(255);
         let (last_sr, since) = last(self.ssrc).unwrap_or((0, now));
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time of a short call")]
+        let jitter = self.jitter as u32;
         let delay = now.duration_since(since).as_micros() * 65_536 / 1_000_000;
         Some(ReportBlock {
             ssrc: self.ssrc,
@@ -244,7 +281,8 @@ impl Stream {
             fraction_lost: u8::try_from(fraction).expect("a byte"),
             last_sr,
             delay_since_last_sr: u32::try_from(delay).expect("short"),
-            ..ReportBlock::default()
+            total_lost: i32::try_from(self.totals().0).expect("a short call"),
+            jitter,
         })
     }
 }
