@@ -44,16 +44,20 @@ impl Tally {
         self.all.values().filter(|it| !it.expected.is_empty() && it.told == it.expected).count()
     }
 
-    /// Minutes in which nothing was wrong: the first of each call, and the second of those whose faults had no effect.
+    /// Minutes in which nothing was wrong: the first of each call.
     pub fn sound(&self) -> usize {
-        2 * self.all.len() - self.faulty()
+        self.all.len()
     }
 
     /// Sound minutes in which somebody was blamed.
     pub fn blamed(&self) -> usize {
-        let first = self.all.values().filter(|it| !it.told_of_sound.is_empty()).count();
-        let second = self.all.values().filter(|it| it.expected.is_empty() && !it.told.is_empty()).count();
-        first + second
+        self.all.values().filter(|it| !it.told_of_sound.is_empty()).count()
+    }
+
+    /// Calls whose faults had too little effect to count, and those of which something was told nonetheless.
+    pub fn slight(&self) -> (usize, usize) {
+        let slight = || self.all.values().filter(|it| it.expected.is_empty());
+        (slight().count(), slight().filter(|it| !it.told.is_empty()).count())
     }
 
     /// How often what was wrong was told as what.
@@ -93,6 +97,8 @@ impl Display for Tally {
             writeln!(out, "{expected:28} told as {told:28} {count:4}")?;
         }
         writeln!(out, "{} of {} calls with faults right", self.right(), self.faulty())?;
-        writeln!(out, "somebody blamed in {} of {} sound minutes", self.blamed(), self.sound())
+        writeln!(out, "somebody blamed in {} of {} sound minutes", self.blamed(), self.sound())?;
+        let (slight, told) = self.slight();
+        writeln!(out, "something told of {told} of {slight} calls whose fault had too little effect to count")
     }
 }
