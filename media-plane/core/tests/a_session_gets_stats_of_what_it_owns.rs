@@ -52,7 +52,7 @@ fn packets_bytes_and_rates_of_both_sides() {
     assert_eq!((of_camera.kind, of_camera.paused, of_camera.priority), (MediaKind::Video, false, 1));
     assert_eq!(of_camera.packets_lost, None, "it has not reported");
     assert_eq!(of_camera.skipped_packets, Some(0));
-    assert_eq!(stream.delay_ms, Some(0.0), "each packet takes as long as the one before");
+    assert_eq!(mic.streams[0].delay_ms, Some(0.0), "each packet takes as long as the one before");
     assert!(of_listener.transports[0].sent.bytes > 200 * 1_082);
 }
 

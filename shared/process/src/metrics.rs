@@ -138,7 +138,7 @@ mod tests {
             line.unwrap_or_else(|| panic!("no {name} in {text}")).parse().unwrap()
         };
         let before = scrape();
-        let open: Vec<_> = (0..50).map(|_| fs::File::open("/proc/self/stat").unwrap()).collect();
+        let open: Vec<_> = (0..200).map(|_| fs::File::open("/proc/self/stat").unwrap()).collect();
         let memory: Vec<u8> = (0..64 * 1024 * 1024).map(|byte: u32| byte.to_le_bytes()[0]).collect();
         // At least one tick of the clock more.
         while value(&scrape(), "process_cpu_seconds_total") <= value(&before, "process_cpu_seconds_total") {
@@ -146,7 +146,8 @@ mod tests {
         }
         let after = scrape();
         let more = |name| value(&after, name) - value(&before, name);
-        assert!(more("process_open_fds") >= 50.0);
+        // Other tests of this process close some meanwhile.
+        assert!(more("process_open_fds") >= 150.0);
         assert!(more("process_resident_memory_bytes") >= 60.0 * 1024.0 * 1024.0);
         assert!(value(&after, "process_max_fds") >= value(&after, "process_open_fds"));
         drop((open, memory));
