@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { listenerScript } from "../lib/bundle.mjs";
-import { scenario } from "../lib/call.mjs";
-import { cluster } from "../lib/cluster.mjs";
-import { codeOfAll } from "../lib/encryption.mjs";
-import { launchFirefox } from "../lib/firefox.mjs";
-import { CONNECT_MS, PageUser } from "../lib/page.mjs";
-import { proxyTo } from "../lib/proxy.mjs";
+import { listenerScript } from "../../lib/bundle.mjs";
+import { scenario } from "../../lib/call.mjs";
+import { cluster } from "../../lib/cluster.mjs";
+import { codeOfAll } from "../../lib/encryption.mjs";
+import { launchFirefox } from "../../lib/firefox.mjs";
+import { CONNECT_MS, PageUser } from "../../lib/page.mjs";
+import { proxyTo } from "../../lib/proxy.mjs";
 
 const CHANNEL = "club";
 const FIREFOX_TONE = 1490;
@@ -19,14 +19,12 @@ scenario("five people by two browsers stay in an encrypted channel (e2ee)", asyn
   const proxy = await proxyTo(call.server.url);
   const said = timer();
   try {
-    const people = await Promise.all([
-      join(call, "Ada", 500),
-      join(call, "Ben", 770, { url: proxy.url }),
-      join(call, "Cleo", 1130),
-      join(call, "Dan", 1850),
-      joinByFirefox(call, firefox, "Fay"),
-    ]);
-    const [ada, ben, cleo, dan, fay] = people;
+    const ada = await join(call, "Ada", 500);
+    const ben = await join(call, "Ben", 770, { url: proxy.url });
+    const fay = await joinByFirefox(call, firefox, "Fay");
+    const cleo = await join(call, "Cleo", 1130);
+    const dan = await join(call, "Dan", 1850);
+    const people = [ada, ben, cleo, dan, fay];
     const five = await codeOfAll(people);
     await allHear(people);
     said("five hear each other");
