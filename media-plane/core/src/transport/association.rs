@@ -121,7 +121,7 @@ pub(crate) fn receive_handshake(
     datagram: &Datagram<'_>,
     now: Instant,
 ) -> Option<Progress> {
-    let (_, dtls) = transports.get(key)?.connect.as_ref()?;
+    let dtls = dtls_of(transports, key)?;
     // Refused, the client sends its first flight again.
     if dtls.begins_with(datagram.bytes, now) && !handshakes::admit(transports, &mut output.counters, key, now)
     {
@@ -139,6 +139,10 @@ pub(crate) fn receive_handshake(
     Some(poll_handshake(transports, output, key, now))
 }
 
+fn dtls_of(transports: &TransportTable, key: TransportKey) -> Option<&DtlsTransport> {
+    transports.get(key)?.connect.as_ref().map(|(_, dtls)| dtls)
+}
+
 /// What time does to ICE and DTLS: lost consent, retransmissions, handshakes given up. The caller has the transport
 /// looked at again.
 pub(crate) fn handle_timeout(
@@ -147,8 +151,7 @@ pub(crate) fn handle_timeout(
     key: TransportKey,
     now: Instant,
 ) -> Progress {
-    let dtls = transports.get(key).and_then(|transport| transport.connect.as_ref());
-    let dtls_due = dtls.and_then(|(_, dtls)| dtls.next_timeout());
+    let dtls_due = dtls_of(transports, key).and_then(DtlsTransport::next_timeout);
     let mut progress = Progress { transport: key, is_connected: false };
     if dtls_due.is_some_and(|due| due <= now) {
         progress = handle_handshake_due(transports, output, key, now);
@@ -168,8 +171,7 @@ fn handle_handshake_due(
     key: TransportKey,
     now: Instant,
 ) -> Progress {
-    let dtls = transports.get(key).and_then(|transport| transport.connect.as_ref());
-    let begins = dtls.is_some_and(|(_, dtls)| dtls.begins_again_by(now));
+    let begins = dtls_of(transports, key).is_some_and(|dtls| dtls.begins_again_by(now));
     let may_begin = !begins || handshakes::admit(transports, &mut output.counters, key, now);
     if let Some((_, dtls)) = transports.get_mut(key).and_then(|transport| transport.connect.as_mut()) {
         if !may_begin {
