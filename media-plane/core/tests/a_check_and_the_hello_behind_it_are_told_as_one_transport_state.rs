@@ -2,9 +2,9 @@
 //! told once where the transport is now. A handshake that goes on without a loss is told when it is done.
 
 use railgun_media_core::{Datagram, Notice};
-use railgun_peer::{Peer, World};
+use railgun_peer::World;
 use railgun_protocol::ids::SessionId;
-use railgun_protocol::media_rpc::{Command, Event, Reply};
+use railgun_protocol::media_rpc::Event;
 use railgun_protocol::plan::Tier;
 use railgun_protocol::transport_parameters::TransportDirection::Recv;
 use railgun_protocol::transport_parameters::{DtlsState, IceState};
@@ -33,12 +33,8 @@ fn as_it_is_after_both() {
     let mut world = World::new(91);
     let room = World::room("call");
     let session = world.join(&room, 1, Tier::Free);
-    let reply = world.command(&room, Command::CreateTransport { session, direction: Recv });
-    let Ok(Reply::TransportCreated { transport, parameters, .. }) = reply else { panic!("{reply:?}") };
     let address = SocketAddr::from(([10, 9, 0, 1], 5000));
-    let mut peer = Peer::new(transport, address, &parameters, 1, world.now);
-    let dtls = peer.dtls_parameters();
-    world.command(&room, Command::ConnectTransport { session, transport, dtls }).unwrap();
+    let mut peer = world.begin(address, &room, session, Recv);
     peer.start(world.now);
     let told = told_of(&mut world, address, &mut peer.take_outgoing());
     assert_eq!(told, [(IceState::Completed, DtlsState::Connecting)]);
@@ -83,12 +79,8 @@ fn and_a_handshake_that_needs_a_retransmission_is_told_as_connecting_once() {
     let mut world = World::new(93);
     let room = World::room("call");
     let session = world.join(&room, 1, Tier::Free);
-    let reply = world.command(&room, Command::CreateTransport { session, direction: Recv });
-    let Ok(Reply::TransportCreated { transport, parameters, .. }) = reply else { panic!("{reply:?}") };
     let address = SocketAddr::from(([10, 9, 0, 1], 5000));
-    let mut peer = Peer::new(transport, address, &parameters, 1, world.now);
-    let dtls = peer.dtls_parameters();
-    world.command(&room, Command::ConnectTransport { session, transport, dtls }).unwrap();
+    let mut peer = world.begin(address, &room, session, Recv);
     peer.start(world.now);
     for datagram in peer.take_outgoing() {
         world.send(address, datagram);

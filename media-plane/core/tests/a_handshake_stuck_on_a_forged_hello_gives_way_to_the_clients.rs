@@ -6,7 +6,6 @@ use railgun_media_core::transport::dtls::{
     Certificate, DtlsOutput, DtlsTransport, DtlsVersion, POLL_BUFFER_LEN,
 };
 use railgun_peer::{Peer, World};
-use railgun_protocol::media_rpc::{Command, Reply};
 use railgun_protocol::plan::Tier;
 use railgun_protocol::transport_parameters::DtlsRole;
 use railgun_protocol::transport_parameters::TransportDirection::Send;
@@ -31,12 +30,8 @@ fn after_two_seconds() {
     let mut world = World::new(93);
     let room = World::room("call");
     let session = world.join(&room, 1, Tier::Pro);
-    let reply = world.command(&room, Command::CreateTransport { session, direction: Send });
-    let Ok(Reply::TransportCreated { transport, parameters, .. }) = reply else { panic!("{reply:?}") };
     let address = SocketAddr::from(([10, 9, 0, 1], 5000));
-    let mut peer = Peer::new(transport, address, &parameters, 1, world.now);
-    let dtls = peer.dtls_parameters();
-    world.command(&room, Command::ConnectTransport { session, transport, dtls }).unwrap();
+    let mut peer = world.begin(address, &room, session, Send);
     // The answer to it finds nobody.
     let (check, hello) = (peer.check(), forged_hello(&world, &peer));
     world.send(address, check);

@@ -13,11 +13,7 @@ use std::time::Instant;
 const ARRIVALS_MAX: usize = 400;
 
 /// Transport-wide feedback on these arrivals, with their times since `start` (a tick is 250 us).
-pub(crate) fn write_arrivals(
-    mut arrivals: Vec<(u16, Instant)>,
-    start: Instant,
-    feedback_count: u8,
-) -> Option<Vec<u8>> {
+fn write_arrivals(mut arrivals: Vec<(u16, Instant)>, start: Instant, feedback_count: u8) -> Option<Vec<u8>> {
     let pivot = arrivals.first()?.0;
     arrivals.sort_by_key(|(number, _)| number.wrapping_sub(pivot).cast_signed());
     arrivals.truncate(ARRIVALS_MAX);
@@ -50,23 +46,22 @@ pub(crate) fn write_arrivals(
 }
 
 impl Peer {
-    /// Feedback on the numbers that arrived since it was asked for last, with their times since `start`, sealed.
-    pub fn timed_feedback(&mut self, start: Instant) -> Option<Vec<u8>> {
-        let arrivals = self.take_arrivals();
+    /// Feedback on these arrivals, with their times since `start`.
+    pub fn feedback_on(&mut self, arrivals: Vec<(u16, Instant)>, start: Instant) -> Option<Vec<u8>> {
         let feedback = write_arrivals(arrivals, start, self.heard.feedback_count)?;
         self.heard.feedback_count = self.heard.feedback_count.wrapping_add(1);
-        Some(self.seal_rtcp(&feedback))
+        Some(feedback)
     }
 
     /// Feedback on the transport-wide numbers that arrived since the last one, sealed: on the last 500 of
     /// them, for which a datagram has room.
     pub fn feedback(&mut self) -> Option<Vec<u8>> {
-        let numbers = std::mem::take(&mut self.heard.numbers);
+        let numbers: Vec<u16> = self.take_arrivals().into_iter().map(|(number, _)| number).collect();
         let newest = numbers.get(numbers.len().saturating_sub(500)..)?;
         (!newest.is_empty()).then(|| self.acknowledge(newest))
     }
 
-    /// The transport-wide numbers that arrived since this was asked last, with their times.
+    /// The transport-wide numbers that arrived since this or [`Self::feedback`] was asked last, with their times.
     pub fn take_arrivals(&mut self) -> Vec<(u16, Instant)> {
         std::mem::take(&mut self.heard.arrivals)
     }

@@ -11,9 +11,7 @@ const NUMBER_ID: u8 = 5;
 
 #[derive(Debug, Default)]
 pub(crate) struct Heard {
-    /// In the order of their arrival, since the last feedback.
-    pub(crate) numbers: Vec<u16>,
-    /// The same with their times, since they were taken last.
+    /// In the order of their arrival, since they were taken last.
     pub(crate) arrivals: Vec<(u16, Instant)>,
     pub(crate) newest: Option<u16>,
     /// Of the next feedback with times.
@@ -32,7 +30,6 @@ impl Heard {
             let number = header.extension(packet, NUMBER_ID)?;
             number.first_chunk().map(|number| u16::from_be_bytes(*number))
         });
-        self.numbers.extend(number);
         self.arrivals.extend(number.map(|number| (number, now)));
         self.newest = number.or(self.newest);
     }

@@ -177,6 +177,24 @@ impl World {
         self.connect_from(address, room, session, direction)
     }
 
+    /// The client of a new transport that is connected as far as commands tell, and has sent nothing yet.
+    pub fn begin(
+        &mut self,
+        address: SocketAddr,
+        room: &Address,
+        session: SessionId,
+        direction: TransportDirection,
+    ) -> Peer {
+        let reply = self.command(room, Command::CreateTransport { session, direction });
+        let Ok(Reply::TransportCreated { transport, parameters, .. }) = reply else {
+            panic!("no transport: {reply:?}")
+        };
+        let peer = Peer::new(transport, address, &parameters, 1 + self.peers.len() as u64, self.now);
+        let dtls = peer.dtls_parameters();
+        self.command(room, Command::ConnectTransport { session, transport, dtls }).expect("connected");
+        peer
+    }
+
     /// [`Self::connect`] from an address of the caller's choice.
     pub fn connect_from(
         &mut self,
@@ -185,15 +203,9 @@ impl World {
         session: SessionId,
         direction: TransportDirection,
     ) -> usize {
-        let reply = self.command(room, Command::CreateTransport { session, direction });
-        let Ok(Reply::TransportCreated { transport, parameters, .. }) = reply else {
-            panic!("no transport: {reply:?}")
-        };
         let place = self.peers.len();
-        let peer = Peer::new(transport, address, &parameters, 1 + place as u64, self.now);
-        let dtls = peer.dtls_parameters();
+        let peer = self.begin(address, room, session, direction);
         self.peers.push(peer);
-        self.command(room, Command::ConnectTransport { session, transport, dtls }).expect("connected");
         self.peers[place].start(self.now);
         for _ in 0..200 {
             self.exchange();

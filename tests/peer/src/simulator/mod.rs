@@ -467,7 +467,7 @@ impl Stage {
             if viewer.reports == Reports::Forged {
                 viewer.receiver.forge(&mut arrivals);
             }
-            control.extend(viewer.receiver.feedback(arrivals, self.start));
+            control.extend(peer.feedback_on(arrivals, self.start));
         }
         if viewer.next_report <= now {
             viewer.next_report += Duration::from_secs(1);

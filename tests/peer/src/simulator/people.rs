@@ -360,7 +360,7 @@ impl Member {
         }
         if millis.is_multiple_of(50) {
             let arrivals = peer.take_arrivals();
-            control.extend(self.receiver.feedback(arrivals, start));
+            control.extend(peer.feedback_on(arrivals, start));
         }
         if millis % 1_000 == 500 {
             control.extend(self.receiver.report(|ssrc| peer.last_time(ssrc), now));

@@ -1,7 +1,6 @@
 //! A receiver as a browser is one: it puts frames together, asks for what it lost, and reports.
 
 use super::frame::Frame;
-use crate::feedback::write_arrivals;
 use railgun_media_core::packet::rtcp::{Pli, ReportBlock, write_nack, write_pli, write_receiver_report};
 use railgun_media_core::packet::rtp::RtpHeader;
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,7 +52,6 @@ pub(super) struct Receiver {
     /// Bytes of RTP, and of those padding.
     pub(super) bytes: u64,
     pub(super) padding: u64,
-    feedback_count: u8,
     /// The last number and time that were made up.
     forged: Option<(u16, Instant)>,
 }
@@ -151,13 +149,6 @@ impl Receiver {
             arrivals.push((before.wrapping_add(step), at));
         }
         self.forged = Some((before.wrapping_add(count), at));
-    }
-
-    /// Feedback on these arrivals, times since `start`.
-    pub(super) fn feedback(&mut self, arrivals: Vec<(u16, Instant)>, start: Instant) -> Option<Vec<u8>> {
-        let feedback = write_arrivals(arrivals, start, self.feedback_count)?;
-        self.feedback_count = self.feedback_count.wrapping_add(1);
-        Some(feedback)
     }
 }
 

@@ -172,7 +172,9 @@ impl Transport {
         }
         if self.peer.is_connected() && now() >= self.next_feedback {
             self.next_feedback = now() + FEEDBACK_INTERVAL;
-            if let Some(feedback) = self.peer.timed_feedback(self.start) {
+            let arrivals = self.peer.take_arrivals();
+            if let Some(feedback) = self.peer.feedback_on(arrivals, self.start) {
+                let feedback = self.peer.seal_rtcp(&feedback);
                 self.send(&feedback);
             }
         }
