@@ -26,7 +26,7 @@ const LOST_FELT: u64 = 50;
 pub struct Judged {
     pub faults: Vec<&'static str>,
     pub expected: BTreeSet<Named>,
-    /// What was drawn and had no effect on any packet that was measured on the link. It must not be told.
+    /// Faults that were drawn and had too little effect on the link to be told.
     pub without_effect: BTreeSet<Named>,
     pub told: BTreeSet<Named>,
     pub told_of_sound: BTreeSet<Named>,

@@ -199,7 +199,7 @@ fn through(ways: &[f64]) -> f64 {
 struct Counted {
     sent: u64,
     arrived: u64,
-    /// By the other's place: lost, sent, and those that never reached the node.
+    /// Packets of each other person, by place: lost on the way down, sent by the node, and lost before the node.
     down: BTreeMap<usize, (u64, u64, u64)>,
     from_client: u64,
 }

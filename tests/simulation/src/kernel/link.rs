@@ -80,7 +80,7 @@ impl Rate {
         Self { takes: 1_000_000 / rate.max(1), free_at: 0 }
     }
 
-    /// When a datagram of so many bytes has left; none: it is lost.
+    /// The time at which a datagram's last bit leaves. `bytes`: its length. None: the queue is full, and it is lost.
     pub(super) fn pass(&mut self, bytes: usize, now: Nanos) -> Option<Nanos> {
         let begins = self.free_at.max(now);
         if begins > now + QUEUE_MAX {
