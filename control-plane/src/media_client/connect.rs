@@ -4,6 +4,7 @@ use crate::config::MediaConfig;
 use anyhow::{Context, bail};
 #[cfg(feature = "etcd")]
 use railgun_protocol::ids::NodeId;
+use railgun_tls::authority_pem;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
@@ -41,13 +42,11 @@ fn channel(config: &MediaConfig, name: Option<&str>) -> anyhow::Result<Channel> 
         bail!("media.url = {:?} is not TLS: give an https:// one, or set media.insecure", config.url);
     }
     let read = |key: &str, path: &Option<PathBuf>| -> anyhow::Result<Vec<u8>> {
-        let path: &Path = path.as_deref().with_context(|| {
-            format!("{key} is not set: mutual TLS needs it; `railgun-control certs` makes a set for trials")
-        })?;
+        let path = set(key, path)?;
         std::fs::read(path).with_context(|| format!("{key} = {path:?} cannot be read"))
     };
     let mut tls = ClientTlsConfig::new()
-        .ca_certificate(Certificate::from_pem(read("media.ca", &config.ca)?))
+        .ca_certificate(Certificate::from_pem(authority_pem(("media.ca", set("media.ca", &config.ca)?))?))
         .identity(Identity::from_pem(read("media.cert", &config.cert)?, read("media.key", &config.key)?));
     if let Some(name) = name {
         tls = tls.domain_name(name);
@@ -56,6 +55,12 @@ fn channel(config: &MediaConfig, name: Option<&str>) -> anyhow::Result<Channel> 
         .tls_config(tls)
         .context("media.ca, media.cert or media.key is not as expected")?
         .connect_lazy())
+}
+
+fn set<'a>(key: &str, path: &'a Option<PathBuf>) -> anyhow::Result<&'a Path> {
+    path.as_deref().with_context(|| {
+        format!("{key} is not set: mutual TLS needs it; `railgun-control certs` makes a set for trials")
+    })
 }
 
 /// [`media_channel`] to the node at this host and port.

@@ -10,6 +10,7 @@ use etcd_client::{
 };
 use railgun_protocol::directory::Keys;
 use railgun_settings::EtcdSettings;
+use railgun_tls::authority_pem;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -117,12 +118,16 @@ impl Store {
             .with_auto_token_refresh(true);
         if let Some((user, file)) = &settings.user {
             let password = read("password_file", file)?;
-            options = options.with_user(user, String::from_utf8_lossy(&password).trim_end());
+            let password = String::from_utf8_lossy(&password);
+            if password.trim().is_empty() {
+                return Err(EtcdError::NoPassword(file.clone()));
+            }
+            options = options.with_user(user, password.trim_end());
         }
         if settings.ca.is_some() || settings.identity.is_some() {
             let mut tls = TlsOptions::new();
             if let Some(ca) = &settings.ca {
-                tls = tls.ca_certificate(Certificate::from_pem(read("ca", ca)?));
+                tls = tls.ca_certificate(Certificate::from_pem(authority_pem(("etcd.ca", ca))?));
             }
             if let Some((cert, key)) = &settings.identity {
                 tls = tls.identity(Identity::from_pem(read("cert", cert)?, read("key", key)?));

@@ -142,7 +142,7 @@ pub fn pair(cert: (&str, &Path), key: (&str, &Path), now: SystemTime) -> Result<
 
 /// [`pair`], also one that has ended.
 pub(crate) fn pair_of_any_time(cert: (&str, &Path), key: (&str, &Path)) -> Result<Pair, CertificateError> {
-    let (chain, shown) = certificates(cert)?;
+    let (chain, shown) = certificates(cert, &read(cert)?)?;
     let text = read(key)?;
     let not_a_key =
         || CertificateError::NotPem { setting: key.0.into(), path: key.1.into(), wanted: "private key" };
@@ -160,19 +160,30 @@ pub(crate) fn pair_of_any_time(cert: (&str, &Path), key: (&str, &Path)) -> Resul
 /// # Errors
 /// As [`pair`].
 pub fn authority(of: (&str, &Path), now: SystemTime) -> Result<Shown, CertificateError> {
-    let (_, shown) = certificates(of)?;
+    let (_, shown) = certificates(of, &read(of)?)?;
     within(of, &shown, now)?;
     Ok(shown)
 }
 
+/// Reads the certificate of an authority, in PEM, for a client that is to trust it. One that has ended is given as well: it may
+/// be renewed while the program runs, and whoever connects is told.
+///
+/// # Errors
+/// If the file cannot be read, or holds no certificate in PEM.
+pub fn authority_pem(of: (&str, &Path)) -> Result<Vec<u8>, CertificateError> {
+    let text = read(of)?;
+    certificates(of, &text)?;
+    Ok(text)
+}
+
 fn certificates(
     (setting, path): (&str, &Path),
+    text: &[u8],
 ) -> Result<(Vec<CertificateDer<'static>>, Shown), CertificateError> {
-    let text = read((setting, path))?;
     let none =
         || CertificateError::NotPem { setting: setting.into(), path: path.into(), wanted: "certificate" };
     let chain: Vec<_> =
-        CertificateDer::pem_slice_iter(&text).collect::<Result<_, _>>().map_err(|_| none())?;
+        CertificateDer::pem_slice_iter(text).collect::<Result<_, _>>().map_err(|_| none())?;
     let shown = chain.first().and_then(|first| Shown::of(first)).ok_or_else(none)?;
     Ok((chain, shown))
 }

@@ -10,5 +10,5 @@ mod server;
 
 pub use check::{check_authority, check_etcd, check_pair};
 pub use ends::register_ends;
-pub use files::{CertificateError, Pair, Shown, authority, pair};
+pub use files::{CertificateError, Pair, Shown, authority, authority_pem, pair};
 pub use server::Server;
