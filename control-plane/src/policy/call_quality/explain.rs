@@ -52,6 +52,7 @@ pub(crate) fn explain(minute: &CallMinute<'_>) -> Vec<Finding> {
         if let Some(of_relays) = of_relays.filter(|_| of.path == Some(Path::Relay)) {
             above = above.beside(&of_relays);
         }
+        above.heard_jitter_ms = jitter_of_others(minute.participants, place);
         own::find(place, of, &above, &mut findings);
     }
     // Whoever hears badly because of what was found is explained by it.
@@ -100,7 +101,14 @@ fn node(minute: &CallMinute<'_>, name: &str, findings: &mut Vec<Finding>) -> Sha
         jitter_ms: of_many(jitter_ms, 0.0).max(said.late_ms),
         spread: SPREAD,
         is_found: admits || is_common,
+        ..Shared::default()
     }
+}
+
+/// Jitter, in milliseconds, that the speech of the others had when it reached the node: of the one whose came most evenly.
+fn jitter_of_others(participants: &[ParticipantMinute], place: usize) -> f64 {
+    let others = participants.iter().enumerate().filter(|(other, _)| *other != place);
+    others.filter_map(|(_, of)| of.up_jitter_ms).min_by(f64::total_cmp).unwrap_or_default()
 }
 
 /// What relays add to nodes, if they do.
@@ -124,6 +132,7 @@ fn relays(
         jitter_ms: above(common.jitter_ms, |of| of.jitter_ms),
         spread: SPREAD_RELAYED,
         is_found: true,
+        ..Shared::default()
     };
     let (loses, delays) = (
         above.up_loss >= LOSS && above.down_loss >= LOSS,
@@ -174,7 +183,7 @@ mod tests {
     #[test]
     fn each_side_and_cause_of_a_bad_minute_is_named_with_its_participant() {
         use Side::{Device, Node, ReceiverDownlink, Relay, SenderUplink, Unknown};
-        let cases: [Case; 26] = [
+        let cases: [Case; 28] = [
             ("nothing", |_, _, _| {}, &[]),
             (
                 "an uplink that loses, and its hearer's score",
@@ -193,6 +202,19 @@ mod tests {
                 "a queue on the way up",
                 |all, _, _| all[2].up_jitter_ms = Some(60.0),
                 &[(SenderUplink, Cause::Delay, Some(2))],
+            ),
+            (
+                "an uneven way up of the only other speaker, which is heard unevenly",
+                |all, _, _| {
+                    all.truncate(2);
+                    (all[0].up_jitter_ms, all[1].down_jitter_ms) = (Some(200.0), Some(120.0));
+                },
+                &[(SenderUplink, Cause::Delay, Some(0))],
+            ),
+            (
+                "an uneven way down",
+                |all, _, _| all[2].down_jitter_ms = Some(60.0),
+                &[(ReceiverDownlink, Cause::Delay, Some(2))],
             ),
             (
                 "a queue on the way down",

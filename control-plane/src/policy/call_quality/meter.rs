@@ -176,7 +176,8 @@ impl Meter {
         }
         self.see_layers(stats);
         let speech = stats.consumers.iter().filter(|of| !of.paused && of.kind == MediaKind::Audio);
-        self.sums.down_jitters.extend(mean(speech.filter_map(|of| of.jitter_ms)));
+        // A queue holds all of it up; a speaker's uplink its own.
+        self.sums.down_jitters.extend(speech.filter_map(|of| of.jitter_ms).min_by(f64::total_cmp));
         self.sent = sent;
     }
 

@@ -165,6 +165,7 @@ pub(crate) struct ParticipantMinute {
     /// Of speech; pictures are paced and come unevenly anyway.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) up_jitter_ms: Option<f64>,
+    /// Of the speaker who was heard most evenly; what a speaker's uplink makes uneven is in it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) down_jitter_ms: Option<f64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -334,4 +335,26 @@ pub(super) fn ratio(count: u64) -> f64 {
 pub(super) fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
     let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
     (count > 0.0).then(|| sum / count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_node_did_is_told_of_its_worst_look_and_of_nothing_if_it_did_nothing() {
+        let at = |dropped_datagrams, forwarded_packets, lateness_us, messages| Work {
+            dropped_datagrams,
+            forwarded_packets,
+            lateness_us,
+            messages,
+            dead_workers: u32::from(messages > 20),
+        };
+        let mut minute = NodeMinute::default();
+        minute.add_work(at(0, 0, 0, 0), at(0, 0, 0, 0));
+        assert_eq!((minute.dropped_percent, minute.late_ms), (0.0, 0.0));
+        minute.add_work(at(0, 0, 0, 0), at(250, 750, 50_000, 10));
+        minute.add_work(at(250, 750, 50_000, 10), at(251, 1_749, 60_000, 30));
+        assert_eq!((minute.dropped_percent, minute.late_ms, minute.dead_workers), (25.0, 5.0, 1));
+    }
 }

@@ -32,6 +32,8 @@ pub(super) struct Shared {
     pub(super) spread: f64,
     /// It was found to be wrong.
     pub(super) is_found: bool,
+    /// What a participant hears unevenly because it reached the node so.
+    pub(super) heard_jitter_ms: f64,
 }
 
 impl Shared {
@@ -46,6 +48,7 @@ impl Shared {
             jitter_ms: self.jitter_ms + relays.jitter_ms,
             spread: relays.spread,
             is_found: self.is_found || relays.is_found,
+            heard_jitter_ms: self.heard_jitter_ms,
         }
     }
 }
@@ -117,7 +120,7 @@ fn ways(of: &ParticipantMinute, shared: &Shared) -> (Way, Way) {
     let down = Way {
         loss: above(of.down_loss(), shared.down_loss),
         delay: above(of.down_delay_ms(), shared.down_delay_ms).min(rise),
-        jitter: above(of.down_jitter_ms, shared.jitter_ms),
+        jitter: (above(of.down_jitter_ms, shared.jitter_ms) - shared.heard_jitter_ms).max(0.0),
         rise: unshared,
     };
     (up, down)
