@@ -162,13 +162,15 @@ mod tests {
 
     #[test]
     fn an_announced_address_that_cannot_work_is_told_in_words() {
-        let cases: [(&[&str], &str, &str); 11] = [
+        let cases: [(&[&str], &str, &str); 13] = [
             (&["127.0.0.1"], "127.0.0.1", "is loopback: only clients on this machine"),
             (&["8.8.4.4", "127.0.0.1"], "0.0.0.0", "has 127.0.0.1, which is each client itself"),
             (&["10.0.0.5"], "0.0.0.0", "10.0.0.5 is private"),
             (&["100.64.3.4"], "0.0.0.0", "100.64.3.4 is private"),
             (&["fd00::1"], "::", "fd00::1 is private"),
             (&["169.254.1.1"], "0.0.0.0", "is link-local"),
+            (&["fe80::1"], "::", "fe80::1 is link-local"),
+            (&["2001:4860::1"], "10.0.0.5", "media is received on 10.0.0.5, of the other family"),
             (&["203.0.113.7"], "0.0.0.0", "an address for documents"),
             (&["8.8.8.8"], "0.0.0.0", "8.8.8.8 is no address of this machine"),
             (&["8.8.4.4"], "127.0.0.1", "media is received on 127.0.0.1 only"),

@@ -253,7 +253,15 @@ mod tests {
         let here = Records { participants: vec![minute(9, "a", 6), slow], nodes: vec![node.clone()] };
         let calm = NodeMinute { late_ms: 1.0, common: Common { sessions: 2, ..Common::default() }, ..node };
         let there = Records { participants: Vec::new(), nodes: vec![calm] };
-        let document = Assembled::of(vec![here, there]).document("k", (9, 9), vec!["http://r2/".into()]);
+        let orders = [[&here, &there], [&there, &here]];
+        for records in orders.map(|of| of.map(Clone::clone).to_vec()) {
+            names_the_node_and_the_participant(records);
+        }
+    }
+
+    /// Whichever replica says first how the node was.
+    fn names_the_node_and_the_participant(records: Vec<Records>) {
+        let document = Assembled::of(records).document("k", (9, 9), vec!["http://r2/".into()]);
         let findings = &document.minutes[0].findings;
         let b = document.participants.iter().find(|of| of.session_id == "b").unwrap();
         assert_eq!(findings[1].participant.as_ref(), Some(&b.participant));

@@ -305,4 +305,30 @@ mod tests {
         assert!(!prober.begin(9_000_000, 400_000, false, 8_000_000), "nothing would be sent with it");
         assert!(prober.begin(9_000_000, 400_000, true, 8_000_000));
     }
+
+    #[test]
+    fn one_that_was_held_up_is_paid_for_by_waiting_for_two_to_three_seconds() {
+        // 17 kB of padding are 4 % of what 400 kbit/s carry in 8.5 s.
+        let mut prober = Prober::default();
+        probe(&mut prober, 9_000_000, 500_000, 400_000, 0);
+        assert!(!prober.begin(9_000_000, 400_000, true, 2_900_000), "little was sent beside it");
+        assert!(prober.begin(9_000_000, 400_000, true, 3_400_000));
+
+        // Media at almost the cluster's rate leaves little to pad.
+        let mut prober = Prober::default();
+        assert!(prober.begin(1_000_000, 1_000_000, true, 0));
+        let (mut now, mut number) = (0, 0);
+        while prober.is_sending() {
+            let padding = prober.due(600, number, now).min(50);
+            prober.on_padding(padding);
+            prober.on_arrival(number, now, 3 * now, 650);
+            number += 1;
+            now += 5_000;
+        }
+        prober.on_arrival(number.wrapping_sub(1), now, 3 * now, 650);
+        assert!(matches!(prober.take_outcome(now + 1_000_000), Some(Outcome::Measured(_))));
+        let since = now + 1_000_000;
+        assert!(!prober.begin(1_000_000, 1_000_000, true, since + 1_900_000), "links need time to recover");
+        assert!(prober.begin(1_000_000, 1_000_000, true, since + 2_100_000));
+    }
 }

@@ -148,3 +148,33 @@ impl KeyAgreement {
         self.kept.iter().filter(is_theirs).map(|kept| kept.message.clone()).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arena::Key;
+
+    #[test]
+    fn a_room_knows_the_last_two_groups_of_each_user_and_the_last_eight_of_those_that_are_gone() {
+        let mut room = KeyAgreement::default();
+        let user = |number| AccountKey::new(number, 0);
+        let known = |room: &KeyAgreement| room.groups.iter().map(|group| group.id[0]).collect::<Vec<u8>>();
+        for id in 0..5 {
+            room.commit(&[id], 7, user(0)).unwrap();
+        }
+        assert_eq!(known(&room), [3, 4]);
+        // One that is known goes on, and is not begun anew.
+        room.commit(&[3], 8, user(1)).unwrap();
+        assert_eq!(known(&room), [4, 3]);
+        for number in 1..6 {
+            let id = u8::try_from(10 * number).unwrap();
+            room.commit(&[id], 0, user(number)).unwrap();
+            room.commit(&[id + 1], 0, user(number)).unwrap();
+        }
+        assert_eq!(known(&room).len(), 12);
+        (0..6).for_each(|number| room.forget_user(user(number)));
+        assert_eq!(known(&room), [20, 21, 30, 31, 40, 41, 50, 51]);
+        // At which epoch it is, is not forgotten with the user.
+        assert_eq!(room.commit(&[51], 0, user(9)), Err(Refusal::LateCommit { epoch: 1 }));
+    }
+}
