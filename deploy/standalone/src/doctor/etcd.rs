@@ -64,17 +64,6 @@ async fn member(client: &Client, endpoint: &str, settings: &EtcdSettings, findin
             }
         }
     }
-    match ask(client, endpoint, "maintenance/alarm", &token, json!({ "action": "GET" })).await {
-        Err(Failed::Unreached(why)) => return unreached(endpoint, &why, findings),
-        // Only root may ask where there are passwords; what follows tells the same.
-        Err(Failed::Refused(_)) => {}
-        Ok(answer) => {
-            let alarms = answer["alarms"].as_array().map(Vec::as_slice).unwrap_or_default();
-            if alarms.iter().any(|of| of["alarm"] == "NOSPACE") {
-                return full(endpoint, findings);
-            }
-        }
-    }
     let key = BASE64_STANDARD.encode(format!("{}/doctor", settings.prefix));
     let put = json!({ "key": key, "value": BASE64_STANDARD.encode("looked") });
     match ask(client, endpoint, "kv/put", &token, put).await {
