@@ -152,6 +152,7 @@ impl Participant {
                 },
                 _ = reports.tick() => {
                     self.report().await;
+                    self.keys.check()?;
                     self.tell_code(load);
                 }
                 Some(ended) = self.sending.join_next() => bail!("sending: {}", ended?),

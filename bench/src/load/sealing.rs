@@ -107,6 +107,15 @@ impl Keys {
         }
     }
 
+    /// # Errors
+    /// There will be no keys any more.
+    pub(super) fn check(&self) -> Result<(), ClientError> {
+        match self {
+            Self::Group(keys) => keys.failure().map_or(Ok(()), Err),
+            Self::None | Self::Invite(..) => Ok(()),
+        }
+    }
+
     /// What the others of a group can compare.
     pub(super) fn code(&self) -> Option<String> {
         match self {

@@ -20,6 +20,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep_until;
 
+/// What the group is told of.
+const EVENTS: [&str; 4] =
+    ["voice:e2ee:message", "voice:participant:joined", "voice:participant:left", "voice:participant:state"];
+
 /// Somebody else in the channel, by the server's word.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -63,7 +67,8 @@ pub(super) struct Group {
     client: Client,
     peer: MlsPeer,
     joined: Joined,
-    events: EventStream,
+    /// Those of [`EVENTS`].
+    events: mpsc::UnboundedReceiver<Result<Event, ClientError>>,
     people: Vec<Person>,
     keys: Keys,
     missing: mpsc::Receiver<SessionId>,
@@ -89,6 +94,10 @@ impl Group {
             reconnecting: it.reconnecting,
         });
         let people = people.collect();
+        // MLS takes longer than events may wait in the stream, and each of these counts.
+        let (forward, forwarded) = mpsc::unbounded_channel();
+        tokio::spawn(forward_ours(events, forward));
+        let events = forwarded;
         let (began, sending) = (Instant::now(), FuturesUnordered::new());
         Self { client, peer, joined, events, people, keys, missing, told, began, wake_at: None, sending }
     }
@@ -102,8 +111,8 @@ impl Group {
             // None: nothing is waited for; the time is not used then.
             let wake_at = self.wake_at.unwrap_or_else(Instant::now);
             tokio::select! {
-                event = self.events.next() => match event? {
-                    Some(event) => self.on_event(event).await?,
+                event = self.events.recv() => match event {
+                    Some(event) => self.on_event(event?).await?,
                     None => return Ok(()),
                 },
                 Some((id, outcome)) = self.sending.next() => {
@@ -120,16 +129,12 @@ impl Group {
     }
 
     async fn on_event(&mut self, Event { name, payload }: Event) -> Result<(), ClientError> {
-        match name.as_str() {
-            "voice:e2ee:message" => {
-                let mut request = json!({ "do": "message" });
-                for field in ["sessionId", "kind", "epoch", "data"] {
-                    request[field] = payload[field].clone();
-                }
-                return self.ask(request).await;
+        if name == "voice:e2ee:message" {
+            let mut request = json!({ "do": "message" });
+            for field in ["sessionId", "kind", "epoch", "data"] {
+                request[field] = payload[field].clone();
             }
-            "voice:participant:joined" | "voice:participant:left" | "voice:participant:state" => {}
-            _ => return Ok(()),
+            return self.ask(request).await;
         }
         // Of before the join, whose reply has the list.
         if payload["roomSeq"].as_u64().is_some_and(|seq| seq <= self.joined.room_seq) {
@@ -188,6 +193,21 @@ impl Group {
             }
         }
         Ok(())
+    }
+}
+
+/// Until the socket ends, or nobody waits for them any more.
+async fn forward_ours(mut events: EventStream, to: mpsc::UnboundedSender<Result<Event, ClientError>>) {
+    loop {
+        let event = match events.next().await {
+            Ok(Some(event)) if EVENTS.contains(&event.name.as_str()) => Ok(event),
+            Ok(Some(_)) => continue,
+            Ok(None) => return,
+            Err(error) => Err(error),
+        };
+        if to.send(event).is_err() {
+            return;
+        }
     }
 }
 

@@ -82,6 +82,11 @@ impl GroupKeys {
         self.told.borrow().named.clone()
     }
 
+    /// Why there will be no keys any more.
+    pub fn failure(&self) -> Option<ClientError> {
+        self.told.borrow().failed.clone().map(ClientError::Mls)
+    }
+
     /// Waits until the newest epoch has these members and no others, and is sent with. Gives its code.
     ///
     /// # Errors
@@ -89,8 +94,8 @@ impl GroupKeys {
     pub async fn among(&self, sessions: &[SessionId]) -> Result<String, ClientError> {
         let wanted: HashSet<SessionId> = sessions.iter().copied().collect();
         loop {
-            if let Some(failed) = &self.told.borrow().failed {
-                return Err(ClientError::Mls(failed.clone()));
+            if let Some(failed) = self.failure() {
+                return Err(failed);
             }
             {
                 let ring = self.keys.ring();
