@@ -36,7 +36,7 @@ cluster: tools web ## A cluster for trials: etcd, two replicas, two media nodes 
 	exec deploy/cluster/run.sh target/release
 
 .PHONY: test
-test: tools test-tools web ## Every test, in Rust and in a real browser
+test: tools test-tools web mls-peer-program ## Every test, in Rust and in a real browser
 	cargo build --workspace --locked --bins
 	cargo test --workspace --locked
 	cargo test --workspace --locked --features railgun-corpus/targets --test corpus
@@ -56,6 +56,7 @@ test-api: tools test-tools web ## The operators' API against its own description
 lint: tools protoc ## Formatting, imports, dependencies, clippy with and without etcd, documentation, types of the page and SDK
 	cargo fmt --all --check
 	cargo fmt --manifest-path tests/fuzz/Cargo.toml --check
+	cargo fmt --manifest-path tests/mls-peer/Cargo.toml --check
 	node tests/lint/imports.mjs
 	node tests/lint/walks.mjs
 	node tests/lint/documents.mjs
@@ -109,10 +110,14 @@ simulate: tools protoc ## Whole clusters in virtual time for TIME seconds, seeds
 	cargo build --release --locked --package railgun-simulation
 	target/release/railgun-sim --seeds 1000000000 --from $(FROM) --time $(TIME) $(ARGS)
 
-.PHONY: mls-peer
-mls-peer: ## The SDK's MLS in one group with a second implementation, mls-rs, which is built for it
+# A second implementation of MLS, and its tests. The tests of `make test` run it as a process.
+.PHONY: mls-peer-program
+mls-peer-program: tools
 	cargo test --quiet --locked --manifest-path tests/mls-peer/Cargo.toml --target-dir target/mls-peer
 	cargo build --quiet --locked --manifest-path tests/mls-peer/Cargo.toml --target-dir target/mls-peer
+
+.PHONY: mls-peer
+mls-peer: mls-peer-program ## The SDK's MLS in one group with a second implementation, mls-rs, which is built for it
 	cd $(WEB)/sdk && RAILGUN_MLS_PEER=1 npx vitest run tests/e2ee-mls-interop.test.ts
 
 .PHONY: fuzz

@@ -27,12 +27,18 @@ pub(crate) struct Server {
 impl Server {
     /// Starts `binary`, or the `railgun` beside this program, on a free port.
     pub(crate) fn start(binary: Option<&Path>) -> Result<Self> {
+        Self::start_with(binary, &[])
+    }
+
+    /// The same with more settings, as variables of its environment.
+    pub(crate) fn start_with(binary: Option<&Path>, settings: &[(&str, &str)]) -> Result<Self> {
         let binary = binary.map_or_else(beside_us, |path| Ok(path.to_owned()))?;
         let mut child = Command::new(&binary)
             .args(["--dev", "--listen", "127.0.0.1:0", "--operators-listen", "off"])
             .env("RUST_LOG", "warn")
             .env("RAILGUN_JOINS_PER_MINUTE", "0")
             .env("RAILGUN_JOINS_COOLDOWN", "0")
+            .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()

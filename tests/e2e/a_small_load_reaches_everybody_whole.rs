@@ -2,7 +2,7 @@
 
 use railgun_client::{Epoch, ErrorCode};
 use railgun_protocol::plan::Tier;
-use railgun_tests::{DEV_SECRET, System, bench};
+use railgun_tests::{DEV_SECRET, System, bench, mls_peer};
 use serde_json::{Value, json};
 
 const LOAD: &str = "load --participants 3 --talking 2 --turns --video 1 --seconds 3 --join-rate 5 --url";
@@ -19,6 +19,14 @@ async fn also_of_a_channel_that_is_encrypted_end_to_end() {
     let refused = system.client("old", Tier::Pro, None).await.unwrap().join("load").await.unwrap_err();
     assert_eq!(refused.code(), Some(ErrorCode::CapabilityRequired));
     reaches_everybody(system, &["--invite", &Epoch::invite(1, "load", [7; 32])]).await;
+}
+
+/// The same, with keys that the three agree on by MLS as they come.
+#[tokio::test]
+async fn also_of_a_channel_whose_members_agree_on_keys() {
+    let program = mls_peer().unwrap();
+    let mls = ["--mls", "--mls-peer", program.to_str().unwrap()];
+    reaches_everybody(System::encrypted().await.unwrap(), &mls).await;
 }
 
 async fn reaches_everybody(system: System, more: &[&str]) {

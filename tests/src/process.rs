@@ -208,6 +208,15 @@ pub(crate) fn command(name: &str) -> Result<Command> {
     Ok(command)
 }
 
+/// Where `make mls-peer` puts the second implementation of MLS: beside our own profile's folder.
+pub fn mls_peer() -> Result<PathBuf> {
+    let program = binaries()?.with_file_name("mls-peer").join("debug/railgun-mls-peer");
+    if !program.is_file() {
+        bail!("{} is not built: run `make mls-peer` first", program.display());
+    }
+    Ok(program)
+}
+
 /// Runs `railgun-control` to its end and gives what it printed.
 pub(crate) fn run(arguments: &[&str]) -> Result<String> {
     output_of("railgun-control", arguments)

@@ -44,7 +44,7 @@ impl System {
 
     /// The same, whose channels are encrypted end to end.
     pub async fn encrypted() -> Result<Self> {
-        Self::standalone_with(&[("RAILGUN_CHANNELS_DEFAULT_ENCRYPTION", "endToEnd".to_owned())]).await
+        Self::standalone_with(&[end_to_end()]).await
     }
 
     async fn standalone_with(more: &[(&str, String)]) -> Result<Self> {
@@ -69,16 +69,25 @@ impl System {
 
     /// `railgun-control` and `railgun-media` with mutual TLS between them.
     pub async fn two_processes() -> Result<Self> {
-        Self::two_processes_with(&[]).await
+        Self::two_processes_with(&[], &[]).await
+    }
+
+    /// The same, whose channels are encrypted end to end.
+    pub async fn two_processes_encrypted() -> Result<Self> {
+        Self::two_processes_with(&[], &[end_to_end()]).await
     }
 
     /// The same, which send traces to this OTLP receiver, soon.
     pub async fn two_processes_traced(endpoint: &str) -> Result<Self> {
         let soon = ("OTEL_BSP_SCHEDULE_DELAY", "200".to_owned());
-        Self::two_processes_with(&[("RAILGUN_TRACES_ENDPOINT", endpoint.to_owned()), soon]).await
+        Self::two_processes_with(&[("RAILGUN_TRACES_ENDPOINT", endpoint.to_owned()), soon], &[]).await
     }
 
-    async fn two_processes_with(more: &[(&'static str, String)]) -> Result<Self> {
+    /// `more`: settings of both programs; `of_control`: of the control-plane alone.
+    async fn two_processes_with(
+        more: &[(&'static str, String)],
+        of_control: &[(&'static str, String)],
+    ) -> Result<Self> {
         let directory = Directory::create()?;
         let path = directory.path();
         let in_directory = |name: &str| path.join(name).to_string_lossy().into_owned();
@@ -96,9 +105,8 @@ impl System {
         mint(&key, "nobody", Tier::Free)?;
         let config = write_config(path, "channels")?;
         let address = free_address()?;
-        let of_control = certificates("control", "RAILGUN_MEDIA");
-        let mut settings: Vec<_> =
-            of_control.iter().map(|(key, file)| (key.as_str(), file.clone())).collect();
+        let tls = certificates("control", "RAILGUN_MEDIA");
+        let mut settings: Vec<_> = tls.iter().map(|(key, file)| (key.as_str(), file.clone())).collect();
         settings.extend([
             ("RAILGUN_LISTEN", address.to_string()),
             ("RAILGUN_OPERATORS_LISTEN", "off".to_owned()),
@@ -107,7 +115,7 @@ impl System {
             ("RAILGUN_CHANNELS_CREATE_ON_JOIN", "true".to_owned()),
         ]);
         settings.extend(any_number_of_joins());
-        settings.extend(more.iter().cloned());
+        settings.extend(more.iter().chain(of_control).cloned());
         let mut control =
             Process::start("railgun-control", path, &["serve", "--config", &config], &settings)?;
         control.ready(address).await?;
@@ -200,6 +208,11 @@ pub struct Member {
 impl Member {
     pub async fn join(client: Client, channel: &str) -> Result<Self> {
         let joined = client.join(channel).await?;
+        Self::of(client, joined).await
+    }
+
+    /// Of a client that has joined.
+    pub async fn of(client: Client, joined: Joined) -> Result<Self> {
         let sending = client.create_transport(TransportDirection::Send).await?;
         let receiving = client.create_transport(TransportDirection::Recv).await?;
         Ok(Self { client, joined, sending, receiving })
@@ -211,6 +224,11 @@ fn write_config(directory: &Path, section: &str) -> Result<String> {
     let path = directory.join("railgun.toml");
     fs::write(&path, format!("[{section}]\npreset = {{ {FREE_CHANNEL} = \"free\" }}\n"))?;
     Ok(path.to_string_lossy().into_owned())
+}
+
+/// Of channels that no record says otherwise of.
+fn end_to_end() -> (&'static str, String) {
+    ("RAILGUN_CHANNELS_DEFAULT_ENCRYPTION", "endToEnd".to_owned())
 }
 
 /// Tests join as often as they like; the limits have tests of their own.

@@ -7,6 +7,7 @@ mod payload;
 mod plan;
 mod progress;
 mod report;
+mod sealing;
 mod talk;
 mod tally;
 mod unseal;
@@ -20,8 +21,9 @@ use anyhow::{Context, Result, ensure};
 use participant::Load;
 use plan::Plan;
 use progress::Progress;
-use railgun_client::{Epoch, Identity};
+use railgun_client::Identity;
 use report::{Report, Spent};
+use sealing::Encryption;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
@@ -40,6 +42,8 @@ const HEARD_TIMEOUT: Duration = Duration::from_secs(10);
 const HEARD_POLL: Duration = Duration::from_millis(50);
 /// For what is on its way when measuring ends.
 const ARRIVAL_TIME: Duration = Duration::from_millis(500);
+/// Until an epoch that somebody heard of last is sent with by everybody.
+const KEYS_SETTLE: Duration = Duration::from_secs(1);
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Prints a table to standard output, or gives the figures if `json` is set.
@@ -47,7 +51,7 @@ pub(crate) fn run(options: &Options, json: bool) -> Result<Value> {
     let plan = Arc::new(Plan::of(options)?);
     let server = match &options.url {
         Some(_) => None,
-        None => Some(Server::start(options.standalone.as_deref())?),
+        None => Some(start(options)?),
     };
     let url = options.url.clone().or_else(|| server.as_ref().map(Server::url)).context("no server")?;
     let mut pids = options.server_pid.clone();
@@ -55,7 +59,7 @@ pub(crate) fn run(options: &Options, json: bool) -> Result<Value> {
     let load = Load {
         tokens: tokens(options, server.as_ref(), &url, plan.people())?,
         url,
-        epoch: epoch(options, &plan)?,
+        encryption: Encryption::of(options, &plan)?,
         run: format!("{:x}", SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros()),
         plan,
         tally: Arc::default(),
@@ -65,11 +69,11 @@ pub(crate) fn run(options: &Options, json: bool) -> Result<Value> {
     runtime.block_on(drive(Arc::new(load), options, &pids, json))
 }
 
-/// What everybody encrypts with. An invite is to one channel.
-fn epoch(options: &Options, plan: &Plan) -> Result<Option<Epoch>> {
-    let Some(invite) = &options.invite else { return Ok(None) };
-    ensure!(plan.rooms == 1, "an invite is to one room");
-    Epoch::from_invite(invite, &plan.channel).context("--invite").map(Some)
+/// A server of our own, whose channels are encrypted as the options say.
+fn start(options: &Options) -> Result<Server> {
+    let is_encrypted = options.invite.is_some() || options.mls;
+    let encryption = if is_encrypted { "endToEnd" } else { "transport" };
+    Server::start_with(options.standalone.as_deref(), &[("RAILGUN_CHANNELS_DEFAULT_ENCRYPTION", encryption)])
 }
 
 fn tokens(options: &Options, ours: Option<&Server>, url: &str, people: usize) -> Result<Tokens> {
@@ -95,6 +99,9 @@ async fn drive(load: Arc<Load>, options: &Options, pids: &[u32], json: bool) -> 
     let mut people = join_all(&load, &stopped, interrupted.clone()).await;
     ensure!(tally.joined.load(Ordering::Relaxed) > 0, "nobody could join: {:?}", tally.failures());
     wait_until_heard(&plan, &tally, interrupted.clone()).await;
+    if matches!(load.encryption, Encryption::Group(_)) {
+        wait(KEYS_SETTLE, interrupted.clone()).await;
+    }
 
     let measured = Measured::begin(pids, &options.metrics)?;
     tally.begin();

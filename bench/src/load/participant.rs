@@ -1,14 +1,15 @@
 //! One participant from its connection to its end.
 
 use super::plan::{Place, Plan};
+use super::sealing::{Encryption, Keys};
 use super::talk;
 use super::tally::{Join, Received, Sent, Tally};
 use super::unseal::Unsealer;
 use crate::server::{Tokens, User};
 use anyhow::{Context, Result, bail};
 use railgun_client::{
-    Client, ClientConfig, ClientError, Consumer, Epoch, ErrorCode, EventStream, FrameCodec, FrameSealer,
-    Identity, MediaKind, Source, Transport, TransportDirection,
+    Client, ClientConfig, ClientError, Consumer, ErrorCode, EventStream, Identity, MediaKind, Source,
+    Transport, TransportDirection,
 };
 use railgun_protocol::ids::{ConsumerId, ProducerId, SessionId};
 use serde_json::Value;
@@ -28,8 +29,7 @@ const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 pub(super) struct Load {
     pub(super) url: String,
     pub(super) tokens: Tokens,
-    /// None: the channel is not encrypted end to end.
-    pub(super) epoch: Option<Epoch>,
+    pub(super) encryption: Encryption,
     /// Makes user ids that no other run has.
     pub(super) run: String,
     pub(super) plan: Arc<Plan>,
@@ -70,10 +70,15 @@ struct Participant {
     who: String,
     events: EventStream,
     receiving: Transport,
+    keys: Keys,
     consumers: HashMap<ConsumerId, (Consumer, Arc<Received>)>,
     /// Microphone and camera; one that ends does so with an error.
     sending: JoinSet<ClientError>,
     first_media: Arc<OnceLock<Instant>>,
+    /// The first of its room, who tells the room's code.
+    tells: bool,
+    /// The code that was told last, and of how many streams of others something was opened.
+    told: (Option<String>, usize),
 }
 
 impl Participant {
@@ -86,20 +91,13 @@ impl Participant {
             Client::connect_with(config, &load.url, &token, Some(&device)).await.context("connecting")?;
         let events = client.events();
         let connected = started.elapsed();
-        let room = match &load.epoch {
-            None => client.join(&place.channel).await,
-            Some(_) => client.join_encrypted(&place.channel).await,
-        };
-        let room = room.context("voice:join")?;
-        let sealer = |source, codec| {
-            load.epoch.as_ref().map(|epoch| FrameSealer::new(epoch, room.session_id, source, codec))
-        };
+        let (room, keys) = load.encryption.join(&client, place, &load.plan).await.context("voice:join")?;
         let joined = started.elapsed();
         let transport = client.create_transport(TransportDirection::Send).await.context("send transport")?;
         let mut sending = JoinSet::new();
         let mic = transport.produce(MediaKind::Audio, Source::Mic).await.context("microphone")?;
         let sent = load.add_sent(mic.id(), MediaKind::Audio, place);
-        let of_mic = sealer(Source::Mic, FrameCodec::Opus);
+        let of_mic = keys.sealer(Source::Mic);
         sending.spawn(talk::speak(mic, of_mic, sent, place.clone(), load.plan.clone(), load.tally.clone()));
         let sending_after = started.elapsed();
         if place.has_camera {
@@ -107,7 +105,7 @@ impl Participant {
             let camera = transport.produce(MediaKind::Video, Source::Camera).await.context("camera")?;
             let sent = load.add_sent(camera.id(), MediaKind::Video, place);
             let (plan, tally) = (load.plan.clone(), load.tally.clone());
-            let of_camera = sealer(Source::Camera, FrameCodec::Vp8);
+            let of_camera = keys.sealer(Source::Camera);
             sending.spawn(talk::show(camera, of_camera, sent, place.clone(), plan, tally, feedback));
         }
         let receiving = client.create_transport(TransportDirection::Recv).await.context("recv transport")?;
@@ -116,9 +114,12 @@ impl Participant {
             who: place.who(),
             events,
             receiving,
+            keys,
             consumers: HashMap::new(),
             sending,
             first_media: Arc::default(),
+            tells: place.seat == 0,
+            told: (None, 0),
         };
         let mut receiving_after = None;
         for of in &room.participants {
@@ -149,7 +150,11 @@ impl Participant {
                     Some(event) => self.on_event(load, &event.name, &event.payload).await?,
                     None => bail!("the socket ended: {:?}", self.client.disconnected().await),
                 },
-                _ = reports.tick() => self.report().await,
+                _ = reports.tick() => {
+                    self.report().await;
+                    self.keys.check()?;
+                    self.tell_code(load);
+                }
                 Some(ended) = self.sending.join_next() => bail!("sending: {}", ended?),
             }
         }
@@ -189,12 +194,15 @@ impl Participant {
         }
         let received = load.tally.add_received(producer, &self.who);
         let (tally, of, first) = (load.tally.clone(), received.clone(), self.first_media.clone());
-        let unsealer = load.epoch.as_ref().map(|epoch| Unsealer::new(epoch, session, source));
+        let unsealer = self.keys.opener(session, source).map(|opener| Unsealer::new(opener, source));
         let tap = Arc::new(move |packet: &_| {
             first.get_or_init(Instant::now);
             match &unsealer {
                 None => tally.on_packet(&of, packet),
-                Some(unsealer) => tally.on_packet(&of, &unsealer.open(packet)),
+                Some(unsealer) => match unsealer.open(packet) {
+                    Some(opened) => tally.on_packet(&of, &opened),
+                    None => tally.on_unopened(&of, packet),
+                },
             }
         });
         let consumer = match self.receiving.consume_into(producer, tap).await {
@@ -211,6 +219,17 @@ impl Participant {
         }
         self.consumers.insert(consumer.id(), (consumer, received));
         Ok(())
+    }
+
+    /// For whoever is in the call by a page, which shows the same code.
+    fn tell_code(&mut self, load: &Load) {
+        let now = (self.keys.code(), load.tally.others.load(Ordering::Relaxed));
+        if self.tells && now != self.told {
+            if let (Some(code), others) = &now {
+                eprintln!("{}: code {code}, something opened of {others} streams of others", self.who);
+            }
+            self.told = now;
+        }
     }
 
     /// Receiver reports of everything.

@@ -60,6 +60,12 @@ pub(crate) struct Options {
     /// The channel is encrypted end to end, and this is the invite to it, as the page's link has it behind the #
     #[arg(long, value_name = "INVITE")]
     pub(super) invite: Option<String>,
+    /// The channels are encrypted end to end, and the people of each agree on keys among them, by MLS
+    #[arg(long, conflicts_with = "invite")]
+    pub(super) mls: bool,
+    /// What does so, instead of the program that `make mls-peer` leaves in target
+    #[arg(long, value_name = "PROGRAM", requires = "mls")]
+    pub(super) mls_peer: Option<PathBuf>,
     /// How long is measured, in s, once everybody hears everybody
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     seconds: u32,

@@ -3,8 +3,9 @@
 use super::clips::{self, FRAMES_PER_SECOND};
 use super::payload;
 use super::plan::{Place, Plan};
+use super::sealing::Sealer;
 use super::tally::{Sent, Tally};
-use railgun_client::{ClientError, Feedback, FrameSealer, OVERHEAD_MAX, Producer};
+use railgun_client::{ClientError, Feedback, OVERHEAD_MAX, Producer};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::broadcast;
@@ -26,7 +27,7 @@ const NTP_UNIX_SECONDS: u64 = 2_208_988_800;
 /// Speaks and is silent as the plan says, until an error.
 pub(super) async fn speak(
     mic: Producer,
-    mut sealer: Option<FrameSealer>,
+    mut sealer: Sealer,
     sent: Arc<Sent>,
     place: Place,
     plan: Arc<Plan>,
@@ -53,18 +54,22 @@ pub(super) async fn speak(
                 (silence, 0, SILENCE_FRAMES)
             }
         };
-        let mut payload = payload::opus(packet, len, sent.stamp(sent.count(), tally.origin));
-        if let Some(sealer) = &mut sealer {
-            payload = sealer.seal(&payload);
-        }
-        // RFC 3551 section 4.1: the first packet after silence.
-        if let Err(error) = mic.send(&payload, is_talking && !was_talking, timestamp).await {
-            return error;
+        let mut is_sent = false;
+        // What is counted is sent, or it would be missed.
+        if sealer.may_send() {
+            let payload = payload::opus(packet, len, sent.stamp(sent.count(), tally.origin));
+            if let Some(payload) = sealer.seal(payload) {
+                // RFC 3551 section 4.1: the first packet after silence.
+                if let Err(error) = mic.send(&payload, is_talking && !was_talking, timestamp).await {
+                    return error;
+                }
+                is_sent = true;
+            }
         }
         if let Err(error) = report(&mic, timestamp, &mut report_due).await {
             return error;
         }
-        was_talking = is_talking;
+        was_talking = is_talking && is_sent;
         timestamp = timestamp.wrapping_add(frames * SPEECH_SAMPLES);
         due += frames * SPEECH_FRAME;
     }
@@ -73,7 +78,7 @@ pub(super) async fn speak(
 /// Shows its picture again and again, from the start if somebody asks for a key frame, until an error.
 pub(super) async fn show(
     camera: Producer,
-    mut sealer: Option<FrameSealer>,
+    mut sealer: Sealer,
     sent: Arc<Sent>,
     place: Place,
     plan: Arc<Plan>,
@@ -90,6 +95,13 @@ pub(super) async fn show(
     loop {
         sleep_until(due).await;
         tally.on_late(due.elapsed());
+        if !sealer.may_send() {
+            // What follows begins with a key frame.
+            next = 0;
+            timestamp = timestamp.wrapping_add(VIDEO_CLOCK / FRAMES_PER_SECOND);
+            due += interval;
+            continue;
+        }
         is_asked |= is_key_frame_asked(&mut feedback, camera.ssrc());
         if is_asked && key_frame_at.elapsed() >= KEY_FRAME_INTERVAL {
             next = 0;
@@ -100,13 +112,11 @@ pub(super) async fn show(
         let frame = picture.get(next).copied().unwrap_or_default();
         let mut bytes = payload::picture(frame, least);
         // As many packets as it can be: what encryption adds depends on the counter by four bytes.
-        let overhead = sealer.as_ref().map_or(0, |_| OVERHEAD_MAX);
+        let overhead = if sealer.is_encrypting() { OVERHEAD_MAX } else { 0 };
         let count = payload::packets(bytes.len() + overhead);
         let number = (0..count).fold(0, |_, _| sent.count());
         payload::stamp_last(&mut bytes, sent.stamp(number, tally.origin));
-        if let Some(sealer) = &mut sealer {
-            bytes = sealer.seal(&bytes);
-        }
+        let Some(bytes) = sealer.seal(bytes) else { continue };
         let packets = payload::vp8(&bytes, count, id);
         let last = packets.len() - 1;
         for (place, packet) in packets.iter().enumerate() {

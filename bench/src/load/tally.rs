@@ -86,6 +86,25 @@ struct State {
     reported: (u32, u32),
 }
 
+impl State {
+    /// False: it is a retransmission.
+    fn take(&mut self, packet: &RtpPacket) -> bool {
+        let (ssrc, sequence) = (packet.header.ssrc, packet.header.sequence_number);
+        if *self.ssrc.get_or_insert(ssrc) != ssrc {
+            return false;
+        }
+        let [.., high, low] = self.highest.to_be_bytes();
+        let step = distance(u16::from_be_bytes([high, low]), sequence);
+        self.highest = match self.stamped {
+            None => sequence.into(),
+            Some(_) if step > 0 => self.highest.wrapping_add_signed(step),
+            Some(_) => self.highest,
+        };
+        self.received = self.received.wrapping_add(1);
+        true
+    }
+}
+
 impl Received {
     /// SSRC, extended highest sequence number, and the part lost since the last report in 1/256.
     pub(super) fn report(&self) -> Option<(u32, u32, u8)> {
@@ -127,6 +146,8 @@ pub(super) struct Tally {
     pub(super) failed: AtomicUsize,
     /// Streams of ours of which something came.
     pub(super) heard: AtomicUsize,
+    /// Streams that are nobody's of ours, of which something came that could be opened.
+    pub(super) others: AtomicUsize,
     pub(super) packets: AtomicU64,
     pub(super) misread: AtomicU64,
     /// How late a packet was sent at worst while measuring, in us: the generator's own fault.
@@ -162,6 +183,7 @@ impl Default for Tally {
             joined: AtomicUsize::new(0),
             failed: AtomicUsize::new(0),
             heard: AtomicUsize::new(0),
+            others: AtomicUsize::new(0),
             packets: AtomicU64::new(0),
             misread: AtomicU64::new(0),
             behind: AtomicU64::new(0),
@@ -211,22 +233,25 @@ impl Tally {
         }
     }
 
+    /// A packet whose frame there is no key for: it is for receiver reports alone.
+    pub(super) fn on_unopened(&self, received: &Received, packet: &RtpPacket) {
+        self.packets.fetch_add(1, Ordering::Relaxed);
+        lock(&received.state).take(packet);
+    }
+
     pub(super) fn on_packet(&self, received: &Received, packet: &RtpPacket) {
         self.packets.fetch_add(1, Ordering::Relaxed);
         let sequence = packet.header.sequence_number;
         let mut state = lock(&received.state);
-        if *state.ssrc.get_or_insert(packet.header.ssrc) != packet.header.ssrc {
+        if !state.take(packet) {
             return;
         }
-        let [.., high, low] = state.highest.to_be_bytes();
-        let step = distance(u16::from_be_bytes([high, low]), sequence);
-        state.highest = match state.stamped {
-            None => sequence.into(),
-            Some(_) if step > 0 => state.highest.wrapping_add_signed(step),
-            Some(_) => state.highest,
+        let Some(sent) = self.sent_of(received) else {
+            if !packet.payload.is_empty() && state.stamped.replace((sequence, 0)).is_none() {
+                self.others.fetch_add(1, Ordering::Relaxed);
+            }
+            return;
         };
-        state.received = state.received.wrapping_add(1);
-        let Some(sent) = self.sent_of(received) else { return };
         // In the last packet of a picture, in each of speech.
         let is_stamped = sent.kind == MediaKind::Audio || packet.header.marker;
         let stamp = Stamp::read(&packet.payload).filter(|_| is_stamped);

@@ -1,8 +1,8 @@
 //! What a receiver of an encrypted channel does with packets: a frame is put together, and opened.
 
 use super::payload;
-use railgun_client::{Epoch, FrameCodec, FrameOpener, MediaKind, RtpPacket, Source};
-use railgun_protocol::ids::SessionId;
+use super::sealing::Opener;
+use railgun_client::{MediaKind, RtpPacket, SframeError, Source};
 use std::sync::{Mutex, PoisonError};
 
 /// Of one consumer.
@@ -12,7 +12,7 @@ pub(super) struct Unsealer {
 }
 
 struct State {
-    opener: FrameOpener,
+    opener: Opener,
     /// Parts of a picture, and whose time stamp and last sequence number they have.
     picture: Vec<u8>,
     timestamp: u32,
@@ -20,16 +20,15 @@ struct State {
 }
 
 impl Unsealer {
-    pub(super) fn new(epoch: &Epoch, session: SessionId, source: Source) -> Self {
+    pub(super) fn new(opener: Opener, source: Source) -> Self {
         let kind = source.kind();
-        let codec = if kind == MediaKind::Audio { FrameCodec::Opus } else { FrameCodec::Vp8 };
-        let opener = FrameOpener::new(epoch, session, source, codec);
         let state = Mutex::new(State { opener, picture: Vec::new(), timestamp: 0, sequence: 0 });
         Self { kind, state }
     }
 
-    /// The packet with the frame that it completes. What cannot be opened has no payload: it is misread.
-    pub(super) fn open(&self, packet: &RtpPacket) -> RtpPacket {
+    /// The packet with the frame that it completes; `None`: there is no key for it, as for what was sent before one came
+    /// into the group. What is not authentic has no payload: it is misread.
+    pub(super) fn open(&self, packet: &RtpPacket) -> Option<RtpPacket> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let State { opener, picture, timestamp, sequence } = &mut *state;
         let frame = if self.kind == MediaKind::Audio {
@@ -44,10 +43,13 @@ impl Unsealer {
             (*timestamp, *sequence) = (header.timestamp, header.sequence_number);
             picture.extend_from_slice(payload::vp8_part(&packet.payload));
             if !header.marker {
-                return packet.clone();
+                return Some(packet.clone());
             }
             opener.open(picture)
         };
-        RtpPacket { payload: frame.unwrap_or_default().into(), ..packet.clone() }
+        if frame == Err(SframeError::NoKey) {
+            return None;
+        }
+        Some(RtpPacket { payload: frame.unwrap_or_default().into(), ..packet.clone() })
     }
 }

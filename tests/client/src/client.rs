@@ -238,6 +238,12 @@ impl Client {
         self.socket().ended().await
     }
 
+    /// The user's id, as the token says it.
+    pub(crate) fn subject(&self) -> Result<String, ClientError> {
+        let subject = self.sign_in().subject();
+        subject.ok_or_else(|| ClientError::Protocol("the token does not say who the user is".into()))
+    }
+
     /// The relays to go through and no other way, if that is the policy.
     pub(crate) fn relays_to_use(&self) -> Option<Vec<IceServer>> {
         let joined = self.rtc().clone();

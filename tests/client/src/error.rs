@@ -41,6 +41,8 @@ pub enum ClientError {
     Network(#[from] webrtc_util::Error),
     #[error("socket: {0}")]
     Io(#[from] std::io::Error),
+    #[error("keys of the group: {0}")]
+    Mls(String),
     /// Media needs a connected transport: produce or consume first.
     #[error("the transport is not connected")]
     NotConnected,

@@ -22,6 +22,7 @@
 mod capabilities;
 mod client;
 mod consumer;
+mod e2ee;
 mod ending;
 mod error;
 mod producer;
@@ -36,6 +37,7 @@ mod transport;
 pub use capabilities::{SENT_EXTENSIONS, SENT_PAYLOAD_TYPES, SentExtensions, SentPayloadTypes};
 pub use client::{Client, ClientConfig, Joined};
 pub use consumer::Consumer;
+pub use e2ee::{GroupKeys, GroupOpener, GroupSealer, MlsPeer};
 pub use ending::DisconnectReason;
 pub use error::{ClientError, Refusal};
 pub use producer::Producer;

@@ -1,5 +1,7 @@
 //! What a socket shows to be let in: an access token, a device, and the token of a session to resume.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use std::fmt;
 
@@ -19,6 +21,13 @@ impl fmt::Debug for SignIn {
 impl SignIn {
     pub(crate) fn new(token: &str, device: Option<&str>) -> Self {
         Self { token: token.to_owned(), device: device.map(str::to_owned), resume: None }
+    }
+
+    /// The `sub` of the token, whose signature is the server's to check.
+    pub(crate) fn subject(&self) -> Option<String> {
+        let claims = URL_SAFE_NO_PAD.decode(self.token.split('.').nth(1)?).ok()?;
+        let claims: Value = serde_json::from_slice(&claims).ok()?;
+        claims.get("sub").and_then(Value::as_str).map(str::to_owned)
     }
 
     /// Of a socket that is to join.

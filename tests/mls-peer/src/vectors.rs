@@ -1,8 +1,9 @@
 //! Conformance vectors of MLS: a member with known keys, what it is sent, and the secret of each epoch. The SDK wrote them, and
 //! plays the same file (`control-plane/web/sdk/tests/e2ee-mls-vectors.test.ts`).
 
-use super::names::Name;
-use super::{Failure, LABEL, client_of};
+use crate::client::client_of;
+use crate::names::{Name, Names};
+use crate::primitives::{Failure, LABEL};
 use mls_rs::MlsMessage;
 use mls_rs::group::{ExportedTree, ReceivedMessage};
 use mls_rs::storage_provider::KeyPackageData;
@@ -59,7 +60,9 @@ fn a_member_by_a_welcome_is_at_the_epochs_of_the_vector() -> Result<(), Failure>
     // What this provider takes for a secret key of Ed25519 is the seed and the public key.
     let (seed, public) = (bytes(&vector.signature_key), bytes(&vector.signature_public_key));
     let secret = [seed, public.clone()].concat().into();
-    let client = client_of(bytes(&vector.credential), secret, public.into(), packages);
+    // Each leaf's proof, which the SDK signed, is checked as well.
+    let names = Names { channel_id: Some(vector.channel_id.clone()) };
+    let client = client_of(names, bytes(&vector.credential), secret, public.into(), packages);
     let tree = ExportedTree::from_bytes(&bytes(&vector.tree))?;
     let welcome = MlsMessage::from_bytes(&bytes(&vector.welcome))?;
     let (mut group, _) = client.join_group(Some(tree), &welcome, None)?;
@@ -73,7 +76,7 @@ fn a_member_by_a_welcome_is_at_the_epochs_of_the_vector() -> Result<(), Failure>
         let exported = group.export_secret(LABEL, vector.channel_id.as_bytes(), 32)?;
         assert_eq!(exported.as_bytes(), bytes(&secret), "the secret of epoch {epoch}");
         let there = group.roster().members_iter().map(|it| {
-            let Name { session_id, user_id } = Name::of(&it.signing_identity)?;
+            let Name { session_id, user_id, .. } = Name::of(&it.signing_identity)?;
             Ok(Member {
                 leaf: it.index,
                 session_id: String::from_utf8(session_id)?,

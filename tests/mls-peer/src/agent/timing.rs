@@ -1,0 +1,35 @@
+//! What members wait for one another, in milliseconds, and how much they keep of each other. The values are those of the
+//! SDK (`control-plane/web/sdk/src/e2ee/mls/timing.ts`): members with others would act in another's turn.
+
+/// Milliseconds on the caller's clock.
+pub(crate) type Millis = i64;
+
+/// The time of what is not waited for.
+pub(crate) const NEVER: Millis = Millis::MAX;
+/// How long each waits for the one before him in the order of who acts.
+pub(crate) const STEP: Millis = 400;
+/// Somebody who came waits so long for others to let him in before he founds a group.
+pub(crate) const FOUND_AFTER: Millis = 700;
+/// How long packages of several people are collected before they are added together.
+pub(crate) const COLLECT: Millis = 150;
+/// Until somebody who handed in a package helps himself.
+pub(crate) const WELCOME_WAIT: Millis = 600;
+/// A message may be late by this before something is done about it.
+pub(crate) const LATE: Millis = 250;
+/// Between two GroupInfos to one session, or two packages, of the same epoch.
+pub(crate) const AGAIN: Millis = 600;
+pub(crate) const ANSWER_INTERVAL: Millis = 400;
+/// So many or more are told at once, by one message to everybody.
+pub(crate) const BROADCAST_FROM: usize = 3;
+/// Until a group whose next epoch nobody knows is given up.
+pub(crate) const BEHIND_MAX: Millis = 700;
+/// How long somebody may be in the group before the server names them.
+pub(crate) const UNLISTED_FOR: Millis = 1_000;
+pub(crate) const EARLY_MAX: usize = 16;
+pub(crate) const PACKAGES_MAX: usize = 64;
+pub(crate) const BANNED_MAX: usize = 32;
+/// So many groups may have been founded that one has not heard of.
+pub(crate) const GENERATIONS_AHEAD: u32 = 1 << 20;
+/// Bytes of the commits that go with a GroupInfo, in all.
+pub(crate) const PAST_BYTES: usize = 6_000;
+pub(crate) const PAST_MAX: usize = 8;
