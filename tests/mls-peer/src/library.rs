@@ -97,6 +97,8 @@ pub(crate) struct Library {
     own: Own,
     /// By which its leaves are proven; of this session alone.
     profile: (SignatureSecretKey, SignaturePublicKey),
+    /// By which GroupInfos are checked.
+    reader: Client<Config>,
     /// Newest first.
     packages: VecDeque<Client<Config>>,
 }
@@ -104,7 +106,8 @@ pub(crate) struct Library {
 impl Library {
     pub(crate) fn new(own: Own) -> Result<Self, Failure> {
         let profile = provider().signature_key_generate()?;
-        Ok(Self { own, profile, packages: VecDeque::new() })
+        let reader = fresh(&own, &profile)?;
+        Ok(Self { own, profile, reader, packages: VecDeque::new() })
     }
 
     pub(crate) fn found(&self, group: &[u8], banned: &[String]) -> Result<Rc<State>, Failure> {
@@ -123,7 +126,7 @@ impl Library {
         let signer = epoch.members.iter().find(|it| it.leaf == info.sender()).cloned();
         let signer = signer.ok_or("signed by nobody")?;
         let identity = roster.member_with_index(signer.leaf)?.signing_identity;
-        self.fresh()?.validate_group_info(&message, &identity)?;
+        self.reader.validate_group_info(&message, &identity)?;
         let past = info.extensions().get(COMMITS).map(|it| encoding::decode_commits(&it.extension_data));
         Ok(Info { epoch, signer, commits: past.unwrap_or_default(), message })
     }
@@ -275,14 +278,21 @@ impl Library {
         Names { channel_id: Some(self.own.channel_id.clone()) }
     }
 
-    /// A client with a signature key that no leaf had before.
     fn fresh(&self) -> Result<Client<Config>, Failure> {
-        let Own { channel_id, session_id, user_id } = &self.own;
-        let (secret, public) = provider().signature_key_generate()?;
-        let (of_profile, profile) = (&self.profile.0, &self.profile.1);
-        let identity = Name::proven(channel_id, (session_id, user_id), &public, (of_profile, profile))?;
-        Ok(client_of(self.names(), identity, secret, public, InMemoryKeyPackageStorage::new()))
+        fresh(&self.own, &self.profile)
     }
+}
+
+/// A client with a signature key that no leaf had before.
+fn fresh(
+    own: &Own,
+    (of_profile, profile): &(SignatureSecretKey, SignaturePublicKey),
+) -> Result<Client<Config>, Failure> {
+    let Own { channel_id, session_id, user_id } = own;
+    let (secret, public) = provider().signature_key_generate()?;
+    let identity = Name::proven(channel_id, (session_id, user_id), &public, (of_profile, profile))?;
+    let names = Names { channel_id: Some(channel_id.clone()) };
+    Ok(client_of(names, identity, secret, public, InMemoryKeyPackageStorage::new()))
 }
 
 /// The group and epoch that a proposal, a commit or a GroupInfo is of.

@@ -94,8 +94,11 @@ fn a_commit_that_the_room_kept_from_everybody_is_made_good() {
     assert_ne!(room.last("s1").secret, room.last("s2").secret);
     room.missing(other, &actor);
     room.missing(&actor, other);
+    let count = room.sent.iter().filter(|it| it.kind == Kind::Commit).count();
     room.run(2_000);
     room.assert_one(&["s1", "s2"]);
+    // By the commit, which the GroupInfo has in it, and by no further one.
+    assert_eq!(room.sent.iter().filter(|it| it.kind == Kind::Commit).count(), count);
 }
 
 #[test]
