@@ -106,8 +106,8 @@ steps-check: ## After make test: fails if a step takes 5 % more instructions tha
 
 .PHONY: simulate
 simulate: tools protoc ## Whole clusters in virtual time for TIME seconds, seeds from FROM on
-	cargo build --release --locked --package railgun-simulation
-	target/release/railgun-sim --seeds 1000000000 --from $(FROM) --time $(TIME) $(ARGS)
+	cargo build --profile simulate --locked --package railgun-simulation
+	target/simulate/railgun-sim --seeds 1000000000 --from $(FROM) --time $(TIME) $(ARGS)
 
 .PHONY: mls-peer
 mls-peer: ## The SDK's MLS in one group with a second implementation, mls-rs, which is built for it
