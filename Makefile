@@ -107,8 +107,8 @@ steps-check: ## After make test: fails if a step takes 5 % more instructions tha
 
 .PHONY: simulate
 simulate: tools protoc ## Whole clusters in virtual time for TIME seconds, seeds from FROM on
-	cargo build --release --locked --package railgun-simulation
-	target/release/railgun-sim --seeds 1000000000 --from $(FROM) --time $(TIME) $(ARGS)
+	cargo build --profile simulate --locked --package railgun-simulation
+	target/simulate/railgun-sim --seeds 1000000000 --from $(FROM) --time $(TIME) $(ARGS)
 
 # A second implementation of MLS, and its tests. The tests of `make test` run it as a process.
 .PHONY: mls-peer-program

@@ -24,7 +24,7 @@ use crate::requests;
 use crate::resume_token::PlaceSeal;
 use crate::rings::Rings;
 use crate::services::Services;
-use crate::timelines::{TimelineMetrics, Timelines};
+use crate::timelines::{TimelineHost, TimelineMetrics, TimelineThreads, Timelines};
 use crate::turn::Turn;
 use crate::watches::Watches;
 use crate::webhooks::{WebhookMetrics, Webhooks};
@@ -207,7 +207,18 @@ impl Control {
         config: Config,
         media: impl Into<MediaNodes>,
         dev: Option<DevMode>,
+        scraped: MetricsRegistry,
+    ) -> anyhow::Result<Self> {
+        Self::start_on(config, media, dev, scraped, Arc::new(TimelineThreads)).await
+    }
+
+    /// The same, with timelines of calls on this host.
+    pub async fn start_on(
+        config: Config,
+        media: impl Into<MediaNodes>,
+        dev: Option<DevMode>,
         mut scraped: MetricsRegistry,
+        host: Arc<dyn TimelineHost>,
     ) -> anyhow::Result<Self> {
         Self::check(&config, dev.as_ref())?;
         let listener = listen("listen", config.listen).await?;
@@ -246,7 +257,7 @@ impl Control {
         tasks.extend(of_backing);
         let of_timelines = TimelineMetrics::default();
         of_timelines.register(&mut scraped);
-        let (timelines, looking) = Timelines::start(&config.calls, placement.clone(), of_timelines)?;
+        let (timelines, looking) = Timelines::start(&config.calls, placement.clone(), of_timelines, host)?;
         tasks.extend(looking);
         let run = format!("{:08x}", rand::random::<u32>());
         let tracer =

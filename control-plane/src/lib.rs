@@ -49,3 +49,4 @@ pub use policy::avatars::AvatarHosts;
 pub use policy::join_history::JoinLimits;
 #[cfg(feature = "testing")]
 pub use timelines::CallRecord;
+pub use timelines::{Keeper, TimelineHost, TimelineThreads};

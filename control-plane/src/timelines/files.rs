@@ -145,9 +145,10 @@ pub(super) fn lines(
     for name in names {
         // Purged meanwhile.
         let Ok(file) = fs::File::open(folder.join(name)) else { continue };
-        let mut text = String::new();
-        left -= file.take(left).read_to_string(&mut text).unwrap_or_default() as u64;
-        lines.extend(text.lines().map(str::to_owned));
+        let mut bytes = Vec::new();
+        left -= file.take(left).read_to_end(&mut bytes).unwrap_or_default() as u64;
+        // A line that was torn within a character is no JSON, and the others are.
+        lines.extend(String::from_utf8_lossy(&bytes).lines().map(str::to_owned));
         if left == 0 {
             break;
         }
@@ -211,6 +212,19 @@ mod tests {
         files.purge(6 * 60);
         assert_eq!(folder.names(), [4, 4]);
         assert_eq!(files.total(), 2 * FILE_BYTES_MIN);
+    }
+
+    #[test]
+    fn a_line_that_was_torn_within_a_character_takes_no_other_with_it() {
+        let folder = Folder::new();
+        let mut files = Files::open(&folder.0, Duration::from_secs(3600), u64::MAX).unwrap();
+        files.append(60, "aa", "\"é\"").unwrap();
+        files.append(61, "aa", "\"é\"").unwrap();
+        let path = fs::read_dir(&folder.0).unwrap().next().unwrap().unwrap().path();
+        OpenOptions::new().write(true).open(path).unwrap().set_len(7).unwrap();
+        files.append(62, "aa", "3").unwrap();
+        let lines = lines(&folder.0, "aa", 0..=9).unwrap();
+        assert_eq!([lines[0].as_str(), lines[2].as_str()], ["\"é\"", "3"]);
     }
 
     #[test]

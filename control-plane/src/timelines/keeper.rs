@@ -1,4 +1,4 @@
-//! The thread that writes minutes: of participants as they come, of nodes and relays when everybody's came.
+//! Writes minutes, a turn at a time: of participants as they come, of nodes and relays when everybody's came.
 
 use super::files::{Files, KeepError};
 use crate::clock::unix_seconds;
@@ -22,9 +22,13 @@ const NODES_MAX: usize = 64;
 /// Sessions of one node and minute that are looked at for what they have in common: the first that come.
 const SESSIONS_MAX: usize = 200;
 const PURGE_INTERVAL: Duration = Duration::from_secs(60);
-const IDLE: Duration = Duration::from_secs(1);
+/// Between two turns if nothing comes.
+pub(super) const IDLE: Duration = Duration::from_secs(1);
+/// Minutes that wait to be written, and the most that one turn writes; more are dropped and counted.
+pub(super) const QUEUED_MAX: usize = 8192;
 
 /// What there is to keep.
+#[derive(Debug)]
 pub(super) enum Kept {
     Participant {
         key: String,
@@ -96,40 +100,57 @@ pub(super) struct Fleet {
     relayed: Vec<ParticipantMinute>,
 }
 
-pub(super) struct Keeper {
+/// Writes what a replica keeps of calls. It acts in its turns alone: a [`super::host::TimelineHost`] takes them.
+#[derive(Debug)]
+pub struct Keeper {
+    kept: Receiver<Kept>,
     files: Files,
     metrics: TimelineMetrics,
     fleet: BTreeMap<u64, Fleet>,
     /// By node: its run, and what it had done.
     work: HashMap<String, (String, Work)>,
     was_refused: bool,
+    purged: Option<Instant>,
 }
 
 impl Keeper {
-    pub(super) fn new(files: Files, metrics: TimelineMetrics) -> Self {
-        Self { files, metrics, fleet: BTreeMap::new(), work: HashMap::new(), was_refused: false }
+    pub(super) fn new(kept: Receiver<Kept>, files: Files, metrics: TimelineMetrics) -> Self {
+        let (fleet, work) = (BTreeMap::new(), HashMap::new());
+        Self { kept, files, metrics, fleet, work, was_refused: false, purged: None }
     }
 
-    /// Until nobody is left who could have something to keep.
-    pub(super) fn run(mut self, kept: &Receiver<Kept>) {
-        let mut purged: Option<Instant> = None;
-        loop {
-            let now = unix_seconds(SystemTime::now());
-            self.settle(now);
-            if purged.is_none_or(|at| at.elapsed() >= PURGE_INTERVAL) {
-                self.files.purge(now / 60);
-                purged = Some(Instant::now());
-                self.metrics.bytes.set(i64::try_from(self.files.total()).unwrap_or(i64::MAX));
+    /// Waits until there is something to keep, for `wait` at most, and writes all of it. False: nobody is left who could
+    /// have something, and everything is written.
+    pub fn turn(&mut self, wait: Duration) -> bool {
+        let now = unix_seconds(SystemTime::now());
+        self.settle(now);
+        if self.purged.is_none_or(|at| at.elapsed() >= PURGE_INTERVAL) {
+            self.files.purge(now / 60);
+            self.purged = Some(Instant::now());
+            self.metrics.bytes.set(i64::try_from(self.files.total()).unwrap_or(i64::MAX));
+        }
+        match self.kept.recv_timeout(wait) {
+            Ok(first) => self.keep(first),
+            Err(RecvTimeoutError::Timeout) => return true,
+            Err(RecvTimeoutError::Disconnected) => {
+                self.settle(u64::MAX);
+                return false;
             }
-            match kept.recv_timeout(IDLE) {
-                Ok(Kept::Participant { key, minute }) => self.participant(&key, *minute),
-                Ok(Kept::Work { minute, node, boot, work }) => self.work(minute, node, boot, work),
-                Ok(Kept::Finish(done)) => {
-                    self.settle(u64::MAX);
-                    _ = done.send(());
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return self.settle(u64::MAX),
+        }
+        for _ in 1..QUEUED_MAX {
+            let Ok(next) = self.kept.try_recv() else { break };
+            self.keep(next);
+        }
+        true
+    }
+
+    fn keep(&mut self, kept: Kept) {
+        match kept {
+            Kept::Participant { key, minute } => self.participant(&key, *minute),
+            Kept::Work { minute, node, boot, work } => self.work(minute, node, boot, work),
+            Kept::Finish(done) => {
+                self.settle(u64::MAX);
+                _ = done.send(());
             }
         }
     }
@@ -224,5 +245,36 @@ impl Fleet {
             return None;
         }
         Some(self.nodes.entry(name.to_owned()).or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::files::{lines, make};
+    use super::*;
+    use crate::policy::call_quality::Identity;
+    use std::sync::mpsc::sync_channel;
+
+    #[test]
+    fn a_turn_writes_all_that_waits_and_the_last_one_what_was_not_settled() {
+        let folder = std::env::temp_dir().join(format!("railgun-calls-{:x}", rand::random::<u64>()));
+        make(&folder).unwrap();
+        let files = Files::open(&folder, Duration::from_secs(3600), u64::MAX).unwrap();
+        let (to, kept) = sync_channel(9);
+        let mut keeper = Keeper::new(kept, files, TimelineMetrics::default());
+        let written = |key| lines(&folder, key, 0..=u64::MAX).unwrap().len();
+        assert!(keeper.turn(Duration::ZERO), "nothing waits");
+        let minute = unix_seconds(SystemTime::now()) / 60;
+        let who = Identity { node: "n1".into(), ..Identity::default() };
+        for minute in [minute, minute + 1] {
+            let minute = Box::new(ParticipantMinute { minute, who: who.clone(), ..Default::default() });
+            to.send(Kept::Participant { key: "aa".into(), minute }).unwrap();
+        }
+        assert!(keeper.turn(Duration::ZERO));
+        assert_eq!((written("aa"), written(FLEET)), (2, 0));
+        drop(to);
+        assert!(!keeper.turn(Duration::ZERO), "nobody is left");
+        assert_eq!(written(FLEET), 2);
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 }

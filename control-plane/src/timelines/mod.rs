@@ -1,13 +1,14 @@
 //! What becomes of calls, minute by minute, for operators: kept in files of this replica's own, and put together
 //! with what other replicas kept when somebody asks. Never in etcd.
 //!
-//! A session's seat measures ([`SeatTimeline`]); one thread writes (`keeper.rs`) into bounded files (`files.rs`);
-//! `query.rs` reads them, asks the other replicas for theirs (`peers.rs`), and has each bad minute explained.
+//! A session's seat measures ([`SeatTimeline`]); a keeper writes (`keeper.rs`) into bounded files (`files.rs`), on a thread
+//! of its own (`host.rs`); `query.rs` reads them, asks the other replicas for theirs (`peers.rs`), and has each bad minute explained.
 
 mod assemble;
 mod call_id;
 mod document;
 mod files;
+mod host;
 mod keeper;
 mod peers;
 mod query;
@@ -18,6 +19,8 @@ mod service;
 
 pub(crate) use call_id::{CallId, Question};
 pub(crate) use document::{CallDocument, CallSummary, Records};
+pub use host::{TimelineHost, TimelineThreads};
+pub use keeper::Keeper;
 pub(crate) use keeper::TimelineMetrics;
 #[cfg(feature = "testing")]
 pub use record::CallRecord;

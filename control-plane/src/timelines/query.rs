@@ -35,7 +35,7 @@ impl Timelines {
         let now = unix_seconds(SystemTime::now()) / 3600;
         let question = Question { key: key_of(channel), hours: now.saturating_sub(HOURS_LISTED)..=now + 1 };
         let (records, unreached) = self.gathered(&question, authorization).await;
-        let listed = tokio::task::spawn_blocking(move || {
+        let listed = self.read(move || {
             let assembled = Assembled::of(records);
             let calls = assembled.calls().into_iter().take(limit);
             calls.map(|span| assembled.summary(&question.key, span)).collect()
@@ -50,14 +50,14 @@ impl Timelines {
         let question = Question { key: id.key.clone(), hours };
         let (records, unreached) = self.gathered(&question, authorization).await;
         let minute = id.minute;
-        let told = tokio::task::spawn_blocking(move || {
+        let told = self.read(move || {
             let assembled = Assembled::of(records);
             // A replica that was not asked before may have seen it begin earlier.
             let mut calls = assembled.calls().into_iter();
             let span = calls.find(|(first, last)| (*first..=*last).contains(&minute))?;
             Some(assembled.document(&question.key, span, unreached))
         });
-        told.await.ok().flatten()
+        told.await.flatten()
     }
 
     /// What this replica kept.
@@ -65,8 +65,7 @@ impl Timelines {
         let Some(keeping) = &self.keeping else { return Records::default() };
         let (folder, question) = (keeping.folder.clone(), question.clone());
         let Ok(_turn) = self.questions.acquire().await else { return Records::default() };
-        let read = tokio::task::spawn_blocking(move || read(folder, &question)).await;
-        read.unwrap_or_default()
+        self.read(move || read(folder, &question)).await.unwrap_or_default()
     }
 
     async fn gathered(&self, question: &Question, authorization: &str) -> (Vec<Records>, Vec<String>) {

@@ -2,7 +2,8 @@
 
 use super::call_id::key_of;
 use super::files::{self, Files};
-use super::keeper::{Keeper, Keeping, Kept, TimelineMetrics};
+use super::host::TimelineHost;
+use super::keeper::{Keeper, Keeping, Kept, QUEUED_MAX, TimelineMetrics};
 use super::peers::Peers;
 use super::seat::SeatTimeline;
 use crate::clock::unix_seconds;
@@ -19,8 +20,6 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-/// Minutes that wait to be written; more are dropped and counted.
-const QUEUED_MAX: usize = 8192;
 /// Between two looks at what the nodes do.
 const LOOK_INTERVAL: Duration = Duration::from_secs(10);
 /// Questions that are answered at once: each reads files.
@@ -32,6 +31,7 @@ pub(crate) struct Timelines {
     pub(super) keeping: Option<Arc<Keeping>>,
     pub(super) peers: Arc<Peers>,
     pub(super) questions: Arc<Semaphore>,
+    host: Arc<dyn TimelineHost>,
 }
 
 /// Whether timelines can be kept in the configured folder. It is not made: whoever checks may be another user.
@@ -47,25 +47,25 @@ fn named(folder: &Path) -> String {
 }
 
 impl Timelines {
-    /// Starts the thread that writes and the task that looks at nodes, if there is a folder.
+    /// Has the host write, and starts the task that looks at nodes, if there is a folder.
     pub(crate) fn start(
         config: &CallsConfig,
         placement: Placement,
         metrics: TimelineMetrics,
+        host: Arc<dyn TimelineHost>,
     ) -> anyhow::Result<(Self, Option<JoinHandle<()>>)> {
         let peers = Arc::new(Peers::new(&config.peers)?);
         let questions = Arc::new(Semaphore::new(QUESTIONS_MAX));
         let Some(folder) = config.folder.clone() else {
-            return Ok((Self { keeping: None, peers, questions }, None));
+            return Ok((Self { keeping: None, peers, questions, host }, None));
         };
         files::make(&folder).with_context(|| named(&folder))?;
         let files = Files::open(&folder, config.keep, config.bytes_max).with_context(|| named(&folder))?;
         let (to, kept) = sync_channel(QUEUED_MAX);
-        let keeper = Keeper::new(files, metrics.clone());
-        std::thread::Builder::new().name("timelines".into()).spawn(move || keeper.run(&kept))?;
+        host.run(Keeper::new(kept, files, metrics.clone()))?;
         let look = tokio::spawn(look_at_nodes(placement, to.clone()));
         let keeping = Keeping { folder, keeps_users: config.users, to, metrics };
-        Ok((Self { keeping: Some(Arc::new(keeping)), peers, questions }, Some(look)))
+        Ok((Self { keeping: Some(Arc::new(keeping)), peers, questions, host }, Some(look)))
     }
 
     /// For a session that has a seat. None: nothing is kept.
@@ -78,6 +78,16 @@ impl Timelines {
         let keeping = self.keeping.clone()?;
         let who = Identity { user: who.user.filter(|_| keeping.keeps_users), ..who };
         Some(Box::new(SeatTimeline::new(keeping, key_of(channel), who, is_new)))
+    }
+
+    /// What this work gives, once the host has run it. None: it panicked, or is not run any more.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        let (done, given) = oneshot::channel();
+        self.host.read(Box::new(move || _ = done.send(work())));
+        given.await.ok()
     }
 
     /// Writes what waits, for 2 s at most.

@@ -70,6 +70,8 @@ pub(crate) enum Act {
     End(Part, Nanos),
     /// What an operator does: which deed, and a number to choose its object by.
     Operate(u32, u64),
+    /// An operator asks for the calls of a channel, and for one of them.
+    AskForCalls(String),
     /// The server of webhooks refuses them, or does not answer (true).
     HooksRefused(bool, Nanos),
     Skew(Part, i64),

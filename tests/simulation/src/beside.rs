@@ -1,6 +1,6 @@
 //! What happens in a seed beside its calls: chores of clients, and what operators do.
 
-use crate::act::{Act, Plan, Size, Step};
+use crate::act::{Act, Part, Plan, Size, Step};
 use crate::client::{CANCELS, CHORE_KINDS};
 use crate::kernel::{MILLISECOND, Nanos, SECOND};
 use railgun_peer::Video;
@@ -26,6 +26,8 @@ pub(crate) const MAKES_DM_OF_ALL: u32 = 16;
 const SCENES: u64 = 0x7363_656e_6573_0000;
 /// Sets the numbers apart by which ways are drawn.
 const WAYS: u64 = 0x7761_7973_0000_0000;
+/// Sets the numbers apart by which questions about calls are drawn.
+const CALLS: u64 = 0x6361_6c6c_7300_0000;
 /// Kinds of chores that scenes are made of.
 const AGREES: u32 = 2;
 const RINGS: u32 = 6;
@@ -118,6 +120,35 @@ pub(crate) fn with_ways(seed: u64, mut plan: Plan) -> Plan {
             let act = match is_narrow {
                 true => Act::Narrow(who, rng.random(), rng.random_range(10..400), lasts),
                 false => Act::Roam(who),
+            };
+            plan.steps.push(Step { at, act });
+        }
+    }
+    plan.steps.sort_by_key(|step| step.at);
+    plan
+}
+
+/// Operators ask for calls while these go on, and disks that have them are full, or lose their power.
+pub(crate) fn with_calls(seed: u64, mut plan: Plan) -> Plan {
+    let rng = &mut ChaCha12Rng::seed_from_u64(seed ^ CALLS);
+    let size = plan.size;
+    let latest = size.lasts / MILLISECOND;
+    if rng.random_range(0..3) == 0 {
+        for _ in 0..rng.random_range(1..=6) {
+            let at = rng.random_range(5_000..latest) * MILLISECOND;
+            let channel = format!("room-{}", rng.random_range(0..size.rooms));
+            plan.steps.push(Step { at, act: Act::AskForCalls(channel) });
+        }
+    }
+    if rng.random_range(0..4) == 0 {
+        for _ in 0..rng.random_range(1..=3) {
+            let at = rng.random_range(5_000..latest) * MILLISECOND;
+            let replica = rng.random_range(0..size.replicas);
+            let lasts = rng.random_range(200..12_000) * MILLISECOND;
+            let act = match rng.random_range(0..3) {
+                0 => Act::PowerOff(Part::Replica(replica), lasts),
+                // Past the end of a minute, at which most is written.
+                _ => Act::DiskFull(replica, lasts),
             };
             plan.steps.push(Step { at, act });
         }

@@ -101,6 +101,7 @@ fn is_of_clients(act: &Act) -> bool {
             | Act::Vanish(..)
             | Act::ResetPerson(..)
             | Act::DriftPerson(..)
+            | Act::AskForCalls(..)
             | Act::HooksRefused(..)
     )
 }

@@ -3,6 +3,7 @@
 mod act;
 mod addresses;
 mod beside;
+mod calls;
 mod client;
 mod days;
 mod etcd;
@@ -23,6 +24,7 @@ mod rogue;
 mod rules;
 mod shrink;
 mod slots;
+mod timeline_host;
 mod tokens;
 mod told;
 mod tricks;

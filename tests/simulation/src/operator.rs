@@ -138,6 +138,11 @@ impl Operator {
         state.deeds.push_back(deed);
     }
 
+    /// Asks for the calls of a channel, and then for the latest of them.
+    pub(crate) fn ask_for_calls(&self, channel: &str) {
+        self.state().deeds.push_back(reading(format!("/v1/calls?channel={channel}")));
+    }
+
     fn undo_one(&self, number: u64) {
         let mut state = self.state();
         let place = usize::try_from(number >> 8).unwrap_or_default() % state.written.len().max(1);
@@ -183,11 +188,21 @@ impl Operator {
         if deed.wanted.is_some_and(|wanted| wanted != status && status != 503) {
             broken(ACCESS, || format!("{deed:?}: {status} {body}"));
         }
+        if deed.path.starts_with("/v1/calls?") && status == 200 {
+            let told: Value = serde_json::from_str(&body)?;
+            let latest = told["calls"][0]["call"].as_str().map(|call| reading(format!("/v1/calls/{call}")));
+            self.state().deeds.extend(latest);
+        }
         if status == 204 && !was_full && !is_full(host.number()) {
             *self.state().noted.entry(replica).or_default() += 1;
         }
         Ok(status)
     }
+}
+
+/// By a token that may only read.
+fn reading(path: String) -> Deed {
+    Deed { method: "GET", path, body: None, token: Some(READER), wanted: None, is_undoing: false }
 }
 
 fn undoing(path: String) -> Deed {

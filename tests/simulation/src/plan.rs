@@ -3,7 +3,7 @@
 
 pub(crate) use crate::act::{Act, Begins, Part, Plan, Size, Step};
 
-use crate::beside::{operators, with_chores, with_scenes, with_ways};
+use crate::beside::{operators, with_calls, with_chores, with_scenes, with_ways};
 use crate::kernel::{Epoch, LinkFaults, MILLISECOND, Nanos, SECOND};
 use railgun_peer::Video;
 use rand::{RngExt, SeedableRng};
@@ -52,7 +52,7 @@ pub(crate) fn full(seed: u64) -> Plan {
 }
 
 fn whole(seed: u64, plan: Plan) -> Plan {
-    with_ways(seed, with_scenes(seed, with_chores(seed, plan)))
+    with_calls(seed, with_ways(seed, with_scenes(seed, with_chores(seed, plan))))
 }
 
 /// Sets the numbers apart by which later parts of a plan are drawn: earlier parts stay what they were.

@@ -5,6 +5,7 @@ use crate::etcd;
 use crate::hooks;
 use crate::operator;
 use crate::relay;
+use crate::timeline_host::VirtualTimelineHost;
 use crate::tokens;
 use crate::told;
 use crate::worker_host::VirtualWorkerHost;
@@ -78,7 +79,8 @@ pub(crate) async fn node(index: usize, end: Arc<Notify>) {
     }
 }
 
-pub(crate) async fn replica(index: usize, end: Arc<Notify>) {
+/// `count`: of all replicas.
+pub(crate) async fn replica(index: usize, count: usize, end: Arc<Notify>) {
     let mut config = railgun_control::Config {
         listen: SocketAddr::from((replica_address(index), SIGNALING_PORT)),
         ..railgun_control::Config::default()
@@ -87,6 +89,10 @@ pub(crate) async fn replica(index: usize, end: Arc<Notify>) {
     config.operators.listen = Some(SocketAddr::from((replica_address(index), operator::PORT)));
     config.operators.tokens = file(tokens::OPERATORS);
     config.operators.audit = Some(tokens::audit(index));
+    config.calls.folder = Some(tokens::calls(index));
+    config.calls.users = true;
+    let url = |other| format!("http://{}:{}/", replica_address(other), operator::PORT).parse().ok();
+    config.calls.peers = (0..count).filter(|other| *other != index).filter_map(url).collect();
     config.webhooks.url = format!("http://{}:{}/hooks", hooks_address(), hooks::PORT).parse().ok();
     config.webhooks.secret_file = file(tokens::HOOKS);
     config.turn.urls =
@@ -99,7 +105,7 @@ pub(crate) async fn replica(index: usize, end: Arc<Notify>) {
     config.media.insecure = true;
     config.etcd = Some(etcd_settings());
     let media = MediaNodes::of(&config).expect("the world's own configuration");
-    match Control::start(config, media, None, Registry::default()).await {
+    match Control::start_on(config, media, None, Registry::default(), Arc::new(VirtualTimelineHost)).await {
         Ok(control) => {
             end.notified().await;
             control.stop().await;

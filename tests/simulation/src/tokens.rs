@@ -41,6 +41,11 @@ pub(crate) fn audit(replica: usize) -> PathBuf {
     directory().join(format!("audit-{}-{replica}", std::process::id()))
 }
 
+/// Where a replica of this process's world keeps timelines of calls.
+pub(crate) fn calls(replica: usize) -> PathBuf {
+    directory().join(format!("calls-{}-{replica}", std::process::id()))
+}
+
 /// Names the directory of the process that started this one.
 pub(crate) const DIRECTORY: &str = "RAILGUN_SIM_DIRECTORY";
 

@@ -5,6 +5,7 @@ use crate::addresses::{
     etcd_address, hooks_address, node_address, operator_address, person_address, relay_address,
     replica_address, rogue_address,
 };
+use crate::calls;
 use crate::client::{Person, live};
 use crate::etcd::{self, Etcd, Faults};
 use crate::history;
@@ -34,6 +35,9 @@ use tokio::sync::Notify;
 pub(crate) const CALM: Nanos = 120 * SECOND;
 /// From when all leave to when nothing of them may be left.
 pub(crate) const EMPTYING: Nanos = 100 * SECOND;
+
+/// Within which all questions about calls are answered.
+const CALLS_ARE_TOLD: Nanos = 120 * SECOND;
 
 /// What a run came to.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -171,7 +175,8 @@ impl World {
             }
             Part::Replica(index) => {
                 let end = self.ends.1[index].clone();
-                sim.start(host, move || replica(index, end));
+                let count = self.replicas.len();
+                sim.start(host, move || replica(index, count, end));
             }
             Part::Relay => {
                 let nodes = (0..self.nodes.len()).map(node_address).collect();
@@ -234,6 +239,9 @@ fn carry_out(world: &Arc<World>, sim: &mut Sim, act: &Act) {
         Act::PowerOff(part, lasts) => {
             looks::forget_engine(world.host(*part));
             sim.power_off(world.host(*part));
+            if let Part::Replica(index) = part {
+                calls::tear(*index);
+            }
             let relight = |world: &World, sim: &mut Sim, part: Part| {
                 set_dark(sim.address(world.host(part)), false);
                 world.start(sim, part);
@@ -315,6 +323,7 @@ fn carry_out(world: &Arc<World>, sim: &mut Sim, act: &Act) {
             }
             later(sim, *lasts, |world, sim, part| world.start(sim, part), *part);
         }
+        Act::AskForCalls(channel) => world.operator.ask_for_calls(channel),
         Act::Operate(deed, number) => world.operator.plan(world.nodes.len(), &world.people, *deed, *number),
         Act::HooksRefused(silently, lasts) => {
             world.hooks.refuse(Some(*silently));
@@ -396,9 +405,27 @@ pub(crate) fn run(seed: u64, plan: &Plan, wants_timeline: bool) -> Outcome {
             world.hooks.look(&history::sessions());
         }
     }
+    if !told::is_broken() {
+        look_at_calls(&world, &mut sim, plan, last_sessions);
+    }
     world.operator.look_at_audit();
-    (0..plan.size.replicas).for_each(|replica| _ = std::fs::remove_file(tokens::audit(replica)));
+    for replica in 0..plan.size.replicas {
+        _ = std::fs::remove_file(tokens::audit(replica));
+        _ = std::fs::remove_dir_all(tokens::calls(replica));
+    }
     outcome(&world, sim)
+}
+
+/// Operators ask for all calls that there were.
+fn look_at_calls(world: &World, sim: &mut Sim, plan: &Plan, sessions: Vec<String>) {
+    let replicas = plan.size.replicas;
+    let channels =
+        (0..plan.size.rooms).map(|room| format!("room-{room}")).chain(["dm-0".to_owned()]).collect();
+    sim.start(world.operator_host, move || calls::look(replicas, channels, sessions));
+    sim.run(now() + CALLS_ARE_TOLD, || told::is_broken() || calls::is_done());
+    if !told::is_broken() && !calls::is_done() {
+        told::broken("Operators' questions about calls are answered", || "not in time".into());
+    }
 }
 
 pub(crate) fn outcome(world: &World, sim: Sim) -> Outcome {

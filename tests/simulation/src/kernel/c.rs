@@ -5,7 +5,6 @@
 #![allow(clippy::cast_possible_truncation, reason = "the C library's own widths")]
 
 use super::clock::{EPOCH, HOST, IS_ACTIVE, RANDOM, SECOND, SKEW, counted, split_mix};
-use super::disk;
 use super::net::{NET, Net};
 use super::parking::park;
 use super::socket::{Kind, Registration, Socket};
@@ -15,11 +14,11 @@ use libc::{
 };
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-fn is_active() -> bool {
+pub(super) fn is_active() -> bool {
     IS_ACTIVE.get()
 }
 
-fn fail<T: From<i8>>(error: c_int) -> T {
+pub(super) fn fail<T: From<i8>>(error: c_int) -> T {
     // SAFETY: the address of this thread's errno is always valid.
     unsafe { *libc::__errno_location() = error };
     T::from(-1)
@@ -33,7 +32,7 @@ fn net<T>(what: impl FnOnce(&mut Net) -> T) -> Option<T> {
     NET.try_with(|net| net.try_borrow_mut().ok().map(|mut net| what(&mut net))).ok().flatten()
 }
 
-fn is_ours(fd: c_int) -> bool {
+pub(super) fn is_ours(fd: c_int) -> bool {
     net(|net| net.by_fd.contains_key(&fd)).unwrap_or(false)
 }
 
@@ -364,32 +363,6 @@ pub(super) unsafe extern "C" fn writev(fd: c_int, parts: *const iovec, count: c_
             .collect()
     };
     result(net(|net| net.transmit(fd, &bytes)).unwrap_or(Err(libc::EAGAIN)))
-}
-
-/// # Safety
-/// As the C library's: `buffer` holds `len` bytes.
-#[unsafe(no_mangle)]
-pub(super) unsafe extern "C" fn write(fd: c_int, buffer: *const c_void, len: size_t) -> ssize_t {
-    if is_ours(fd) {
-        // SAFETY: the arguments are the caller's.
-        return unsafe { send(fd, buffer, len, 0) };
-    }
-    // As a disk does: what still fits is written, and what is written after that is refused.
-    let taken = if is_active() && is_file(fd) { disk::takes(HOST.get(), len) } else { len };
-    if taken == 0 && len > 0 {
-        return fail(libc::ENOSPC);
-    }
-    // SAFETY: the arguments are the caller's, and no longer than they were.
-    unsafe { libc::syscall(libc::SYS_write, fd, buffer, taken) as ssize_t }
-}
-
-fn is_file(fd: c_int) -> bool {
-    // SAFETY: zeroes are a `stat`, which the call fills.
-    let (told, stat) = unsafe {
-        let mut stat: libc::stat = std::mem::zeroed();
-        (libc::fstat(fd, &raw mut stat), stat)
-    };
-    told == 0 && stat.st_mode & libc::S_IFMT == libc::S_IFREG
 }
 
 /// # Safety

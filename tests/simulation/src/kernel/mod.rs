@@ -1,9 +1,10 @@
 //! The machine below the programs, in virtual time: clocks, randomness, TCP and UDP, for all processes of one
-//! thread. The programs reach it by the C library's own functions (`c.rs`), so they are as they ship.
+//! thread. The programs reach it by the C library's own functions (`c.rs`, `c_files.rs`), so they are as they ship.
 //!
 //! Everything is thread-local: a seed runs on a thread of its own, and other threads have the real machine.
 
 mod c;
+mod c_files;
 mod clock;
 mod disk;
 mod host;
