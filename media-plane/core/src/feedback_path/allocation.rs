@@ -48,9 +48,8 @@ const HEADROOM_PERCENT: u64 = 135;
 /// Each second: what a receiver gets from now on.
 pub(crate) fn follow_link(media: &mut MediaTables, key: TransportKey, now: Instant) {
     let Some(transport) = media.transports.get(key).filter(|it| !it.consumers.is_empty()) else { return };
-    let unreported = transport.sent_history.unreported();
     match &transport.receiver_link {
-        Some(link) if !link.is_silent(unreported, now) => {
+        Some(link) if !link.is_silent(&transport.sent_history, now) => {
             if let Some(transport) = media.transports.get_mut(key)
                 && let Some(link) = transport.receiver_link.as_deref_mut()
             {
@@ -104,10 +103,10 @@ pub(crate) fn on_wish(media: &mut MediaTables, key: ConsumerKey, now: Instant) {
     let key = consumer.transport;
     let Some(transport) = media.transports.live_mut(key) else { return };
     if is_numbered {
-        transport.receiver_link.get_or_insert_with(|| Box::new(ReceiverLink::new(now)));
+        transport.receiver_link.get_or_insert_with(|| Box::new(ReceiverLink::new()));
     }
-    let unreported = transport.sent_history.unreported();
-    if transport.receiver_link.as_ref().is_some_and(|link| !link.is_silent(unreported, now)) {
+    let is_followed = |link: &ReceiverLink| !link.is_silent(&transport.sent_history, now);
+    if transport.receiver_link.as_deref().is_some_and(is_followed) {
         reallocate(media, key, Verdict::Fine, now);
     }
 }
