@@ -40,7 +40,9 @@ const BEYOND_PERCENT: u64 = 125;
 const STEP_ROOM_PERCENT: u64 = 70;
 /// And what the spatial layer may take with all of its pictures: a key frame is half a second of it, and nothing is
 /// shown until it came.
-const WHOLE_PERCENT: u64 = 140;
+const WHOLE_PERCENT: u64 = 120;
+/// The same beside somebody else's transfer, where the estimate is a mean of what goes up and down.
+const WHOLE_BESIDE_PERCENT: u64 = 140;
 /// Of the estimate, what is given when there is too much and a spatial layer has to be left, in percent.
 const SWITCH_PERCENT: u64 = 40;
 const HEADROOM_PERCENT: u64 = 135;
@@ -147,9 +149,11 @@ fn reallocate(media: &mut MediaTables, key: TransportKey, verdict: Verdict, now:
             next = allocate(room.max(before), &mut requests);
         }
         // A key frame is large beside its whole layer, however little of that is taken.
-        let takes_long = |it: &LayerRequest| is_step(it) && it.whole_cost() > estimate / 100 * WHOLE_PERCENT;
+        let percent = if link.estimator.competes() { WHOLE_BESIDE_PERCENT } else { WHOLE_PERCENT };
+        let most = estimate / 100 * percent;
+        let takes_long = |it: &LayerRequest| is_step(it) && it.whole_cost() > most;
         if requests.iter().any(takes_long) {
-            requests.iter_mut().filter(|it| takes_long(it)).for_each(|it| it.allocated = it.present);
+            requests.iter_mut().filter(|it| takes_long(it)).for_each(|it| it.lower_to_whole(most));
             next = next_of(&requests);
         }
         if link.estimator.prober.is_climbing(now_us) && link.goal.is_some_and(|goal| goal > estimate) {
