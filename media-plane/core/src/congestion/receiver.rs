@@ -4,6 +4,7 @@ use super::estimator::Estimator;
 use super::pacer::Pacer;
 use super::raises::Raises;
 use crate::feedback::sent_history::SentHistory;
+use crate::feedback::speech_loss::TransportLoss;
 use std::time::{Duration, Instant};
 
 /// A receiver that was sent numbers for so long, and so many, and said nothing of them gives no feedback.
@@ -16,6 +17,8 @@ pub(crate) struct ReceiverLink {
     pub(crate) estimator: Estimator,
     pub(crate) raises: Raises,
     pub(crate) pacer: Pacer,
+    /// What its receiver says it loses of it.
+    pub(crate) loss: TransportLoss,
     /// What the layers that it is sent take, in bits a second.
     pub(crate) sending: u64,
     /// What is worth knowing that the link takes: the next layer that is wanted, or some headroom.
@@ -37,6 +40,7 @@ impl ReceiverLink {
             estimator: Estimator::default(),
             raises: Raises::default(),
             pacer: Pacer::new(None),
+            loss: TransportLoss::default(),
             sending: 0,
             goal: None,
             is_more_wanted: false,

@@ -81,12 +81,14 @@ pub(crate) fn on_transport_cc(
     let mut is_any = false;
     transport.sent_history.on_feedback(feedback, now, |fate| {
         is_any = true;
+        link.loss.on_fate(&fate);
         link.estimator.on_fate(fate);
     });
     if !is_any {
         return;
     }
     link.is_heard = true;
+    link.loss.on_message(now);
     let mut verdict = link.estimator.on_message(link.sending, transport.sent_history.micros(now));
     if verdict == Verdict::Fine && link.pacer.is_overrun(now) {
         verdict = link.estimator.on_overrun(transport.sent_history.micros(now));
