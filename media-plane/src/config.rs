@@ -58,6 +58,8 @@ pub struct RtcConfig {
     /// `rtc.relays`: the TURN relays' addresses, the only ones that sessions in privacy mode may
     /// come from.
     pub relays: Relays,
+    /// `rtc.speech_fec`: publishers of microphones are told what their receivers lose, so that they add Opus in-band FEC.
+    pub speech_fec: bool,
 }
 
 /// Where control-planes connect, when they are other processes.
@@ -94,6 +96,7 @@ impl Default for Config {
                 port_min: RTC_PORT_MIN,
                 port_max: RTC_PORT_MAX,
                 relays: Relays::default(),
+                speech_fec: false,
             },
             rpc: RpcConfig {
                 listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 50_051)),
@@ -132,6 +135,9 @@ impl Config {
                 port_min: settings.parsed("rtc.port_min", PORT)?.unwrap_or(self.rtc.port_min),
                 port_max: settings.parsed("rtc.port_max", PORT)?.unwrap_or(self.rtc.port_max),
                 relays: relays(&settings)?.unwrap_or(self.rtc.relays),
+                speech_fec: settings
+                    .parsed("rtc.speech_fec", "true or false")?
+                    .unwrap_or(self.rtc.speech_fec),
             },
             rpc: RpcConfig {
                 listen: settings.parsed("rpc.listen", ADDRESS)?.unwrap_or(self.rpc.listen),

@@ -46,6 +46,7 @@ impl Node {
             seed: [7; 32],
             started: (Instant::now(), SystemTime::now()),
             tells_media_started: false,
+            speech_fec: false,
         };
         let (outbox, notices) = mpsc::channel(NOTICES_MAX);
         // A thread inherits core and priority of who starts it. Whatever else the machine runs, a

@@ -36,6 +36,8 @@ pub struct EngineConfig {
     pub started: (Instant, SystemTime),
     /// Whether [`Notice::MediaStarted`](crate::Notice::MediaStarted) is told of consumers.
     pub tells_media_started: bool,
+    /// Whether publishers of microphones are told what their receivers lose, so that they add Opus in-band FEC.
+    pub speech_fec: bool,
 }
 
 impl std::fmt::Debug for EngineConfig {

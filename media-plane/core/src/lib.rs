@@ -37,6 +37,7 @@
 //!     bitrate_headroom_percent: 150,
 //!     started: (now, wall),
 //!     tells_media_started: false,
+//!     speech_fec: false,
 //! });
 //! let room = Address { channel: ChannelId::new("lobby")?, epoch: 1 };
 //! for (tag, name) in [(1, "ann"), (2, "ben")] {

@@ -48,6 +48,7 @@ pub(crate) fn engine(seed: u8) -> Engine {
         bitrate_headroom_percent: u32::MAX,
         started: (Instant::now(), wall()),
         tells_media_started: false,
+        speech_fec: true,
     })
 }
 

@@ -76,6 +76,7 @@ impl World {
             bitrate_headroom_percent: BITRATE_HEADROOM_PERCENT,
             started: (now, UNIX_EPOCH + Duration::from_secs(1_800_000_000)),
             tells_media_started: false,
+            speech_fec: false,
         }
     }
 

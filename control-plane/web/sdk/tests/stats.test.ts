@@ -25,6 +25,12 @@ const received = (kind: string, counters: object): Entry => ({
   ...counters,
 });
 
+/** A stream of ours with the server's report on it. */
+const sends = (packetsSent: number, packetsLost: number, roundTripTime?: number): Entry[] => [
+  { id: "o", type: "outbound-rtp", packetsSent },
+  { id: "r", type: "remote-inbound-rtp", localId: "o", timestamp: packetsSent, packetsLost, roundTripTime },
+];
+
 /** Two looks, two seconds apart. */
 async function look(sending: Entry[][], receiving: Entry[][]) {
   let turn = 0;
@@ -57,10 +63,15 @@ describe("a look at the call", () => {
   });
 
   it("takes the worse of both directions", async () => {
-    const far = { id: "r", type: "remote-inbound-rtp", fractionLost: 0.25, roundTripTime: 0.3 };
-    const stats = await look([[far], [far]], [[], []]);
+    const stats = await look([sends(100, 10, 0.3), sends(200, 35, 0.3)], [[], []]);
     expect(stats.packetLoss).toBe(25);
     expect(stats.rtt).toBe(300);
+  });
+
+  it("takes the loss of what is sent from the cumulative number, not from the fraction", async () => {
+    const [before, after] = [sends(100, 10, 0.3), sends(200, 10, 0.3)];
+    for (const entries of [before, after]) Object.assign(entries[1]!, { fractionLost: 0.15 });
+    expect((await look([before, after], [[], []])).packetLoss).toBe(0);
   });
 
   it("is not misled by a stream that ended", async () => {
@@ -91,8 +102,8 @@ describe("a look at the call", () => {
   });
 
   it("reports in percent, and leaves out what was not measured", async () => {
-    const far = { id: "r", type: "remote-inbound-rtp", fractionLost: 0.2 };
-    const stats = await look([[far], [...path("relay", "udp"), far]], [[], []]);
+    const after = [...path("relay", "udp"), ...sends(200, 30)];
+    const stats = await look([sends(100, 10), after], [[], []]);
     const mos = calculateMOS(80, 20);
     expect(reportOf(stats)).toEqual({ transport: "turn", rtt: 80, packetLoss: 20, mos });
     expect(reportOf({ ...stats, rtt: null, mos: null })).toEqual({ transport: "turn", packetLoss: 20 });
@@ -101,7 +112,6 @@ describe("a look at the call", () => {
   it("knows nothing any more when a server that is frozen answers neither checks nor reports", async () => {
     const pair = (responsesReceived: number) =>
       path("host", "udp").map((entry) => (entry.id === "p" ? { ...entry, responsesReceived } : entry));
-    const far = (timestamp: number) => ({ id: "r", type: "remote-inbound-rtp", fractionLost: 0, timestamp });
     let sending: Entry[] = [];
     const media = {
       send: { getStats: async () => report(...sending) },
@@ -112,7 +122,7 @@ describe("a look at the call", () => {
     for (let turn = 0; turn < 10; turn += 1) {
       // The browser still shows the last values, with new times of its own.
       const measured = Math.min(turn, 4);
-      sending = [...pair(measured), far(measured)];
+      sending = [...pair(measured), ...sends(100 + measured, 0)];
       grades.push((await reader.read(media)).grade);
       vi.advanceTimersByTime(2_000);
     }

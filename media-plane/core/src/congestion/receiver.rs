@@ -3,10 +3,12 @@
 use super::estimator::Estimator;
 use super::pacer::Pacer;
 use super::raises::Raises;
+use crate::feedback::sent_history::SentHistory;
+use crate::feedback::speech_loss::TransportLoss;
 use std::time::{Duration, Instant};
 
 /// A receiver that was sent numbers for so long, and so many, and said nothing of them gives no feedback.
-const SILENT_AFTER: Duration = Duration::from_secs(1);
+const SILENT_AFTER_US: i64 = 1_000_000;
 const SILENT_PACKETS: u16 = 10;
 const ALLOCATED_APART: Duration = Duration::from_millis(20);
 
@@ -15,6 +17,8 @@ pub(crate) struct ReceiverLink {
     pub(crate) estimator: Estimator,
     pub(crate) raises: Raises,
     pub(crate) pacer: Pacer,
+    /// What its receiver says it loses of it.
+    pub(crate) loss: TransportLoss,
     /// What the layers that it is sent take, in bits a second.
     pub(crate) sending: u64,
     /// What is worth knowing that the link takes: the next layer that is wanted, or some headroom.
@@ -22,7 +26,6 @@ pub(crate) struct ReceiverLink {
     /// It is a layer.
     pub(crate) is_more_wanted: bool,
     pub(crate) is_heard: bool,
-    begun: Instant,
     /// When layers were given last.
     allocated_at: Option<Instant>,
     /// Of the history's bytes, those that the prober was told of.
@@ -32,16 +35,16 @@ pub(crate) struct ReceiverLink {
 }
 
 impl ReceiverLink {
-    pub(crate) fn new(now: Instant) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             estimator: Estimator::default(),
             raises: Raises::default(),
             pacer: Pacer::new(None),
+            loss: TransportLoss::default(),
             sending: 0,
             goal: None,
             is_more_wanted: false,
             is_heard: false,
-            begun: now,
             allocated_at: None,
             counted_bytes: 0,
             probe_at: None,
@@ -63,10 +66,34 @@ impl ReceiverLink {
         self.is_heard && (self.estimator.is_draining() || !self.pacer.is_empty())
     }
 
-    /// It gives no feedback. `unreported`: packets that it was sent and told nothing of.
-    pub(crate) fn is_silent(&self, unreported: u16, now: Instant) -> bool {
+    /// It gives no feedback. `history`: what it was sent.
+    pub(crate) fn is_silent(&self, history: &SentHistory, now: Instant) -> bool {
         !self.is_heard
-            && unreported >= SILENT_PACKETS
-            && now.saturating_duration_since(self.begun) >= SILENT_AFTER
+            && history.unreported() >= SILENT_PACKETS
+            && history.sends_for_us(now) >= SILENT_AFTER_US
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::feedback::sent_history::Purpose;
+
+    #[test]
+    fn a_receiver_without_feedback_is_silent_a_second_after_its_first_packet_not_after_it_was_made() {
+        let start = Instant::now();
+        let after = |millis| start + Duration::from_millis(millis);
+        let (mut link, mut history) = (ReceiverLink::new(), SentHistory::new(start));
+        assert!(!link.is_silent(&history, after(60_000)), "it was sent nothing");
+        let put = |history: &mut SentHistory, number, at| {
+            history.put(number, 1_000, Purpose::Media, history.micros(at));
+        };
+        (1..SILENT_PACKETS).for_each(|number| put(&mut history, number, after(60_000)));
+        assert!(!link.is_silent(&history, after(61_000)), "it was sent too little");
+        put(&mut history, SILENT_PACKETS, after(60_010));
+        assert!(!link.is_silent(&history, after(60_990)));
+        assert!(link.is_silent(&history, after(61_000)));
+        link.is_heard = true;
+        assert!(!link.is_silent(&history, after(61_000)));
     }
 }

@@ -3,6 +3,7 @@
 //! A number that the publisher's uplink lost leaves a gap, which a receiver takes for a loss of its own; those
 //! gaps are known here, and taken off.
 
+use super::speech_loss::fraction;
 use crate::packet::rtcp::ReportBlock;
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,8 @@ pub(crate) struct Delivery {
     /// Numbers passed over without a packet, at the last report.
     gaps: u64,
     packets_per_second: u64,
+    /// By the last report, without gaps, in 256ths.
+    fraction_lost: u8,
     /// Since they were taken last.
     expected: u32,
     lost: u32,
@@ -41,6 +44,7 @@ impl Delivery {
                 self.expected = self.expected.saturating_add(expected);
                 self.lost = self.lost.saturating_add(lost);
                 let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX).max(1);
+                self.fraction_lost = fraction(lost, expected);
                 self.packets_per_second = u64::from(expected - lost) * 1_000 / millis;
             }
         }
@@ -51,6 +55,12 @@ impl Delivery {
     /// Packets that reports were about since this was asked last, and how many of them were lost.
     pub(crate) fn take(&mut self) -> (u32, u32) {
         (std::mem::take(&mut self.expected), std::mem::take(&mut self.lost))
+    }
+
+    /// What part was lost by the last report, in 256ths; 0 while nothing is known.
+    pub(crate) fn fraction_lost(&self, now: Instant) -> u8 {
+        let is_fresh = |(_, at): (u32, Instant)| now.saturating_duration_since(at) < STALE_AFTER;
+        if self.last.is_some_and(is_fresh) { self.fraction_lost } else { 0 }
     }
 
     pub(crate) fn packets_per_second(&self, now: Instant) -> Option<u64> {
@@ -75,6 +85,8 @@ mod tests {
         delivery.on_report(&block(u32::MAX - 9, 0), 0, start);
         delivery.on_report(&block(190, 64), 0, start + Duration::from_secs(2));
         assert_eq!(delivery.take(), (200, 50));
+        assert_eq!(delivery.fraction_lost(start + Duration::from_secs(2)), 64);
+        assert_eq!(delivery.fraction_lost(start + Duration::from_secs(20)), 0, "of long ago");
         assert_eq!(delivery.take(), (0, 0));
         let now = start + Duration::from_secs(2);
         assert_eq!(delivery.packets_per_second(now), Some(75));

@@ -70,6 +70,18 @@ impl LayerRequest {
         self.rungs().iter().filter(|it| it.spatial == at.spatial).map(|it| it.cost).max().unwrap_or(0)
     }
 
+    /// Lowers what is allocated to the highest rung whose spatial layer takes at most `most` with all of its temporal
+    /// ones, or to one of the present spatial layer.
+    pub(crate) fn lower_to_whole(&mut self, most: u64) {
+        let present = self.rung(self.present).map(|it| it.spatial);
+        while self.allocated > self.present
+            && self.rung(self.allocated).map(|it| it.spatial) > present
+            && self.whole_cost() > most
+        {
+            self.allocated = self.allocated.and_then(|at| at.checked_sub(1));
+        }
+    }
+
     /// The highest rung within these layers.
     pub(crate) fn rung_within(&self, spatial: u8, temporal: u8) -> Option<usize> {
         self.rungs().iter().rposition(|rung| rung.spatial <= spatial && rung.temporal <= temporal)
@@ -198,6 +210,20 @@ mod tests {
         assert_eq!(allocated(599, &requests).0, [Some(1), Some(1)]);
         assert_eq!(allocated(600, &requests).0, [Some(2), Some(1)]);
         assert_eq!(allocated(150, &requests).0, [Some(1), Some(0)]);
+    }
+
+    #[test]
+    fn a_step_over_a_spatial_layer_that_is_too_much_as_a_whole_ends_at_the_one_below() {
+        let mut request = LayerRequest::new(0, 1);
+        let rungs = [(0, 0, 50), (0, 1, 100), (1, 0, 200), (1, 1, 400), (2, 0, 700), (2, 1, 1_200)];
+        rungs.iter().for_each(|(spatial, temporal, cost)| {
+            request.push(Rung { spatial: *spatial, temporal: *temporal, cost: *cost });
+        });
+        for (present, most, lowered) in [(1, 1_200, 4), (1, 1_199, 3), (1, 399, 1), (0, 399, 1), (4, 0, 4)] {
+            (request.present, request.allocated) = (Some(present), Some(4));
+            request.lower_to_whole(most);
+            assert_eq!(request.allocated, Some(lowered), "from {present} within {most}");
+        }
     }
 
     #[test]

@@ -109,6 +109,8 @@ impl Entry {
 #[derive(Debug)]
 pub(crate) struct SentHistory {
     epoch: Instant,
+    /// When the first packet was sent, of [`Self::micros`]; `None` before.
+    begun_us: Option<i64>,
     entries: Vec<Entry>,
     /// The first number whose fate is not known yet, and the one after the newest sent.
     unresolved: u16,
@@ -121,7 +123,15 @@ pub(crate) struct SentHistory {
 
 impl SentHistory {
     pub(crate) fn new(now: Instant) -> Self {
-        Self { epoch: now, entries: Vec::new(), unresolved: 0, next: 0, bytes: 0, reference: None }
+        Self {
+            epoch: now,
+            begun_us: None,
+            entries: Vec::new(),
+            unresolved: 0,
+            next: 0,
+            bytes: 0,
+            reference: None,
+        }
     }
 
     /// Microseconds since the history began.
@@ -134,7 +144,7 @@ impl SentHistory {
     #[inline]
     pub(crate) fn put(&mut self, number: u16, len: usize, purpose: Purpose, sent_us: i64) {
         if self.entries.is_empty() {
-            self.allocate(number);
+            self.begin(number, sent_us);
         }
         let purpose = match purpose {
             Purpose::Media => 0,
@@ -157,9 +167,15 @@ impl SentHistory {
     }
 
     #[cold]
-    fn allocate(&mut self, first: u16) {
+    fn begin(&mut self, first: u16, sent_us: i64) {
         self.entries = vec![Entry::default(); usize::from(PACKETS_MAX)];
         self.unresolved = first;
+        self.begun_us = Some(sent_us);
+    }
+
+    /// Microseconds since the first packet was sent; 0 before it.
+    pub(crate) fn sends_for_us(&self, now: Instant) -> i64 {
+        self.begun_us.map_or(0, |begun| self.micros(now) - begun)
     }
 
     /// Packets sent so far that no feedback spoke of, at most [`PACKETS_MAX`].

@@ -40,7 +40,9 @@ const BEYOND_PERCENT: u64 = 125;
 const STEP_ROOM_PERCENT: u64 = 70;
 /// And what the spatial layer may take with all of its pictures: a key frame is half a second of it, and nothing is
 /// shown until it came.
-const WHOLE_PERCENT: u64 = 140;
+const WHOLE_PERCENT: u64 = 120;
+/// The same beside somebody else's transfer, where the estimate is a mean of what goes up and down.
+const WHOLE_BESIDE_PERCENT: u64 = 140;
 /// Of the estimate, what is given when there is too much and a spatial layer has to be left, in percent.
 const SWITCH_PERCENT: u64 = 40;
 const HEADROOM_PERCENT: u64 = 135;
@@ -48,9 +50,8 @@ const HEADROOM_PERCENT: u64 = 135;
 /// Each second: what a receiver gets from now on.
 pub(crate) fn follow_link(media: &mut MediaTables, key: TransportKey, now: Instant) {
     let Some(transport) = media.transports.get(key).filter(|it| !it.consumers.is_empty()) else { return };
-    let unreported = transport.sent_history.unreported();
     match &transport.receiver_link {
-        Some(link) if !link.is_silent(unreported, now) => {
+        Some(link) if !link.is_silent(&transport.sent_history, now) => {
             if let Some(transport) = media.transports.get_mut(key)
                 && let Some(link) = transport.receiver_link.as_deref_mut()
             {
@@ -80,12 +81,14 @@ pub(crate) fn on_transport_cc(
     let mut is_any = false;
     transport.sent_history.on_feedback(feedback, now, |fate| {
         is_any = true;
+        link.loss.on_fate(&fate);
         link.estimator.on_fate(fate);
     });
     if !is_any {
         return;
     }
     link.is_heard = true;
+    link.loss.on_message(now);
     let mut verdict = link.estimator.on_message(link.sending, transport.sent_history.micros(now));
     if verdict == Verdict::Fine && link.pacer.is_overrun(now) {
         verdict = link.estimator.on_overrun(transport.sent_history.micros(now));
@@ -104,10 +107,10 @@ pub(crate) fn on_wish(media: &mut MediaTables, key: ConsumerKey, now: Instant) {
     let key = consumer.transport;
     let Some(transport) = media.transports.live_mut(key) else { return };
     if is_numbered {
-        transport.receiver_link.get_or_insert_with(|| Box::new(ReceiverLink::new(now)));
+        transport.receiver_link.get_or_insert_with(|| Box::new(ReceiverLink::new()));
     }
-    let unreported = transport.sent_history.unreported();
-    if transport.receiver_link.as_ref().is_some_and(|link| !link.is_silent(unreported, now)) {
+    let is_followed = |link: &ReceiverLink| !link.is_silent(&transport.sent_history, now);
+    if transport.receiver_link.as_deref().is_some_and(is_followed) {
         reallocate(media, key, Verdict::Fine, now);
     }
 }
@@ -148,9 +151,11 @@ fn reallocate(media: &mut MediaTables, key: TransportKey, verdict: Verdict, now:
             next = allocate(room.max(before), &mut requests);
         }
         // A key frame is large beside its whole layer, however little of that is taken.
-        let takes_long = |it: &LayerRequest| is_step(it) && it.whole_cost() > estimate / 100 * WHOLE_PERCENT;
+        let percent = if link.estimator.competes() { WHOLE_BESIDE_PERCENT } else { WHOLE_PERCENT };
+        let most = estimate / 100 * percent;
+        let takes_long = |it: &LayerRequest| is_step(it) && it.whole_cost() > most;
         if requests.iter().any(takes_long) {
-            requests.iter_mut().filter(|it| takes_long(it)).for_each(|it| it.allocated = it.present);
+            requests.iter_mut().filter(|it| takes_long(it)).for_each(|it| it.lower_to_whole(most));
             next = next_of(&requests);
         }
         if link.estimator.prober.is_climbing(now_us) && link.goal.is_some_and(|goal| goal > estimate) {

@@ -1,13 +1,19 @@
 //! RTCP to clients: sender and receiver reports each second (RFC 3550 section 6.4); NACKs (RFC 4585) and
 //! arrival times (transport-wide congestion control) when they are due.
+//!
+//! With `EngineConfig::speech_fec`, `fraction lost` of a microphone is what its receivers lost, if that is more than its
+//! uplink did (`feedback::speech_loss`). All else that a block says is of the uplink.
 
 use crate::arena::TransportKey;
 use crate::feedback::nack_generator::ASKED_PER_MESSAGE;
+use crate::feedback::speech_loss;
 use crate::feedback::transport_cc::MESSAGE_MAX;
 use crate::packet::rtcp::{self, ReportBlock, SenderInfo};
 use crate::packet_path::consumer::Consumer;
+use crate::packet_path::producer::Producer;
 use crate::packet_path::tables::MediaTables;
 use crate::transport::webrtc_transport::STREAMS_MAX;
+use railgun_protocol::signal::Source;
 use std::time::Instant;
 
 /// A sender report without blocks and the longest description after it take 300 bytes.
@@ -50,8 +56,7 @@ pub(crate) fn send_feedback(media: &mut MediaTables, key: TransportKey, now: Ins
 }
 
 fn send_receiver_report(media: &mut MediaTables, key: TransportKey, now: Instant) {
-    let MediaTables { transports, output, .. } = media;
-    let Some(transport) = transports.get_mut(key) else { return };
+    let Some(transport) = media.transports.get_mut(key) else { return };
     let mut blocks = [ReportBlock::default(); STREAMS_MAX];
     let mut places = blocks.iter_mut();
     let streams = transport.streams.iter_mut().filter(|stream| !stream.is_rtx);
@@ -59,10 +64,15 @@ fn send_receiver_report(media: &mut MediaTables, key: TransportKey, now: Instant
         *place = block;
     }
     let count = STREAMS_MAX - places.len();
-    let blocks = blocks.get(..count).unwrap_or_default();
+    let blocks = blocks.get_mut(..count).unwrap_or_default();
     if blocks.is_empty() {
         return;
     }
+    if media.speech_fec {
+        blocks.iter_mut().for_each(|block| tell_speech_loss(media, key, block, now));
+    }
+    let MediaTables { transports, output, .. } = media;
+    let Some(transport) = transports.get_mut(key) else { return };
     let ssrc = transport.local_ssrc;
     let cname = std::mem::take(&mut transport.local_cname);
     transport.send_control(&mut output.sends, |out| {
@@ -70,6 +80,21 @@ fn send_receiver_report(media: &mut MediaTables, key: TransportKey, now: Instant
         Some(len + rtcp::write_sdes_cname(out.get_mut(len..)?, ssrc, cname.as_bytes()).ok()?)
     });
     transport.local_cname = cname;
+}
+
+/// What a microphone's receivers lost goes into its block.
+fn tell_speech_loss(media: &MediaTables, key: TransportKey, block: &mut ReportBlock, now: Instant) {
+    let stream = media.transports.get(key).and_then(|transport| transport.stream(block.ssrc));
+    let producer = stream.and_then(|stream| media.producers.get(stream.producer));
+    let is_mic = |it: &&Producer| it.source == Source::Mic && !it.paused;
+    let Some(producer) = producer.filter(is_mic) else { return };
+    let claimed = producer.consumers.iter().filter_map(|key| {
+        let consumer = media.consumers.get(*key).filter(|it| !it.paused)?;
+        let link = media.transports.get(consumer.transport)?.receiver_link.as_deref();
+        let confirmed = link.map_or(0, |link| link.loss.fraction_lost(now));
+        Some((consumer.delivery.fraction_lost(now), confirmed))
+    });
+    block.fraction_lost = speech_loss::told(block.fraction_lost, claimed);
 }
 
 fn send_sender_reports(media: &mut MediaTables, key: TransportKey, now: Instant) {

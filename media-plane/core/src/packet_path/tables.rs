@@ -22,11 +22,13 @@ pub(crate) struct MediaTables {
     /// Reused for each receiver's link.
     pub(crate) layer_requests: Vec<LayerRequest>,
     pub(crate) clock: Clock,
+    /// Publishers of microphones are told what their receivers lose.
+    pub(crate) speech_fec: bool,
     pub(crate) output: Output,
 }
 
 impl MediaTables {
-    pub(crate) fn new(transports: TransportTable, clock: Clock, output: Output) -> Self {
+    pub(crate) fn new(transports: TransportTable, clock: Clock, output: Output, speech_fec: bool) -> Self {
         Self {
             transports,
             producers: Arena::new(),
@@ -35,6 +37,7 @@ impl MediaTables {
             burst: Vec::new(),
             layer_requests: Vec::new(),
             clock,
+            speech_fec,
             output,
         }
     }

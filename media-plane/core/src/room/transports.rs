@@ -206,6 +206,7 @@ mod tests {
             bitrate_headroom_percent: 150,
             started: (now, UNIX_EPOCH),
             tells_media_started: false,
+            speech_fec: false,
         });
         let room = Address { channel: ChannelId::new("c").unwrap(), epoch: 1 };
         let session = SessionId::from_bits(1);

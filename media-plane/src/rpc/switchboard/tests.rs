@@ -35,6 +35,7 @@ fn spawn_worker_at(socket: RtcSocket, index: usize, outbox: &mpsc::Sender<Worker
         bitrate_headroom_percent: 150,
         started: (Instant::now(), SystemTime::now()),
         tells_media_started: false,
+        speech_fec: false,
     };
     let fence = Arc::new(Fence::new(false));
     let (parts, handle) =

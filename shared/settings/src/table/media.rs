@@ -51,6 +51,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         "[\"203.0.113.20\"]",
         "Addresses and networks of the TURN relays, the only ones that sessions in privacy mode may come from",
     ),
+    Setting::new(
+        "rtc.speech_fec",
+        Is("false"),
+        "",
+        "true: whoever speaks is told what listeners lose, at most 15 %, so that the browser adds Opus in-band FEC",
+    ),
     Setting::new("rpc.listen", Is("\"127.0.0.1:50051\""), "", "Where control-planes connect, by gRPC")
         .between_processes(),
     Setting::new(

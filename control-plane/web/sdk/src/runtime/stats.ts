@@ -32,6 +32,13 @@ interface Counters {
   packetsLost: number;
 }
 
+interface Reported {
+  mark: number;
+  lost: number;
+  sent: number;
+  loss: number | null;
+}
+
 type Entry = Record<string, unknown> & { type: string; id: string };
 
 /** Reads both connections and says how the call is since the last look. */
@@ -39,6 +46,8 @@ export class StatsReader {
   #before: Counters | null = null;
   /** By source: its last sign of being measured anew, and when that was seen. */
   #measured = new Map<string, { mark: number; at: number }>();
+  /** By remote report: its mark, what it and our counters said then, and the loss since the one before, in percent. */
+  #reported = new Map<string, Reported>();
 
   /** `known`: the receiving connection's report, if it was asked for just now. */
   async read(media: Media, known: RTCStatsReport | null = null): Promise<CallStats> {
@@ -81,7 +90,7 @@ export class StatsReader {
 
     const [lost, came] = [since("packetsLost"), since("packetsReceived")];
     const lossIn = lost + came > 0 ? (100 * lost) / (lost + came) : null;
-    const losses = [lossIn, ...reports.map((report) => scaled(number(report, "fractionLost"), 100))];
+    const losses = [lossIn, ...reports.map((report) => this.#lossOut(report, sending))];
     const packetLoss = greatest(losses, 100);
     const voices = came > 0 ? inbound.filter(({ kind }) => kind === "audio") : [];
     const jitter = scaled(greatest(voices.map((voice) => number(voice, "jitter"))), 1000);
@@ -100,6 +109,22 @@ export class StatsReader {
       cpuLimited: sent.some((it) => it.type === "outbound-rtp" && it["qualityLimitationReason"] === "cpu"),
       networkType: way ? networkTypeOf(localOf(way.pair, way.report)) : null,
     };
+  }
+
+  /**
+   * What part of a stream the server did not get since its report before, in percent. By the cumulative number: a
+   * server may put what listeners lose into the fraction of a microphone's report, for which Opus adds FEC.
+   */
+  #lossOut(report: Entry, sending: RTCStatsReport): number | null {
+    const stream = sending.get(String(report["localId"])) as Entry | undefined;
+    const [lost, sent, mark] = [number(report, "packetsLost"), number(stream, "packetsSent"), marks(report)];
+    if (lost === null || sent === null) return null;
+    const before = this.#reported.get(report.id) ?? { mark: null, lost: 0, sent: 0, loss: null };
+    if (before.mark === mark) return before.loss;
+    const more = sent - before.sent;
+    const loss = more > 0 ? Math.min(100, (100 * Math.max(0, lost - before.lost)) / more) : null;
+    this.#reported.set(report.id, { mark, lost, sent, loss });
+    return loss;
   }
 
   /** Whether `mark`, which moves with each measurement, moved lately. */
