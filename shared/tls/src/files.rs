@@ -182,8 +182,7 @@ fn certificates(
 ) -> Result<(Vec<CertificateDer<'static>>, Shown), CertificateError> {
     let none =
         || CertificateError::NotPem { setting: setting.into(), path: path.into(), wanted: "certificate" };
-    let chain: Vec<_> =
-        CertificateDer::pem_slice_iter(text).collect::<Result<_, _>>().map_err(|_| none())?;
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(text).collect::<Result<_, _>>().map_err(|_| none())?;
     let shown = chain.first().and_then(|first| Shown::of(first)).ok_or_else(none)?;
     Ok((chain, shown))
 }
