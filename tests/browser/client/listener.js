@@ -15,6 +15,18 @@ let audio;
 window.withoutSpeakers ??= false;
 const context = () => (audio ??= new AudioContext({ sampleRate: 48_000 }));
 
+/** Of every context of the page: those that capture would end with the system's sound. */
+const contexts = [];
+window.AudioContext = class extends AudioContext {
+  constructor(...options) {
+    super(...options);
+    contexts.push(this);
+  }
+};
+/** As a system takes the sound away from a page that goes on: what captures gives nothing, and nobody is told. */
+window.standStill = (still) =>
+  Promise.all(contexts.filter(({ state }) => state !== "closed").map((it) => (still ? it.suspend() : it.resume())));
+
 /** From the speakers back into a microphone beside them. */
 let room;
 function wayThroughTheRoom() {

@@ -1,8 +1,10 @@
-/** A bad way to a server's media ports: datagrams come late, or not at all. Chance is the same in each run. */
+/** A bad way to a server's media ports: datagrams come late, slowly, or not at all. Chance is the same in each run. */
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 
 const HOST = "127.0.0.1";
+/** Of what is too fast for a way with a rate, in milliseconds; what comes then is lost. */
+const QUEUE_MS = 600;
 
 /** Between browsers and the media ports that a server says it opened. */
 export async function impairedWayTo(server) {
@@ -18,18 +20,21 @@ class ImpairedWay {
   #sockets = [];
   /** By client, the socket that is the client to the server. */
   #clients = new Map();
-  #delay = 0;
-  #loss = 0;
+  #up = new Direction();
+  #down = new Direction();
   #random = generator(1);
   /** Clients whose socket is to be replaced. */
   #leaving = new Set();
   /** When media passed to a client, in milliseconds since 1970. */
   mediaAt = [];
 
-  /** From now on, in both directions. `delay`: in milliseconds. `loss`: 0 to 1. */
-  become({ delay = 0, loss = 0 }) {
-    this.#delay = delay;
-    this.#loss = loss;
+  /**
+   * From now on. `delay`, and `jitter`, up to which a datagram takes longer: in milliseconds. `loss`: 0 to 1. `rate`: in bit/s.
+   * `up`, `down`: what else holds from clients to the server and back.
+   */
+  become({ up = {}, down = {}, ...both }) {
+    this.#up.become({ ...both, ...up });
+    this.#down.become({ ...both, ...down });
   }
 
   /**
@@ -60,10 +65,10 @@ class ImpairedWay {
         clients.set(key, far);
         (await far).on("message", (answer) => {
           if (isMedia(answer)) this.mediaAt.push(Date.now());
-          this.#pass(near, answer, client);
+          this.#pass(this.#down, near, answer, client);
         });
       }
-      this.#pass(await clients.get(key), datagram, { port, address: HOST });
+      this.#pass(this.#up, await clients.get(key), datagram, { port, address: HOST });
     });
     this.ports[port] = near.address().port;
   }
@@ -85,11 +90,38 @@ class ImpairedWay {
     return socket;
   }
 
-  #pass(socket, datagram, { port, address }) {
-    if (this.#random() < this.#loss) return;
+  #pass(direction, socket, datagram, { port, address }) {
+    const delay = direction.delayOf(datagram.length, this.#random);
+    if (delay === null) return;
     setTimeout(() => {
       if (this.#sockets.includes(socket)) socket.send(datagram, port, address);
-    }, this.#delay);
+    }, delay);
+  }
+}
+
+/** To the server, or from it. */
+class Direction {
+  #is = {};
+  /** When what was sent has gone out at the rate, and when the last of it arrives, in milliseconds of the monotonic clock. */
+  #freeAt = 0;
+  #lastAt = 0;
+
+  become({ delay = 0, jitter = 0, loss = 0, rate = Infinity }) {
+    this.#is = { delay, jitter, loss, rate };
+    this.#freeAt = 0;
+  }
+
+  /** Milliseconds until it arrives; null: it is lost. */
+  delayOf(bytes, random) {
+    const { delay = 0, jitter = 0, loss = 0, rate = Infinity } = this.#is;
+    if (random() < loss) return null;
+    const now = performance.now();
+    const begins = Math.max(now, this.#freeAt);
+    if (begins - now > QUEUE_MS) return null;
+    this.#freeAt = begins + (bytes * 8_000) / rate;
+    // Nothing overtakes what was sent before it.
+    this.#lastAt = Math.max(this.#lastAt, this.#freeAt + delay + (jitter && jitter * random()));
+    return this.#lastAt - now;
   }
 }
 
@@ -105,7 +137,7 @@ function isMedia(datagram) {
 }
 
 /** Numbers from 0 to 1 that look random and are the same in every run. */
-function generator(seed) {
+export function generator(seed) {
   let state = seed >>> 0;
   return () => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { listenerScript } from "./bundle.mjs";
 import { until } from "./wait.mjs";
 
-const PICTURES = fileURLToPath(new URL("../../../target/screenshots/", import.meta.url));
+export const PICTURES = fileURLToPath(new URL("../../../target/screenshots/", import.meta.url));
 /** The contract's deadline for a change to be seen by the others, in milliseconds. */
 export const SEEN_MS = 2_000;
 export const CONNECT_MS = 15_000;

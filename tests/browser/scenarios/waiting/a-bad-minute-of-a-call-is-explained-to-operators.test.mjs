@@ -1,0 +1,46 @@
+import { scenario } from "../../lib/call.mjs";
+import { FAULTS } from "../../lib/faults.mjs";
+import { impairedWayTo } from "../../lib/impair.mjs";
+import { operated } from "../../lib/operators.mjs";
+import { callOfTwo } from "../../lib/page.mjs";
+import { until } from "../../lib/wait.mjs";
+
+/** A minute that has only just begun, and the next one. */
+const TOLD_MS = 85_000;
+const WANTED = ["device microphone Ben", "receiverDownlink loss Ben"];
+
+scenario(
+  "a bad minute of a call in pages is explained to operators",
+  async (call) => {
+    const way = await impairedWayTo(call.server);
+    try {
+      const [ada, ben] = await callOfTwo(call, { ben: { ports: way.ports }, signed: true });
+      await ada.hears(ben);
+      // Until then it says nothing: a microphone that was never heard, or a link without packets.
+      await ben.hears(ada);
+      await FAULTS.deadMicrophone.begin({ user: ben });
+      await FAULTS.lossyDownlink.begin({ way }, () => 0.5);
+      let told = [];
+      await until(
+        () => `${WANTED}; it is told: ${JSON.stringify(told)}`,
+        TOLD_MS,
+        async () => {
+          told = await findings(call.server);
+          return told.some((minute) => String(minute) === String(WANTED)) ? true : null;
+        },
+      );
+    } finally {
+      way.close();
+    }
+  },
+  { start: () => operated({ calls: true }) },
+);
+
+/** Of each minute: side, cause and whose. */
+async function findings(server) {
+  const { calls } = await server.read("calls?channel=lobby");
+  if (calls.length === 0) return [];
+  const { participants, minutes } = await server.read(`calls/${calls[0].call}`);
+  const whose = (id) => participants.find(({ participant }) => participant === id)?.userId;
+  return minutes.map((minute) => minute.findings.map((it) => `${it.side} ${it.cause} ${whose(it.participant)}`).sort());
+}
