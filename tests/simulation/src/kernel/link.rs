@@ -66,18 +66,18 @@ impl LinkFaults {
 const QUEUE_MAX: Nanos = 400 * MILLISECOND;
 
 /// A way that carries so much and no more.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Rate {
-    /// Of a bit.
+    /// Of a bit; 0: the way is wide.
     takes: Nanos,
     /// When all that waits has left.
     free_at: Nanos,
 }
 
 impl Rate {
-    /// `rate`: in kbit/s.
-    pub(super) fn new(rate: u64) -> Self {
-        Self { takes: 1_000_000 / rate.max(1), free_at: 0 }
+    /// Another rate in kbit/s, or none, from now on. What waits leaves before what comes after it.
+    pub(super) fn turn_to(&mut self, rate: Option<u64>) {
+        self.takes = rate.map_or(0, |rate| 1_000_000 / rate.max(1));
     }
 
     /// The time at which a datagram's last bit leaves. `bytes`: its length. None: the queue is full, and it is lost.

@@ -194,10 +194,7 @@ pub(crate) fn found() -> Option<String> {
 
 /// Of what a machine sends (true) or is sent, in kbit/s; none: everything passes at once.
 pub(crate) fn set_rate(machine: Ipv4Addr, is_up: bool, rate: Option<u64>) {
-    with_net(|net| match rate {
-        Some(rate) => _ = net.rates.insert((machine, is_up), Rate::new(rate)),
-        None => _ = net.rates.remove(&(machine, is_up)),
-    });
+    with_net(|net| net.rates.entry((machine, is_up)).or_default().turn_to(rate));
 }
 
 pub(crate) fn set_faults(faults: LinkFaults) {
@@ -210,7 +207,7 @@ pub(crate) fn heal() {
         net.cuts.clear();
         net.dark.clear();
         net.mute.clear();
-        net.rates.clear();
+        net.rates.values_mut().for_each(|rate| rate.turn_to(None));
         net.faults = net.faults.healed();
     });
     disk::clear();
