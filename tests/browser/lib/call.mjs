@@ -9,13 +9,13 @@ const CLEANUP_MS = 15_000;
 
 /**
  * A test with a fresh server and browser; `run` gets the call. `browser`: options of `launchBrowser`;
- * `skip`: why it cannot be played here, or false.
+ * `skip`: why it cannot be played here, or false. `ms`: how long it may take.
  */
-export function scenario(name, run, { start = standalone, browser = {}, skip = false } = {}) {
-  test(name, { timeout: SCENARIO_MS + 2 * CLEANUP_MS, skip }, async () => {
+export function scenario(name, run, { start = standalone, browser = {}, skip = false, ms = SCENARIO_MS } = {}) {
+  test(name, { timeout: ms + 2 * CLEANUP_MS, skip }, async () => {
     const call = new Call();
     try {
-      await within(name, SCENARIO_MS, call.play(start, run, browser));
+      await within(name, ms, call.play(start, run, browser));
     } catch (error) {
       console.error(`--- ${name}: what the servers and pages said ---\n${call.log}\n---`);
       throw error;
