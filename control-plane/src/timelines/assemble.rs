@@ -156,6 +156,8 @@ fn merged(one: ParticipantMinute, other: ParticipantMinute) -> ParticipantMinute
     more.events.sort_by_key(|of| of.second);
     more.path = more.path.or(less.path);
     more.mos = more.mos.or(less.mos);
+    // An outage often ends with another session's begin.
+    more.silent = more.silent.max(less.silent);
     more.key_changes = more.key_changes.saturating_add(less.key_changes);
     more.key_epoch = more.key_epoch.max(less.key_epoch);
     more
@@ -210,7 +212,7 @@ fn told(minute: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::call_quality::{Common, Happened, Identity, Path, What};
+    use crate::policy::call_quality::{Cause, Common, Happened, Identity, Path, What};
 
     fn minute(minute: u64, participant: &str, samples: u8) -> ParticipantMinute {
         let who = Identity { participant: participant.into(), node: "n1".into(), ..Identity::default() };
@@ -237,6 +239,7 @@ mod tests {
         let before = ParticipantMinute {
             events: event(What::SocketLost),
             path: Some(Path::Relay),
+            silent: 1,
             ..minute(9, "a", 2)
         };
         let after = ParticipantMinute { events: event(What::Resumed), ..minute(9, "a", 4) };
@@ -244,6 +247,8 @@ mod tests {
         let document = assembled.document("k", (9, 9), Vec::new());
         let told = &document.minutes[0].participants;
         assert_eq!((told.len(), told[0].events.len(), told[0].path.as_deref()), (1, 2, Some("relay")));
+        let was_cut_off = document.minutes[0].findings.iter().any(|it| it.cause == Cause::Interrupted);
+        assert!(was_cut_off, "{:?}", document.minutes[0].findings);
     }
 
     #[test]

@@ -110,7 +110,8 @@ impl Meter {
         self.now.samples = self.now.samples.saturating_add(1);
         let sends = stats.transports.iter().find(|of| of.direction == TransportDirection::Send);
         let from_client = stats.transports.iter().map(|of| of.received.packets).sum();
-        let has_sent = from_client > std::mem::replace(&mut self.from_client, from_client);
+        let before = std::mem::replace(&mut self.from_client, from_client);
+        let (was_there, has_sent) = (before > 0, from_client > before);
         // Who hears nobody and sends nothing answers ICE checks all the same, as long as its network is there.
         let is_connected = |ice| matches!(ice, IceState::Connected | IceState::Completed);
         let is_heard = has_sent || sends.is_some_and(|of| is_connected(of.ice));
@@ -154,6 +155,7 @@ impl Meter {
         self.now.stalled = self.now.stalled.saturating_add((is_stalled && sends.is_some()).into());
 
         let mut sent = HashMap::new();
+        let mut sent_since = 0;
         for consumer in &stats.consumers {
             let (Some(lost), Some(skipped)) = (consumer.packets_lost, consumer.skipped_packets) else {
                 continue;
@@ -166,6 +168,7 @@ impl Meter {
             let Some(before) = before else { continue };
             // Less than none, if packets were skipped that the client did not miss yet: it counts later.
             let lost = signed_ratio(packets.lost - before.lost);
+            sent_since += packets.came.saturating_sub(before.came);
             let all = ratio(packets.came.saturating_sub(before.came));
             let down = match consumer.kind {
                 MediaKind::Audio => &mut self.sums.down,
@@ -174,6 +177,8 @@ impl Meter {
             let sum = down.entry(short(&consumer.producer_id.to_string())).or_default();
             *sum = (sum.0 + lost, sum.1 + all);
         }
+        // Whoever is sent something reports on it, each second or so (RFC 3550, section 6.2).
+        self.now.silent = self.now.silent.saturating_add((was_there && !has_sent && sent_since > 0).into());
         self.see_layers(stats);
         let speech = stats.consumers.iter().filter(|of| !of.paused && of.kind == MediaKind::Audio);
         // A queue holds all of it up; a speaker's uplink its own.
@@ -356,6 +361,24 @@ mod tests {
             (0..3).for_each(|_| meter.sampled(&talker(500, ice, None, None)));
             assert_eq!(meter.turn(660).unwrap().stalled, stalled, "{ice}");
         }
+    }
+
+    #[test]
+    fn a_client_that_is_sent_speech_and_of_which_nothing_comes_is_cut_off() {
+        let at = |came: u64, sent: u64| Stats {
+            consumers: sample(vec![heard(sent, 0, 0)]).consumers,
+            ..talker(came, "connected", None, None)
+        };
+        let mut meter = Meter::new(Identity::default(), 600);
+        for (came, sent) in [(0, 100), (500, 600), (500, 600), (600, 1_100)] {
+            meter.sampled(&at(came, sent));
+        }
+        assert!(!meter.turn(660).unwrap().is_cut_off(), "before it came, and while nobody spoke");
+        for (came, sent) in [(600, 1_600), (1_000, 2_100)] {
+            meter.sampled(&at(came, sent));
+        }
+        let minute = meter.turn(720).unwrap();
+        assert!(minute.is_cut_off() && minute.silent == 1, "{minute:?}");
     }
 
     #[test]

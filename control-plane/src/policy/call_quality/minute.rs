@@ -131,6 +131,9 @@ pub(crate) struct ParticipantMinute {
     pub(crate) samples: u8,
     /// Of those, the ones in which an open microphone sent nothing, while other packets came.
     pub(crate) stalled: u8,
+    /// Of those, the ones in which nothing came from the client's network, neither media nor reports on what it was sent:
+    /// outages that are over before ICE consent expires (RFC 7675, 30 s).
+    pub(crate) silent: u8,
     /// Of those, the ones in which the client's link took less than it was to get.
     pub(crate) narrow: u8,
     /// What the link took then, at the least, in kbit/s.
@@ -200,6 +203,11 @@ impl ParticipantMinute {
         self.rise_ms.map(|rise| (rise - self.up_delay_ms.unwrap_or_default()).max(0.0))
     }
 
+    /// Its own network was gone for a while.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.silent > 0 || self.has(What::PathLost)
+    }
+
     pub(crate) fn has(&self, what: What) -> bool {
         self.events.iter().any(|of| of.what == what)
     }
@@ -258,7 +266,7 @@ impl Common {
         minutes: impl Iterator<Item = &'a ParticipantMinute> + Clone,
         exceed: Exceed,
     ) -> Self {
-        let minutes = minutes.filter(|of| !of.has(What::PathLost));
+        let minutes = minutes.filter(|of| !of.is_cut_off());
         let part = match exceed {
             Exceed::ThreeQuarters => 4,
             Exceed::Half => 2,

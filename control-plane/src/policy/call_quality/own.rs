@@ -2,7 +2,7 @@
 //! come, and the way up from the way down by the delay that the node measures of what comes up.
 
 use super::finding::{Cause, Finding, Side, found};
-use super::minute::{ParticipantMinute, What};
+use super::minute::ParticipantMinute;
 use super::sentence;
 
 /// Packets lost, in percent, that are heard.
@@ -80,7 +80,7 @@ pub(super) fn find(place: usize, of: &ParticipantMinute, shared: &Shared, findin
     if of.stalled > 1 && 2 * of.stalled >= of.samples {
         add(Side::Device, Cause::Microphone, sentence::microphone(of));
     }
-    if of.has(What::PathLost) {
+    if of.is_cut_off() {
         // What was lost or late meanwhile is no second fault.
         add(Side::SenderUplink, Cause::Interrupted, sentence::interrupted(of));
         return;
