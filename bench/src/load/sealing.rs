@@ -87,7 +87,7 @@ impl Encryption {
 
 fn beside_us() -> Result<PathBuf> {
     let ours = std::env::current_exe()?;
-    Ok(ours.parent().unwrap_or(Path::new(".")).join(MLS_PEER))
+    Ok(ours.parent().unwrap_or_else(|| Path::new(".")).join(MLS_PEER))
 }
 
 fn codec_of(source: Source) -> FrameCodec {

@@ -49,7 +49,8 @@ impl Client {
         let task = tokio::spawn(async move {
             let ended = group.run().await;
             failed.send_modify(|told| {
-                told.failed = Some(ended.err().map_or("the socket has ended".into(), |it| it.to_string()));
+                told.failed =
+                    Some(ended.err().map_or_else(|| "the socket has ended".into(), |it| it.to_string()));
             });
         });
         Ok((joined, GroupKeys { keys, told, task: task.abort_handle() }))
