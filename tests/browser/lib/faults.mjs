@@ -5,7 +5,8 @@ const SLICE_MS = 100;
 
 /**
  * Side, cause and whose, as an operator is to be told; `people` are three, of whom the first has a camera. `begin` does it to
- * the one it falls on and gives what takes it back.
+ * the one it falls on and gives what takes it back. A slow device is none of them: a page that stood still for 85 % of each 100 ms
+ * was heard well, and Chromium did not say within the minute that its processor is too slow.
  */
 export const FAULTS = {
   lossyUplink: {
@@ -30,9 +31,8 @@ export const FAULTS = {
     of: [1, 2],
     begin: ({ way }, random) => impair(way, { down: { rate: between(150_000, 250_000, random) } }),
   },
-  cutOff: { told: "senderUplink interrupted", lasts: 18_000, begin: ({ way }) => impair(way, { loss: 1 }) },
+  cutOff: { told: "senderUplink interrupted", lasts: 22_000, begin: ({ way }) => impair(way, { loss: 1 }) },
   deadMicrophone: { told: "device microphone", begin: ({ user }) => deadMicrophone(user) },
-  slowDevice: { told: "device cpu", of: [0], begin: ({ pid }, random) => slow(pid, between(0.7, 0.85, random)) },
   slowNode: { told: "node overload", isShared: true, begin: ({ node }, random) => slow(node, between(0.5, 0.8, random)) },
 };
 

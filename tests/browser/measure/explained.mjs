@@ -5,7 +5,7 @@
  * With `PICTURES=1` the operators' page of each call and the Grafana dashboard, by Debian's Prometheus, are left in
  * `target/screenshots`.
  */
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { launchBrowser } from "../lib/browser.mjs";
 import { watchedByPrometheus } from "../lib/dashboard.mjs";
 import { draw } from "../lib/faults.mjs";
@@ -22,7 +22,7 @@ const MINUTE = 60_000;
 const MARGIN_MS = 3_000;
 
 const server = operated({ calls: true });
-const [notes, ways, encoders] = [[], [], new Set()];
+const [notes, ways] = [[], []];
 const call = { server, note: (line) => notes.push(line) };
 const confusion = new Map();
 let prometheus = null;
@@ -59,7 +59,7 @@ try {
 console.log(`seed ${seed}, ${rounds} rounds of ${calls} calls: ${right} of ${faults} faults told right; somebody blamed in ${blamed} of ${sound} sound minutes`);
 for (const [line, count] of [...confusion].sort()) console.log(`${String(count).padStart(4)}  ${line}`);
 
-/** Three in a channel, the first with a camera; each with a way and a process of its own. */
+/** Three in a channel, the first with a camera; each with a way of its own. */
 async function people(channel, node) {
   const seats = [];
   for (const [name, tone] of PEOPLE) {
@@ -72,34 +72,7 @@ async function people(channel, node) {
   }
   await seats[0].user.press("Start camera");
   await seats[1].user.playsVideos(1);
-  seats[0].pid = await encoding();
   return seats;
-}
-
-/** The process that encodes pictures, and is no earlier call's: the browser does not say which page has which. */
-async function encoding() {
-  const others = (await renderers()).filter((pid) => !encoders.has(pid));
-  const before = await Promise.all(others.map(ticksOf));
-  await sleep(3_000);
-  const after = await Promise.all(others.map(ticksOf));
-  const used = after.map((ticks, at) => ticks - before[at]);
-  const busiest = others[used.indexOf(Math.max(...used))];
-  encoders.add(busiest);
-  return busiest;
-}
-
-/** CPU time of a process, in ticks (proc(5), fields 14 and 15 of stat). */
-async function ticksOf(pid) {
-  const stat = await readFile(`/proc/${pid}/stat`, "utf8");
-  const [user, system] = stat.replace(/.*\) /, "").split(" ").slice(11, 13).map(Number);
-  return user + system;
-}
-
-async function renderers() {
-  const session = await call.browser.newBrowserCDPSession();
-  const { processInfo } = await session.send("SystemInfo.getProcessInfo");
-  await session.detach();
-  return processInfo.filter(({ type }) => type === "renderer").map(({ id }) => id);
 }
 
 /** Begins it, and gives what waits for its end and takes it back. */
