@@ -15,7 +15,7 @@ let audio;
 window.withoutSpeakers ??= false;
 const context = () => (audio ??= new AudioContext({ sampleRate: 48_000 }));
 
-/** Of every context of the page: those that capture would end with the system's sound. */
+/** Audio contexts that the page made. */
 const contexts = [];
 window.AudioContext = class extends AudioContext {
   constructor(...options) {
@@ -23,7 +23,7 @@ window.AudioContext = class extends AudioContext {
     contexts.push(this);
   }
 };
-/** As a system takes the sound away from a page that goes on: what captures gives nothing, and nobody is told. */
+/** Suspends the page's audio contexts, or resumes them, as a system does during a phone call: capture gives no samples. */
 window.standStill = (still) =>
   Promise.all(contexts.filter(({ state }) => state !== "closed").map((it) => (still ? it.suspend() : it.resume())));
 

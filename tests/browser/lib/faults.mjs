@@ -1,6 +1,6 @@
 /** Faults of calls in pages: drawn by a seed, done to ways, devices and the server, and taken back. */
 
-/** Milliseconds of which a process that is too slow gets a part. */
+/** A slow process is stopped for a part of each period of this length, in milliseconds. */
 const SLICE_MS = 100;
 
 /**
@@ -65,7 +65,7 @@ async function deadMicrophone({ page }) {
   return () => page.evaluate(() => window.standStill(false));
 }
 
-/** The process stands still for this part of the time. */
+/** Stops the process for this part of each period. */
 function slow(pid, part) {
   const stop = () => {
     process.kill(pid, "SIGSTOP");

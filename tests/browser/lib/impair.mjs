@@ -3,7 +3,7 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 
 const HOST = "127.0.0.1";
-/** Of what is too fast for a way with a rate, in milliseconds; what comes then is lost. */
+/** Queue of a way with a rate, in milliseconds; what would wait longer is lost. */
 const QUEUE_MS = 600;
 
 /** Between browsers and the media ports that a server says it opened. */

@@ -18,6 +18,8 @@ const BINARIES =
 // Our programs take settings from a scenario alone, and refuse a variable that is none of theirs.
 for (const name of Object.keys(process.env)) if (name.startsWith("RAILGUN_")) delete process.env[name];
 const READY_MS = 20_000;
+/** Of the operators' token. */
+const SCOPES = ["channels:read", "channels:write", "calls:read"];
 
 export function binary(name) {
   const path = join(BINARIES, name);
@@ -92,10 +94,13 @@ class Standalone extends Server {
   /** What the server gives tokens for. */
   secret = randomUUID();
 
-  /** `origins`: of pages that may talk to the server. `settings`: more of its environment. `api`: for `putChannel`. */
-  constructor({ origins = [], settings = {}, api = false } = {}) {
+  /**
+   * `origins`: of pages that may talk to the server. `settings`: more of its environment. `api`: for `putChannel` and `read`.
+   * `calls`: it keeps minutes of calls with user ids, which `read` tells.
+   */
+  constructor({ origins = [], settings = {}, api = false, calls = false } = {}) {
     super();
-    Object.assign(this, { origins, settings, api });
+    Object.assign(this, { origins, settings, api: api || calls, calls });
   }
 
   async ready() {
@@ -113,22 +118,32 @@ class Standalone extends Server {
 
   async #makeOperator() {
     this.folder = await mkdtemp(join(tmpdir(), "railgun-browser-"));
-    const args = ["operator-token", "--name", "tests", "--scope", "channels:read", "--scope", "channels:write"];
+    const args = ["operator-token", "--name", "tests", ...SCOPES.flatMap((scope) => ["--scope", scope])];
     const { stdout, stderr } = await run(binary("railgun-control"), args, { timeout: 10_000 });
-    this.settings = { ...this.settings, RAILGUN_OPERATORS_TOKENS: join(this.folder, "tokens.toml") };
+    const kept = this.calls && { RAILGUN_CALLS_DIR: join(this.folder, "calls"), RAILGUN_CALLS_USERS: "true" };
+    this.settings = { ...this.settings, ...kept, RAILGUN_OPERATORS_TOKENS: join(this.folder, "tokens.toml") };
     await writeFile(this.settings.RAILGUN_OPERATORS_TOKENS, stdout);
     this.operatorToken = stderr.trim().split(/\s+/).at(-1);
   }
 
   /** As an operator would: `{kind, tier, encryption, …}`. */
   async putChannel(id, record) {
-    const response = await fetch(`http://${this.operators}/v1/channels/${id}`, {
-      method: "PUT",
+    await this.#ask(`channels/${id}`, { method: "PUT", body: JSON.stringify(record) });
+  }
+
+  /** What an operator reads there, below `/v1/`. */
+  async read(path) {
+    return (await this.#ask(path)).json();
+  }
+
+  async #ask(path, options = {}) {
+    const response = await fetch(`http://${this.operators}/v1/${path}`, {
+      ...options,
       headers: { "content-type": "application/json", authorization: `Bearer ${this.operatorToken}` },
-      body: JSON.stringify(record),
       signal: AbortSignal.timeout(5_000),
     });
-    if (!response.ok) throw new Error(`${id}: ${response.status} ${await response.text()}`);
+    if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+    return response;
   }
 
   /** What operators scrape. */

@@ -10,18 +10,18 @@ import { launchBrowser } from "../lib/browser.mjs";
 import { watchedByPrometheus } from "../lib/dashboard.mjs";
 import { draw } from "../lib/faults.mjs";
 import { generator, impairedWayTo } from "../lib/impair.mjs";
-import { operated } from "../lib/operators.mjs";
 import { PageUser, PICTURES } from "../lib/page.mjs";
+import { standalone } from "../lib/server.mjs";
 import { sleep } from "../lib/wait.mjs";
 
 const [seed = 1, rounds = 6, calls = 2] = process.argv.slice(2).map(Number);
 const random = generator(seed);
 const PEOPLE = [["Ada", 500], ["Ben", 770], ["Cyd", 1_100]];
 const MINUTE = 60_000;
-/** After a minute's begin; a fault ends as long before the minute does. */
+/** A fault begins this long after its minute does, and ends this long before it, in milliseconds. */
 const MARGIN_MS = 3_000;
 
-const server = operated({ calls: true });
+const server = standalone({ calls: true });
 const [notes, ways] = [[], []];
 const call = { server, note: (line) => notes.push(line) };
 const confusion = new Map();
@@ -31,16 +31,15 @@ try {
   await server.ready();
   if (process.env.PICTURES) prometheus = await watchedByPrometheus(server);
   call.browser = await launchBrowser();
-  const node = server.programs[0].child.pid;
   const all = [];
-  for (let at = 0; at < calls; at += 1) all.push(await people(`call-${at}`, node));
+  for (let at = 0; at < calls; at += 1) all.push(await people(`call-${at}`));
   for (let round = 0; round < rounds; round += 1) {
     await untilMinute();
     const quiet = minuteNow();
     await untilMinute();
     const bad = minuteNow();
     const drawn = draw(random, calls);
-    const shared = drawn[0].isShared ? [await begun(drawn[0], { node })] : [];
+    const shared = drawn[0].isShared ? [await begun(drawn[0], { node: server.programs[0].child.pid })] : [];
     const own = shared.length > 0 ? [] : await Promise.all(drawn.map((fault, at) => begun(fault, all[at][fault.at])));
     await Promise.all([...shared, ...own].map((end) => end()));
     await untilMinute(MARGIN_MS * 4);
@@ -60,7 +59,7 @@ console.log(`seed ${seed}, ${rounds} rounds of ${calls} calls: ${right} of ${fau
 for (const [line, count] of [...confusion].sort()) console.log(`${String(count).padStart(4)}  ${line}`);
 
 /** Three in a channel, the first with a camera; each with a way of its own. */
-async function people(channel, node) {
+async function people(channel) {
   const seats = [];
   for (const [name, tone] of PEOPLE) {
     const way = await impairedWayTo(server);
@@ -68,14 +67,14 @@ async function people(channel, node) {
     const token = await server.token(`${name}-${channel}`, "pro");
     const user = await PageUser.open(call, name, { tone, rhythm: "speech", token, ports: way.ports });
     await user.join("Pro", channel);
-    seats.push({ user, way, node });
+    seats.push({ user, way });
   }
   await seats[0].user.press("Start camera");
   await seats[1].user.playsVideos(1);
   return seats;
 }
 
-/** Begins it, and gives what waits for its end and takes it back. */
+/** Begins a fault; gives a function that waits until it is over and undoes it. */
 async function begun({ begin, lasts = MINUTE, random }, victim) {
   await sleep(MARGIN_MS);
   const end = await begin(victim, random);

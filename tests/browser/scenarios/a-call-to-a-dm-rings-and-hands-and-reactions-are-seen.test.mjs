@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { CHECKED, isAccessible } from "../lib/axe.mjs";
 import { scenario } from "../lib/call.mjs";
-import { operated } from "../lib/operators.mjs";
 import { nothingOverflows } from "../lib/overflow.mjs";
 import { PageUser, SEEN_MS } from "../lib/page.mjs";
+import { standalone } from "../lib/server.mjs";
 
 scenario(
   "a call to a DM rings, is answered by the keyboard, and hands and reactions are seen",
   async (call) => {
-    await call.server.write("channels/dm", { kind: "dm", tier: "pro", members: ["Ada", "Ben"], encryption: "transport" });
+    await call.server.putChannel("dm", { kind: "dm", tier: "pro", members: ["Ada", "Ben"], encryption: "transport" });
     const open = async (name, look) =>
       PageUser.open(call, name, { token: await call.server.token(name, "pro"), ...look });
     const ada = await open("Ada", CHECKED);
@@ -48,5 +48,5 @@ scenario(
     await ben.page.keyboard.press("h");
     await bens.getByRole("img", { name: "raised hand" }).waitFor({ state: "detached" });
   },
-  { start: operated },
+  { start: () => standalone({ api: true }) },
 );

@@ -1,11 +1,11 @@
 import { scenario } from "../../lib/call.mjs";
 import { FAULTS } from "../../lib/faults.mjs";
 import { impairedWayTo } from "../../lib/impair.mjs";
-import { operated } from "../../lib/operators.mjs";
 import { callOfTwo } from "../../lib/page.mjs";
+import { standalone } from "../../lib/server.mjs";
 import { until } from "../../lib/wait.mjs";
 
-/** The rest of a minute of which too much was sound, the next one, and a moment to write it. */
+/** The rest of a minute whose first half was sound, the whole next one, and the time to write it. */
 const TOLD_MS = 115_000;
 const WANTED = ["device microphone Ben", "receiverDownlink loss Ben"];
 
@@ -33,7 +33,7 @@ scenario(
       way.close();
     }
   },
-  { start: () => operated({ calls: true }), ms: 150_000 },
+  { start: () => standalone({ calls: true }), ms: 150_000 },
 );
 
 /** Of each minute: side, cause and whose. */
