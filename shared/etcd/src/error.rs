@@ -24,13 +24,13 @@ pub enum EtcdError {
     /// A listing stopped at 1,000,000 entries under this prefix.
     #[error("{0} holds more entries than can be right")]
     TooMany(String),
-    /// `etcd.ca` is none.
+    /// `etcd.ca` cannot be read, or holds no certificate.
     #[error(transparent)]
     Authority(#[from] railgun_tls::CertificateError),
-    /// `etcd.password_file` has nothing in it.
-    #[error("etcd.password_file = {} is empty", .0.display())]
-    NoPassword(std::path::PathBuf),
-    /// A PEM or password file that the settings name.
+    /// There is no password in `etcd.password_file`.
+    #[error(transparent)]
+    Password(#[from] railgun_settings::PasswordError),
+    /// A PEM file that the settings name.
     #[error("etcd.{key} = {path:?} cannot be read: {cause}")]
     File {
         /// Without its section, as in `ca`.

@@ -116,13 +116,8 @@ impl Store {
             .with_keep_alive(PING_INTERVAL, PING_TIMEOUT)
             .with_require_leader(true)
             .with_auto_token_refresh(true);
-        if let Some((user, file)) = &settings.user {
-            let password = read("password_file", file)?;
-            let password = String::from_utf8_lossy(&password);
-            if password.trim().is_empty() {
-                return Err(EtcdError::NoPassword(file.clone()));
-            }
-            options = options.with_user(user, password.trim_end());
+        if let Some((user, password)) = settings.login()? {
+            options = options.with_user(user, password);
         }
         if settings.ca.is_some() || settings.identity.is_some() {
             let mut tls = TlsOptions::new();

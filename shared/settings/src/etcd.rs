@@ -6,6 +6,22 @@ use std::path::PathBuf;
 const ENDPOINTS: &str = "URLs such as https://etcd-1.example.com:2379, all http:// or all https://";
 const PREFIX: &str = "a path such as /rg/v1, without a slash at its end";
 
+/// Why there is no password to sign in to etcd with.
+#[derive(Debug, thiserror::Error)]
+pub enum PasswordError {
+    /// The file is not there, or not for us.
+    #[error("etcd.password_file = {path} cannot be read: {error}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the kernel said.
+        error: std::io::Error,
+    },
+    /// The file has nothing in it but white space.
+    #[error("etcd.password_file = {0} is empty")]
+    Empty(PathBuf),
+}
+
 /// `etcd.*` of a process that belongs to a cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EtcdSettings {
@@ -59,6 +75,21 @@ impl EtcdSettings {
             return Err(settings.wrong("etcd.endpoints", "https:// URLs: etcd.ca and etcd.cert are for TLS"));
         }
         Ok(Some(Self { endpoints, user, ca, identity, prefix }))
+    }
+
+    /// Name and password to sign in with, the latter from its file; none if no user is set.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or is empty.
+    pub fn login(&self) -> Result<Option<(&str, String)>, PasswordError> {
+        let Some((user, path)) = &self.user else { return Ok(None) };
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| PasswordError::Unreadable { path: path.clone(), error })?;
+        let password = text.trim_end();
+        if password.trim_start().is_empty() {
+            return Err(PasswordError::Empty(path.clone()));
+        }
+        Ok(Some((user, password.to_owned())))
     }
 }
 

@@ -15,7 +15,7 @@ mod setting;
 mod table;
 mod traces;
 
-pub use etcd::EtcdSettings;
+pub use etcd::{EtcdSettings, PasswordError};
 pub use file::{file_flags, read_file, read_table};
 pub use gather::{Settings, SettingsError, Sources, check_environment, variables};
 pub use render::{documentation, sample};

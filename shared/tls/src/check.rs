@@ -30,14 +30,9 @@ pub fn check_etcd(settings: &EtcdSettings, is_built_in: bool) -> Report {
     }
     report.holds(format!("etcd at {}", settings.endpoints.join(", ")));
     if let Some((_, path)) = &settings.user {
-        match std::fs::read_to_string(path) {
-            Ok(text) if text.trim().is_empty() => {
-                report.wrong(format!("etcd.password_file = {} is empty", path.display()));
-            }
+        match settings.login() {
             Ok(_) => report.holds(format!("etcd.password_file = {} holds a password", path.display())),
-            Err(error) => {
-                report.wrong(format!("etcd.password_file = {} cannot be read: {error}", path.display()));
-            }
+            Err(error) => report.wrong(error.to_string()),
         }
     }
     if let Some(path) = &settings.ca {
