@@ -52,8 +52,7 @@ pub(crate) fn explain(minute: &CallMinute<'_>) -> Vec<Finding> {
         if let Some(of_relays) = of_relays.filter(|_| of.path == Some(Path::Relay)) {
             above = above.beside(&of_relays);
         }
-        above.heard_jitter_ms = jitter_of_others(minute.participants, place);
-        own::find(place, of, &above, &mut findings);
+        own::find(place, of, &above, jitter_of_others(minute.participants, place), &mut findings);
     }
     // Whoever hears badly because of what was found is explained by it.
     if findings.is_empty() {
@@ -101,7 +100,6 @@ fn node(minute: &CallMinute<'_>, name: &str, findings: &mut Vec<Finding>) -> Sha
         jitter_ms: of_many(jitter_ms, 0.0).max(said.late_ms),
         spread: SPREAD,
         is_found: admits || is_common,
-        ..Shared::default()
     }
 }
 
@@ -132,7 +130,6 @@ fn relays(
         jitter_ms: above(common.jitter_ms, |of| of.jitter_ms),
         spread: SPREAD_RELAYED,
         is_found: true,
-        ..Shared::default()
     };
     let (loses, delays) = (
         above.up_loss >= LOSS && above.down_loss >= LOSS,

@@ -32,8 +32,6 @@ pub(super) struct Shared {
     pub(super) spread: f64,
     /// It was found to be wrong.
     pub(super) is_found: bool,
-    /// What a participant hears unevenly because it reached the node so.
-    pub(super) heard_jitter_ms: f64,
 }
 
 impl Shared {
@@ -48,7 +46,6 @@ impl Shared {
             jitter_ms: self.jitter_ms + relays.jitter_ms,
             spread: relays.spread,
             is_found: self.is_found || relays.is_found,
-            heard_jitter_ms: self.heard_jitter_ms,
         }
     }
 }
@@ -70,8 +67,15 @@ impl Way {
     }
 }
 
-/// Adds what was wrong with the participant at this place.
-pub(super) fn find(place: usize, of: &ParticipantMinute, shared: &Shared, findings: &mut Vec<Finding>) {
+/// Adds what was wrong with the participant at this place. `heard_jitter_ms`: jitter of the others' speech when it reached the
+/// node.
+pub(super) fn find(
+    place: usize,
+    of: &ParticipantMinute,
+    shared: &Shared,
+    heard_jitter_ms: f64,
+    findings: &mut Vec<Finding>,
+) {
     let mut add = |side, cause, sentence| findings.push(found(side, cause, Some((place, of)), sentence));
     let is_slow = of.reports > 0 && 2 * of.cpu_limited >= of.reports;
     if is_slow {
@@ -85,7 +89,7 @@ pub(super) fn find(place: usize, of: &ParticipantMinute, shared: &Shared, findin
         add(Side::SenderUplink, Cause::Interrupted, sentence::interrupted(of));
         return;
     }
-    let (up, down) = ways(of, shared);
+    let (up, down) = ways(of, shared, heard_jitter_ms);
     let up_cause = uplink(&up, is_slow);
     match up_cause {
         Some(Cause::Loss) => add(Side::SenderUplink, Cause::Loss, sentence::up_loss(of, up.loss)),
@@ -104,7 +108,7 @@ pub(super) fn find(place: usize, of: &ParticipantMinute, shared: &Shared, findin
 }
 
 /// Up and down.
-fn ways(of: &ParticipantMinute, shared: &Shared) -> (Way, Way) {
+fn ways(of: &ParticipantMinute, shared: &Shared, heard_jitter_ms: f64) -> (Way, Way) {
     let above = |value: Option<f64>, shared_value: f64| {
         (value.unwrap_or_default() - shared.spread * shared_value).max(0.0)
     };
@@ -120,7 +124,7 @@ fn ways(of: &ParticipantMinute, shared: &Shared) -> (Way, Way) {
     let down = Way {
         loss: above(of.down_loss(), shared.down_loss),
         delay: above(of.down_delay_ms(), shared.down_delay_ms).min(rise),
-        jitter: (above(of.down_jitter_ms, shared.jitter_ms) - shared.heard_jitter_ms).max(0.0),
+        jitter: (above(of.down_jitter_ms, shared.jitter_ms) - heard_jitter_ms).max(0.0),
         rise: unshared,
     };
     (up, down)
