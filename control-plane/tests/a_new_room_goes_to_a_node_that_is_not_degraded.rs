@@ -27,10 +27,9 @@ async fn a_new_room_goes_to_a_node_that_is_not_degraded() {
     }
     let mut ada = replica.client("ada", "pro").await;
     let joins = || [0, 1].map(|node: usize| fakes[node].joins().len());
-    // What nodes say of their load is read beside who they are.
+    // Nodes and loads are two watches: a load that is read before its node is dropped, and the next one, 2 s later, counts.
     let until = Instant::now() + Duration::from_secs(15);
     for round in 0.. {
-        // A load that is told once is soon too old to count.
         for (name, sessions, is_degraded) in nodes {
             let health = Some(NodeHealth { is_degraded, ..NodeHealth::default() });
             let load = LoadRecord { rooms: 0, sessions, at: None, replicas: Vec::new(), health };
