@@ -287,7 +287,7 @@ async fn of_two_writes_at_once_neither_undoes_the_others_encryption() {
         Harness::in_cluster_with(node, etcd.settings(), configure).await
     };
     let (one, two) = (replica().await, replica().await);
-    // They meet between reading and writing in one of some twenty.
+    // In about one round of twenty each write reads before the other writes.
     for round in 0..80 {
         let path = format!("/v1/channels/c{round}");
         assert_eq!(ask(one.operators, "all", "PUT", &path, json!({"tier": "pro"})).await.status, 204);

@@ -42,7 +42,7 @@ const HEARD_TIMEOUT: Duration = Duration::from_secs(10);
 const HEARD_POLL: Duration = Duration::from_millis(50);
 /// For what is on its way when measuring ends.
 const ARRIVAL_TIME: Duration = Duration::from_millis(500);
-/// Until an epoch that somebody heard of last is sent with by everybody.
+/// Time until everybody sends with the epoch that the last participant got.
 const KEYS_SETTLE: Duration = Duration::from_secs(1);
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -69,7 +69,7 @@ pub(crate) fn run(options: &Options, json: bool) -> Result<Value> {
     runtime.block_on(drive(Arc::new(load), options, &pids, json))
 }
 
-/// A server of our own, whose channels are encrypted as the options say.
+/// Starts the `railgun` that the load runs against; its channels are encrypted end to end if the options ask for keys.
 fn start(options: &Options) -> Result<Server> {
     let is_encrypted = options.invite.is_some() || options.mls;
     let encryption = if is_encrypted { "endToEnd" } else { "transport" };

@@ -1,4 +1,4 @@
-//! With which keys the frames of a room are encrypted end to end, if they are.
+//! Keys of the load's end-to-end encryption: none, those of an invite, or those of a group by MLS.
 
 use super::plan::{Options, Place, Plan};
 use anyhow::{Context, Result, ensure};

@@ -55,7 +55,7 @@ pub(super) async fn speak(
             }
         };
         let mut is_sent = false;
-        // What is counted is sent, or it would be missed.
+        // A packet that is counted and not sent would be reported as lost.
         if sealer.may_send() {
             let payload = payload::opus(packet, len, sent.stamp(sent.count(), tally.origin));
             if let Some(payload) = sealer.seal(payload) {

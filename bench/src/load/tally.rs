@@ -233,7 +233,7 @@ impl Tally {
         }
     }
 
-    /// A packet whose frame there is no key for: it is for receiver reports alone.
+    /// Counts a packet whose frame there is no key for: in receiver reports, and in no figure of the load.
     pub(super) fn on_unopened(&self, received: &Received, packet: &RtpPacket) {
         self.packets.fetch_add(1, Ordering::Relaxed);
         lock(&received.state).take(packet);

@@ -156,7 +156,7 @@ fn merged(one: ParticipantMinute, other: ParticipantMinute) -> ParticipantMinute
     more.events.sort_by_key(|of| of.second);
     more.path = more.path.or(less.path);
     more.mos = more.mos.or(less.mos);
-    // An outage often ends with another session's begin.
+    // Whoever saw the outage may have the shorter record of the minute.
     more.silent = more.silent.max(less.silent);
     more.key_changes = more.key_changes.saturating_add(less.key_changes);
     more.key_epoch = more.key_epoch.max(less.key_epoch);

@@ -41,7 +41,7 @@ pub(crate) fn encode_sessions(sessions: &[String]) -> Vec<u8> {
     out
 }
 
-/// None, if the bytes are no such content.
+/// Empty if the bytes do not decode.
 pub(crate) fn decode_sessions(bytes: &[u8]) -> Vec<String> {
     let parts = read_vecs(bytes).unwrap_or_default();
     parts.into_iter().filter_map(|part| String::from_utf8(part.to_vec()).ok()).collect()
@@ -57,7 +57,7 @@ pub(crate) fn encode_commits(commits: &[Past]) -> Vec<u8> {
     out
 }
 
-/// None, if the bytes are no such content.
+/// Empty if the bytes do not decode.
 pub(crate) fn decode_commits(bytes: &[u8]) -> Vec<Past> {
     let parts = read_vecs(bytes).unwrap_or_default();
     let pairs = parts.as_chunks::<2>().0.iter();

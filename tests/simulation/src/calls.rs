@@ -1,5 +1,5 @@
-//! Calls as operators are told of them: when all have left and everything is well, each replica tells the same of each
-//! call, and whoever was in one at the end is in what they tell.
+//! The calls that operators read after everybody has left. All replicas have to list the same calls with the same
+//! participants, and each session that was in a call while nothing was wrong has to be among them.
 
 use crate::addresses::replica_address;
 use crate::http::ask;
@@ -39,7 +39,7 @@ pub(crate) fn tear(replica: usize) {
     }
 }
 
-/// Asks every replica for every call of these channels. `sessions`: of whom one at least of the calls has to tell.
+/// Asks every replica for every call of these channels. `sessions`: each has to be in one of the calls.
 pub(crate) async fn look(replicas: usize, channels: Vec<String>, sessions: Vec<String>) {
     IS_DONE.set(false);
     let mut seen = BTreeSet::new();

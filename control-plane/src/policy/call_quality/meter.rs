@@ -181,7 +181,7 @@ impl Meter {
         self.now.silent = self.now.silent.saturating_add((was_there && !has_sent && sent_since > 0).into());
         self.see_layers(stats);
         let speech = stats.consumers.iter().filter(|of| !of.paused && of.kind == MediaKind::Audio);
-        // A queue holds all of it up; a speaker's uplink its own.
+        // A downlink's queue makes every speaker uneven, a speaker's uplink that one alone.
         self.sums.down_jitters.extend(speech.filter_map(|of| of.jitter_ms).min_by(f64::total_cmp));
         self.sent = sent;
     }

@@ -203,7 +203,7 @@ impl ParticipantMinute {
         self.rise_ms.map(|rise| (rise - self.up_delay_ms.unwrap_or_default()).max(0.0))
     }
 
-    /// Its own network was gone for a while.
+    /// Whether nothing came from the participant's network for a while.
     pub(crate) fn is_cut_off(&self) -> bool {
         self.silent > 0 || self.has(What::PathLost)
     }

@@ -17,7 +17,7 @@ pub(crate) struct ReceiverLink {
     pub(crate) estimator: Estimator,
     pub(crate) raises: Raises,
     pub(crate) pacer: Pacer,
-    /// What its receiver says it loses of it.
+    /// Loss of the transport's packets, by the receiver's transport-cc feedback.
     pub(crate) loss: TransportLoss,
     /// What the layers that it is sent take, in bits a second.
     pub(crate) sending: u64,

@@ -14,10 +14,10 @@ use std::time::{Duration, Instant};
 
 /// Most of `fraction lost` that receivers can lead to, in 256ths: 15 %.
 pub(crate) const TOLD_MAX: u8 = 38;
-/// A transport's loss is that of so long, and of so many packets.
+/// A transport's loss is measured over this time and this many packets, at least.
 const WINDOW: Duration = Duration::from_secs(2);
 const PACKETS_MIN: u32 = 20;
-/// What was measured counts for so long.
+/// A measured loss counts for this long.
 const STALE_AFTER: Duration = Duration::from_secs(5);
 
 /// What part of the packets with transport-wide numbers one receiver lost lately, by its feedback.

@@ -79,7 +79,7 @@ pub(super) struct Group {
 }
 
 impl Group {
-    /// `events`: from before the join on.
+    /// `events`: a stream opened before the join was requested, so that it has every event since.
     pub(super) fn new(
         client: Client,
         peer: MlsPeer,

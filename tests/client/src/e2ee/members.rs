@@ -16,7 +16,7 @@ use tokio::time::sleep;
 
 /// Sessions that wait to be told as missing.
 const MISSING_MAX: usize = 64;
-/// An epoch is sent with so long after it was told at most: looked for so often.
+/// Interval at which [`GroupKeys::among`] looks whether the newest epoch is used for sending.
 const SETTLED_POLL: Duration = Duration::from_millis(20);
 
 /// Keys that the members of a channel agree on. They follow who comes and leaves until the socket of the join ends, or

@@ -19,7 +19,7 @@ pub struct MlsPeer {
 }
 
 impl MlsPeer {
-    /// Starts the program, which `make mls-peer` leaves in `target/mls-peer/debug`.
+    /// Starts `program`, which `make mls-peer` builds as `target/mls-peer/debug/railgun-mls-peer`.
     ///
     /// # Errors
     /// [`ClientError::Io`] if it does not start.

@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
-/// How long nothing of a stream is opened until its sender's group is told, and between two times.
+/// Time for which no frame of a stream opens until the group is told that its sender's key is missing, and between two
+/// such messages.
 const MISSING_AFTER: Duration = Duration::from_millis(400);
 
 /// The keys of one stay, as its streams use them.

@@ -110,7 +110,7 @@ impl FrameOpener {
     }
 }
 
-/// The id of the epoch that a frame says it is of: `1 + (number - 1) mod 255`.
+/// Epoch id in the first byte of a frame's KID: `1 + (number - 1) mod 255`. `None`: the frame has no whole header.
 pub(crate) fn epoch_id_of(codec: FrameCodec, wire: &[u8]) -> Option<u8> {
     let (kid, _, _) = read_header(wire.get(codec.clear(wire)..)?)?;
     u8::try_from(kid >> 48).ok()

@@ -34,7 +34,7 @@ pub(crate) struct Known {
 pub(crate) struct Entrance {
     pub(crate) known: Option<Known>,
     pub(crate) proposed_at: Option<Millis>,
-    /// When the first package was handed in.
+    /// Time of the first key package that was handed in since the last epoch, in milliseconds.
     asked_at: Option<Millis>,
     /// Newest first.
     welcomes: VecDeque<Incoming>,
@@ -93,8 +93,9 @@ impl Entrance {
         }
     }
 
-    /// Into a better group, or a later epoch of one's own; `None`: there is none. Who is in by a package is told by a
-    /// Welcome; whose package nobody took helps himself, one after the other.
+    /// The next step into a better group, or a later epoch of the own one; `None`: neither is known. A session that a commit
+    /// added by its key package waits for its Welcome. One whose package no commit took joins by an external commit, in the
+    /// order of session ids.
     pub(crate) fn next(
         &self,
         at: Option<&Place>,

@@ -79,7 +79,7 @@ pub(crate) struct NewEpoch {
 
 /// A commit of one's own.
 #[derive(Clone)]
-pub(crate) struct Own {
+pub(crate) struct OwnCommit {
     pub(crate) id: u64,
     /// The tag of the epoch that it ends; empty: one is in none.
     pub(crate) base: Vec<u8>,

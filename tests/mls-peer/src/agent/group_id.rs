@@ -9,10 +9,10 @@ const TIES: u64 = 1 << 7;
 const EPOCHS: u64 = 1 << 12;
 const ID_BYTES: usize = 16;
 
-/// A group whose epoch is this is followed by a new one.
+/// Epoch from which on the members found a new group, so that numbers of its epochs stay below those of the next.
 pub(crate) const LAST_EPOCH: u64 = EPOCHS - 96;
 
-/// `place`: of two groups, the one with the higher is gone on with.
+/// Of two groups, members continue with the one of the higher `place`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Rank {
     pub(crate) generation: u32,
@@ -43,13 +43,13 @@ pub(crate) fn epoch_number(at: &Place) -> u64 {
     rank(at).place * EPOCHS + at.epoch + 1
 }
 
-/// Greater: the one is gone on with, rather than the other.
+/// `Greater`: members continue with `one`, not with `other`.
 pub(crate) fn order(one: &Place, other: Option<&Place>) -> Ordering {
     let Some(other) = other else { return Ordering::Greater };
     if one.group == other.group {
         return one.epoch.cmp(&other.epoch);
     }
-    // Two of one rank are followed by a third group; until then all have them in one order.
+    // Two groups of equal rank are replaced by a third; until then the id decides, so that all clients agree.
     let by_id = if one.group < other.group { Ordering::Less } else { Ordering::Greater };
     rank(one).place.cmp(&rank(other).place).then(by_id)
 }

@@ -20,7 +20,7 @@ pub(crate) use people::Listed;
 pub(crate) use timing::Millis;
 
 use crate::encoding::Past;
-use crate::library::{Applied, Info, Library, Own as OwnName, Place, State, envelope};
+use crate::library::{Applied, Info, Library, Own, Place, State, envelope};
 use crate::primitives::Failure;
 use exchange::Fault;
 use group_id::{order, rank_of};
@@ -39,7 +39,7 @@ pub(crate) struct Agent {
 impl Agent {
     /// `generation`: of groups, the highest that was known before this stay. What it says first comes by [`Self::tick`].
     pub(crate) fn enter(
-        own: OwnName,
+        own: Own,
         people: Vec<Listed>,
         now: Millis,
         generation: u32,
@@ -92,7 +92,7 @@ impl Agent {
             return self.tick(now);
         }
         let is_behind = self.at.state.as_ref().is_none_or(|it| it.epoch.tag == own.base);
-        // Sent again because nobody answered: what was taken is the first one, or another's would have come since.
+        // After a resend the answer is "late" also if the first copy was taken; another's commit would have come by now.
         let is_taken = outcome == Outcome::Taken || own.is_resent;
         if is_taken && is_behind {
             self.at.adopt_own(own, now)?;
@@ -122,7 +122,7 @@ impl Agent {
             }
         };
         if read.is_err() {
-            // It is no such message: nothing follows from it but whose it was.
+            // Not a valid message of its kind: its author is named, and nothing else changes.
             self.at.name(&author, Fault::BadProposal);
         }
         self.tick(now)
@@ -154,7 +154,7 @@ impl Agent {
         if let Some(made) = at.made.clone() {
             let Incoming { data, session_id, .. } = &message;
             let may_follow = made.base == state.epoch.tag && ends == made.next.epoch.at;
-            // If it follows one's own, that was taken, though nobody said so.
+            // A commit that follows the own one proves that the own one was taken, though its answer was lost.
             if may_follow && at.mls.apply(&made.next, data, session_id).is_ok() {
                 at.adopt_own(made, now)?;
                 return self.on_commit(message, now);

@@ -47,7 +47,7 @@ impl Newcomers {
         self.packages.remove(session_id);
     }
 
-    /// A member asks to be added: it lost its way, and helps itself with a GroupInfo.
+    /// Notes a member that asked to be added again: it cannot apply commits any more, and joins anew by a GroupInfo.
     pub(crate) fn is_lost(&mut self, member: &Member, now: Millis) {
         self.lost.entry(member.session_id.clone()).or_insert_with(|| (member.key.clone(), now));
         self.told.remove(&member.session_id);

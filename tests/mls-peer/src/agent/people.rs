@@ -78,7 +78,7 @@ impl ListedPeople {
         left
     }
 
-    /// From when on a member has to go; [`NEVER`]: it is as the server says.
+    /// Time from which on a member is to be removed; [`NEVER`]: the server lists it with this user.
     pub(crate) fn unwanted_at(&mut self, member: &Member, now: Millis) -> Millis {
         let Member { session_id, user_id, key, .. } = member;
         if *session_id == self.own {

@@ -2,7 +2,7 @@
 
 use super::commit_log::CommitLog;
 use super::entrance::Entrance;
-use super::exchange::{Fault, Kind, NewEpoch, Outbox, Output, Own};
+use super::exchange::{Fault, Kind, NewEpoch, Outbox, Output, OwnCommit};
 use super::group_id::{epoch_number, rank};
 use super::newcomers::Newcomers;
 use super::people::ListedPeople;
@@ -25,9 +25,9 @@ pub(crate) struct Standing {
     pub(crate) epoch_at: Millis,
     pub(crate) entered_at: Millis,
     /// A commit of one's own that the server has not answered yet.
-    pub(crate) own: Option<Own>,
+    pub(crate) own: Option<OwnCommit>,
     /// The last commit of one's own, which may have been taken.
-    pub(crate) made: Option<Own>,
+    pub(crate) made: Option<OwnCommit>,
     /// Since when there are later epochs than one's own.
     pub(crate) behind_at: Option<Millis>,
     /// The group cannot go on: the server has taken a commit that is none.
@@ -111,13 +111,13 @@ impl Standing {
         let Committed { commit: data, next, welcomes } = made;
         let id = self.out.send(Kind::Commit, next.epoch.at.epoch.saturating_sub(1), data.clone(), None);
         let base = self.state.as_ref().map(|it| it.epoch.tag.clone()).unwrap_or_default();
-        let own = Own { id, base, next, welcomes, data, past, lost_at: None, is_resent: false };
+        let own = OwnCommit { id, base, next, welcomes, data, past, lost_at: None, is_resent: false };
         self.made = Some(own.clone());
         self.own = Some(own);
     }
 
-    pub(crate) fn adopt_own(&mut self, own: Own, now: Millis) -> Result<(), Failure> {
-        let Own { next, welcomes, data, mut past, .. } = own;
+    pub(crate) fn adopt_own(&mut self, own: OwnCommit, now: Millis) -> Result<(), Failure> {
+        let OwnCommit { next, welcomes, data, mut past, .. } = own;
         // Not everybody there has the epochs that somebody who joins had before.
         let is_join = self.place().is_none_or(|it| it.group != next.epoch.at.group);
         past.push(Past { author: self.people.own.clone(), commit: data });

@@ -6,15 +6,15 @@ pub(crate) type Millis = i64;
 
 /// The time of what is not waited for.
 pub(crate) const NEVER: Millis = Millis::MAX;
-/// How long each waits for the one before him in the order of who acts.
+/// Delay for each place in the order in which members act.
 pub(crate) const STEP: Millis = 400;
-/// Somebody who came waits so long for others to let him in before he founds a group.
+/// Time that a newcomer waits for the others' GroupInfo before it founds a group.
 pub(crate) const FOUND_AFTER: Millis = 700;
 /// How long packages of several people are collected before they are added together.
 pub(crate) const COLLECT: Millis = 150;
-/// Until somebody who handed in a package helps himself.
+/// Time from handing in a key package until the newcomer joins by an external commit instead.
 pub(crate) const WELCOME_WAIT: Millis = 600;
-/// A message may be late by this before something is done about it.
+/// Time after which a message that is expected counts as lost.
 pub(crate) const LATE: Millis = 250;
 /// Between two GroupInfos to one session, or two packages, of the same epoch.
 pub(crate) const AGAIN: Millis = 600;

@@ -8,7 +8,7 @@ use super::disk;
 use libc::{c_char, c_int, c_void, mode_t, size_t, ssize_t};
 use std::ffi::CStr;
 
-/// Files that tell what the process takes that runs the world: no two runs of a seed have the same there.
+/// Files with CPU time and memory of the process that runs the world, which differ between two runs of a seed.
 const OF_THE_REAL_PROCESS: [&CStr; 2] = [c"/proc/self/stat", c"/proc/stat"];
 
 /// # Safety

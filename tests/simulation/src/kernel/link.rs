@@ -68,14 +68,14 @@ const QUEUE_MAX: Nanos = 400 * MILLISECOND;
 /// A way that carries so much and no more.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Rate {
-    /// Of a bit; 0: the way is wide.
+    /// Time that a bit takes; 0: there is no limit.
     takes: Nanos,
     /// When all that waits has left.
     free_at: Nanos,
 }
 
 impl Rate {
-    /// Another rate in kbit/s, or none, from now on. What waits leaves before what comes after it.
+    /// Changes the rate, in kbit/s; `None`: no limit. Datagrams that wait already still leave first.
     pub(super) fn turn_to(&mut self, rate: Option<u64>) {
         self.takes = rate.map_or(0, |rate| 1_000_000 / rate.max(1));
     }
