@@ -38,10 +38,10 @@ const BEYOND_PERCENT: u64 = 125;
 /// Of the estimate, what may be sent once a spatial layer is gone to, in percent. Its key frame is half a second of the
 /// layer, for which nothing else is shown: the more room there is, the shorter that is, and the rarer the way back.
 const STEP_ROOM_PERCENT: u64 = 70;
-/// And what the spatial layer may take with all of its pictures: a key frame is half a second of it, and nothing is
-/// shown until it came.
+/// Of the estimate, what the next spatial layer may take with all of its temporal ones, in percent: its key frame is half a
+/// second of all of them, and nothing is shown until that came.
 const WHOLE_PERCENT: u64 = 120;
-/// The same beside somebody else's transfer, where the estimate is a mean of what goes up and down.
+/// The same beside a transfer of others: the estimate is then a mean of rates that rise and fall.
 const WHOLE_BESIDE_PERCENT: u64 = 140;
 /// Of the estimate, what is given when there is too much and a spatial layer has to be left, in percent.
 const SWITCH_PERCENT: u64 = 40;
