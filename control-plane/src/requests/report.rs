@@ -8,18 +8,23 @@ use serde_json::Map;
 
 /// Nothing that is called a call takes longer.
 const MILLIS_MAX: f64 = 600_000.0;
+/// The lowest mean opinion score.
+const MOS_MIN: f64 = 1.0;
+/// The lowest value of the contract's formula is 0.989, at a rating R of 3.1: its cubic term dips below the scale.
+const MOS_FORMULA_MIN: f64 = 0.98;
 
 pub(super) fn stats(session: &mut Session, report: &StatsReport) -> Result<Answer, Refusal> {
     session.seated()?;
     if !can_be(report) {
         return Err(Refusal::OutOfRange);
     }
+    let report = StatsReport { mos: report.mos.map(|mos| mos.max(MOS_MIN)), ..report.clone() };
     if let Some(seat) = &mut session.seat {
         if let Some(call) = &mut seat.call {
-            call.reported(report);
+            call.reported(&report);
         }
         if let Some(timeline) = &mut seat.timeline {
-            timeline.reported(report);
+            timeline.reported(&report);
         }
     }
     Ok(Answer::AckOnly(Map::new()))
@@ -32,7 +37,7 @@ fn can_be(report: &StatsReport) -> bool {
     is_within(report.rtt, 0.0, MILLIS_MAX)
         && is_within(report.jitter, 0.0, MILLIS_MAX)
         && is_within(report.packet_loss, 0.0, 100.0)
-        && is_within(report.mos, 1.0, 5.0)
+        && is_within(report.mos, MOS_FORMULA_MIN, 5.0)
 }
 
 pub(super) fn ui_event(session: &Session, name: UiEventName) -> Answer {
@@ -57,12 +62,13 @@ mod tests {
         };
         assert!(can_be(&good));
         assert!(can_be(&StatsReport::default()));
+        assert!(can_be(&StatsReport { mos: Some(0.989), ..good.clone() }), "the formula, R = 3.1");
         for wrong in [
             StatsReport { rtt: Some(-1.0), ..good.clone() },
             StatsReport { rtt: Some(f64::NAN), ..good.clone() },
             StatsReport { jitter: Some(f64::INFINITY), ..good.clone() },
             StatsReport { packet_loss: Some(100.1), ..good.clone() },
-            StatsReport { mos: Some(0.0), ..good.clone() },
+            StatsReport { mos: Some(0.97), ..good.clone() },
             StatsReport { mos: Some(5.1), ..good.clone() },
         ] {
             assert!(!can_be(&wrong), "{wrong:?}");

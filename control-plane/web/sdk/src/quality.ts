@@ -15,7 +15,10 @@ export interface Sample {
 /** `unknown`: nothing was measured. */
 export type Grade = "excellent" | "good" | "fair" | "poor" | "unknown";
 
-/** Mean opinion score, 1 to 4.5, from milliseconds and percent: the contract's simplified ITU-T G.107. */
+/**
+ * Mean opinion score, 1 to 4.5, from milliseconds and percent: the contract's simplified ITU-T G.107. Between R = 0
+ * and R = 6.5 the formula gives up to 0.011 less than 1.
+ */
 export function calculateMOS(rtt: number, packetLoss: number): number {
   const r = 93.2 - rtt * 0.024 - packetLoss * 2.5;
   if (r < 0) return 1;

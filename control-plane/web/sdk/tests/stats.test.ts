@@ -109,6 +109,13 @@ describe("a look at the call", () => {
     expect(reportOf({ ...stats, rtt: null, mos: null })).toEqual({ transport: "turn", packetLoss: 20 });
   });
 
+  it("reports no score below 1, where the formula dips below the scale", async () => {
+    const after = [...path("relay", "udp"), ...sends(200, 46)];
+    const stats = await look([sends(100, 10), after], [[], []]);
+    expect(calculateMOS(80, 36)).toBeLessThan(1);
+    expect(reportOf(stats)).toMatchObject({ rtt: 80, packetLoss: 36, mos: 1 });
+  });
+
   it("knows nothing any more when a server that is frozen answers neither checks nor reports", async () => {
     const pair = (responsesReceived: number) =>
       path("host", "udp").map((entry) => (entry.id === "p" ? { ...entry, responsesReceived } : entry));

@@ -94,7 +94,7 @@ export class StatsReader {
     const packetLoss = greatest(losses, 100);
     const voices = came > 0 ? inbound.filter(({ kind }) => kind === "audio") : [];
     const jitter = scaled(greatest(voices.map((voice) => number(voice, "jitter"))), 1000);
-    const mos = rtt === null || packetLoss === null ? null : calculateMOS(rtt, packetLoss);
+    const mos = rtt === null || packetLoss === null ? null : Math.max(1, calculateMOS(rtt, packetLoss));
     return {
       at,
       transport: way ? transportOf(way.pair, way.report) : null,
