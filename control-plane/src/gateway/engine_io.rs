@@ -152,9 +152,14 @@ impl Sockets {
         response.map(Body::new)
     }
 
+    /// None as well once the replica ends: `SocketIo::get_socket` panics then, since no namespace is left.
+    fn socket(&self, sid: Sid) -> Option<SocketRef> {
+        self.0.io.of("/")?.get_socket(sid)
+    }
+
     /// Whose session this is, once it has shown a token.
     fn owner(&self, sid: Sid) -> Option<UserId> {
-        self.0.io.get_socket(sid)?.extensions.get::<Owner>().map(|Owner(user)| user)
+        self.socket(sid)?.extensions.get::<Owner>().map(|Owner(user)| user)
     }
 
     async fn polls(&self, sid: &str, request: Request) -> Response {
@@ -280,7 +285,7 @@ impl Sockets {
         }
         sleep(UPGRADE_FAILED_AFTER).await;
         // One that is still polling began to change and cannot go on: it answers nothing any more.
-        match self.0.io.get_socket(sid) {
+        match self.socket(sid) {
             Some(socket) if socket.transport_type() == TransportType::Polling => {
                 if let Some(ending) = socket.extensions.get::<EndSignal>() {
                     ending.set(EndReason::Lost);
@@ -396,6 +401,17 @@ mod tests {
         assert_eq!(read("EIO=4&transport=polling&sid=AAAA&t=x"), (Some("AAAA"), false));
         assert_eq!(read("transport=polling&transport=websocket&sid=&sid=B"), (Some(""), false));
         assert!(is_engine_io("/socket.io/") && is_engine_io("/socket.io") && !is_engine_io("/socket.iox"));
+    }
+
+    #[tokio::test]
+    async fn a_replica_that_ends_has_no_sockets_and_does_not_panic_over_one() {
+        let (layer, io) = SocketIo::new_layer();
+        io.ns("/", async |_: SocketRef| {});
+        let sockets = Sockets::new(io.clone(), &layer, Anonymous::new(10), Proxies::default());
+        let sid = Sid::new();
+        assert!(sockets.owner(sid).is_none(), "while it serves");
+        io.close().await;
+        assert!(sockets.owner(sid).is_none());
     }
 
     #[test]
