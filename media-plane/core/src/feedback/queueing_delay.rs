@@ -1,5 +1,9 @@
 //! How much later a stream's packets come than the soonest of them: the delay of queues on the way, without the
 //! round trip and without the clocks of both sides.
+//!
+//! A source that gave nothing for a while (a capture device that stood still) goes on with the RTP timestamp at which it
+//! stopped, so that all its later packets look late. Its sender reports (RFC 3550, section 6.4.1) say by how much: they
+//! have the time of the sender's clock for an RTP timestamp.
 
 use std::time::{Duration, Instant};
 
@@ -7,6 +11,12 @@ use std::time::{Duration, Instant};
 const LEAST_FOR: Duration = Duration::from_mins(10);
 /// Packets that the mean is of, about: two seconds of speech.
 const SMOOTHED: i64 = 128;
+
+/// RTP timestamps and the clock of sender reports drift apart by 200 parts in a million at most.
+const DRIFT_DIVISOR: i64 = 5_000;
+/// What the timestamps of a stream lag behind the clock of its reports beyond that was no media: 40 ms in nanoseconds, more than
+/// the time between two looks at a capture device.
+const GAP: i64 = 40_000_000;
 
 /// Times are in nanoseconds.
 #[derive(Clone, Copy, Debug, Default)]
@@ -18,6 +28,10 @@ pub(crate) struct QueueingDelay {
     least_since: Option<(i64, Instant)>,
     /// Above the least.
     mean: Option<i64>,
+    /// Of the last sender report: NTP time and RTP timestamp.
+    reported: Option<(u64, u32)>,
+    /// By which timestamps lag behind the clock of reports, but for drift.
+    lag: i64,
 }
 
 impl QueueingDelay {
@@ -37,6 +51,32 @@ impl QueueingDelay {
         });
         let above = self.transit - self.least;
         self.mean = Some(self.mean.map_or(above, |mean| mean + (above - mean) / SMOOTHED));
+    }
+
+    /// A sender report came: NTP time, and the RTP timestamp of that time. `clock_rate` in Hz; 0: not known yet.
+    pub(crate) fn on_sender_report(&mut self, ntp: u64, timestamp: u32, clock_rate: u32) {
+        if clock_rate == 0 {
+            return;
+        }
+        let Some((ntp_before, timestamp_before)) = self.reported.replace((ntp, timestamp)) else { return };
+        let elapsed = i128::from(ntp.wrapping_sub(ntp_before).cast_signed()) * 1_000_000_000 >> 32;
+        let sent = i128::from(timestamp.wrapping_sub(timestamp_before).cast_signed()) * 1_000_000_000
+            / i128::from(clock_rate);
+        let Ok(elapsed) = i64::try_from(elapsed) else { return };
+        let lag = i128::from(elapsed) - sent;
+        self.lag = self.lag.saturating_add(i64::try_from(lag).unwrap_or(i64::MAX));
+        let drift = (elapsed / DRIFT_DIVISOR).max(0);
+        self.lag -= self.lag.clamp(-drift, drift);
+        if self.lag.saturating_abs() < GAP {
+            return;
+        }
+        let lag = std::mem::take(&mut self.lag);
+        // Timestamps that ran ahead are those of packets that come too soon, which are the least at once.
+        if lag > 0 {
+            self.least = self.least.saturating_add(lag);
+            self.least_since = self.least_since.map(|(least, since)| (least.saturating_add(lag), since));
+            self.mean = self.mean.map(|mean| mean.saturating_sub(lag).max(0));
+        }
     }
 
     /// Milliseconds above the least. None: less than two packets came.
@@ -76,6 +116,51 @@ mod tests {
         })));
         let start = start + Duration::from_secs(20);
         assert!(feed(&mut delay, start, 1_000, |n| if n == 0 { -400_000_000 } else { 0 }) < 3);
+    }
+
+    /// NTP time of a sender's clock after so many milliseconds.
+    fn ntp(millis: u64) -> u64 {
+        (millis << 32) / 1_000 + (1 << 60)
+    }
+
+    #[test]
+    fn a_source_that_stood_still_is_no_queue_by_its_sender_reports() {
+        let (mut delay, start) = (QueueingDelay::default(), Instant::now());
+        delay.on_sender_report(ntp(0), u32::MAX - 1_000, 48_000);
+        feed(&mut delay, start, 250, |_| 0);
+        delay.on_sender_report(ntp(5_000), (u32::MAX - 1_000).wrapping_add(240_000), 48_000);
+        // Ten seconds without media, after which timestamps go on where they stopped.
+        let start = start + Duration::from_secs(15);
+        let late = feed(&mut delay, start, 100, |n| if n == 0 { 10_000_000_000 } else { 0 });
+        assert!(late > 5_000, "{late}");
+        delay.on_sender_report(ntp(17_000), (u32::MAX - 1_000).wrapping_add(336_000), 48_000);
+        // But for what may be drift.
+        assert!((0..=3).contains(&feed(&mut delay, start + Duration::from_secs(2), 250, |_| 0)));
+        // A queue after it is one.
+        let start = start + Duration::from_secs(7);
+        let queue = feed(&mut delay, start, 1_000, |n| if n < 50 { 8_000_000 } else { 0 });
+        delay.on_sender_report(ntp(42_000), (u32::MAX - 1_000).wrapping_add(336_000 + 25 * 48_000), 48_000);
+        assert!((395..=403).contains(&queue), "{queue}");
+        assert!((395..=403).contains(&feed(&mut delay, start, 10, |_| 0)));
+    }
+
+    #[test]
+    fn reports_of_a_clock_that_drifts_and_is_set_are_no_gap() {
+        let (mut delay, start) = (QueueingDelay::default(), Instant::now());
+        // 150 in a million for an hour, by a report each 5 s.
+        for n in 0..720_u64 {
+            feed(&mut delay, start + Duration::from_secs(5 * n), 250, |_| 0);
+            let timestamp = u32::try_from((n * 240_000 * 1_000_150 / 1_000_000) & 0xffff_ffff).unwrap();
+            delay.on_sender_report(ntp(5_000 * n), timestamp, 48_000);
+        }
+        assert_eq!(delay.mean_ms().map(f64::round), Some(0.0));
+        // Set back and forward by a minute.
+        let timestamp = |n: u64| u32::try_from((n * 240_000) & 0xffff_ffff).unwrap();
+        for (n, set) in [(721, 0), (722, 60_000), (723, 0)] {
+            delay.on_sender_report(ntp(100_000 + 5_000 * n - set), timestamp(n), 48_000);
+            feed(&mut delay, start + Duration::from_secs(5 * n), 250, |_| 0);
+        }
+        assert!(delay.mean_ms().is_some_and(|mean| mean < 1.0), "{:?}", delay.mean_ms());
     }
 
     #[test]

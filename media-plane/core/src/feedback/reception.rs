@@ -49,9 +49,10 @@ impl Reception {
         self.delay.mean_ms()
     }
 
-    pub(crate) fn on_sender_report(&mut self, ntp: u64, now: Instant) {
-        let middle = middle_of_ntp(ntp);
-        self.sender_report = Some((middle, now));
+    /// `ntp` and `timestamp` are one time by two clocks.
+    pub(crate) fn on_sender_report(&mut self, ntp: u64, timestamp: u32, clock_rate: u32, now: Instant) {
+        self.sender_report = Some((middle_of_ntp(ntp), now));
+        self.delay.on_sender_report(ntp, timestamp, clock_rate);
     }
 
     /// The block for the next report; none before the first packet.
@@ -128,7 +129,7 @@ mod tests {
         let start = Instant::now();
         let mut reception = Reception::default();
         reception.on_packet(1, 0, 48_000, start);
-        reception.on_sender_report(0x1111_2222_3333_4444, start);
+        reception.on_sender_report(0x1111_2222_3333_4444, 0, 48_000, start);
         let block = reception.report(7, start + Duration::from_millis(500)).unwrap();
         assert_eq!((block.last_sr, block.delay_since_last_sr), (0x2222_3333, 32_768));
     }

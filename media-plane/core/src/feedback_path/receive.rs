@@ -65,7 +65,8 @@ pub(crate) fn receive(media: &mut MediaTables, key: TransportKey, datagram: &mut
 fn on_sender_report(media: &mut MediaTables, key: TransportKey, info: SenderInfo, now: Instant) {
     let Some(transport) = media.transports.live_mut(key) else { return };
     let Some(stream) = transport.stream_mut(info.ssrc).filter(|stream| !stream.is_rtx) else { return };
-    stream.reception.on_sender_report(info.ntp, now);
+    let clock_rate = stream.clock_rate();
+    stream.reception.on_sender_report(info.ntp, info.rtp_time, clock_rate, now);
     let (producer, encoding) = (stream.producer, stream.encoding);
     let encoding = media.producers.live_mut(producer).and_then(|it| it.encoding_mut(encoding));
     if let Some(encoding) = encoding {
