@@ -21,6 +21,10 @@ struct Packets {
     came: u64,
 }
 
+/// A node begins with the lowest layer and asks the link for more: what it has to hold back in the first 20 s of watching is
+/// no fault of the link.
+const SAMPLES_OF_START: u16 = 2;
+
 /// Sums of one minute, of which means are made.
 #[derive(Clone, Debug, Default)]
 struct Sums {
@@ -53,6 +57,8 @@ pub(crate) struct Meter {
     sent: HashMap<u32, Packets>,
     /// Packets that the client sent in all.
     from_client: u64,
+    /// Samples in a row in which a video was wanted.
+    watched: u16,
 }
 
 impl Meter {
@@ -117,7 +123,9 @@ impl Meter {
         let is_heard = has_sent || sends.is_some_and(|of| is_connected(of.ice));
         self.sums.round_trips.extend(mean(stats.transports.iter().filter_map(|of| of.round_trip_ms)));
         let available = stats.transports.iter().filter_map(|of| of.available_bitrate).min();
-        if let Some(available) = available {
+        let is_watching = stats.consumers.iter().any(|of| of.kind == MediaKind::Video && is_wanted(of));
+        self.watched = if is_watching { self.watched.saturating_add(1) } else { 0 };
+        if let Some(available) = available.filter(|_| self.watched > SAMPLES_OF_START) {
             self.now.narrow = self.now.narrow.saturating_add(1);
             let kbps = u32::try_from(available / 1000).unwrap_or(u32::MAX);
             self.now.available_kbps = Some(self.now.available_kbps.map_or(kbps, |least| least.min(kbps)));
@@ -188,7 +196,7 @@ impl Meter {
 
     /// Layers of the videos that the client wants and that are there to be had.
     fn see_layers(&mut self, stats: &Stats) {
-        let wanted = |of: &&ConsumerStats| of.kind == MediaKind::Video && !of.paused && !of.producer_paused;
+        let wanted = |of: &&ConsumerStats| of.kind == MediaKind::Video && is_wanted(of);
         let layers = stats.consumers.iter().filter(wanted).map(|of| of.current_layers);
         let (mut videos, mut is_dark) = (0_u8, false);
         for layers in layers {
@@ -268,6 +276,10 @@ fn signed_ratio(count: i64) -> f64 {
 
 fn short(id: &str) -> String {
     id.chars().take(ID_DIGITS).collect()
+}
+
+fn is_wanted(of: &ConsumerStats) -> bool {
+    !of.paused && !of.producer_paused
 }
 
 #[cfg(test)]
@@ -403,6 +415,24 @@ mod tests {
 
     fn sample(consumers: Vec<Value>) -> Stats {
         serde_json::from_value(json!({ "transports": [], "producers": [], "consumers": consumers })).unwrap()
+    }
+
+    #[test]
+    fn a_link_is_not_narrow_while_a_node_still_finds_out_what_it_takes() {
+        let mut meter = Meter::new(Identity::default(), 600);
+        let watching = |available: u64| {
+            let mut stats = talker(500, "connected", None, None);
+            stats.transports[0].available_bitrate = Some(available);
+            stats.consumers = sample(vec![video(false, Value::Null)]).consumers;
+            stats
+        };
+        [200_000, 400_000, 500_000].iter().for_each(|available| meter.sampled(&watching(*available)));
+        let minute = meter.turn(660).unwrap();
+        assert_eq!((minute.narrow, minute.available_kbps), (1, Some(500)), "the third of three");
+        // Nobody is watched, and then somebody again.
+        meter.sampled(&talker(600, "connected", None, None));
+        meter.sampled(&watching(300_000));
+        assert_eq!(meter.turn(720).unwrap().narrow, 0);
     }
 
     #[test]
