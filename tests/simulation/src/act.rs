@@ -1,5 +1,7 @@
 //! What can happen, and a list of it: the plan of a seed.
 
+use crate::balancer::Telling;
+use crate::client::Carriage;
 use crate::kernel::{Epoch, LinkFaults, MILLISECOND, Nanos};
 use railgun_peer::Video;
 use std::fmt;
@@ -115,6 +117,10 @@ pub(crate) struct Plan {
     pub is_private: Vec<bool>,
     /// By person, how its camera and its screen are encoded.
     pub video: Vec<Video>,
+    /// By person, over what its packets of socket.io travel.
+    pub carriage: Vec<Carriage>,
+    /// How the load balancer tells replicas whom a connection is from; none: people connect to replicas themselves.
+    pub balancer: Option<Telling>,
     pub steps: Vec<Step>,
     pub begins: Begins,
     /// Engines are not looked into: what clients saw is all there is to judge by.

@@ -36,6 +36,11 @@ pub(crate) fn operator_address() -> Ipv4Addr {
     Ipv4Addr::new(127, 4, 0, 3)
 }
 
+/// Of the load balancer before the replicas.
+pub(crate) fn balancer_address() -> Ipv4Addr {
+    Ipv4Addr::new(127, 4, 0, 4)
+}
+
 pub(crate) fn rogue_address() -> Ipv4Addr {
     Ipv4Addr::new(127, 3, 0, 200)
 }

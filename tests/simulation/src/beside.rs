@@ -1,7 +1,8 @@
 //! What happens in a seed beside its calls: chores of clients, and what operators do.
 
 use crate::act::{Act, Part, Plan, Size, Step};
-use crate::client::{CANCELS, CHORE_KINDS};
+use crate::balancer::Telling;
+use crate::client::{CANCELS, CHORE_KINDS, Carriage};
 use crate::kernel::{MILLISECOND, Nanos, SECOND};
 use railgun_peer::Video;
 use rand::{RngExt, SeedableRng};
@@ -28,6 +29,8 @@ const SCENES: u64 = 0x7363_656e_6573_0000;
 const WAYS: u64 = 0x7761_7973_0000_0000;
 /// Sets the numbers apart by which questions about calls are drawn.
 const CALLS: u64 = 0x6361_6c6c_7300_0000;
+/// Sets the numbers apart by which ways to replicas are drawn.
+const WAYS_IN: u64 = 0x696e_0000_0000_0000;
 /// Kinds of chores that scenes are made of.
 const AGREES: u32 = 2;
 const RINGS: u32 = 6;
@@ -154,6 +157,19 @@ pub(crate) fn with_calls(seed: u64, mut plan: Plan) -> Plan {
         }
     }
     plan.steps.sort_by_key(|step| step.at);
+    plan
+}
+
+/// In some seeds people's packets of socket.io travel by long-polling, and in some a load balancer carries them.
+pub(crate) fn with_ways_in(seed: u64, mut plan: Plan) -> Plan {
+    let rng = &mut ChaCha12Rng::seed_from_u64(seed ^ WAYS_IN);
+    if rng.random_range(0..3) == 0 {
+        let any = |_| Carriage::ALL[rng.random_range(0..Carriage::ALL.len())];
+        plan.carriage = (0..plan.size.people).map(any).collect();
+    }
+    if rng.random_range(0..4) == 0 {
+        plan.balancer = Some(Telling::ALL[rng.random_range(0..Telling::ALL.len())]);
+    }
     plan
 }
 

@@ -1,4 +1,5 @@
-//! The operators' server that webhooks are sent to: it looks at each, and takes it or not.
+//! The operators' server that webhooks are sent to: it looks at each, and takes it or not. It has the users' tokens' keys
+//! as well.
 
 use crate::addresses::hooks_address;
 use crate::told::{broken, tell};
@@ -6,7 +7,7 @@ use aws_lc_rs::hmac;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use axum::routing::post;
+use axum::routing::{get, post};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
@@ -67,8 +68,12 @@ impl Hooks {
 
 pub(crate) async fn serve(hooks: Arc<Hooks>) {
     let Ok(listener) = TcpListener::bind((hooks_address(), PORT)).await else { return };
-    let app = Router::new().route("/hooks", post(take)).with_state(hooks);
+    let app = Router::new().route("/hooks", post(take)).route("/jwks.json", get(keys)).with_state(hooks);
     _ = axum::serve(listener, app).await;
+}
+
+async fn keys() -> Vec<u8> {
+    std::fs::read(crate::tokens::jwks()).unwrap_or_default()
 }
 
 fn is_signed(headers: &HeaderMap, body: &str) -> bool {

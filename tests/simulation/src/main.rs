@@ -2,6 +2,7 @@
 
 mod act;
 mod addresses;
+mod balancer;
 mod beside;
 mod calls;
 mod client;

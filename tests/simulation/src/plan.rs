@@ -3,7 +3,8 @@
 
 pub(crate) use crate::act::{Act, Begins, Part, Plan, Size, Step};
 
-use crate::beside::{operators, with_calls, with_chores, with_scenes, with_ways};
+use crate::beside::{operators, with_calls, with_chores, with_scenes, with_ways, with_ways_in};
+use crate::client::Carriage;
 use crate::kernel::{Epoch, LinkFaults, MILLISECOND, Nanos, SECOND};
 use railgun_peer::Video;
 use rand::{RngExt, SeedableRng};
@@ -36,6 +37,7 @@ pub(crate) fn quiet(seed: u64) -> Plan {
     plan.faults = LinkFaults::NONE;
     (plan.pro_until, plan.is_private) = (vec![None; 4], vec![false; 4]);
     plan.video = vec![Video::default(); 4];
+    (plan.carriage, plan.balancer) = (vec![Carriage::default(); 4], None);
     plan.begins = Begins {
         clocks: Epoch { monotonic: (1 << 32) / 1000 - 86_400, wall: NTP_ERA - 86_400 },
         revision: (1 << 32) - 200,
@@ -52,7 +54,8 @@ pub(crate) fn full(seed: u64) -> Plan {
 }
 
 fn whole(seed: u64, plan: Plan) -> Plan {
-    with_calls(seed, with_ways(seed, with_scenes(seed, with_chores(seed, plan))))
+    let plan = with_ways(seed, with_scenes(seed, with_chores(seed, plan)));
+    with_ways_in(seed, with_calls(seed, plan))
 }
 
 /// Sets the numbers apart by which later parts of a plan are drawn: earlier parts stay what they were.
@@ -158,7 +161,19 @@ fn plan(size: Size, rng: &mut ChaCha12Rng, more: &mut ChaCha12Rng) -> Plan {
     operators(size, more, &mut steps);
     steps.sort_by_key(|step| step.at);
     let video = vec![Video::default(); size.people];
-    Plan { size, faults, pro_until, is_private, video, steps, begins, is_blind: false }
+    let carriage = vec![Carriage::default(); size.people];
+    Plan {
+        size,
+        faults,
+        pro_until,
+        is_private,
+        video,
+        carriage,
+        balancer: None,
+        steps,
+        begins,
+        is_blind: false,
+    }
 }
 
 /// In some seeds, a little before they have no room any more in so many bits.

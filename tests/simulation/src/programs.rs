@@ -1,6 +1,8 @@
 //! The programs of a cluster as their `main` starts them, with this world's addresses and files.
 
-use crate::addresses::{RPC_PORT, etcd_address, hooks_address, node_address, relay_address, replica_address};
+use crate::addresses::{
+    RPC_PORT, balancer_address, etcd_address, hooks_address, node_address, relay_address, replica_address,
+};
 use crate::etcd;
 use crate::hooks;
 use crate::operator;
@@ -9,6 +11,7 @@ use crate::timeline_host::VirtualTimelineHost;
 use crate::tokens;
 use crate::told;
 use crate::worker_host::VirtualWorkerHost;
+use ipnet::IpNet;
 use prometheus_client::registry::Registry;
 use railgun_control::auth::JwksSource;
 use railgun_control::{Control, JoinLimits, MediaNodes};
@@ -16,7 +19,7 @@ use railgun_media::Node;
 use railgun_media_core::transport::ice_lite::Relays;
 use railgun_protocol::plan::Tier;
 use railgun_settings::EtcdSettings;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -98,9 +101,14 @@ pub(crate) async fn replica(index: usize, count: usize, end: Arc<Notify>) {
     config.turn.urls =
         format!("turn:{}:{}?transport=udp", relay_address(), relay::PORT).parse().into_iter().collect();
     config.turn.secrets_file = file(tokens::TURN);
-    config.auth.jwks = Some(JwksSource::File(tokens::jwks()));
+    let keys = format!("http://{}:{}/jwks.json", hooks_address(), hooks::PORT).parse();
+    config.auth.jwks = Some(match keys {
+        Ok(url) if index % 2 == 1 => JwksSource::Url(url),
+        _ => JwksSource::File(tokens::jwks()),
+    });
     config.channels.create_on_join = true;
     config.channels.default_tier = Tier::Free;
+    config.trusted_proxies = vec![IpNet::from(IpAddr::from(balancer_address()))];
     config.joins = JoinLimits { per_minute: 0, cooldown: 0 };
     config.media.insecure = true;
     config.etcd = Some(etcd_settings());

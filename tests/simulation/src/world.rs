@@ -2,9 +2,10 @@
 //! and left.
 
 use crate::addresses::{
-    etcd_address, hooks_address, node_address, operator_address, person_address, relay_address,
-    replica_address, rogue_address,
+    balancer_address, etcd_address, hooks_address, node_address, operator_address, person_address,
+    relay_address, replica_address, rogue_address,
 };
+use crate::balancer;
 use crate::calls;
 use crate::client::{Person, live};
 use crate::etcd::{self, Etcd, Faults};
@@ -27,7 +28,7 @@ use crate::told::{self, tell};
 use crate::tricks::trick_of;
 use railgun_protocol::limits::{VIDEO_PUBLISHERS_FREE, VIDEO_PUBLISHERS_PRO};
 use serde::{Deserialize, Serialize};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use tokio::sync::Notify;
 
@@ -70,6 +71,7 @@ pub(crate) struct World {
     hooks: Arc<Hooks>,
     hooks_host: HostId,
     relay: HostId,
+    is_balanced: bool,
     /// SIGTERM of each node, and of each replica.
     ends: (Vec<Arc<Notify>>, Vec<Arc<Notify>>),
 }
@@ -81,8 +83,11 @@ impl World {
         let etcd_host = sim.host(etcd_address());
         let nodes = (0..size.nodes).map(|it| sim.host(node_address(it))).collect();
         let replicas = (0..size.replicas).map(|it| sim.host(replica_address(it))).collect();
-        let addresses: Vec<SocketAddr> =
-            (0..size.replicas).map(|it| SocketAddr::from((replica_address(it), SIGNALING_PORT))).collect();
+        let way_in = |it| match plan.balancer {
+            Some(_) => SocketAddr::from((balancer_address(), balancer::PORT)),
+            None => SocketAddr::from((replica_address(it), SIGNALING_PORT)),
+        };
+        let addresses: Vec<SocketAddr> = (0..size.replicas).map(way_in).collect();
         let mut world = Self {
             etcd,
             etcd_host,
@@ -96,16 +101,24 @@ impl World {
             hooks: Arc::default(),
             hooks_host: sim.host(hooks_address()),
             relay: sim.host(relay_address()),
+            is_balanced: plan.balancer.is_some(),
             ends: (
                 (0..size.nodes).map(|_| Arc::default()).collect(),
                 (0..size.replicas).map(|_| Arc::default()).collect(),
             ),
         };
         world.operator = Operator::new(world.replicas.clone());
+        // Before the replicas, which fetch keys there.
+        let hooks = world.hooks.clone();
+        sim.start(world.hooks_host, move || hooks::serve(hooks));
         world.start(sim, Part::Relay);
         world.start(sim, Part::Etcd);
         (0..size.nodes).for_each(|it| world.start(sim, Part::Node(it)));
         (0..size.replicas).for_each(|it| world.start(sim, Part::Replica(it)));
+        if let Some(telling) = plan.balancer {
+            let host = sim.host(balancer_address());
+            sim.start(host, move || balancer::serve(size.replicas, telling));
+        }
         for index in 0..size.people {
             let (ip, pro_until) = (person_address(index), plan.pro_until[index]);
             let is_private = plan.is_private[index];
@@ -119,7 +132,7 @@ impl World {
                 size.pace,
                 pro_until,
                 is_private,
-                plan.video[index],
+                (plan.video[index], plan.carriage[index]),
             );
             world.people_hosts.push(sim.host(ip));
             world.people.push(person);
@@ -127,9 +140,8 @@ impl World {
         }
         let (host, rogue) = (sim.host(rogue_address()), world.rogue.clone());
         sim.start(host, move || rogue::live(rogue));
-        let (operator, hooks) = (world.operator.clone(), world.hooks.clone());
+        let operator = world.operator.clone();
         sim.start(world.operator_host, move || operator::live(operator));
-        sim.start(world.hooks_host, move || hooks::serve(hooks));
         world
     }
 
@@ -156,6 +168,14 @@ impl World {
             Part::Node(index) => self.nodes[index],
             Part::Replica(index) => self.replicas[index],
             Part::Relay => self.relay,
+        }
+    }
+
+    /// Where people's packets for a part go.
+    fn seen_by_people(&self, sim: &Sim, part: Part) -> Ipv4Addr {
+        match part {
+            Part::Replica(_) if self.is_balanced => balancer_address(),
+            part => sim.address(self.host(part)),
         }
     }
 
@@ -263,7 +283,7 @@ fn carry_out(world: &Arc<World>, sim: &mut Sim, act: &Act) {
             sim.after(*lasts, move |sim| world.cut(sim, one, other, both, false));
         }
         Act::CutPerson(who, part, lasts) => {
-            let (one, other) = (person_address(*who), sim.address(world.host(*part)));
+            let (one, other) = (person_address(*who), world.seen_by_people(sim, *part));
             set_cut(one, other, true);
             set_cut(other, one, true);
             sim.after(*lasts, move |_| {
@@ -298,7 +318,9 @@ fn carry_out(world: &Arc<World>, sim: &mut Sim, act: &Act) {
         Act::Reset(one, other) => {
             kernel::reset(sim.address(world.host(*one)), sim.address(world.host(*other)));
         }
-        Act::ResetPerson(who, part) => kernel::reset(person_address(*who), sim.address(world.host(*part))),
+        Act::ResetPerson(who, part) => {
+            kernel::reset(person_address(*who), world.seen_by_people(sim, *part));
+        }
         Act::SendsFail(part, lasts) => {
             set_mute(sim.address(world.host(*part)), true);
             later(sim, *lasts, |world, sim, part| set_mute(sim.address(world.host(part)), false), *part);

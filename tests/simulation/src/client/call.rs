@@ -96,7 +96,7 @@ async fn connection(person: &Arc<Person>, kept: &mut Kept) -> anyhow::Result<Ove
     if let Some(resume) = &kept.resume {
         auth["resume"] = json!(resume);
     }
-    let socket = Socket::connect(to, &auth).await.with_context(|| format!("to {to}"))?;
+    let socket = Socket::connect(to, person.carriage, &auth).await.with_context(|| format!("to {to}"))?;
     person.has(|has| {
         has.watched.clear();
         has.ringing.clear();

@@ -272,7 +272,7 @@ impl Echo {
         let to = person.replicas[replica % person.replicas.len()];
         let token = mint(&person.user, person.pro, None, person.is_private);
         let auth = json!({"token": token, "deviceId": "echo"});
-        self.socket = timeout_at(self.until, Socket::connect(to, &auth)).await.ok()?.ok();
+        self.socket = timeout_at(self.until, Socket::connect(to, person.carriage, &auth)).await.ok()?.ok();
         let join = json!({"channelId": "$diagnostics", "rtpCapabilities": capabilities()});
         let joined = self.ask("voice:join", join).await?;
         if joined["participants"].as_array().is_some_and(|others| !others.is_empty()) {

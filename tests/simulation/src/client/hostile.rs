@@ -68,7 +68,7 @@ impl Line<'_> {
         let to = self.person.replicas[(kept.replica + 1) % self.person.replicas.len()];
         let token = mint(&self.person.user, self.person.pro, None, self.person.is_private);
         let auth = json!({"token": token, "deviceId": self.person.device, "resume": old});
-        let Ok(mut socket) = Socket::connect(to, &auth).await else { return Ok(()) };
+        let Ok(mut socket) = Socket::connect(to, self.person.carriage, &auth).await else { return Ok(()) };
         let until = Instant::now() + Duration::from_secs(5);
         while let Ok(Ok(came)) = tokio::time::timeout_at(until, socket.next()).await {
             match came {

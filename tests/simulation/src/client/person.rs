@@ -1,5 +1,6 @@
 //! What a person wants and has, as scenario, rules and client share it.
 
+use super::socket::Carriage;
 use super::view::View;
 use crate::kernel::Nanos;
 use railgun_peer::Video;
@@ -88,6 +89,7 @@ pub(crate) struct Person {
     /// In privacy mode: its media goes through the relay alone.
     pub is_private: bool,
     pub video: Video,
+    pub carriage: Carriage,
     pub ip: Ipv4Addr,
     pub replicas: Vec<SocketAddr>,
     /// Between two packets of a source.
@@ -103,7 +105,7 @@ impl Person {
         pace: Nanos,
         pro_until: Option<u64>,
         is_private: bool,
-        video: Video,
+        (video, carriage): (Video, Carriage),
     ) -> Arc<Self> {
         let (user, device, pro) = (format!("p{number}"), "laptop".into(), number % 3 != 2);
         Arc::new(Self {
@@ -114,6 +116,7 @@ impl Person {
             pro_until,
             is_private,
             video,
+            carriage,
             ip,
             replicas,
             pace,
