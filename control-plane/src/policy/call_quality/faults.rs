@@ -406,7 +406,7 @@ fn stats(
         policed_packets: 0,
         streams: vec![stream],
     };
-    let consumers = of.down.iter().map(|(other, (lost, sent, skipped))| ConsumerStats {
+    let consumed = |other: &usize, lost: &u64, sent: &u64, skipped: &u64| ConsumerStats {
         consumer_id: ConsumerId::from_bits(id(*other) + 1),
         producer_id: ProducerId::from_bits(id(*other)),
         kind: MediaKind::Audio,
@@ -426,11 +426,19 @@ fn stats(
         jitter_ms: Some(down),
         current_layers: None,
         preferred_layers: None,
+    };
+    // A camera is watched as well, of which the node says what it holds back, and here no packets.
+    let watched = of.down.keys().next().map(|other| ConsumerStats {
+        kind: MediaKind::Video,
+        ssrc: 200,
+        jitter_ms: None,
+        ..consumed(other, &0, &0, &0)
     });
+    let consumers = of.down.iter().map(|(other, (lost, sent, skipped))| consumed(other, lost, sent, skipped));
     Stats {
         transports: vec![transport(TransportDirection::Send), transport(TransportDirection::Recv)],
         producers: vec![producer],
-        consumers: consumers.collect(),
+        consumers: consumers.chain(watched).collect(),
     }
 }
 
