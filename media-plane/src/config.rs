@@ -96,7 +96,7 @@ impl Default for Config {
                 port_min: RTC_PORT_MIN,
                 port_max: RTC_PORT_MAX,
                 relays: Relays::default(),
-                speech_fec: false,
+                speech_fec: true,
             },
             rpc: RpcConfig {
                 listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 50_051)),

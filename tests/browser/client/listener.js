@@ -145,6 +145,17 @@ window.fecReceived = async () => {
   return packets;
 };
 
+/** What the browser may send by its own estimate, in bits per second: what its videos share. */
+window.availableToSend = async () => {
+  let available = 0;
+  for (const connection of connections) {
+    for (const entry of (await connection.getStats()).values()) {
+      if (entry.type === "candidate-pair" && entry.nominated) available = Math.max(available, entry.availableOutgoingBitrate ?? 0);
+    }
+  }
+  return available;
+};
+
 /** The devices behind the videos that are sent. */
 window.camerasInUse = () =>
   connections

@@ -53,9 +53,9 @@ pub(super) const SETTINGS: &[Setting] = &[
     ),
     Setting::new(
         "rtc.speech_fec",
-        Is("false"),
+        Is("true"),
         "",
-        "true: whoever speaks is told what listeners lose, at most 15 %, so that the browser adds Opus in-band FEC",
+        "Whoever speaks is told what listeners lose, at most 15 %, so that the browser adds Opus in-band FEC; false: not",
     ),
     Setting::new("rpc.listen", Is("\"127.0.0.1:50051\""), "", "Where control-planes connect, by gRPC")
         .between_processes(),
