@@ -2,6 +2,7 @@ use crate::support::Harness;
 use crate::support::client::Packet;
 use railgun_protocol::media_rpc::{Command, LeaveReason};
 use serde_json::json;
+use std::time::Duration;
 
 #[tokio::test]
 async fn and_tells_their_clients_how_everything_stands() {
@@ -58,6 +59,30 @@ async fn and_one_that_started_anew_has_none() {
     let again = ada.ask("voice:join", json!({"channelId": "c"})).await;
     assert_eq!((&again["ok"], &again["sessionId"]), (&json!(true), &session));
     assert!(!harness.node.seen().iter().any(|command| matches!(command, Command::Resume(_))));
+    harness.stop().await;
+}
+
+#[tokio::test]
+async fn a_producer_that_a_node_makes_after_its_reply_was_due_is_closed() {
+    let harness = Harness::start().await;
+    let mut ada = harness.client("ada", "pro").await;
+    ada.ask("voice:join", json!({"channelId": "c"})).await;
+    let transport = ada.ask("voice:rtc:createTransport", json!({"direction": "send"})).await;
+    harness.node.hold();
+    let produce = json!({
+        "transportId": transport["id"], "kind": "audio", "rtpParameters": {}, "appData": {"source": "mic"},
+    });
+    let asked = ada.request("voice:rtc:produce", produce).await;
+    // The node has 8 s.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    loop {
+        if let Packet::Ack(of, refused) = ada.next().await {
+            assert_eq!((of, &refused["code"]), (asked, &json!("NODE_UNAVAILABLE")));
+            break;
+        }
+    }
+    harness.node.release();
+    harness.node.until_seen(|command| matches!(command, Command::CloseProducer { .. })).await;
     harness.stop().await;
 }
 

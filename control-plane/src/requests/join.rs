@@ -118,6 +118,7 @@ async fn try_join(session: &mut Session, request: Request) -> Result<Answer, Ref
             token,
             is_unconfirmed: false,
             is_silent: false,
+            unanswered: Vec::new(),
             call,
             timeline,
         });

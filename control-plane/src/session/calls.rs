@@ -6,6 +6,7 @@ use crate::ending::over;
 use crate::media_client::{Delivery, NodeCall, NodeLink, overloaded, unavailable};
 use crate::policy::call_quality::What;
 use crate::refusal::Refusal;
+use railgun_protocol::ids::ProducerId;
 use railgun_protocol::media_rpc::{Address, Command, LeaveReason, Reply};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -68,6 +69,9 @@ impl Session {
                 },
                 Ok(None) | Err(_) => {
                     tracing::warn!("a media node did not reply in time");
+                    if let Some(seat) = &mut self.seat {
+                        seat.gives_up_on(ticket);
+                    }
                     return Err(overloaded());
                 }
             }
@@ -94,6 +98,16 @@ impl Session {
         let (node, address) = (seat.node.clone(), seat.address.clone());
         let command = Command::GetStats { session: self.id, transport: None };
         self.send(&node, address, command, Instant::now() + GOODBYE_TIMEOUT).await.ok()
+    }
+
+    /// Closes a producer of which its client does not know, without waiting to hear of it.
+    pub(super) async fn take_back(&mut self, producer: ProducerId) {
+        let Some(seat) = &self.seat else { return };
+        let (node, address) = (seat.node.clone(), seat.address.clone());
+        let close = Command::CloseProducer { session: self.id, producer };
+        if self.send(&node, address, close, Instant::now() + GOODBYE_TIMEOUT).await.is_err() {
+            tracing::warn!("a producer that nobody knows of could not be closed");
+        }
     }
 
     /// Leaves a room without waiting to hear of it.

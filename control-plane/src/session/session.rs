@@ -178,6 +178,10 @@ impl Session {
         }
     }
 
+    fn gave_up_on(&self, ticket: u64) -> bool {
+        self.seat.as_ref().is_some_and(|seat| seat.gave_up_on(ticket))
+    }
+
     fn asked_for_stats(&self, ticket: u64) -> bool {
         let timeline = self.seat.as_ref().and_then(|seat| seat.timeline.as_ref());
         timeline.is_some_and(|timeline| timeline.takes(ticket))
@@ -267,6 +271,12 @@ impl Session {
                 if let Some(timeline) = self.seat.as_mut().and_then(|seat| seat.timeline.as_mut()) {
                     timeline.sampled(&stats);
                 }
+            }
+            // The client was told that it sends nothing, and its next try would be one too many.
+            Delivery::Reply { ticket, reply: Ok(Reply::Produced { producer, .. }) }
+                if self.gave_up_on(ticket) =>
+            {
+                self.take_back(producer).await;
             }
             Delivery::NodeBack => {
                 self.node_is_back = true;
