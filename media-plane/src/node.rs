@@ -285,9 +285,12 @@ impl Node {
         }
         let _ = self.stop.send(true);
         let Ok(workers) = self.switchboard.await else { return };
-        let join = tokio::task::spawn_blocking(|| workers.into_iter().for_each(WorkerHandle::stop));
-        if tokio::time::timeout(JOIN_TIMEOUT, join).await.is_err() {
-            tracing::warn!("a media worker did not end in time");
+        let joins: Vec<_> = workers.into_iter().filter_map(WorkerHandle::tell_to_stop).collect();
+        if !joins.is_empty() {
+            let join = tokio::task::spawn_blocking(|| joins.into_iter().for_each(|join| join()));
+            if tokio::time::timeout(JOIN_TIMEOUT, join).await.is_err() {
+                tracing::warn!("a media worker did not end in time");
+            }
         }
         self.tracer.stop().await;
         info!("media node stopped");

@@ -76,9 +76,11 @@ pub struct WorkerHandle {
 pub struct Runner {
     /// Ends the worker's sleep, or the next one if it is awake; false if that failed.
     pub wake: Box<dyn Fn() -> bool + Send + Sync>,
-    /// Blocks until the worker, which was told to stop, has ended.
-    pub join: Box<dyn FnOnce() + Send>,
+    /// Blocks until the worker, which was told to stop, has ended. None: nothing is to be waited for.
+    pub join: Option<Join>,
 }
+
+pub type Join = Box<dyn FnOnce() + Send>;
 
 impl fmt::Debug for WorkerHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -128,11 +130,18 @@ impl WorkerHandle {
 
     /// Ends the loop; blocks until the worker has ended.
     pub fn stop(self) {
+        if let Some(join) = self.tell_to_stop() {
+            join();
+        }
+    }
+
+    /// Ends the loop, and says what its end is waited for with.
+    pub(crate) fn tell_to_stop(self) -> Option<Join> {
         // A worker whose inbox is full sees the end of its inbox instead, once it has read it.
         self.post(WorkerCommand::Stop);
         let _ = (self.runner.wake)();
         drop(self.inbox);
-        (self.runner.join)();
+        self.runner.join
     }
 }
 

@@ -98,7 +98,8 @@ impl WorkerHost for WorkerThreads {
             death_notice.tell();
         };
         let thread = std::thread::Builder::new().name(format!("media-{index}")).spawn(run)?;
-        Ok(Runner { wake: Box::new(move || waker.wake().is_ok()), join: Box::new(move || _ = thread.join()) })
+        let join = Box::new(move || _ = thread.join());
+        Ok(Runner { wake: Box::new(move || waker.wake().is_ok()), join: Some(join) })
     }
 }
 
