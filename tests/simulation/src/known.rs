@@ -33,7 +33,8 @@ thread_local! {
 
 pub(crate) fn begin(plan: &Plan) {
     let faults = plan.faults;
-    let is_fifo = faults.jitter == 0 && faults.duplication == 0 && faults.replay == 0;
+    // Whoever sends from an address of somebody else sends what it saw, also what was lost.
+    let is_fifo = [faults.duplication, faults.replay, faults.spoofing] == [0; 3] && faults.jitter == 0;
     let has_attacker = faults.replay > 0 || faults.duplication > 0 || faults.corruption > 0;
     let is_late = plan.steps.iter().any(|step| {
         let drifts = matches!(step.act, Act::Drift(_, ppm) if ppm.abs() > 1000);

@@ -100,6 +100,6 @@ impl WorkerHost for VirtualWorkerHost {
             waker.notify_one();
             true
         };
-        Ok(Runner { wake: Box::new(wake), join: Box::new(|| {}) })
+        Ok(Runner { wake: Box::new(wake), join: None })
     }
 }

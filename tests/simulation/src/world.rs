@@ -377,6 +377,12 @@ pub(crate) fn run(seed: u64, plan: &Plan, wants_timeline: bool) -> Outcome {
     }
     kernel::set_faults(plan.faults);
     let world = Arc::new(World::build(&mut sim, plan));
+    tell("PLAN", || match plan.balancer {
+        None => format!("people reach replicas by {:?}", plan.carriage),
+        Some(telling) => {
+            format!("people reach replicas by {:?}, through a balancer: {telling:?}", plan.carriage)
+        }
+    });
     looks::begin(world.etcd.clone());
     history::begin();
     slots::begin(slot_limit());

@@ -23,6 +23,9 @@ use tokio::time::{Instant, sleep};
 /// Of the contract's table: waits between tries to get a socket back.
 const BACKOFF: [u64; 5] = [1, 2, 4, 8, 16];
 
+/// However long a refusal says.
+const BARRED_MAX_MS: u64 = 60_000;
+
 /// How a connection ended.
 enum Over {
     /// In order, and nothing is left of it.
@@ -146,9 +149,10 @@ async fn connection(person: &Arc<Person>, kept: &mut Kept) -> anyhow::Result<Ove
         Ok(reply) => reply,
         Err(Refused::Code { code, retry, .. }) => {
             person.has(|has| *has.refused.entry(code.clone()).or_default() += 1);
-            tell(&person.user, || format!("may not join {channel}: {code}"));
+            tell(&person.user, || format!("may not join {channel}: {code}, again in {retry} ms"));
             line.close().await;
-            let wait = retry.max(BACKOFF[kept.tries.min(2)] * 1000);
+            // Whom a replica with a wrong clock barred asks before that clock's time: operators lift it.
+            let wait = retry.clamp(BACKOFF[kept.tries.min(2)] * 1000, BARRED_MAX_MS);
             kept.tries += 1;
             kept.join_at = now() + wait * MILLISECOND;
             return Ok(Over::Done);
