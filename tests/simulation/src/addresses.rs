@@ -3,6 +3,8 @@
 use std::net::Ipv4Addr;
 
 pub(crate) const RPC_PORT: u16 = 50_051;
+/// Of replicas, for clients.
+pub(crate) const SIGNALING_PORT: u16 = 8080;
 
 pub(crate) fn etcd_address() -> Ipv4Addr {
     Ipv4Addr::new(127, 1, 0, 1)

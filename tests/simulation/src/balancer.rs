@@ -1,8 +1,7 @@
 //! A load balancer before the replicas, as HAProxy is configured for Rail Gun: whoever came to a replica comes to it again
 //! (`balance source`) unless it takes no connection, and replicas are told whom a connection is from.
 
-use crate::addresses::{balancer_address, replica_address};
-use crate::programs::SIGNALING_PORT;
+use crate::addresses::{SIGNALING_PORT, balancer_address, replica_address};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;

@@ -1,7 +1,8 @@
 //! The programs of a cluster as their `main` starts them, with this world's addresses and files.
 
 use crate::addresses::{
-    RPC_PORT, balancer_address, etcd_address, hooks_address, node_address, relay_address, replica_address,
+    RPC_PORT, SIGNALING_PORT, balancer_address, etcd_address, hooks_address, node_address, relay_address,
+    replica_address,
 };
 use crate::etcd;
 use crate::hooks;
@@ -27,8 +28,6 @@ use tokio::sync::Notify;
 use tokio_stream::wrappers::TcpListenerStream;
 
 const PREFIX: &str = "/rg/v1";
-/// Of replicas, for clients.
-pub(crate) const SIGNALING_PORT: u16 = 8080;
 
 fn etcd_settings() -> EtcdSettings {
     EtcdSettings {

@@ -2,8 +2,8 @@
 //! and left.
 
 use crate::addresses::{
-    balancer_address, etcd_address, hooks_address, node_address, operator_address, person_address,
-    relay_address, replica_address, rogue_address,
+    SIGNALING_PORT, balancer_address, etcd_address, hooks_address, node_address, operator_address,
+    person_address, relay_address, replica_address, rogue_address,
 };
 use crate::balancer;
 use crate::calls;
@@ -17,7 +17,7 @@ use crate::looks;
 use crate::messages;
 use crate::operator::{self, Operator};
 use crate::plan::{Act, Part, Plan};
-use crate::programs::{SIGNALING_PORT, node, replica};
+use crate::programs::{node, replica};
 use crate::relay;
 use crate::rogue::{self, Rogue};
 use crate::room_model;

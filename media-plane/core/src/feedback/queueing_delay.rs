@@ -59,7 +59,7 @@ impl QueueingDelay {
             return;
         }
         let Some((ntp_before, timestamp_before)) = self.reported.replace((ntp, timestamp)) else { return };
-        let elapsed = i128::from(ntp.wrapping_sub(ntp_before).cast_signed()) * 1_000_000_000 >> 32;
+        let elapsed = (i128::from(ntp.wrapping_sub(ntp_before).cast_signed()) * 1_000_000_000) >> 32;
         let sent = i128::from(timestamp.wrapping_sub(timestamp_before).cast_signed()) * 1_000_000_000
             / i128::from(clock_rate);
         let Ok(elapsed) = i64::try_from(elapsed) else { return };

@@ -36,7 +36,7 @@ impl Carriage {
 }
 
 enum Carrier {
-    WebSocket(WebSocket),
+    WebSocket(Box<WebSocket>),
     Polling(Polling),
 }
 
@@ -55,7 +55,7 @@ impl Socket {
 
     async fn sign_in(to: SocketAddr, carriage: Carriage, auth: &Value) -> anyhow::Result<Self> {
         let carrier = match carriage {
-            Carriage::WebSocket => Carrier::WebSocket(open(to).await?),
+            Carriage::WebSocket => Carrier::WebSocket(Box::new(open(to).await?)),
             Carriage::Polling | Carriage::Upgrade => Carrier::Polling(Polling::open(to).await?),
         };
         let mut socket = Self { carrier, early: VecDeque::new(), next_ack: 0 };
@@ -64,7 +64,7 @@ impl Socket {
         match socket.carrier {
             Carrier::Polling(polling) if carriage == Carriage::Upgrade => {
                 let (stream, early) = polling.upgrade().await?;
-                Ok(Self { carrier: Carrier::WebSocket(stream), early: early.into(), next_ack: 0 })
+                Ok(Self { carrier: Carrier::WebSocket(Box::new(stream)), early: early.into(), next_ack: 0 })
             }
             carrier => Ok(Self { carrier, ..socket }),
         }
@@ -141,7 +141,7 @@ impl Socket {
         _ = self.put("41".into()).await;
         let ended = async {
             match self.carrier {
-                Carrier::WebSocket(mut stream) => stream.close(None).await.map_err(Into::into),
+                Carrier::WebSocket(mut stream) => (*stream).close(None).await.map_err(Into::into),
                 Carrier::Polling(polling) => polling.put("1").await,
             }
         };
