@@ -74,13 +74,8 @@ async fn a_producer_that_a_node_makes_after_its_reply_was_due_is_closed() {
     });
     let asked = ada.request("voice:rtc:produce", produce).await;
     // The node has 8 s.
-    tokio::time::sleep(Duration::from_secs(6)).await;
-    loop {
-        if let Packet::Ack(of, refused) = ada.next().await {
-            assert_eq!((of, &refused["code"]), (asked, &json!("NODE_UNAVAILABLE")));
-            break;
-        }
-    }
+    let refused = ada.ack_within(Duration::from_secs(15), asked).await;
+    assert_eq!(refused["code"], "NODE_UNAVAILABLE");
     harness.node.release();
     harness.node.until_seen(|command| matches!(command, Command::CloseProducer { .. })).await;
     harness.stop().await;

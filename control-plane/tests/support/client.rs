@@ -141,6 +141,20 @@ impl Client {
         }
     }
 
+    /// The ack of a request that takes longer than others; what comes before it is dropped.
+    pub(crate) async fn ack_within(&mut self, patience: Duration, id: u64) -> Value {
+        let acked = async {
+            loop {
+                match self.read_patiently().await {
+                    Packet::Ack(of, payload) if of == id => return payload,
+                    Packet::Closed | Packet::Dismissed => panic!("gone instead of an ack"),
+                    _ => {}
+                }
+            }
+        };
+        tokio::time::timeout(patience, acked).await.expect("no ack came")
+    }
+
     /// The next event of this name; what comes before it is dropped.
     pub(crate) async fn event(&mut self, name: &str) -> Value {
         loop {
