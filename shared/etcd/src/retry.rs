@@ -12,14 +12,11 @@ use tonic::Code;
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long the first try may take: a member that vanished refuses nothing.
 const FIRST_TIMEOUT: Duration = Duration::from_millis(300);
-/// Before each further try. While a member is gone, any try may meet it again.
-const PAUSES: [Duration; 5] = [
-    Duration::from_millis(10),
-    Duration::from_millis(20),
-    Duration::from_millis(40),
-    Duration::from_millis(80),
-    Duration::from_millis(160),
-];
+/// Before the first further tries, and before each after them, until the second is over. While a member is gone, any
+/// try may meet it again: one that refuses at once has the fewest requests under way, which is what members are chosen by.
+const PAUSES: [Duration; 3] =
+    [Duration::from_millis(10), Duration::from_millis(20), Duration::from_millis(40)];
+const PAUSE: Duration = Duration::from_millis(80);
 
 /// What may be made again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,12 +50,11 @@ where
         let result = timeout_at(until, request()).await.unwrap_or(Err(EtcdError::Timeout));
         until = deadline;
         match result {
-            Err(error)
-                if may_pass(&error)
-                    && (repeat == Repeat::Always || was_refused(&error))
-                    && Instant::now() < deadline =>
-            {
-                let Some(pause) = pauses.next() else { return Tried { result: Err(error), is_repeated } };
+            Err(error) if may_pass(&error) && (repeat == Repeat::Always || was_refused(&error)) => {
+                let pause = pauses.next().unwrap_or(PAUSE);
+                if Instant::now() + pause >= deadline {
+                    return Tried { result: Err(error), is_repeated };
+                }
                 is_repeated |= !was_refused(&error);
                 sleep(pause).await;
             }
