@@ -118,7 +118,6 @@ async fn try_join(session: &mut Session, request: Request) -> Result<Answer, Ref
             token,
             is_unconfirmed: false,
             is_silent: false,
-            unanswered: Vec::new(),
             call,
             timeline,
         });

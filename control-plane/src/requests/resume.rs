@@ -123,7 +123,6 @@ async fn take_up(session: &mut Session, shown: &ResumeToken) -> Result<Vec<Serve
         token: Some(next),
         is_unconfirmed: true,
         is_silent: false,
-        unanswered: Vec::new(),
         call: Some(call),
         timeline,
     });

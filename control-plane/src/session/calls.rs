@@ -69,9 +69,6 @@ impl Session {
                 },
                 Ok(None) | Err(_) => {
                     tracing::warn!("a media node did not reply in time");
-                    if let Some(seat) = &mut self.seat {
-                        seat.gives_up_on(ticket);
-                    }
                     return Err(overloaded());
                 }
             }

@@ -35,30 +35,13 @@ pub(crate) struct Seat {
     pub(crate) is_unconfirmed: bool,
     /// The node cannot be reached, and may still have this session.
     pub(crate) is_silent: bool,
-    /// Tickets of commands that the client was told to have failed, since no reply came in time.
-    pub(crate) unanswered: Vec<u64>,
     /// None: this is no call.
     pub(crate) call: Option<Call>,
     /// None: this is no call, or nothing is kept of calls.
     pub(crate) timeline: Option<Box<SeatTimeline>>,
 }
 
-/// A command waits for 8 s, so that these are the last two minutes'.
-const UNANSWERED_MAX: usize = 16;
-
 impl Seat {
-    /// The client is told that this command failed, which the node may carry out nonetheless.
-    pub(crate) fn gives_up_on(&mut self, ticket: u64) {
-        if self.unanswered.len() == UNANSWERED_MAX {
-            self.unanswered.remove(0);
-        }
-        self.unanswered.push(ticket);
-    }
-
-    pub(crate) fn gave_up_on(&self, ticket: u64) -> bool {
-        self.unanswered.contains(&ticket)
-    }
-
     /// Takes note of a room event.
     pub(crate) fn note(&mut self, event: &Event) {
         if let Some(timeline) = &mut self.timeline {

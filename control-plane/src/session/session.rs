@@ -178,10 +178,6 @@ impl Session {
         }
     }
 
-    fn gave_up_on(&self, ticket: u64) -> bool {
-        self.seat.as_ref().is_some_and(|seat| seat.gave_up_on(ticket))
-    }
-
     fn asked_for_stats(&self, ticket: u64) -> bool {
         let timeline = self.seat.as_ref().and_then(|seat| seat.timeline.as_ref());
         timeline.is_some_and(|timeline| timeline.takes(ticket))
@@ -272,10 +268,9 @@ impl Session {
                     timeline.sampled(&stats);
                 }
             }
-            // The client was told that it sends nothing, and its next try would be one too many.
-            Delivery::Reply { ticket, reply: Ok(Reply::Produced { producer, .. }) }
-                if self.gave_up_on(ticket) =>
-            {
+            // Nobody waits for this reply any more: the client was told that the node made no producer, and cannot send the
+            // source again while there is one.
+            Delivery::Reply { reply: Ok(Reply::Produced { producer, .. }), .. } => {
                 self.take_back(producer).await;
             }
             Delivery::NodeBack => {
