@@ -90,7 +90,7 @@ pub(crate) async fn handle(session: &mut Session, event: ClientEvent) -> Result<
             consume::request_key_frame(session, consumer).await
         }
         ClientEvent::StateUpdate(update) => state_update::update(session, update).await,
-        ClientEvent::StatsReport(stats) => report::stats(session, &stats),
+        ClientEvent::StatsReport(stats) => report::stats(session, stats),
         ClientEvent::TurnRefresh => Ok(turn::refresh(session)),
         ClientEvent::EntitlementRefresh { token } => entitlement::refresh(session, &token).await,
         ClientEvent::RequestSlot { source } => video_slot::request(session, source).await,

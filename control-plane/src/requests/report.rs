@@ -13,12 +13,12 @@ const MOS_MIN: f64 = 1.0;
 /// The lowest value of the contract's formula is 0.989, at a rating R of 3.1: its cubic term dips below the scale.
 const MOS_FORMULA_MIN: f64 = 0.98;
 
-pub(super) fn stats(session: &mut Session, report: &StatsReport) -> Result<Answer, Refusal> {
+pub(super) fn stats(session: &mut Session, mut report: StatsReport) -> Result<Answer, Refusal> {
     session.seated()?;
-    if !can_be(report) {
+    if !can_be(&report) {
         return Err(Refusal::OutOfRange);
     }
-    let report = StatsReport { mos: report.mos.map(|mos| mos.max(MOS_MIN)), ..report.clone() };
+    report.mos = report.mos.map(|mos| mos.max(MOS_MIN));
     if let Some(seat) = &mut session.seat {
         if let Some(call) = &mut seat.call {
             call.reported(&report);
