@@ -123,7 +123,7 @@ impl Meter {
         let is_heard = has_sent || sends.is_some_and(|of| is_connected(of.ice));
         self.sums.round_trips.extend(mean(stats.transports.iter().filter_map(|of| of.round_trip_ms)));
         let available = stats.transports.iter().filter_map(|of| of.available_bitrate).min();
-        let is_watching = stats.consumers.iter().any(|of| of.kind == MediaKind::Video && is_wanted(of));
+        let is_watching = wanted_videos(stats).next().is_some();
         self.watched = if is_watching { self.watched.saturating_add(1) } else { 0 };
         if let Some(available) = available.filter(|_| self.watched > SAMPLES_OF_START) {
             self.now.narrow = self.now.narrow.saturating_add(1);
@@ -196,8 +196,7 @@ impl Meter {
 
     /// Layers of the videos that the client wants and that are there to be had.
     fn see_layers(&mut self, stats: &Stats) {
-        let wanted = |of: &&ConsumerStats| of.kind == MediaKind::Video && is_wanted(of);
-        let layers = stats.consumers.iter().filter(wanted).map(|of| of.current_layers);
+        let layers = wanted_videos(stats).map(|of| of.current_layers);
         let (mut videos, mut is_dark) = (0_u8, false);
         for layers in layers {
             videos = videos.saturating_add(1);
@@ -278,8 +277,9 @@ fn short(id: &str) -> String {
     id.chars().take(ID_DIGITS).collect()
 }
 
-fn is_wanted(of: &ConsumerStats) -> bool {
-    !of.paused && !of.producer_paused
+/// Consumers of video that the client wants and that is sent to the node.
+fn wanted_videos(stats: &Stats) -> impl Iterator<Item = &ConsumerStats> {
+    stats.consumers.iter().filter(|of| of.kind == MediaKind::Video && !of.paused && !of.producer_paused)
 }
 
 #[cfg(test)]
