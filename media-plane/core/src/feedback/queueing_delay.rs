@@ -3,7 +3,7 @@
 //!
 //! A source that gave nothing for a while (a capture device that stood still) goes on with the RTP timestamp at which it
 //! stopped, so that all its later packets look late. Its sender reports (RFC 3550, section 6.4.1) say by how much: they
-//! have the time of the sender's clock for an RTP timestamp.
+//! pair an RTP timestamp with the NTP time of the sender's clock.
 
 use std::time::{Duration, Instant};
 
@@ -12,10 +12,8 @@ const LEAST_FOR: Duration = Duration::from_mins(10);
 /// Packets that the mean is of, about: two seconds of speech.
 const SMOOTHED: i64 = 128;
 
-/// RTP timestamps and the clock of sender reports drift apart by 200 parts in a million at most.
-const DRIFT_DIVISOR: i64 = 5_000;
-/// What the timestamps of a stream lag behind the clock of its reports beyond that was no media: 40 ms in nanoseconds, more than
-/// the time between two looks at a capture device.
+/// Timestamps that lag so far behind the clock of sender reports stood still, or drifted, and nothing waited: 40 ms in
+/// nanoseconds, more than a sender's error in pairing the two.
 const GAP: i64 = 40_000_000;
 
 /// Times are in nanoseconds.
@@ -30,7 +28,7 @@ pub(crate) struct QueueingDelay {
     mean: Option<i64>,
     /// Of the last sender report: NTP time and RTP timestamp.
     reported: Option<(u64, u32)>,
-    /// By which timestamps lag behind the clock of reports, but for drift.
+    /// By which timestamps lag behind the clock of reports, and what `least` does not have of it yet.
     lag: i64,
 }
 
@@ -59,14 +57,9 @@ impl QueueingDelay {
             return;
         }
         let Some((ntp_before, timestamp_before)) = self.reported.replace((ntp, timestamp)) else { return };
-        let elapsed = (i128::from(ntp.wrapping_sub(ntp_before).cast_signed()) * 1_000_000_000) >> 32;
-        let sent = i128::from(timestamp.wrapping_sub(timestamp_before).cast_signed()) * 1_000_000_000
-            / i128::from(clock_rate);
-        let Ok(elapsed) = i64::try_from(elapsed) else { return };
-        let lag = i128::from(elapsed) - sent;
-        self.lag = self.lag.saturating_add(i64::try_from(lag).unwrap_or(i64::MAX));
-        let drift = (elapsed / DRIFT_DIVISOR).max(0);
-        self.lag -= self.lag.clamp(-drift, drift);
+        let elapsed = ntp_nanos(ntp.wrapping_sub(ntp_before).cast_signed());
+        let sent = rtp_nanos(timestamp.wrapping_sub(timestamp_before).cast_signed(), clock_rate);
+        self.lag = self.lag.saturating_add(elapsed.saturating_sub(sent));
         if self.lag.saturating_abs() < GAP {
             return;
         }
@@ -84,6 +77,18 @@ impl QueueingDelay {
     pub(crate) fn mean_ms(&self) -> Option<f64> {
         self.mean.map(|mean| mean as f64 / 1e6)
     }
+}
+
+/// Nanoseconds that so many units of an RTP timestamp take. `clock_rate`: in Hz.
+pub(super) fn rtp_nanos(units: i32, clock_rate: u32) -> i64 {
+    i64::from(units) * 1_000_000_000 / i64::from(clock_rate.max(1))
+}
+
+/// Nanoseconds of a difference between two NTP times, in 2^-32 s.
+fn ntp_nanos(difference: i64) -> i64 {
+    let nanos = (i128::from(difference) * 1_000_000_000) >> 32;
+    // Within 2^31 seconds.
+    i64::try_from(nanos).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
@@ -134,7 +139,6 @@ mod tests {
         let late = feed(&mut delay, start, 100, |n| if n == 0 { 10_000_000_000 } else { 0 });
         assert!(late > 5_000, "{late}");
         delay.on_sender_report(ntp(17_000), (u32::MAX - 1_000).wrapping_add(336_000), 48_000);
-        // But for what may be drift.
         assert!((0..=3).contains(&feed(&mut delay, start + Duration::from_secs(2), 250, |_| 0)));
         // A queue after it is one.
         let start = start + Duration::from_secs(7);
@@ -147,13 +151,22 @@ mod tests {
     #[test]
     fn reports_of_a_clock_that_drifts_and_is_set_are_no_gap() {
         let (mut delay, start) = (QueueingDelay::default(), Instant::now());
-        // 150 in a million for an hour, by a report each 5 s.
+        // Timestamps run ahead by 150 in a million for an hour, with a report each 5 s.
         for n in 0..720_u64 {
             feed(&mut delay, start + Duration::from_secs(5 * n), 250, |_| 0);
             let timestamp = u32::try_from((n * 240_000 * 1_000_150 / 1_000_000) & 0xffff_ffff).unwrap();
             delay.on_sender_report(ntp(5_000 * n), timestamp, 48_000);
         }
         assert_eq!(delay.mean_ms().map(f64::round), Some(0.0));
+        // And lag as much, by which packets come later: without reports it would be 90 ms and more.
+        let mut slow = QueueingDelay::default();
+        for n in 0..720_u64 {
+            let millis = 5_000 * n;
+            feed(&mut slow, start + Duration::from_millis(millis), 250, |_| FRAME * 150 / 1_000_000);
+            let timestamp = u32::try_from((n * 240_000) & 0xffff_ffff).unwrap();
+            slow.on_sender_report(ntp(millis + millis * 150 / 1_000_000), timestamp, 48_000);
+        }
+        assert!(slow.mean_ms().is_some_and(|mean| mean < 45.0), "{:?}", slow.mean_ms());
         // Set back and forward by a minute.
         let timestamp = |n: u64| u32::try_from((n * 240_000) & 0xffff_ffff).unwrap();
         for (n, set) in [(721, 0), (722, 60_000), (723, 0)] {

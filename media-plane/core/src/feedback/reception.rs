@@ -1,6 +1,6 @@
 //! What came of one stream: loss and jitter as RFC 3550 defines them (section 6.4.1, appendix A).
 
-use super::queueing_delay::QueueingDelay;
+use super::queueing_delay::{QueueingDelay, rtp_nanos};
 use crate::packet::middle_of_ntp;
 use crate::packet::rtcp::ReportBlock;
 use std::time::Instant;
@@ -29,14 +29,13 @@ impl Reception {
         if let Some((last_timestamp, last_arrival)) = self.last {
             let arrived = now.saturating_duration_since(last_arrival).as_nanos();
             let nanos = i64::try_from(arrived).unwrap_or(i64::MAX / 2);
-            let rate = i64::from(clock_rate).max(1);
             let arrived = i128::from(nanos).saturating_mul(i128::from(clock_rate)) / 1_000_000_000;
             let sent = timestamp.wrapping_sub(last_timestamp).cast_signed();
             let transit = u64::try_from((arrived - i128::from(sent)).abs()).unwrap_or(u64::MAX);
             // A jump of a minute is a new timeline, not jitter.
             if transit < 60 * u64::from(clock_rate) {
                 self.jitter = self.jitter + transit - ((self.jitter + 8) >> 4);
-                self.delay.on_packet(nanos, i64::from(sent).saturating_mul(1_000_000_000) / rate, now);
+                self.delay.on_packet(nanos, rtp_nanos(sent, clock_rate), now);
             } else {
                 self.delay = QueueingDelay::default();
             }
