@@ -72,9 +72,8 @@ async fn a_producer_that_a_node_makes_after_its_reply_was_due_is_closed() {
     let produce = json!({
         "transportId": transport["id"], "kind": "audio", "rtpParameters": {}, "appData": {"source": "mic"},
     });
-    let asked = ada.request("voice:rtc:produce", produce).await;
     // The node has 8 s.
-    let refused = ada.ack_within(Duration::from_secs(15), asked).await;
+    let refused = ada.ask_slow(Duration::from_secs(15), "voice:rtc:produce", produce).await;
     assert_eq!(refused["code"], "NODE_UNAVAILABLE");
     harness.node.release();
     harness.node.until_seen(|command| matches!(command, Command::CloseProducer { .. })).await;

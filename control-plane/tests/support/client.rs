@@ -54,7 +54,7 @@ impl Client {
         let (socket, _) = client_async(url, MaybeTlsStream::Plain(tcp)).await.unwrap();
         let mut client = Self { socket, skipped: VecDeque::new(), last_ack: 0 };
         client.send_raw(format!("40{auth}")).await;
-        match client.read().await {
+        match client.read(PATIENCE).await {
             Packet::Connected => Ok(client),
             Packet::ConnectError(message) => Err(message),
             other => panic!("{other:?} instead of a connect"),
@@ -131,28 +131,19 @@ impl Client {
 
     /// Requests, and waits for the ack; what comes before it stays to be read.
     pub(crate) async fn ask(&mut self, event: &str, payload: Value) -> Value {
+        self.ask_slow(PATIENCE, event, payload).await
+    }
+
+    /// The same of a request whose ack may take longer. `patience`: for each packet that comes.
+    pub(crate) async fn ask_slow(&mut self, patience: Duration, event: &str, payload: Value) -> Value {
         let id = self.request(event, payload).await;
         loop {
-            match self.read().await {
+            match self.read(patience).await {
                 Packet::Ack(of, payload) if of == id => return payload,
                 Packet::Closed | Packet::Dismissed => panic!("gone instead of an ack of {event}"),
                 other => self.skipped.push_back(other),
             }
         }
-    }
-
-    /// The ack of a request that takes longer than others; what comes before it is dropped.
-    pub(crate) async fn ack_within(&mut self, patience: Duration, id: u64) -> Value {
-        let acked = async {
-            loop {
-                match self.read_patiently().await {
-                    Packet::Ack(of, payload) if of == id => return payload,
-                    Packet::Closed | Packet::Dismissed => panic!("gone instead of an ack"),
-                    _ => {}
-                }
-            }
-        };
-        tokio::time::timeout(patience, acked).await.expect("no ack came")
     }
 
     /// The next event of this name; what comes before it is dropped.
@@ -169,7 +160,7 @@ impl Client {
     pub(crate) async fn next(&mut self) -> Packet {
         match self.skipped.pop_front() {
             Some(packet) => packet,
-            None => self.read().await,
+            None => self.read(PATIENCE).await,
         }
     }
 
@@ -178,8 +169,8 @@ impl Client {
         self.skipped.pop_front()
     }
 
-    async fn read(&mut self) -> Packet {
-        tokio::time::timeout(PATIENCE, self.read_patiently()).await.expect("nothing came")
+    async fn read(&mut self, patience: Duration) -> Packet {
+        tokio::time::timeout(patience, self.read_patiently()).await.expect("nothing came")
     }
 
     async fn read_patiently(&mut self) -> Packet {
