@@ -3,10 +3,12 @@ import assert from "node:assert/strict";
 import { mkdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { listenerScript } from "./bundle.mjs";
-import { until } from "./wait.mjs";
+import { sleep, until } from "./wait.mjs";
 
 export const PICTURES = fileURLToPath(new URL("../../../target/screenshots/", import.meta.url));
 /** The contract's deadline for a change to be seen by the others, in milliseconds. */
+/** Fewer packets with error correction are no sign of loss that a sender knows of. */
+const FEC_PACKETS_MIN = 20;
 export const SEEN_MS = 2_000;
 export const CONNECT_MS = 15_000;
 const HERTZ_TOLERANCE = 25;
@@ -180,6 +182,20 @@ export class PageUser {
         last = Math.max(start, await this.page.evaluate(() => window.lastLoudAt()));
         return Date.now() - last >= ms ? true : null;
       },
+    );
+  }
+
+  /** Packets of voices with error correction (Opus in-band FEC) that are received within `ms`, from now on. */
+  async errorCorrectionWithin(ms) {
+    const before = await this.page.evaluate(() => window.fecReceived());
+    await sleep(ms);
+    return (await this.page.evaluate(() => window.fecReceived())) - before;
+  }
+
+  /** Receives error correction within `ms`, each time over `measured` ms. */
+  async getsErrorCorrection(ms, measured) {
+    await until("error correction comes", ms, async () =>
+      (await this.errorCorrectionWithin(measured)) > FEC_PACKETS_MIN ? true : null,
     );
   }
 

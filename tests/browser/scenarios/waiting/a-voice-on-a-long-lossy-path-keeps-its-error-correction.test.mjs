@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { scenario } from "../../lib/call.mjs";
 import { impairedWayTo } from "../../lib/impair.mjs";
 import { callOfTwo } from "../../lib/page.mjs";
-import { sleep, until } from "../../lib/wait.mjs";
+import { until } from "../../lib/wait.mjs";
 
 const NOTICED_MS = 30_000;
 const MEASURED_MS = 6_000;
@@ -19,21 +19,15 @@ scenario("a voice on a long, lossy path keeps its error correction", async (call
     await ada.hears(ben);
     way.become({ delay: 200 });
     await bitrateIs(ben, 16_000);
-    assert.equal(await fecIn(ada), 0, "a path that loses nothing needs none");
+    assert.equal(await ada.errorCorrectionWithin(MEASURED_MS), 0, "a path that loses nothing needs none");
 
     way.become({ delay: 200, loss: 0.12 });
     await bitrateIs(ben, 32_000);
-    await until("error correction comes", NOTICED_MS, async () => ((await fecIn(ada)) > 20 ? true : null));
+    await ada.getsErrorCorrection(NOTICED_MS, MEASURED_MS);
   } finally {
     way.close();
   }
 });
-
-async function fecIn({ page }) {
-  const before = await page.evaluate(() => window.fecReceived());
-  await sleep(MEASURED_MS);
-  return (await page.evaluate(() => window.fecReceived())) - before;
-}
 
 function bitrateIs({ name, page }, wanted) {
   const bitrate = async () => (await page.evaluate(() => window.encodingsSent("audio")))[0]?.maxBitrate;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { scenario } from "../../lib/call.mjs";
 import { impairedWayTo } from "../../lib/impair.mjs";
 import { callOfTwo } from "../../lib/page.mjs";
-import { sleep, until } from "../../lib/wait.mjs";
+import { sleep } from "../../lib/wait.mjs";
 
 const NOTICED_MS = 40_000;
 const MEASURED_MS = 10_000;
@@ -12,32 +12,24 @@ const LOSS = 0.13;
 const VIDEO_LEFT_MIN = 0.95;
 
 /** The speaker's own way loses nothing; the loss that its browser is told of is the listener's. */
-scenario("listeners behind a lossy path get Opus error correction (FEC), and the video keeps its rate", run);
-
-async function run(call) {
+scenario("listeners behind a lossy path get Opus error correction (FEC), and the video keeps its rate", async (call) => {
   const way = await impairedWayTo(call.server);
   try {
     const [ada, ben] = await callOfTwo(call, { ada: { ports: way.ports }, camera: true });
     await ada.hears(ben);
     await sleep(MEASURED_MS);
     const before = await sentBy(ben);
-    assert.equal(await fecIn(ada), 0, "a path that loses nothing needs none");
+    assert.equal(await ada.errorCorrectionWithin(MEASURED_MS), 0, "a path that loses nothing needs none");
 
     way.become({ loss: LOSS });
-    await until("error correction comes", NOTICED_MS, async () => ((await fecIn(ada)) > 20 ? true : null));
+    await ada.getsErrorCorrection(NOTICED_MS, MEASURED_MS);
     const after = await sentBy(ben);
     call.note(`Ben may send ${before} bit/s, ${after} with error correction of the voice`);
     assert.ok(after >= VIDEO_LEFT_MIN * before, `Ben may send ${before} bit/s, then ${after}`);
   } finally {
     way.close();
   }
-}
-
-async function fecIn({ page }) {
-  const before = await page.evaluate(() => window.fecReceived());
-  await sleep(MEASURED_MS);
-  return (await page.evaluate(() => window.fecReceived())) - before;
-}
+});
 
 /** What a browser may send by its own estimate, in bits per second, of which a voice's error correction takes nothing. */
 function sentBy({ page }) {
