@@ -46,7 +46,7 @@ async fn carry(mut client: TcpStream, from: SocketAddr, replicas: usize, telling
             // After the request's line.
             if let Some(at) = begins.iter().position(|byte| *byte == b'\n') {
                 let field = format!("x-forwarded-for: {}\r\n", from.ip());
-                begins.splice(at + 1..=at, field.into_bytes());
+                begins.splice(at + 1..at + 1, field.into_bytes());
             }
             replica.write_all(&begins).await?;
         }

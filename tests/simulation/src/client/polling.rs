@@ -17,6 +17,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 /// Of a request that is answered at once.
 const TIMEOUT: Duration = Duration::from_secs(8);
+const PATH: &str = "/socket.io/?EIO=4&transport=polling";
 /// Between packets of one body.
 const RECORD_SEPARATOR: char = '\x1e';
 
@@ -38,7 +39,7 @@ impl Drop for Polling {
 }
 
 fn path(sid: &str) -> String {
-    format!("/socket.io/?EIO=4&transport=polling&sid={sid}")
+    format!("{PATH}&sid={sid}")
 }
 
 async fn post(to: SocketAddr, sid: &str, packet: &str) -> anyhow::Result<()> {
@@ -52,8 +53,7 @@ async fn post(to: SocketAddr, sid: &str, packet: &str) -> anyhow::Result<()> {
 
 impl Polling {
     pub(super) async fn open(to: SocketAddr) -> anyhow::Result<Self> {
-        let path = "/socket.io/?EIO=4&transport=polling";
-        let (status, body) = http::exchange(to, ("GET", path), "", "").await?;
+        let (status, body) = http::exchange(to, ("GET", PATH), "", "").await?;
         let Some(opened) = body.strip_prefix('0').filter(|_| status == 200) else {
             bail!("not engine.io: {status} {body}");
         };
@@ -72,16 +72,14 @@ impl Polling {
         post(self.to, &self.sid, packet).await
     }
 
-    /// The next packet. Safe to drop before it is there.
+    /// The next packet. Dropping the future loses none.
     pub(super) async fn next(&mut self) -> anyhow::Result<String> {
         self.came.recv().await.context("the polling ended")
     }
 
     /// Becomes a WebSocket. What came by polling until then is given with it.
     pub(super) async fn upgrade(mut self) -> anyhow::Result<(WebSocket, Vec<String>)> {
-        let tcp = TcpStream::connect(self.to).await?;
-        let url = format!("ws://{}/socket.io/?EIO=4&transport=websocket&sid={}", self.to, self.sid);
-        let (mut stream, _) = tokio_tungstenite::client_async(url, tcp).await?;
+        let mut stream = web_socket(self.to, &format!("&sid={}", self.sid)).await?;
         stream.send(Message::text("2probe")).await?;
         match stream.next().await.context("the connection ended")?? {
             Message::Text(text) if text.as_str() == "3probe" => {}
@@ -99,7 +97,14 @@ impl Polling {
     }
 }
 
-/// Asks for packets until there is no answer, or none is to be asked for.
+/// A WebSocket of engine.io. `more`: further parameters of the query, each after an `&`.
+pub(super) async fn web_socket(to: SocketAddr, more: &str) -> anyhow::Result<WebSocket> {
+    let tcp = TcpStream::connect(to).await?;
+    let url = format!("ws://{to}/socket.io/?EIO=4&transport=websocket{more}");
+    Ok(tokio_tungstenite::client_async(url, tcp).await?.0)
+}
+
+/// Polls until the server gives no answer or closes the socket, or until the poll that `is_last` was set during is answered.
 async fn poll(
     to: SocketAddr,
     sid: String,

@@ -1,14 +1,13 @@
 //! socket.io as far as a client of the contract needs it: over a WebSocket, over long-polling, and over what began as
 //! long-polling and became a WebSocket, which is what the browsers' client does unless it is told otherwise.
 
-use super::polling::{Polling, WebSocket};
+use super::polling::{Polling, WebSocket, web_socket};
 use anyhow::{Context, bail};
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -150,9 +149,7 @@ impl Socket {
 }
 
 async fn open(to: SocketAddr) -> anyhow::Result<WebSocket> {
-    let tcp = TcpStream::connect(to).await?;
-    let url = format!("ws://{to}/socket.io/?EIO=4&transport=websocket");
-    let (mut stream, _) = tokio_tungstenite::client_async(url, tcp).await?;
+    let mut stream = web_socket(to, "").await?;
     let opened = next_text(&mut stream).await?;
     if !opened.starts_with('0') {
         bail!("not engine.io: {opened}");
