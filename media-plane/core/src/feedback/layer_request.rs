@@ -145,6 +145,16 @@ pub(crate) fn next_of(requests: &[LayerRequest]) -> Option<u64> {
     next_total(allocated_total(requests), requests)
 }
 
+/// The same of a step to another spatial layer.
+pub(crate) fn next_spatial_of(requests: &[LayerRequest]) -> Option<u64> {
+    let used = allocated_total(requests);
+    let step = |it: &LayerRequest| {
+        let (from, to) = (it.rung(it.allocated)?, it.rung(it.allocated.map(|at| at + 1))?);
+        (to.spatial > from.spatial).then(|| used.saturating_sub(from.cost).saturating_add(to.cost))
+    };
+    requests.iter().filter_map(step).min()
+}
+
 /// What the present rungs take.
 pub(crate) fn present_total(requests: &[LayerRequest]) -> u64 {
     requests.iter().filter_map(|it| it.rung(it.present)).fold(0, |sum, rung| sum.saturating_add(rung.cost))

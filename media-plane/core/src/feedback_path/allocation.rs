@@ -10,7 +10,8 @@ use crate::arena::{ConsumerKey, TransportKey};
 use crate::congestion::estimator::{START, Verdict};
 use crate::congestion::receiver::ReceiverLink;
 use crate::feedback::layer_request::{
-    LayerRequest, Rung, allocate, allocated_total, highest_total, keep_present, next_of, present_total,
+    LayerRequest, Rung, allocate, allocated_total, highest_total, keep_present, next_of, next_spatial_of,
+    present_total,
 };
 use crate::feedback::link_estimate::Observed;
 use crate::packet::rtcp::TransportCc;
@@ -45,7 +46,12 @@ const WHOLE_PERCENT: u64 = 120;
 const WHOLE_BESIDE_PERCENT: u64 = 140;
 /// Of the estimate, what is given when there is too much and a spatial layer has to be left, in percent.
 const SWITCH_PERCENT: u64 = 40;
+/// Of what all that is wanted takes, what is worth proving, in percent.
 const HEADROOM_PERCENT: u64 = 135;
+/// Of what a step to another spatial layer leads to, what has to be proved for it, in percent: it leaves its room
+/// ([`STEP_ROOM_PERCENT`]), and a cluster proves a packet less than it was to.
+const STEP_HEADROOM_PERCENT: u64 = 150;
+const _: () = assert!(STEP_HEADROOM_PERCENT * STEP_ROOM_PERCENT > 100 * 100);
 
 /// Each second: what a receiver gets from now on.
 pub(crate) fn follow_link(media: &mut MediaTables, key: TransportKey, now: Instant) {
@@ -191,7 +197,9 @@ fn reallocate(media: &mut MediaTables, key: TransportKey, verdict: Verdict, now:
             let step = (next.saturating_mul(STEP_PERCENT) / 100).max(estimate.saturating_mul(beyond) / 100);
             let all = highest_total(&requests);
             let most = if all < UNKNOWN { all.saturating_mul(HEADROOM_PERCENT) / 100 } else { GOAL_UNKNOWN };
-            Some(step.min(most))
+            // Of a layer without temporal ones, or not measured yet, the headroom is less than the step's room.
+            let spatial = next_spatial_of(&requests).filter(|total| *total < UNKNOWN).unwrap_or(0);
+            Some(step.min(most.max(spatial.saturating_mul(STEP_HEADROOM_PERCENT) / 100)))
         }
         None => Some(link.sending.saturating_mul(HEADROOM_PERCENT) / 100),
     };

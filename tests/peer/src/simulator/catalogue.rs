@@ -26,7 +26,7 @@ pub fn entries() -> Vec<Entry> {
     let one = |name: &str, link, seconds, figures| Entry::new(name, Scenario::new(link, seconds), figures);
     let six = Scenario {
         publishers: 6,
-        layers: [100_000, 350_000, 900_000].map(|bitrate| LayerSpec { bitrate }).to_vec(),
+        layers: [100_000, 350_000, 900_000].map(LayerSpec::new).to_vec(),
         favourite: Some(3),
         ..Scenario::new(LinkConfig::new(1_500_000), 60)
     };

@@ -74,7 +74,7 @@ pub enum Reports {
 impl Scenario {
     /// One camera of three layers, as Chromium sends 960x540 at 15 pictures a second.
     pub fn new(link: LinkConfig, seconds: u64) -> Self {
-        let layers = [130_000, 420_000, 1_200_000].map(|bitrate| LayerSpec { bitrate }).to_vec();
+        let layers = [130_000, 420_000, 1_200_000].map(LayerSpec::new).to_vec();
         let duration = Duration::from_secs(seconds);
         Self {
             publishers: 1,
@@ -254,8 +254,9 @@ impl Stage {
             let camera = (!scenario.layers.is_empty()).then(|| {
                 let layers = u8::try_from(scenario.layers.len()).expect("few");
                 let mut offer = Offer::simulcast(10 * number + 1, layers);
-                for encoding in &mut offer.parameters.encodings {
+                for (encoding, layer) in offer.parameters.encodings.iter_mut().zip(&scenario.layers) {
                     encoding.scalability_mode = Some("L1T3".into());
+                    encoding.max_bitrate = layer.declared;
                 }
                 let producer = world.produce(&room, session, send, &offer).expect("a camera");
                 let ssrc = 0x5000_0000 + number * 16;

@@ -238,7 +238,7 @@ fn join(world: &mut World, rooms: &[Vec<Person>], seed: u64) -> Vec<Member> {
                 }
                 let producer = world.produce(&room, session, send, &offer).expect("a camera");
                 producers.push((number, producer, true));
-                let layers = CAMERA.map(|bitrate| LayerSpec { bitrate });
+                let layers = CAMERA.map(LayerSpec::new);
                 Publisher::new(
                     offer,
                     &layers,

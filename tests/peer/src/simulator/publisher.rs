@@ -23,6 +23,17 @@ pub(super) const PACE: f64 = 2.5;
 pub struct LayerSpec {
     /// Bits of payload a second.
     pub bitrate: u64,
+    /// `maxBitrate` of the encoding, if the client says one.
+    pub declared: Option<u64>,
+    /// It is sent from this time of the call on: a browser adds layers as its own link turns out to take them.
+    pub from: Duration,
+}
+
+impl LayerSpec {
+    /// From the call's begin on, and no bitrate declared.
+    pub fn new(bitrate: u64) -> Self {
+        Self { bitrate, declared: None, from: Duration::ZERO }
+    }
 }
 
 #[derive(Debug)]
@@ -49,6 +60,8 @@ pub(super) struct Publisher {
     layers: Vec<Layer>,
     fps: u32,
     timestamp: u32,
+    /// Since the call's begin.
+    elapsed: Duration,
     /// Seconds until the pacer has sent the pictures before.
     behind: f64,
     rng: ChaCha12Rng,
@@ -74,6 +87,7 @@ impl Publisher {
             layers: (0..).zip(layers).map(layer).collect(),
             fps,
             timestamp: 0,
+            elapsed: Duration::ZERO,
             behind: 0.0,
             rng: ChaCha12Rng::seed_from_u64(seed),
         }
@@ -107,12 +121,15 @@ impl Publisher {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a part of a second")]
         let step = (f64::from(90_000 / self.fps) * slowness) as u32;
         self.timestamp = self.timestamp.wrapping_add(step);
-        let total: u64 = self.layers.iter().filter(|it| it.is_sent).map(|it| it.spec.bitrate).sum();
+        self.elapsed += self.interval().mul_f64(slowness);
+        let elapsed = self.elapsed;
+        let is_there = |layer: &&mut Layer| layer.is_sent && layer.spec.from <= elapsed;
+        let total: u64 = self.layers.iter_mut().filter(is_there).map(|it| it.spec.bitrate).sum();
         let pace = total as f64 * PACE;
         self.behind = (self.behind - self.interval().as_secs_f64()).max(0.0);
         let mut packets = Vec::new();
-        let Self { layers, rng, fps, offer, timestamp, behind } = self;
-        for (place, layer) in (0u8..).zip(layers).filter(|(_, layer)| layer.is_sent) {
+        let Self { layers, rng, fps, offer, timestamp, behind, .. } = self;
+        for (place, layer) in (0u8..).zip(layers).filter(|(_, layer)| is_there(layer)) {
             let (frame, len) = layer.encode(place, *fps, rng);
             let rid = format!("r{place}");
             let elements = [(MID_ID, offer.mid.as_bytes()), (RID_ID, rid.as_bytes())];
