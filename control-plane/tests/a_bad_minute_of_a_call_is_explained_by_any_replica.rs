@@ -196,6 +196,24 @@ async fn the_node_is_asked_how_it_goes_and_users_are_named_only_if_that_is_set()
 }
 
 #[tokio::test]
+async fn a_client_that_leaves_and_joins_anew_is_measured_by_its_node_to_the_end() {
+    let (folder, tokens) = (Folder::new(), tokens());
+    let harness = Harness::start_with(|config| keeps(config, &folder, &tokens)).await;
+    let mut zoe = harness.client("zoe", "pro").await;
+    zoe.ask("voice:join", json!({"channelId": "lobby"})).await;
+    zoe.ask("voice:leave", json!({})).await;
+    let left = |command: &Command| matches!(command, Command::Leave { .. });
+    let asked = |command: &Command| matches!(command, Command::GetStats { .. });
+    let seen = harness.node.seen();
+    assert!(seen.iter().position(asked) < seen.iter().position(left) && seen.iter().any(asked), "{seen:?}");
+    // Its only sample: the next one would be due ten seconds after the join.
+    while !folder.text().contains("\"samples\":1") {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    harness.stop().await;
+}
+
+#[tokio::test]
 async fn a_replica_that_keeps_nothing_says_so_and_asks_no_node() {
     let tokens = tokens();
     let harness = Harness::start_with(|config| config.operators.tokens = Some(tokens.path.clone())).await;

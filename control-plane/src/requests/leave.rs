@@ -20,9 +20,15 @@ pub(super) async fn leave(session: &mut Session, named: Option<ChannelId>) -> Re
 
 /// Gives the seat back. It is gone on our side whatever the node answers.
 pub(super) async fn leave_current_room(session: &mut Session, reason: LeaveReason) -> Result<(), Refusal> {
-    let Some(Seat { node, address, attachment, .. }) = session.seat.take() else { return Ok(()) };
+    // A client whose media was cut off leaves and joins anew: of what the node saw since the last sample, this is the
+    // only word.
+    session.look_at_media_at_once().await;
+    let Some(Seat { node, address, attachment, timeline, .. }) = session.seat.take() else { return Ok(()) };
+    session.left = timeline;
     let leave = Command::Leave { session: session.id, reason, attachment: Some(attachment) };
-    match session.call(&node, address, leave).await {
+    let left = session.call(&node, address, leave).await;
+    session.left = None;
+    match left {
         Ok(Reply::Left) => Ok(()),
         Ok(other) => Err(unexpected(&other)),
         // The room does not have this session any more, which is what was asked for.

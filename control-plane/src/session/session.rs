@@ -53,6 +53,8 @@ pub(crate) struct Session {
     origin: Origin,
     pub(crate) services: Arc<Services>,
     pub(crate) seat: Option<Seat>,
+    /// The timeline of the seat that is being left, until the node said so.
+    pub(crate) left: Option<Box<SeatTimeline>>,
     /// The session was told to join again, so its next join is not counted.
     pub(crate) may_rejoin: bool,
     /// The session asked for its permissions itself, and the reply tells them.
@@ -95,6 +97,7 @@ impl Session {
             origin,
             services,
             seat: None,
+            left: None,
             may_rejoin: false,
             is_refreshing: false,
             capabilities: ReceiverCapabilities::default(),
@@ -167,20 +170,26 @@ impl Session {
         if let Some(call) = &mut seat.call {
             call.settle();
         }
-        let is_due = seat.timeline.as_mut().is_some_and(|timeline| timeline.is_due());
-        if is_due && !seat.is_silent {
-            let ticket = self.ask_for_stats().await;
-            if let (Some(ticket), Some(timeline)) =
-                (ticket, self.seat.as_mut().and_then(|seat| seat.timeline.as_mut()))
-            {
-                timeline.asked(ticket);
-            }
+        if seat.timeline.as_mut().is_some_and(|timeline| timeline.is_due()) {
+            self.look_at_media_at_once().await;
         }
     }
 
-    fn asked_for_stats(&self, ticket: u64) -> bool {
-        let timeline = self.seat.as_ref().and_then(|seat| seat.timeline.as_ref());
-        timeline.is_some_and(|timeline| timeline.takes(ticket))
+    /// Asks the node how the media goes, if a timeline is kept.
+    pub(crate) async fn look_at_media_at_once(&mut self) {
+        if self.seat.as_ref().is_none_or(|seat| seat.is_silent || seat.timeline.is_none()) {
+            return;
+        }
+        let ticket = self.ask_for_stats().await;
+        if let (Some(ticket), Some(timeline)) = (ticket, self.timeline_of_seat()) {
+            timeline.asked(ticket);
+        }
+    }
+
+    /// Of the seat, or of the one that is being left.
+    fn timeline_of_seat(&mut self) -> Option<&mut SeatTimeline> {
+        let of_seat = self.seat.as_mut().and_then(|seat| seat.timeline.as_deref_mut());
+        of_seat.or(self.left.as_deref_mut())
     }
 
     /// The token of a seat, as the client gets it.
@@ -263,8 +272,8 @@ impl Session {
                     seat.happened(What::NodeSilent);
                 }
             }
-            Delivery::Reply { ticket, reply: Ok(Reply::Stats(stats)) } if self.asked_for_stats(ticket) => {
-                if let Some(timeline) = self.seat.as_mut().and_then(|seat| seat.timeline.as_mut()) {
+            Delivery::Reply { ticket, reply: Ok(Reply::Stats(stats)) } => {
+                if let Some(timeline) = self.timeline_of_seat().filter(|timeline| timeline.takes(ticket)) {
                     timeline.sampled(&stats);
                 }
             }

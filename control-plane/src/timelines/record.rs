@@ -43,7 +43,7 @@ impl CallRecord {
 
     /// The node's figures of that seat's session.
     pub fn sampled(&mut self, seat: usize, stats: &Stats, now: u64) {
-        self.turn(seat, now).sampled(stats);
+        self.turn(seat, now).sampled(stats, now);
     }
 
     /// The client's report.

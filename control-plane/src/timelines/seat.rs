@@ -59,8 +59,8 @@ impl SeatTimeline {
 
     pub(crate) fn sampled(&mut self, stats: &Stats) {
         self.asked = None;
-        self.turn();
-        self.meter.sampled(stats);
+        let now = self.turn();
+        self.meter.sampled(stats, now);
     }
 
     /// The numbers have been checked.

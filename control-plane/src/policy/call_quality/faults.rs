@@ -328,12 +328,10 @@ fn step(
             + spread(0.15 * (person.up.queue + relay.queue) + 0.3 * world.late + pacing, rng);
         let down_jitter =
             person.base_jitter + spread(0.15 * (person.down.queue + relay.queue) + 0.3 * world.late, rng);
-        meters[place].sampled(&stats(
-            place,
-            people,
-            &counted[place],
-            (round_trip, up_delay, up_jitter, down_jitter),
-        ));
+        meters[place].sampled(
+            &stats(place, people, &counted[place], (round_trip, up_delay, up_jitter, down_jitter)),
+            at,
+        );
         if away >= 1.0 {
             continue;
         }

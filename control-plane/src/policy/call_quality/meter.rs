@@ -25,6 +25,9 @@ struct Packets {
 /// no fault of the link.
 const SAMPLES_OF_START: u16 = 2;
 
+/// For so long a client that is sent something may have sent nothing by accident: reports of speech are up to 7.5 s apart.
+const SILENT_SECONDS: u64 = 8;
+
 /// Sums of one minute, of which means are made.
 #[derive(Clone, Debug, Default)]
 struct Sums {
@@ -57,6 +60,8 @@ pub(crate) struct Meter {
     sent: HashMap<u32, Packets>,
     /// Packets that the client sent in all.
     from_client: u64,
+    /// Unix seconds of the last sample.
+    sampled_at: u64,
     /// Samples in a row in which a video was wanted.
     watched: u16,
 }
@@ -111,8 +116,9 @@ impl Meter {
         self.now.path = Some(path);
     }
 
-    /// What the node measured.
-    pub(crate) fn sampled(&mut self, stats: &Stats) {
+    /// What the node measured by `now` (Unix seconds).
+    pub(crate) fn sampled(&mut self, stats: &Stats, now: u64) {
+        let since = now.saturating_sub(std::mem::replace(&mut self.sampled_at, now));
         self.now.samples = self.now.samples.saturating_add(1);
         let sends = stats.transports.iter().find(|of| of.direction == TransportDirection::Send);
         let from_client = stats.transports.iter().map(|of| of.received.packets).sum();
@@ -185,8 +191,9 @@ impl Meter {
             let sum = down.entry(short(&consumer.producer_id.to_string())).or_default();
             *sum = (sum.0 + lost, sum.1 + all);
         }
-        // Whoever is sent something reports on it, each second or so (RFC 3550, section 6.2).
-        self.now.silent = self.now.silent.saturating_add((was_there && !has_sent && sent_since > 0).into());
+        // Whoever is sent something reports on it, some seconds later at most (RFC 3550, section 6.2).
+        let is_silent = was_there && !has_sent && sent_since > 0 && since >= SILENT_SECONDS;
+        self.now.silent = self.now.silent.saturating_add(is_silent.into());
         self.see_layers(stats);
         let speech = stats.consumers.iter().filter(|of| !of.paused && of.kind == MediaKind::Audio);
         // A downlink's queue makes every speaker uneven, a speaker's uplink that one alone.
@@ -337,15 +344,15 @@ mod tests {
     #[test]
     fn what_never_reached_the_node_is_no_loss_of_the_one_who_hears_it() {
         let mut meter = Meter::new(Identity::default(), 600);
-        meter.sampled(&sample(vec![heard(500, 10, 10)]));
-        meter.sampled(&sample(vec![heard(900, 110, 110)]));
+        meter.sampled(&sample(vec![heard(500, 10, 10)]), 0);
+        meter.sampled(&sample(vec![heard(900, 110, 110)]), 0);
         assert_eq!(meter.turn(660).unwrap().down_loss(), Some(0.0));
-        meter.sampled(&sample(vec![heard(1_300, 250, 210)]));
+        meter.sampled(&sample(vec![heard(1_300, 250, 210)]), 0);
         assert_eq!(meter.turn(720).unwrap().down_loss(), Some(10.0));
         // A node that does not say what it skipped says nothing of the link.
         let mut silent = heard(2_000, 900, 0);
         silent.as_object_mut().unwrap().remove("skippedPackets");
-        meter.sampled(&sample(vec![silent]));
+        meter.sampled(&sample(vec![silent]), 0);
         assert_eq!(meter.turn(780).unwrap().down_loss(), None);
     }
 
@@ -357,11 +364,11 @@ mod tests {
             (consumer["kind"], consumer["ssrc"]) = ("video".into(), 9.into());
             consumer
         };
-        meter.sampled(&sample(vec![heard(500, 0, 0), picture(500, 0)]));
-        meter.sampled(&sample(vec![heard(1_000, 10, 0), picture(1_000, 200)]));
+        meter.sampled(&sample(vec![heard(500, 0, 0), picture(500, 0)]), 0);
+        meter.sampled(&sample(vec![heard(1_000, 10, 0), picture(1_000, 200)]), 0);
         assert_eq!(meter.turn(660).unwrap().down_loss(), Some(2.0));
         // Nobody speaks.
-        meter.sampled(&sample(vec![heard(1_000, 10, 0), picture(1_500, 300)]));
+        meter.sampled(&sample(vec![heard(1_000, 10, 0), picture(1_500, 300)]), 0);
         assert_eq!(meter.turn(720).unwrap().down_loss(), Some(20.0));
     }
 
@@ -369,8 +376,8 @@ mod tests {
     fn an_open_microphone_that_gives_nothing_is_seen_as_long_as_ice_is_connected() {
         for (ice, stalled) in [("connected", 3), ("disconnected", 0)] {
             let mut meter = Meter::new(Identity::default(), 600);
-            meter.sampled(&talker(500, "connected", None, None));
-            (0..3).for_each(|_| meter.sampled(&talker(500, ice, None, None)));
+            meter.sampled(&talker(500, "connected", None, None), 0);
+            (0..3).for_each(|_| meter.sampled(&talker(500, ice, None, None), 0));
             assert_eq!(meter.turn(660).unwrap().stalled, stalled, "{ice}");
         }
     }
@@ -382,12 +389,14 @@ mod tests {
             ..talker(came, "connected", None, None)
         };
         let mut meter = Meter::new(Identity::default(), 600);
-        for (came, sent) in [(0, 100), (500, 600), (500, 600), (600, 1_100)] {
-            meter.sampled(&at(came, sent));
+        for (came, sent, now) in [(0, 100, 602), (500, 600, 612), (500, 600, 622), (600, 1_100, 632)] {
+            meter.sampled(&at(came, sent), now);
         }
+        // Looked at again a moment later.
+        meter.sampled(&at(600, 1_400), 639);
         assert!(!meter.turn(660).unwrap().is_cut_off(), "before it came, and while nobody spoke");
-        for (came, sent) in [(600, 1_600), (1_000, 2_100)] {
-            meter.sampled(&at(came, sent));
+        for (came, sent, now) in [(700, 1_500, 662), (700, 1_900, 670), (1_000, 2_100, 680)] {
+            meter.sampled(&at(came, sent), now);
         }
         let minute = meter.turn(720).unwrap();
         assert!(minute.is_cut_off() && minute.silent == 1, "{minute:?}");
@@ -398,10 +407,10 @@ mod tests {
         let report = |rtt: f64| StatsReport { rtt: Some(rtt), ..StatsReport::default() };
         let mut meter = Meter::new(Identity::default(), 600);
         meter.reported(&report(50.0), 600);
-        meter.sampled(&talker(500, "connected", Some(1.0), None));
+        meter.sampled(&talker(500, "connected", Some(1.0), None), 0);
         assert_eq!(meter.turn(660).unwrap().rise_ms, Some(0.0));
         meter.reported(&report(850.0), 660);
-        meter.sampled(&talker(900, "connected", Some(780.0), None));
+        meter.sampled(&talker(900, "connected", Some(780.0), None), 0);
         let late = meter.turn(720).unwrap();
         assert_eq!(
             (late.rise_ms, late.up_delay_ms, late.down_delay_ms()),
@@ -409,7 +418,7 @@ mod tests {
         );
         // By the node, if it knows.
         meter.reported(&report(850.0), 720);
-        meter.sampled(&talker(1_300, "connected", Some(1.0), Some(40.0)));
+        meter.sampled(&talker(1_300, "connected", Some(1.0), Some(40.0)), 0);
         assert_eq!(meter.turn(780).unwrap().rise_ms, Some(0.0));
     }
 
@@ -426,12 +435,12 @@ mod tests {
             stats.consumers = sample(vec![video(false, Value::Null)]).consumers;
             stats
         };
-        [200_000, 400_000, 500_000].iter().for_each(|available| meter.sampled(&watching(*available)));
+        [200_000, 400_000, 500_000].iter().for_each(|available| meter.sampled(&watching(*available), 0));
         let minute = meter.turn(660).unwrap();
         assert_eq!((minute.narrow, minute.available_kbps), (1, Some(500)), "the third of three");
         // Nobody is watched, and then somebody again.
-        meter.sampled(&talker(600, "connected", None, None));
-        meter.sampled(&watching(300_000));
+        meter.sampled(&talker(600, "connected", None, None), 0);
+        meter.sampled(&watching(300_000), 0);
         assert_eq!(meter.turn(720).unwrap().narrow, 0);
     }
 
@@ -439,8 +448,8 @@ mod tests {
     fn a_minute_has_the_layers_of_the_videos_that_were_wanted_and_the_changes_of_keys() {
         let mut meter = Meter::new(Identity::default(), 600);
         let layers = |spatial, temporal| json!({ "spatialLayer": spatial, "temporalLayer": temporal });
-        meter.sampled(&sample(vec![video(false, layers(2, 1)), video(true, layers(0, 0))]));
-        meter.sampled(&sample(vec![video(false, layers(1, 2)), video(false, Value::Null)]));
+        meter.sampled(&sample(vec![video(false, layers(2, 1)), video(true, layers(0, 0))]), 0);
+        meter.sampled(&sample(vec![video(false, layers(1, 2)), video(false, Value::Null)]), 0);
         meter.keys_changed(7);
         meter.keys_changed(8);
         let minute = meter.turn(660).unwrap();
