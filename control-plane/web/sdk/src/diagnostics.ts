@@ -5,6 +5,7 @@ import { SILENCE_DB } from "./dsp/decibel";
 import { FEEDBACK_READING_MS, hearsItself } from "./dsp/feedback-detector";
 import type { InputLevels } from "./dsp/input-chain";
 import { VoiceError } from "./errors";
+import { measureBandwidth } from "./runtime/bandwidth";
 import { Connection } from "./runtime/connection";
 import { deviceIdOfProfile } from "./runtime/device-id";
 import type { Media } from "./runtime/media";
@@ -15,7 +16,7 @@ import { measureUpload } from "./runtime/upload";
 import { sleep } from "./runtime/wait";
 import { StateMachine } from "./state-machine";
 import type { VoiceOptions } from "./types";
-import { type NetworkReading, type Verdict, verdictOf } from "./verdict";
+import { BANDWIDTH_VIDEO, type NetworkReading, type Verdict, verdictOf } from "./verdict";
 import type { Joined } from "./payloads";
 
 export const ECHO_TEST_MS = 3_000;
@@ -180,8 +181,10 @@ export class Diagnostics {
       await reader.read(own.media);
       await sleep(BANDWIDTH_TEST_MS);
       const { packetLoss, available, transport } = await reader.read(own.media);
+      const look = async () => (await reader.read(own.media)).available;
+      const bandwidth = pro ? await measureBandwidth(available, BANDWIDTH_VIDEO, look) : null;
       own.close();
-      return { packetLoss, bandwidth: pro ? available : null, udp: transport === null ? null : transport === "udp" };
+      return { packetLoss, bandwidth, udp: transport === null ? null : transport === "udp" };
     } catch (thrown) {
       // A server that has no room for tests still tells whether it can be reached.
       const isPath = VoiceError.from(thrown).code === "TRANSPORT_FAILED";

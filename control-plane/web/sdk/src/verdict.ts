@@ -21,7 +21,8 @@ export interface Verdict {
   advice: string[];
 }
 
-const BANDWIDTH_VIDEO = 1_200_000;
+/** Less makes a video look coarse, in bits per second. */
+export const BANDWIDTH_VIDEO = 1_200_000;
 const BANDWIDTH_VOICE = 100_000;
 
 interface Finding {
