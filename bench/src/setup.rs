@@ -149,7 +149,7 @@ impl Node {
     fn exchange(&mut self, peer: &mut Peer) -> bool {
         let (outgoing, address) = (peer.take_outgoing(), peer.address);
         for mut bytes in outgoing.iter().cloned() {
-            let mut datagrams = [Datagram { source: address, bytes: &mut bytes }];
+            let mut datagrams = [Datagram { source: address, bytes: &mut bytes, arrived: self.now }];
             self.timed(|engine, now| engine.handle_datagrams(&mut datagrams, now, |_| ()));
             let sends = self.engine.sends();
             for run in sends.runs().iter().filter(|run| run.to == address) {

@@ -171,7 +171,8 @@ impl Call {
             let len = write_receiver_report(&mut report, 1, &blocks).unwrap();
             let peer = &mut self.world.peers[*recv];
             let (source, mut report) = (peer.address, peer.seal_rtcp(&report[..len]));
-            let mut datagrams = [railgun_media_core::Datagram { source, bytes: &mut report }];
+            let mut datagrams =
+                [railgun_media_core::Datagram { source, bytes: &mut report, arrived: self.world.now }];
             let before = ALLOCATIONS.get();
             self.world.engine.handle_datagrams(&mut datagrams, self.world.now, |_| ());
             allocations += ALLOCATIONS.get() - before;

@@ -23,7 +23,8 @@ pub(crate) fn new() -> Box<dyn Step> {
 impl Step for Demux {
     fn run(&mut self) -> usize {
         let source = SocketAddr::from(([10, 0, 0, 1], 5000));
-        let mut burst = self.bytes.each_mut().map(|bytes| Datagram { source, bytes });
+        let arrived = self.now;
+        let mut burst = self.bytes.each_mut().map(|bytes| Datagram { source, bytes, arrived });
         self.engine.handle_datagrams(black_box(&mut burst), self.now, |_| ());
         BURST
     }

@@ -124,7 +124,8 @@ impl Room {
     /// Does something with the present burst.
     fn with(&mut self, work: Work) -> usize {
         let source = self.world.peers[self.talker].address;
-        let mut burst = self.packets.each_mut().map(|bytes| Datagram { source, bytes });
+        let arrived = self.world.now;
+        let mut burst = self.packets.each_mut().map(|bytes| Datagram { source, bytes, arrived });
         work(&mut self.world.engine, &mut burst, self.world.now)
     }
 

@@ -14,6 +14,9 @@ pub struct Datagram<'a> {
     pub source: SocketAddr,
     /// The whole UDP payload.
     pub bytes: &'a mut [u8],
+    /// When the kernel took it in, as far as that is known, and not after it is handed over. Feedback to senders, jitter
+    /// and delay go by it: they tell of the network, and not of how long a packet waited for its worker.
+    pub arrived: Instant,
 }
 
 /// What the driver of an engine decides; the same for all of its rooms.

@@ -71,7 +71,7 @@
 //!
 //! let source = "192.0.2.1:5000".parse()?;
 //! let mut bytes = *b"neither STUN, DTLS, RTP nor RTCP";
-//! let datagram = Datagram { source, bytes: &mut bytes };
+//! let datagram = Datagram { source, bytes: &mut bytes, arrived: now };
 //! engine.handle_datagrams(&mut [datagram], now, |_batch| unreachable!("nothing to forward"));
 //! assert_eq!(engine.counters().unknown_datagrams, 1);
 //! engine.sends().clear(); // after sending what is in it

@@ -15,7 +15,8 @@ type States = Vec<(IceState, DtlsState)>;
 
 /// Gives the engine these in one burst; the states it told.
 fn told_of(world: &mut World, source: SocketAddr, datagrams: &mut [Vec<u8>]) -> States {
-    let mut burst: Vec<_> = datagrams.iter_mut().map(|bytes| Datagram { source, bytes }).collect();
+    let arrived = world.now;
+    let mut burst: Vec<_> = datagrams.iter_mut().map(|bytes| Datagram { source, bytes, arrived }).collect();
     world.engine.handle_datagrams(&mut burst, world.now, |_| ());
     let mut states = Vec::new();
     while let Some(notice) = world.engine.poll_notice() {

@@ -16,7 +16,8 @@ fn stranger(n: u32) -> SocketAddr {
 /// Sends from a stranger's address and counts the bytes that come out anywhere.
 fn bytes_out(call: &mut Call, source: SocketAddr, datagram: &[u8]) -> usize {
     let mut datagram = datagram.to_vec();
-    let mut input = [railgun_media_core::Datagram { source, bytes: &mut datagram }];
+    let arrived = call.world.now;
+    let mut input = [railgun_media_core::Datagram { source, bytes: &mut datagram, arrived }];
     call.world.engine.handle_datagrams(&mut input, call.world.now, |_| panic!("one datagram"));
     let sends = call.world.engine.sends();
     let out = sends.runs().iter().map(|run| run.len).sum();

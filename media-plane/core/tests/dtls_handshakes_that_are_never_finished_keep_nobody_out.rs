@@ -174,7 +174,7 @@ fn pass(world: &mut World, time: Duration) {
 }
 
 fn receive(world: &mut World, source: SocketAddr, mut bytes: Vec<u8>) {
-    let mut datagrams = [Datagram { source, bytes: &mut bytes }];
+    let mut datagrams = [Datagram { source, bytes: &mut bytes, arrived: world.now }];
     world.engine.handle_datagrams(&mut datagrams, world.now, |_| ());
     world.engine.sends().clear();
     while world.engine.poll_notice().is_some() {}

@@ -12,8 +12,9 @@ fn however_late_in_the_burst_it_came() {
     let mut packets: Vec<Vec<u8>> = (0..40).map(|_| call.packet(Source::Camera, &picture)).collect();
     packets.extend((0..4).map(|_| call.packet(Source::Mic, &[5; 80])));
     let source = call.world.peers[call.talker_send].address;
-    let mut burst: Vec<Datagram<'_>> = packets.iter_mut().map(|bytes| Datagram { source, bytes }).collect();
     let now = call.world.now;
+    let mut burst: Vec<Datagram<'_>> =
+        packets.iter_mut().map(|bytes| Datagram { source, bytes, arrived: now }).collect();
     call.world.engine.handle_datagrams(&mut burst, now, |_| panic!("so little is sent at once"));
     let sends = call.world.engine.sends();
     let sizes: Vec<usize> = sends

@@ -78,7 +78,7 @@ fn begin(call: &mut Call, number: u32, direction: TransportDirection, hello: &[u
     world.command(&room, Command::ConnectTransport { session, transport, dtls }).unwrap();
     let mut peer = Peer::new(transport, address, &parameters, 9_000 + u64::from(number), world.now);
     for mut bytes in [peer.check(), hello.to_vec()] {
-        let mut datagrams = [Datagram { source: address, bytes: &mut bytes }];
+        let mut datagrams = [Datagram { source: address, bytes: &mut bytes, arrived: world.now }];
         world.engine.handle_datagrams(&mut datagrams, world.now, |_| ());
         world.engine.sends().clear();
     }

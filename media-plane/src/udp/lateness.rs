@@ -19,15 +19,18 @@ pub struct Lateness {
 }
 
 impl Lateness {
-    /// Both since 1970. A message from the future was stamped before the clock was set back.
-    pub(super) fn note(&mut self, arrived: Duration, now: Duration) {
-        let micros = u64::try_from(now.saturating_sub(arrived).as_micros()).unwrap_or(u64::MAX);
+    /// Counts a message, and gives how late it is. Both since 1970. A message from the future was stamped before the clock
+    /// was set back.
+    pub(super) fn note(&mut self, arrived: Duration, now: Duration) -> Duration {
+        let late = now.saturating_sub(arrived);
+        let micros = u64::try_from(late.as_micros()).unwrap_or(u64::MAX);
         let place = BOUNDS.iter().position(|bound| micros <= *bound).unwrap_or(BOUNDS.len());
         if let Some(count) = self.counts.get_mut(place) {
             *count += 1;
         }
         self.micros = self.micros.saturating_add(micros);
         self.worst = self.worst.max(micros);
+        late
     }
 
     /// The worst since it was last asked for.

@@ -6,10 +6,14 @@ use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSockRef};
 use railgun_media_core::Datagram;
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 /// The longest message: GRO joins datagrams of one sender up to a 16-bit length.
 const MESSAGE_BYTES: usize = 64 * 1024;
+
+/// A packet that waited for its worker for longer than this counts as one that arrived so long ago: senders have to see a
+/// node that has too little CPU, and a wall clock that was set is no arrival.
+const STAMPED_MAX: Duration = Duration::from_millis(50);
 
 /// Buffers for one `recvmmsg`, used again and again.
 #[derive(Debug)]
@@ -53,18 +57,18 @@ impl Receiver {
         };
         // The kernel's stamps are of the wall clock; none, where it gives none.
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        for arrived in self.metas.iter().take(messages).filter_map(|meta| meta.timestamp) {
-            self.lateness.note(arrived, now);
-        }
+        let read = Instant::now();
         let mut datagrams = recycle(std::mem::take(&mut self.spare));
         let filled = self.bytes.chunks_exact_mut(MESSAGE_BYTES).zip(&self.metas).take(messages);
         for (buffer, meta) in filled {
             let source = SocketAddr::new(meta.addr.ip().to_canonical(), meta.addr.port());
             let bytes = buffer.get_mut(..meta.len).unwrap_or_default();
             self.received_bytes += bytes.len() as u64;
+            let late = meta.timestamp.map_or(Duration::ZERO, |stamp| self.lateness.note(stamp, now));
+            let arrived = read.checked_sub(late.min(STAMPED_MAX)).unwrap_or(read);
             // An empty datagram has stride 0, and chunks of 0 would panic.
             let split = bytes.chunks_mut(meta.stride.max(1));
-            datagrams.extend(split.map(|bytes| Datagram { source, bytes }));
+            datagrams.extend(split.map(|bytes| Datagram { source, bytes, arrived }));
         }
         take(&mut datagrams);
         self.spare = recycle(datagrams);
@@ -83,7 +87,6 @@ fn recycle<'b>(mut datagrams: Vec<Datagram<'_>>) -> Vec<Datagram<'b>> {
 mod tests {
     use super::*;
     use std::net::{IpAddr, UdpSocket};
-    use std::time::Duration;
 
     fn collect(receiver: &mut Receiver, socket: &RtcSocket) -> Vec<(SocketAddr, Vec<u8>)> {
         let mut got = Vec::new();
@@ -129,6 +132,25 @@ mod tests {
         assert!(worst >= Duration::from_millis(60), "{worst:?}");
         let (sum, count, _) = receiver.lateness.histogram();
         assert!(count == 1 && sum >= 0.06, "{count} in {sum}");
+    }
+
+    #[test]
+    fn a_datagram_arrived_when_the_kernel_took_it_in_but_no_longer_ago_than_senders_may_overlook() {
+        let socket = RtcSocket::bind(IpAddr::from([127, 0, 0, 1]), 0..=0).unwrap();
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let mut receiver = Receiver::default();
+        for (waits, least) in [(20, Duration::from_millis(20)), (120, STAMPED_MAX)] {
+            sender.send_to(b"late", socket.address()).unwrap();
+            std::thread::sleep(Duration::from_millis(waits));
+            let mut arrived = Vec::new();
+            let keep = |datagrams: &mut [Datagram<'_>]| {
+                arrived.extend(datagrams.iter().map(|datagram| datagram.arrived));
+            };
+            let before = Instant::now();
+            receiver.receive(&socket, keep).unwrap();
+            let ago = before.saturating_duration_since(arrived[0]);
+            assert!(ago <= STAMPED_MAX && ago + Duration::from_millis(2) >= least, "{ago:?} of {waits} ms");
+        }
     }
 
     #[test]

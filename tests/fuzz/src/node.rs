@@ -198,7 +198,7 @@ impl Node {
 
     fn datagram(&mut self, source: SocketAddr, mut bytes: Vec<u8>) {
         self.traffic.entry(source).or_default().0 += bytes.len() as u64;
-        let mut datagrams = [Datagram { source, bytes: &mut bytes }];
+        let mut datagrams = [Datagram { source, bytes: &mut bytes, arrived: self.now }];
         self.engine.handle_datagrams(&mut datagrams, self.now, |_| panic!("so little is sent at once"));
         self.settle();
     }

@@ -296,8 +296,13 @@ impl World {
     }
 
     /// Gives the engine one datagram and delivers what comes of it.
-    pub fn send(&mut self, source: SocketAddr, mut datagram: Vec<u8>) {
-        let mut datagrams = [Datagram { source, bytes: &mut datagram }];
+    pub fn send(&mut self, source: SocketAddr, datagram: Vec<u8>) {
+        self.send_late(source, datagram, self.now);
+    }
+
+    /// The same of one that the node's kernel took in then, and that waited for the worker.
+    pub fn send_late(&mut self, source: SocketAddr, mut datagram: Vec<u8>, arrived: Instant) {
+        let mut datagrams = [Datagram { source, bytes: &mut datagram, arrived }];
         let Self { engine, sent, links, behind, peers, now, .. } = self;
         engine.handle_datagrams(&mut datagrams, *now, |batch| {
             deliver(batch, sent, (&mut *links, &*behind), peers, *now)

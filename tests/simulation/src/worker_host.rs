@@ -11,7 +11,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddrV4};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
@@ -34,8 +34,11 @@ impl PacketIo for VirtualPacketIo {
         if spare.is_empty() {
             return Ok(false);
         }
-        let mut datagrams: Vec<Datagram<'_>> =
-            spare.iter_mut().map(|(source, bytes)| Datagram { source: (*source).into(), bytes }).collect();
+        let arrived = Instant::now();
+        let mut datagrams: Vec<Datagram<'_>> = spare
+            .iter_mut()
+            .map(|(source, bytes)| Datagram { source: (*source).into(), bytes, arrived })
+            .collect();
         take(&mut datagrams, &mut |batch| put(port, batch));
         Ok(false)
     }

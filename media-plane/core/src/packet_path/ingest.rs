@@ -46,7 +46,7 @@ pub(crate) fn ingest(
     let Some(transport) = transports.live_mut(key) else { return Ingested::default() };
     let mut ingested = Ingested::default();
     let mut drop = |reason, ssrc| output.counters.drop(reason, Some(key), ssrc);
-    if let Some(opened) = open(transport, producers, policers, &mut drop, datagram.bytes, now) {
+    if let Some(opened) = open(transport, producers, policers, &mut drop, datagram, now) {
         transport.on_heard(datagram.source, datagram.bytes.len(), now);
         ingested.newly_heard_in = opened.is_newly_heard.then_some(transport.room);
         if let Some(mut packet) = opened.packet {
@@ -96,9 +96,10 @@ fn open(
     producers: &mut Arena<ProducerKey, Producer>,
     policers: &mut Arena<PolicerKey, Policer>,
     drop: &mut impl FnMut(DropReason, Option<u32>),
-    bytes: &mut [u8],
+    datagram: &mut Datagram<'_>,
     now: Instant,
 ) -> Option<Opened> {
+    let (bytes, arrived) = (&mut *datagram.bytes, datagram.arrived);
     let Ok(header) = RtpHeader::parse(bytes) else {
         drop(DropReason::Malformed, None);
         return None;
@@ -121,7 +122,7 @@ fn open(
     let packet = bytes.get(..len)?;
     let sequence = producer.extensions.transport_cc.and_then(|id| header.extension(packet, id));
     if let Some(sequence) = sequence.and_then(|data| data.first_chunk()) {
-        transport.arrivals.on_packet(u16::from_be_bytes(*sequence), now);
+        transport.arrivals.on_packet(u16::from_be_bytes(*sequence), arrived);
     }
     let is_newly_heard = producer.hear(&header, packet, now);
     let Ok(payload) = header.strip_padding(packet) else {
@@ -137,7 +138,7 @@ fn open(
     } else {
         let stream = transport.stream_mut(header.ssrc)?;
         stream.received.count(payload.len());
-        stream.on_packet(index, header.timestamp, codec.clock_rate, now);
+        stream.on_packet(index, header.timestamp, codec.clock_rate, arrived);
         let overwhelmed = stream.nacks.as_mut().is_some_and(|nacks| nacks.on_packet(index, now).is_err());
         (index, payload, overwhelmed)
     };

@@ -58,12 +58,12 @@ impl Stream {
 }
 
 impl Stream {
-    /// An authentic packet of the stream came.
+    /// An authentic packet of the stream came then.
     #[inline]
-    pub(crate) fn on_packet(&mut self, index: u64, timestamp: u32, clock_rate: u32, now: Instant) {
+    pub(crate) fn on_packet(&mut self, index: u64, timestamp: u32, clock_rate: u32, arrived: Instant) {
         self.clock_rate = clock_rate;
-        self.reception.on_packet(index, timestamp, clock_rate, now);
-        self.score.on_packet(now);
+        self.reception.on_packet(index, timestamp, clock_rate, arrived);
+        self.score.on_packet(arrived);
     }
 
     /// The block for the next receiver report, which also moves the score.
