@@ -145,6 +145,17 @@ window.fecReceived = async () => {
   return packets;
 };
 
+/** Packets of voices that were sent again so far, because the server asked for them. */
+window.voicesSentAgain = async () => {
+  let packets = 0;
+  for (const connection of connections) {
+    for (const entry of (await connection.getStats()).values()) {
+      if (entry.type === "outbound-rtp" && entry.kind === "audio") packets += entry.retransmittedPacketsSent ?? 0;
+    }
+  }
+  return packets;
+};
+
 /** What the browser may send by its own estimate, in bits per second: what its videos share. */
 window.availableToSend = async () => {
   let available = 0;

@@ -6,9 +6,9 @@ import { listenerScript } from "./bundle.mjs";
 import { sleep, until } from "./wait.mjs";
 
 export const PICTURES = fileURLToPath(new URL("../../../target/screenshots/", import.meta.url));
-/** The contract's deadline for a change to be seen by the others, in milliseconds. */
 /** Fewer packets with error correction are no sign of loss that a sender knows of. */
 const FEC_PACKETS_MIN = 20;
+/** The contract's deadline for a change to be seen by the others, in milliseconds. */
 export const SEEN_MS = 2_000;
 export const CONNECT_MS = 15_000;
 const HERTZ_TOLERANCE = 25;

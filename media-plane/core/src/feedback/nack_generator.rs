@@ -21,10 +21,22 @@ const TRIES_MAX: u8 = 10;
 /// A packet missing for longer is not requested: receivers have played on without it.
 const VIDEO_AGE_MAX: Duration = Duration::from_secs(2);
 const AUDIO_AGE_MAX: Duration = Duration::from_secs(1);
+/// Of audio. A receiver's buffer waits for what is asked for within a short round trip. After a longer one it has played on,
+/// and error correction, which encoders add by the loss that is reported, does more.
+const AUDIO_ROUND_TRIP_MAX: Duration = Duration::from_millis(120);
+const AUDIO_TRIES: u8 = 3;
+/// Behind a longer round trip, a packet is asked for so often to learn whether it still is one.
+const MEASURED_EACH: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
 pub(crate) struct NackGenerator {
+    is_audio: bool,
     age_max: Duration,
+    /// How often a packet may be asked for now, and how many packets in one message.
+    tries: u8,
+    at_once: usize,
+    /// When anything was asked for last.
+    asked: Option<Instant>,
     highest: Option<u64>,
     /// Packets that were the highest when they came.
     advances: u64,
@@ -63,17 +75,38 @@ pub(crate) enum Answer {
 
 impl NackGenerator {
     pub(crate) fn video() -> Self {
-        Self::new(VIDEO_AGE_MAX)
+        Self::new(false, VIDEO_AGE_MAX, TRIES_MAX)
     }
 
-    /// For audio whose parameters ask for it. By default it has none: Opus conceals a loss and
-    /// carries its own repair, and a packet asked for again mostly comes too late.
+    /// For audio whose parameters ask for it; what its round trip allows is said by [`Self::follow`].
     pub(crate) fn audio() -> Self {
-        Self::new(AUDIO_AGE_MAX)
+        Self::new(true, AUDIO_AGE_MAX, 1)
     }
 
-    fn new(age_max: Duration) -> Self {
-        Self { age_max, highest: None, advances: 0, missing: VecDeque::new(), due: None, lost_at: None }
+    fn new(is_audio: bool, age_max: Duration, tries: u8) -> Self {
+        Self {
+            is_audio,
+            age_max,
+            tries,
+            at_once: usize::MAX,
+            asked: None,
+            highest: None,
+            advances: 0,
+            missing: VecDeque::new(),
+            due: None,
+            lost_at: None,
+        }
+    }
+
+    /// Audio is asked for as often as the round trip allows: once until one was measured, which the answer does.
+    pub(crate) fn follow(&mut self, round_trip: Option<Duration>, now: Instant) {
+        let is_due = self.asked.is_none_or(|at| now.saturating_duration_since(at) >= MEASURED_EACH);
+        (self.tries, self.at_once) = match round_trip {
+            _ if !self.is_audio => (TRIES_MAX, usize::MAX),
+            None => (1, usize::MAX),
+            Some(time) if time <= AUDIO_ROUND_TRIP_MAX => (AUDIO_TRIES, usize::MAX),
+            Some(_) => (is_due.into(), 1),
+        };
     }
 
     /// `index`: the sender's roll-over counter and sequence number.
@@ -114,6 +147,11 @@ impl NackGenerator {
         }
     }
 
+    /// Whether a packet of this index is none that goes on behind the highest.
+    pub(crate) fn is_behind(&self, index: u64) -> bool {
+        self.highest.is_some_and(|highest| index <= highest)
+    }
+
     /// [`Self::on_retransmission`], for one that can only be an answer, and to what; none if it was not
     /// asked for.
     pub(crate) fn on_answer(&mut self, index: u64, now: Instant) -> Option<Answer> {
@@ -139,12 +177,15 @@ impl NackGenerator {
         }
         self.give_up_old(now);
         let repeat_at = now + round_trip.max(REPEAT_AFTER_MIN).min(self.age_max);
-        let advances = self.advances;
+        let (advances, tries, at_once) = (self.advances, self.tries, self.at_once);
+        let given_up = self.age_max + REORDERING_MAX;
         let mut count = 0;
         let mut due: Option<Instant> = None;
         let mut lost_at: Option<u64> = None;
         self.missing.retain_mut(|missing| {
-            if missing.is_due(advances, now)
+            if missing.tries < tries
+                && count < at_once
+                && missing.is_due(advances, now)
                 && let Some(place) = out.get_mut(count)
             {
                 *place = sequence_of(missing.index);
@@ -156,14 +197,22 @@ impl NackGenerator {
             if missing.tries == TRIES_MAX {
                 return false;
             }
-            let next = if missing.is_due(advances, now) { now } else { missing.due };
+            let next = match missing.tries < tries {
+                true if missing.is_due(advances, now) => now,
+                true => missing.due,
+                // Its answer may still tell the round trip.
+                false => missing.noticed + given_up,
+            };
             due = Some(due.map_or(next, |earlier| earlier.min(next)));
-            if missing.tries == 0 {
+            if missing.tries == 0 && tries > 0 {
                 lost_at = lost_at.or(Some(missing.lost_at));
             }
             true
         });
         (self.due, self.lost_at) = (due, lost_at);
+        if count > 0 {
+            self.asked = Some(now);
+        }
         out.get(..count).unwrap_or_default()
     }
 
@@ -274,6 +323,24 @@ mod tests {
             assert!(taken(&mut nacks, start + ms(age_max + 100)).is_empty());
             assert_eq!(nacks.due(), None);
         }
+    }
+
+    #[test]
+    fn audio_is_asked_for_as_its_round_trip_allows() {
+        let start = Instant::now();
+        let asked = |round_trip: Option<u64>| {
+            let mut nacks = NackGenerator::audio();
+            with_gap(&mut nacks, start);
+            let mut asked = 0;
+            for at in (0..1_500).step_by(10) {
+                nacks.follow(round_trip.map(ms), start + ms(at));
+                asked += taken(&mut nacks, start + ms(at)).len();
+            }
+            assert_eq!(nacks.due(), None);
+            asked
+        };
+        // Of two that are missing: once each, three times each, and one of them to measure by.
+        assert_eq!([None, Some(120), Some(121)].map(asked), [2, 6, 1]);
     }
 
     #[test]

@@ -48,14 +48,16 @@ pub(crate) struct TransportCcRecorder {
 }
 
 impl TransportCcRecorder {
-    /// A packet with this transport-wide sequence number arrived.
-    pub(crate) fn on_packet(&mut self, sequence: u16, now: Instant) {
+    /// A packet with this transport-wide sequence number arrived. Returns whether it was sent later than all that arrived
+    /// before.
+    pub(crate) fn on_packet(&mut self, sequence: u16, now: Instant) -> bool {
+        let before = self.highest();
         let epoch = *self.epoch.get_or_insert(now);
         let tick = now.saturating_duration_since(epoch).as_micros() / TICK_US;
         let tick = u64::try_from(tick).unwrap_or(LOST - 1);
         if !self.record(sequence, tick) {
             if !self.is_anew(sequence, now) {
-                return;
+                return false;
             }
             self.restart(sequence, tick);
         }
@@ -64,6 +66,7 @@ impl TransportCcRecorder {
         self.pending = self.pending.saturating_add(1);
         let at = if self.pending >= ARRIVALS_MAX { now } else { now + INTERVAL };
         self.due = Some(self.due.map_or(at, |due| due.min(at)));
+        self.highest() > before
     }
 
     /// When to take messages next.

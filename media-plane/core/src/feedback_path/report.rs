@@ -29,13 +29,14 @@ pub(crate) fn send_reports(media: &mut MediaTables, key: TransportKey, now: Inst
 pub(crate) fn send_feedback(media: &mut MediaTables, key: TransportKey, now: Instant) {
     let MediaTables { transports, output, .. } = media;
     let Some(transport) = transports.get_mut(key) else { return };
-    let (ssrc, round_trip) = (transport.local_ssrc, transport.round_trip.patience());
+    let (ssrc, round_trip) = (transport.local_ssrc, transport.round_trip);
     let mut asked = [0; ASKED_PER_MESSAGE];
     for place in 0..transport.streams.len() {
         let Some(stream) = transport.streams.get_mut(place) else { continue };
         let media_ssrc = stream.ssrc;
         let Some(nacks) = &mut stream.nacks else { continue };
-        let missing = nacks.take(now, round_trip, &mut asked);
+        nacks.follow(round_trip.mean(), now);
+        let missing = nacks.take(now, round_trip.patience(), &mut asked);
         if !missing.is_empty() {
             let asked = u64::try_from(missing.len()).unwrap_or_default();
             stream.nacked += asked;

@@ -121,9 +121,9 @@ fn open(
     transport.received.count(bytes.len());
     let packet = bytes.get(..len)?;
     let sequence = producer.extensions.transport_cc.and_then(|id| header.extension(packet, id));
-    if let Some(sequence) = sequence.and_then(|data| data.first_chunk()) {
-        transport.arrivals.on_packet(u16::from_be_bytes(*sequence), arrived);
-    }
+    let sequence = sequence.and_then(|data| data.first_chunk());
+    let is_newest =
+        sequence.is_some_and(|data| transport.arrivals.on_packet(u16::from_be_bytes(*data), arrived));
     let is_newly_heard = producer.hear(&header, packet, now);
     let Ok(payload) = header.strip_padding(packet) else {
         drop(DropReason::Malformed, Some(header.ssrc));
@@ -138,8 +138,12 @@ fn open(
     } else {
         let stream = transport.stream_mut(header.ssrc)?;
         stream.received.count(payload.len());
-        stream.on_packet(index, header.timestamp, codec.clock_rate, arrived);
+        // One behind others of its stream that was sent after them was sent again, under its own number.
+        let answer = stream.nacks.as_mut().filter(|nacks| is_newest && nacks.is_behind(index));
+        let answer = answer.and_then(|nacks| nacks.on_answer(index, now));
+        stream.on_packet(index, header.timestamp, codec.clock_rate, arrived, answer.is_some());
         let overwhelmed = stream.nacks.as_mut().is_some_and(|nacks| nacks.on_packet(index, now).is_err());
+        answered(transport, answer, now);
         (index, payload, overwhelmed)
     };
     let policer = policers.live_mut(producer.policer)?;
@@ -292,13 +296,18 @@ fn restore(
     let original = transport.streams.iter_mut().find(is_original)?;
     let index = original.srtp.restore(sequence)?;
     original.repaired += 1;
-    let answered = original.nacks.as_mut().and_then(|nacks| nacks.on_answer(index, now));
-    match answered {
+    let answer = original.nacks.as_mut().and_then(|nacks| nacks.on_answer(index, now));
+    answered(transport, answer, now);
+    Some(index)
+}
+
+/// What a packet that was asked for tells of the round trip.
+fn answered(transport: &mut WebRtcTransport, answer: Option<Answer>, now: Instant) {
+    match answer {
         Some(Answer::After(time)) => transport.round_trip.measured(time, now),
         Some(Answer::Unclear) => transport.round_trip.unclear(),
         None => {}
     }
-    Some(index)
 }
 
 /// What a payload says of its frame.

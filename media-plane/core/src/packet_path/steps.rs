@@ -225,7 +225,7 @@ pub struct Arrivals(TransportCcRecorder);
 
 impl Arrivals {
     pub fn on_packet(&mut self, sequence: u16, now: Instant) {
-        self.0.on_packet(sequence, now);
+        _ = self.0.on_packet(sequence, now);
     }
 
     /// Writes the message that is due; its length, 0 without one.

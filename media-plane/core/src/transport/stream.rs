@@ -58,12 +58,24 @@ impl Stream {
 }
 
 impl Stream {
-    /// An authentic packet of the stream came then.
+    /// An authentic packet of the stream came then. `is_answer`: it was lost, and asked for; reports tell what the path
+    /// loses, by which encoders add error correction.
     #[inline]
-    pub(crate) fn on_packet(&mut self, index: u64, timestamp: u32, clock_rate: u32, arrived: Instant) {
+    pub(crate) fn on_packet(
+        &mut self,
+        index: u64,
+        timestamp: u32,
+        clock_rate: u32,
+        arrived: Instant,
+        is_answer: bool,
+    ) {
         self.clock_rate = clock_rate;
-        self.reception.on_packet(index, timestamp, clock_rate, arrived);
         self.score.on_packet(arrived);
+        if is_answer {
+            self.repaired += 1;
+        } else {
+            self.reception.on_packet(index, timestamp, clock_rate, arrived);
+        }
     }
 
     /// The block for the next receiver report, which also moves the score.

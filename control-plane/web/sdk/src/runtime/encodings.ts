@@ -6,6 +6,9 @@ import type { Source } from "../payloads";
 
 type Encoding = { maxBitrate?: number };
 
+/** Little is sent in silence; what is lost is repaired by error correction, and sent again where that comes in time. */
+const OPUS = { opusDtx: true, opusFec: true, opusNack: true };
+
 export function encodingsOf(source: Source): readonly Encoding[] {
   if (source === "camera") return CAMERA_ENCODINGS;
   return source === "screen" ? SCREEN_ENCODINGS : [{}];
@@ -18,23 +21,14 @@ export function produceOptions(source: Source, audioBitrate: number): Omit<types
     case "mic":
       return {
         ...common,
-        codecOptions: {
-          opusStereo: false,
-          opusDtx: true,
-          opusFec: true,
-          opusMaxAverageBitrate: audioBitrate,
-        },
+        codecOptions: { ...OPUS, opusMaxAverageBitrate: audioBitrate },
         // A muted microphone sends nothing at all.
         zeroRtpOnPause: true,
       };
     case "screenAudio":
       return {
         ...common,
-        codecOptions: {
-          opusDtx: true,
-          opusFec: true,
-          opusMaxAverageBitrate: Math.min(audioBitrate, SCREEN_AUDIO_BITRATE),
-        },
+        codecOptions: { ...OPUS, opusMaxAverageBitrate: Math.min(audioBitrate, SCREEN_AUDIO_BITRATE) },
       };
     case "camera":
     case "screen":

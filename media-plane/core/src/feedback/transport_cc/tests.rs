@@ -94,7 +94,7 @@ fn a_message_is_due_100_ms_after_the_first_packet_it_speaks_of() {
 #[test]
 fn a_packet_told_as_lost_is_told_again_when_it_comes_late() {
     let (mut recorder, start) = (TransportCcRecorder::default(), Instant::now());
-    [10, 12].into_iter().for_each(|sequence| recorder.on_packet(sequence, start));
+    [10, 12].into_iter().for_each(|sequence| _ = recorder.on_packet(sequence, start));
     assert_eq!(take(&mut recorder, start + INTERVAL)[0].received, [(10, 0), (12, 0)]);
     recorder.on_packet(12, start + ms(150));
     recorder.on_packet(10, start + ms(150));
@@ -109,10 +109,10 @@ fn a_packet_told_as_lost_is_told_again_when_it_comes_late() {
 #[test]
 fn a_packet_that_comes_after_a_silence_and_not_in_its_place_is_given_up() {
     let (mut recorder, start) = (TransportCcRecorder::default(), Instant::now());
-    (0..800).step_by(2).for_each(|sequence| recorder.on_packet(sequence, start));
+    (0..800).step_by(2).for_each(|sequence| _ = recorder.on_packet(sequence, start));
     take(&mut recorder, start + INTERVAL);
     let late = start + ms(9_000);
-    (1..798).step_by(2).for_each(|sequence| recorder.on_packet(sequence, late));
+    (1..798).step_by(2).for_each(|sequence| _ = recorder.on_packet(sequence, late));
     assert_eq!(recorder.due(), None);
     recorder.on_packet(800, late);
     assert_eq!(take(&mut recorder, late + INTERVAL)[0].received, [(800, 36_000)]);
@@ -161,7 +161,7 @@ fn many_packets_are_told_at_once_in_several_messages() {
     assert_eq!(messages.len(), 3);
     assert_eq!(messages.iter().map(|message| message.received.len()).sum::<usize>(), 1_500);
     let mut burst = TransportCcRecorder::default();
-    (0..ARRIVALS_MAX).for_each(|sequence| burst.on_packet(sequence, start));
+    (0..ARRIVALS_MAX).for_each(|sequence| _ = burst.on_packet(sequence, start));
     assert_eq!(burst.due(), Some(start), "a full message does not wait");
 }
 
