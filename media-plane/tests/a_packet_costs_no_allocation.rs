@@ -145,6 +145,8 @@ impl Call {
         let (engine, now) = (&mut world.engine, world.now);
         receiver
             .receive(socket, |datagrams| {
+                // The socket's time is another than the call's.
+                datagrams.iter_mut().for_each(|datagram| datagram.arrived = now);
                 engine.handle_datagrams(datagrams, now, |batch| sender.send(socket, batch));
             })
             .unwrap();
