@@ -166,7 +166,6 @@ impl Meter {
         self.sums.up_delays.extend(up_delay);
         self.sums.up_jitters.extend(mean(up_jitters.into_iter()));
         self.received = received;
-        self.now.stalled = self.now.stalled.saturating_add((is_stalled && sends.is_some()).into());
 
         let mut sent = HashMap::new();
         let mut sent_since = 0;
@@ -192,8 +191,11 @@ impl Meter {
             *sum = (sum.0 + lost, sum.1 + all);
         }
         // Whoever is sent something reports on it, some seconds later at most (RFC 3550, section 6.2).
-        let is_silent = was_there && !has_sent && sent_since > 0 && since >= SILENT_SECONDS;
-        self.now.silent = self.now.silent.saturating_add(is_silent.into());
+        let is_silent = was_there && !has_sent && sent_since > 0;
+        self.now.silent = self.now.silent.saturating_add((is_silent && since >= SILENT_SECONDS).into());
+        // Of whom nothing comes, reports neither, it is not the microphone that gives nothing.
+        let is_stalled = is_stalled && !is_silent && sends.is_some();
+        self.now.stalled = self.now.stalled.saturating_add(is_stalled.into());
         self.see_layers(stats);
         let speech = stats.consumers.iter().filter(|of| !of.paused && of.kind == MediaKind::Audio);
         // A downlink's queue makes every speaker uneven, a speaker's uplink that one alone.
@@ -399,7 +401,7 @@ mod tests {
             meter.sampled(&at(came, sent), now);
         }
         let minute = meter.turn(720).unwrap();
-        assert!(minute.is_cut_off() && minute.silent == 1, "{minute:?}");
+        assert!(minute.is_cut_off() && (minute.silent, minute.stalled) == (1, 0), "{minute:?}");
     }
 
     #[test]
