@@ -25,7 +25,7 @@ const AUDIO_AGE_MAX: Duration = Duration::from_secs(1);
 /// and error correction, which encoders add by the loss that is reported, does more.
 const AUDIO_ROUND_TRIP_MAX: Duration = Duration::from_millis(120);
 const AUDIO_TRIES: u8 = 3;
-/// Behind a longer round trip, a packet is asked for so often to learn whether it still is one.
+/// With a longer round trip, one packet is asked for in each such time, to learn whether it still is long.
 const MEASURED_EACH: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
@@ -98,7 +98,8 @@ impl NackGenerator {
         }
     }
 
-    /// Audio is asked for as often as the round trip allows: once until one was measured, which the answer does.
+    /// Sets how often a missing packet of audio may be asked for with this round trip: once until one was measured, which the
+    /// answer does.
     pub(crate) fn follow(&mut self, round_trip: Option<Duration>, now: Instant) {
         let is_due = self.asked.is_none_or(|at| now.saturating_duration_since(at) >= MEASURED_EACH);
         (self.tries, self.at_once) = match round_trip {
@@ -147,7 +148,7 @@ impl NackGenerator {
         }
     }
 
-    /// Whether a packet of this index is none that goes on behind the highest.
+    /// Whether the index is the highest so far, or below it.
     pub(crate) fn is_behind(&self, index: u64) -> bool {
         self.highest.is_some_and(|highest| index <= highest)
     }
@@ -200,7 +201,7 @@ impl NackGenerator {
             let next = match missing.tries < tries {
                 true if missing.is_due(advances, now) => now,
                 true => missing.due,
-                // Its answer may still tell the round trip.
+                // Kept, since its answer tells the round trip.
                 false => missing.noticed + given_up,
             };
             due = Some(due.map_or(next, |earlier| earlier.min(next)));

@@ -138,7 +138,7 @@ fn open(
     } else {
         let stream = transport.stream_mut(header.ssrc)?;
         stream.received.count(payload.len());
-        // One behind others of its stream that was sent after them was sent again, under its own number.
+        // A packet below the highest of its stream, whose transport-wide number is the newest, was sent again.
         let answer = stream.nacks.as_mut().filter(|nacks| is_newest && nacks.is_behind(index));
         let answer = answer.and_then(|nacks| nacks.on_answer(index, now));
         stream.on_packet(index, header.timestamp, codec.clock_rate, arrived, answer.is_some());
