@@ -251,6 +251,10 @@ impl RoutingTable {
             seat.attachment = attachment;
             before = Some(std::mem::replace(&mut seat.owner, Owner::Stream(stream)));
         }
+        if accepted.is_some() {
+            // Its subscription is gone if the engine refused another resume of this stream meanwhile.
+            room.subscribe(stream);
+        }
         // Who has nobody in the room any more need not hear of it.
         if let Some(Owner::Stream(before)) = before {
             room.unsubscribe_unless_owner(before);

@@ -37,6 +37,20 @@ fn a_new_room_goes_to_the_worker_with_the_fewest_sessions() {
 }
 
 #[test]
+fn a_refused_resume_takes_no_event_from_one_on_its_way_on_the_same_stream() {
+    let mut rooms = RoutingTable::new(1);
+    let channel = at("a").channel;
+    (1..=3).for_each(|who| _ = seated(&mut rooms, &at("a"), who, 1));
+    for who in [1, 2] {
+        rooms.detach(&channel, session(who), 1);
+        assert_eq!(rooms.resume(&channel, session(who), 7), Some(0));
+    }
+    rooms.resume_answered(&channel, session(1), 7, None);
+    rooms.resume_answered(&channel, session(2), 7, Some(2));
+    assert_eq!(rooms.event(&channel, 9, &Event::RoomClosed), [1, 7]);
+}
+
+#[test]
 fn a_refused_join_leaves_nothing_behind() {
     let mut rooms = RoutingTable::new(1);
     rooms.join(&at("a"), &who_joins(1), 1);
