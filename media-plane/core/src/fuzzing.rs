@@ -234,7 +234,7 @@ impl Missing {
     }
 
     pub fn take<'a>(&mut self, now: Instant, round_trip: Duration, out: &'a mut [u16]) -> &'a [u16] {
-        self.0.take(now, round_trip, out)
+        self.0.take(now, None, round_trip, out)
     }
 }
 

@@ -21,9 +21,10 @@ const TRIES_MAX: u8 = 10;
 /// A packet missing for longer is not requested: receivers have played on without it.
 const VIDEO_AGE_MAX: Duration = Duration::from_secs(2);
 const AUDIO_AGE_MAX: Duration = Duration::from_secs(1);
-/// Of audio. A receiver's buffer waits for what is asked for within a short round trip. After a longer one it has played on,
-/// and error correction, which encoders add by the loss that is reported, does more.
+/// The longest round trip within which lost audio is asked for: receivers' jitter buffers wait for the answer. After a longer one
+/// they have played on, and error correction, which encoders add by the loss that is reported, repairs more.
 const AUDIO_ROUND_TRIP_MAX: Duration = Duration::from_millis(120);
+/// Requests for one packet of audio.
 const AUDIO_TRIES: u8 = 3;
 /// With a longer round trip, one packet is asked for in each such time, to learn whether it still is long.
 const MEASURED_EACH: Duration = Duration::from_secs(2);
@@ -32,9 +33,6 @@ const MEASURED_EACH: Duration = Duration::from_secs(2);
 pub(crate) struct NackGenerator {
     is_audio: bool,
     age_max: Duration,
-    /// How often a packet may be asked for now, and how many packets in one message.
-    tries: u8,
-    at_once: usize,
     /// When anything was asked for last.
     asked: Option<Instant>,
     highest: Option<u64>,
@@ -75,20 +73,18 @@ pub(crate) enum Answer {
 
 impl NackGenerator {
     pub(crate) fn video() -> Self {
-        Self::new(false, VIDEO_AGE_MAX, TRIES_MAX)
+        Self::new(false, VIDEO_AGE_MAX)
     }
 
-    /// For audio whose parameters ask for it; what its round trip allows is said by [`Self::follow`].
+    /// For audio whose parameters offer `nack`.
     pub(crate) fn audio() -> Self {
-        Self::new(true, AUDIO_AGE_MAX, 1)
+        Self::new(true, AUDIO_AGE_MAX)
     }
 
-    fn new(is_audio: bool, age_max: Duration, tries: u8) -> Self {
+    fn new(is_audio: bool, age_max: Duration) -> Self {
         Self {
             is_audio,
             age_max,
-            tries,
-            at_once: usize::MAX,
             asked: None,
             highest: None,
             advances: 0,
@@ -96,18 +92,6 @@ impl NackGenerator {
             due: None,
             lost_at: None,
         }
-    }
-
-    /// Sets how often a missing packet of audio may be asked for with this round trip: once until one was measured, which the
-    /// answer does.
-    pub(crate) fn follow(&mut self, round_trip: Option<Duration>, now: Instant) {
-        let is_due = self.asked.is_none_or(|at| now.saturating_duration_since(at) >= MEASURED_EACH);
-        (self.tries, self.at_once) = match round_trip {
-            _ if !self.is_audio => (TRIES_MAX, usize::MAX),
-            None => (1, usize::MAX),
-            Some(time) if time <= AUDIO_ROUND_TRIP_MAX => (AUDIO_TRIES, usize::MAX),
-            Some(_) => (is_due.into(), 1),
-        };
     }
 
     /// `index`: the sender's roll-over counter and sequence number.
@@ -171,14 +155,22 @@ impl NackGenerator {
         self.due
     }
 
-    /// The packets to ask for now, ascending, in `out`. If they fill it, more may be due at once.
-    pub(crate) fn take<'a>(&mut self, now: Instant, round_trip: Duration, out: &'a mut [u16]) -> &'a [u16] {
+    /// The packets to ask for now, ascending, in `out`. If they fill it, more may be due at once. `round_trip`: the mean, if it
+    /// was measured; `patience`: the time to wait for an answer.
+    pub(crate) fn take<'a>(
+        &mut self,
+        now: Instant,
+        round_trip: Option<Duration>,
+        patience: Duration,
+        out: &'a mut [u16],
+    ) -> &'a [u16] {
         if self.due.is_none_or(|due| now < due) {
             return &[];
         }
         self.give_up_old(now);
-        let repeat_at = now + round_trip.max(REPEAT_AFTER_MIN).min(self.age_max);
-        let (advances, tries, at_once) = (self.advances, self.tries, self.at_once);
+        let repeat_at = now + patience.max(REPEAT_AFTER_MIN).min(self.age_max);
+        let (tries, at_once) = self.allowance(round_trip, now);
+        let advances = self.advances;
         let given_up = self.age_max + REORDERING_MAX;
         let mut count = 0;
         let mut due: Option<Instant> = None;
@@ -217,6 +209,20 @@ impl NackGenerator {
         out.get(..count).unwrap_or_default()
     }
 
+    /// How often a packet may be asked for, and how many packets in one message. Audio is asked for once until the answer
+    /// measures the round trip.
+    fn allowance(&self, round_trip: Option<Duration>, now: Instant) -> (u8, usize) {
+        match round_trip {
+            _ if !self.is_audio => (TRIES_MAX, usize::MAX),
+            None => (1, usize::MAX),
+            Some(time) if time <= AUDIO_ROUND_TRIP_MAX => (AUDIO_TRIES, usize::MAX),
+            Some(_) => {
+                let is_due = |at: Instant| now.saturating_duration_since(at) >= MEASURED_EACH;
+                (self.asked.is_none_or(is_due).into(), 1)
+            }
+        }
+    }
+
     /// The oldest are in front.
     fn give_up_old(&mut self, now: Instant) {
         let is_old = |missing: &Missing| now.saturating_duration_since(missing.noticed) > self.age_max;
@@ -251,7 +257,7 @@ mod tests {
     }
 
     fn taken(nacks: &mut NackGenerator, now: Instant) -> Vec<u16> {
-        nacks.take(now, ROUND_TRIP, &mut [0; ASKED_PER_MESSAGE]).to_vec()
+        nacks.take(now, None, ROUND_TRIP, &mut [0; ASKED_PER_MESSAGE]).to_vec()
     }
 
     fn with_gap(nacks: &mut NackGenerator, now: Instant) {
@@ -298,7 +304,7 @@ mod tests {
         with_gap(&mut nacks, start);
         let mut asked = 0;
         for at in 0..5_000 {
-            asked += nacks.take(start + ms(at), Duration::ZERO, &mut [0; 8]).len();
+            asked += nacks.take(start + ms(at), None, Duration::ZERO, &mut [0; 8]).len();
         }
         assert_eq!((asked, nacks.due()), (2 * usize::from(TRIES_MAX), None));
     }
@@ -334,8 +340,8 @@ mod tests {
             with_gap(&mut nacks, start);
             let mut asked = 0;
             for at in (0..1_500).step_by(10) {
-                nacks.follow(round_trip.map(ms), start + ms(at));
-                asked += taken(&mut nacks, start + ms(at)).len();
+                let mut out = [0; ASKED_PER_MESSAGE];
+                asked += nacks.take(start + ms(at), round_trip.map(ms), ROUND_TRIP, &mut out).len();
             }
             assert_eq!(nacks.due(), None);
             asked
@@ -361,9 +367,9 @@ mod tests {
         nacks.on_packet(0, start).unwrap();
         nacks.on_packet(6, start).unwrap();
         let now = start + ms(20);
-        assert_eq!(nacks.take(now, ROUND_TRIP, &mut [0; 3]), [1, 2, 3]);
+        assert_eq!(nacks.take(now, None, ROUND_TRIP, &mut [0; 3]), [1, 2, 3]);
         assert_eq!(nacks.due(), Some(now));
-        assert_eq!(nacks.take(now, ROUND_TRIP, &mut [0; 3]), [4, 5]);
+        assert_eq!(nacks.take(now, None, ROUND_TRIP, &mut [0; 3]), [4, 5]);
         assert_eq!(nacks.due(), Some(start + ms(120)));
     }
 
@@ -444,7 +450,7 @@ mod tests {
                 prop_assert!(nacks.missing.len() <= MISSING_MAX);
                 let mut out = [0; MISSING_MAX];
                 let due = nacks.due();
-                let asked = nacks.take(now, ROUND_TRIP, &mut out);
+                let asked = nacks.take(now, None, ROUND_TRIP, &mut out);
                 prop_assert!(asked.is_empty() || due.is_some_and(|due| due <= now));
                 prop_assert_eq!(asked, model.take(at));
             }

@@ -35,8 +35,7 @@ pub(crate) fn send_feedback(media: &mut MediaTables, key: TransportKey, now: Ins
         let Some(stream) = transport.streams.get_mut(place) else { continue };
         let media_ssrc = stream.ssrc;
         let Some(nacks) = &mut stream.nacks else { continue };
-        nacks.follow(round_trip.mean(), now);
-        let missing = nacks.take(now, round_trip.patience(), &mut asked);
+        let missing = nacks.take(now, round_trip.mean(), round_trip.patience(), &mut asked);
         if !missing.is_empty() {
             let asked = u64::try_from(missing.len()).unwrap_or_default();
             stream.nacked += asked;
