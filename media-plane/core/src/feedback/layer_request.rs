@@ -131,28 +131,27 @@ pub(crate) fn allocate(budget: u64, requests: &mut [LayerRequest]) -> Option<u64
             }
         }
     }
-    next_total(used, requests)
+    next_total(used, requests.iter())
 }
 
 /// What all would take with the next step of one of them.
-fn next_total(used: u64, requests: &[LayerRequest]) -> Option<u64> {
-    let next = requests.iter().filter_map(LayerRequest::step);
+fn next_total<'a>(used: u64, requests: impl Iterator<Item = &'a LayerRequest>) -> Option<u64> {
+    let next = requests.filter_map(LayerRequest::step);
     next.map(|(before, after)| used.saturating_sub(before).saturating_add(after)).min()
 }
 
 /// What all would take with the next step of one of them, of what is allocated now.
 pub(crate) fn next_of(requests: &[LayerRequest]) -> Option<u64> {
-    next_total(allocated_total(requests), requests)
+    next_total(allocated_total(requests), requests.iter())
 }
 
-/// The same of a step to another spatial layer.
+/// The same of those whose next step is to another spatial layer.
 pub(crate) fn next_spatial_of(requests: &[LayerRequest]) -> Option<u64> {
-    let used = allocated_total(requests);
-    let step = |it: &LayerRequest| {
-        let (from, to) = (it.rung(it.allocated)?, it.rung(it.allocated.map(|at| at + 1))?);
-        (to.spatial > from.spatial).then(|| used.saturating_sub(from.cost).saturating_add(to.cost))
+    let is_spatial = |it: &&LayerRequest| {
+        let next = it.rung(it.allocated.map(|at| at + 1));
+        it.rung(it.allocated).zip(next).is_some_and(|(from, to)| to.spatial > from.spatial)
     };
-    requests.iter().filter_map(step).min()
+    next_total(allocated_total(requests), requests.iter().filter(is_spatial))
 }
 
 /// What the present rungs take.
@@ -173,7 +172,7 @@ pub(crate) fn highest_total(requests: &[LayerRequest]) -> u64 {
 /// Gives everybody what it has.
 pub(crate) fn keep_present(requests: &mut [LayerRequest]) -> Option<u64> {
     requests.iter_mut().for_each(|request| request.allocated = request.present);
-    next_total(present_total(requests), requests)
+    next_total(present_total(requests), requests.iter())
 }
 
 #[cfg(test)]
