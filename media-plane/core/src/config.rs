@@ -5,7 +5,7 @@ use crate::transport::ice_lite::Relays;
 use railgun_protocol::transport_parameters::IceCandidate;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 /// A received datagram. It is decrypted in place: its bytes afterwards are not those that arrived.
 #[derive(Debug)]
@@ -17,6 +17,17 @@ pub struct Datagram<'a> {
     /// When the kernel took it in, as far as that is known, and not after it is handed over. Feedback to senders, jitter
     /// and delay go by it: they tell of the network, and not of how long a packet waited for its worker.
     pub arrived: Instant,
+}
+
+/// The longest wait for a worker that senders are not told of. A longer one is a node that has too little CPU, or a wall clock
+/// that was set.
+const LATE_MAX: Duration = Duration::from_millis(50);
+
+impl Datagram<'_> {
+    /// When a packet counts as arrived that is taken at `now`, `late` after the kernel took it in: 50 ms before at the most.
+    pub fn arrived(now: Instant, late: Duration) -> Instant {
+        now.checked_sub(late.min(LATE_MAX)).unwrap_or(now)
+    }
 }
 
 /// What the driver of an engine decides; the same for all of its rooms.

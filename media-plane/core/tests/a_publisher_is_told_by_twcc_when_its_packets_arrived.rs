@@ -72,7 +72,7 @@ fn packets_that_waited_for_a_worker_are_told_when_the_kernel_took_them_in() {
         waiting.push((sealed(&call, n, n), call.world.now));
         if n % 5 == 4 {
             for (packet, arrived) in waiting.drain(..) {
-                call.world.send_late(address, packet, arrived);
+                call.world.send_late(address, packet, call.world.now - arrived);
             }
         }
     }

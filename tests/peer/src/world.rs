@@ -297,11 +297,12 @@ impl World {
 
     /// Gives the engine one datagram and delivers what comes of it.
     pub fn send(&mut self, source: SocketAddr, datagram: Vec<u8>) {
-        self.send_late(source, datagram, self.now);
+        self.send_late(source, datagram, Duration::ZERO);
     }
 
-    /// The same of one that the node's kernel took in then, and that waited for the worker.
-    pub fn send_late(&mut self, source: SocketAddr, mut datagram: Vec<u8>, arrived: Instant) {
+    /// The same of one that waited for the worker for so long.
+    pub fn send_late(&mut self, source: SocketAddr, mut datagram: Vec<u8>, late: Duration) {
+        let arrived = Datagram::arrived(self.now, late);
         let mut datagrams = [Datagram { source, bytes: &mut datagram, arrived }];
         let Self { engine, sent, links, behind, peers, now, .. } = self;
         engine.handle_datagrams(&mut datagrams, *now, |batch| {

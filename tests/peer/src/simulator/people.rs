@@ -22,8 +22,6 @@ const STEP_MS: u32 = 2;
 const LOOK_MS: u32 = 10_000;
 /// Between two ICE checks of a client.
 const CHECK_MS: u32 = 2_500;
-/// A node takes a packet for no older than this.
-const STAMPED_MAX: Duration = Duration::from_millis(50);
 /// Datagrams of this size that a worker's socket holds: 4 MiB, as the kernel accounts them.
 const SOCKET_DATAGRAMS: usize = 1_800;
 /// A camera of 15 pictures a second in three layers, as Chromium sends 640x360.
@@ -430,10 +428,10 @@ impl Node {
             return;
         }
         while let Some((came, source, datagram)) = self.inbox.pop_front() {
-            self.work[2] += u64::try_from((world.now - came).as_micros()).expect("short");
+            let late = world.now - came;
+            self.work[2] += u64::try_from(late.as_micros()).expect("short");
             self.work[3] += 1;
-            let arrived = world.now.checked_sub(STAMPED_MAX).map_or(came, |least| came.max(least));
-            world.send_late(source, datagram, arrived);
+            world.send_late(source, datagram, late);
         }
         if !self.pauses.is_zero() {
             self.wakes = world.now + self.pauses.mul_f64(rng.random_range(0.4..1.6));
