@@ -113,18 +113,21 @@ window.pathsTaken = async () => {
   return paths;
 };
 
+/** The statistics of every connection that are of this type. */
+async function entriesOf(type) {
+  const reports = await Promise.all(connections.map((connection) => connection.getStats()));
+  return reports.flatMap((report) => [...report.values()]).filter((entry) => entry.type === type);
+}
+
+/** The sum of a count over all voices that are received (`inbound-rtp`) or sent (`outbound-rtp`). */
+async function sumOfVoices(type, count) {
+  const voices = (await entriesOf(type)).filter(({ kind }) => kind === "audio");
+  return voices.reduce((sum, voice) => sum + (voice[count] ?? 0), 0);
+}
+
 /** Of every stream that is received: `{kind, packetsReceived, packetsLost}`. */
-window.packetsOfStreams = async () => {
-  const streams = [];
-  for (const connection of connections) {
-    for (const entry of (await connection.getStats()).values()) {
-      if (entry.type !== "inbound-rtp") continue;
-      const { kind, packetsReceived, packetsLost } = entry;
-      streams.push({ kind, packetsReceived, packetsLost });
-    }
-  }
-  return streams;
-};
+window.packetsOfStreams = async () =>
+  (await entriesOf("inbound-rtp")).map(({ kind, packetsReceived, packetsLost }) => ({ kind, packetsReceived, packetsLost }));
 
 /** The encodings of what is sent of that kind: `{active, maxBitrate, priority}`. */
 window.encodingsSent = (kind) =>
@@ -135,36 +138,15 @@ window.encodingsSent = (kind) =>
     .map(({ active, maxBitrate, priority }) => ({ active, maxBitrate, priority }));
 
 /** Packets with error correction that came with voices so far (Opus in-band FEC, RFC 6716). */
-window.fecReceived = async () => {
-  let packets = 0;
-  for (const connection of connections) {
-    for (const entry of (await connection.getStats()).values()) {
-      if (entry.type === "inbound-rtp" && entry.kind === "audio") packets += entry.fecPacketsReceived ?? 0;
-    }
-  }
-  return packets;
-};
+window.fecReceived = () => sumOfVoices("inbound-rtp", "fecPacketsReceived");
 
 /** Packets of voices that were sent again so far, because the server asked for them. */
-window.voicesSentAgain = async () => {
-  let packets = 0;
-  for (const connection of connections) {
-    for (const entry of (await connection.getStats()).values()) {
-      if (entry.type === "outbound-rtp" && entry.kind === "audio") packets += entry.retransmittedPacketsSent ?? 0;
-    }
-  }
-  return packets;
-};
+window.voicesSentAgain = () => sumOfVoices("outbound-rtp", "retransmittedPacketsSent");
 
 /** What the browser may send by its own estimate, in bits per second: what its videos share. */
 window.availableToSend = async () => {
-  let available = 0;
-  for (const connection of connections) {
-    for (const entry of (await connection.getStats()).values()) {
-      if (entry.type === "candidate-pair" && entry.nominated) available = Math.max(available, entry.availableOutgoingBitrate ?? 0);
-    }
-  }
-  return available;
+  const pairs = (await entriesOf("candidate-pair")).filter(({ nominated }) => nominated);
+  return Math.max(0, ...pairs.map(({ availableOutgoingBitrate }) => availableOutgoingBitrate ?? 0));
 };
 
 /** The devices behind the videos that are sent. */

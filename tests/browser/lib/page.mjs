@@ -186,10 +186,20 @@ export class PageUser {
   }
 
   /** Packets of voices with error correction (Opus in-band FEC) that are received within `ms`, from now on. */
-  async errorCorrectionWithin(ms) {
-    const before = await this.page.evaluate(() => window.fecReceived());
+  errorCorrectionWithin(ms) {
+    return this.#countedWithin(ms, () => window.fecReceived());
+  }
+
+  /** Packets of its voice that are sent again within `ms`, from now on. */
+  sentAgainWithin(ms) {
+    return this.#countedWithin(ms, () => window.voicesSentAgain());
+  }
+
+  /** By how much a count of the page rises within `ms`. */
+  async #countedWithin(ms, count) {
+    const before = await this.page.evaluate(count);
     await sleep(ms);
-    return (await this.page.evaluate(() => window.fecReceived())) - before;
+    return (await this.page.evaluate(count)) - before;
   }
 
   /** Receives error correction within `ms`, each time over `measured` ms. */

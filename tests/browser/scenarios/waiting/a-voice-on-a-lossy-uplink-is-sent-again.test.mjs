@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { scenario } from "../../lib/call.mjs";
 import { impairedWayTo } from "../../lib/impair.mjs";
 import { callOfTwo } from "../../lib/page.mjs";
-import { sleep, until } from "../../lib/wait.mjs";
+import { until } from "../../lib/wait.mjs";
 
 const NOTICED_MS = 20_000;
 const MEASURED_MS = 10_000;
@@ -18,20 +18,14 @@ scenario("a voice on a lossy uplink is sent again, as long as that comes in time
   try {
     const [ada, ben] = await callOfTwo(call, { ben: { ports: way.ports } });
     await ada.hears(ben);
-    assert.equal(await sentAgain(ben), 0, "a path that loses nothing");
+    assert.equal(await ben.sentAgainWithin(MEASURED_MS), 0, "a path that loses nothing");
 
     way.become({ up: { loss: LOSS, delay: 15 }, down: { delay: 15 } });
-    await until("packets are sent again", NOTICED_MS, async () => ((await sentAgain(ben)) >= AGAIN_MIN ? true : null));
+    await until("packets are sent again", NOTICED_MS, async () => ((await ben.sentAgainWithin(MEASURED_MS)) >= AGAIN_MIN ? true : null));
 
     way.become({ up: { loss: LOSS, delay: 200 }, down: { delay: 200 } });
-    await until("late ones are not asked for", NOTICED_MS, async () => ((await sentAgain(ben)) <= MEASURING_MAX ? true : null));
+    await until("late ones are not asked for", NOTICED_MS, async () => ((await ben.sentAgainWithin(MEASURED_MS)) <= MEASURING_MAX ? true : null));
   } finally {
     way.close();
   }
 });
-
-async function sentAgain({ page }) {
-  const before = await page.evaluate(() => window.voicesSentAgain());
-  await sleep(MEASURED_MS);
-  return (await page.evaluate(() => window.voicesSentAgain())) - before;
-}
