@@ -57,7 +57,7 @@ impl Talk {
         self.world.send(address, packet);
     }
 
-    /// Speech, of which each tenth packet is lost.
+    /// Sends speech for so long; each tenth packet is lost.
     fn go_on(&mut self, time: Duration) {
         for _ in 0..time.as_millis() / STEP.as_millis() {
             if self.step.is_multiple_of(500) {

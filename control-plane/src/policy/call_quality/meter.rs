@@ -25,7 +25,7 @@ struct Packets {
 /// no fault of the link.
 const SAMPLES_OF_START: u16 = 2;
 
-/// For so long a client that is sent something may have sent nothing by accident: reports of speech are up to 7.5 s apart.
+/// A client that is sent something may send nothing for a shorter time than this: its reports on speech are up to 7.5 s apart.
 const SILENT_SECONDS: u64 = 8;
 
 /// Sums of one minute, of which means are made.
@@ -116,7 +116,7 @@ impl Meter {
         self.now.path = Some(path);
     }
 
-    /// What the node measured by `now` (Unix seconds).
+    /// Takes in what the node measured until `now` (Unix seconds).
     pub(crate) fn sampled(&mut self, stats: &Stats, now: u64) {
         let since = now.saturating_sub(std::mem::replace(&mut self.sampled_at, now));
         self.now.samples = self.now.samples.saturating_add(1);
@@ -193,7 +193,7 @@ impl Meter {
         // Whoever is sent something reports on it, some seconds later at most (RFC 3550, section 6.2).
         let is_silent = was_there && !has_sent && sent_since > 0;
         self.now.silent = self.now.silent.saturating_add((is_silent && since >= SILENT_SECONDS).into());
-        // Of whom nothing comes, reports neither, it is not the microphone that gives nothing.
+        // A client that sends no report either has lost its path, and not its microphone.
         let is_stalled = is_stalled && !is_silent && sends.is_some();
         self.now.stalled = self.now.stalled.saturating_add(is_stalled.into());
         self.see_layers(stats);
@@ -286,7 +286,7 @@ fn short(id: &str) -> String {
     id.chars().take(ID_DIGITS).collect()
 }
 
-/// Consumers of video that the client wants and that is sent to the node.
+/// Consumers of video that neither the client nor the producer's owner paused.
 fn wanted_videos(stats: &Stats) -> impl Iterator<Item = &ConsumerStats> {
     stats.consumers.iter().filter(|of| of.kind == MediaKind::Video && !of.paused && !of.producer_paused)
 }

@@ -72,7 +72,7 @@ impl Polling {
         post(self.to, &self.sid, packet).await
     }
 
-    /// The next packet. Dropping the future loses none.
+    /// Receives the next packet. A call that is dropped before it returns loses none.
     pub(super) async fn next(&mut self) -> anyhow::Result<String> {
         self.came.recv().await.context("the polling ended")
     }
@@ -104,7 +104,7 @@ pub(super) async fn web_socket(to: SocketAddr, more: &str) -> anyhow::Result<Web
     Ok(tokio_tungstenite::client_async(url, tcp).await?.0)
 }
 
-/// Polls until the server gives no answer or closes the socket, or until the poll that `is_last` was set during is answered.
+/// Polls until the server gives no answer or closes the socket. Once `is_last` is set, the poll under way is the last.
 async fn poll(
     to: SocketAddr,
     sid: String,
