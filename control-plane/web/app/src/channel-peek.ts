@@ -12,7 +12,7 @@ const TYPED_MS = 350;
 
 /** Who is in the channel of the form, and who calls, before joining one. */
 export class ChannelPeek {
-  readonly element = h("p", { class: "peek", role: "status", hidden: true });
+  readonly element = h("p", { class: "peek", role: "status" });
   #voice: VoiceService | null = null;
   #unwatch: () => void = () => undefined;
   #channel = "";
@@ -69,7 +69,6 @@ export class ChannelPeek {
   }
 
   #show(people: ChannelPerson[] | null): void {
-    this.element.hidden = people === null;
     if (!people) {
       this.element.replaceChildren();
       return;
