@@ -2,7 +2,7 @@
 import puppeteer from "puppeteer-core";
 import { browserArguments, browserPath } from "./browser.mjs";
 import { listenerScript } from "./bundle.mjs";
-import { CONNECT_MS, PageUser } from "./page.mjs";
+import { joinByKeyboard } from "./page.mjs";
 
 /** What automation switches off: fewer timers and less processor for what is not in sight. */
 const KEPT_AWAKE = ["--disable-background-timer-throttling", "--disable-backgrounding-occluded-windows", "--disable-renderer-backgrounding"];
@@ -24,12 +24,9 @@ export async function launchInWindow() {
       const settings = JSON.stringify({ microphone: { tone } });
       await page.evaluateOnNewDocument(`window.testSettings = ${settings};\n${await listenerScript()}`);
       await page.goto(`${call.server.url}/#secret=${call.server.secret}`);
-      await page.type("#name", name);
-      await page.click("button[type=submit]");
-      await page.waitForSelector(".tool-leave", { timeout: CONNECT_MS });
+      const person = await joinByKeyboard(call, page, name, tone);
       const other = await context.newPage();
       await page.bringToFront();
-      const person = new PageUser(call, page, name, tone);
       return Object.assign(person, { hide: () => other.bringToFront(), show: () => page.bringToFront() });
     },
   };

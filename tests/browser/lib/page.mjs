@@ -46,6 +46,27 @@ export function pathsOf({ page }) {
   return page.evaluate(() => window.pathsTaken());
 }
 
+/**
+ * Joins by the form of a page that Puppeteer opened, by keyboard: its click goes to where the button was, and
+ * what the page is told meanwhile moves the button. Gives the `PageUser`.
+ */
+export async function joinByKeyboard(call, page, name, tone) {
+  noteWhatIsSaid(call, page, name);
+  const field = await page.waitForSelector("#name");
+  await field.type(name);
+  await field.press("Enter");
+  await page.waitForSelector(".tool-leave", { timeout: CONNECT_MS }).catch(async (error) => {
+    call.note(`[${name} page] ${await page.evaluate(() => document.body.innerText)}`);
+    throw error;
+  });
+  return new PageUser(call, page, name, tone);
+}
+
+function noteWhatIsSaid(call, page, name) {
+  page.on("console", (message) => call.note(`[${name} console] ${message.text()}`));
+  page.on("pageerror", (error) => call.note(`[${name} page] ${error.stack ?? error}`));
+}
+
 /** Within `ms`, what is there reads like `text`. */
 export function says(locator, text, ms) {
   return until(
@@ -76,8 +97,7 @@ export class PageUser {
     });
     const page = await context.newPage();
     page.setDefaultTimeout(10_000);
-    page.on("console", (message) => call.note(`[${name} console] ${message.text()}`));
-    page.on("pageerror", (error) => call.note(`[${name} page] ${error.stack ?? error}`));
+    noteWhatIsSaid(call, page, name);
     const settings = JSON.stringify({ microphone: { tone, rhythm, hearsItself }, camera, network, ports });
     const content = script ?? (await listenerScript());
     await page.addInitScript({ content: `window.testSettings = ${settings};\n${content}` });

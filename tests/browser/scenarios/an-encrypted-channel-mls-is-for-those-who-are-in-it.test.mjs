@@ -3,7 +3,7 @@ import { listenerScript } from "../lib/bundle.mjs";
 import { scenario } from "../lib/call.mjs";
 import { codeOfAll } from "../lib/encryption.mjs";
 import { launchFirefox } from "../lib/firefox.mjs";
-import { CONNECT_MS, PageUser } from "../lib/page.mjs";
+import { CONNECT_MS, joinByKeyboard, PageUser } from "../lib/page.mjs";
 import { standalone } from "../lib/server.mjs";
 
 const CHANNEL = "club";
@@ -58,10 +58,7 @@ async function joinByFirefox(call, firefox, name) {
   const page = await (await firefox.newContext()).newPage();
   await page.evaluateOnNewDocument(`window.withoutSpeakers = true;\n${await listenerScript()}`);
   await page.goto(`${call.server.url}/#secret=${call.server.secret}&channel=${CHANNEL}`);
-  await page.type("#name", name);
-  await page.click("button[type=submit]");
-  await page.waitForSelector(".tool-leave", { timeout: CONNECT_MS });
-  return new PageUser(call, page, name, FIREFOX_TONE);
+  return joinByKeyboard(call, page, name, FIREFOX_TONE);
 }
 
 async function allHear(people) {

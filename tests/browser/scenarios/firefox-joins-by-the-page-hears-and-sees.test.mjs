@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { listenerScript } from "../lib/bundle.mjs";
 import { scenario } from "../lib/call.mjs";
 import { launchFirefox } from "../lib/firefox.mjs";
-import { CONNECT_MS, PageUser } from "../lib/page.mjs";
+import { joinByKeyboard, PageUser } from "../lib/page.mjs";
 import { sleep } from "../lib/wait.mjs";
 
 const FIREFOX_TONE = 500;
@@ -28,10 +28,7 @@ scenario("Firefox joins by the page, hears and sees", async (call) => {
       () => /\d Mbit\/s up/.test(document.querySelector(".checks li:last-child .result").textContent),
       { timeout: NETWORK_MS },
     );
-    await page.type("#name", "Ada");
-    await page.click("button[type=submit]");
-    await page.waitForSelector(".tool-leave", { timeout: CONNECT_MS });
-    const ada = new PageUser(call, page, "Ada", FIREFOX_TONE);
+    const ada = await joinByKeyboard(call, page, "Ada", FIREFOX_TONE);
     await ada.playsVideos(1);
     await ada.hears(ben);
     await ben.hears(ada);

@@ -4,7 +4,7 @@ import { scenario } from "../../lib/call.mjs";
 import { cluster } from "../../lib/cluster.mjs";
 import { codeOfAll } from "../../lib/encryption.mjs";
 import { launchFirefox } from "../../lib/firefox.mjs";
-import { CONNECT_MS, PageUser } from "../../lib/page.mjs";
+import { joinByKeyboard, PageUser } from "../../lib/page.mjs";
 import { proxyTo } from "../../lib/proxy.mjs";
 
 const CHANNEL = "club";
@@ -90,10 +90,7 @@ async function joinByFirefox(call, firefox, name) {
   const script = `window.withoutSpeakers = true;\nwindow.testSettings = ${JSON.stringify({ camera: CAMERA })};\n`;
   await page.evaluateOnNewDocument(script + (await listenerScript()));
   await page.goto(`${call.server.url}/#token=${await call.server.token(name, "pro")}&channel=${CHANNEL}`);
-  await page.type("#name", name);
-  await page.click("button[type=submit]");
-  await page.waitForSelector(".tool-leave", { timeout: CONNECT_MS });
-  return new PageUser(call, page, name, FIREFOX_TONE);
+  return joinByKeyboard(call, page, name, FIREFOX_TONE);
 }
 
 /** Each everybody else. */
