@@ -30,3 +30,4 @@ pub mod worker;
 pub use check::{Links, check};
 pub use config::Config;
 pub use node::Node;
+pub use rpc::control_links;

@@ -3,13 +3,12 @@
 use anyhow::{Context, bail};
 use clap::{Arg, ArgMatches, Command, value_parser};
 use clap_complete::Shell;
-use railgun_media::{Config, Links, Node, check, tls};
+use railgun_media::{Config, Links, Node, check, control_links, tls};
 use railgun_process::{logging, service};
 use railgun_settings::{Program, Sources, file_flags};
 use std::process::ExitCode;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio_stream::wrappers::TcpListenerStream;
 use tracing::{info, warn};
 
 #[global_allocator]
@@ -84,7 +83,7 @@ async fn run(config: Config, tls: Option<tonic::transport::ServerTlsConfig>) -> 
     let mut node = Node::start(config)?;
     let refused = node.refused();
     info!(node = node_id, rpc = %rpc.local_addr()?, health = %health.local_addr()?, tls = tls.is_some(), "media node started");
-    let mut rpc = tokio::spawn(node.serve_rpc(TcpListenerStream::new(rpc), tls));
+    let mut rpc = tokio::spawn(node.serve_rpc(control_links(rpc), tls));
     let health = tokio::spawn(node.serve_health(health));
     service::ready();
     let result = tokio::select! {

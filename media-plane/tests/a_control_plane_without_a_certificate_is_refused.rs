@@ -2,13 +2,12 @@
 
 use crate::support;
 use railgun_media::config::TlsFiles;
-use railgun_media::{Node, tls};
+use railgun_media::{Node, control_links, tls};
 use railgun_rpc::proto::DescribeRequest;
 use railgun_rpc::proto::media_node_client::MediaNodeClient;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use std::path::Path;
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Identity};
 
 type Authority = CertifiedIssuer<'static, KeyPair>;
@@ -53,7 +52,7 @@ async fn a_control_plane_without_a_certificate_is_refused() {
     let node = Node::start(support::config()).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://{}", listener.local_addr().unwrap());
-    let serving = tokio::spawn(node.serve_rpc(TcpListenerStream::new(listener), Some(server)));
+    let serving = tokio::spawn(node.serve_rpc(control_links(listener), Some(server)));
 
     let trusting = || {
         ClientTlsConfig::new().ca_certificate(Certificate::from_pem(authority.pem())).domain_name("media-1")

@@ -5,6 +5,7 @@
 //! sees one order.
 
 mod gate;
+mod links;
 mod rooms;
 mod server;
 mod setups;
@@ -15,6 +16,7 @@ mod watches;
 pub(crate) use gate::{ASKS_MAX, JoinGate};
 #[cfg(feature = "etcd")]
 pub(crate) use gate::{Ask, RoomCheck};
+pub use links::control_links;
 #[cfg(feature = "etcd")]
 pub(crate) use rooms::RoomSummary;
 pub(crate) use server::{Identity, MediaNodeService};
