@@ -5,7 +5,6 @@ use crate::send_batch::SendBatch;
 use railgun_protocol::ids::TransportId;
 use railgun_protocol::media_rpc::{Address, Audience, Event, Reply, RoomEvent};
 use railgun_protocol::signal::ErrorBody;
-use railgun_protocol::transport_parameters::{DtlsState, IceState};
 use std::collections::{HashMap, VecDeque};
 use tracing::level_filters::LevelFilter;
 
@@ -180,20 +179,6 @@ impl Output {
 
     pub(crate) fn feed_mut(&mut self, room: RoomKey) -> Option<&mut RoomFeed> {
         self.feeds.get_mut(&room)
-    }
-
-    /// Brings the newest event up to date if it is this transport's, with the same state of ICE and no handshake begun;
-    /// false if it is not. A check and the hello behind it arrive together, before anybody reads what the first changed.
-    pub(crate) fn amend_state(&mut self, id: TransportId, ice: IceState, dtls: DtlsState) -> bool {
-        if let Some(Notice::Event(RoomEvent { event, .. })) = self.notices.back_mut()
-            && let Event::TransportState { transport, ice: before, dtls: DtlsState::New } = event
-            && *transport == id
-            && *before == ice
-        {
-            *event = Event::TransportState { transport: id, ice, dtls };
-            return true;
-        }
-        false
     }
 
     /// Queues an event of a room; only what changes the room for more than one session moves its sequence.

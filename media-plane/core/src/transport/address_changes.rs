@@ -4,14 +4,17 @@
 
 use super::address_change::{AddressChange, Echo, GUESSES_MAX};
 use super::table::TransportTable;
-use super::webrtc_transport::WebRtcTransport;
+use super::webrtc_transport::{WebRtcTransport, on_grid};
 use crate::arena::TransportKey;
 use crate::output::Output;
 use railgun_protocol::ids::UserId;
 use railgun_protocol::media_rpc::{Audience, Event};
 use railgun_protocol::transport_parameters::{DtlsState, IceState};
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// Most connections are made by then: a check and a handshake take three round trips.
+const STEPS_HELD: Duration = Duration::from_millis(200);
 
 /// What a transport is to do about the address that its client wants.
 enum Step {
@@ -60,45 +63,51 @@ pub(crate) fn follow_ice(
     }
     let Some(transport) = transports.get(key) else { return };
     let (ice, dtls) = (transport.ice.state(), transport.dtls_state);
-    set_states(transports, output, key, ice, dtls);
+    set_states(transports, output, key, ice, dtls, now);
 }
 
-/// Notes both states of a transport, and tells its session if one changed.
+/// Notes both states of a transport, and tells its session if one changed: at once what it ends in, and what is a step
+/// on the way to a connection only if that takes longer than [`STEPS_HELD`]. Each event wakes the control thread and
+/// writes a frame.
 pub(super) fn set_states(
     transports: &mut TransportTable,
     output: &mut Output,
     key: TransportKey,
     ice: IceState,
     dtls: DtlsState,
+    now: Instant,
 ) {
+    let started = transports.config.started;
     let Some(transport) = transports.get_mut(key) else { return };
     if (transport.ice_state, transport.dtls_state) == (ice, dtls) {
         return;
     }
     (transport.ice_state, transport.dtls_state) = (ice, dtls);
-    tell_states(transport, output);
+    let is_step = matches!(ice, IceState::Connected | IceState::Completed)
+        && matches!(dtls, DtlsState::New | DtlsState::Connecting);
+    if is_step {
+        transport.tell_states_at.get_or_insert_with(|| on_grid(started, now, STEPS_HELD));
+    } else {
+        tell_states(transport, output);
+    }
 }
 
-/// Notes that the handshake has begun. Most handshakes are over a round trip later, so the session is told `connecting`
-/// by itself only if it lasts until the transport's next timer, the first retransmission: each event wakes the
-/// control thread and writes a frame.
-pub(super) fn note_connecting(transports: &mut TransportTable, output: &mut Output, key: TransportKey) {
-    let Some(transport) = transports.get_mut(key) else { return };
-    transport.dtls_state = DtlsState::Connecting;
-    transport.is_state_held = !output.amend_state(transport.id, transport.ice_state, DtlsState::Connecting);
-}
-
-/// Tells the session the states that [`note_connecting`] has kept back, if none was told since.
-pub(super) fn tell_held_state(transports: &mut TransportTable, output: &mut Output, key: TransportKey) {
+/// Tells the session the states of a connection that takes longer than [`STEPS_HELD`].
+pub(super) fn tell_held_states(
+    transports: &mut TransportTable,
+    output: &mut Output,
+    key: TransportKey,
+    now: Instant,
+) {
     if let Some(transport) = transports.get_mut(key)
-        && transport.is_state_held
+        && transport.tell_states_at.is_some_and(|at| at <= now)
     {
         tell_states(transport, output);
     }
 }
 
 fn tell_states(transport: &mut WebRtcTransport, output: &mut Output) {
-    transport.is_state_held = false;
+    transport.tell_states_at = None;
     let (transport, room, session, ice, dtls) =
         (transport.id, transport.room, transport.session, transport.ice_state, transport.dtls_state);
     output.tell(room, Audience::Only(session), Event::TransportState { transport, ice, dtls });

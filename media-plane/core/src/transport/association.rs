@@ -1,6 +1,6 @@
 //! What makes a transport usable: ICE checks and the DTLS handshake. And what time does to both.
 
-use super::address_changes::{follow_ice, note_connecting, set_states, tell_held_state};
+use super::address_changes::{follow_ice, set_states, tell_held_states};
 use super::address_holds::{self, Claim};
 use super::dtls::{DtlsOutput, DtlsTransport, POLL_BUFFER_LEN, SrtpKeyMaterial, SrtpKeys};
 use super::handshakes;
@@ -160,7 +160,7 @@ pub(crate) fn handle_timeout(
         transport.ice.handle_timeout(now);
     }
     follow_ice(transports, output, key, now);
-    tell_held_state(transports, output, key);
+    tell_held_states(transports, output, key, now);
     transports.unbind_lost_addresses(key);
     progress
 }
@@ -216,7 +216,7 @@ fn poll_dtls(transports: &mut TransportTable, output: &mut Output, key: Transpor
             DtlsOutput::Packet(len) => {
                 transport.send_plain(&mut output.sends, buffer.get(..len).unwrap_or_default());
                 if transport.dtls_state == DtlsState::New {
-                    note_connecting(transports, output, key);
+                    set_states(transports, output, key, ice, DtlsState::Connecting, now);
                 }
             }
             DtlsOutput::Connected(material) => {
@@ -225,11 +225,11 @@ fn poll_dtls(transports: &mut TransportTable, output: &mut Output, key: Transpor
             DtlsOutput::Failed(reason) => {
                 tracing::debug!(%reason, "handshake failed");
                 output.counters.handshakes_failed += 1;
-                set_states(transports, output, key, ice, DtlsState::Failed);
+                set_states(transports, output, key, ice, DtlsState::Failed, now);
             }
             DtlsOutput::Closed => {
                 transport.keys = None;
-                set_states(transports, output, key, ice, DtlsState::Closed);
+                set_states(transports, output, key, ice, DtlsState::Closed, now);
             }
         }
     }
@@ -259,13 +259,13 @@ pub(crate) fn take_keys(
                 address_holds::settle(transports, output, address, key, now);
             }
             output.counters.handshakes_done += 1;
-            set_states(transports, output, key, ice, DtlsState::Connected);
+            set_states(transports, output, key, ice, DtlsState::Connected, now);
             follow_ice(transports, output, key, now);
             true
         }
         Err(error) => {
             tracing::error!(%error, "exported keys were refused");
-            set_states(transports, output, key, ice, DtlsState::Failed);
+            set_states(transports, output, key, ice, DtlsState::Failed, now);
             false
         }
     }

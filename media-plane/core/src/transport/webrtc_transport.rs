@@ -48,9 +48,9 @@ pub(crate) struct WebRtcTransport {
     /// When it came.
     pub(crate) connected_at: Option<Instant>,
     pub(crate) dtls_state: DtlsState,
-    /// The session was not told these states yet.
-    pub(crate) is_state_held: bool,
     pub(crate) ice_state: IceState,
+    /// The session was not told both states yet; it is by then.
+    pub(crate) tell_states_at: Option<Instant>,
     /// The transport counts as a handshake in progress.
     pub(crate) is_handshaking: bool,
     /// When its handshake began for the first time.
@@ -152,11 +152,17 @@ pub(crate) struct TransportInit {
     pub(crate) at: Instant,
 }
 
-/// The moment of the grid that is a [`REPORT_INTERVAL`] after `now`, or up to a [`REPORT_GRID`] less.
+/// When a round of reports is due after one.
 pub(crate) fn next_report(started: Instant, now: Instant) -> Instant {
+    on_grid(started, now, REPORT_INTERVAL)
+}
+
+/// The moment of the grid that is `interval` after `now`, or up to a [`REPORT_GRID`] less. Transports that are
+/// looked at at the same moment wake the worker once.
+pub(super) fn on_grid(started: Instant, now: Instant, interval: Duration) -> Instant {
     let since = now.saturating_duration_since(started);
     let past_grid = Duration::from_nanos(u64::from(since.subsec_nanos() % REPORT_GRID.subsec_nanos()));
-    now + (REPORT_INTERVAL - past_grid)
+    now + interval.saturating_sub(past_grid)
 }
 
 impl WebRtcTransport {
@@ -171,7 +177,7 @@ impl WebRtcTransport {
             connect: None,
             connected_at: None,
             dtls_state: DtlsState::New,
-            is_state_held: false,
+            tell_states_at: None,
             ice_state: IceState::New,
             is_handshaking: false,
             handshaking_since: None,
@@ -365,8 +371,8 @@ impl WebRtcTransport {
         let round = self.change.as_ref().map(|change| change.next_round_at);
         let probe = self.receiver_link.as_ref().and_then(|link| link.probe_at);
         let paced = self.receiver_link.as_ref().and_then(|link| link.pacer.due);
-        let others =
-            [paced, probe, handshake, self.ice.next_timeout(), self.reports_at, self.arrivals.due(), round];
+        let (consent, states) = (self.ice.next_timeout(), self.tell_states_at);
+        let others = [paced, probe, handshake, consent, states, self.reports_at, self.arrivals.due(), round];
         others.into_iter().flatten().chain(nacks).min()
     }
 
