@@ -91,6 +91,28 @@ fn arrival_times_prove_no_more_than_was_sent() {
     assert!((250_000..1_100_000).contains(&estimate), "{estimate}");
 }
 
+/// The receiver claims a queue each 2 s: what was sent in 1.5 s came out of it in 200 ms.
+#[test]
+fn a_queue_that_empties_faster_than_it_was_filled_proves_no_more_than_was_sent() {
+    let mut estimator = Estimator::default();
+    let mut most = 0;
+    for at in 0..1_500u16 {
+        // 800 kbit/s; the first 2 s are told as they were.
+        let sent_us = i64::from(at) * 10_000;
+        let into = sent_us % 2_000_000;
+        let is_true = sent_us < 2_000_000 || into >= 1_500_000;
+        let arrived_us =
+            20_000 + if is_true { sent_us } else { sent_us - into + 750_000 + into * 200 / 1_500 };
+        let departure = Departure { number: at, sent_us, len: 972, purpose: Purpose::Media };
+        estimator.on_fate(Fate::Arrived(Arrival { departure, arrived_us }));
+        if at % 5 == 0 {
+            estimator.on_message(800_000, sent_us + 30_000);
+            most = most.max(estimator.estimate());
+        }
+    }
+    assert!((250_000..1_250_000).contains(&most), "{most}");
+}
+
 #[test]
 fn delay_that_does_not_follow_our_rate_is_taken_for_the_paths() {
     let mut link = Link::new(1_300_000);
