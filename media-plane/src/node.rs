@@ -18,6 +18,7 @@ use railgun_process::traces::Tracer;
 use railgun_protocol::ids::BootId;
 use railgun_protocol::limits::{BITRATE_HEADROOM_PERCENT, HANDSHAKES_PER_NODE};
 use railgun_protocol::transport_parameters::IceCandidate;
+use railgun_rpc::heartbeat;
 use railgun_rpc::proto::media_node_server::MediaNodeServer;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -39,8 +40,6 @@ const INPUTS_MAX: usize = 1024;
 const NOTICES_MAX: usize = 16_384;
 /// Larger than any command: RTP parameters come out of a 64 KiB message of the client's.
 const FRAME_BYTES_MAX: usize = 256 * 1024;
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
-const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long open control connections have to end when the node stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long the workers' threads have.
@@ -211,8 +210,8 @@ impl Node {
         let mut drained = stop.clone();
         async move {
             let mut server = Server::builder()
-                .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
-                .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT));
+                .http2_keepalive_interval(Some(heartbeat::PING_INTERVAL))
+                .http2_keepalive_timeout(Some(heartbeat::NODE_TIMEOUT));
             if let Some(tls) = tls {
                 server = server.tls_config(tls).context("tls.cert, tls.key or tls.ca")?;
             }

@@ -4,15 +4,13 @@ use crate::config::MediaConfig;
 use anyhow::{Context, bail};
 #[cfg(feature = "etcd")]
 use railgun_protocol::ids::NodeId;
+use railgun_rpc::heartbeat;
 use railgun_tls::authority_pem;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// A node that stops answering HTTP/2 pings is lost after the sum of these.
-const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(2);
-const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A channel that connects when it is first used, and again whenever it has to.
 pub fn media_channel(config: &MediaConfig) -> anyhow::Result<Channel> {
@@ -24,8 +22,8 @@ fn channel(config: &MediaConfig, name: Option<&str>) -> anyhow::Result<Channel> 
     let endpoint = Endpoint::from_shared(config.url.clone())
         .with_context(|| format!("media.url = {:?} is not an URL", config.url))?
         .connect_timeout(CONNECT_TIMEOUT)
-        .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
-        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
+        .http2_keep_alive_interval(heartbeat::PING_INTERVAL)
+        .keep_alive_timeout(heartbeat::CONTROL_TIMEOUT)
         .keep_alive_while_idle(true)
         .tcp_nodelay(true);
     let secure = endpoint.uri().scheme_str() == Some("https");

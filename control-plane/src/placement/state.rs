@@ -6,6 +6,7 @@ use crate::policy::placement::Candidate;
 use railgun_protocol::directory::{LoadRecord, NodeRecord, NodeState, RoomRecord};
 use railgun_protocol::ids::{BootId, ChannelId, NodeId};
 use railgun_protocol::media_rpc::Address;
+use railgun_rpc::heartbeat::NODE_BEHIND;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -15,9 +16,8 @@ const PEOPLE_EXPECTED: u32 = 4;
 const KEPT_FOR_OWNER: Duration = Duration::from_secs(2);
 /// How long etcd may take to tell us of a room that we bound ourselves.
 const CONFIRMED_WITHIN: Duration = Duration::from_secs(5);
-/// A node sees, within this, which replicas' streams are as lost as ours, and tells its load: both have
-/// heartbeats of 2 s that wait for 3 s, and the load is told every 2 s.
-const OTHERS_NOTICE: Duration = Duration::from_secs(4);
+/// A node's load, told so long after our stream to it was lost, names no replica whose stream was lost with ours.
+const OTHERS_NOTICE: Duration = NODE_BEHIND.saturating_add(Duration::from_secs(1));
 /// How long a node that only a token names is looked for after it was last asked for.
 const LOOKED_FOR: Duration = Duration::from_secs(10);
 /// Nodes at once that only tokens name.

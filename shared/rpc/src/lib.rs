@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 mod error;
+pub mod heartbeat;
 pub mod proto;
 mod command;
 mod event;
