@@ -15,7 +15,7 @@ export async function initVoiceService(options: VoiceOptions): Promise<VoiceServ
 
 /** Fails with `INVALID_STATE` before `initVoiceService`. */
 export function getVoiceService(): VoiceService {
-  if (!service) throw new VoiceError("INVALID_STATE", "initVoiceService has not been called");
+  if (!service) throw new VoiceError("INVALID_STATE", "initVoiceService was not called");
   return service;
 }
 

@@ -40,7 +40,7 @@ it("a microphone that the system mutes says so at once, and is another matter th
 });
 
 it("a camera that the system covers is told as a change", async () => {
-  const handlers = { changed: vi.fn(), ended: vi.fn(), micEnded: vi.fn() };
+  const handlers = { changed: vi.fn(), ended: vi.fn(), micEnded: vi.fn(), failed: vi.fn() };
   const request = (async () => ({})) as never as Request;
   const publisher = new Publisher(request, new Microphone(), {} as VideoSlots, handlers);
   await publisher.startTrack("camera", new Track() as never as MediaStreamTrack).catch(() => undefined);

@@ -27,7 +27,7 @@ describe("when Pro ends", () => {
   it("a microphone that runs goes down to what Free may send, and up again with Pro", async () => {
     const { media, parameters, producer } = sending();
     const microphone = { track: {}, change: vi.fn(), close: vi.fn() } as unknown as Microphone;
-    const handlers = { changed: vi.fn(), ended: vi.fn(), micEnded: vi.fn() };
+    const handlers = { changed: vi.fn(), ended: vi.fn(), micEnded: vi.fn(), failed: vi.fn() };
     const publisher = new Publisher(vi.fn(), microphone, {} as VideoSlots, handlers);
     await publisher.attach(media, PRO, Promise.resolve());
     await vi.waitFor(() => expect(parameters.encodings[0]?.maxBitrate).toBe(64_000));
@@ -42,7 +42,7 @@ describe("when Pro ends", () => {
     const { media, parameters } = sending();
     const encryption = { seal: () => 1, sealed: () => undefined };
     const microphone = { track: {}, change: vi.fn(), close: vi.fn() } as unknown as Microphone;
-    const handlers = { changed: vi.fn(), ended: vi.fn(), micEnded: vi.fn() };
+    const handlers = { changed: vi.fn(), ended: vi.fn(), micEnded: vi.fn(), failed: vi.fn() };
     const publisher = new Publisher(vi.fn(), microphone, {} as VideoSlots, handlers);
     await publisher.attach({ ...media, encryption } as unknown as Media, PRO, Promise.resolve());
     await vi.waitFor(() => expect(parameters.encodings[0]?.maxBitrate).toBe(53_200));

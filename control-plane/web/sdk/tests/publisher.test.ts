@@ -1,5 +1,6 @@
 import type { types } from "mediasoup-client";
 import { describe, expect, it, vi } from "vitest";
+import { VoiceError } from "../src/errors";
 import type { Media } from "../src/runtime/media";
 import type { Microphone } from "../src/runtime/microphone";
 import { Publisher } from "../src/runtime/publisher";
@@ -20,7 +21,9 @@ class FakeTrack extends EventTarget {
 async function room() {
   const producers: { id: string; track: FakeTrack; paused: boolean; closed: boolean }[] = [];
   let answer: () => void = () => undefined;
+  let refusal: Error | null = null;
   const produce = async ({ track }: { track: FakeTrack }) => {
+    if (refusal) throw refusal;
     await new Promise<void>((resolve) => (answer = resolve));
     const producer = {
       id: `producer-${producers.length + 1}`,
@@ -60,17 +63,17 @@ async function room() {
   const requests: string[] = [];
   const request = async (name: string, { producerId }: { producerId?: string } = {}) =>
     void requests.push(producerId?.startsWith("producer-") === false ? `${name} ${producerId}` : name);
-  const handlers = { changed: vi.fn(), ended: vi.fn(), micEnded: vi.fn() };
+  const handlers = { changed: vi.fn(), ended: vi.fn(), micEnded: vi.fn(), failed: vi.fn() };
   const publisher = new Publisher(
     request as never,
     microphone as unknown as Microphone,
-    {} as VideoSlots,
+    { request: async () => true } as unknown as VideoSlots,
     handlers,
   );
   publisher.muted = publisher.wantsMuted = true;
   await publisher.attach({ send: { produce } } as unknown as Media, PRO, Promise.resolve());
   const track = (id: string) => new FakeTrack(id) as FakeTrack & MediaStreamTrack;
-  return { publisher, producers, microphone, requests, track, handlers, answer: () => answer() };
+  return { publisher, producers, microphone, requests, track, handlers, answer: () => answer(), refuseAll: (error: Error) => void (refusal = error) };
 }
 
 const turn = () => new Promise((resolve) => setTimeout(resolve));
@@ -163,6 +166,67 @@ it("a camera whose track ends was taken away; one of the application's own was n
   await publisher.give("camera", own);
   own.dispatchEvent(new Event("ended"));
   expect(handlers.ended.mock.calls.at(-1)).toEqual(["camera", false]);
+});
+
+/** The other room, or the other transport: `produce` as the test has it. */
+const elsewhere = (produce: unknown) => ({ send: { produce } }) as unknown as Media;
+
+describe("what was sent before", () => {
+  async function sending() {
+    const all = await speaking();
+    const started = all.publisher.startTrack("camera", all.track("captured"));
+    await turn();
+    all.answer();
+    await started;
+    all.publisher.detach();
+    return all;
+  }
+
+  it("is told if the next room refuses it, and the others are sent nonetheless", async () => {
+    const { publisher, handlers, track } = await sending();
+    const refused = new VoiceError("NODE_UNAVAILABLE", "in a moment");
+    const produce = async (options: { track: unknown }) => {
+      if (options.track === publisher.track("camera")) return { id: "again", close: vi.fn() };
+      throw refused;
+    };
+    await publisher.attach(elsewhere(produce), PRO, Promise.resolve());
+    expect(handlers.failed.mock.calls).toEqual([["mic", refused]]);
+    expect(publisher.isSending("camera")).toBe(true);
+    handlers.failed.mockClear();
+    const nobody = async () => Promise.reject(refused);
+    await publisher.attach(elsewhere(nobody), PRO, Promise.resolve());
+    expect(handlers.failed.mock.calls).toEqual([
+      ["mic", refused],
+      ["camera", refused],
+    ]);
+    expect(publisher.track("camera")).toBeNull();
+    await publisher.startTrack("camera", track("pressed")).catch(() => undefined);
+    expect(handlers.failed).toHaveBeenCalledTimes(2);
+  });
+
+  it("waits for the next transport if that one is given up while the server answers", async () => {
+    const { publisher, handlers } = await sending();
+    let refuse: (error: Error) => void = () => undefined;
+    const never = () => new Promise((_, reject) => (refuse = reject));
+    publisher.wantsMuted = true;
+    const attached = publisher.attach(elsewhere(never), PRO, Promise.resolve()).catch(({ code }) => code);
+    await turn();
+    publisher.detach();
+    refuse(new Error("closed"));
+    expect(await attached).toBe("CANCELLED");
+    await publisher.attach(elsewhere(async () => ({ id: "next" })), PRO, Promise.resolve());
+    expect(publisher.isSending("camera")).toBe(true);
+    expect(handlers.failed).not.toHaveBeenCalled();
+  });
+
+  it("is told if it is refused after a resume, since nobody hears it any more", async () => {
+    const all = await speaking();
+    const refused = new VoiceError("NODE_UNAVAILABLE", "in a moment");
+    all.refuseAll(refused);
+    await all.publisher.reconcile([]);
+    expect(all.handlers.failed.mock.calls).toEqual([["mic", refused]]);
+    expect(all.publisher.isSending("mic")).toBe(false);
+  });
 });
 
 describe("after a resume", () => {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { VoiceError } from "../src/errors";
 import { Media } from "../src/runtime/media";
+import { Microphone } from "../src/runtime/microphone";
 import { type ServerEvent, Signaling } from "../src/runtime/signaling";
 import { VoiceService } from "../src/voice-service";
 
@@ -18,8 +19,10 @@ const joined = {
 
 let onEvent: (event: ServerEvent) => void;
 let answer: (name: string) => unknown;
+let produce: () => Promise<unknown>;
 
 beforeEach(() => {
+  produce = async () => ({ id: "producer", pause: () => undefined, close: () => undefined });
   answer = (name) => (name === "voice:join" ? joined : {});
   vi.stubGlobal("navigator", {});
   const socket = {
@@ -32,7 +35,7 @@ beforeEach(() => {
   vi.spyOn(Signaling, "connect").mockImplementation(async () => socket as never as Signaling);
   vi.spyOn(Media, "open").mockImplementation(async (_request, _config, _device, steps) => {
     steps.capabilities();
-    const transport = { getStats: async () => new Map(), closed: false };
+    const transport = { getStats: async () => new Map(), closed: false, produce: () => produce() };
     return { close: () => undefined, send: transport, recv: transport } as never as Media;
   });
 });
@@ -68,6 +71,30 @@ describe("joinChannel", () => {
     });
     await voice.joinChannel("lobby", { muted: true });
     expect(voice.state).toBe("READY");
+    await voice.leaveChannel();
+  });
+});
+
+describe("a microphone that the server refuses after the join", () => {
+  it("is shown as muted, here and to the others, is told, and unmuting tries again", async () => {
+    const track = { enabled: true } as MediaStreamTrack;
+    vi.spyOn(Microphone.prototype, "open").mockResolvedValue(track);
+    vi.spyOn(Microphone.prototype, "track", "get").mockReturnValue(track);
+    const told: string[] = [];
+    answer = (name) => (told.push(name), name === "voice:join" ? joined : {});
+    const works = produce;
+    produce = async () => Promise.reject(new VoiceError("NODE_UNAVAILABLE", "in a moment"));
+    const voice = service();
+    const notices = vi.fn();
+    voice.on("notice", notices);
+    await voice.joinChannel("lobby", { muted: false });
+    await settled();
+    expect(notices.mock.calls).toMatchObject([[{ kind: "sourceFailed", source: "mic", error: { code: "NODE_UNAVAILABLE" } }]]);
+    expect([voice.snapshot.muted, track.enabled]).toEqual([true, false]);
+    expect(told).toContain("voice:state:update");
+    produce = works;
+    expect(await voice.setMuted(false)).toBe(false);
+    expect([voice.snapshot.muted, track.enabled]).toEqual([false, true]);
     await voice.leaveChannel();
   });
 });

@@ -130,6 +130,7 @@ export class Call {
         this.#notice({ kind: "microphoneLost" });
         void this.tracks.unpublish("mic", true);
       },
+      failed: (source, error) => this.failed(source, error),
     });
     this.video = new OwnVideo(this.publisher, this.slots, {
       emit,
@@ -186,10 +187,7 @@ export class Call {
     this.#deafened = this.speakers.deafened = false;
     this.publisher.muted = this.publisher.wantsMuted = muted;
     this.#opening = muted ? Promise.resolve() : this.microphone.open();
-    this.#opening.catch((error: unknown) => {
-      this.publisher.muted = this.publisher.wantsMuted = true;
-      this.failed("mic", error);
-    });
+    this.#opening.catch((error: unknown) => this.failed("mic", error));
   }
 
   isAllowed(source: VideoSource): boolean {
@@ -233,7 +231,7 @@ export class Call {
     // The user may still be asked for the microphone; the others are heard meanwhile.
     const sending = this.publisher
       .attach(media, permissions, this.#opening)
-      .catch((error: unknown) => this.failed("mic", error))
+      .catch(() => undefined)
       .then(() => {
         if (this.publisher.muted || this.#deafened) this.#tellState();
         this.changed();
@@ -270,17 +268,16 @@ export class Call {
     this.receiver?.keepOnly(new Set(resumed.consumers.map(({ consumerId }) => consumerId)));
     this.receiver?.sync();
     this.publisher.setPermissions(resumed.permissions);
-    // The server forgets the old token with the first request, so there is always one.
-    this.#tellState();
     this.presence.useCall(this.connection.request);
-    await this.publisher.reconcile(resumed.producers);
+    // The server forgets the old token with the first request, so there is always one.
+    await this.publisher.reconcile(resumed.producers).finally(() => this.#tellState());
     this.changed();
   }
 
   /** A session's encryption never changes; a server that says so is not believed. */
   #onOtherEncryption({ encryption }: Resumed): void {
     const details = { encryption: encryption ?? "transport" };
-    this.connection.end(new VoiceError("E2EE_DOWNGRADED", "the encryption of this call changed", details, true));
+    this.connection.end(new VoiceError("E2EE_DOWNGRADED", "its encryption changed", details, true));
   }
 
   #onInterrupted(): void {
@@ -342,7 +339,7 @@ export class Call {
         this.#onGranted(event.payload.source);
         break;
       case "voice:muted":
-        this.publisher.mutedByServer();
+        this.publisher.muteNow();
         this.#tellState();
         this.#notice({ kind: "mutedByServer", reason: event.payload.reason });
         break;
@@ -382,7 +379,11 @@ export class Call {
 
   failed(source: Source, error: unknown): void {
     const failure = VoiceError.from(error);
-    if (failure.code !== "CANCELLED") this.#notice({ kind: "sourceFailed", source, error: failure });
+    if (failure.code !== "CANCELLED") {
+      // It looks open, and nobody would hear it. Unmuting tries again.
+      if (source === "mic" && !this.publisher.isSending("mic")) this.publisher.muteNow();
+      this.#notice({ kind: "sourceFailed", source, error: failure });
+    }
     this.changed();
   }
 

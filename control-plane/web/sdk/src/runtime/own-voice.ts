@@ -36,7 +36,7 @@ export class OwnVoice {
     return this.change(async () => {
       if (publisher.wantsMuted !== muted) return;
       await publisher.setMuted(muted).catch((error: unknown) => {
-        publisher.muted = publisher.wantsMuted = true;
+        publisher.muteNow();
         throw error;
       });
       this.handlers.switched();

@@ -19,6 +19,8 @@ export interface PublisherHandlers {
   ended(source: VideoSource | "screenAudio", captured: boolean): void;
   /** The application's own track in place of the microphone ended. */
   micEnded(): void;
+  /** What was sent before is not sent in this room, or since the resume. */
+  failed(source: Source, error: unknown): void;
 }
 
 /** What encryption adds to each Opus packet, in bits per second at 50 of them, so that the tier's limit holds. */
@@ -51,9 +53,7 @@ export class Publisher {
 
   /** The most that is sent, for the state. */
   get sent(): Sent {
-    if (this.#producers.has("screen")) return "screen";
-    if (this.#producers.has("camera")) return "camera";
-    return this.#producers.has("mic") ? "mic" : "nothing";
+    return (["screen", "camera", "mic"] as const).find((source) => this.#producers.has(source)) ?? "nothing";
   }
 
   isSending(source: Source): boolean {
@@ -85,7 +85,7 @@ export class Publisher {
     this.#layers.clear();
     await microphone.catch(() => undefined);
     if (this.#media !== media) return;
-    if (this.#mic && !this.wantsMuted) await this.#produce("mic", this.#mic);
+    if (this.#mic && !this.wantsMuted) await this.#produceAgain("mic", this.#mic);
     for (const source of ["camera", "screen"] as const) {
       if (this.#tracks.has(source)) await this.#startAgain(source);
     }
@@ -116,13 +116,15 @@ export class Publisher {
     // An answer or a request was lost with the socket. The source could not be sent again beside it.
     for (const { producerId } of known) if (!own.some(([, { id }]) => id === producerId)) await this.#end(producerId);
     for (const [source, producer] of own) {
+      // A screen's sound was sent again with it.
+      if (this.#producers.get(source) !== producer) continue;
       const there = known.find(({ producerId }) => producerId === producer.id);
       if (!there) await this.#produceAnew(source, producer);
       else if (there.paused !== producer.paused) await this.#tellPaused(producer, producer.paused);
     }
   }
 
-  /** No sound leaves from now on; `setMuted` tells the server. */
+  /** No sound leaves from now on; `setMuted` tells the server, if it did not ask for it. */
   muteNow(): void {
     this.wantsMuted = this.muted = true;
     this.#producers.get("mic")?.pause();
@@ -193,7 +195,7 @@ export class Publisher {
     const captured = source === "camera" ? { video: await captureCamera(this.cameraId), audio: null } : await captureScreen();
     const { video, audio } = captured;
     try {
-      if (!isWanted()) throw new VoiceError("CANCELLED", `${source} was turned off meanwhile`);
+      if (!isWanted()) throw new VoiceError("CANCELLED", `${source} was given up meanwhile`);
       await this.startTrack(source, video);
     } catch (error) {
       video.stop();
@@ -244,20 +246,13 @@ export class Publisher {
       producer.close();
       this.#endTrack(source);
       if (source === "mic") {
-        this.muted = this.wantsMuted = true;
+        this.muteNow();
         this.microphone.close();
       }
       this.handlers.changed();
       return source;
     }
     return null;
-  }
-
-  /** The server paused the microphone. */
-  mutedByServer(): void {
-    this.#producers.get("mic")?.pause();
-    this.muted = this.wantsMuted = true;
-    this.handlers.changed();
   }
 
   setPermissions(permissions: Permissions): void {
@@ -286,7 +281,7 @@ export class Publisher {
     this.handlers.changed();
   }
 
-  async startTrack(source: Source, track: MediaStreamTrack): Promise<void> {
+  async startTrack(source: VideoSource | "screenAudio", track: MediaStreamTrack): Promise<void> {
     this.#keep(source, track);
     try {
       await this.#produce(source, track);
@@ -294,7 +289,6 @@ export class Publisher {
       if (this.#tracks.get(source) === track) this.#endTrack(source);
       throw error;
     }
-    this.handlers.changed();
   }
 
   #endTrack(source: Source): void {
@@ -303,12 +297,11 @@ export class Publisher {
     if (track && this.#given.get(source) !== track) track.stop();
   }
 
-  #keep(source: Source, track: MediaStreamTrack): void {
+  #keep(source: VideoSource | "screenAudio", track: MediaStreamTrack): void {
     this.#tracks.set(source, track);
     for (const name of ["mute", "unmute"]) track.addEventListener(name, () => this.handlers.changed());
     track.addEventListener("ended", () => {
-      if (this.#tracks.get(source) !== track || source === "mic") return;
-      this.handlers.ended(source, this.#given.get(source) !== track);
+      if (this.#tracks.get(source) === track) this.handlers.ended(source, this.#given.get(source) !== track);
     });
   }
 
@@ -318,26 +311,31 @@ export class Publisher {
     const mayStart = await this.slots.request(source).catch(() => false);
     for (const one of tracks) {
       const track = this.#tracks.get(one);
-      if (!track) continue;
-      if (
-        mayStart &&
-        (await this.#produce(one, track).then(
-          () => true,
-          () => false,
-        ))
-      )
-        continue;
-      this.#endTrack(one);
+      if (track && mayStart) await this.#produceAgain(one, track);
+      else this.#endTrack(one);
+    }
+  }
+
+  /** Fails only when the transport was given up meanwhile: by the next one, the track is sent again. */
+  async #produceAgain(source: Source, track: MediaStreamTrack): Promise<void> {
+    try {
+      await this.#produce(source, track);
+    } catch (error) {
+      // It was turned off while the server answered.
+      if (source !== "mic" && this.#tracks.get(source) !== track) return;
+      if (VoiceError.from(error).code === "CANCELLED") throw error;
+      this.#endTrack(source);
+      this.handlers.failed(source, error);
     }
   }
 
   async #produce(source: Source, track: MediaStreamTrack): Promise<void> {
     const media = this.#media;
-    if (!media) throw new VoiceError("CANCELLED", "the call was left meanwhile");
+    const over = () => new VoiceError("CANCELLED", `${source} was given up meanwhile`);
+    if (!media) throw over();
     const { send } = media;
     const shape = this.#shape();
     const isOver = () => this.#media !== media || media.send !== send;
-    const over = () => new VoiceError("CANCELLED", "the transport was given up meanwhile");
     const options = { track, ...produceOptions(source, shape.audioBitrate) };
     const producer = await produce(media, source, options).catch((error: unknown) => {
       throw isOver() ? over() : error;
@@ -350,7 +348,7 @@ export class Publisher {
       // It was turned off while the server answered.
       producer.close();
       await this.#end(producer.id);
-      throw new VoiceError("CANCELLED", `${source} was turned off meanwhile`);
+      throw over();
     }
     this.#producers.set(source, producer);
     // The server hears of it by the change that is queued behind this one.
@@ -365,9 +363,8 @@ export class Publisher {
     this.#producers.delete(source);
     old.close();
     if (!track || (source === "mic" && this.wantsMuted)) return;
-    if (source === "camera" || source === "screen") await this.#startAgain(source);
-    else await this.#produce(source, track).catch(() => undefined);
-    this.handlers.changed();
+    const again = source === "camera" || source === "screen" ? this.#startAgain(source) : this.#produceAgain(source, track);
+    await again.catch(() => undefined);
   }
 
   /** At the server. */
