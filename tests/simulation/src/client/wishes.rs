@@ -222,18 +222,15 @@ impl Line<'_> {
         let done = self.ask(Some(call), event, json!({"producerId": id})).await;
         match done {
             Err(Refused::Broke) => return Err(Refused::Broke),
+            // Asked again at the next look.
+            Err(refused) if refused.is_in_doubt() => return Ok(()),
             _ => {
                 if let Some(it) = call.offers.get_mut(&id) {
                     it.paused = muted;
                 }
             }
         }
-        match done {
-            Err(Refused::Broke) => Err(Refused::Broke),
-            _ => {
-                self.ask(Some(call), "voice:state:update", json!({"muted": muted})).await.map(drop).or(Ok(()))
-            }
-        }
+        self.ask(Some(call), "voice:state:update", json!({"muted": muted})).await.map(drop).or(Ok(()))
     }
 
     async fn tend_consumers(&mut self, call: &mut Call) -> Result<(), Refused> {
