@@ -258,7 +258,7 @@ impl Stream {
         .collect()
     }
 
-    fn wants_key_frame(&mut self, now: Instant) -> bool {
+    pub(super) fn wants_key_frame(&mut self, now: Instant) -> bool {
         let waits = self.waits_since.is_some_and(|since| now.duration_since(since) > PLI_AFTER);
         let is_due = waits && self.asked_at.is_none_or(|at| now.duration_since(at) > PLI_AFTER);
         if is_due {

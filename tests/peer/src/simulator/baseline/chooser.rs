@@ -92,10 +92,25 @@ impl Chooser {
         layer.is_some_and(|layer| layer.sent.contains(&frame.number))
     }
 
-    /// Bits a second with which a paused camera would begin again, with the headroom; `None` if it is not paused.
-    pub(super) fn resumes_at(&mut self, now: Instant) -> Option<f64> {
-        let rate = self.layers.first_mut()?.rates.first_mut()?.get(self.start, now);
-        self.wanted.is_none().then_some(rate * HEADROOM)
+    /// Whether the camera is paused.
+    pub(super) fn is_paused(&self) -> bool {
+        self.wanted.is_none()
+    }
+
+    /// Bits a second of the rung above the one that fits with the headroom, 0 on the highest.
+    pub(super) fn next_rate(&mut self, now: Instant) -> f64 {
+        let (wanted, start) = (self.wanted, self.start);
+        for (place, layer) in (0u8..).zip(&mut self.layers) {
+            let mut sum = 0.0;
+            for (temporal, rate) in (0u8..).zip(&mut layer.rates) {
+                let rate = rate.get(start, now);
+                sum += rate;
+                if rate > 0.0 && Some((place, temporal)) > wanted {
+                    return sum * HEADROOM;
+                }
+            }
+        }
+        0.0
     }
 
     /// Whether the camera is to be asked for a key frame now.
