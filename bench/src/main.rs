@@ -11,6 +11,7 @@ mod machine;
 mod memory;
 mod messages;
 mod rooms;
+mod scenario_peers;
 mod scenario_report;
 mod scenarios;
 mod server;

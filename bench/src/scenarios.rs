@@ -1,6 +1,7 @@
 //! Calls over bad networks in virtual time, with the engine that ships: what each has to show, and what it
 //! shows.
 
+use crate::scenario_peers::{self, Against};
 use crate::scenario_report::Page;
 use anyhow::{Context, Result};
 use clap::Args;
@@ -28,9 +29,15 @@ pub(crate) struct Options {
     /// Also print the first viewer's queue and estimate, a line each 500 ms
     #[arg(long)]
     trace: bool,
+    /// Compare with somebody else's congestion control on the same links instead: the single-viewer calls alone
+    #[arg(long, value_enum, conflicts_with_all = ["mahimahi", "report", "trace"])]
+    against: Option<Against>,
 }
 
 pub(crate) fn run(options: &Options, json_only: bool) -> Result<Value> {
+    if let Some(against) = options.against {
+        return scenario_peers::run(against, &options.only, &options.seeds, json_only);
+    }
     let mut rows = Vec::new();
     let mut page = Page::default();
     let mut traces = Vec::new();

@@ -13,7 +13,11 @@ use std::time::Instant;
 const ARRIVALS_MAX: usize = 400;
 
 /// Transport-wide feedback on these arrivals, with their times since `start` (a tick is 250 us).
-fn write_arrivals(mut arrivals: Vec<(u16, Instant)>, start: Instant, feedback_count: u8) -> Option<Vec<u8>> {
+pub(crate) fn write_arrivals(
+    mut arrivals: Vec<(u16, Instant)>,
+    start: Instant,
+    feedback_count: u8,
+) -> Option<Vec<u8>> {
     let pivot = arrivals.first()?.0;
     arrivals.sort_by_key(|(number, _)| number.wrapping_sub(pivot).cast_signed());
     arrivals.truncate(ARRIVALS_MAX);

@@ -1,6 +1,8 @@
 //! Calls over bad networks, in virtual time: a real engine, publishers as browsers' encoders are, links, and
 //! receivers that report as browsers do. A call is a function of its seed.
 
+#[cfg(feature = "peers")]
+pub mod baseline;
 pub mod catalogue;
 mod frame;
 pub mod people;
@@ -151,6 +153,8 @@ pub struct Viewed {
     /// Bytes that the node sent over its link until then, by second of the call.
     pub sent_by_second: Vec<u64>,
     pub padding: u64,
+    /// Payload of the pictures that could be shown, in bytes.
+    pub shown_bytes: u64,
     pub dropped: u64,
     pub taken: u64,
     /// Bytes that each transfer of others on its link got through, by second since that began.
@@ -189,6 +193,34 @@ impl Viewed {
     /// Bytes from this second on.
     pub fn bytes_from(&self, second: usize) -> u64 {
         self.bytes_by_second.iter().skip(second).sum()
+    }
+
+    /// Adds what receiver and link counted. `cameras`: the SSRC of each picture's stream.
+    fn finish(
+        &mut self,
+        receiver: &Receiver,
+        link: &Link,
+        cameras: impl Iterator<Item = u32>,
+        (start, duration): (Instant, Duration),
+    ) {
+        self.transferred = link.transferred().into_iter().map(<[u64]>::to_vec).collect();
+        (self.dropped, self.taken) = (link.dropped, link.taken);
+        (self.bytes, self.padding) = (receiver.bytes, receiver.padding);
+        let speech = receiver.streams.iter().filter(|stream| !stream.is_video);
+        self.speech_came = speech.map(|stream| stream.packets).sum();
+        self.shown_bytes = receiver.streams.iter().map(|stream| stream.shown_bytes).sum();
+        for (picture, ssrc) in self.pictures.iter_mut().zip(cameras) {
+            let Some(stream) = receiver.streams.iter().find(|it| it.ssrc == ssrc) else { continue };
+            picture.shown = stream.shown.len();
+            picture.first = stream.shown.first().map(|(at, ..)| *at - start);
+            let times = stream.shown.iter().map(|(at, ..)| *at).chain([start + duration]);
+            let times: Vec<Instant> = times.collect();
+            let gaps =
+                times.windows(2).map(|pair| (pair[0] - start, pair[1].saturating_duration_since(pair[0])));
+            picture.freezes = gaps.filter(|(_, gap)| *gap >= FREEZE).collect();
+            picture.frozen = picture.frozen_from(Duration::ZERO);
+            picture.longest = picture.freezes.iter().map(|(_, gap)| *gap).max().unwrap_or_default();
+        }
     }
 
     /// When the estimate first reached this many bits a second, at or after `from`.
@@ -500,24 +532,8 @@ impl Stage {
             let Viewer { recv, receiver, cameras, mut viewed, .. } = viewer;
             let address = world.peers[recv].address;
             let link = &world.links[world.behind.get(&address).unwrap_or(&address)];
-            viewed.transferred = link.transferred().into_iter().map(<[u64]>::to_vec).collect();
-            (viewed.dropped, viewed.taken) = (link.dropped, link.taken);
-            (viewed.bytes, viewed.padding) = (receiver.bytes, receiver.padding);
-            let speech = receiver.streams.iter().filter(|stream| !stream.is_video);
-            viewed.speech_came = speech.map(|stream| stream.packets).sum();
-            for (picture, (_, ssrc)) in viewed.pictures.iter_mut().zip(cameras) {
-                let Some(stream) = receiver.streams.iter().find(|it| it.ssrc == ssrc) else { continue };
-                picture.shown = stream.shown.len();
-                picture.first = stream.shown.first().map(|(at, ..)| *at - start);
-                let times = stream.shown.iter().map(|(at, ..)| *at).chain([start + duration]);
-                let times: Vec<Instant> = times.collect();
-                let gaps = times
-                    .windows(2)
-                    .map(|pair| (pair[0] - start, pair[1].saturating_duration_since(pair[0])));
-                picture.freezes = gaps.filter(|(_, gap)| *gap >= FREEZE).collect();
-                picture.frozen = picture.frozen_from(Duration::ZERO);
-                picture.longest = picture.freezes.iter().map(|(_, gap)| *gap).max().unwrap_or_default();
-            }
+            let ssrcs = cameras.iter().map(|(_, ssrc)| *ssrc);
+            viewed.finish(&receiver, link, ssrcs, (start, duration));
             viewed
         };
         viewers.into_iter().map(finish).collect()

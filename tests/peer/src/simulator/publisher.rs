@@ -118,6 +118,17 @@ impl Publisher {
     ///
     /// `slowness`: times of the usual interval since the picture before.
     pub(super) fn picture(&mut self, peer: &Peer, slowness: f64) -> Vec<(Duration, Vec<u8>)> {
+        self.picture_with(slowness, |header, index, elements, payload| {
+            peer.seal_rtp(header, index, elements, payload)
+        })
+    }
+
+    /// [`Self::picture`] with packets that `seal` makes of header, index, header extensions and payload.
+    pub(super) fn picture_with(
+        &mut self,
+        slowness: f64,
+        seal: impl Fn(HeaderWriter, u64, &[(u8, &[u8])], &[u8]) -> Vec<u8>,
+    ) -> Vec<(Duration, Vec<u8>)> {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a part of a second")]
         let step = (f64::from(90_000 / self.fps) * slowness) as u32;
         self.timestamp = self.timestamp.wrapping_add(step);
@@ -143,7 +154,7 @@ impl Publisher {
                     timestamp: *timestamp,
                     ssrc: layer.ssrc,
                 };
-                let packet = peer.seal_rtp(header, layer.index, &elements, &payload);
+                let packet = seal(header, layer.index, &elements, &payload);
                 layer.index += 1;
                 let at = Duration::from_secs_f64(*behind);
                 *behind += packet.len() as f64 * 8.0 / pace.max(1.0);

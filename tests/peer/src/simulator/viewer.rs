@@ -37,12 +37,16 @@ pub(super) struct Stream {
     pub(super) packets: u64,
     /// When a picture could be shown, and of which layers.
     pub(super) shown: Vec<(Instant, u8, u8)>,
+    /// Bytes of payload of the pictures that could be shown.
+    pub(super) shown_bytes: u64,
 }
 
 #[derive(Debug)]
 struct Pending {
     frame: Frame,
     parts: BTreeSet<u8>,
+    /// Payload of the parts that came.
+    bytes: u64,
     since: Instant,
 }
 
@@ -75,6 +79,7 @@ impl Receiver {
             asked_at: None,
             packets: 0,
             shown: Vec::new(),
+            shown_bytes: 0,
         });
     }
 
@@ -207,9 +212,15 @@ impl Stream {
         let Some(frame) = Frame::read(payload) else { return };
         let key = (frame.layer, frame.number);
         let part = frame.part;
-        let pending =
-            self.frames.entry(key).or_insert_with(|| Pending { frame, parts: BTreeSet::new(), since: now });
-        pending.parts.insert(part);
+        let pending = self.frames.entry(key).or_insert_with(|| Pending {
+            frame,
+            parts: BTreeSet::new(),
+            bytes: 0,
+            since: now,
+        });
+        if pending.parts.insert(part) {
+            pending.bytes += payload.len() as u64;
+        }
         self.decode(now);
     }
 
@@ -220,7 +231,8 @@ impl Stream {
                     && pending.frame.needs.iter().all(|it| self.decoded.contains(&(pending.frame.layer, *it)))
             };
             let Some(key) = self.frames.iter().find(is_ready).map(|(key, _)| *key) else { break };
-            let frame = self.frames.remove(&key).expect("it is there").frame;
+            let Pending { frame, bytes, .. } = self.frames.remove(&key).expect("it is there");
+            self.shown_bytes += bytes;
             self.decoded.insert(key);
             self.shown.push((now, frame.layer, frame.temporal));
             self.waits_since = None;
@@ -246,7 +258,7 @@ impl Stream {
         .collect()
     }
 
-    fn wants_key_frame(&mut self, now: Instant) -> bool {
+    pub(super) fn wants_key_frame(&mut self, now: Instant) -> bool {
         let waits = self.waits_since.is_some_and(|since| now.duration_since(since) > PLI_AFTER);
         let is_due = waits && self.asked_at.is_none_or(|at| now.duration_since(at) > PLI_AFTER);
         if is_due {

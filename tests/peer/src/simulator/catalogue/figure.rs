@@ -63,6 +63,12 @@ impl Entry {
         (self.figures)(&self.scenario, views)
     }
 
+    /// The same call with another sender; see [`baseline::run`](crate::simulator::baseline::run).
+    #[cfg(feature = "peers")]
+    pub fn baseline(&self, seed: u64, sender: crate::simulator::baseline::Baseline) -> Option<Viewed> {
+        crate::simulator::baseline::run(&self.scenario, seed, sender)
+    }
+
     /// All that was seen.
     pub fn views(&self, seed: u64) -> Vec<Viewed> {
         run(&self.scenario, seed)
