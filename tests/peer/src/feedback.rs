@@ -52,9 +52,7 @@ pub(crate) fn write_arrivals(
 impl Peer {
     /// Feedback on these arrivals, with their times since `start`.
     pub fn feedback_on(&mut self, arrivals: Vec<(u16, Instant)>, start: Instant) -> Option<Vec<u8>> {
-        let feedback = write_arrivals(arrivals, start, self.heard.feedback_count)?;
-        self.heard.feedback_count = self.heard.feedback_count.wrapping_add(1);
-        Some(feedback)
+        self.heard.feedback_on(arrivals, start)
     }
 
     /// Feedback on the transport-wide numbers that arrived since the last one, sealed: on the last 500 of
@@ -72,8 +70,7 @@ impl Peer {
 
     /// The middle of the time that a stream's last sender report said, and when that came.
     pub fn last_time(&self, ssrc: u32) -> Option<(u32, Instant)> {
-        let (ntp, _) = self.heard.times.get(&ssrc)?;
-        Some((middle(*ntp), *self.heard.times_at.get(&ssrc)?))
+        self.heard.last_time(ssrc)
     }
 
     /// The transport-wide number that arrived last.

@@ -1,13 +1,14 @@
 //! What a client noted of what it was sent: which transport-wide numbers arrived, and which times it was
 //! told last.
 
+use crate::feedback::write_arrivals;
 use railgun_media_core::packet::rtcp::{RtcpPacket, parse_compound};
 use railgun_media_core::packet::rtp::RtpHeader;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
 /// The router's id of the transport-wide number.
-const NUMBER_ID: u8 = 5;
+pub(crate) const NUMBER_ID: u8 = 5;
 
 #[derive(Debug, Default)]
 pub(crate) struct Heard {
@@ -48,6 +49,19 @@ impl Heard {
                 _ => {}
             }
         }
+    }
+
+    /// Feedback on these arrivals, with their times since `start`.
+    pub(crate) fn feedback_on(&mut self, arrivals: Vec<(u16, Instant)>, start: Instant) -> Option<Vec<u8>> {
+        let feedback = write_arrivals(arrivals, start, self.feedback_count)?;
+        self.feedback_count = self.feedback_count.wrapping_add(1);
+        Some(feedback)
+    }
+
+    /// The middle of the time that a stream's last sender report said, and when that came.
+    pub(crate) fn last_time(&self, ssrc: u32) -> Option<(u32, Instant)> {
+        let (ntp, _) = self.times.get(&ssrc)?;
+        Some((middle(*ntp), *self.times_at.get(&ssrc)?))
     }
 }
 

@@ -33,6 +33,8 @@ const STEP: Duration = Duration::from_millis(1);
 const FEEDBACK: Duration = Duration::from_millis(50);
 const AUDIO: Duration = Duration::from_millis(20);
 const AUDIO_BYTES: usize = 80;
+/// SSRC of the first publisher's lowest layer.
+const CAMERA: u32 = 0x5000_0000;
 /// Level of who speaks (RFC 6464): speech of -40 dBov.
 const SPEAKS: &[u8] = &[0x80 | 40];
 /// From a publisher to the node.
@@ -195,6 +197,23 @@ impl Viewed {
         self.bytes_by_second.iter().skip(second).sum()
     }
 
+    /// Notes an RTP packet that came this long after the call's begin.
+    fn take_packet(&mut self, packet: &[u8], since: Duration) {
+        let second = usize::try_from(since.as_secs()).expect("short");
+        self.bytes_by_second.resize(second + 1, 0);
+        self.bytes_by_second[second] += (packet.len() + UDP_IP) as u64;
+        let mix = |sum: u64, byte: &u8| sum.wrapping_mul(0x0100_0000_01b3) ^ u64::from(*byte);
+        self.fingerprint = packet.iter().fold(self.fingerprint, mix);
+    }
+
+    /// Notes what the link has, each millisecond: `step` counts them.
+    fn look_at(&mut self, link: &Link, step: u32, now: Instant) {
+        if (step + 1).is_multiple_of(1_000) {
+            self.sent_by_second.push(link.taken_bytes);
+        }
+        self.queue.push(link.queueing(now).as_secs_f32() * 1_000.0);
+    }
+
     /// Adds what receiver and link counted. `cameras`: the SSRC of each picture's stream.
     fn finish(
         &mut self,
@@ -256,6 +275,17 @@ pub fn run(scenario: &Scenario, seed: u64) -> Vec<Viewed> {
     Stage::new(scenario, seed).run(scenario.duration)
 }
 
+/// The camera of a call's publisher by number: the same pictures whoever forwards them. `fps`: pictures a second.
+fn camera_of(offer: Offer, layers: &[LayerSpec], fps: u32, number: u32, seed: u64) -> Publisher {
+    let seed = seed.wrapping_mul(977).wrapping_add(u64::from(number));
+    Publisher::new(offer, layers, fps, CAMERA + number * 16, seed)
+}
+
+/// After how long a viewer behind this link asks for a packet again.
+fn round_trip_over(link: &LinkConfig) -> Duration {
+    2 * link.delay + link.jitter + Duration::from_millis(20)
+}
+
 struct Stage {
     world: World,
     room: Address,
@@ -291,9 +321,7 @@ impl Stage {
                     encoding.max_bitrate = layer.declared;
                 }
                 let producer = world.produce(&room, session, send, &offer).expect("a camera");
-                let ssrc = 0x5000_0000 + number * 16;
-                let seed = seed.wrapping_mul(977) + u64::from(number);
-                (Publisher::new(offer, &scenario.layers, scenario.fps, ssrc, seed), producer)
+                (camera_of(offer, &scenario.layers, scenario.fps, number, seed), producer)
             });
             producers.push((speech, camera.as_ref().map(|(_, producer)| *producer)));
             let phase = Duration::from_millis(u64::from(number) * 17 % 60);
@@ -305,7 +333,7 @@ impl Stage {
         for (number, link) in (100u64..).zip(&scenario.links) {
             let session = world.join(&room, number.into(), Tier::Free);
             let recv = world.connect(&room, session, Recv);
-            let (delay, jitter) = (link.delay, link.jitter);
+            let (delay, round_trip) = (link.delay, round_trip_over(link));
             let address = world.peers[recv].address;
             match viewers.first() {
                 Some(Viewer { recv, .. }) if scenario.is_shared => {
@@ -341,7 +369,7 @@ impl Stage {
                 recv,
                 receiver,
                 cameras,
-                round_trip: 2 * delay + jitter + Duration::from_millis(20),
+                round_trip,
                 delay,
                 reports: if number == 100 { scenario.reports } else { Reports::True },
                 next_feedback: world.now + FEEDBACK,
@@ -481,14 +509,8 @@ impl Stage {
         let peer = &mut self.world.peers[viewer.recv];
         for arrival in std::mem::take(&mut peer.arrivals) {
             let Arrival::Rtp(packet) = arrival else { continue };
-            let second = usize::try_from((now - self.start).as_secs()).expect("short");
-            viewer.viewed.bytes_by_second.resize(second + 1, 0);
-            viewer.viewed.bytes_by_second[second] += (packet.len() + UDP_IP) as u64;
+            viewer.viewed.take_packet(&packet, now - self.start);
             viewer.receiver.take(&packet, now);
-            let mixed = packet.iter().fold(viewer.viewed.fingerprint, |sum, byte| {
-                sum.wrapping_mul(0x0100_0000_01b3) ^ u64::from(*byte)
-            });
-            viewer.viewed.fingerprint = mixed;
         }
         let mut control = Vec::new();
         if step.is_multiple_of(5) {
@@ -510,10 +532,7 @@ impl Stage {
         let (recv, at, session) = (viewer.recv, now + viewer.delay, viewer.session);
         let address = self.world.peers[recv].address;
         let link = &self.world.links[self.world.behind.get(&address).unwrap_or(&address)];
-        if (step + 1).is_multiple_of(1_000) {
-            viewer.viewed.sent_by_second.push(link.taken_bytes);
-        }
-        viewer.viewed.queue.push(link.queueing(now).as_secs_f32() * 1_000.0);
+        viewer.viewed.look_at(link, step, now);
         for packet in sealed {
             self.send_later(at, recv, packet);
         }

@@ -3,7 +3,9 @@
 
 use super::publisher::Publisher;
 use super::viewer::Receiver;
-use super::{AUDIO, AUDIO_BYTES, Address, Arrival, LayerSpec, Link, LinkConfig, MID_ID, Offer, World};
+use super::{
+    AUDIO, AUDIO_BYTES, Address, Arrival, LayerSpec, Link, LinkConfig, MID_ID, Offer, World, camera_of,
+};
 use railgun_media_core::packet::rtcp::{RtcpPacket, parse_compound};
 use railgun_protocol::ids::SessionId;
 use railgun_protocol::media_rpc::{Audience, Command, Event, Reply};
@@ -239,13 +241,7 @@ fn join(world: &mut World, rooms: &[Vec<Person>], seed: u64) -> Vec<Member> {
                 let producer = world.produce(&room, session, send, &offer).expect("a camera");
                 producers.push((number, producer, true));
                 let layers = CAMERA.map(LayerSpec::new);
-                Publisher::new(
-                    offer,
-                    &layers,
-                    15,
-                    0x5000_0000 + number * 16,
-                    seed.wrapping_mul(977) + u64::from(number),
-                )
+                camera_of(offer, &layers, 15, number, seed)
             });
             let phase = Duration::from_millis(u64::from(number) * 7 % 20);
             let now = world.now;

@@ -1,6 +1,8 @@
 //! GoogCC (crate `goog_cc`, a port of WebRTC's) as the congestion control of a sender: packets that were sent and the
 //! receiver's RTCP go in; target bitrate, pacing and padding rates, and probe clusters come out.
 
+use super::START;
+use crate::heard::middle;
 use goog_cc::network_control::{NetworkControllerConfig, NetworkControllerInterface};
 use goog_cc::transport::{
     NetworkAvailability, NetworkControlUpdate, PacedPacketInfo, PacketResult, ProcessInterval,
@@ -13,8 +15,6 @@ use railgun_media_core::packet::rtcp::{ReceiverReport, RtcpPacket, TransportCc, 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-/// WebRTC's bitrate at the begin of a call, in bits a second.
-const START: i64 = 300_000;
 /// The clock's value at the begin, in microseconds: times before the begin are positive too.
 const EPOCH_US: i64 = 1_000_000_000;
 /// Interval of GoogCC's timer.
@@ -61,7 +61,7 @@ impl Controller {
     pub(super) fn new(wanted: u64, pacing: f64, start: Instant) -> Self {
         let at_time = Timestamp::from_micros(EPOCH_US);
         let wanted = DataRate::from_bits_per_sec(i64::try_from(wanted).unwrap_or(i64::MAX));
-        let starting_rate = Some(DataRate::from_bits_per_sec(START));
+        let starting_rate = Some(DataRate::from_bits_per_sec(START.into()));
         let config = NetworkControllerConfig {
             constraints: TargetRateConstraints { at_time, starting_rate, ..TargetRateConstraints::default() },
             stream_based_config: StreamsConfig {
@@ -84,8 +84,8 @@ impl Controller {
             reported: BTreeMap::new(),
             probes: VecDeque::new(),
             round_trip: Duration::from_millis(100),
-            target: START.unsigned_abs(),
-            pacing: START as f64 * pacing / 8.0,
+            target: START.into(),
+            pacing: f64::from(START) * pacing / 8.0,
             padding: 0.0,
         };
         let update =
@@ -249,7 +249,7 @@ impl Controller {
                 lost += u64::try_from(block.total_lost - total).unwrap_or(0);
             }
             if block.last_sr != 0 {
-                let ticks = middle_of(now.saturating_duration_since(self.start))
+                let ticks = middle(ntp_of(now.saturating_duration_since(self.start)))
                     .wrapping_sub(block.last_sr)
                     .wrapping_sub(block.delay_since_last_sr);
                 let micros = i64::from(ticks) * 1_000_000 / 65_536;
@@ -279,8 +279,4 @@ impl Controller {
 pub(super) fn ntp_of(since: Duration) -> u64 {
     let fraction = (u64::from(since.subsec_nanos()) << 32) / 1_000_000_000;
     (since.as_secs() + 1_000) << 32 | fraction
-}
-
-fn middle_of(since: Duration) -> u32 {
-    u32::try_from(ntp_of(since) >> 16 & 0xffff_ffff).unwrap_or(0)
 }

@@ -15,8 +15,8 @@
 //!   arrives at most. Padding up to the next layer at all times was 5-30 % of what came, for no more pictures.
 //! - WebRTC paces at 2.5 times the target, which suits an encoder that follows it. A key frame that is forwarded is 5 to
 //!   10 mean frames long and fills a queue at that rate; [`Baseline::GoogCcPaced`] has 1.2 instead.
-//! - Packets have SRTP's length, and the node's header extensions by length. Speech has a transport-wide number, as from a
-//!   browser; the node's has none.
+//! - Packets have SRTP's length, and the node's header extensions by length. Packets of speech have a transport-wide number, as
+//!   a browser's have; the node's have none.
 //!
 //! str0m (`pair`) is both sides with everything that a call has: its estimator is not public. Padding is wanted up to the next
 //! layer, as its documentation tells SFUs to. Requests for key frames are the simulator's.
@@ -32,10 +32,14 @@ mod pair;
 mod tests;
 mod wire;
 
+use super::catalogue::SPEECH as SPEECH_RATE;
 use super::frame::Frame;
 use super::publisher::Publisher;
 use super::viewer::Receiver;
-use super::{AUDIO, AUDIO_BYTES, Link, Picture, STEP, Scenario, UDP_IP, UPLINK, Viewed};
+use super::{
+    AUDIO, AUDIO_BYTES, CAMERA, Link, Picture, STEP, Scenario, UDP_IP, UPLINK, Viewed, camera_of,
+    round_trip_over,
+};
 use crate::parameters::Offer;
 use chooser::{Chooser, Rate};
 use pacer::{EXTENSIONS, PICTURES, SPEECH, TAG, write_packet};
@@ -60,13 +64,14 @@ pub enum Baseline {
 
 /// Address of the viewer.
 const VIEWER: ([u8; 4], u16) = ([10, 9, 0, 1], 5_000);
-/// Speech on the wire, in bits a second.
-const SPEECH_RATE: u64 = 66_000;
+/// A sender's target at the begin of a call, WebRTC's, in bits a second.
+const START: u32 = 300_000;
 /// Between two looks at how much padding is wanted.
 const PADDING: Duration = Duration::from_millis(100);
+/// Between two reports of either side; and how long before a call's end the last speech is sent.
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Simulates a call. `None` for one that is not of one publisher with a camera and one viewer that reports what is true.
+/// Simulates a call of one publisher with a camera and one viewer that reports what is true; `None` for any other call.
 pub fn run(scenario: &Scenario, seed: u64, baseline: Baseline) -> Option<Viewed> {
     let is_single = scenario.publishers == 1 && scenario.links.len() == 1 && !scenario.layers.is_empty();
     let is_single = is_single && scenario.reports == super::Reports::True;
@@ -100,14 +105,11 @@ struct Stage {
 impl Stage {
     fn new(scenario: &Scenario, seed: u64, baseline: Baseline) -> Option<Self> {
         let link = scenario.links.first()?.clone();
-        // The seeds of the same call with the node.
-        let camera_seed = seed.wrapping_mul(977);
         let offer = Offer::simulcast(1, u8::try_from(scenario.layers.len()).ok()?);
-        let camera = Publisher::new(offer, &scenario.layers, scenario.fps, 0x5000_0000, camera_seed);
-        let (delay, jitter) = (link.delay, link.jitter);
+        let camera = camera_of(offer, &scenario.layers, scenario.fps, 0, seed);
+        let (delay, round_trip) = (link.delay, round_trip_over(&link));
         let top = scenario.layers.iter().map(|it| it.bitrate).max().unwrap_or(0);
         let wanted = top * 11 / 10 + SPEECH_RATE;
-        let round_trip = 2 * delay + jitter + Duration::from_millis(20);
         let mut now = Instant::now();
         let wire: Box<dyn Wire> = match baseline {
             Baseline::GoogCc => Box::new(Plain::new(wanted, 2.5, round_trip, now)),
@@ -205,11 +207,11 @@ impl Stage {
         while let Some(entry) = self.downlink.first_entry().filter(|it| it.key().0 <= now) {
             let datagram = entry.remove();
             if self.wire.take_report(&datagram, now) {
-                self.camera.owe_key_frame(0x5000_0000);
+                self.camera.owe_key_frame(CAMERA);
             }
         }
         if self.chooser.wants_key_frame(now) {
-            self.camera.owe_key_frame(0x5000_0000);
+            self.camera.owe_key_frame(CAMERA);
         }
     }
 
@@ -242,7 +244,7 @@ impl Stage {
         }
     }
 
-    /// What the sender puts on the link.
+    /// Tells the sender how much padding is wanted, and puts what it sends on the link.
     fn send(&mut self) {
         let now = self.now;
         if self.next_padding <= now {
@@ -268,17 +270,8 @@ impl Stage {
 
     fn receive(&mut self, datagram: &[u8], at: Instant) {
         for packet in self.wire.arrive(datagram, at) {
-            let second = usize::try_from((at - self.start).as_secs()).unwrap_or(0);
-            let seconds = &mut self.viewed.bytes_by_second;
-            seconds.resize(seconds.len().max(second + 1), 0);
-            if let Some(bytes) = seconds.get_mut(second) {
-                *bytes += (packet.len() + UDP_IP) as u64;
-            }
+            self.viewed.take_packet(&packet, at - self.start);
             self.receiver.take(&packet, at);
-            let mixed = packet.iter().fold(self.viewed.fingerprint, |sum, byte| {
-                sum.wrapping_mul(0x0100_0000_01b3) ^ u64::from(*byte)
-            });
-            self.viewed.fingerprint = mixed;
         }
     }
 
@@ -291,13 +284,10 @@ impl Stage {
         }
     }
 
-    /// Notes what is measured each millisecond, 100 ms and second.
+    /// Notes what is measured each millisecond, and what each 100 ms.
     fn note(&mut self, step: u32) {
         let (now, viewed) = (self.now, &mut self.viewed);
-        if (step + 1).is_multiple_of(1_000) {
-            viewed.sent_by_second.push(self.link.taken_bytes);
-        }
-        viewed.queue.push(self.link.queueing(now).as_secs_f32() * 1_000.0);
+        viewed.look_at(&self.link, step, now);
         if step.is_multiple_of(100) {
             viewed.estimates.push((now - self.start, Some(self.wire.target())));
         }

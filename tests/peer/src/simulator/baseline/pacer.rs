@@ -2,13 +2,12 @@
 //! pacing rate; probe clusters and padding as the congestion control wants them.
 
 use super::googcc::{Cluster, Controller};
+use crate::heard::NUMBER_ID;
 use crate::link::UDP_IP;
 use railgun_media_core::packet::rtp::HeaderWriter;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-/// Header extension id of the transport-wide number.
-pub(super) const NUMBER_ID: u8 = 5;
 /// Contents of the node's other header extensions: absolute send time, and MID in packets of pictures.
 const SEND_TIME: (u8, &[u8]) = (4, &[0; 3]);
 const MID: (u8, &[u8]) = (1, b"0");

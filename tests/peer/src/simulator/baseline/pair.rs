@@ -1,12 +1,14 @@
 //! str0m on both sides: its estimator is not public, so it is compared as a whole peer, with its pacer, its padding, its
 //! answers to NACKs, and its receiver's feedback each 50 ms.
 
+use super::super::STEP;
 use super::super::viewer::Receiver;
 use super::pacer::{PICTURES, SPEECH, write_packet};
 use super::wire::Wire;
+use super::{START, VIEWER};
 use railgun_media_core::packet::rtp::HeaderWriter;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use str0m::bwe::{Bitrate, BweKind};
 use str0m::format::Codec;
 use str0m::media::{KeyframeRequestKind, MediaKind, Mid, Pt};
@@ -14,13 +16,9 @@ use str0m::net::{Protocol, Receive};
 use str0m::rtp::RtpWrite;
 use str0m::{Candidate, Event, Input, Output, Rtc};
 
-/// str0m's estimate at the begin, as GoogCC's.
-const START: u64 = 300_000;
-const STEP: Duration = Duration::from_millis(1);
 /// Steps in which a handshake has to be done.
 const STEPS_MAX: u32 = 10_000;
 const SENDER: ([u8; 4], u16) = ([10, 9, 0, 2], 5_000);
-const VIEWER: ([u8; 4], u16) = ([10, 9, 0, 1], 5_000);
 
 /// One side with what it has said.
 struct Side {
@@ -86,7 +84,8 @@ impl Pair {
     /// Both sides connected, and when they were. `wanted`: bits a second of all streams at their best.
     pub(super) fn connect(wanted: u64, start: Instant) -> Option<(Self, Instant)> {
         let addresses = [SocketAddr::from(SENDER), SocketAddr::from(VIEWER)];
-        let rtc = Rtc::builder().set_rtp_mode(true).enable_bwe(Some(Bitrate::from(START))).build(start);
+        let rtc =
+            Rtc::builder().set_rtp_mode(true).enable_bwe(Some(Bitrate::from(u64::from(START)))).build(start);
         let mut sender = Side::new(rtc, addresses[0], addresses[1])?;
         let rtc = Rtc::builder().set_rtp_mode(true).build(start);
         let mut viewer = Side::new(rtc, addresses[1], addresses[0])?;
@@ -121,7 +120,8 @@ impl Pair {
             all.find(|it| it.spec().codec == codec).map(|it| it.pt())
         };
         let payload_types = [payload_type(Codec::Opus)?, payload_type(Codec::Vp8)?];
-        let mut pair = Self { sender, viewer, payload_types, sequences: [1_000; 2], wanted, target: START };
+        let mut pair =
+            Self { sender, viewer, payload_types, sequences: [1_000; 2], wanted, target: START.into() };
         pair.pad_to(0.0, start);
         for step in 0..STEPS_MAX {
             let now = start + STEP * step;

@@ -3,18 +3,15 @@
 
 use super::super::FEEDBACK;
 use super::super::viewer::Receiver;
+use super::SECOND;
 use super::googcc::{Controller, ntp_of};
-use super::pacer::{NUMBER_ID, PICTURES, Pacer, SPEECH, TAG};
+use super::pacer::{PICTURES, Pacer, SPEECH, TAG};
 use super::wire::Wire;
-use crate::feedback::write_arrivals;
-use crate::heard::middle;
+use crate::heard::Heard;
 use railgun_media_core::packet::rtcp::{RtcpPacket, SenderInfo, parse_compound, write_sender_report};
-use railgun_media_core::packet::rtp::{HeaderWriter, RtpHeader};
-use std::collections::BTreeMap;
+use railgun_media_core::packet::rtp::HeaderWriter;
 use std::time::{Duration, Instant};
 
-/// Between two reports of either side.
-const SECOND: Duration = Duration::from_secs(1);
 /// Trailer and tag of SRTCP, without their contents.
 const RTCP_TRAILER: usize = 20;
 
@@ -22,11 +19,8 @@ pub(super) struct Plain {
     start: Instant,
     pacer: Pacer,
     next_sender_report: Instant,
-    /// Transport-wide numbers that arrived since the last feedback.
-    arrivals: Vec<(u16, Instant)>,
-    feedback_count: u8,
-    /// Of each stream, the middle of the last sender report's time and when that came.
-    times: BTreeMap<u32, (u32, Instant)>,
+    /// What the viewer reports on.
+    heard: Heard,
     next_feedback: Instant,
     next_report: Instant,
     round_trip: Duration,
@@ -40,9 +34,7 @@ impl Plain {
             start,
             pacer: Pacer::new(Controller::new(wanted, pacing, start), start),
             next_sender_report: start + SECOND,
-            arrivals: Vec::new(),
-            feedback_count: 0,
-            times: BTreeMap::new(),
+            heard: Heard::default(),
             next_feedback: start + FEEDBACK,
             next_report: start + Duration::from_millis(500),
             round_trip,
@@ -91,18 +83,10 @@ impl Wire for Plain {
             return Vec::new();
         };
         if is_rtcp {
-            for part in parse_compound(packet).into_iter().flatten() {
-                if let RtcpPacket::SenderReport(report) = part {
-                    self.times.insert(report.info.ssrc, (middle(report.info.ntp), at));
-                }
-            }
+            self.heard.rtcp(packet, at);
             return Vec::new();
         }
-        let number = RtpHeader::parse(packet).ok().and_then(|header| {
-            let number = header.extension(packet, NUMBER_ID)?;
-            number.first_chunk().map(|number| u16::from_be_bytes(*number))
-        });
-        self.arrivals.extend(number.map(|number| (number, at)));
+        self.heard.rtp(packet, at);
         vec![packet.to_vec()]
     }
 
@@ -113,16 +97,12 @@ impl Wire for Plain {
         }
         if self.next_feedback <= now {
             self.next_feedback += FEEDBACK;
-            let arrivals = std::mem::take(&mut self.arrivals);
-            if let Some(feedback) = write_arrivals(arrivals, self.start, self.feedback_count) {
-                self.feedback_count = self.feedback_count.wrapping_add(1);
-                control.push(feedback);
-            }
+            let arrivals = std::mem::take(&mut self.heard.arrivals);
+            control.extend(self.heard.feedback_on(arrivals, self.start));
         }
         if self.next_report <= now {
             self.next_report += SECOND;
-            let times = &self.times;
-            control.extend(receiver.report(|ssrc| times.get(&ssrc).copied(), now));
+            control.extend(receiver.report(|ssrc| self.heard.last_time(ssrc), now));
         }
         control
     }

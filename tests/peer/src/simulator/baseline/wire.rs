@@ -4,18 +4,18 @@ use super::super::viewer::Receiver;
 use railgun_media_core::packet::rtp::HeaderWriter;
 use std::time::Instant;
 
-/// Both halves. Datagrams between them are the caller's to carry.
+/// A call's sender and its viewer. The caller carries their datagrams over the link.
 pub(super) trait Wire {
-    /// The sender takes a packet of speech or of a picture; sequence number and SSRC of the header are its own.
+    /// Gives the sender a packet of speech or of a picture. It replaces the header's sequence number and SSRC.
     fn push(&mut self, is_speech: bool, header: HeaderWriter, payload: &[u8], now: Instant);
 
-    /// What the sender's congestion control gives, in bits a second.
+    /// Target bitrate of the sender's congestion control, in bits a second.
     fn target(&self) -> u64;
 
     /// Wants padding up to this many bits a second of everything, 0 for none.
     fn pad_to(&mut self, rate: f64, now: Instant);
 
-    /// Datagrams that the sender puts on the link by now.
+    /// Datagrams that the sender sends at `now`.
     fn poll(&mut self, now: Instant) -> Vec<Vec<u8>>;
 
     /// A datagram at the viewer: the RTP packets that it makes of it.
