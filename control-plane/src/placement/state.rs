@@ -16,7 +16,8 @@ const PEOPLE_EXPECTED: u32 = 4;
 const KEPT_FOR_OWNER: Duration = Duration::from_secs(2);
 /// How long etcd may take to tell us of a room that we bound ourselves.
 const CONFIRMED_WITHIN: Duration = Duration::from_secs(5);
-/// A node's load, told so long after our stream to it was lost, names no replica whose stream was lost with ours.
+/// A node's load, told so long after our stream to it was lost, names no replica whose stream was lost with ours:
+/// one second more than the node may notice later, for its load to be made.
 const OTHERS_NOTICE: Duration = NODE_BEHIND.saturating_add(Duration::from_secs(1));
 /// How long a node that only a token names is looked for after it was last asked for.
 const LOOKED_FOR: Duration = Duration::from_secs(10);

@@ -47,8 +47,8 @@ export function pathsOf({ page }) {
 }
 
 /**
- * Joins by the form of a page that Puppeteer opened, by keyboard: its click goes to where the button was, and
- * what the page is told meanwhile moves the button. Gives the `PageUser`.
+ * Joins by the form of a page that Puppeteer opened, by keyboard: Puppeteer clicks where it found a button, also
+ * after the button has moved. Gives the `PageUser`.
  */
 export async function joinByKeyboard(call, page, name, tone) {
   noteWhatIsSaid(call, page, name);

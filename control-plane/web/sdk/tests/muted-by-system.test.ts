@@ -3,6 +3,7 @@ import { Microphone } from "../src/runtime/microphone";
 import { Publisher } from "../src/runtime/publisher";
 import type { Request } from "../src/runtime/signaling";
 import type { VideoSlots } from "../src/runtime/video-slots";
+import { publisherHandlers } from "./publisher-handlers";
 
 /** A captured track, as the system mutes it. */
 class Track extends EventTarget {
@@ -40,7 +41,7 @@ it("a microphone that the system mutes says so at once, and is another matter th
 });
 
 it("a camera that the system covers is told as a change", async () => {
-  const handlers = { changed: vi.fn(), ended: vi.fn(), micEnded: vi.fn(), failed: vi.fn() };
+  const handlers = publisherHandlers();
   const request = (async () => ({})) as never as Request;
   const publisher = new Publisher(request, new Microphone(), {} as VideoSlots, handlers);
   await publisher.startTrack("camera", new Track() as never as MediaStreamTrack).catch(() => undefined);

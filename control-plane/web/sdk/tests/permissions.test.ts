@@ -4,6 +4,7 @@ import type { Media } from "../src/runtime/media";
 import type { Microphone } from "../src/runtime/microphone";
 import { Publisher } from "../src/runtime/publisher";
 import type { VideoSlots } from "../src/runtime/video-slots";
+import { publisherHandlers } from "./publisher-handlers";
 
 const PRO = { audio: true, video: true, screenshare: true, maxBitrate: 64_000 };
 const FREE = { audio: true, video: false, screenshare: false, maxBitrate: 32_000 };
@@ -27,7 +28,7 @@ describe("when Pro ends", () => {
   it("a microphone that runs goes down to what Free may send, and up again with Pro", async () => {
     const { media, parameters, producer } = sending();
     const microphone = { track: {}, change: vi.fn(), close: vi.fn() } as unknown as Microphone;
-    const handlers = { changed: vi.fn(), ended: vi.fn(), micEnded: vi.fn(), failed: vi.fn() };
+    const handlers = publisherHandlers();
     const publisher = new Publisher(vi.fn(), microphone, {} as VideoSlots, handlers);
     await publisher.attach(media, PRO, Promise.resolve());
     await vi.waitFor(() => expect(parameters.encodings[0]?.maxBitrate).toBe(64_000));
@@ -42,7 +43,7 @@ describe("when Pro ends", () => {
     const { media, parameters } = sending();
     const encryption = { seal: () => 1, sealed: () => undefined };
     const microphone = { track: {}, change: vi.fn(), close: vi.fn() } as unknown as Microphone;
-    const handlers = { changed: vi.fn(), ended: vi.fn(), micEnded: vi.fn(), failed: vi.fn() };
+    const handlers = publisherHandlers();
     const publisher = new Publisher(vi.fn(), microphone, {} as VideoSlots, handlers);
     await publisher.attach({ ...media, encryption } as unknown as Media, PRO, Promise.resolve());
     await vi.waitFor(() => expect(parameters.encodings[0]?.maxBitrate).toBe(53_200));

@@ -5,6 +5,7 @@ import type { Media } from "../src/runtime/media";
 import type { Microphone } from "../src/runtime/microphone";
 import { Publisher } from "../src/runtime/publisher";
 import type { VideoSlots } from "../src/runtime/video-slots";
+import { publisherHandlers } from "./publisher-handlers";
 
 const PRO = { audio: true, video: true, screenshare: true, maxBitrate: 64_000 };
 
@@ -63,7 +64,7 @@ async function room() {
   const requests: string[] = [];
   const request = async (name: string, { producerId }: { producerId?: string } = {}) =>
     void requests.push(producerId?.startsWith("producer-") === false ? `${name} ${producerId}` : name);
-  const handlers = { changed: vi.fn(), ended: vi.fn(), micEnded: vi.fn(), failed: vi.fn() };
+  const handlers = publisherHandlers();
   const publisher = new Publisher(
     request as never,
     microphone as unknown as Microphone,

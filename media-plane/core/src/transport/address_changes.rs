@@ -13,7 +13,8 @@ use railgun_protocol::transport_parameters::{DtlsState, IceState};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-/// Most connections are made by then: a check and a handshake take three round trips.
+/// How long a step on the way to a connection is held back. Most connections are made by then: a check and a handshake
+/// take three round trips.
 const STEPS_HELD: Duration = Duration::from_millis(200);
 
 /// What a transport is to do about the address that its client wants.

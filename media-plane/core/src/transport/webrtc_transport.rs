@@ -49,7 +49,7 @@ pub(crate) struct WebRtcTransport {
     pub(crate) connected_at: Option<Instant>,
     pub(crate) dtls_state: DtlsState,
     pub(crate) ice_state: IceState,
-    /// The session was not told both states yet; it is by then.
+    /// When the session is told both states; none: it knows them.
     pub(crate) tell_states_at: Option<Instant>,
     /// The transport counts as a handshake in progress.
     pub(crate) is_handshaking: bool,

@@ -277,7 +277,7 @@ export class Call {
   /** A session's encryption never changes; a server that says so is not believed. */
   #onOtherEncryption({ encryption }: Resumed): void {
     const details = { encryption: encryption ?? "transport" };
-    this.connection.end(new VoiceError("E2EE_DOWNGRADED", "its encryption changed", details, true));
+    this.connection.end(new VoiceError("E2EE_DOWNGRADED", "the encryption changed", details, true));
   }
 
   #onInterrupted(): void {

@@ -19,7 +19,7 @@ export interface PublisherHandlers {
   ended(source: VideoSource | "screenAudio", captured: boolean): void;
   /** The application's own track in place of the microphone ended. */
   micEnded(): void;
-  /** What was sent before is not sent in this room, or since the resume. */
+  /** The server refused, after a join, a resume or another transport, what was sent before. */
   failed(source: Source, error: unknown): void;
 }
 
@@ -124,7 +124,7 @@ export class Publisher {
     }
   }
 
-  /** No sound leaves from now on; `setMuted` tells the server, if it did not ask for it. */
+  /** No sound leaves from now on. The caller tells the server. */
   muteNow(): void {
     this.wantsMuted = this.muted = true;
     this.#producers.get("mic")?.pause();
@@ -316,7 +316,7 @@ export class Publisher {
     }
   }
 
-  /** Fails only when the transport was given up meanwhile: by the next one, the track is sent again. */
+  /** Fails only if the transport was given up meanwhile: the next transport sends the track. */
   async #produceAgain(source: Source, track: MediaStreamTrack): Promise<void> {
     try {
       await this.#produce(source, track);
