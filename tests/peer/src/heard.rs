@@ -1,14 +1,15 @@
 //! What a client noted of what it was sent: which transport-wide numbers arrived, and which times it was
 //! told last.
 
-use crate::feedback::write_arrivals;
-use railgun_media_core::packet::rtcp::{RtcpPacket, parse_compound};
+use railgun_media_core::packet::rtcp::{RtcpPacket, TransportCcInfo, parse_compound, write_transport_cc};
 use railgun_media_core::packet::rtp::RtpHeader;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
 /// The router's id of the transport-wide number.
 pub(crate) const NUMBER_ID: u8 = 5;
+/// Arrivals that one message of feedback has room for.
+const ARRIVALS_MAX: usize = 400;
 
 #[derive(Debug, Default)]
 pub(crate) struct Heard {
@@ -68,4 +69,37 @@ impl Heard {
 /// The middle 32 bits of an NTP time, as reports repeat it (RFC 3550 §6.4.1).
 pub(crate) fn middle(ntp: u64) -> u32 {
     u32::try_from(ntp >> 16 & 0xffff_ffff).expect("32 bits")
+}
+
+/// Transport-wide feedback on these arrivals, with their times since `start` (a tick is 250 us).
+fn write_arrivals(mut arrivals: Vec<(u16, Instant)>, start: Instant, feedback_count: u8) -> Option<Vec<u8>> {
+    let pivot = arrivals.first()?.0;
+    arrivals.sort_by_key(|(number, _)| number.wrapping_sub(pivot).cast_signed());
+    arrivals.truncate(ARRIVALS_MAX);
+    let ticks = |at: Instant| i64::try_from(at.duration_since(start).as_micros() / 250).expect("short");
+    let (first, at) = arrivals[0];
+    let reference = ticks(at) / 256;
+    let mut deltas: Vec<Option<i16>> = Vec::new();
+    let mut before = reference * 256;
+    for (number, at) in arrivals {
+        let place = usize::from(number.wrapping_sub(first));
+        if place < deltas.len() {
+            continue;
+        }
+        let Ok(delta) = i16::try_from(ticks(at) - before) else { break };
+        deltas.resize(place, None);
+        deltas.push(Some(delta));
+        before = ticks(at);
+    }
+    let info = TransportCcInfo {
+        sender_ssrc: 1,
+        media_ssrc: 2,
+        base_sequence: first,
+        // It has 24 bits.
+        reference_time: i32::try_from(reference & 0x7f_ffff).expect("23 bits"),
+        feedback_count,
+    };
+    let mut out = [0; 1_300];
+    let len = write_transport_cc(&mut out, &info, deltas.into_iter()).ok()?;
+    Some(out[..len].to_vec())
 }

@@ -7,7 +7,8 @@ mod radios;
 use super::{LayerSpec, LinkConfig, Loss, Queue, Scenario, Viewed};
 use std::time::Duration;
 
-pub use figure::{Entry, Figure, SPEECH, TOP_LAYER, Target};
+use super::SPEECH;
+pub use figure::{Entry, Figure, TOP_LAYER, Target};
 use figure::{at_least, at_most, lossy, only, or_never, secs, speech_lost};
 pub use radios::{entries as radios, recorded};
 

@@ -33,6 +33,8 @@ const STEP: Duration = Duration::from_millis(1);
 const FEEDBACK: Duration = Duration::from_millis(50);
 const AUDIO: Duration = Duration::from_millis(20);
 const AUDIO_BYTES: usize = 80;
+/// One speaker, in bits a second on the wire.
+pub const SPEECH: u64 = 66_000;
 /// SSRC of the first publisher's lowest layer.
 const CAMERA: u32 = 0x5000_0000;
 /// Level of who speaks (RFC 6464): speech of -40 dBov.

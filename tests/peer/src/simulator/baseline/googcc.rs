@@ -1,7 +1,7 @@
 //! GoogCC (crate `goog_cc`, a port of WebRTC's) as the congestion control of a sender: packets that were sent and the
 //! receiver's RTCP go in; target bitrate, pacing and padding rates, and probe clusters come out.
 
-use super::START;
+use super::wire::START;
 use crate::heard::middle;
 use goog_cc::network_control::{NetworkControllerConfig, NetworkControllerInterface};
 use goog_cc::transport::{

@@ -32,7 +32,6 @@ mod pair;
 mod tests;
 mod wire;
 
-use super::catalogue::SPEECH as SPEECH_RATE;
 use super::frame::Frame;
 use super::publisher::Publisher;
 use super::viewer::Receiver;
@@ -49,7 +48,7 @@ use railgun_media_core::packet::rtp::{HeaderWriter, RtpHeader};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
-use wire::Wire;
+use wire::{SECOND, VIEWER, Wire};
 
 /// Whose congestion control is the sender's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,14 +61,8 @@ pub enum Baseline {
     Str0m,
 }
 
-/// Address of the viewer.
-const VIEWER: ([u8; 4], u16) = ([10, 9, 0, 1], 5_000);
-/// A sender's target at the begin of a call, WebRTC's, in bits a second.
-const START: u32 = 300_000;
 /// Between two looks at how much padding is wanted.
 const PADDING: Duration = Duration::from_millis(100);
-/// Between two reports of either side; and how long before a call's end the last speech is sent.
-const SECOND: Duration = Duration::from_secs(1);
 
 /// Simulates a call of one publisher with a camera and one viewer that reports what is true; `None` for any other call.
 pub fn run(scenario: &Scenario, seed: u64, baseline: Baseline) -> Option<Viewed> {
@@ -109,7 +102,7 @@ impl Stage {
         let camera = camera_of(offer, &scenario.layers, scenario.fps, 0, seed);
         let (delay, round_trip) = (link.delay, round_trip_over(&link));
         let top = scenario.layers.iter().map(|it| it.bitrate).max().unwrap_or(0);
-        let wanted = top * 11 / 10 + SPEECH_RATE;
+        let wanted = top * 11 / 10 + super::SPEECH;
         let mut now = Instant::now();
         let wire: Box<dyn Wire> = match baseline {
             Baseline::GoogCc => Box::new(Plain::new(wanted, 2.5, round_trip, now)),

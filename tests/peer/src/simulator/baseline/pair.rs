@@ -4,8 +4,7 @@
 use super::super::STEP;
 use super::super::viewer::Receiver;
 use super::pacer::{PICTURES, SPEECH, write_packet};
-use super::wire::Wire;
-use super::{START, VIEWER};
+use super::wire::{START, VIEWER, Wire};
 use railgun_media_core::packet::rtp::HeaderWriter;
 use std::net::SocketAddr;
 use std::time::Instant;

@@ -3,10 +3,9 @@
 
 use super::super::FEEDBACK;
 use super::super::viewer::Receiver;
-use super::SECOND;
 use super::googcc::{Controller, ntp_of};
 use super::pacer::{PICTURES, Pacer, SPEECH, TAG};
-use super::wire::Wire;
+use super::wire::{SECOND, Wire};
 use crate::heard::Heard;
 use railgun_media_core::packet::rtcp::{RtcpPacket, SenderInfo, parse_compound, write_sender_report};
 use railgun_media_core::packet::rtp::HeaderWriter;

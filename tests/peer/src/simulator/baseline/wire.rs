@@ -2,7 +2,14 @@
 
 use super::super::viewer::Receiver;
 use railgun_media_core::packet::rtp::HeaderWriter;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// Address of the viewer.
+pub(super) const VIEWER: ([u8; 4], u16) = ([10, 9, 0, 1], 5_000);
+/// A sender's target at the begin of a call, WebRTC's, in bits a second.
+pub(super) const START: u32 = 300_000;
+/// Between two reports of either side; and how long before a call's end the last speech is sent.
+pub(super) const SECOND: Duration = Duration::from_secs(1);
 
 /// A call's sender and its viewer. The caller carries their datagrams over the link.
 pub(super) trait Wire {

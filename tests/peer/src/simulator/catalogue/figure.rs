@@ -5,8 +5,6 @@ use std::time::Duration;
 
 /// What the top layer takes on the wire with its headers, without speech, in bits a second; measured.
 pub const TOP_LAYER: u64 = 1_290_000;
-/// One speaker, in bits a second on the wire.
-pub const SPEECH: u64 = 66_000;
 
 /// One figure of a call.
 #[derive(Clone, Debug)]

@@ -1,6 +1,7 @@
 //! Calls beside somebody else: a receiver that lies, transfers, other calls, other queues.
 
-use super::figure::{Entry, Figure, SPEECH, TOP_LAYER, at_least, at_most, lossy, only, secs};
+use super::super::SPEECH;
+use super::figure::{Entry, Figure, TOP_LAYER, at_least, at_most, lossy, only, secs};
 use crate::simulator::{LinkConfig, Queue, Reorder, Reports, Scenario, Viewed};
 use std::time::Duration;
 
