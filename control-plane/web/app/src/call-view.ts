@@ -68,7 +68,9 @@ export class CallView {
   #menu: GestureMenu;
   #settings: SettingsDialog;
   #blur: BackgroundBlur;
-  #banner = h("p", { class: "banner", role: "status" });
+  #waits = h("p", { class: "waits" });
+  #silenced = h("p", {});
+  #banner = h("div", { class: "banner", role: "status" }, this.#waits, this.#silenced);
   #queue = h("p", { class: "queue", role: "status" });
   #invite = new InviteDialog();
   #aloneText = h("span", {});
@@ -285,9 +287,10 @@ export class CallView {
     this.#people.element.hidden = !this.#open.people;
     this.#stats.element.hidden = !this.#open.stats;
     this.#quality.setAttribute("aria-pressed", String(this.#open.stats));
-    const waits = RECONNECTING[snapshot.state] ?? (this.#mediaText || missingKeys(snapshot) || (snapshot.noSound ? t.call.noSound : ""));
-    this.#banner.classList.toggle("waits", waits !== "");
-    setText(this.#banner, waits || silencedText(snapshot));
+    const waits = RECONNECTING[snapshot.state] ?? (this.#mediaText || missingKeys(snapshot));
+    setText(this.#waits, waits || (snapshot.noSound ? t.call.noSound : ""));
+    // Told beside what waits: only the user can mend it.
+    setText(this.#silenced, silencedText(snapshot));
     this.#renderAlone(snapshot);
     this.#lock.render(snapshot);
     this.#alone.hidden = snapshot.participants.length > 0 || !isInCall(snapshot.state);
