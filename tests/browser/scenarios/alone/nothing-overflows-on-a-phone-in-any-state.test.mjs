@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { CHECKED, isAccessible } from "../lib/axe.mjs";
-import { scenario } from "../lib/call.mjs";
-import { nothingOverflows } from "../lib/overflow.mjs";
-import { CONNECT_MS, PageUser } from "../lib/page.mjs";
-import { speaksOnly, textsOf } from "../lib/texts.mjs";
-import { until } from "../lib/wait.mjs";
+import { CHECKED, isAccessible } from "../../lib/axe.mjs";
+import { scenario } from "../../lib/call.mjs";
+import { nothingOverflows } from "../../lib/overflow.mjs";
+import { CONNECT_MS, PageUser } from "../../lib/page.mjs";
+import { speaksOnly, textsOf } from "../../lib/texts.mjs";
+import { until } from "../../lib/wait.mjs";
 
 /** In German, whose words are the longer ones. */
 scenario("nothing overflows on a phone in any state, in German either", async (call) => {
