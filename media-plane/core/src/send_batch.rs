@@ -100,6 +100,20 @@ impl SendBatch {
         len
     }
 
+    /// Sends a whole datagram as it is; its bytes, 0 if there is no room.
+    pub(crate) fn copy(&mut self, datagram: &[u8], to: SocketAddr) -> usize {
+        self.write(to, datagram.len(), |out| {
+            out.copy_from_slice(datagram);
+            datagram.len()
+        })
+    }
+
+    /// The last `len` bytes that were written.
+    pub(crate) fn last(&self, len: usize) -> &[u8] {
+        let from = self.used.saturating_sub(len);
+        self.bytes.get(from..self.used).unwrap_or_default()
+    }
+
     /// Sends the last `len` bytes that were written to another address, too.
     pub(crate) fn repeat(&mut self, len: usize, to: SocketAddr) {
         let Some(from) = self.used.checked_sub(len).filter(|_| len <= self.room()) else {

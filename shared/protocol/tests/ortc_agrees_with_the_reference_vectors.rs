@@ -3,14 +3,15 @@
 //! to come out the same here.
 //!
 //! Set aside as well: `stereo` and `sprop-stereo` of opus, which this router adds; the `mid` of a
-//! consumer, which the vectors were written without; and `active` of an encoding, which is not kept.
+//! consumer, which the vectors were written without; `active` of an encoding, which is not kept; and `nack` of a consumer's
+//! audio, which this router adds.
 
 use railgun_protocol::ortc::{
     ConsumerStream, MediaCodec, ProducerMapping, can_consume, consumable_parameters, consumer_parameters,
     producer_mapping, router_rtp_capabilities, validate_capabilities, validate_producer_parameters,
 };
 use railgun_protocol::rtp_parameters::{
-    MediaKind, RtpCapabilities, RtpEncodingParameters, RtpParameters, RtxParameters, StreamType,
+    MediaKind, RtcpFeedback, RtpCapabilities, RtpEncodingParameters, RtpParameters, RtxParameters, StreamType,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -68,6 +69,10 @@ fn agree(scenario: &str, kind: MediaKind, stream_type: StreamType) -> Outcome {
     assert_eq!(consumer.mid.as_deref(), Some("7"));
     let mut expected: RtpParameters = read(&vector["consumerRtpParameters"]);
     expected.mid = consumer.mid.clone();
+    if kind == MediaKind::Audio {
+        let nack = RtcpFeedback { kind: "nack".into(), parameter: String::new() };
+        expected.codecs.iter_mut().for_each(|codec| codec.rtcp_feedback.push(nack.clone()));
+    }
     assert_eq!(without_ssrcs(consumer.clone()), without_ssrcs(expected));
     Outcome { sent, mapping, consumer }
 }

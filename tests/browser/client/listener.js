@@ -129,6 +129,9 @@ async function sumOfVoices(type, count) {
 window.packetsOfStreams = async () =>
   (await entriesOf("inbound-rtp")).map(({ kind, packetsReceived, packetsLost }) => ({ kind, packetsReceived, packetsLost }));
 
+/** Packets of voices that did not come so far, not even when they were sent again. */
+window.voicesLost = () => sumOfVoices("inbound-rtp", "packetsLost");
+
 /** The encodings of what is sent of that kind: `{active, maxBitrate, priority}`. */
 window.encodingsSent = (kind) =>
   connections

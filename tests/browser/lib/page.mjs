@@ -215,6 +215,11 @@ export class PageUser {
     return this.#countedWithin(ms, () => window.voicesSentAgain());
   }
 
+  /** Packets of voices that it misses for good within `ms`, from now on. */
+  missesWithin(ms) {
+    return this.#countedWithin(ms, () => window.voicesLost());
+  }
+
   /** By how much a count of the page rises within `ms`. */
   async #countedWithin(ms, count) {
     const before = await this.page.evaluate(count);

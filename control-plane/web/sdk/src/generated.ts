@@ -236,7 +236,7 @@ nackedPackets: number,
  */
 plis: number, 
 /**
- * By the client's last report.
+ * By the client's last report; of audio with what was sent again, which a report counts as received.
  */
 packetsLost?: number, 
 /**

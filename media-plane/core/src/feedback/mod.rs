@@ -15,6 +15,7 @@ pub(crate) mod rtx_payload;
 pub(crate) mod score;
 pub(crate) mod sent_history;
 pub(crate) mod sent_packets;
+pub(crate) mod sent_speech;
 pub(crate) mod speech_loss;
 pub(crate) mod traffic;
 pub(crate) mod transport_cc;

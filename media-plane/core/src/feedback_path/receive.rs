@@ -99,7 +99,7 @@ fn on_report_block(
     let Some(transport) = media.transports.live_mut(key) else { return };
     consumer.score.on_report(block, consumer.clock_rate);
     consumer.last_report = Some(*block);
-    consumer.delivery.on_report(block, consumer.skipped_packets(), now);
+    consumer.delivery.on_report(block, consumer.skipped_packets(), consumer.repeated_packets(), now);
     if block.last_sr == 0 {
         return;
     }

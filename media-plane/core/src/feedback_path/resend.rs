@@ -8,6 +8,7 @@ use crate::arena::ConsumerKey;
 use crate::codec::{dependency_descriptor, vp8};
 use crate::feedback::rtx_payload;
 use crate::feedback::sent_history::Purpose;
+use crate::feedback::sent_speech::{Again, SentSpeech};
 use crate::output::{Counters, Output};
 use crate::packet::rtp::{FIXED_HEADER, HeaderWriter};
 use crate::packet::{MAX_DATAGRAM, sequence_of};
@@ -49,6 +50,13 @@ pub(crate) fn resend(
     let Output { sends, counters, .. } = output;
     let Some(consumer) = consumers.live_mut(key) else { return };
     consumer.asked.packets += asked;
+    if consumer.extensions.is_audio {
+        let transport = transports.live_mut(consumer.transport);
+        if let Some(transport) = transport.filter(|it| it.change.is_none() && !consumer.paused) {
+            resend_speech(consumer, transport, asked, sequences, output, now);
+        }
+        return;
+    }
     let before = counters.resent_packets;
     if !consumer.paused
         && let Some(producer) = producers.live(consumer.producer)
@@ -69,6 +77,38 @@ pub(crate) fn resend(
         }
     }
     counters.refused_resends += asked.saturating_sub(counters.resent_packets - before);
+}
+
+/// Sends speech again as it left. The first NACK only leads to its being kept.
+fn resend_speech(
+    consumer: &mut Consumer,
+    transport: &mut WebRtcTransport,
+    asked: u64,
+    sequences: impl Iterator<Item = u16>,
+    output: &mut Output,
+    now: Instant,
+) {
+    let Output { sends, counters, .. } = output;
+    let round_trip = transport.round_trip.mean_or_guess();
+    let Some(to) = transport.selected.filter(|_| SentSpeech::is_in_time(round_trip)) else { return };
+    let speech = consumer.sent_speech.get_or_insert_with(|| Box::new(SentSpeech::new(now)));
+    speech.on_asked(now);
+    let mut resent = 0;
+    for sequence in sequences {
+        let len = match speech.again(sequence, round_trip, now) {
+            Again::Datagram(datagram) => sends.copy(datagram, to),
+            Again::No => continue,
+            Again::NoMore => break,
+        };
+        if len == 0 {
+            break;
+        }
+        resent += 1;
+        transport.sent.count(len);
+        consumer.asked.resent.count(len);
+    }
+    counters.resent_packets += resent;
+    counters.refused_resends += asked.saturating_sub(resent);
 }
 
 /// One NACK being answered.

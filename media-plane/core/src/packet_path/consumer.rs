@@ -11,6 +11,7 @@ use crate::feedback::delivery::Delivery;
 use crate::feedback::rtx_budget::RtxBudget;
 use crate::feedback::score::StreamScore;
 use crate::feedback::sent_packets::SentPackets;
+use crate::feedback::sent_speech::SentSpeech;
 use crate::feedback::traffic::Traffic;
 use crate::packet::rtcp::ReportBlock;
 use railgun_protocol::ids::{ConsumerId, SessionId};
@@ -47,6 +48,8 @@ pub(crate) struct Consumer {
     pub(crate) vp8: Vp8Rewriter,
     /// None if the receiver takes no retransmissions.
     pub(crate) rtx: Option<RtxStream>,
+    /// Of audio, once the receiver asked for some of it.
+    pub(crate) sent_speech: Option<Box<SentSpeech>>,
     pub(crate) sent: Sent,
     /// When the last key frame began to go out.
     pub(crate) key_frame_at: Option<Instant>,
@@ -81,6 +84,11 @@ impl Consumer {
     /// Numbers that were passed over so far, because no packet for them came from the publisher.
     pub(crate) fn skipped_packets(&self) -> u64 {
         self.sequence.numbers().saturating_sub(self.sent.traffic.packets())
+    }
+
+    /// Packets sent again under their own numbers, which reports count as received. Video is sent again by RTX, a stream of its own.
+    pub(crate) fn repeated_packets(&self) -> u64 {
+        if self.extensions.is_audio { self.asked.resent.packets() } else { 0 }
     }
 
     /// Forwarding stops for now; video goes on with the next key frame.

@@ -146,6 +146,11 @@ impl<'a> PacketWriter<'a> {
         self.write(outgoing, extensions, passed, elements)
     }
 
+    /// The sealed packet that [`Self::put`] wrote last, with `len` bytes.
+    pub(super) fn sealed(&self, len: usize) -> &[u8] {
+        self.sends.last(len)
+    }
+
     /// Puts what is speech for the new address as well, if it may be, or for it alone.
     #[cold]
     #[inline(never)]

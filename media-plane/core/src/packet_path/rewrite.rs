@@ -74,8 +74,21 @@ pub(crate) fn send(
         return false;
     }
     burst.count(payload.len(), len, timestamp);
+    if consumer.sent_speech.is_some() {
+        keep_speech(consumer, index, len, writer);
+    }
     note(packet, marker, index, (timestamp, offset), consumer, writer);
     true
+}
+
+/// Keeps what was just sealed, for a receiver that asks for what it lost of it.
+#[inline(never)]
+fn keep_speech(consumer: &mut Consumer, index: u64, len: usize, writer: &PacketWriter<'_>) {
+    let at = writer.stamp.at;
+    match &mut consumer.sent_speech {
+        Some(speech) if !speech.is_idle(at) => speech.put(index, writer.sealed(len), at),
+        _ => consumer.sent_speech = None,
+    }
 }
 
 /// Remembers a packet that was sent, or will be.

@@ -95,6 +95,7 @@ pub(super) fn consume(
         sequence: SequenceMap::new(u16::from_be_bytes([c, d])),
         vp8: Vp8Rewriter::default(),
         rtx,
+        sent_speech: None,
         sent: Sent::default(),
         key_frame_at: None,
     });

@@ -74,6 +74,7 @@ fn consumer_stats(
     let consumer = media.consumers.live(key).filter(|it| is_asked(it.transport))?;
     let producer = media.producers.live(consumer.producer)?;
     let reported = consumer.last_report;
+    let repeated = i32::try_from(consumer.repeated_packets()).unwrap_or(i32::MAX);
     Some(ConsumerStats {
         consumer_id: consumer.id,
         producer_id: producer.id,
@@ -88,7 +89,7 @@ fn consumer_stats(
         resent: consumer.asked.resent.stats(),
         nacked_packets: consumer.asked.packets,
         plis: consumer.asked.key_frames,
-        packets_lost: reported.map(|block| block.total_lost),
+        packets_lost: reported.map(|block| block.total_lost.saturating_add(repeated)),
         skipped_packets: Some(consumer.skipped_packets()),
         fraction_lost: reported.map(|block| fraction_lost(&block)),
         jitter_ms: reported.map(|block| jitter_ms(&block, consumer.clock_rate)),

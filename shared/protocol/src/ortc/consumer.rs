@@ -29,15 +29,21 @@ pub fn can_consume(consumable: &RtpParameters, receiver: &RtpCapabilities) -> bo
 }
 
 /// The one stream that the receiver is sent: router's payload types and extension ids, narrowed to
-/// what `receiver` has. Lost audio is not sent again.
+/// what `receiver` has. Of audio what is lost is asked for by plain NACKs whatever the receiver lists: browsers list none
+/// for Opus and send them all the same when they are offered.
 pub fn consumer_parameters(
     consumable: &RtpParameters,
     receiver: &RtpCapabilities,
     stream: ConsumerStream,
     stream_type: StreamType,
 ) -> Result<RtpParameters, OrtcError> {
-    let retransmit = kind_of(&consumable.codecs) == Some(MediaKind::Video);
-    narrow(consumable, receiver, stream, stream_type, retransmit)
+    let is_video = kind_of(&consumable.codecs) == Some(MediaKind::Video);
+    let mut parameters = narrow(consumable, receiver, stream, stream_type, is_video)?;
+    if !is_video {
+        let nack = RtcpFeedback { kind: "nack".into(), parameter: String::new() };
+        parameters.codecs.iter_mut().for_each(|codec| codec.rtcp_feedback.push(nack.clone()));
+    }
+    Ok(parameters)
 }
 
 fn narrow(
@@ -244,10 +250,25 @@ mod tests {
         let receiver = serde_json::from_value(vectors["deviceRecvRtpCapabilities"].clone()).unwrap();
         let stream = ConsumerStream { mid: "0".into(), ssrc: 1, rtx_ssrc: 2, cname: "c1".into() };
         let consumer =
-            narrow(&read("consumableRtpParameters"), &receiver, stream, StreamType::Simple, true).unwrap();
+            narrow(&read("consumableRtpParameters"), &receiver, stream.clone(), StreamType::Simple, true)
+                .unwrap();
         let mut expected = read("consumerRtpParametersWithEnableRtx");
         expected.mid = Some("0".into());
         expected.encodings[0].ssrc = Some(1);
         assert_eq!(consumer, expected);
+        // What consumers get: the same, of receivers that list no NACK as of those that do.
+        let mut browser: RtpCapabilities = receiver;
+        for codec in &mut browser.codecs {
+            codec.rtcp_feedback.retain(|feedback| !is_plain_nack(feedback));
+        }
+        let consumable = read("consumableRtpParameters");
+        let ours = consumer_parameters(&consumable, &browser, stream, StreamType::Simple).unwrap();
+        let feedback = |it: &RtpParameters| {
+            let mut all: Vec<_> = it.codecs[0].rtcp_feedback.iter().map(|it| it.kind.clone()).collect();
+            all.sort();
+            all
+        };
+        assert_eq!(feedback(&ours), feedback(&expected));
+        assert!(feedback(&ours).contains(&"nack".to_owned()));
     }
 }

@@ -160,7 +160,7 @@ pub struct ConsumerStats {
     pub nacked_packets: u64,
     /// Key frames that the client asked for, by PLI, FIR or request.
     pub plis: u64,
-    /// By the client's last report.
+    /// By the client's last report; of audio with what was sent again, which a report counts as received.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub packets_lost: Option<i32>,
     /// Sequence numbers without a packet, because none came from the producer's client; clients take them for lost.

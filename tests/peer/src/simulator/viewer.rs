@@ -11,6 +11,8 @@ const NACKS_MAX: u8 = 10;
 const PLI_AFTER: Duration = Duration::from_millis(300);
 /// A frame that is this late is given up.
 const FRAME_KEPT: Duration = Duration::from_millis(1_500);
+/// Speech that comes later than the next packet by more than this was played over.
+const SPEECH_WAITS: Duration = Duration::from_millis(200);
 const PROBATOR: u32 = 1234;
 
 /// One stream that a viewer gets.
@@ -33,7 +35,7 @@ pub(super) struct Stream {
     decoded: BTreeSet<(u8, u32)>,
     waits_since: Option<Instant>,
     asked_at: Option<Instant>,
-    /// Packets, each once.
+    /// Packets, each once; of speech those that were played.
     pub(super) packets: u64,
     /// When a picture could be shown, and of which layers.
     pub(super) shown: Vec<(Instant, u8, u8)>,
@@ -111,7 +113,7 @@ impl Receiver {
     /// RTCP that is due: NACKs and requests for key frames.
     pub(super) fn requests(&mut self, round_trip: Duration, now: Instant) -> Vec<Vec<u8>> {
         let mut all = Vec::new();
-        for stream in self.streams.iter_mut().filter(|stream| stream.is_video) {
+        for stream in &mut self.streams {
             let lost = stream.lost(round_trip, now);
             let mut out = [0; 1_200];
             if let Ok(len) = write_nack(&mut out, 1, stream.ssrc, &lost)
@@ -119,7 +121,7 @@ impl Receiver {
             {
                 all.push(out[..len].to_vec());
             }
-            if stream.wants_key_frame(now) {
+            if stream.is_video && stream.wants_key_frame(now) {
                 let len = write_pli(&mut out, Pli { sender_ssrc: 1, media_ssrc: stream.ssrc }).expect("room");
                 all.push(out[..len].to_vec());
             }
@@ -177,8 +179,11 @@ impl Stream {
         if index > highest {
             self.missing.extend((highest + 1..index).map(|lost| (lost, (now, None, 0))));
             self.highest = Some(index);
-        } else if index < highest && self.missing.remove(&index).is_none() {
-            return;
+        } else if index < highest {
+            let Some((since, ..)) = self.missing.remove(&index) else { return };
+            if !self.is_video && now.duration_since(since) > SPEECH_WAITS {
+                return;
+            }
         }
         self.packets += 1;
         if self.is_video {

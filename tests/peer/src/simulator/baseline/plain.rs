@@ -110,7 +110,9 @@ impl Wire for Plain {
         let mut wants_key_frame = false;
         for packet in parse_compound(compound).into_iter().flatten() {
             match packet {
-                RtcpPacket::Nack(nack) => nack.lost().for_each(|lost| self.pacer.push_again(lost, now)),
+                RtcpPacket::Nack(nack) if nack.media_ssrc == PICTURES => {
+                    nack.lost().for_each(|lost| self.pacer.push_again(lost, now))
+                }
                 RtcpPacket::Pli(_) => wants_key_frame = true,
                 _ => {}
             }
