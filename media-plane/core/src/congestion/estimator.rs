@@ -246,7 +246,7 @@ impl Estimator {
     }
 
     fn on_arrival(&mut self, arrival: &Arrival) {
-        let Arrival { departure, arrived_us } = *arrival;
+        let Arrival { departure, arrived_us, .. } = *arrival;
         self.on_departure(departure.sent_us);
         let bytes = u64::from(departure.len) + UDP_IP;
         let waited = self.delay.on_packet(departure.sent_us, arrived_us);

@@ -119,7 +119,7 @@ mod tests {
         let start = Instant::now();
         let at = |millis| start + Duration::from_millis(millis);
         let departure = Departure { number: 0, sent_us: 0, len: 100, purpose: Purpose::Media };
-        let arrived = Fate::Arrived(Arrival { departure, arrived_us: 0 });
+        let arrived = Fate::Arrived(Arrival { departure, arrived_us: 0, is_marked: false });
         let mut loss = TransportLoss::default();
         let mut message = |fates: &[(u32, Fate)], millis| {
             fates.iter().for_each(|(count, fate)| (0..*count).for_each(|_| loss.on_fate(fate)));

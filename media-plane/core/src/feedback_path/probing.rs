@@ -2,8 +2,9 @@
 
 use crate::arena::TransportKey;
 use crate::feedback::sent_history::Purpose;
+use crate::packet::sequence_of;
 use crate::packet_path::packet_writer::Stamp;
-use crate::packet_path::padding;
+use crate::packet_path::padding::{self, PROBATOR_SSRC};
 use crate::packet_path::tables::MediaTables;
 use std::time::{Duration, Instant};
 
@@ -41,8 +42,7 @@ pub(crate) fn send_due(media: &mut MediaTables, key: TransportKey, now: Instant)
         return;
     }
     let carrier = transport.consumers.iter().filter_map(|key| consumers.live(*key));
-    let carrier =
-        carrier.map(|consumer| consumer.extensions).find(|it| !it.is_audio && it.transport_cc.is_some());
+    let carrier = carrier.map(|consumer| consumer.extensions).find(|it| !it.is_audio && it.is_numbered());
     let (Some(to), Some(keys), Some(extensions), None) =
         (transport.selected, &transport.keys, carrier, &transport.change)
     else {
@@ -63,6 +63,7 @@ pub(crate) fn send_due(media: &mut MediaTables, key: TransportKey, now: Instant)
             break;
         }
         history.put(numbers.1, len, Purpose::Probe, now_us);
+        history.name(numbers.1, PROBATOR_SSRC, sequence_of(numbers.0));
         transport.next_padding += 1;
         transport.next_transport_cc = numbers.1.wrapping_add(1);
         transport.sent.count(len);

@@ -70,6 +70,8 @@ pub(crate) struct PacketWriter<'a> {
     history: &'a mut SentHistory,
     sent_us: i64,
     purpose: Purpose,
+    /// Its packets are counted under transport-wide numbers.
+    is_numbered: bool,
     /// Pacing queue of the receiver. None until it is sent video with transport-wide numbers.
     pacer: Option<&'a mut Pacer>,
     own: OwnElements,
@@ -98,7 +100,8 @@ impl<'a> PacketWriter<'a> {
         let sent_us = history.micros(stamp.at);
         let sent = &mut transport.sent;
         let mut pacer = transport.receiver_link.as_deref_mut().map(|link| &mut link.pacer);
-        pacer = pacer.filter(|_| own.has_transport_cc());
+        let is_numbered = extensions.is_numbered();
+        pacer = pacer.filter(|_| is_numbered);
         if let Some(pacer) = &mut pacer {
             pacer.fill(sent_us);
         }
@@ -110,6 +113,7 @@ impl<'a> PacketWriter<'a> {
             history,
             sent_us,
             purpose,
+            is_numbered,
             pacer,
             own,
             sends,
@@ -205,9 +209,10 @@ impl<'a> PacketWriter<'a> {
         if written > 0 {
             self.sent.count(written);
         }
-        if written > 0 && self.own.has_transport_cc() {
+        if written > 0 && self.is_numbered {
             *self.next_transport_cc = number.wrapping_add(1);
             self.history.put(number, written, self.purpose, self.sent_us);
+            self.history.name(number, fields.ssrc, fields.sequence);
             if let Some(pacer) = &mut self.pacer {
                 pacer.on_sent(written);
             }

@@ -17,8 +17,8 @@ const PROBATOR_MID: &[u8] = b"probator";
 const PAYLOAD: [u8; 1_000] = [0; 1_000];
 const PADDING_MAX: usize = FIXED_HEADER + 4 + 32 + PAYLOAD.len() + MAX_RTP_OVERHEAD;
 
-/// Sends one; its length, 0 if the receiver gets no transport-wide numbers or there is no room. `index`: its
-/// roll-over counter and sequence number, none used twice.
+/// Sends one; its length, 0 if its receiver reports on no packets or there is no room. `index`: its roll-over counter and
+/// sequence number, none used twice.
 pub(crate) fn send(
     sends: &mut SendBatch,
     to: SocketAddr,
@@ -27,7 +27,9 @@ pub(crate) fn send(
     (index, number): (u64, u16),
     stamp: Stamp,
 ) -> usize {
-    let Some(transport_cc) = extensions.transport_cc else { return 0 };
+    if !extensions.is_numbered() {
+        return 0;
+    }
     let fields = HeaderWriter {
         marker: false,
         payload_type: PROBATOR_PAYLOAD_TYPE,
@@ -37,7 +39,7 @@ pub(crate) fn send(
     };
     let (number, [_, send_time @ ..]) = (number.to_be_bytes(), stamp.abs_send_time().to_be_bytes());
     let own = [
-        Some((transport_cc, &number[..])),
+        extensions.transport_cc.map(|id| (id, &number[..])),
         extensions.abs_send_time.map(|id| (id, &send_time[..])),
         extensions.mid.as_ref().map(|(id, _)| (*id, PROBATOR_MID)),
     ];

@@ -10,7 +10,7 @@ mod publisher;
 mod viewer;
 
 pub use crate::link::{Link, LinkConfig, Loss, Queue, Radio, Rates, Reorder, UDP_IP};
-use crate::parameters::{AUDIO_LEVEL_ID, MID_ID, Offer};
+use crate::parameters::{AUDIO_LEVEL_ID, MID_ID, Offer, ccfb_capabilities};
 use crate::peer::Arrival;
 use crate::world::World;
 pub use publisher::LayerSpec;
@@ -64,15 +64,17 @@ pub struct Scenario {
     pub is_paired: bool,
     /// All viewers are behind the first one's link.
     pub is_shared: bool,
-    /// What the first viewer reports of arrivals.
+    /// How the first viewer reports on arrivals.
     pub reports: Reports,
 }
 
-/// What a receiver's transport-cc feedback says.
+/// What a receiver's feedback says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reports {
     /// What came, and when.
     True,
+    /// What came, when, and with which ECN mark: by RFC 8888 instead of transport-cc.
+    Ccfb,
     /// That all that was sent came, each packet 20 us after the one before, as over a link of hundreds of Mbit/s.
     Forged,
 }
@@ -333,8 +335,16 @@ impl Stage {
         }
         let mut viewers: Vec<Viewer> = Vec::new();
         for (number, link) in (100u64..).zip(&scenario.links) {
-            let session = world.join(&room, number.into(), Tier::Free);
+            let reports = if number == 100 { scenario.reports } else { Reports::True };
+            let mut request = World::join_request(number.into(), Tier::Free);
+            if reports == Reports::Ccfb {
+                request.rtp_capabilities = Some(ccfb_capabilities());
+            }
+            let session = world.join_with(&room, request);
             let recv = world.connect(&room, session, Recv);
+            if reports == Reports::Ccfb {
+                world.peers[recv].note_streams();
+            }
             let (delay, round_trip) = (link.delay, round_trip_over(link));
             let address = world.peers[recv].address;
             match viewers.first() {
@@ -373,7 +383,7 @@ impl Stage {
                 cameras,
                 round_trip,
                 delay,
-                reports: if number == 100 { scenario.reports } else { Reports::True },
+                reports,
                 next_feedback: world.now + FEEDBACK,
                 next_report: world.now + Duration::from_millis(500 + 130 * (number - 100)),
                 viewed: Viewed { pictures, ..Viewed::default() },
@@ -524,7 +534,10 @@ impl Stage {
             if viewer.reports == Reports::Forged {
                 viewer.receiver.forge(&mut arrivals);
             }
-            control.extend(peer.feedback_on(arrivals, self.start));
+            control.extend(match viewer.reports {
+                Reports::Ccfb => peer.congestion_feedback(self.start, now),
+                Reports::True | Reports::Forged => peer.feedback_on(arrivals, self.start),
+            });
         }
         if viewer.next_report <= now {
             viewer.next_report += Duration::from_secs(1);
