@@ -1,4 +1,4 @@
-//! What the link to one receiver takes, by its transport-cc feedback. Pure mechanism: packets' fates and the
+//! What the link to one receiver takes, by its transport-cc or RFC 8888 feedback. Pure mechanism: packets' fates and the
 //! time go in, an estimate in bits a second of numbered traffic comes out. Own code, nothing ported.
 //!
 //! # Why it is not GoogCC
@@ -82,6 +82,14 @@
 //! hundreds of ten packets a second. It grows to 2.5 times what is sent at most (RFC 7661). Layers stay until the rate
 //! is below 85 % of what they take, since a window swings by 30 %; nothing is probed, as the window is the probe.
 //!
+//! # Marks
+//!
+//! With `EngineConfig::l4s`, datagrams to a receiver that reports ECN marks (RFC 8888) are sent as ECT(1) for as long as
+//! the marks get there (`ecn_validation`), and go through the low-latency queue of a link that has one (RFC 9332). Its
+//! delay says nothing of others, who wait in the classic queue; marks do. While they come and the queue is short, the
+//! estimate is what they leave (`marks`): layers are kept and probing rests as beside a transfer. A queue that stands
+//! is still answered as on any link, since not every queue marks.
+//!
 //! # States
 //!
 //! ```text
@@ -101,8 +109,10 @@
 
 pub(crate) mod competition;
 pub(crate) mod delivered_rate;
+pub(crate) mod ecn_validation;
 pub(crate) mod estimator;
 pub(crate) mod loss;
+pub(crate) mod marks;
 pub(crate) mod pacer;
 pub(crate) mod probe;
 pub(crate) mod queue_delay;

@@ -7,6 +7,7 @@
 
 mod by_stream;
 
+use crate::packet::ecn::Ecn;
 use crate::packet::rtcp::TransportCc;
 use by_stream::Names;
 use std::time::Instant;
@@ -55,8 +56,8 @@ pub(crate) struct Arrival {
     pub(crate) departure: Departure,
     /// By the receiver's clock, from a zero of its own.
     pub(crate) arrived_us: i64,
-    /// A queue on the path marked it (ECN CE); transport-cc feedback cannot say so.
-    pub(crate) is_marked: bool,
+    /// As its IP header had it on arrival; transport-cc feedback does not say.
+    pub(crate) ecn: Ecn,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -220,7 +221,7 @@ impl SentHistory {
             tell(if state == State::Lost {
                 Fate::Recovered(departure)
             } else {
-                Fate::Arrived(Arrival { departure, arrived_us, is_marked: false })
+                Fate::Arrived(Arrival { departure, arrived_us, ecn: Ecn::NotEct })
             });
         }
     }

@@ -98,6 +98,13 @@ pub(crate) fn on_congestion_feedback(
     feedback: &CongestionFeedback<'_>,
     now: Instant,
 ) {
+    if let Some(transport) = media.transports.live_mut(key)
+        && transport.sent_history.keeps_names()
+        && let Some(link) = transport.receiver_link.as_deref_mut()
+    {
+        link.ecn.on_feedback(transport.sent_history.micros(now));
+        transport.ecn = link.ecn.codepoint();
+    }
     on_feedback(media, key, now, |history, tell| history.on_congestion_feedback(feedback, now, tell));
 }
 
@@ -113,6 +120,9 @@ fn on_feedback(
     let mut is_any = false;
     take(&mut transport.sent_history, &mut |fate| {
         is_any = true;
+        if let Fate::Arrived(arrival) = fate {
+            link.ecn.on_arrival(arrival.departure.sent_us, arrival.ecn);
+        }
         link.loss.on_fate(&fate);
         link.estimator.on_fate(fate);
     });
@@ -143,7 +153,10 @@ pub(crate) fn on_wish(media: &mut MediaTables, key: ConsumerKey, now: Instant) {
         transport.sent_history.keep_names();
     }
     if is_numbered {
-        transport.receiver_link.get_or_insert_with(|| Box::new(ReceiverLink::new()));
+        let link = transport.receiver_link.get_or_insert_with(|| Box::new(ReceiverLink::new()));
+        if has_ccfb && media.l4s {
+            link.ecn.allow();
+        }
     }
     let is_followed = |link: &ReceiverLink| !link.is_silent(&transport.sent_history, now);
     if transport.receiver_link.as_deref().is_some_and(is_followed) {
@@ -219,6 +232,7 @@ fn reallocate(media: &mut MediaTables, key: TransportKey, verdict: Verdict, now:
     link.sending = allocated_total(&requests);
     // Nothing waits before the first report: a client that gives none would have its first picture late.
     link.pacer.set_rate(link.is_heard.then(|| link.estimator.pace(link.sending)));
+    link.pacer.is_smooth = link.estimator.is_marked();
     let is_provisional = !link.is_heard;
     link.is_more_wanted = next.is_some();
     link.goal = match next {

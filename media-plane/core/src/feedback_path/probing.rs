@@ -50,7 +50,7 @@ pub(crate) fn send_due(media: &mut MediaTables, key: TransportKey, now: Instant)
         return link.estimator.prober.abort(transport.sent_history.micros(now));
     };
     let now_us = transport.sent_history.micros(now);
-    let history = &mut transport.sent_history;
+    let (history, ecn) = (&mut transport.sent_history, transport.ecn);
     let media_bytes = history.bytes() - link.counted_bytes;
     let mut due = link.estimator.prober.due(media_bytes, transport.next_transport_cc, now_us);
     for _ in 0..PACKETS_MAX {
@@ -58,7 +58,7 @@ pub(crate) fn send_due(media: &mut MediaTables, key: TransportKey, now: Instant)
             break;
         }
         let numbers = (transport.next_padding, transport.next_transport_cc);
-        let len = padding::send(&mut output.sends, to, &keys.outbound, &extensions, numbers, stamp);
+        let len = padding::send(&mut output.sends, (to, ecn), &keys.outbound, &extensions, numbers, stamp);
         if len == 0 {
             break;
         }

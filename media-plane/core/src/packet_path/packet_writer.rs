@@ -6,6 +6,7 @@ use super::header::{self, OwnElements, PassedElements, passes};
 use crate::congestion::pacer::{Pacer, Waiting};
 use crate::feedback::sent_history::{Purpose, SentHistory};
 use crate::feedback::traffic::Traffic;
+use crate::packet::ecn::Ecn;
 use crate::packet::rtp::HeaderWriter;
 use crate::send_batch::SendBatch;
 use crate::srtp::{MAX_RTP_OVERHEAD, OutboundSession};
@@ -62,6 +63,8 @@ impl Outgoing<'_> {
 /// What is the same for all of a burst's packets to one consumer.
 pub(crate) struct PacketWriter<'a> {
     to: SocketAddr,
+    /// What the IP headers say.
+    ecn: Ecn,
     keys: &'a OutboundSession,
     /// State for an address that is not proved yet; usually `None`.
     change: Option<&'a mut AddressChange>,
@@ -99,14 +102,15 @@ impl<'a> PacketWriter<'a> {
         let history = &mut transport.sent_history;
         let sent_us = history.micros(stamp.at);
         let sent = &mut transport.sent;
-        let mut pacer = transport.receiver_link.as_deref_mut().map(|link| &mut link.pacer);
         let is_numbered = extensions.is_numbered();
+        let mut pacer = transport.receiver_link.as_deref_mut().map(|link| &mut link.pacer);
         pacer = pacer.filter(|_| is_numbered);
         if let Some(pacer) = &mut pacer {
             pacer.fill(sent_us);
         }
         Some(Self {
             to,
+            ecn: transport.ecn,
             keys,
             change,
             next_transport_cc,
@@ -192,7 +196,7 @@ impl<'a> PacketWriter<'a> {
         let Outgoing { header: fields, index, payload, descriptor, .. } = outgoing;
         let max = outgoing.len_max();
         let (keys, own, stamp, number) = (self.keys, &self.own, self.stamp, *self.next_transport_cc);
-        let written = self.sends.write(self.to, max, |out| {
+        let written = self.sends.write_as(self.ecn, self.to, max, |out| {
             let laid_out = match descriptor {
                 None => header::write(out, fields, own, number, passed),
                 Some(_) => None,

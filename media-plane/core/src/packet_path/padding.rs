@@ -4,6 +4,7 @@
 use super::consumer_extensions::ConsumerExtensions;
 use super::header;
 use super::packet_writer::Stamp;
+use crate::packet::ecn::Ecn;
 use crate::packet::rtp::{FIXED_HEADER, HeaderWriter};
 use crate::packet::sequence_of;
 use crate::send_batch::SendBatch;
@@ -21,7 +22,7 @@ const PADDING_MAX: usize = FIXED_HEADER + 4 + 32 + PAYLOAD.len() + MAX_RTP_OVERH
 /// sequence number, none used twice.
 pub(crate) fn send(
     sends: &mut SendBatch,
-    to: SocketAddr,
+    (to, ecn): (SocketAddr, Ecn),
     keys: &OutboundSession,
     extensions: &ConsumerExtensions,
     (index, number): (u64, u16),
@@ -43,7 +44,7 @@ pub(crate) fn send(
         extensions.abs_send_time.map(|id| (id, &send_time[..])),
         extensions.mid.as_ref().map(|(id, _)| (*id, PROBATOR_MID)),
     ];
-    sends.write(to, PADDING_MAX, |out| {
+    sends.write_as(ecn, to, PADDING_MAX, |out| {
         let none = std::iter::empty();
         let Some(len) = header::write_long(out, &fields, own.into_iter().flatten(), none) else { return 0 };
         keys.seal_rtp(index, fields.ssrc, len, &PAYLOAD, out).unwrap_or(0)

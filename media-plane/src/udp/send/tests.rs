@@ -1,6 +1,8 @@
 //! Over real loopback sockets: what a receiver sees is what the batch says.
 
 use super::*;
+use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSockRef, UdpSocketState};
+use std::io::IoSliceMut;
 use std::net::UdpSocket;
 use std::time::Duration;
 
@@ -150,4 +152,41 @@ fn an_ipv6_socket_reaches_both_families() {
     Sender::new(true).send(&socket, &batch);
     assert_eq!(received(&v4, 1), [to_v4]);
     assert_eq!(received(&v6, 2), to_v6);
+}
+
+/// ECN bits of the next datagrams, as the receiver's kernel has them.
+fn marks(receiver: &UdpSocket, count: usize) -> Vec<u8> {
+    let state = UdpSocketState::new(UdpSockRef::from(receiver)).unwrap();
+    let mut seen = Vec::new();
+    while seen.len() < count {
+        let mut buffers = vec![vec![0; 64 * 1024]; BATCH_SIZE];
+        let mut slices: Vec<_> = buffers.iter_mut().map(|buffer| IoSliceMut::new(buffer)).collect();
+        let mut metas = [RecvMeta::default(); BATCH_SIZE];
+        let messages = state.recv(UdpSockRef::from(receiver), &mut slices, &mut metas).unwrap();
+        for meta in &metas[..messages] {
+            let bits = meta.ecn.map_or(0, |ecn| ecn as u8);
+            seen.extend(std::iter::repeat_n(bits, meta.len.div_ceil(meta.stride.max(1))));
+        }
+    }
+    seen
+}
+
+#[test]
+fn ect1_is_in_the_ip_headers_of_its_own_datagrams_over_both_families_segmented_or_not() {
+    for (from, to) in [("127.0.0.1", "127.0.0.1:0"), ("::", "127.0.0.1:0"), ("::", "[::1]:0")] {
+        let socket = RtcSocket::bind(from.parse().unwrap(), 0..=0).unwrap();
+        let receiver = UdpSocket::bind(to).unwrap();
+        receiver.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+        // The kernel tells of what comes after this.
+        UdpSocketState::new(UdpSockRef::from(&receiver)).unwrap();
+        receiver.set_nonblocking(false).unwrap();
+        let to = receiver.local_addr().unwrap();
+        let mut batch = SendBatch::with_capacity(64 * 1024);
+        let ecn = [Ecn::NotEct, Ecn::Ect1, Ecn::Ect1, Ecn::Ect1, Ecn::NotEct, Ecn::NotEct, Ecn::Ect1];
+        for (ecn, len) in ecn.into_iter().zip([100, 100, 100, 60, 200, 200, 50]) {
+            assert_eq!(batch.write_as(ecn, to, 1500, |_| len), len);
+        }
+        Sender::new(true).send(&socket, &batch);
+        assert_eq!(marks(&receiver, 7), [0, 1, 1, 1, 0, 0, 1], "{from} {to}");
+    }
 }

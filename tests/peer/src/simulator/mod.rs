@@ -15,6 +15,7 @@ use crate::peer::Arrival;
 use crate::world::World;
 pub use publisher::LayerSpec;
 use publisher::Publisher;
+use railgun_media_core::EngineConfig;
 use railgun_media_core::packet::rtcp::{RtcpPacket, parse_compound};
 use railgun_media_core::packet::rtp::HeaderWriter;
 use railgun_protocol::ids::{ConsumerId, ProducerId, SessionId};
@@ -66,6 +67,8 @@ pub struct Scenario {
     pub is_shared: bool,
     /// How the first viewer reports on arrivals.
     pub reports: Reports,
+    /// The node sends ECT(1) to who reports ECN marks.
+    pub l4s: bool,
 }
 
 /// What a receiver's feedback says.
@@ -95,6 +98,7 @@ impl Scenario {
             is_paired: false,
             is_shared: false,
             reports: Reports::True,
+            l4s: false,
         }
     }
 }
@@ -151,6 +155,8 @@ pub struct Viewed {
     pub speech_came: u64,
     /// Each millisecond, in milliseconds.
     pub queue: Vec<f32>,
+    /// Of each datagram that came through a dual queue: when it left that, and how many milliseconds it waited there.
+    pub waits: Vec<(Duration, f32)>,
     /// Each 100 ms: what the node takes the link to take, in bits a second.
     pub estimates: Vec<(Duration, Option<u64>)>,
     pub bytes: u64,
@@ -180,6 +186,14 @@ impl Viewed {
     pub fn queue_p95(&self, from: Duration) -> f32 {
         let skipped = usize::try_from(from.as_millis()).expect("short");
         let mut sorted = self.queue.get(skipped..).unwrap_or_default().to_vec();
+        sorted.sort_by(f32::total_cmp);
+        sorted.get(sorted.len() * 95 / 100).copied().unwrap_or(0.0)
+    }
+
+    /// The 95th percentile of what datagrams waited in a dual queue, in milliseconds, from `from` on.
+    pub fn waits_p95(&self, from: Duration) -> f32 {
+        let later = self.waits.iter().filter(|(at, _)| *at >= from);
+        let mut sorted: Vec<f32> = later.map(|(_, waited)| *waited).collect();
         sorted.sort_by(f32::total_cmp);
         sorted.get(sorted.len() * 95 / 100).copied().unwrap_or(0.0)
     }
@@ -228,6 +242,7 @@ impl Viewed {
     ) {
         self.transferred = link.transferred().into_iter().map(<[u64]>::to_vec).collect();
         (self.dropped, self.taken) = (link.dropped, link.taken);
+        self.waits.clone_from(&link.waits);
         (self.bytes, self.padding) = (receiver.bytes, receiver.padding);
         let speech = receiver.streams.iter().filter(|stream| !stream.is_video);
         self.speech_came = speech.map(|stream| stream.packets).sum();
@@ -308,7 +323,8 @@ struct Stage {
 
 impl Stage {
     fn new(scenario: &Scenario, seed: u64) -> Self {
-        let mut world = World::new(u8::try_from(seed % 251).expect("a byte"));
+        let config = World::config(u8::try_from(seed % 251).expect("a byte"));
+        let mut world = World::with(EngineConfig { l4s: scenario.l4s, ..config });
         let room = World::room("scenario");
         let mut talkers = Vec::new();
         let mut producers = Vec::new();

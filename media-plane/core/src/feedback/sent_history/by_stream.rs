@@ -6,7 +6,6 @@
 //! instead of the message's packets in the history, for which a map would have to be kept with every packet sent.
 
 use super::{Arrival, Fate, PACKETS_MAX, SentHistory, State, departure, place};
-use crate::packet::ecn::Ecn;
 use crate::packet::rtcp::{CongestionFeedback, Reception, StreamReport};
 use std::time::Instant;
 
@@ -129,7 +128,7 @@ impl SentHistory {
                     let arrived = |offset: u16| Arrival {
                         departure,
                         arrived_us: reported_us - i64::from(offset) * MICROS / OFFSETS,
-                        is_marked: reception.ecn == Ecn::Ce,
+                        ecn: reception.ecn,
                     };
                     let recovered = was_lost.then_some(Fate::Recovered(departure));
                     recovered.or_else(|| reception.offset.map(|offset| Fate::Arrived(arrived(offset))))

@@ -1,5 +1,6 @@
 use super::*;
 use crate::feedback::sent_history::Purpose;
+use crate::packet::ecn::Ecn;
 use crate::packet::rtcp::{RtcpPacket, parse_compound, write_congestion_feedback};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -73,7 +74,7 @@ fn a_ce_mark_is_told_with_its_packet() {
     let mut history = sent(0, 3);
     let marked = Some(Reception { ecn: Ecn::Ce, offset: Some(1) });
     let fates = told(&mut history, 9 * MS, 0, &[(CAMERA, 65_534, &[marked, came(1)])]);
-    let marks = fates.iter().map(|fate| matches!(fate, Fate::Arrived(it) if it.is_marked));
+    let marks = fates.iter().map(|fate| matches!(fate, Fate::Arrived(it) if it.ecn == Ecn::Ce));
     assert_eq!(marks.collect::<Vec<_>>(), [true, false]);
 }
 
