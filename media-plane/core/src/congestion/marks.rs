@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn a_rate_that_is_not_used_does_not_grow_beyond_two_and_a_half_times_what_is_sent() {
         let mut marks = Marks::default();
-        let mut rate = rate_after(&mut marks, 2, 1, 1_000_000, 1_000);
+        let mut rate = rate_after(&mut marks, 2, 1, 500_000, 1_000);
         for round in 2..400 {
             let now_us = 1_000 + round * ROUND_TRIP_US;
             (0..20).for_each(|number| marks.on_arrival(round % 30 == 0 && number == 0));
