@@ -1,7 +1,6 @@
 //! What a client reports of what it was sent by SSRC and sequence number (RFC 8888), as Chromium does: a message says of
 //! each stream what came since the last one, and what was missing up to the highest that came.
 
-use crate::peer::Peer;
 use railgun_media_core::packet::ecn::Ecn;
 use railgun_media_core::packet::rtcp::{Reception, write_congestion_feedback};
 use std::collections::BTreeMap;
@@ -32,7 +31,7 @@ impl StreamArrivals {
     }
 
     /// The next message, with times since `start`; none if nothing came.
-    fn report(&mut self, start: Instant, now: Instant) -> Option<Vec<u8>> {
+    pub(crate) fn report(&mut self, start: Instant, now: Instant) -> Option<Vec<u8>> {
         let clock = now.duration_since(start).as_micros() * 65_536 / 1_000_000;
         let mut streams = Vec::new();
         for (ssrc, stream) in &mut self.0 {
@@ -56,17 +55,5 @@ impl StreamArrivals {
         let blocks = streams.iter().map(|(ssrc, first, packets)| (*ssrc, *first, packets.as_slice()));
         let len = write_congestion_feedback(&mut out, 1, clock, blocks).expect("room");
         (!streams.is_empty()).then(|| out[..len].to_vec())
-    }
-}
-
-impl Peer {
-    /// From now on notes what comes by SSRC.
-    pub fn note_streams(&mut self) {
-        self.heard.streams.get_or_insert_default();
-    }
-
-    /// Feedback by SSRC on what came since the last one, with times since `start`; none if nothing did.
-    pub fn congestion_feedback(&mut self, start: Instant, now: Instant) -> Option<Vec<u8>> {
-        self.heard.streams.as_mut()?.report(start, now)
     }
 }

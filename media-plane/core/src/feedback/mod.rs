@@ -16,5 +16,6 @@ pub(crate) mod score;
 pub(crate) mod sent_history;
 pub(crate) mod sent_packets;
 pub(crate) mod speech_loss;
+pub(crate) mod stream_names;
 pub(crate) mod traffic;
 pub(crate) mod transport_cc;

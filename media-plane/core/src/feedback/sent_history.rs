@@ -7,9 +7,9 @@
 
 mod by_stream;
 
+use crate::feedback::stream_names::StreamNames;
 use crate::packet::ecn::Ecn;
 use crate::packet::rtcp::TransportCc;
-use by_stream::Names;
 use std::time::Instant;
 
 /// Packets remembered, a power of two: 8 KiB. At 450 packets a second, more than any receiver of 4 Mbit/s
@@ -125,7 +125,7 @@ pub(crate) struct SentHistory {
     bytes: u64,
     /// The last feedback's reference time as it came (24 bits), and unwrapped.
     reference: Option<(i32, i64)>,
-    names: Names,
+    names: StreamNames,
 }
 
 impl SentHistory {
@@ -138,7 +138,7 @@ impl SentHistory {
             next: 0,
             bytes: 0,
             reference: None,
-            names: Names::default(),
+            names: StreamNames::default(),
         }
     }
 

@@ -6,93 +6,34 @@
 //! instead of the message's packets in the history, for which a map would have to be kept with every packet sent.
 
 use super::{Arrival, Fate, PACKETS_MAX, SentHistory, State, departure, place};
-use crate::packet::rtcp::{CongestionFeedback, Reception, StreamReport};
+use crate::feedback::stream_names::{MICROS, Name, Reports};
+use crate::packet::rtcp::CongestionFeedback;
 use std::time::Instant;
 
-/// SSRCs of one message: a block with one report takes twelve bytes of a datagram.
-const STREAMS_MAX: usize = 128;
 /// Packets before the first unresolved one of which a later word is taken.
 const RECOVERABLE: u16 = 64;
 /// A packet that its stream's report does not reach, while one that was sent so much later arrived, is lost. Until then
 /// it may be in another message of the same moment.
 const OVERTAKEN_US: i64 = 50_000;
 
-/// Units of a report's time, and of an arrival's offset from it, in a second.
-const TIMESTAMPS: i64 = 65_536;
+/// Units of an arrival's offset from its report's time, in a second.
 const OFFSETS: i64 = 1_024;
-const MICROS: i64 = 1_000_000;
-
-/// By which number the receiver knows a packet.
-#[derive(Clone, Copy, Debug, Default)]
-struct Name {
-    ssrc: u32,
-    sequence: u16,
-}
-
-/// Names of the packets of a history: 8 KiB once it is kept.
-#[derive(Debug, Default)]
-pub(super) struct Names {
-    ring: Vec<Name>,
-    /// The last report's time as it came, and without its wrapping.
-    reported: Option<(u32, i64)>,
-}
-
-impl Names {
-    /// The time of a report by the receiver's clock, in microseconds.
-    fn unwrap(&mut self, timestamp: u32) -> i64 {
-        let unwrapped = match self.reported {
-            None => i64::from(timestamp),
-            Some((before, unwrapped)) => unwrapped + i64::from(timestamp.wrapping_sub(before).cast_signed()),
-        };
-        self.reported = Some((timestamp, unwrapped));
-        unwrapped.saturating_mul(MICROS) / TIMESTAMPS
-    }
-}
-
-/// The streams of a message, by SSRC.
-struct Reports<'a> {
-    sorted: [StreamReport<'a>; STREAMS_MAX],
-    count: usize,
-}
-
-impl<'a> Reports<'a> {
-    fn new(feedback: &CongestionFeedback<'a>) -> Self {
-        let mut reports = Self { sorted: [StreamReport::default(); STREAMS_MAX], count: 0 };
-        for (slot, report) in reports.sorted.iter_mut().zip(feedback.streams().filter(|it| !it.is_empty())) {
-            *slot = report;
-            reports.count += 1;
-        }
-        reports.sorted.get_mut(..reports.count).unwrap_or_default().sort_unstable_by_key(|it| it.ssrc);
-        reports
-    }
-
-    /// None if the message says nothing of the packet, `Some(None)` if it did not arrive.
-    fn of(&self, name: Name) -> Option<Option<Reception>> {
-        let sorted = self.sorted.get(..self.count)?;
-        let at = sorted.binary_search_by_key(&name.ssrc, |it| it.ssrc).ok()?;
-        sorted.get(at)?.of(name.sequence)
-    }
-}
 
 impl SentHistory {
     /// From now on packets are remembered by their names as well.
     pub(crate) fn keep_names(&mut self) {
-        if self.names.ring.is_empty() {
-            self.names.ring = vec![Name::default(); usize::from(PACKETS_MAX)];
-        }
+        self.names.keep(usize::from(PACKETS_MAX));
     }
 
     /// The receiver reports by these names, and not by transport-wide numbers.
     pub(crate) fn keeps_names(&self) -> bool {
-        !self.names.ring.is_empty()
+        self.names.are_kept()
     }
 
     /// The name of the packet that was put last.
     #[inline]
     pub(crate) fn name(&mut self, number: u16, ssrc: u32, sequence: u16) {
-        if let Some(name) = self.names.ring.get_mut(place(number)) {
-            *name = Name { ssrc, sequence };
-        }
+        self.names.put(place(number), Name { ssrc, sequence });
     }
 
     /// Takes a feedback message: what it says of packets that are still remembered and were not reported on. A packet
@@ -115,7 +56,7 @@ impl SentHistory {
         let mut unresolved = None;
         for back in (1..=sent).rev() {
             let number = self.next.wrapping_sub(back);
-            let name = self.names.ring.get(place(number)).copied().unwrap_or_default();
+            let name = self.names.at(place(number));
             let entry = self.entries.get_mut(place(number)).filter(|it| it.number == number);
             let Some(entry) = entry.filter(|it| matches!(it.state(), State::InFlight | State::Lost)) else {
                 continue;
@@ -154,7 +95,7 @@ impl SentHistory {
     /// When the newest packet was sent that arrived, of the last `sent` ones.
     fn newest_arrival(&self, reports: &Reports<'_>, sent: u16, now_us: i64) -> Option<i64> {
         let arrived = |number: &u16| {
-            let name = self.names.ring.get(place(*number)).copied().unwrap_or_default();
+            let name = self.names.at(place(*number));
             reports.of(name).flatten().is_some()
         };
         let number = (1..=sent).map(|back| self.next.wrapping_sub(back)).find(arrived)?;
