@@ -237,6 +237,7 @@ fn point(header: &mut libc::mmsghdr, part: &mut Part, bytes: &[u8], run: &Run, i
 }
 
 /// Writes a control message of this level and type.
+#[allow(clippy::cast_possible_truncation, reason = "option values are a few bytes long")]
 fn put_control<T: Into<c_int> + Copy>(control: &mut Control, (level, kind): (c_int, c_int), value: T) {
     const { assert!(size_of::<libc::cmsghdr>() + size_of::<T>() <= size_of::<Control>()) };
     let header = control.as_mut_ptr().cast::<libc::cmsghdr>();

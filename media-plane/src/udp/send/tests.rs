@@ -79,7 +79,7 @@ fn without_gso_the_same_arrives() {
 #[test]
 fn runs_that_the_kernel_will_not_split_go_one_by_one() {
     let socket = RtcSocket::bind(LOOPBACK, 0..=0).unwrap();
-    let on: libc::c_int = 1;
+    let on: c_int = 1;
     // SAFETY: the pointer is to a live c_int and the length is its size.
     let set = unsafe {
         let value = ptr::from_ref(&on).cast();
