@@ -47,6 +47,8 @@ pub struct Config {
     pub etcd: Option<EtcdSettings>,
     /// `rtc.ice_servers`, `rtc.ice_transport_policy`: handed to clients as they are.
     pub rtc: RtcConfig,
+    /// `rtc.ccfb`: the router's capabilities have congestion control feedback (RFC 8888).
+    pub offers_ccfb: bool,
     /// `rtc.sfu_endpoint`: what clients are told; unset, the node's first media address.
     pub sfu_endpoint: Option<String>,
     pub turn: TurnConfig,
@@ -174,6 +176,7 @@ impl Default for Config {
             media: MediaConfig::default(),
             etcd: None,
             rtc: RtcConfig { ice_servers: Vec::new(), ice_transport_policy: IceTransportPolicy::All },
+            offers_ccfb: false,
             sfu_endpoint: None,
             turn: TurnConfig::default(),
             networks: None,
@@ -288,6 +291,7 @@ impl Config {
                     .one_of("rtc.ice_transport_policy", &POLICIES)?
                     .unwrap_or(self.rtc.ice_transport_policy),
             },
+            offers_ccfb: settings.parsed("rtc.ccfb", "true or false")?.unwrap_or(self.offers_ccfb),
             sfu_endpoint: settings.text("rtc.sfu_endpoint")?.or(self.sfu_endpoint),
             turn: turn(&settings, self.turn)?,
             networks: path("networks")?.or(self.networks),
@@ -480,6 +484,7 @@ mod tests {
             [rtc]
             ice_servers = [{ urls = ["stun:stun.example.com"] }]
             ice_transport_policy = "relay"
+            ccfb = true
             sfu_endpoint = "sfu"
             [turn]
             urls = ["turn:relay.example.com", "stun:relay.example.com"]
@@ -511,6 +516,7 @@ mod tests {
         assert!(config.turn.urls[0].is_relay() && !config.turn.urls[1].is_relay());
         assert_eq!(config.turn.secrets_file, Some("turn.secrets".into()));
         assert_eq!(config.turn.ttl.as_secs(), 3600);
+        assert!(config.offers_ccfb);
         assert_eq!(config.sfu_endpoint.as_deref(), Some("sfu"));
     }
 
@@ -529,6 +535,7 @@ mod tests {
             ("channels.create_on_join = \"maybe\"", "channels.create_on_join", "true or false"),
             ("media.url = \"ftp://x\"", "media.url", "https://"),
             ("rtc.ice_transport_policy = \"none\"", "rtc.ice_transport_policy", "all, relay"),
+            ("rtc.ccfb = \"often\"", "rtc.ccfb", "true or false"),
             ("turn.urls = [\"relay.example.com\"]", "turn.urls", "turn:relay.example.com:3478?transport=udp"),
             ("turn.urls = [\"turn:relay.example.com\"]", "turn.secrets_file", "the file of the secret"),
             ("turn.secrets_file = \"f\"", "turn.urls", "turns:"),

@@ -284,6 +284,7 @@ impl Control {
             networks,
             avatars: config.avatars.clone(),
             ice_transport_policy: config.rtc.ice_transport_policy,
+            offers_ccfb: config.offers_ccfb,
             sfu_endpoint: config.sfu_endpoint.clone(),
         });
         let proxies = http::Proxies::new(&config.trusted_proxies);

@@ -47,5 +47,6 @@ pub(crate) struct Services {
     pub(crate) avatars: AvatarHosts,
     /// For who is not in privacy mode.
     pub(crate) ice_transport_policy: IceTransportPolicy,
+    pub(crate) offers_ccfb: bool,
     pub(crate) sfu_endpoint: Option<String>,
 }

@@ -70,3 +70,18 @@ async fn capabilities_out_of_bounds_are_refused_before_the_node_hears_of_them() 
     assert_eq!(harness.node.seen().len(), before);
     harness.stop().await;
 }
+
+#[tokio::test]
+async fn routers_offer_congestion_feedback_with_rtc_ccfb_and_the_same_bytes_as_ever_without() {
+    for offers_ccfb in [false, true] {
+        let harness = Harness::start_with(|config| config.offers_ccfb = offers_ccfb).await;
+        let mut ada = harness.client("ada", "pro").await;
+        ada.ask("voice:join", json!({"channelId": "c"})).await;
+        let answer = ada.ask("voice:rtc:getRouterRtpCapabilities", json!({})).await;
+        let codecs = answer["rtpCapabilities"]["codecs"].as_array().unwrap();
+        let ccfb = json!({"type": "ack", "parameter": "ccfb"});
+        let has = |codec: &Value| codec["rtcpFeedback"].as_array().unwrap().contains(&ccfb);
+        assert!(codecs.len() == 9 && codecs.iter().all(|codec| has(codec) == offers_ccfb), "{answer}");
+        harness.stop().await;
+    }
+}

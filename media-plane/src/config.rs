@@ -60,6 +60,8 @@ pub struct RtcConfig {
     pub relays: Relays,
     /// `rtc.speech_fec`: publishers of microphones are told what their receivers lose, so that they add Opus in-band FEC.
     pub speech_fec: bool,
+    /// `rtc.l4s`: receivers that report ECN marks are sent ECT(1).
+    pub l4s: bool,
 }
 
 /// Where control-planes connect, when they are other processes.
@@ -97,6 +99,7 @@ impl Default for Config {
                 port_max: RTC_PORT_MAX,
                 relays: Relays::default(),
                 speech_fec: true,
+                l4s: false,
             },
             rpc: RpcConfig {
                 listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 50_051)),
@@ -138,6 +141,7 @@ impl Config {
                 speech_fec: settings
                     .parsed("rtc.speech_fec", "true or false")?
                     .unwrap_or(self.rtc.speech_fec),
+                l4s: settings.parsed("rtc.l4s", "true or false")?.unwrap_or(self.rtc.l4s),
             },
             rpc: RpcConfig {
                 listen: settings.parsed("rpc.listen", ADDRESS)?.unwrap_or(self.rpc.listen),

@@ -95,6 +95,7 @@ impl Node {
                     started: (Instant::now(), SystemTime::now()),
                     tells_media_started: config.traces.is_some(),
                     speech_fec: config.rtc.speech_fec,
+                    l4s: config.rtc.l4s,
                 };
                 let (parts, handle) =
                     worker::prepare(index, engine, outbox.clone(), gauges.next(), fence.clone());

@@ -34,7 +34,7 @@ fn every_setting_is_read_from_the_file() {
         announced_address = ["192.0.2.1", "2001:db8::1"]
         workers = 3
         dtls_version = "auto"
-        rtc = { listen_ip = "::", port_min = 41000, port_max = 41009, relays = ["192.0.2.9", "2001:db8:9::/48"], speech_fec = false }
+        rtc = { listen_ip = "::", port_min = 41000, port_max = 41009, relays = ["192.0.2.9", "2001:db8:9::/48"], speech_fec = false, l4s = true }
         rpc = { listen = "10.0.0.1:1" }
         tls = { ca = "ca.pem", cert = "cert.pem", key = "key.pem" }
         health.listen = "127.0.0.1:2"
@@ -46,7 +46,7 @@ fn every_setting_is_read_from_the_file() {
     assert_eq!(config.listen_ip(), ip("::"));
     assert!(config.rtc.relays.contains(ip("192.0.2.9")) && config.rtc.relays.contains(ip("2001:db8:9::1")));
     assert!(!config.rtc.relays.contains(ip("192.0.2.8")));
-    assert!(!config.rtc.speech_fec);
+    assert!(!config.rtc.speech_fec && config.rtc.l4s);
     assert_eq!((config.rpc.listen.port(), config.health_listen.port()), (1, 2));
     assert_eq!(config.rpc.tls.unwrap().key.to_str(), Some("key.pem"));
     assert_eq!(format!("{:?}", config.dtls_version), "Auto");

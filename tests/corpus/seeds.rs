@@ -2,9 +2,11 @@
 //! sequences by hand.
 
 use prost::Message;
-use railgun_media_core::packet::rtcp::{FirEntry, Pli, ReportBlock, SenderInfo};
+use railgun_media_core::packet::ecn::Ecn;
+use railgun_media_core::packet::rtcp::{FirEntry, Pli, Reception, ReportBlock, SenderInfo};
 use railgun_media_core::packet::rtcp::{
-    write_bye, write_fir, write_nack, write_pli, write_receiver_report, write_sdes_cname, write_sender_report,
+    write_bye, write_congestion_feedback, write_fir, write_nack, write_pli, write_receiver_report,
+    write_sdes_cname, write_sender_report,
 };
 use railgun_media_core::packet::rtp::RtpHeader;
 use railgun_peer::{Offer, World};
@@ -118,6 +120,11 @@ fn written_rtcp() -> Vec<Vec<u8>> {
         written(|out| write_pli(out, Pli { sender_ssrc: 1, media_ssrc: 2 }).expect("room")),
         written(|out| write_fir(out, 1, &[FirEntry { ssrc: 1, sequence: 2 }]).expect("room")),
         b"\x8f\xce\0\x05\0\0\0\x01\0\0\0\0REMB\x01\x0e\xb7\x3b\0\0\0\x07".to_vec(),
+        written(|out| {
+            let came = [Some(Reception { ecn: Ecn::Ce, offset: Some(5) }), None, None];
+            let streams = [(7, 65_535, &came[..]), (9, 1, &came[..2])].into_iter();
+            write_congestion_feedback(out, 1, 2, streams).expect("room")
+        }),
     ];
     all.push(all.concat());
     all

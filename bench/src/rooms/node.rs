@@ -47,6 +47,7 @@ impl Node {
             started: (Instant::now(), SystemTime::now()),
             tells_media_started: false,
             speech_fec: false,
+            l4s: false,
         };
         let (outbox, notices) = mpsc::channel(NOTICES_MAX);
         // A thread inherits core and priority of who starts it. Whatever else the machine runs, a

@@ -16,7 +16,10 @@ use railgun_protocol::transport_parameters::{DtlsParameters, TransportDirection}
 pub(super) fn router_rtp_capabilities(session: &Session) -> Result<Answer, Refusal> {
     session.seated()?;
     let ceiling = session.permissions().max_bitrate;
-    let rtp_capabilities = ortc::router_rtp_capabilities(&DEFAULT_CODECS, ceiling);
+    let mut rtp_capabilities = ortc::router_rtp_capabilities(&DEFAULT_CODECS, ceiling);
+    if session.services.offers_ccfb {
+        ortc::offer_ccfb(&mut rtp_capabilities);
+    }
     Ok(ServerEvent::RouterRtpCapabilities { rtp_capabilities }.into())
 }
 

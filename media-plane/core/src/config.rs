@@ -52,6 +52,8 @@ pub struct EngineConfig {
     pub tells_media_started: bool,
     /// Whether publishers of microphones are told what their receivers lose, so that they add Opus in-band FEC.
     pub speech_fec: bool,
+    /// Whether receivers that report ECN marks (RFC 8888) are sent ECT(1), the mark of a scalable control (RFC 9331).
+    pub l4s: bool,
 }
 
 impl std::fmt::Debug for EngineConfig {

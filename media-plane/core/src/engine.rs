@@ -52,7 +52,7 @@ impl Engine {
                 transports,
                 Clock { started: config.started },
                 Output::new(config.tells_media_started),
-                config.speech_fec,
+                (config.speech_fec, config.l4s),
             ),
         }
     }

@@ -38,6 +38,7 @@
 //!     started: (now, wall),
 //!     tells_media_started: false,
 //!     speech_fec: false,
+//!     l4s: false,
 //! });
 //! let room = Address { channel: ChannelId::new("lobby")?, epoch: 1 };
 //! for (tag, name) in [(1, "ann"), (2, "ben")] {

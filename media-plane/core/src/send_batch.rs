@@ -1,8 +1,9 @@
 //! Step 6 of the packet path: what is ready to go out, laid out for the kernel.
 
+use crate::packet::ecn::Ecn;
 use std::net::SocketAddr;
 
-/// Datagrams to send, in one buffer. Neighbours for the same destination and of the same length
+/// Datagrams to send, in one buffer. Neighbours for the same destination, of the same length and ECN bits
 /// join into a run, which the kernel can take as one message and split itself (`UDP_SEGMENT`).
 #[derive(Debug)]
 pub struct SendBatch {
@@ -25,6 +26,8 @@ pub struct Run {
     pub len: usize,
     /// Bytes of each datagram but the last, which may be shorter; UDP_SEGMENT's value.
     pub segment: usize,
+    /// What their IP headers say.
+    pub ecn: Ecn,
 }
 
 /// The kernel's limits for one segmented message: UDP_MAX_SEGMENTS and a 16-bit length.
@@ -88,6 +91,18 @@ impl SendBatch {
     /// Returns what was written.
     #[inline]
     pub fn write(&mut self, to: SocketAddr, max: usize, write: impl FnOnce(&mut [u8]) -> usize) -> usize {
+        self.write_as(Ecn::NotEct, to, max, write)
+    }
+
+    /// [`Self::write`] of a datagram whose IP header says this.
+    #[inline]
+    pub fn write_as(
+        &mut self,
+        ecn: Ecn,
+        to: SocketAddr,
+        max: usize,
+        write: impl FnOnce(&mut [u8]) -> usize,
+    ) -> usize {
         let Some(space) = self.bytes.get_mut(self.used..self.used + max) else {
             self.dropped += 1;
             return 0;
@@ -96,7 +111,7 @@ impl SendBatch {
         if len == 0 {
             return 0;
         }
-        self.push(to, len);
+        self.push(to, len, ecn);
         len
     }
 
@@ -121,17 +136,17 @@ impl SendBatch {
             return;
         };
         self.bytes.copy_within(from..self.used, self.used);
-        self.push(to, len);
+        self.push(to, len, Ecn::NotEct);
     }
 
     /// The next `len` bytes, of one datagram, are for `to`.
     #[inline]
-    fn push(&mut self, to: SocketAddr, len: usize) {
+    fn push(&mut self, to: SocketAddr, len: usize, ecn: Ecn) {
         let start = self.used;
         self.used += len;
         if self.joinable > 0
             && let Some(run) = self.runs.last_mut()
-            && (run.to == to && len <= run.segment && run.len + len <= RUN_BYTES_MAX)
+            && (run.to == to && run.ecn == ecn && len <= run.segment && run.len + len <= RUN_BYTES_MAX)
         {
             run.len += len;
             let is_whole = len == run.segment && self.joinable + 1 < SEGMENTS_MAX;
@@ -139,7 +154,7 @@ impl SendBatch {
             return;
         }
         self.joinable = 1;
-        self.runs.push(Run { to, start, len, segment: len });
+        self.runs.push(Run { to, start, len, segment: len, ecn });
     }
 }
 
@@ -163,6 +178,17 @@ mod tests {
         let shapes: Vec<_> = batch.runs().iter().map(|run| (run.to.port(), run.len, run.segment)).collect();
         assert_eq!(shapes, [(1, 260, 100), (1, 100, 100), (2, 100, 100)]);
         assert_eq!(batch.bytes(&batch.runs()[0]).len(), 260);
+    }
+
+    #[test]
+    fn neighbours_with_other_ecn_bits_start_a_run_of_their_own() {
+        let mut batch = SendBatch::with_capacity(64 * 1024);
+        let to = SocketAddr::from(([127, 0, 0, 1], 1));
+        for ecn in [Ecn::NotEct, Ecn::Ect1, Ecn::Ect1, Ecn::NotEct] {
+            assert_eq!(batch.write_as(ecn, to, 100, |_| 100), 100);
+        }
+        let runs: Vec<_> = batch.runs().iter().map(|run| (run.len, run.ecn)).collect();
+        assert_eq!(runs, [(100, Ecn::NotEct), (200, Ecn::Ect1), (100, Ecn::NotEct)]);
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! A million mutated packets of each kind, the same ones on every run. Where a mutant is taken, all
 //! that can be read of it is read.
 
+use railgun_media_core::packet::ecn::Ecn;
 use railgun_media_core::packet::kind::classify;
 use railgun_media_core::packet::rtcp::{
-    FirEntry, LastReference, Pli, ReportBlock, RtcpPacket, SenderInfo, parse_compound, write_bye, write_fir,
-    write_last_references, write_nack, write_pli, write_receiver_report, write_reference_time,
-    write_sdes_cname, write_sender_report,
+    FirEntry, LastReference, Pli, Reception, ReportBlock, RtcpPacket, SenderInfo, parse_compound, write_bye,
+    write_congestion_feedback, write_fir, write_last_references, write_nack, write_pli,
+    write_receiver_report, write_reference_time, write_sdes_cname, write_sender_report,
 };
 use railgun_media_core::packet::rtp::{HeaderWriter, RtpHeader};
 use railgun_media_core::packet::stun::{BindingRequest, IntegrityKey};
@@ -102,8 +103,17 @@ fn rtcp_seeds() -> Vec<Vec<u8>> {
     let transport_cc = b"\x8f\xcd\0\x07\0\0\0\x01\0\0\0\x02\xff\xfe\0\x1c\0\0\x05\x07\
         \x20\x02\xa0\x01\xd8\x00\0\x05\x01\x02\x03\x04"
         .to_vec();
-    assert!([&compound, &requests, &remb].iter().all(|packet| parse_compound(packet).is_ok()));
-    vec![compound, requests, remb, transport_cc]
+    let mut ccfb = vec![0; 500];
+    let came = [
+        Some(Reception { ecn: Ecn::Ce, offset: Some(5) }),
+        None,
+        Some(Reception { ecn: Ecn::Ect1, offset: None }),
+    ];
+    let streams = [(7, 65_535, &came[..]), (9, 1, &came[..2])];
+    let len = write_congestion_feedback(&mut ccfb, 1, 2, streams.into_iter()).unwrap();
+    ccfb.truncate(len);
+    assert!([&compound, &requests, &remb, &ccfb].iter().all(|packet| parse_compound(packet).is_ok()));
+    vec![compound, requests, remb, transport_cc, ccfb]
 }
 
 fn read_all(packet: RtcpPacket<'_>) -> usize {
@@ -117,6 +127,7 @@ fn read_all(packet: RtcpPacket<'_>) -> usize {
         RtcpPacket::Fir(fir) => fir.entries().count(),
         RtcpPacket::Remb(remb) => remb.ssrcs().count(),
         RtcpPacket::TransportCc(feedback) => feedback.received().count(),
+        RtcpPacket::CongestionFeedback(feedback) => feedback.streams().map(|it| it.packets().count()).sum(),
         RtcpPacket::Extended(report) => {
             report.last_references().count() + usize::from(report.reference_time().is_some())
         }

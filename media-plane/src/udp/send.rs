@@ -2,7 +2,8 @@
 //! equal datagrams as one message that the kernel splits (`UDP_SEGMENT`).
 
 use super::socket::RtcSocket;
-use libc::{c_uint, socklen_t};
+use libc::{c_int, c_uint, socklen_t};
+use railgun_media_core::packet::ecn::Ecn;
 use railgun_media_core::send_batch::{Run, SendBatch};
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd;
@@ -12,8 +13,8 @@ use tracing::warn;
 /// UIO_MAXIOV, the most messages one call takes.
 const ENTRIES_MAX: usize = 1024;
 
-/// `UDP_SEGMENT` carries a u16.
-const SEGMENT_LEN: c_uint = 2;
+/// Control messages of one header, at most.
+const CONTROLS: usize = 2;
 
 /// Datagrams since the start, and the calls they took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,13 +39,17 @@ pub struct Sender {
     counters: SendCounters,
 }
 
-/// What a header points to. `control` holds one segment size (`CMSG_SPACE(2)` is 24 bytes).
+/// What a header points to. `control` holds a segment size and ECN bits, a message each (`CMSG_SPACE` of 2 and of 4 is 24
+/// bytes).
 #[derive(Clone, Copy)]
 struct Part {
     iovec: libc::iovec,
     address: Address,
-    control: [u64; 3],
+    control: [Control; CONTROLS],
 }
+
+/// A control message with room for a `c_int`, aligned as `cmsghdr` wants it.
+type Control = [u64; 3];
 
 #[derive(Clone, Copy)]
 #[repr(C)]
@@ -211,22 +216,38 @@ fn point(header: &mut libc::mmsghdr, part: &mut Part, bytes: &[u8], run: &Run, i
     message.msg_namelen = address_len;
     message.msg_iov = &raw mut part.iovec;
     message.msg_iovlen = 1;
-    if !segmented {
-        message.msg_control = ptr::null_mut();
-        message.msg_controllen = 0;
-        return;
+    let mut free = part.control.iter_mut();
+    if segmented && let Some(control) = free.next() {
+        let segment = u16::try_from(run.segment).unwrap_or(u16::MAX);
+        put_control(control, (libc::SOL_UDP, libc::UDP_SEGMENT), segment);
     }
-    message.msg_control = part.control.as_mut_ptr().cast();
-    message.msg_controllen = size_of_val(&part.control) as _;
-    let segment = u16::try_from(run.segment).unwrap_or(u16::MAX);
-    // SAFETY: the control buffer is 24 bytes, aligned to 8: one cmsghdr (16) and room for a u16 as
-    // CMSG_SPACE counts it. So CMSG_FIRSTHDR is not null and CMSG_DATA lies inside the buffer.
+    if run.ecn != Ecn::NotEct
+        && let Some(control) = free.next()
+    {
+        // An IPv4 destination has an IPv4 header, on an IPv6 socket as well.
+        let option = match run.to.ip().to_canonical() {
+            IpAddr::V4(_) => (libc::IPPROTO_IP, libc::IP_TOS),
+            IpAddr::V6(_) => (libc::IPPROTO_IPV6, libc::IPV6_TCLASS),
+        };
+        put_control(control, option, c_int::from(run.ecn.bits()));
+    }
+    let used = CONTROLS - free.len();
+    message.msg_control = if used > 0 { part.control.as_mut_ptr().cast() } else { ptr::null_mut() };
+    message.msg_controllen = (used * size_of::<Control>()) as _;
+}
+
+/// Writes a control message of this level and type.
+#[allow(clippy::cast_possible_truncation, reason = "option values are a few bytes long")]
+fn put_control<T: Into<c_int> + Copy>(control: &mut Control, (level, kind): (c_int, c_int), value: T) {
+    const { assert!(size_of::<libc::cmsghdr>() + size_of::<T>() <= size_of::<Control>()) };
+    let header = control.as_mut_ptr().cast::<libc::cmsghdr>();
+    // SAFETY: `control` is 24 bytes, aligned to 8: a cmsghdr (16), behind which CMSG_DATA lies, and eight bytes, in which
+    // the value has room.
     unsafe {
-        let control = libc::CMSG_FIRSTHDR(message);
-        (*control).cmsg_level = libc::SOL_UDP;
-        (*control).cmsg_type = libc::UDP_SEGMENT;
-        (*control).cmsg_len = libc::CMSG_LEN(SEGMENT_LEN) as _;
-        libc::CMSG_DATA(control).cast::<u16>().write_unaligned(segment);
+        (*header).cmsg_level = level;
+        (*header).cmsg_type = kind;
+        (*header).cmsg_len = libc::CMSG_LEN(size_of::<T>() as c_uint) as _;
+        libc::CMSG_DATA(header).cast::<T>().write_unaligned(value);
     }
 }
 

@@ -133,7 +133,7 @@ fn switch_off_unread_options(socket: &UdpSocket, address: SocketAddr) -> io::Res
     }
 }
 
-fn set_option(socket: &impl AsRawFd, level: c_int, option: c_int, value: c_int) -> io::Result<()> {
+pub(super) fn set_option(socket: &impl AsRawFd, level: c_int, option: c_int, value: c_int) -> io::Result<()> {
     // SAFETY: the pointer is to a live c_int and the length is its size; the kernel only reads it.
     let result = unsafe {
         let value = ptr::from_ref(&value).cast::<c_void>();

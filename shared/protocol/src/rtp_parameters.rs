@@ -60,12 +60,24 @@ pub type CodecParameters = BTreeMap<String, Value>;
 /// One `a=rtcp-fb` of SDP (RFC 4585), such as `nack pli`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RtcpFeedback {
-    /// The first word: `nack`, `ccm`, `transport-cc`, `goog-remb`.
+    /// The first word: `nack`, `ccm`, `transport-cc`, `goog-remb`, `ack`.
     #[serde(rename = "type")]
     pub kind: String,
     /// The second; empty if there is none.
     #[serde(default)]
     pub parameter: String,
+}
+
+impl RtcpFeedback {
+    /// `ack ccfb`: congestion control feedback by SSRC and sequence number (RFC 8888 section 6).
+    pub fn ccfb() -> Self {
+        Self { kind: "ack".into(), parameter: "ccfb".into() }
+    }
+
+    /// Whether it is [`Self::ccfb`].
+    pub fn is_ccfb(&self) -> bool {
+        self.kind == "ack" && self.parameter == "ccfb"
+    }
 }
 
 /// Which ways an extension goes, as seen from whose capabilities these are.

@@ -1,5 +1,6 @@
 //! One program for all of these: each of its own would be linked on its own, which takes longer than running it.
 
+mod a_receiver_with_ccfb_gets_it_in_place_of_transport_cc;
 mod arbitrary_rtp_parameters_keep_the_rules;
 mod malformed_rtp_parameters_are_refused;
 mod ortc_agrees_with_the_reference_vectors;

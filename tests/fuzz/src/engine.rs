@@ -49,6 +49,7 @@ pub(crate) fn engine(seed: u8) -> Engine {
         started: (Instant::now(), wall()),
         tells_media_started: false,
         speech_fec: true,
+        l4s: true,
     })
 }
 

@@ -2,9 +2,9 @@
 
 use railgun_media_core::packet::MAX_DATAGRAM;
 use railgun_media_core::packet::rtcp::{
-    FirEntry, LastReference, MAX_SUB_PACKETS, Pli, ReportBlock, RtcpPacket, parse_compound, write_bye,
-    write_fir, write_last_references, write_nack, write_pli, write_receiver_report, write_reference_time,
-    write_sdes_cname, write_sender_report,
+    FirEntry, LastReference, MAX_SUB_PACKETS, Pli, ReportBlock, RtcpPacket, StreamReport, parse_compound,
+    write_bye, write_congestion_feedback, write_fir, write_last_references, write_nack, write_pli,
+    write_receiver_report, write_reference_time, write_sdes_cname, write_sender_report,
 };
 
 /// A datagram is taken whole or not at all, what is read of it is bounded by its length, and a cut
@@ -101,6 +101,22 @@ fn check(packet: &RtcpPacket<'_>) -> usize {
         }
         RtcpPacket::Remb(remb) => remb.ssrcs().count(),
         RtcpPacket::TransportCc(feedback) => feedback.received().count(),
+        RtcpPacket::CongestionFeedback(feedback) => {
+            let read = |it: StreamReport<'_>| {
+                let packets: Vec<_> = it.packets().collect();
+                assert!(packets.iter().all(|(sequence, packet)| it.of(*sequence) == Some(*packet)));
+                (it.ssrc, it.begin, packets.into_iter().map(|(_, packet)| packet).collect::<Vec<_>>())
+            };
+            let streams: Vec<_> = feedback.streams().map(read).collect();
+            let blocks = streams.iter().map(|(ssrc, begin, packets)| (*ssrc, *begin, packets.as_slice()));
+            let len = write_congestion_feedback(&mut out, feedback.sender_ssrc, feedback.timestamp, blocks);
+            let RtcpPacket::CongestionFeedback(again) = only(&out[..len.expect("room")]) else {
+                panic!("another type")
+            };
+            assert_eq!((again.sender_ssrc, again.timestamp), (feedback.sender_ssrc, feedback.timestamp));
+            assert!(again.streams().map(read).eq(streams.iter().cloned()));
+            streams.iter().map(|(.., packets)| 1 + packets.len()).sum()
+        }
         RtcpPacket::Extended(report) => {
             if let Some(time) = report.reference_time() {
                 let len = write_reference_time(&mut out, report.ssrc, time).expect("room");

@@ -28,6 +28,16 @@ impl Peer {
         std::mem::take(&mut self.heard.arrivals)
     }
 
+    /// From now on notes what comes by SSRC.
+    pub fn note_streams(&mut self) {
+        self.heard.streams.get_or_insert_default();
+    }
+
+    /// Feedback by SSRC (RFC 8888) on what came since the last one, with times since `start`; none if nothing did.
+    pub fn congestion_feedback(&mut self, start: Instant, now: Instant) -> Option<Vec<u8>> {
+        self.heard.streams.as_mut()?.report(start, now)
+    }
+
     /// The middle of the time that a stream's last sender report said, and when that came.
     pub fn last_time(&self, ssrc: u32) -> Option<(u32, Instant)> {
         self.heard.last_time(ssrc)

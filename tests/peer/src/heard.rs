@@ -1,6 +1,8 @@
 //! What a client noted of what it was sent: which transport-wide numbers arrived, and which times it was
 //! told last.
 
+use crate::ccfb::StreamArrivals;
+use railgun_media_core::packet::ecn::Ecn;
 use railgun_media_core::packet::rtcp::{RtcpPacket, TransportCcInfo, parse_compound, write_transport_cc};
 use railgun_media_core::packet::rtp::RtpHeader;
 use std::collections::BTreeMap;
@@ -16,6 +18,8 @@ pub(crate) struct Heard {
     /// In the order of their arrival, since they were taken last.
     pub(crate) arrivals: Vec<(u16, Instant)>,
     pub(crate) newest: Option<u16>,
+    /// What came by SSRC, for a client that reports so.
+    pub(crate) streams: Option<StreamArrivals>,
     /// Of the next feedback with times.
     pub(crate) feedback_count: u8,
     /// By the stream's SSRC, the last sender report's NTP time and timestamp.
@@ -27,8 +31,12 @@ pub(crate) struct Heard {
 }
 
 impl Heard {
-    pub(crate) fn rtp(&mut self, packet: &[u8], now: Instant) {
-        let number = RtpHeader::parse(packet).ok().and_then(|header| {
+    pub(crate) fn rtp(&mut self, packet: &[u8], ecn: Ecn, now: Instant) {
+        let header = RtpHeader::parse(packet).ok();
+        if let (Some(streams), Some(header)) = (&mut self.streams, &header) {
+            streams.on_packet((header.ssrc, header.sequence), ecn, now);
+        }
+        let number = header.and_then(|header| {
             let number = header.extension(packet, NUMBER_ID)?;
             number.first_chunk().map(|number| u16::from_be_bytes(*number))
         });

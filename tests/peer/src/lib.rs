@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod call;
+mod ccfb;
 mod feedback;
 mod heard;
 mod parameters;
@@ -16,6 +17,7 @@ mod world;
 pub use call::{Call, KEY_FRAME, Sending, TICK};
 pub use parameters::{
     AUDIO_LEVEL_ID, MID_ID, Offer, REPAIRED_RID_ID, RID_ID, TRANSPORT_CC_ID, all_capabilities, capabilities,
+    ccfb_capabilities,
 };
 pub use peer::{Arrival, Peer};
 pub use video::{DESCRIPTOR_ID, Video};

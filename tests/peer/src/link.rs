@@ -3,10 +3,13 @@
 
 mod codel;
 mod cross;
+mod dual_queue;
 mod rates;
 
 use codel::CoDel;
 use cross::{Cross, PACKET};
+use dual_queue::DualQueue;
+use railgun_media_core::packet::ecn::Ecn;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha12Rng;
 pub use rates::{Radio, Rates};
@@ -25,9 +28,11 @@ pub enum Queue {
     Packets(usize),
     /// 1,000 packets, dropped at the head by CoDel.
     CoDel,
+    /// 1,000 packets in two queues: ECT(1) is marked in the one, all else dropped at the other's head (DualPI2).
+    Dual,
 }
 
-const CODEL_PACKETS: usize = 1_000;
+const AQM_PACKETS: usize = 1_000;
 
 /// Loss besides that of a full queue, behind it. Probabilities.
 #[derive(Clone, Copy, Debug)]
@@ -90,7 +95,7 @@ impl LinkConfig {
 /// What is on a link.
 #[derive(Debug)]
 enum Load {
-    Datagram(SocketAddr, Vec<u8>),
+    Datagram(SocketAddr, Vec<u8>, Ecn),
     /// Of a transfer of others, by its place, its number.
     Cross(usize, u64),
 }
@@ -99,7 +104,7 @@ impl Load {
     /// With IP and what is above.
     fn bytes(&self) -> usize {
         match self {
-            Self::Datagram(_, datagram) => datagram.len() + UDP_IP,
+            Self::Datagram(_, datagram, _) => datagram.len() + UDP_IP,
             Self::Cross(..) => PACKET,
         }
     }
@@ -113,6 +118,10 @@ pub struct Link {
     rng: ChaCha12Rng,
     /// What waits, since when, the first of it being sent.
     waiting: VecDeque<(Instant, Load)>,
+    /// The same of a dual queue's low-latency one; the first of it is being sent, if `serves_low`.
+    low: VecDeque<(Instant, Load)>,
+    serves_low: bool,
+    /// Bytes of both.
     waiting_bytes: usize,
     /// When the first one's last bit leaves.
     head_done: Option<Instant>,
@@ -122,6 +131,7 @@ pub struct Link {
     last_arrival: Instant,
     is_bad: bool,
     codel: CoDel,
+    dual: DualQueue,
     transfers: Vec<Cross>,
     /// Datagrams that the full queue dropped, those that loss took, and all.
     pub dropped: u64,
@@ -132,6 +142,8 @@ pub struct Link {
     pub took: Duration,
     /// Bytes of all, with UDP and IP.
     pub taken_bytes: u64,
+    /// Of each datagram that left a dual queue: when, since the link was made, and how many milliseconds it waited.
+    pub waits: Vec<(Duration, f32)>,
 }
 
 impl Link {
@@ -143,6 +155,8 @@ impl Link {
             start,
             rng: ChaCha12Rng::seed_from_u64(seed),
             waiting: VecDeque::new(),
+            low: VecDeque::new(),
+            serves_low: false,
             waiting_bytes: 0,
             head_done: None,
             flying: BTreeMap::new(),
@@ -150,6 +164,7 @@ impl Link {
             last_arrival: start,
             is_bad: false,
             codel: CoDel::default(),
+            dual: DualQueue::default(),
             transfers,
             dropped: 0,
             lost: 0,
@@ -157,6 +172,7 @@ impl Link {
             passed: 0,
             took: Duration::ZERO,
             taken_bytes: 0,
+            waits: Vec::new(),
         }
     }
 
@@ -188,16 +204,22 @@ impl Link {
     /// How long a packet that comes now would wait.
     pub fn queueing(&self, now: Instant) -> Duration {
         let Some(done) = self.head_done else { return Duration::ZERO };
-        let head = self.waiting.front().map_or(0, |(_, it)| it.bytes());
+        let served = if self.serves_low { self.low.front() } else { self.waiting.front() };
+        let head = served.map_or(0, |(_, it)| it.bytes());
         let done = done.max(now);
         done.saturating_duration_since(now) + self.time_of(self.waiting_bytes - head, done)
     }
 
     pub fn push(&mut self, to: SocketAddr, datagram: Vec<u8>, now: Instant) {
+        self.push_marked(to, datagram, Ecn::NotEct, now);
+    }
+
+    /// [`Self::push`] of a datagram whose IP header has these bits.
+    pub fn push_marked(&mut self, to: SocketAddr, datagram: Vec<u8>, ecn: Ecn, now: Instant) {
         self.run(now);
         self.taken += 1;
         self.taken_bytes += (datagram.len() + UDP_IP) as u64;
-        let is_taken = self.enqueue(Load::Datagram(to, datagram), now);
+        let is_taken = self.enqueue(Load::Datagram(to, datagram, ecn), now);
         self.dropped += u64::from(!is_taken);
     }
 
@@ -205,16 +227,17 @@ impl Link {
         let is_full = match self.config.queue {
             Queue::Time(most) => self.queueing(now) > most,
             Queue::Packets(most) => self.waiting.len() >= most,
-            Queue::CoDel => self.waiting.len() >= CODEL_PACKETS,
+            Queue::CoDel | Queue::Dual => self.waiting.len() + self.low.len() >= AQM_PACKETS,
         };
         if is_full {
             return false;
         }
-        let len = load.bytes();
-        self.waiting_bytes += len;
-        self.waiting.push_back((now, load));
+        self.waiting_bytes += load.bytes();
+        let is_low =
+            matches!(self.config.queue, Queue::Dual) && matches!(load, Load::Datagram(.., Ecn::Ect1));
+        if is_low { &mut self.low } else { &mut self.waiting }.push_back((now, load));
         if self.head_done.is_none() {
-            self.head_done = Some(now + self.time_of(len, now));
+            self.serve(now);
         }
         true
     }
@@ -228,10 +251,15 @@ impl Link {
 
     /// What arrives by now, in order, and for whom.
     pub fn pop(&mut self, now: Instant) -> Option<(SocketAddr, Vec<u8>)> {
+        self.pop_marked(now).map(|(to, datagram, _)| (to, datagram))
+    }
+
+    /// The same with its ECN bits.
+    pub fn pop_marked(&mut self, now: Instant) -> Option<(SocketAddr, Vec<u8>, Ecn)> {
         self.run(now);
         while let Some(entry) = self.flying.first_entry().filter(|entry| entry.key().0 <= now) {
             match entry.remove() {
-                Load::Datagram(to, datagram) => return Some((to, datagram)),
+                Load::Datagram(to, datagram, ecn) => return Some((to, datagram, ecn)),
                 // Acknowledged when it left.
                 Load::Cross(..) => {}
             }
@@ -263,10 +291,16 @@ impl Link {
 
     /// The head's last bit leaves.
     fn leave(&mut self, done: Instant) {
-        let Some((since, load)) = self.waiting.pop_front() else { return };
+        let served = if self.serves_low { &mut self.low } else { &mut self.waiting };
+        let Some((since, load)) = served.pop_front() else { return };
         self.waiting_bytes -= load.bytes();
         self.drop_heads(done);
-        self.head_done = self.waiting.front().map(|(_, next)| done + self.time_of(next.bytes(), done));
+        self.serve(done);
+        if matches!((self.config.queue, &load), (Queue::Dual, Load::Datagram(..))) {
+            let began = done - self.time_of(load.bytes(), done);
+            let waited = began.saturating_duration_since(since).as_secs_f32() * 1_000.0;
+            self.waits.push((done.saturating_duration_since(self.start), waited));
+        }
         if self.loses() {
             self.lost += u64::from(matches!(load, Load::Datagram(..)));
             return;
@@ -289,7 +323,33 @@ impl Link {
         self.flying.insert((arrival, self.left), load);
     }
 
+    /// The next packet is the low-latency queue's, which is empty in a link of one queue.
+    fn is_low_next(&self, now: Instant) -> bool {
+        let waited = |queue: &VecDeque<(Instant, Load)>| {
+            queue.front().map(|(since, _)| now.saturating_duration_since(*since))
+        };
+        DualQueue::serves_low(waited(&self.low), waited(&self.waiting))
+    }
+
+    /// Begins to send the next packet, if there is one.
+    fn serve(&mut self, now: Instant) {
+        self.serves_low = self.is_low_next(now);
+        let is_last = self.low.len() == 1;
+        let next = if self.serves_low { self.low.front_mut() } else { self.waiting.front_mut() };
+        if let Some((since, Load::Datagram(_, _, ecn))) = next
+            && self.serves_low
+            && self.dual.marks(now.saturating_duration_since(*since), is_last, self.rng.random())
+        {
+            *ecn = Ecn::Ce;
+        }
+        let next = if self.serves_low { self.low.front() } else { self.waiting.front() };
+        self.head_done = next.map(|(_, next)| now + self.time_of(next.bytes(), now));
+    }
+
     fn drop_heads(&mut self, now: Instant) {
+        if matches!(self.config.queue, Queue::Dual) {
+            return self.drop_classic_heads(now);
+        }
         if !matches!(self.config.queue, Queue::CoDel) {
             return;
         }
@@ -297,6 +357,19 @@ impl Link {
             if !self.codel.drops(now.saturating_duration_since(*since), self.waiting.len() == 1, now) {
                 return;
             }
+            if let Some((_, load)) = self.waiting.pop_front() {
+                self.waiting_bytes -= load.bytes();
+                self.dropped += u64::from(matches!(load, Load::Datagram(..)));
+            }
+        }
+    }
+
+    /// Before the classic queue's head would be sent. What is left of both queues tells how long they are.
+    fn drop_classic_heads(&mut self, now: Instant) {
+        let heads = [self.low.front(), self.waiting.front()].into_iter().flatten();
+        let waited = heads.map(|(since, _)| now.saturating_duration_since(*since)).max();
+        self.dual.update(waited.unwrap_or_default(), now);
+        while !self.is_low_next(now) && !self.waiting.is_empty() && self.dual.drops(self.rng.random()) {
             if let Some((_, load)) = self.waiting.pop_front() {
                 self.waiting_bytes -= load.bytes();
                 self.dropped += u64::from(matches!(load, Load::Datagram(..)));

@@ -96,6 +96,13 @@ pub fn all_capabilities() -> RtpCapabilities {
     capabilities_of(&ortc::DEFAULT_CODECS)
 }
 
+/// [`capabilities`] of a browser that reports by SSRC (RFC 8888).
+pub fn ccfb_capabilities() -> RtpCapabilities {
+    let mut capabilities = capabilities();
+    ortc::offer_ccfb(&mut capabilities);
+    capabilities
+}
+
 fn capabilities_of(codecs: &[MediaCodec]) -> RtpCapabilities {
     let mut capabilities = ortc::router_rtp_capabilities(codecs, 64_000);
     for extension in &mut capabilities.header_extensions {

@@ -1,6 +1,7 @@
 //! One transport of a client: ICE checks, DTLS as the client, SRTP both ways.
 
 use crate::heard::Heard;
+use railgun_media_core::packet::ecn::Ecn;
 use railgun_media_core::packet::kind::{Kind, classify};
 use railgun_media_core::packet::rtp::{HeaderWriter, RtpHeader};
 use railgun_media_core::srtp::{
@@ -170,19 +171,24 @@ impl Peer {
 
     /// Takes a datagram from the node.
     pub fn receive(&mut self, datagram: &[u8], now: Instant) {
+        self.receive_marked(datagram, Ecn::NotEct, now);
+    }
+
+    /// The same of one whose IP header has these bits.
+    pub fn receive_marked(&mut self, datagram: &[u8], ecn: Ecn, now: Instant) {
         match classify(datagram) {
             Some(Kind::Dtls) => {
                 self.dtls.handle(datagram, now);
                 self.poll_dtls();
             }
             Some(Kind::Stun) => self.arrivals.push(Arrival::Stun(datagram.to_vec())),
-            Some(Kind::Rtp) => self.receive_rtp(datagram, now),
+            Some(Kind::Rtp) => self.receive_rtp(datagram, ecn, now),
             Some(Kind::Rtcp) => self.receive_rtcp(datagram, now),
             None => self.arrivals.push(Arrival::Unopened(datagram.to_vec())),
         }
     }
 
-    fn receive_rtp(&mut self, datagram: &[u8], now: Instant) {
+    fn receive_rtp(&mut self, datagram: &[u8], ecn: Ecn, now: Instant) {
         let mut packet = datagram.to_vec();
         let opened = self.keys.as_ref().and_then(|keys| {
             let header = RtpHeader::parse(&packet).ok()?;
@@ -192,7 +198,7 @@ impl Peer {
         let arrival = match opened {
             Some(len) => {
                 packet.truncate(len);
-                self.heard.rtp(&packet, now);
+                self.heard.rtp(&packet, ecn, now);
                 Arrival::Rtp(packet)
             }
             None => Arrival::Unopened(datagram.to_vec()),

@@ -77,6 +77,7 @@ impl World {
             started: (now, UNIX_EPOCH + Duration::from_secs(1_800_000_000)),
             tells_media_started: false,
             speech_fec: false,
+            l4s: false,
         }
     }
 
@@ -362,9 +363,9 @@ impl World {
     /// What comes off the links by now.
     fn arrive(&mut self) {
         for link in self.links.values_mut() {
-            while let Some((address, datagram)) = link.pop(self.now) {
+            while let Some((address, datagram, ecn)) = link.pop_marked(self.now) {
                 if let Some(peer) = self.peers.iter_mut().find(|peer| peer.address == address) {
-                    peer.receive(&datagram, self.now);
+                    peer.receive_marked(&datagram, ecn, self.now);
                 }
             }
         }
@@ -390,7 +391,7 @@ fn deliver(
         *sent = Sent { bytes: sent.bytes + run.len as u64, last_at: now };
         if let Some(link) = links.get_mut(behind.get(&run.to).unwrap_or(&run.to)) {
             for datagram in sends.bytes(run).chunks(run.segment) {
-                link.push(run.to, datagram.to_vec(), now);
+                link.push_marked(run.to, datagram.to_vec(), run.ecn, now);
             }
             continue;
         }
@@ -400,7 +401,7 @@ fn deliver(
             continue;
         };
         for datagram in sends.bytes(run).chunks(run.segment) {
-            peer.receive(datagram, now);
+            peer.receive_marked(datagram, run.ecn, now);
         }
     }
 }

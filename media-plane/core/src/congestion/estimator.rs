@@ -3,11 +3,13 @@
 use super::competition::{Competition, Seen};
 use super::delivered_rate::DeliveredRate;
 use super::loss::{LossVerdict, LossWatch};
+use super::marks::Marks;
 use super::probe::{Outcome, Prober};
 use super::queue_delay::QueueDelay;
 use super::sent_peak::SentPeak;
 use super::service_rate::ServiceRate;
 use crate::feedback::sent_history::{Arrival, Departure, Fate};
+use crate::packet::ecn::Ecn;
 
 /// Before anything is known: a lowest layer, or a few.
 pub(crate) const START: u64 = 250_000;
@@ -101,6 +103,7 @@ pub(crate) struct Estimator {
     sent: SentPeak,
     loss: LossWatch,
     competition: Competition,
+    marks: Marks,
     pub(crate) prober: Prober,
     newest_sent_us: i64,
     /// The same of all whose fate is known.
@@ -127,6 +130,7 @@ impl Default for Estimator {
             sent: SentPeak::default(),
             loss: LossWatch::default(),
             competition: Competition::default(),
+            marks: Marks::default(),
             prober: Prober::default(),
             newest_sent_us: 0,
             last_sent_us: 0,
@@ -150,9 +154,14 @@ impl Estimator {
         self.is_measured
     }
 
-    /// Somebody else's transfer fills the queue, and the estimate is our part beside it.
+    /// Somebody else's transfer fills the queue, or the link marks packets, and the estimate is our part beside others.
     pub(crate) fn competes(&self) -> bool {
-        self.competition.is_on()
+        self.competition.is_on() || self.marks.is_on()
+    }
+
+    /// The link marks packets.
+    pub(crate) fn is_marked(&self) -> bool {
+        self.marks.is_on()
     }
 
     /// What may be sent now.
@@ -178,7 +187,7 @@ impl Estimator {
 
     pub(crate) fn may_probe(&self, now_us: i64) -> bool {
         self.is_calm()
-            && !self.competition.is_on()
+            && !self.competes()
             && self.waited_us < self.delay.threshold()
             && self.over_at_us.is_none_or(|at| now_us - at >= QUIET_US)
     }
@@ -189,6 +198,8 @@ impl Estimator {
         match (self.state, self.is_measured) {
             // Somebody else fills the queue: ours is not what makes it long.
             _ if self.competition.is_on() => self.estimate.max(sending) / 100 * BESIDE_PERCENT,
+            // A burst would be marked.
+            (State::Steady, _) if self.marks.is_on() => self.estimate.max(sending) / 100 * BESIDE_PERCENT,
             // Speech, which has no numbers and is not paced, would hold a queue of a narrow link where it is.
             (State::Draining { .. }, _) if self.delay.standing() > LONG_US => {
                 self.estimate / 100 * DRAIN_LONG_PERCENT
@@ -220,6 +231,7 @@ impl Estimator {
             self.service = ServiceRate::default();
             (self.state, self.over, self.waited_us) = (State::Steady, 0, 0);
             self.competition.on_silence();
+            self.marks.forget();
         }
     }
 
@@ -246,7 +258,10 @@ impl Estimator {
     }
 
     fn on_arrival(&mut self, arrival: &Arrival) {
-        let Arrival { departure, arrived_us } = *arrival;
+        let Arrival { departure, arrived_us, ecn } = *arrival;
+        if matches!(ecn, Ecn::Ect1 | Ecn::Ce) {
+            self.marks.on_arrival(ecn == Ecn::Ce);
+        }
         self.on_departure(departure.sent_us);
         let bytes = u64::from(departure.len) + UDP_IP;
         let waited = self.delay.on_packet(departure.sent_us, arrived_us);
@@ -265,6 +280,7 @@ impl Estimator {
         self.delay.adapt();
         let standing = self.delay.standing();
         let threshold = self.delay.threshold();
+        let before = self.estimate;
         self.learn(now_us);
         let seen = Seen {
             trend: self.delay.trend(),
@@ -282,6 +298,10 @@ impl Estimator {
         }
         if self.competition.is_on() {
             return self.compete(&seen);
+        }
+        let marked = self.marks.on_message(before, self.newest_sent_us, &seen);
+        if let Some(rate) = marked.filter(|_| seen.is_short && !self.is_draining()) {
+            return self.share(rate, sending);
         }
         // A link that takes much less than is sent shows in its service rate before its queue is long.
         let falls = self.service.rate().is_some_and(|(rate, _)| rate < sending / 100 * FALLS_PERCENT);
@@ -335,7 +355,19 @@ impl Estimator {
         if !self.competition.is_on() {
             self.delay.forget_queue();
         }
-        if self.estimate < seen.sending / 100 * COMPETES_PERCENT { Verdict::Overuse } else { Verdict::Fine }
+        self.share_of(seen.sending)
+    }
+
+    /// Beside flows that the link's marks tell of: what they leave.
+    fn share(&mut self, rate: u64, sending: u64) -> Verdict {
+        self.estimate = rate.clamp(ESTIMATE_MIN, ESTIMATE_MAX);
+        self.is_measured = true;
+        self.share_of(sending)
+    }
+
+    /// Layers stay until the estimate is well below what they take.
+    fn share_of(&self, sending: u64) -> Verdict {
+        if self.estimate < sending / 100 * COMPETES_PERCENT { Verdict::Overuse } else { Verdict::Fine }
     }
 
     /// Moves the estimate to what was proved.

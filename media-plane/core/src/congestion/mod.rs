@@ -1,4 +1,4 @@
-//! What the link to one receiver takes, by its transport-cc feedback. Pure mechanism: packets' fates and the
+//! What the link to one receiver takes, by its transport-cc or RFC 8888 feedback. Pure mechanism: packets' fates and the
 //! time go in, an estimate in bits a second of numbered traffic comes out. Own code, nothing ported.
 //!
 //! # Why it is not GoogCC
@@ -85,6 +85,14 @@
 //! acknowledgements find the queue full more often: with the same window they had 0.4 to 0.9 of what a transfer has, with
 //! twice the rate 0.5 to 1.2.
 //!
+//! # Marks
+//!
+//! With `EngineConfig::l4s`, datagrams to a receiver that reports ECN marks (RFC 8888) are sent as ECT(1) for as long as
+//! the marks get there (`ecn_validation`), and go through the low-latency queue of a link that has one (RFC 9332). Its
+//! delay says nothing of others, who wait in the classic queue; marks do. While they come and the queue is short, the
+//! estimate is what they leave (`marks`): layers are kept and probing rests as beside a transfer. A queue that stands
+//! is still answered as on any link, since not every queue marks.
+//!
 //! # States
 //!
 //! ```text
@@ -104,8 +112,10 @@
 
 pub(crate) mod competition;
 pub(crate) mod delivered_rate;
+pub(crate) mod ecn_validation;
 pub(crate) mod estimator;
 pub(crate) mod loss;
+pub(crate) mod marks;
 pub(crate) mod pacer;
 pub(crate) mod probe;
 pub(crate) mod queue_delay;

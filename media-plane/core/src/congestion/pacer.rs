@@ -42,6 +42,8 @@ pub(crate) struct Waiting {
 pub(crate) struct Pacer {
     /// Bits a second; none: nothing waits.
     rate: Option<u64>,
+    /// One packet goes after a silence, not several: a queue that marks from a millisecond on would mark them.
+    pub(crate) is_smooth: bool,
     tokens: i64,
     filled_us: i64,
     waiting: VecDeque<Waiting>,
@@ -56,6 +58,7 @@ impl Pacer {
     pub(crate) fn new(rate: Option<u64>) -> Self {
         Self {
             rate,
+            is_smooth: false,
             tokens: 0,
             filled_us: 0,
             waiting: VecDeque::with_capacity(PACKETS_MAX),
@@ -78,6 +81,7 @@ impl Pacer {
         let elapsed = u64::try_from(now_us - self.filled_us).unwrap_or(0).min(1_000_000);
         self.filled_us = now_us;
         let burst = (rate.saturating_mul(BURST_US) / 8_000_000).max(BURST_MIN);
+        let burst = if self.is_smooth { 1 } else { burst };
         // Time in which packets wait is theirs, however late a busy worker looks: only a silence is cut short.
         let most = if self.waiting.is_empty() { i64::try_from(burst).unwrap_or(i64::MAX) } else { i64::MAX };
         let more = i64::try_from(rate.saturating_mul(elapsed) / 8_000_000).unwrap_or(i64::MAX);

@@ -1,5 +1,6 @@
 //! All that is known of the link to one receiver, once it was sent video with transport-wide numbers.
 
+use super::ecn_validation::EcnValidation;
 use super::estimator::Estimator;
 use super::pacer::Pacer;
 use super::raises::Raises;
@@ -17,7 +18,9 @@ pub(crate) struct ReceiverLink {
     pub(crate) estimator: Estimator,
     pub(crate) raises: Raises,
     pub(crate) pacer: Pacer,
-    /// Loss of the transport's packets, by the receiver's transport-cc feedback.
+    /// Whether it is sent ECT(1).
+    pub(crate) ecn: EcnValidation,
+    /// Loss of the transport's packets, by the receiver's feedback.
     pub(crate) loss: TransportLoss,
     /// What the layers that it is sent take, in bits a second.
     pub(crate) sending: u64,
@@ -40,6 +43,7 @@ impl ReceiverLink {
             estimator: Estimator::default(),
             raises: Raises::default(),
             pacer: Pacer::new(None),
+            ecn: EcnValidation::default(),
             loss: TransportLoss::default(),
             sending: 0,
             goal: None,

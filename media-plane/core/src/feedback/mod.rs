@@ -17,5 +17,6 @@ pub(crate) mod sent_history;
 pub(crate) mod sent_packets;
 pub(crate) mod sent_speech;
 pub(crate) mod speech_loss;
+pub(crate) mod stream_names;
 pub(crate) mod traffic;
 pub(crate) mod transport_cc;

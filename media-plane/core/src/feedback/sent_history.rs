@@ -1,10 +1,14 @@
 //! What one receiver was sent under transport-wide numbers, and what its feedback says of it
-//! (draft-holmer-rmcat-transport-wide-cc-extensions-01).
+//! (draft-holmer-rmcat-transport-wide-cc-extensions-01; `by_stream`: RFC 8888).
 //!
 //! Only what left here has a number, so a packet that its publisher's uplink lost is in no account of a
 //! receiver. A packet is reported on once: as arrived, or as lost when a later one arrived; one that comes
 //! after it was given up is taken back as recovered.
 
+mod by_stream;
+
+use crate::feedback::stream_names::StreamNames;
+use crate::packet::ecn::Ecn;
 use crate::packet::rtcp::TransportCc;
 use std::time::Instant;
 
@@ -26,7 +30,7 @@ pub(crate) enum Purpose {
     Probe,
 }
 
-/// What transport-cc feedback says of one sent packet. Packets are reported in the order of their transport-wide
+/// What feedback says of one sent packet. Packets are reported in the order of their transport-wide
 /// numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
@@ -52,6 +56,8 @@ pub(crate) struct Arrival {
     pub(crate) departure: Departure,
     /// By the receiver's clock, from a zero of its own.
     pub(crate) arrived_us: i64,
+    /// As its IP header had it on arrival; transport-cc feedback does not say.
+    pub(crate) ecn: Ecn,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +125,7 @@ pub(crate) struct SentHistory {
     bytes: u64,
     /// The last feedback's reference time as it came (24 bits), and unwrapped.
     reference: Option<(i32, i64)>,
+    names: StreamNames,
 }
 
 impl SentHistory {
@@ -131,6 +138,7 @@ impl SentHistory {
             next: 0,
             bytes: 0,
             reference: None,
+            names: StreamNames::default(),
         }
     }
 
@@ -213,7 +221,7 @@ impl SentHistory {
             tell(if state == State::Lost {
                 Fate::Recovered(departure)
             } else {
-                Fate::Arrived(Arrival { departure, arrived_us })
+                Fate::Arrived(Arrival { departure, arrived_us, ecn: Ecn::NotEct })
             });
         }
     }

@@ -88,6 +88,7 @@ pub(crate) fn told(uplink: u8, claimed: impl Iterator<Item = (u8, u8)>) -> u8 {
 mod tests {
     use super::*;
     use crate::feedback::sent_history::{Arrival, Departure, Purpose};
+    use crate::packet::ecn::Ecn;
 
     #[test]
     fn of_up_to_two_receivers_the_worst_counts_and_above_that_the_second_worst() {
@@ -119,7 +120,7 @@ mod tests {
         let start = Instant::now();
         let at = |millis| start + Duration::from_millis(millis);
         let departure = Departure { number: 0, sent_us: 0, len: 100, purpose: Purpose::Media };
-        let arrived = Fate::Arrived(Arrival { departure, arrived_us: 0 });
+        let arrived = Fate::Arrived(Arrival { departure, arrived_us: 0, ecn: Ecn::NotEct });
         let mut loss = TransportLoss::default();
         let mut message = |fates: &[(u32, Fate)], millis| {
             fates.iter().for_each(|(count, fate)| (0..*count).for_each(|_| loss.on_fate(fate)));

@@ -2,7 +2,7 @@
 //! layers before spatial ones, by priority: what the client set, of equal ones screens first, then what the active
 //! speaker sends. Speech is never cut.
 //!
-//! Two things know what a link takes: `congestion`, by transport-cc feedback; and for receivers that give none,
+//! Two things know what a link takes: `congestion`, by transport-cc or RFC 8888 feedback; and for receivers that give none,
 //! `feedback::link_estimate`, by their reports, each second.
 
 use super::{key_frames, probing, wanted_layers};
@@ -14,7 +14,8 @@ use crate::feedback::layer_request::{
     present_total,
 };
 use crate::feedback::link_estimate::Observed;
-use crate::packet::rtcp::TransportCc;
+use crate::feedback::sent_history::{Fate, SentHistory};
+use crate::packet::rtcp::{CongestionFeedback, TransportCc};
 use crate::packet_path::producer::Producer;
 use crate::packet_path::select::Layers;
 use crate::packet_path::tables::MediaTables;
@@ -75,18 +76,53 @@ pub(crate) fn follow_link(media: &mut MediaTables, key: TransportKey, now: Insta
     }
 }
 
-/// A receiver's feedback on what it was sent.
+/// A receiver's feedback on what it was sent, by transport-wide numbers. Of one that reports by SSRC it is not taken: the
+/// two have clocks of their own.
 pub(crate) fn on_transport_cc(
     media: &mut MediaTables,
     key: TransportKey,
     feedback: &TransportCc<'_>,
     now: Instant,
 ) {
+    on_feedback(media, key, now, |history, tell| {
+        if !history.keeps_names() {
+            history.on_feedback(feedback, now, tell);
+        }
+    });
+}
+
+/// The same by SSRC and sequence number (RFC 8888).
+pub(crate) fn on_congestion_feedback(
+    media: &mut MediaTables,
+    key: TransportKey,
+    feedback: &CongestionFeedback<'_>,
+    now: Instant,
+) {
+    if let Some(transport) = media.transports.live_mut(key)
+        && transport.sent_history.keeps_names()
+        && let Some(link) = transport.receiver_link.as_deref_mut()
+    {
+        link.ecn.on_feedback(transport.sent_history.micros(now));
+        transport.ecn = link.ecn.codepoint();
+    }
+    on_feedback(media, key, now, |history, tell| history.on_congestion_feedback(feedback, now, tell));
+}
+
+/// What `take` tells of packets goes into the estimate, and what follows from that to the layers.
+fn on_feedback(
+    media: &mut MediaTables,
+    key: TransportKey,
+    now: Instant,
+    take: impl FnOnce(&mut SentHistory, &mut dyn FnMut(Fate)),
+) {
     let Some(transport) = media.transports.live_mut(key) else { return };
     let Some(link) = transport.receiver_link.as_deref_mut() else { return };
     let mut is_any = false;
-    transport.sent_history.on_feedback(feedback, now, |fate| {
+    take(&mut transport.sent_history, &mut |fate| {
         is_any = true;
+        if let Fate::Arrived(arrival) = fate {
+            link.ecn.on_arrival(arrival.departure.sent_us, arrival.ecn);
+        }
         link.loss.on_fate(&fate);
         link.estimator.on_fate(fate);
     });
@@ -109,11 +145,18 @@ pub(crate) fn on_transport_cc(
 /// A consumer of this transport is new, or wants something else.
 pub(crate) fn on_wish(media: &mut MediaTables, key: ConsumerKey, now: Instant) {
     let Some(consumer) = media.consumers.live(key) else { return };
-    let is_numbered = consumer.selection.is_video() && consumer.extensions.transport_cc.is_some();
+    let is_numbered = consumer.selection.is_video() && consumer.extensions.is_numbered();
+    let has_ccfb = consumer.extensions.has_ccfb;
     let key = consumer.transport;
     let Some(transport) = media.transports.live_mut(key) else { return };
+    if is_numbered && has_ccfb {
+        transport.sent_history.keep_names();
+    }
     if is_numbered {
-        transport.receiver_link.get_or_insert_with(|| Box::new(ReceiverLink::new()));
+        let link = transport.receiver_link.get_or_insert_with(|| Box::new(ReceiverLink::new()));
+        if has_ccfb && media.l4s {
+            link.ecn.allow();
+        }
     }
     let is_followed = |link: &ReceiverLink| !link.is_silent(&transport.sent_history, now);
     if transport.receiver_link.as_deref().is_some_and(is_followed) {
@@ -189,6 +232,7 @@ fn reallocate(media: &mut MediaTables, key: TransportKey, verdict: Verdict, now:
     link.sending = allocated_total(&requests);
     // Nothing waits before the first report: a client that gives none would have its first picture late.
     link.pacer.set_rate(link.is_heard.then(|| link.estimator.pace(link.sending)));
+    link.pacer.is_smooth = link.estimator.is_marked();
     let is_provisional = !link.is_heard;
     link.is_more_wanted = next.is_some();
     link.goal = match next {

@@ -2,8 +2,9 @@
 
 use crate::arena::TransportKey;
 use crate::feedback::sent_history::Purpose;
+use crate::packet::sequence_of;
 use crate::packet_path::packet_writer::Stamp;
-use crate::packet_path::padding;
+use crate::packet_path::padding::{self, PROBATOR_SSRC};
 use crate::packet_path::tables::MediaTables;
 use std::time::{Duration, Instant};
 
@@ -41,8 +42,7 @@ pub(crate) fn send_due(media: &mut MediaTables, key: TransportKey, now: Instant)
         return;
     }
     let carrier = transport.consumers.iter().filter_map(|key| consumers.live(*key));
-    let carrier =
-        carrier.map(|consumer| consumer.extensions).find(|it| !it.is_audio && it.transport_cc.is_some());
+    let carrier = carrier.map(|consumer| consumer.extensions).find(|it| !it.is_audio && it.is_numbered());
     let (Some(to), Some(keys), Some(extensions), None) =
         (transport.selected, &transport.keys, carrier, &transport.change)
     else {
@@ -50,7 +50,7 @@ pub(crate) fn send_due(media: &mut MediaTables, key: TransportKey, now: Instant)
         return link.estimator.prober.abort(transport.sent_history.micros(now));
     };
     let now_us = transport.sent_history.micros(now);
-    let history = &mut transport.sent_history;
+    let (history, ecn) = (&mut transport.sent_history, transport.ecn);
     let media_bytes = history.bytes() - link.counted_bytes;
     let mut due = link.estimator.prober.due(media_bytes, transport.next_transport_cc, now_us);
     for _ in 0..PACKETS_MAX {
@@ -58,11 +58,12 @@ pub(crate) fn send_due(media: &mut MediaTables, key: TransportKey, now: Instant)
             break;
         }
         let numbers = (transport.next_padding, transport.next_transport_cc);
-        let len = padding::send(&mut output.sends, to, &keys.outbound, &extensions, numbers, stamp);
+        let len = padding::send(&mut output.sends, (to, ecn), &keys.outbound, &extensions, numbers, stamp);
         if len == 0 {
             break;
         }
         history.put(numbers.1, len, Purpose::Probe, now_us);
+        history.name(numbers.1, PROBATOR_SSRC, sequence_of(numbers.0));
         transport.next_padding += 1;
         transport.next_transport_cc = numbers.1.wrapping_add(1);
         transport.sent.count(len);

@@ -53,6 +53,9 @@ pub(crate) fn receive(media: &mut MediaTables, key: TransportKey, datagram: &mut
                 address_proof_requests::on_transport_cc(media, key, &feedback, source, now);
                 allocation::on_transport_cc(media, key, &feedback, now);
             }
+            RtcpPacket::CongestionFeedback(feedback) => {
+                allocation::on_congestion_feedback(media, key, &feedback, now);
+            }
             RtcpPacket::Extended(report) => {
                 let echoes = report.last_references();
                 echoes.for_each(|echo| on_last_reference(media, key, &echo, source, now));

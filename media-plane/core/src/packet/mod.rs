@@ -3,6 +3,7 @@
 //! Every parser takes the whole datagram, checks every length it will later rely on and allocates
 //! nothing; what a view hands out afterwards cannot fail. Malformed input is an error value.
 
+pub mod ecn;
 pub mod kind;
 pub mod stun;
 pub mod rtp;

@@ -1,4 +1,4 @@
-//! RTCP compound packets (RFC 3550 section 6, RFC 4585, RFC 5104), reduced-size ones included
+//! RTCP compound packets (RFC 3550 section 6, RFC 4585, RFC 5104, RFC 8888), reduced-size ones included
 //! (RFC 5506), as borrowed views.
 //!
 //! [`parse_compound`] checks every sub-packet to its last entry first, so a datagram is taken whole
@@ -10,11 +10,13 @@ mod extended;
 mod feedback;
 mod transport_cc;
 mod transport_cc_write;
+mod ccfb;
 mod write;
 
 use super::MAX_DATAGRAM;
 use wire::*;
 
+pub use ccfb::{CongestionFeedback, MAX_REPORTS, Reception, StreamReport, write_congestion_feedback};
 pub use extended::{ExtendedReport, LastReference, write_last_references, write_reference_time};
 pub use feedback::{Fir, FirEntry, Nack, NackEntry, Pli, Remb};
 pub use report::{Bye, ReceiverReport, ReportBlock, Sdes, SenderInfo, SenderReport};
@@ -51,6 +53,8 @@ pub enum RtcpPacket<'a> {
     Remb(Remb<'a>),
     /// When packets of a transport arrived.
     TransportCc(TransportCc<'a>),
+    /// When packets of each stream arrived, and with which ECN marks.
+    CongestionFeedback(CongestionFeedback<'a>),
     /// RFC 3611: times to measure a round trip by.
     Extended(ExtendedReport<'a>),
     /// Well-framed but of no type that is read here (APP and others).
@@ -71,6 +75,7 @@ impl<'a> RtcpPacket<'a> {
             (SDES, count) => Self::Sdes(Sdes::parse(count, body)?),
             (BYE, count) => Self::Bye(Bye::parse(count, body)?),
             (TRANSPORT_FEEDBACK, FORMAT_NACK) => Self::Nack(Nack::parse(body)?),
+            (TRANSPORT_FEEDBACK, FORMAT_CCFB) => Self::CongestionFeedback(CongestionFeedback::parse(body)?),
             (TRANSPORT_FEEDBACK, FORMAT_TRANSPORT_CC) => Self::TransportCc(TransportCc::parse(body)?),
             (PAYLOAD_FEEDBACK, FORMAT_PLI) => Self::Pli(Pli::parse(body)?),
             (PAYLOAD_FEEDBACK, FORMAT_FIR) => Self::Fir(Fir::parse(body)?),

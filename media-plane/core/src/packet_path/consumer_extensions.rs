@@ -1,8 +1,8 @@
-//! Which header extensions (RFC 8285) a consumer gets, by the router's ids.
+//! Which header extensions (RFC 8285) a consumer gets, by the router's ids, and how its receiver reports on packets.
 
 use super::header::OwnElements;
 use super::mid::Mid;
-use railgun_protocol::rtp_parameters::{RtpParameters, extension_uri};
+use railgun_protocol::rtp_parameters::{RtcpFeedback, RtpParameters, extension_uri};
 
 /// Which header extensions, by the router's ids, this consumer gets.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +19,9 @@ pub(crate) struct ConsumerExtensions {
     pub(crate) dependency_descriptor: Option<u8>,
     /// What passes to an address that is not proved yet.
     pub(crate) is_audio: bool,
+    /// The receiver reports on its packets by SSRC and sequence number (RFC 8888). It then gets no transport-wide number:
+    /// of the two it would use this one.
+    pub(crate) has_ccfb: bool,
 }
 
 /// Values that are the sender's own and mean nothing, or something else, on another hop.
@@ -32,6 +35,12 @@ const NEVER_PASSED: [&str; 6] = [
 ];
 
 impl ConsumerExtensions {
+    /// Its packets are counted under transport-wide numbers, on the wire or in our own history alone. Speech is not.
+    #[inline]
+    pub(crate) fn is_numbered(&self) -> bool {
+        self.transport_cc.is_some() || self.has_ccfb && !self.is_audio
+    }
+
     pub(crate) fn new(parameters: &RtpParameters) -> Self {
         let id_of = |uri: &str| {
             let found = parameters.header_extensions.iter().find(|extension| extension.uri == uri);
@@ -51,6 +60,8 @@ impl ConsumerExtensions {
         let is_audio =
             |mime_type: &str| mime_type.get(..6).is_some_and(|it| it.eq_ignore_ascii_case("audio/"));
         let is_audio = parameters.codecs.first().is_some_and(|codec| is_audio(&codec.mime_type));
-        Self { passed, own, mid, abs_send_time, transport_cc, dependency_descriptor, is_audio }
+        let has_ccfb =
+            parameters.codecs.iter().any(|codec| codec.rtcp_feedback.iter().any(RtcpFeedback::is_ccfb));
+        Self { passed, own, mid, abs_send_time, transport_cc, dependency_descriptor, is_audio, has_ccfb }
     }
 }

@@ -63,11 +63,6 @@ impl OwnElements {
         }
         self
     }
-
-    #[inline]
-    pub(crate) fn has_transport_cc(&self) -> bool {
-        self.has_transport_cc
-    }
 }
 
 /// The elements of a source packet that consumers are passed, laid out for those who pass the same.

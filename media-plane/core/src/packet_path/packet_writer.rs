@@ -6,6 +6,7 @@ use super::header::{self, OwnElements, PassedElements, passes};
 use crate::congestion::pacer::{Pacer, Waiting};
 use crate::feedback::sent_history::{Purpose, SentHistory};
 use crate::feedback::traffic::Traffic;
+use crate::packet::ecn::Ecn;
 use crate::packet::rtp::HeaderWriter;
 use crate::send_batch::SendBatch;
 use crate::srtp::{MAX_RTP_OVERHEAD, OutboundSession};
@@ -62,6 +63,8 @@ impl Outgoing<'_> {
 /// What is the same for all of a burst's packets to one consumer.
 pub(crate) struct PacketWriter<'a> {
     to: SocketAddr,
+    /// What the IP headers say.
+    ecn: Ecn,
     keys: &'a OutboundSession,
     /// State for an address that is not proved yet; usually `None`.
     change: Option<&'a mut AddressChange>,
@@ -70,6 +73,8 @@ pub(crate) struct PacketWriter<'a> {
     history: &'a mut SentHistory,
     sent_us: i64,
     purpose: Purpose,
+    /// Its packets are counted under transport-wide numbers.
+    is_numbered: bool,
     /// Pacing queue of the receiver. None until it is sent video with transport-wide numbers.
     pacer: Option<&'a mut Pacer>,
     own: OwnElements,
@@ -97,19 +102,22 @@ impl<'a> PacketWriter<'a> {
         let history = &mut transport.sent_history;
         let sent_us = history.micros(stamp.at);
         let sent = &mut transport.sent;
+        let is_numbered = extensions.is_numbered();
         let mut pacer = transport.receiver_link.as_deref_mut().map(|link| &mut link.pacer);
-        pacer = pacer.filter(|_| own.has_transport_cc());
+        pacer = pacer.filter(|_| is_numbered);
         if let Some(pacer) = &mut pacer {
             pacer.fill(sent_us);
         }
         Some(Self {
             to,
+            ecn: transport.ecn,
             keys,
             change,
             next_transport_cc,
             history,
             sent_us,
             purpose,
+            is_numbered,
             pacer,
             own,
             sends,
@@ -193,7 +201,7 @@ impl<'a> PacketWriter<'a> {
         let Outgoing { header: fields, index, payload, descriptor, .. } = outgoing;
         let max = outgoing.len_max();
         let (keys, own, stamp, number) = (self.keys, &self.own, self.stamp, *self.next_transport_cc);
-        let written = self.sends.write(self.to, max, |out| {
+        let written = self.sends.write_as(self.ecn, self.to, max, |out| {
             let laid_out = match descriptor {
                 None => header::write(out, fields, own, number, passed),
                 Some(_) => None,
@@ -210,9 +218,10 @@ impl<'a> PacketWriter<'a> {
         if written > 0 {
             self.sent.count(written);
         }
-        if written > 0 && self.own.has_transport_cc() {
+        if written > 0 && self.is_numbered {
             *self.next_transport_cc = number.wrapping_add(1);
             self.history.put(number, written, self.purpose, self.sent_us);
+            self.history.name(number, fields.ssrc, fields.sequence);
             if let Some(pacer) = &mut self.pacer {
                 pacer.on_sent(written);
             }

@@ -24,11 +24,18 @@ pub(crate) struct MediaTables {
     pub(crate) clock: Clock,
     /// Publishers of microphones are told what their receivers lose.
     pub(crate) speech_fec: bool,
+    /// Receivers that report ECN marks are sent ECT(1).
+    pub(crate) l4s: bool,
     pub(crate) output: Output,
 }
 
 impl MediaTables {
-    pub(crate) fn new(transports: TransportTable, clock: Clock, output: Output, speech_fec: bool) -> Self {
+    pub(crate) fn new(
+        transports: TransportTable,
+        clock: Clock,
+        output: Output,
+        (speech_fec, l4s): (bool, bool),
+    ) -> Self {
         Self {
             transports,
             producers: Arena::new(),
@@ -38,6 +45,7 @@ impl MediaTables {
             layer_requests: Vec::new(),
             clock,
             speech_fec,
+            l4s,
             output,
         }
     }

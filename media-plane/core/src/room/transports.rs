@@ -207,6 +207,7 @@ mod tests {
             started: (now, UNIX_EPOCH),
             tells_media_started: false,
             speech_fec: false,
+            l4s: false,
         });
         let room = Address { channel: ChannelId::new("c").unwrap(), epoch: 1 };
         let session = SessionId::from_bits(1);

@@ -13,6 +13,7 @@ use crate::feedback::round_trip::RoundTrip;
 use crate::feedback::sent_history::SentHistory;
 use crate::feedback::traffic::Traffic;
 use crate::feedback::transport_cc::TransportCcRecorder;
+use crate::packet::ecn::Ecn;
 use crate::send_batch::SendBatch;
 use crate::srtp::{
     InboundControl, InboundSession, InboundStream, MAX_RTCP_OVERHEAD, OutboundControl, OutboundSession,
@@ -61,6 +62,8 @@ pub(crate) struct WebRtcTransport {
     /// Where everything is sent to: as `ice` selected it, and once there are keys, the last address
     /// that was proved.
     pub(crate) selected: Option<SocketAddr>,
+    /// What the IP headers of media to it say, speech among it: the video beside answers the marks of both.
+    pub(crate) ecn: Ecn,
     /// The client wants to be sent to an address that is not proved.
     pub(crate) change: Option<Box<AddressChange>>,
     pub(crate) sent_times: SentTimes,
@@ -184,6 +187,7 @@ impl WebRtcTransport {
             seek_place_at: None,
             keys: None,
             selected: None,
+            ecn: Ecn::NotEct,
             change: None,
             sent_times: SentTimes::default(),
             wrong_guesses: 0,

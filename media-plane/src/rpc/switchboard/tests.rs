@@ -36,6 +36,7 @@ fn spawn_worker_at(socket: RtcSocket, index: usize, outbox: &mpsc::Sender<Worker
         started: (Instant::now(), SystemTime::now()),
         tells_media_started: false,
         speech_fec: false,
+        l4s: false,
     };
     let fence = Arc::new(Fence::new(false));
     let (parts, handle) =

@@ -1,6 +1,9 @@
 //! Over real loopback sockets: what a receiver sees is what the batch says.
 
 use super::*;
+use crate::udp::socket::set_option;
+use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSockRef, UdpSocketState};
+use std::io::IoSliceMut;
 use std::net::UdpSocket;
 use std::time::Duration;
 
@@ -77,7 +80,7 @@ fn without_gso_the_same_arrives() {
 #[test]
 fn runs_that_the_kernel_will_not_split_go_one_by_one() {
     let socket = RtcSocket::bind(LOOPBACK, 0..=0).unwrap();
-    let on: libc::c_int = 1;
+    let on: c_int = 1;
     // SAFETY: the pointer is to a live c_int and the length is its size.
     let set = unsafe {
         let value = ptr::from_ref(&on).cast();
@@ -150,4 +153,43 @@ fn an_ipv6_socket_reaches_both_families() {
     Sender::new(true).send(&socket, &batch);
     assert_eq!(received(&v4, 1), [to_v4]);
     assert_eq!(received(&v6, 2), to_v6);
+}
+
+/// ECN bits of the next datagrams, as the receiver's kernel has them.
+fn marks(receiver: &UdpSocket, count: usize) -> Vec<u8> {
+    let state = UdpSocketState::new(UdpSockRef::from(receiver)).unwrap();
+    let mut seen = Vec::new();
+    while seen.len() < count {
+        let mut buffers = vec![vec![0; 64 * 1024]; BATCH_SIZE];
+        let mut slices: Vec<_> = buffers.iter_mut().map(|buffer| IoSliceMut::new(buffer)).collect();
+        let mut metas = [RecvMeta::default(); BATCH_SIZE];
+        let messages = state.recv(UdpSockRef::from(receiver), &mut slices, &mut metas).unwrap();
+        for meta in &metas[..messages] {
+            let bits = meta.ecn.map_or(0, |ecn| ecn as u8);
+            seen.extend(std::iter::repeat_n(bits, meta.len.div_ceil(meta.stride.max(1))));
+        }
+    }
+    seen
+}
+
+#[test]
+fn ect1_is_in_the_ip_headers_of_its_own_datagrams_over_both_families_segmented_or_not() {
+    for (from, to) in [("127.0.0.1", "127.0.0.1:0"), ("::", "127.0.0.1:0"), ("::", "[::1]:0")] {
+        let socket = RtcSocket::bind(from.parse().unwrap(), 0..=0).unwrap();
+        let receiver = UdpSocket::bind(to).unwrap();
+        receiver.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+        // The kernel tells of what comes after this.
+        UdpSocketState::new(UdpSockRef::from(&receiver)).unwrap();
+        receiver.set_nonblocking(false).unwrap();
+        // With the length of joined datagrams, the control messages would exceed that crate's room for them.
+        set_option(&receiver, libc::SOL_UDP, libc::UDP_GRO, 0).unwrap();
+        let to = receiver.local_addr().unwrap();
+        let mut batch = SendBatch::with_capacity(64 * 1024);
+        let ecn = [Ecn::NotEct, Ecn::Ect1, Ecn::Ect1, Ecn::Ect1, Ecn::NotEct, Ecn::NotEct, Ecn::Ect1];
+        for (ecn, len) in ecn.into_iter().zip([100, 100, 100, 60, 200, 200, 50]) {
+            assert_eq!(batch.write_as(ecn, to, 1500, |_| len), len);
+        }
+        Sender::new(true).send(&socket, &batch);
+        assert_eq!(marks(&receiver, 7), [0, 1, 1, 1, 0, 0, 1], "{from} {to}");
+    }
 }

@@ -1,7 +1,7 @@
 //! What a router offers.
 
 use super::supported::{MediaCodec, header_extensions};
-use crate::rtp_parameters::{CodecParameters, MediaKind, RtpCapabilities, RtpCodecCapability};
+use crate::rtp_parameters::{CodecParameters, MediaKind, RtcpFeedback, RtpCapabilities, RtpCodecCapability};
 use serde_json::json;
 
 /// The router's capabilities with these codecs, each taken once and in this order, and RTX after
@@ -31,6 +31,12 @@ pub fn router_rtp_capabilities(codecs: &[MediaCodec], audio_max_bitrate: u32) ->
         }
     }
     RtpCapabilities { codecs: offered, header_extensions: header_extensions() }
+}
+
+/// Adds congestion control feedback (RFC 8888) to what a router offers of each codec, RTX among them: Chromium takes it for
+/// a media section of which every codec has it.
+pub fn offer_ccfb(capabilities: &mut RtpCapabilities) {
+    capabilities.codecs.iter_mut().for_each(|codec| codec.rtcp_feedback.push(RtcpFeedback::ccfb()));
 }
 
 fn rtx_for(apt: u8, payload_type: u8, clock_rate: u32) -> RtpCodecCapability {

@@ -59,7 +59,14 @@ fn narrow(
     if codecs.is_empty() {
         return Err(OrtcError::NothingToReceive);
     }
-    let estimation = BandwidthEstimation::by(&header_extensions);
+    let estimation = BandwidthEstimation::by(&header_extensions, &codecs);
+    if matches!(estimation, BandwidthEstimation::Ccfb) {
+        header_extensions.retain(|extension| extension.uri != extension_uri::TRANSPORT_WIDE_CC);
+        for rtx in codecs.iter_mut().filter(|codec| is_rtx(&codec.mime_type)) {
+            rtx.rtcp_feedback.retain(|feedback| !feedback.is_ccfb());
+            rtx.rtcp_feedback.push(RtcpFeedback::ccfb());
+        }
+    }
     for codec in &mut codecs {
         codec
             .rtcp_feedback
@@ -164,15 +171,21 @@ fn dependency_descriptor(
 /// Which side's feedback can carry the bandwidth estimate; a receiver must not be told of two.
 #[derive(Clone, Copy)]
 enum BandwidthEstimation {
+    /// RFC 8888, which comes before the others: Chromium answers an offer of both with this one alone, and without the
+    /// transport-wide number.
+    Ccfb,
     TransportCc,
     Remb,
     None,
 }
 
 impl BandwidthEstimation {
-    fn by(extensions: &[RtpHeaderExtensionParameters]) -> Self {
+    fn by(extensions: &[RtpHeaderExtensionParameters], codecs: &[RtpCodecParameters]) -> Self {
         let has = |uri| extensions.iter().any(|extension| extension.uri == uri);
-        if has(extension_uri::TRANSPORT_WIDE_CC) {
+        let mut media = codecs.iter().filter(|codec| !is_rtx(&codec.mime_type));
+        if media.all(|codec| codec.rtcp_feedback.iter().any(RtcpFeedback::is_ccfb)) {
+            Self::Ccfb
+        } else if has(extension_uri::TRANSPORT_WIDE_CC) {
             Self::TransportCc
         } else if has(extension_uri::ABS_SEND_TIME) {
             Self::Remb
@@ -183,6 +196,7 @@ impl BandwidthEstimation {
 
     fn keeps(self, feedback: &RtcpFeedback) -> bool {
         match feedback.kind.as_str() {
+            "ack" if feedback.is_ccfb() => matches!(self, Self::Ccfb),
             "transport-cc" => matches!(self, Self::TransportCc),
             "goog-remb" => matches!(self, Self::Remb),
             _ => true,

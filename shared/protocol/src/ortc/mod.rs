@@ -17,7 +17,7 @@ mod scalability;
 mod supported;
 mod validate;
 
-pub use capabilities::router_rtp_capabilities;
+pub use capabilities::{offer_ccfb, router_rtp_capabilities};
 pub use codec_match::{is_rtx, kind_of_mime_type};
 pub use consumer::{ConsumerStream, can_consume, consumer_parameters};
 pub use error::OrtcError;

@@ -51,10 +51,12 @@ pub fn narrow_capabilities(receiver: &RtpCapabilities) -> Result<RtpCapabilities
     Ok(RtpCapabilities { codecs, header_extensions })
 }
 
-/// In the receiver's order, each once.
+/// In the receiver's order, each once. Congestion control feedback counts as the router's, which offers it where a setting
+/// says so: no client has it that was not offered it.
 fn shared_feedback(known: &RtpCodecCapability, offered: &RtpCodecCapability) -> Vec<RtcpFeedback> {
     let mut shared: Vec<RtcpFeedback> = Vec::new();
-    for feedback in known.rtcp_feedback.iter().filter(|it| offered.rtcp_feedback.contains(it)) {
+    for feedback in known.rtcp_feedback.iter().filter(|it| it.is_ccfb() || offered.rtcp_feedback.contains(it))
+    {
         if !shared.contains(feedback) {
             shared.push(feedback.clone());
         }

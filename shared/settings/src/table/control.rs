@@ -207,6 +207,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         "all, or relay: every client is told to connect through relays only",
     ),
     Setting::new(
+        "rtc.ccfb",
+        Is("false"),
+        "",
+        "true: browsers that have RFC 8888 congestion control feedback are offered it in place of transport-cc",
+    ),
+    Setting::new(
         "rtc.sfu_endpoint",
         Means("the node's first media address"),
         "\"203.0.113.7:40000\"",

@@ -57,6 +57,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         "",
         "Whoever speaks is told what listeners lose, at most 15 %, so that the browser adds Opus in-band FEC; false: not",
     ),
+    Setting::new(
+        "rtc.l4s",
+        Is("false"),
+        "",
+        "true, an experiment: who reports ECN marks (rtc.ccfb) is sent ECT(1), and its rate follows the marks (RFC 9331)",
+    ),
     Setting::new("rpc.listen", Is("\"127.0.0.1:50051\""), "", "Where control-planes connect, by gRPC")
         .between_processes(),
     Setting::new(

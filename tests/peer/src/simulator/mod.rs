@@ -10,11 +10,12 @@ mod publisher;
 mod viewer;
 
 pub use crate::link::{Link, LinkConfig, Loss, Queue, Radio, Rates, Reorder, UDP_IP};
-use crate::parameters::{AUDIO_LEVEL_ID, MID_ID, Offer};
+use crate::parameters::{AUDIO_LEVEL_ID, MID_ID, Offer, ccfb_capabilities};
 use crate::peer::Arrival;
 use crate::world::World;
 pub use publisher::LayerSpec;
 use publisher::Publisher;
+use railgun_media_core::EngineConfig;
 use railgun_media_core::packet::rtcp::{RtcpPacket, parse_compound};
 use railgun_media_core::packet::rtp::HeaderWriter;
 use railgun_protocol::ids::{ConsumerId, ProducerId, SessionId};
@@ -64,15 +65,19 @@ pub struct Scenario {
     pub is_paired: bool,
     /// All viewers are behind the first one's link.
     pub is_shared: bool,
-    /// What the first viewer reports of arrivals.
+    /// How the first viewer reports on arrivals.
     pub reports: Reports,
+    /// The node sends ECT(1) to who reports ECN marks.
+    pub l4s: bool,
 }
 
-/// What a receiver's transport-cc feedback says.
+/// What a receiver's feedback says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reports {
     /// What came, and when.
     True,
+    /// What came, when, and with which ECN mark: by RFC 8888 instead of transport-cc.
+    Ccfb,
     /// That all that was sent came, each packet 20 us after the one before, as over a link of hundreds of Mbit/s.
     Forged,
 }
@@ -93,6 +98,7 @@ impl Scenario {
             is_paired: false,
             is_shared: false,
             reports: Reports::True,
+            l4s: false,
         }
     }
 }
@@ -149,6 +155,8 @@ pub struct Viewed {
     pub speech_came: u64,
     /// Each millisecond, in milliseconds.
     pub queue: Vec<f32>,
+    /// Of each datagram that came through a dual queue: when it left that, and how many milliseconds it waited there.
+    pub waits: Vec<(Duration, f32)>,
     /// Each 100 ms: what the node takes the link to take, in bits a second.
     pub estimates: Vec<(Duration, Option<u64>)>,
     pub bytes: u64,
@@ -178,6 +186,14 @@ impl Viewed {
     pub fn queue_p95(&self, from: Duration) -> f32 {
         let skipped = usize::try_from(from.as_millis()).expect("short");
         let mut sorted = self.queue.get(skipped..).unwrap_or_default().to_vec();
+        sorted.sort_by(f32::total_cmp);
+        sorted.get(sorted.len() * 95 / 100).copied().unwrap_or(0.0)
+    }
+
+    /// The 95th percentile of what datagrams waited in a dual queue, in milliseconds, from `from` on.
+    pub fn waits_p95(&self, from: Duration) -> f32 {
+        let later = self.waits.iter().filter(|(at, _)| *at >= from);
+        let mut sorted: Vec<f32> = later.map(|(_, waited)| *waited).collect();
         sorted.sort_by(f32::total_cmp);
         sorted.get(sorted.len() * 95 / 100).copied().unwrap_or(0.0)
     }
@@ -226,6 +242,7 @@ impl Viewed {
     ) {
         self.transferred = link.transferred().into_iter().map(<[u64]>::to_vec).collect();
         (self.dropped, self.taken) = (link.dropped, link.taken);
+        self.waits.clone_from(&link.waits);
         (self.bytes, self.padding) = (receiver.bytes, receiver.padding);
         let speech = receiver.streams.iter().filter(|stream| !stream.is_video);
         self.speech_came = speech.map(|stream| stream.packets).sum();
@@ -306,7 +323,8 @@ struct Stage {
 
 impl Stage {
     fn new(scenario: &Scenario, seed: u64) -> Self {
-        let mut world = World::new(u8::try_from(seed % 251).expect("a byte"));
+        let config = World::config(u8::try_from(seed % 251).expect("a byte"));
+        let mut world = World::with(EngineConfig { l4s: scenario.l4s, ..config });
         let room = World::room("scenario");
         let mut talkers = Vec::new();
         let mut producers = Vec::new();
@@ -333,8 +351,16 @@ impl Stage {
         }
         let mut viewers: Vec<Viewer> = Vec::new();
         for (number, link) in (100u64..).zip(&scenario.links) {
-            let session = world.join(&room, number.into(), Tier::Free);
+            let reports = if number == 100 { scenario.reports } else { Reports::True };
+            let mut request = World::join_request(number.into(), Tier::Free);
+            if reports == Reports::Ccfb {
+                request.rtp_capabilities = Some(ccfb_capabilities());
+            }
+            let session = world.join_with(&room, request);
             let recv = world.connect(&room, session, Recv);
+            if reports == Reports::Ccfb {
+                world.peers[recv].note_streams();
+            }
             let (delay, round_trip) = (link.delay, round_trip_over(link));
             let address = world.peers[recv].address;
             match viewers.first() {
@@ -373,7 +399,7 @@ impl Stage {
                 cameras,
                 round_trip,
                 delay,
-                reports: if number == 100 { scenario.reports } else { Reports::True },
+                reports,
                 next_feedback: world.now + FEEDBACK,
                 next_report: world.now + Duration::from_millis(500 + 130 * (number - 100)),
                 viewed: Viewed { pictures, ..Viewed::default() },
@@ -524,7 +550,10 @@ impl Stage {
             if viewer.reports == Reports::Forged {
                 viewer.receiver.forge(&mut arrivals);
             }
-            control.extend(peer.feedback_on(arrivals, self.start));
+            control.extend(match viewer.reports {
+                Reports::Ccfb => peer.congestion_feedback(self.start, now),
+                Reports::True | Reports::Forged => peer.feedback_on(arrivals, self.start),
+            });
         }
         if viewer.next_report <= now {
             viewer.next_report += Duration::from_secs(1);

@@ -30,6 +30,7 @@ impl Link {
             self.estimator.on_fate(Fate::Arrived(Arrival {
                 departure,
                 arrived_us: self.free_us + 20_000 + self.longer_us,
+                ecn: Ecn::NotEct,
             }));
             self.number = self.number.wrapping_add(1);
             self.now_us += gap;
@@ -82,7 +83,7 @@ fn arrival_times_prove_no_more_than_was_sent() {
         let (number, sent_us) = (at, i64::from(at) * 10_000);
         let departure = Departure { number, sent_us, len: 972, purpose: Purpose::Media };
         let arrived_us = 1_000_000 + i64::from(at) * 20;
-        estimator.on_fate(Fate::Arrived(Arrival { departure, arrived_us }));
+        estimator.on_fate(Fate::Arrived(Arrival { departure, arrived_us, ecn: Ecn::NotEct }));
         if at % 5 == 0 {
             estimator.on_message(800_000, sent_us + 30_000);
         }
@@ -104,7 +105,7 @@ fn a_queue_that_empties_faster_than_it_was_filled_proves_no_more_than_was_sent()
         let arrived_us =
             20_000 + if is_true { sent_us } else { sent_us - into + 750_000 + into * 200 / 1_500 };
         let departure = Departure { number: at, sent_us, len: 972, purpose: Purpose::Media };
-        estimator.on_fate(Fate::Arrived(Arrival { departure, arrived_us }));
+        estimator.on_fate(Fate::Arrived(Arrival { departure, arrived_us, ecn: Ecn::NotEct }));
         if at % 5 == 0 {
             estimator.on_message(800_000, sent_us + 30_000);
             most = most.max(estimator.estimate());

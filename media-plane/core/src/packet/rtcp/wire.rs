@@ -13,6 +13,7 @@ pub(super) const PAYLOAD_FEEDBACK: u8 = 206;
 pub(super) const EXTENDED_REPORT: u8 = 207;
 
 pub(super) const FORMAT_NACK: u8 = 1;
+pub(super) const FORMAT_CCFB: u8 = 11;
 pub(super) const FORMAT_TRANSPORT_CC: u8 = 15;
 pub(super) const FORMAT_PLI: u8 = 1;
 pub(super) const FORMAT_FIR: u8 = 4;
@@ -68,6 +69,12 @@ pub enum RtcpError {
     TransportCcReservedStatus,
     #[error("transport-cc deltas past the end")]
     TransportCcDeltasPastEnd,
+    #[error("congestion control feedback without its sender and its time")]
+    CcfbTooShort,
+    #[error("congestion control feedback on more than 16384 packets of a stream")]
+    BadCcfbCount,
+    #[error("congestion control feedback blocks past the end")]
+    CcfbBlocksPastEnd,
 }
 
 /// 32-bit words of `bytes`, a part of one at the end ignored.

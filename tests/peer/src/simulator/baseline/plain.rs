@@ -7,6 +7,7 @@ use super::googcc::{Controller, ntp_of};
 use super::pacer::{PICTURES, Pacer, SPEECH, TAG};
 use super::wire::{SECOND, Wire};
 use crate::heard::Heard;
+use railgun_media_core::packet::ecn::Ecn;
 use railgun_media_core::packet::rtcp::{RtcpPacket, SenderInfo, parse_compound, write_sender_report};
 use railgun_media_core::packet::rtp::HeaderWriter;
 use std::time::{Duration, Instant};
@@ -85,7 +86,7 @@ impl Wire for Plain {
             self.heard.rtcp(packet, at);
             return Vec::new();
         }
-        self.heard.rtp(packet, at);
+        self.heard.rtp(packet, Ecn::NotEct, at);
         vec![packet.to_vec()]
     }
 

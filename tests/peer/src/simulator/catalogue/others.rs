@@ -38,6 +38,16 @@ pub(super) fn entries() -> Vec<Entry> {
         let name = format!("beside {others}, {rate} Mbit/s, {queue} ms queue");
         Entry::new(&name, Scenario::new(link, 60), transfer)
     };
+    let dual = |name: &str, l4s| {
+        let link =
+            LinkConfig { queue: Queue::Dual, transfers: vec![secs(BEGINS)], ..LinkConfig::new(2_000_000) };
+        let scenario = Scenario { reports: Reports::Ccfb, l4s, ..Scenario::new(link, 60) };
+        Entry::new(name, scenario, if l4s { dual_low } else { dual_classic })
+    };
+    let by_stream = |name: &str, link| {
+        Entry::new(name, Scenario { reports: Reports::Ccfb, ..Scenario::new(link, 60) }, short_delay)
+    };
+    let one_mbit = LinkConfig { queue: Queue::Time(millis(100)), ..LinkConfig::new(1_000_000) };
     vec![
         Entry::new("forged feedback beside a good receiver", forged, forged_feedback),
         Entry::new("2 % reordered by 30 ms", Scenario::new(reorder, 60), reordered),
@@ -49,6 +59,9 @@ pub(super) fn entries() -> Vec<Entry> {
         beside(2, 3, 300),
         beside(3, 4, 300),
         beside(3, 4, 100),
+        by_stream("RFC 8888 feedback, 1 Mbit/s, 100 ms queue", one_mbit),
+        dual("beside a TCP transfer, 2 Mbit/s, DualPI2, not ECT", false),
+        dual("beside a TCP transfer, 2 Mbit/s, DualPI2, L4S", true),
     ]
 }
 
@@ -89,6 +102,22 @@ fn calls(_: &Scenario, views: &[Viewed]) -> Vec<Figure> {
         at_most("queue p95, ms", views[0].queue_p95(secs(20)).into(), 150.0),
         at_most("frozen, s, in all", views.iter().map(|it| it.pictures[0].frozen.as_secs_f64()).sum(), 3.0),
     ]
+}
+
+/// In the classic queue with the transfer.
+fn dual_classic(scenario: &Scenario, views: &[Viewed]) -> Vec<Figure> {
+    dual_queue(scenario, views, 60.0)
+}
+
+/// In the low-latency queue beside it.
+fn dual_low(scenario: &Scenario, views: &[Viewed]) -> Vec<Figure> {
+    dual_queue(scenario, views, 20.0)
+}
+
+fn dual_queue(scenario: &Scenario, views: &[Viewed], waits: f64) -> Vec<Figure> {
+    let mut figures = transfer(scenario, views);
+    figures.push(at_most("its packets' queue p95, ms", views[0].waits_p95(secs(20)).into(), waits));
+    figures
 }
 
 fn transfer(_: &Scenario, views: &[Viewed]) -> Vec<Figure> {
