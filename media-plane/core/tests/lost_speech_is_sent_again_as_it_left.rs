@@ -120,5 +120,8 @@ fn nothing_to_a_consumer_that_is_paused_and_little_to_a_flood() {
     let (session, consumer) = (listener.call.listener, listener.call.mic.consumer.consumer);
     let room = listener.call.room.clone();
     listener.call.world.command(&room, Command::PauseConsumer { session, consumer }).unwrap();
+    let refused = |listener: &Lossy| listener.call.world.engine.counters().refused_resends;
+    let before = refused(&listener);
     assert!(listener.nack(&[lost]).is_empty());
+    assert_eq!(refused(&listener), before + 1);
 }

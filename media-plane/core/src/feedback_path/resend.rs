@@ -50,15 +50,13 @@ pub(crate) fn resend(
     let Output { sends, counters, .. } = output;
     let Some(consumer) = consumers.live_mut(key) else { return };
     consumer.asked.packets += asked;
+    let before = counters.resent_packets;
     if consumer.extensions.is_audio {
         let transport = transports.live_mut(consumer.transport);
         if let Some(transport) = transport.filter(|it| it.change.is_none() && !consumer.paused) {
-            resend_speech(consumer, transport, asked, sequences, output, now);
+            resend_speech(consumer, transport, sequences, (&mut *sends, &mut *counters), now);
         }
-        return;
-    }
-    let before = counters.resent_packets;
-    if !consumer.paused
+    } else if !consumer.paused
         && let Some(producer) = producers.live(consumer.producer)
         && let Some(transport) = transports.live_mut(consumer.transport)
     {
@@ -83,17 +81,14 @@ pub(crate) fn resend(
 fn resend_speech(
     consumer: &mut Consumer,
     transport: &mut WebRtcTransport,
-    asked: u64,
     sequences: impl Iterator<Item = u16>,
-    output: &mut Output,
+    (sends, counters): (&mut SendBatch, &mut Counters),
     now: Instant,
 ) {
-    let Output { sends, counters, .. } = output;
     let round_trip = transport.round_trip.mean_or_guess();
     let Some(to) = transport.selected.filter(|_| SentSpeech::is_in_time(round_trip)) else { return };
     let speech = consumer.sent_speech.get_or_insert_with(|| Box::new(SentSpeech::new(now)));
     speech.on_asked(now);
-    let mut resent = 0;
     for sequence in sequences {
         let len = match speech.again(sequence, round_trip, now) {
             Again::Datagram(datagram) => sends.copy(datagram, to),
@@ -103,12 +98,10 @@ fn resend_speech(
         if len == 0 {
             break;
         }
-        resent += 1;
+        counters.resent_packets += 1;
         transport.sent.count(len);
         consumer.asked.resent.count(len);
     }
-    counters.resent_packets += resent;
-    counters.refused_resends += asked.saturating_sub(resent);
 }
 
 /// One NACK being answered.
