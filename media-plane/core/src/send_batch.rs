@@ -26,7 +26,7 @@ pub struct Run {
     pub len: usize,
     /// Bytes of each datagram but the last, which may be shorter; UDP_SEGMENT's value.
     pub segment: usize,
-    /// What their IP headers say.
+    /// ECN bits of their IP headers.
     pub ecn: Ecn,
 }
 
@@ -94,7 +94,7 @@ impl SendBatch {
         self.write_as(Ecn::NotEct, to, max, write)
     }
 
-    /// [`Self::write`] of a datagram whose IP header says this.
+    /// Writes a datagram as [`Self::write`] does, with these ECN bits in its IP header.
     #[inline]
     pub fn write_as(
         &mut self,

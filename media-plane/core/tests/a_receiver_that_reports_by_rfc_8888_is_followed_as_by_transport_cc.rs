@@ -11,7 +11,7 @@ use railgun_protocol::signal::Source;
 use railgun_protocol::transport_parameters::TransportDirection::{Recv, Send};
 use std::time::Duration;
 
-/// What a viewer behind this link has, by transport-cc and by RFC 8888.
+/// What a viewer behind this link sees when it reports by transport-cc, and when it reports by RFC 8888.
 fn both(link: &LinkConfig, seconds: u64, seed: u64) -> [Viewed; 2] {
     [Reports::True, Reports::Ccfb].map(|reports| {
         let scenario = Scenario { reports, ..Scenario::new(link.clone(), seconds) };

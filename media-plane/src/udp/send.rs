@@ -13,7 +13,7 @@ use tracing::warn;
 /// UIO_MAXIOV, the most messages one call takes.
 const ENTRIES_MAX: usize = 1024;
 
-/// Control messages of one header, at most.
+/// Control messages of one message to send, at most: its segment size and its ECN bits.
 const CONTROLS: usize = 2;
 
 /// Datagrams since the start, and the calls they took.

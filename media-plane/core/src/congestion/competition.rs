@@ -1,6 +1,7 @@
 //! Somebody else's transfer in the same queue, one that loss alone slows down: delay says nothing of our own rate then.
 //! Whether there is one, and what is ours beside it; the folder's documentation has the states.
 
+use super::rate_mean::RateMean;
 use super::window::Window;
 
 /// A queue that is no shorter after so many cuts, and so long after the first, does not follow us, if what was sent of
@@ -39,7 +40,7 @@ const QUIET_PACKETS: u8 = 3;
 const QUIET_US: i64 = 30_000;
 /// The queue is short for so long: the other one is gone.
 const GONE_US: i64 = 2_000_000;
-/// What we have follows the mean of what TCP would have over about so long: layers are no window.
+/// The rate is the mean over about so long of what the window lets go.
 const MEAN_US: i64 = 2_000_000;
 
 /// How the queue of the link is now.
@@ -109,8 +110,7 @@ impl Output {
 #[derive(Clone, Copy, Debug)]
 struct Beside {
     window: Window,
-    rate: f64,
-    followed_us: i64,
+    mean: RateMean,
     short_since_us: Option<i64>,
     /// Messages in a row in which the queue grew fast.
     growing: u16,
@@ -230,8 +230,7 @@ impl Competition {
         (self.flat, self.lately) = (0, 0.0);
         self.beside = Some(Beside {
             window: Window::new(most as f64, rate as f64, seen.round_trip_us, seen.now_us),
-            rate: rate as f64,
-            followed_us: seen.now_us,
+            mean: RateMean::new(rate as f64, seen.now_us),
             short_since_us: None,
             growing: 0,
             lossy_since_us: None,
@@ -259,7 +258,7 @@ impl Competition {
         }
         let is_lossy = self.lately >= OURS && now_us - lossy_since > OURS_AFTER_US;
         beside.growing = if seen.trend > OURS_TREND { beside.growing.saturating_add(1) } else { 0 };
-        let is_alone = beside.output.is_alone(beside.rate, seen);
+        let is_alone = beside.output.is_alone(beside.mean.get(), seen);
         if is_lossy || is_alone || beside.growing > OURS_MESSAGES {
             let until = if is_lossy || is_alone { now_us + OURS_US } else { now_us };
             *self = Self { ours_until_us: until, ..Self::default() };
@@ -272,13 +271,8 @@ impl Competition {
             *self = Self { lately: self.lately, ..Self::default() };
             return rate;
         }
-        let elapsed = (now_us - beside.followed_us).clamp(0, 200_000) as f64;
-        beside.followed_us = now_us;
         let fair = beside.window.rate(seen.sending, seen.round_trip_us, now_us);
-        beside.rate += (fair - beside.rate) * elapsed / MEAN_US as f64;
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate")]
-        let rate = beside.rate as u64;
-        rate
+        beside.mean.follow(fair, MEAN_US, now_us)
     }
 }
 

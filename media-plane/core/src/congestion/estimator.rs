@@ -196,10 +196,10 @@ impl Estimator {
     /// than what got through if it was not.
     pub(crate) fn pace(&self, sending: u64) -> u64 {
         match (self.state, self.is_measured) {
-            // Somebody else fills the queue: ours is not what makes it long.
-            _ if self.competition.is_on() => self.estimate.max(sending) / 100 * BESIDE_PERCENT,
-            // A burst would be marked.
-            (State::Steady, _) if self.marks.is_on() => self.estimate.max(sending) / 100 * BESIDE_PERCENT,
+            // Somebody else fills the queue, which ours does not make long; or a burst would be marked.
+            _ if self.competition.is_on() || self.marks.is_on() && !self.is_draining() => {
+                self.estimate.max(sending) / 100 * BESIDE_PERCENT
+            }
             // Speech, which has no numbers and is not paced, would hold a queue of a narrow link where it is.
             (State::Draining { .. }, _) if self.delay.standing() > LONG_US => {
                 self.estimate / 100 * DRAIN_LONG_PERCENT

@@ -7,28 +7,25 @@
 //! round trip. In equilibrium that is two marks a round trip, whatever the rate.
 
 use super::competition::Seen;
+use super::rate_mean::RateMean;
+use super::window::{PACKET, UNUSED};
 
 /// Gain of the moving average of the marked part (RFC 8257 section 3.3).
 const GAIN: f64 = 1.0 / 16.0;
-/// Bits by which the rate's window grows in a round trip: a packet.
-const PACKET: f64 = 12_000.0;
 /// A shorter round trip counts as this one, in microseconds: a flow near its server has no more than others.
 const ROUND_TRIP_MIN_US: i64 = 25_000;
-/// A rate that is not used does not grow (RFC 7661): at most so many times what is sent.
-const UNUSED: f64 = 2.5;
 /// Without a mark for so long, nothing on the path is congested.
 const QUIET_US: i64 = 2_000_000;
 /// What layers get follows the mean of the rate over about so long.
-const MEAN_US: f64 = 1_000_000.0;
+const MEAN_US: i64 = 1_000_000;
 
 /// The rate that marks leave, in bits a second.
 #[derive(Clone, Copy, Debug)]
 struct Marked {
     rate: f64,
-    mean: f64,
-    /// When the last round of marks was, and the last message.
+    mean: RateMean,
+    /// When a round of packets last had marks.
     marked_us: i64,
-    followed_us: i64,
 }
 
 /// Times are of the history's clock.
@@ -56,7 +53,7 @@ impl Marks {
         self.on.is_some()
     }
 
-    /// Nothing was sent for long, or the queue told more than marks do.
+    /// Nothing was sent for long.
     pub(crate) fn forget(&mut self) {
         self.on = None;
     }
@@ -75,12 +72,7 @@ impl Marks {
             self.on = None;
         }
         let on = self.on.as_mut()?;
-        let elapsed = (seen.now_us - on.followed_us).clamp(0, 200_000) as f64;
-        on.followed_us = seen.now_us;
-        on.mean += (on.rate - on.mean) * elapsed / MEAN_US;
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate")]
-        let rate = on.mean as u64;
-        Some(rate)
+        Some(on.mean.follow(on.rate, MEAN_US, seen.now_us))
     }
 
     /// At the end of a round, of whose packets this part was marked.
@@ -88,9 +80,11 @@ impl Marks {
         let used = seen.sent as f64 * UNUSED;
         if self.on.is_none() && part > 0.0 {
             let rate = (estimate as f64).min(used);
-            self.on = Some(Marked { rate, mean: rate, marked_us: seen.now_us, followed_us: seen.now_us });
+            let mean = RateMean::new(rate, seen.now_us);
+            self.on = Some(Marked { rate, mean, marked_us: seen.now_us });
         }
         let Some(on) = &mut self.on else { return };
+        // The window grows by a packet in a round trip.
         let packet = PACKET * 1_000_000.0 / round_trip_us as f64;
         let grown = on.rate + (1.0 - part) * packet;
         on.rate = grown.min(used.max(on.rate));

@@ -81,9 +81,9 @@
 //! While competing, the rate is the mean over 2 s of twice what CUBIC (RFC 9438) would have (`window`): the competitor's own
 //! function of time and loss events, since an equation of the loss rate (RFC 5348) takes minutes to see one event in
 //! hundreds of ten packets a second. It grows to 2.5 times what is sent at most (RFC 7661). Layers stay until the rate
-//! is below 85 % of what they take, since a window swings by 30 %; nothing is probed, as the window is the probe. Twice, since packets that are not clocked by
-//! acknowledgements find the queue full more often: with the same window they had 0.4 to 0.9 of what a transfer has, with
-//! twice the rate 0.5 to 1.2.
+//! is below 85 % of what they take, since a window swings by 30 %; nothing is probed, as the window is the probe. The rate is
+//! doubled, since packets that no acknowledgement clocks find the queue full more often: with CUBIC's own rate a call had 0.4
+//! to 0.9 of its fair share, with twice that 0.5 to 1.2.
 //!
 //! # Marks
 //!
@@ -120,6 +120,7 @@ pub(crate) mod pacer;
 pub(crate) mod probe;
 pub(crate) mod queue_delay;
 pub(crate) mod raises;
+pub(crate) mod rate_mean;
 pub(crate) mod receiver;
 pub(crate) mod sent_peak;
 pub(crate) mod service_rate;

@@ -7,7 +7,8 @@ const LENGTH_MAX_US: i64 = 300_000;
 const BYTES_MIN: u64 = 10_000;
 /// At most so many times what is known to get through.
 const STEP_MAX: u64 = 2;
-/// The same until one was held up or lost: a call begins far below what most links take.
+/// Times what is known that a cluster has at most until one failed or was broken off: the first estimate is far below what
+/// most links take.
 const FIRST_STEP_MAX: u64 = 3;
 /// Once one was measured to come slower than it left, the next ones are of so many percent of that until one comes whole:
 /// a queue of a fifth of the cluster's length says the same as one of its whole length, and drops nobody's packets.

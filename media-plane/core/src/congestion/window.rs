@@ -8,16 +8,16 @@
 const GROWTH: f64 = 0.4;
 const DECREASE: f64 = 0.7;
 /// Bits of a packet.
-const PACKET: f64 = 12_000.0;
+pub(super) const PACKET: f64 = 12_000.0;
 /// Assumed round trip, in seconds, at least.
 const ROUND_TRIP_MIN: f64 = 0.03;
 /// Packets at least (RFC 9438 section 4.6).
 const PACKETS_MIN: f64 = 2.0;
-/// Our rate over the window's own. TCP sends a packet when one is acknowledged, and so finds the place in the queue which that
-/// one left; packets that are not clocked so find the queue full more often, and would have half of what TCP has.
+/// Our rate in times of the window's. TCP sends a packet when an older one is acknowledged, so it finds the place in the queue
+/// that the older one left. Packets without this clock find the queue full more often: at TCP's rate they get half of its share.
 const UNCLOCKED: f64 = 2.0;
 /// A window that is not used does not grow (RFC 7661): at most so many times what is sent.
-const UNUSED: f64 = 2.5;
+pub(super) const UNUSED: f64 = 2.5;
 
 /// In packets and seconds.
 #[derive(Clone, Copy, Debug)]
@@ -104,9 +104,9 @@ mod tests {
             // Section 5.1, with one loss event in all packets between two of them.
             let (apart, round_trip) = (apart_us as f64 / 1e6, round_trip_us as f64 / 1e6);
             let of_loss = |rate: f64| {
-                let loss = PACKET / (rate / UNCLOCKED * apart);
+                let loss = PACKET / (rate / 2.0 * apart);
                 let window = (GROWTH * (3.0 + DECREASE) / (4.0 * (1.0 - DECREASE))).powf(0.25);
-                window * (round_trip / loss).powf(0.75) * PACKET / round_trip * UNCLOCKED
+                window * (round_trip / loss).powf(0.75) * PACKET / round_trip * 2.0
             };
             assert!((0.6..1.6).contains(&(of_loss(mean) / mean)), "{mean} {}", of_loss(mean));
         }

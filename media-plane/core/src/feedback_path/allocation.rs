@@ -76,8 +76,8 @@ pub(crate) fn follow_link(media: &mut MediaTables, key: TransportKey, now: Insta
     }
 }
 
-/// A receiver's feedback on what it was sent, by transport-wide numbers. Of one that reports by SSRC it is not taken: the
-/// two have clocks of their own.
+/// Takes a receiver's transport-cc feedback, but not of a receiver that gives RFC 8888 feedback: arrival times of the two have
+/// different zeros.
 pub(crate) fn on_transport_cc(
     media: &mut MediaTables,
     key: TransportKey,
@@ -91,7 +91,7 @@ pub(crate) fn on_transport_cc(
     });
 }
 
-/// The same by SSRC and sequence number (RFC 8888).
+/// Takes a receiver's RFC 8888 feedback, which names packets by SSRC and sequence number.
 pub(crate) fn on_congestion_feedback(
     media: &mut MediaTables,
     key: TransportKey,

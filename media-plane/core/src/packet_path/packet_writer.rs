@@ -63,7 +63,7 @@ impl Outgoing<'_> {
 /// What is the same for all of a burst's packets to one consumer.
 pub(crate) struct PacketWriter<'a> {
     to: SocketAddr,
-    /// What the IP headers say.
+    /// ECN bits of the IP headers.
     ecn: Ecn,
     keys: &'a OutboundSession,
     /// State for an address that is not proved yet; usually `None`.

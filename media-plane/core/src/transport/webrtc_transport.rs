@@ -62,7 +62,7 @@ pub(crate) struct WebRtcTransport {
     /// Where everything is sent to: as `ice` selected it, and once there are keys, the last address
     /// that was proved.
     pub(crate) selected: Option<SocketAddr>,
-    /// What the IP headers of media to it say, speech among it: the video beside answers the marks of both.
+    /// ECN bits of the IP headers of media to it. Speech has them as well: the video beside it slows down for the marks of both.
     pub(crate) ecn: Ecn,
     /// The client wants to be sent to an address that is not proved.
     pub(crate) change: Option<Box<AddressChange>>,

@@ -175,6 +175,12 @@ pub struct Viewed {
     pub fingerprint: u64,
 }
 
+/// The 95th percentile; 0 of nothing.
+fn p95(mut values: Vec<f32>) -> f32 {
+    values.sort_by(f32::total_cmp);
+    values.get(values.len() * 95 / 100).copied().unwrap_or(0.0)
+}
+
 impl Viewed {
     /// Seconds with more than so many milliseconds in the queue, from `from` on.
     pub fn queue_over(&self, millis: f32, from: Duration) -> f64 {
@@ -185,17 +191,13 @@ impl Viewed {
     /// The 95th percentile of the queue, in milliseconds, from `from` on.
     pub fn queue_p95(&self, from: Duration) -> f32 {
         let skipped = usize::try_from(from.as_millis()).expect("short");
-        let mut sorted = self.queue.get(skipped..).unwrap_or_default().to_vec();
-        sorted.sort_by(f32::total_cmp);
-        sorted.get(sorted.len() * 95 / 100).copied().unwrap_or(0.0)
+        p95(self.queue.get(skipped..).unwrap_or_default().to_vec())
     }
 
     /// The 95th percentile of what datagrams waited in a dual queue, in milliseconds, from `from` on.
     pub fn waits_p95(&self, from: Duration) -> f32 {
         let later = self.waits.iter().filter(|(at, _)| *at >= from);
-        let mut sorted: Vec<f32> = later.map(|(_, waited)| *waited).collect();
-        sorted.sort_by(f32::total_cmp);
-        sorted.get(sorted.len() * 95 / 100).copied().unwrap_or(0.0)
+        p95(later.map(|(_, waited)| *waited).collect())
     }
 
     /// The mean estimate from `from` on, in bits a second; times without one count as `unlimited`.

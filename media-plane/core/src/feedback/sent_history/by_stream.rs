@@ -1,9 +1,9 @@
 //! Feedback that names packets by SSRC and sequence number (RFC 8888 section 3.1), taken into a history that counts
 //! transport-wide.
 //!
-//! A ring beside the history's has the name of each packet; a transport whose receiver does not report so has none. A
-//! message is matched by one walk over what is in flight, in the order of sending: it looks each packet up in the message,
-//! instead of the message's packets in the history, for which a map would have to be kept with every packet sent.
+//! A transport whose receiver reports so keeps the name of each packet in a second ring; others keep none. One walk over the
+//! packets in flight, in the order of sending, looks each up in the message. Looking the message's packets up in the history
+//! would need a map, kept with every packet sent.
 
 use super::{Arrival, Fate, PACKETS_MAX, SentHistory, State, departure, place};
 use crate::feedback::stream_names::{MICROS, Name, Reports};
