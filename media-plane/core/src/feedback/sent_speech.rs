@@ -165,6 +165,23 @@ mod tests {
     }
 
     #[test]
+    fn whoever_asks_for_all_of_it_gets_64_kilobits_a_second() {
+        let start = Instant::now();
+        let (mut speech, mut bytes) = (SentSpeech::new(start), 0);
+        for at in 0..500u16 {
+            let now = after(start, 20 * u64::from(at));
+            speech.put(at.into(), &[7; PACKET_BYTES_MAX], now);
+            for back in 0..16 {
+                if let Again::Datagram(datagram) = speech.again(at.wrapping_sub(back), Duration::ZERO, now) {
+                    bytes += datagram.len();
+                }
+            }
+        }
+        // 10 s, and the half a second's worth that is saved at the start.
+        assert!((70_000..=85_000).contains(&bytes), "{bytes} bytes");
+    }
+
+    #[test]
     fn a_packet_that_is_too_long_is_not_kept_nor_is_what_was_there_before() {
         let start = Instant::now();
         let (mut speech, now) = (kept(start), after(start, 1_990));
