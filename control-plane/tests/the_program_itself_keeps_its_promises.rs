@@ -2,9 +2,10 @@
 
 use crate::support::client::Client;
 use crate::support::{opening, raw, read_until};
+use railgun_etcd::testing::free_address;
 use serde_json::json;
 use std::io::Read;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -39,7 +40,7 @@ impl Running {
         let token = String::from_utf8(mint.stdout).unwrap().trim().to_owned();
         let jwks = std::fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path());
         let jwks = jwks.into_iter().find(|path| *path != key).unwrap();
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = free_address().unwrap();
         let child = Command::new("sh")
             .args(["-c", &format!("ulimit -n {descriptors}; exec \"$0\" \"$@\""), PROGRAM, "serve"])
             .args(["--operators-listen", "off", "--media-url", "http://127.0.0.1:1", "--media-insecure"])

@@ -1,9 +1,10 @@
 //! The binary: ready when it says so, and gone cleanly within five seconds of SIGTERM.
 
 use crate::support::{Link, join};
+use railgun_etcd::testing::free_address;
 use railgun_protocol::media_rpc::Reply;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 use tonic::transport::Channel;
@@ -19,7 +20,7 @@ impl Drop for Running {
 }
 
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    free_address().unwrap().port()
 }
 
 fn http_get(port: u16, path: &str) -> std::io::Result<String> {

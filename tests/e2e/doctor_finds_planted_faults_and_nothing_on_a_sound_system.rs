@@ -1,7 +1,7 @@
 //! `railgun doctor` on a sound system, and then with one thing wrong at a time: it names that one, and how to mend it.
 //! Small buffers and few files are planted in unit tests of `doctor/machine.rs`.
 
-use railgun_etcd::testing::EtcdServer;
+use railgun_etcd::testing::{EtcdServer, free_address};
 use railgun_tests::{Daemon, said_by, within};
 use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -88,7 +88,7 @@ impl Directory {
 }
 
 fn free() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    free_address().unwrap()
 }
 
 fn await_tcp(at: SocketAddr, log: &Path) {

@@ -1,6 +1,7 @@
 //! Wrong settings, files and environments, as people write them: each is told by `check-config` in a sentence that
 //! names what is wrong, and a start with it is refused. What only may be wrong is a warning.
 
+use railgun_etcd::testing::free_address;
 use railgun_tests::{Daemon, said_by};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -302,16 +303,15 @@ fn what_is_wrong_in_several_files_is_told_at_once() {
 #[test]
 fn an_announced_address_that_clients_cannot_reach_is_told_at_the_start() {
     let directory = Directory::new();
-    let free = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let node = format!(
         "announced_address = \"10.9.8.7\"\nrpc.listen = \"{}\"\nhealth.listen = \"{}\"",
-        free(),
-        free()
+        free_address().unwrap(),
+        free_address().unwrap()
     );
     let both = format!(
         "[control]\nauth.jwks = \"token.jwks.json\"\nlisten = \"{}\"\noperators.listen = \"off\"\n\
          [media]\nannounced_address = \"10.9.8.7\"",
-        free()
+        free_address().unwrap()
     );
     for (program, file) in [("railgun-media", media("", &node)), ("railgun", both)] {
         fs::write(directory.0.join("tried.toml"), file).unwrap();

@@ -2,13 +2,13 @@
 
 use crate::cut::Cut;
 use crate::http;
-use crate::process::{Directory, Process, free_address, run};
+use crate::process::{Directory, Process, run};
 use crate::system::{any_number_of_joins, mint};
 use anyhow::{Context, Result, bail};
 use aws_lc_rs::digest::{SHA256, digest};
 use railgun_client::{Client, ClientConfig, Identity};
 use railgun_etcd::Store;
-use railgun_etcd::testing::{EtcdServer, EtcdTls};
+use railgun_etcd::testing::{EtcdServer, EtcdTls, free_address};
 use railgun_protocol::directory::{RoomRecord, decode};
 use railgun_protocol::ids::{ChannelId, NodeId};
 use railgun_protocol::plan::Tier;

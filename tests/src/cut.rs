@@ -1,7 +1,7 @@
 //! A TCP path that can be cut: nothing passes then, in either direction, and neither end is told.
 
-use crate::process::free_address;
 use anyhow::Result;
+use railgun_etcd::testing::free_address;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;

@@ -2,9 +2,10 @@
 
 use crate::http;
 use anyhow::{Context, Result, bail};
+use railgun_etcd::testing::free_address;
 use serde_json::Value;
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -233,11 +234,6 @@ fn output_of(name: &str, arguments: &[&str]) -> Result<String> {
         bail!("{name} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
-}
-
-/// A TCP address on loopback that nobody listens on right now.
-pub(crate) fn free_address() -> Result<SocketAddr> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
 
 /// A media node alone, to be spoken to past any control-plane.

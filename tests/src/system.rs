@@ -1,10 +1,11 @@
 //! A whole system under test, and people in it.
 
 use crate::http;
-use crate::process::{Directory, MediaNode, Process, free_address, run};
+use crate::process::{Directory, MediaNode, Process, run};
 use crate::relay::{NODE, RELAY, Relay};
 use anyhow::{Context, Result, bail};
 use railgun_client::{Client, Joined, Transport, TransportDirection};
+use railgun_etcd::testing::free_address;
 use railgun_protocol::plan::Tier;
 use serde_json::{Value, json};
 use std::fs;

@@ -1,4 +1,5 @@
-//! A real etcd for tests: processes of the test's own on free ports, in a directory of their own.
+//! A real etcd for tests: processes of the test's own on free ports, in a directory of their own; and addresses for
+//! other servers of tests.
 
 use crate::error::EtcdError;
 use crate::store::{Store, end_of};
@@ -8,7 +9,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
@@ -17,6 +18,29 @@ const READY_POLL: Duration = Duration::from_millis(50);
 /// Beside what is ours.
 const FILLER: &str = "/filler/";
 const FILLER_BYTES: usize = 64 * 1024;
+
+/// Ports that [`free_address`] gives: below 32768-60999, of which Linux gives one to any connection that goes out.
+const SERVER_PORTS: std::ops::Range<u16> = 10_000..32_000;
+
+/// A TCP address on loopback that nothing listens on, for a server that is started next. A process gets each port once
+/// (of 22,000), and nothing but a server that asks for it can take it before: a port that the kernel chose and that was
+/// closed again may be the local port of somebody's connection a moment later.
+///
+/// # Errors
+/// If every port is taken.
+pub fn free_address() -> io::Result<SocketAddr> {
+    static GIVEN: AtomicU16 = AtomicU16::new(0);
+    // Processes that run at the same time begin at different ports.
+    let begin = std::process::id().wrapping_mul(61);
+    for _ in SERVER_PORTS {
+        let number = begin.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed).into());
+        let port = SERVER_PORTS.start + (number % SERVER_PORTS.len() as u32) as u16;
+        if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            return listener.local_addr();
+        }
+    }
+    Err(io::Error::other(format!("no TCP port of {SERVER_PORTS:?} is free")))
+}
 
 /// A running etcd; ends, and its data with it, when this is dropped.
 #[derive(Debug)]
@@ -78,8 +102,7 @@ impl EtcdServer {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let directory = std::env::temp_dir().join(format!("railgun-etcd-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&directory)?;
-        let free = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr();
-        let member = |_| Ok(Member { child: None, clients: free()?, peers: free()? });
+        let member = |_| Ok(Member { child: None, clients: free_address()?, peers: free_address()? });
         let members = (0..members).map(member).collect::<io::Result<_>>()?;
         let mut server = Self { members, tls, user: None, quota, directory };
         server.start_again().await?;
@@ -296,5 +319,21 @@ impl Drop for EtcdServer {
     fn drop(&mut self) {
         self.kill();
         _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn a_free_address_is_given_once_and_is_no_port_of_an_outgoing_connection() {
+        let given: Vec<_> = (0..500).map(|_| free_address().unwrap().port()).collect();
+        assert_eq!(given.iter().collect::<HashSet<_>>().len(), given.len());
+        assert!(given.iter().all(|port| SERVER_PORTS.contains(port)));
+        let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap();
+        let first: u16 = range.split_whitespace().next().unwrap().parse().unwrap();
+        assert!(SERVER_PORTS.end <= first, "Linux gives out ports from {first} on");
     }
 }

@@ -37,12 +37,27 @@ export function installed(name) {
   return path;
 }
 
+/** Below 32768-60999, of which Linux gives a port to any connection that goes out. */
+const SERVER_PORTS = { first: 10_000, count: 22_000 };
+let portsGiven = 0;
+
+/**
+ * A TCP port on loopback that nothing listens on, for a server that is started next. A process gets each port once, and
+ * processes that run at the same time begin at different ones.
+ */
 export async function freePort() {
-  const server = createServer();
-  await new Promise((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.1", resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  for (let tried = 0; tried < SERVER_PORTS.count; tried += 1) {
+    const port = SERVER_PORTS.first + ((process.pid * 61 + portsGiven) % SERVER_PORTS.count);
+    portsGiven += 1;
+    const server = createServer();
+    const isFree = await new Promise((resolve) => {
+      server.once("error", () => resolve(false)).listen(port, "127.0.0.1", () => resolve(true));
+    });
+    if (!isFree) continue;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
+  throw new Error("no TCP port for a server is free");
 }
 
 /** What every kind of server has in common. */
