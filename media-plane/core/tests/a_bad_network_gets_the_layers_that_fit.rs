@@ -41,9 +41,9 @@ fn bursts_of_loss_and_jitter_do_not_collapse_the_estimate() {
 
 #[test]
 fn speech_and_pictures_go_on_over_a_link_of_two_hundred_kilobits() {
-    // What is lost of speech is lost to the first key frame, before there was any feedback.
+    // Not even the first key frame, which leaves before there is any feedback, costs a packet of speech.
     let missed = missed("200 kbit/s", 11, &["frozen, s"]);
-    assert!(missed.iter().all(|figure| figure.name == "speech lost, %" && figure.value < 1.0), "{missed:?}");
+    assert!(missed.is_empty(), "{missed:?}");
 }
 
 #[test]

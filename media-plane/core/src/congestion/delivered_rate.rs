@@ -41,6 +41,11 @@ impl DeliveredRate {
         self.bins.iter().filter(|(at, _)| is_recent(*at)).map(|(_, sum)| sum * 8).sum()
     }
 
+    /// Bits of the last second.
+    pub(crate) fn bits(&self) -> u64 {
+        self.bits_of(BINS as i64)
+    }
+
     /// Bits a second over the last 950 ms.
     pub(crate) fn second(&self) -> u64 {
         self.over(BINS as i64 - 1)

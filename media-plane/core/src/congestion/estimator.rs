@@ -13,6 +13,10 @@ use crate::packet::ecn::Ecn;
 
 /// Before anything is known: a lowest layer, or a few.
 pub(crate) const START: u64 = 250_000;
+/// Of that, how fast packets leave before the first report, and once so many bits came without a wait, in percent.
+const UNHEARD_PERCENT: u64 = 60;
+const UNHURT_PERCENT: u64 = 400;
+const UNHURT_BITS: u64 = 3_600 * 8;
 /// Bounds in bits a second.
 const ESTIMATE_MIN: u64 = 30_000;
 const ESTIMATE_MAX: u64 = 50_000_000;
@@ -154,6 +158,11 @@ impl Estimator {
         self.is_measured
     }
 
+    /// The estimate is more than what a call begins with.
+    pub(crate) fn is_proved(&self) -> bool {
+        self.is_measured || self.estimate != START
+    }
+
     /// Somebody else's transfer fills the queue, or the link marks packets, and the estimate is our part beside others.
     pub(crate) fn competes(&self) -> bool {
         self.competition.is_on() || self.marks.is_on()
@@ -173,6 +182,11 @@ impl Estimator {
             }
             State::Draining { .. } => self.estimate / 100 * DRAIN_PERCENT,
         }
+    }
+
+    /// When the newest packet was sent of those that came.
+    pub(crate) fn newest_sent_us(&self) -> i64 {
+        self.newest_sent_us
     }
 
     pub(crate) fn is_draining(&self) -> bool {
@@ -214,10 +228,20 @@ impl Estimator {
             // Nothing was measured yet, and the first packets had to wait.
             (State::Steady, false) if self.waited_us > self.delay.threshold() => {
                 let measured = self.service.rate().map_or(0, |(rate, _)| rate);
-                (self.estimate / 100 * WAITED_PERCENT).max(measured)
+                let rate = (self.estimate / 100 * WAITED_PERCENT).max(measured);
+                // Speech waits behind it, and is lost where the queue ends.
+                if self.waited_us > LONG_US { rate / 100 * DRAIN_LONG_PERCENT } else { rate }
+            }
+            (State::Steady, false) if self.delivered.bits() == 0 => {
+                (START / 100 * UNHEARD_PERCENT).max(sending)
             }
             // Nothing was proved yet.
-            (State::Steady, false) if self.estimate <= START => START.max(sending / 100 * SENDING_PERCENT),
+            (State::Steady, false) if self.estimate <= START => {
+                let is_unhurt = self.waited_us < self.delay.threshold() / 2;
+                let percent =
+                    if is_unhurt && self.delivered.bits() >= UNHURT_BITS { UNHURT_PERCENT } else { 100 };
+                (START / 100 * percent).max(sending / 100 * SENDING_PERCENT)
+            }
             (State::Steady, false) => {
                 (self.estimate / 100 * UNMEASURED_PERCENT).max(sending / 100 * SENDING_PERCENT)
             }

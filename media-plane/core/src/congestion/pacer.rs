@@ -15,6 +15,8 @@ const WAIT_MAX_US: u64 = 800_000;
 /// What may go at once after a silence: so long at the rate, and at least two packets.
 const BURST_US: u64 = 10_000;
 const BURST_MIN: u64 = 2_600;
+/// The same of the first packets, in bytes: four packets, or 180 ms of 200 kbit/s.
+const FIRST_BURST: i64 = 4_500;
 /// What waits for longer than so many milliseconds, for so long, is more than the rate.
 const LONG_MS: u64 = 250;
 const OVERRUN_AFTER: Duration = Duration::from_millis(1_500);
@@ -59,7 +61,7 @@ impl Pacer {
         Self {
             rate,
             is_smooth: false,
-            tokens: 0,
+            tokens: FIRST_BURST,
             filled_us: 0,
             waiting: VecDeque::with_capacity(PACKETS_MAX),
             waiting_bytes: 0,
@@ -85,7 +87,7 @@ impl Pacer {
         // Time in which packets wait is theirs, however late a busy worker looks: only a silence is cut short.
         let most = if self.waiting.is_empty() { i64::try_from(burst).unwrap_or(i64::MAX) } else { i64::MAX };
         let more = i64::try_from(rate.saturating_mul(elapsed) / 8_000_000).unwrap_or(i64::MAX);
-        self.tokens = self.tokens.saturating_add(more).min(most);
+        self.tokens = self.tokens.saturating_add(more).min(most.max(self.tokens));
     }
 
     /// Whether a packet of video has to wait, as of the last [`Self::fill`].
@@ -176,8 +178,9 @@ mod tests {
         assert!(!pacer.must_wait());
     }
 
+    /// After its first burst.
     fn with_rate(rate: u64) -> Pacer {
-        Pacer::new(Some(rate))
+        Pacer { tokens: 0, ..Pacer::new(Some(rate)) }
     }
 
     /// A burst of so many packets; when each went, in milliseconds.
@@ -208,6 +211,17 @@ mod tests {
         assert!(went[..3].iter().all(|at| *at == 0) && (350..410).contains(&went[49]), "{went:?}");
         let half = went.iter().filter(|at| **at <= 200).count();
         assert!((23..32).contains(&half), "{went:?}");
+    }
+
+    #[test]
+    fn the_first_packets_of_a_call_leave_at_once_and_the_rest_of_a_key_frame_by_the_rate() {
+        let went = sent(&mut Pacer::new(Some(150_000)), 10);
+        assert!(went[..5].iter().all(|at| *at == 0) && (230..300).contains(&went[9]), "{went:?}");
+        // Once, and no more after a silence.
+        let mut pacer = Pacer::new(Some(150_000));
+        sent(&mut pacer, 10);
+        pacer.fill(60_000_000);
+        assert!(pacer.tokens <= BURST_MIN.cast_signed(), "{}", pacer.tokens);
     }
 
     #[test]

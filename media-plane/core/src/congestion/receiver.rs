@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 const SILENT_AFTER_US: i64 = 1_000_000;
 const SILENT_PACKETS: u16 = 10;
 const ALLOCATED_APART: Duration = Duration::from_millis(20);
+/// Packets that are on their way at any time.
+const FIRST_UNREPORTED_MAX: u16 = 3;
 
 #[derive(Clone, Debug)]
 pub(crate) struct ReceiverLink {
@@ -29,6 +31,8 @@ pub(crate) struct ReceiverLink {
     /// It is a layer.
     pub(crate) is_more_wanted: bool,
     pub(crate) is_heard: bool,
+    /// When it reported first.
+    heard_us: i64,
     /// When layers were given last.
     allocated_at: Option<Instant>,
     /// Of the history's bytes, those that the prober was told of.
@@ -49,6 +53,7 @@ impl ReceiverLink {
             goal: None,
             is_more_wanted: false,
             is_heard: false,
+            heard_us: 0,
             allocated_at: None,
             counted_bytes: 0,
             probe_at: None,
@@ -63,6 +68,19 @@ impl ReceiverLink {
             self.allocated_at = Some(now);
         }
         is_due
+    }
+
+    /// It reported on something.
+    pub(crate) fn hear(&mut self, now_us: i64) {
+        if !self.is_heard {
+            (self.is_heard, self.heard_us) = (true, now_us);
+        }
+    }
+
+    /// Of what was sent before its first report, more than some packets have not come yet, says `history`: what the link does
+    /// with the first burst is not known.
+    pub(crate) fn awaits_first_burst(&self, history: &SentHistory) -> bool {
+        self.estimator.newest_sent_us() < self.heard_us && history.unreported() > FIRST_UNREPORTED_MAX
     }
 
     /// A queue stands before the receiver, or here.
@@ -81,7 +99,8 @@ impl ReceiverLink {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::feedback::sent_history::Purpose;
+    use crate::feedback::sent_history::{Arrival, Departure, Fate, Purpose};
+    use crate::packet::ecn::Ecn;
 
     #[test]
     fn a_receiver_without_feedback_is_silent_a_second_after_its_first_packet_not_after_it_was_made() {
@@ -99,5 +118,26 @@ mod tests {
         assert!(link.is_silent(&history, after(61_000)));
         link.is_heard = true;
         assert!(!link.is_silent(&history, after(61_000)));
+    }
+
+    #[test]
+    fn what_was_sent_before_the_first_report_is_awaited_but_for_three_packets() {
+        let start = Instant::now();
+        let (mut link, mut history) = (ReceiverLink::new(), SentHistory::new(start));
+        (1..=5).for_each(|number| history.put(number, 1_000, Purpose::Media, 10_000));
+        assert!(!link.awaits_first_burst(&history), "it said nothing yet");
+        link.hear(60_000);
+        assert!(link.awaits_first_burst(&history));
+        link.hear(5_000);
+        assert!(link.awaits_first_burst(&history), "the first report counts");
+        let departure = Departure { number: 9, sent_us: 60_000, len: 1_000, purpose: Purpose::Media };
+        let arrival = Arrival { departure, arrived_us: 90_000, ecn: Ecn::NotEct };
+        link.estimator.on_fate(Fate::Arrived(arrival));
+        assert!(!link.awaits_first_burst(&history), "what was sent later came");
+        let mut history = SentHistory::new(start);
+        (1..=3).for_each(|number| history.put(number, 1_000, Purpose::Media, 10_000));
+        let mut link = ReceiverLink::new();
+        link.hear(60_000);
+        assert!(!link.awaits_first_burst(&history));
     }
 }

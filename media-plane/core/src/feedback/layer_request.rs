@@ -82,6 +82,19 @@ impl LayerRequest {
         }
     }
 
+    /// It has several spatial layers: the lowest is meant for narrow links.
+    pub(crate) fn is_layered(&self) -> bool {
+        self.rungs().first().map(|it| it.spatial) != self.rungs().last().map(|it| it.spatial)
+    }
+
+    /// Lowers what is allocated to the highest rung of the lowest spatial layer.
+    pub(crate) fn lower_to_lowest(&mut self) {
+        let lowest = self.rungs().first().map_or(0, |it| it.spatial);
+        while self.rung(self.allocated).is_some_and(|it| it.spatial > lowest) {
+            self.allocated = self.allocated.and_then(|at| at.checked_sub(1));
+        }
+    }
+
     /// The highest rung within these layers.
     pub(crate) fn rung_within(&self, spatial: u8, temporal: u8) -> Option<usize> {
         self.rungs().iter().rposition(|rung| rung.spatial <= spatial && rung.temporal <= temporal)
@@ -233,6 +246,22 @@ mod tests {
             request.lower_to_whole(most);
             assert_eq!(request.allocated, Some(lowered), "from {present} within {most}");
         }
+    }
+
+    #[test]
+    fn the_lowest_spatial_layer_is_the_one_that_a_video_begins_with() {
+        let mut request = LayerRequest::new(0, 1);
+        for (spatial, temporal, cost) in [(0, 0, 50), (0, 1, 100), (1, 0, 200), (1, 1, 400)] {
+            request.push(Rung { spatial, temporal, cost });
+        }
+        for (allocated, lowered) in
+            [(Some(3), Some(1)), (Some(2), Some(1)), (Some(1), Some(1)), (Some(0), Some(0)), (None, None)]
+        {
+            request.allocated = allocated;
+            request.lower_to_lowest();
+            assert_eq!(request.allocated, lowered, "from {allocated:?}");
+        }
+        assert!(request.is_layered() && !LayerRequest::new(0, 1).is_layered());
     }
 
     #[test]

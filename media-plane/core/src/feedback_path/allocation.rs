@@ -129,7 +129,7 @@ fn on_feedback(
     if !is_any {
         return;
     }
-    link.is_heard = true;
+    link.hear(transport.sent_history.micros(now));
     link.loss.on_message(now);
     let mut verdict = link.estimator.on_message(link.sending, transport.sent_history.micros(now));
     if verdict == Verdict::Fine && link.pacer.is_overrun(now) {
@@ -187,7 +187,12 @@ fn reallocate(media: &mut MediaTables, key: TransportKey, verdict: Verdict, now:
             false => next,
         }
     } else if requests.iter().any(|request| request.is_new) {
-        allocate(if link.is_heard { estimate } else { START }, &mut requests)
+        allocate(if link.is_heard { estimate } else { START }, &mut requests);
+        if !link.is_heard {
+            // The key frame of a higher layer may be longer than a narrow link's whole queue.
+            requests.iter_mut().for_each(LayerRequest::lower_to_lowest);
+        }
+        next_of(&requests)
     } else if link.is_heard && link.estimator.is_calm() {
         let limit = link.raises.limit(estimate, now_us);
         let mut next = allocate(limit.max(before), &mut requests);
@@ -205,6 +210,10 @@ fn reallocate(media: &mut MediaTables, key: TransportKey, verdict: Verdict, now:
         let takes_long = |it: &LayerRequest| is_step(it) && it.whole_cost() > most;
         if requests.iter().any(takes_long) {
             requests.iter_mut().filter(|it| takes_long(it)).for_each(|it| it.lower_to_whole(most));
+            next = next_of(&requests);
+        }
+        if !link.estimator.is_proved() {
+            requests.iter_mut().filter(|it| is_step(it)).for_each(|it| it.allocated = it.present);
             next = next_of(&requests);
         }
         if link.estimator.prober.is_climbing(now_us) && link.goal.is_some_and(|goal| goal > estimate) {
@@ -230,8 +239,10 @@ fn reallocate(media: &mut MediaTables, key: TransportKey, verdict: Verdict, now:
         requests.iter_mut().for_each(|it| it.allocated = it.allocated.or(Some(0)));
     }
     link.sending = allocated_total(&requests);
-    // Nothing waits before the first report: a client that gives none would have its first picture late.
-    link.pacer.set_rate(link.is_heard.then(|| link.estimator.pace(link.sending)));
+    // Before the first report the lowest of several layers is paced, as a key frame may be longer than a narrow link's queue.
+    // A video of one layer is not: a client that gives no reports would have its first picture late.
+    let is_paced = link.is_heard || requests.iter().any(LayerRequest::is_layered);
+    link.pacer.set_rate(is_paced.then(|| link.estimator.pace(link.sending)));
     link.pacer.is_smooth = link.estimator.is_marked();
     let is_provisional = !link.is_heard;
     link.is_more_wanted = next.is_some();

@@ -24,6 +24,9 @@ pub(crate) fn begin(media: &mut MediaTables, key: TransportKey, now: Instant) {
     if !link.estimator.may_probe(now_us) || !link.pacer.is_empty() || transport.change.is_some() {
         return;
     }
+    if link.awaits_first_burst(&transport.sent_history) {
+        return;
+    }
     let known = link.estimator.estimate();
     if link.estimator.prober.begin(goal, known, link.is_more_wanted, now_us) {
         link.counted_bytes = transport.sent_history.bytes();

@@ -126,3 +126,36 @@ fn delay_that_does_not_follow_our_rate_is_taken_for_the_paths() {
     link.run(4_000, 500_000, 2_000_000);
     assert!(link.estimator.is_calm());
 }
+
+/// Packets of one burst, each 1,180 bytes, as they come over a link that takes so much.
+fn burst_of(count: u16, takes: u64) -> Estimator {
+    let mut estimator = Estimator::default();
+    let each = i64::try_from((1_180 + UDP_IP) * 8_000_000 / takes).unwrap();
+    for number in 0..count {
+        let departure = Departure { number, sent_us: 1_000, len: 1_180, purpose: Purpose::Media };
+        let arrived_us = 21_000 + each * i64::from(number + 1);
+        estimator.on_fate(Fate::Arrived(Arrival { departure, arrived_us, ecn: Ecn::NotEct }));
+    }
+    estimator.on_message(130_000, 100_000);
+    estimator
+}
+
+#[test]
+fn before_the_first_report_a_call_is_paced_below_what_narrow_links_take() {
+    assert_eq!(Estimator::default().pace(130_000), 150_000);
+    // Everybody's lowest layer is sent whatever it takes.
+    assert_eq!(Estimator::default().pace(600_000), 600_000);
+}
+
+#[test]
+fn a_first_burst_that_came_without_a_wait_frees_the_rest_of_the_key_frame() {
+    assert_eq!(burst_of(4, 20_000_000).pace(130_000), 1_000_000);
+    // One packet cannot have waited for itself.
+    assert_eq!(burst_of(1, 200_000).pace(130_000), 250_000);
+}
+
+#[test]
+fn a_first_burst_that_fills_a_narrow_link_is_followed_by_less_than_the_link() {
+    let estimator = burst_of(4, 200_000);
+    assert!((90_000..135_000).contains(&estimator.pace(130_000)), "{}", estimator.pace(130_000));
+}
