@@ -7,7 +7,7 @@ import { Encryption } from "../../../control-plane/web/sdk/src/e2ee/encryption.t
 import { io } from "socket.io-client";
 import { ColourMeter, ToneMeter } from "./meters.js";
 import { requestByAck, requestByReplyEvent } from "./requests.js";
-import { colourTrack, toneTrack } from "./sources.js";
+import { colourTrack, grainTrack, toneTrack } from "./sources.js";
 import { microphoneTrack, RecordedToneMeter } from "./without-speakers.js";
 
 class Client {
@@ -102,13 +102,14 @@ class Client {
 
   /**
    * A camera in one colour. `mimeType`: a codec other than the room's first; `startBitrate`: in kbit/s;
-   * `moving`: coded as film, not as text.
+   * `moving`: coded as film, not as text. `grain`: the width of a picture of grain in place of the colour, which
+   * takes the whole bitrate.
    */
-  async publishColour(colour, { mimeType, encodings, startBitrate, moving } = {}) {
+  async publishColour(colour, { mimeType, encodings, startBitrate, moving, grain } = {}) {
     const codec = mimeType && this.device.sendRtpCapabilities.codecs.find((it) => it.mimeType === mimeType);
     if (mimeType && !codec) throw new Error(`this browser does not send ${mimeType}`);
     this.producers.camera = await this.#produce({
-      track: colourTrack(colour, moving),
+      track: grain ? grainTrack(grain) : colourTrack(colour, moving),
       encodings: encodings ?? [{ maxBitrate: 1_000_000 }],
       codec,
       codecOptions: startBitrate && { videoGoogleStartBitrate: startBitrate },
@@ -138,6 +139,18 @@ class Client {
     const stats = await this.cameraOf(userId).consumer.getStats();
     const stream = [...stats.values()].find(({ type }) => type === "inbound-rtp");
     return { ...stream, mimeType: stats.get(stream.codecId)?.mimeType };
+  }
+
+  /** What the browser says of a user's microphone: the inbound stream's statistics. */
+  async audioStats(userId) {
+    const mine = [...this.received.values()].find((item) => item.userId === userId && item.tone);
+    const stats = await mine.consumer.getStats();
+    return [...stats.values()].find(({ type }) => type === "inbound-rtp");
+  }
+
+  /** The SDP that this browser answered the server's media with. */
+  answered() {
+    return this.recv.handler._pc.localDescription.sdp;
   }
 
   /** Tells the server to pause or resume, and leaves the sending side running: the server must stop it. */

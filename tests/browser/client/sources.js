@@ -3,6 +3,8 @@
 const WIDTH = 960;
 const HEIGHT = 540;
 const FRAME_RATE = 15;
+/** Pixels of one grain's side. */
+const GRAIN = 12;
 const BURST_S = 0.35;
 const PAUSE_S = 0.25;
 
@@ -55,18 +57,35 @@ export function toneTrack(audio, hertz, rhythm = RHYTHMS.bursts) {
 
 /** 960x540 at 15 frames a second in one colour; a small moving mark makes every frame differ. */
 export function colourTrack([red, green, blue], moving = false) {
-  const canvas = document.createElement("canvas");
-  canvas.width = WIDTH;
-  canvas.height = HEIGHT;
-  const context = canvas.getContext("2d", { alpha: false, willReadFrequently: true });
-  let frame = 0;
-  const paint = () => {
-    frame += 1;
+  return paintedTrack([WIDTH, HEIGHT], moving, (context, frame) => {
     context.fillStyle = `rgb(${red}, ${green}, ${blue})`;
     context.fillRect(0, 0, WIDTH, HEIGHT);
     context.fillStyle = "white";
     context.fillRect((frame * 16) % WIDTH, 0, 32, 32);
+  });
+}
+
+/** `width` by 9/16 of it, at as many frames a second, of grain of which a third changes: as many bits as an encoder is given. */
+export function grainTrack(width) {
+  const [columns, rows] = [Math.floor(width / GRAIN), Math.floor((width * 9) / 16 / GRAIN)];
+  const change = (context, count) => {
+    for (let at = 0; at < count; at += 1) {
+      const grey = 100 + Math.floor(60 * Math.random());
+      context.fillStyle = `rgb(${grey}, ${grey}, ${grey})`;
+      const [x, y] = [Math.random() * columns, Math.random() * rows].map((place) => Math.floor(place) * GRAIN);
+      context.fillRect(x, y, GRAIN, GRAIN);
+    }
   };
+  return paintedTrack([width, (width * 9) / 16], true, (context, frame) => {
+    change(context, frame === 1 ? 3 * columns * rows : (columns * rows) / 3);
+  });
+}
+
+function paintedTrack([width, height], moving, draw) {
+  const canvas = Object.assign(document.createElement("canvas"), { width, height });
+  const context = canvas.getContext("2d", { alpha: false, willReadFrequently: true });
+  let frame = 0;
+  const paint = () => draw(context, (frame += 1));
   paint();
   const timer = setInterval(paint, 1000 / FRAME_RATE);
   const [track] = canvas.captureStream(FRAME_RATE).getVideoTracks();

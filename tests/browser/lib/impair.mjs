@@ -3,7 +3,7 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 
 const HOST = "127.0.0.1";
-/** Queue of a way with a rate, in milliseconds; what would wait longer is lost. */
+/** Queue of a way with a rate, in milliseconds, unless it is said; what would wait longer is lost. */
 const QUEUE_MS = 600;
 
 /** Between browsers and the media ports that a server says it opened. */
@@ -27,10 +27,16 @@ class ImpairedWay {
   #leaving = new Set();
   /** When media passed to a client, in milliseconds since 1970. */
   mediaAt = [];
+  /**
+   * Datagrams to clients: `{at, bytes, waited}`, when each came here, and how long it waited in the queue, in milliseconds; null:
+   * it was lost.
+   */
+  down = [];
 
   /**
-   * From now on. `delay`, and `jitter`, up to which a datagram takes longer: in milliseconds. `loss`: 0 to 1. `rate`: in bit/s.
-   * `up`, `down`: what else holds from clients to the server and back.
+   * From now on. `delay`, and `jitter`, up to which a datagram takes longer: in milliseconds. `loss`: 0 to 1. `bursts`, `{begin, end, lost}`:
+   * for a datagram the chances that a burst begins or ends before it, and that it is lost in one. `rate`: in bit/s. `queue`:
+   * in milliseconds of that rate. `up`, `down`: what else holds from clients to the server and back.
    */
   become({ up = {}, down = {}, ...both }) {
     this.#up.become({ ...both, ...up });
@@ -65,7 +71,8 @@ class ImpairedWay {
         clients.set(key, far);
         (await far).on("message", (answer) => {
           if (isMedia(answer)) this.mediaAt.push(Date.now());
-          this.#pass(this.#down, near, answer, client);
+          const waited = this.#pass(this.#down, near, answer, client);
+          this.down.push({ at: Date.now(), bytes: answer.length, waited });
         });
       }
       this.#pass(this.#up, await clients.get(key), datagram, { port, address: HOST });
@@ -91,11 +98,12 @@ class ImpairedWay {
   }
 
   #pass(direction, socket, datagram, { port, address }) {
-    const delay = direction.delayOf(datagram.length, this.#random);
-    if (delay === null) return;
+    const way = direction.wayOf(datagram.length, this.#random);
+    if (way === null) return null;
     setTimeout(() => {
       if (this.#sockets.includes(socket)) socket.send(datagram, port, address);
-    }, delay);
+    }, way.delay);
+    return way.waited;
   }
 }
 
@@ -105,23 +113,32 @@ class Direction {
   /** When what was sent has gone out at the rate, and when the last of it arrives, in milliseconds of the monotonic clock. */
   #freeAt = 0;
   #lastAt = 0;
+  #isBurst = false;
 
-  become({ delay = 0, jitter = 0, loss = 0, rate = Infinity }) {
-    this.#is = { delay, jitter, loss, rate };
-    this.#freeAt = 0;
+  become(way) {
+    const now = performance.now();
+    // What waits goes on at the new rate.
+    const waiting = (Math.max(0, this.#freeAt - now) * (this.#is.rate ?? Infinity)) / (way.rate ?? Infinity);
+    this.#is = way;
+    this.#freeAt = Number.isFinite(waiting) ? now + waiting : 0;
   }
 
-  /** Milliseconds until it arrives; null: it is lost. */
-  delayOf(bytes, random) {
-    const { delay = 0, jitter = 0, loss = 0, rate = Infinity } = this.#is;
+  /** Milliseconds until it arrives, and of those in the queue: `{delay, waited}`; null: it is lost. */
+  wayOf(bytes, random) {
+    const { delay = 0, jitter = 0, loss = 0, bursts, rate = Infinity, queue = QUEUE_MS } = this.#is;
     if (random() < loss) return null;
+    if (bursts) {
+      if (random() < (this.#isBurst ? bursts.end : bursts.begin)) this.#isBurst = !this.#isBurst;
+      if (this.#isBurst && random() < bursts.lost) return null;
+    }
     const now = performance.now();
     const begins = Math.max(now, this.#freeAt);
-    if (begins - now > QUEUE_MS) return null;
+    const waited = begins - now;
+    if (waited > queue) return null;
     this.#freeAt = begins + (bytes * 8_000) / rate;
     // Nothing overtakes what was sent before it.
     this.#lastAt = Math.max(this.#lastAt, this.#freeAt + delay + (jitter && jitter * random()));
-    return this.#lastAt - now;
+    return { delay: this.#lastAt - now, waited };
   }
 }
 
