@@ -9,7 +9,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
@@ -29,12 +29,12 @@ const SERVER_PORTS: std::ops::Range<u16> = 10_000..32_000;
 /// # Errors
 /// If every port is taken.
 pub fn free_address() -> io::Result<SocketAddr> {
-    static GIVEN: AtomicU16 = AtomicU16::new(0);
+    static GIVEN: AtomicUsize = AtomicUsize::new(0);
     // Processes that run at the same time begin at different ports.
-    let begin = std::process::id().wrapping_mul(61);
+    let begin = usize::try_from(std::process::id()).map_or(0, |id| id.wrapping_mul(61));
     for _ in SERVER_PORTS {
-        let number = begin.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed).into());
-        let port = SERVER_PORTS.start + (number % SERVER_PORTS.len() as u32) as u16;
+        let number = begin.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed));
+        let port = SERVER_PORTS.clone().nth(number % SERVER_PORTS.len()).unwrap_or(SERVER_PORTS.start);
         if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
             return listener.local_addr();
         }
