@@ -2,6 +2,7 @@
 //! ratios and counts of one seeded run; `railgun-bench scenarios` has all calls, seeds and figures.
 
 use railgun_peer::simulator::catalogue::{Figure, entries};
+use railgun_peer::simulator::{LayerSpec, LinkConfig, Scenario, run};
 
 /// The figures of a call in this seed that are not reached.
 fn missed(name: &str, seed: u64, but: &[&str]) -> Vec<Figure> {
@@ -44,6 +45,16 @@ fn speech_and_pictures_go_on_over_a_link_of_two_hundred_kilobits() {
     // Not even the first key frame, which leaves before there is any feedback, costs a packet of speech.
     let missed = missed("200 kbit/s", 11, &["frozen, s"]);
     assert!(missed.is_empty(), "{missed:?}");
+}
+
+#[test]
+fn a_first_key_frame_that_fills_a_narrow_link_is_not_probed_behind() {
+    for seed in 1..9 {
+        let layers = [100_000, 300_000, 900_000].map(LayerSpec::new).to_vec();
+        let scenario = Scenario { layers, ..Scenario::new(LinkConfig::new(200_000), 6) };
+        let viewed = run(&scenario, seed).swap_remove(0);
+        assert_eq!(viewed.speech_came, viewed.speech_sent, "packets of speech with seed {seed}");
+    }
 }
 
 #[test]

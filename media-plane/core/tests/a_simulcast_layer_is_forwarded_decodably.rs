@@ -5,6 +5,7 @@
 use railgun_media_core::packet::rtcp::{RtcpPacket, SenderInfo, parse_compound, write_sender_report};
 use railgun_media_core::packet::rtp::{HeaderWriter, RtpHeader};
 use railgun_peer::{Arrival, MID_ID, Offer, RID_ID, World};
+use railgun_protocol::ids::ProducerId;
 use railgun_protocol::plan::Tier;
 use railgun_protocol::transport_parameters::TransportDirection::{Recv, Send};
 use std::time::Duration;
@@ -28,6 +29,7 @@ struct Sender {
     peer: usize,
     recv: usize,
     offer: Offer,
+    producer: ProducerId,
     layers: Vec<Layer>,
     consumer_ssrc: u32,
     frames: u64,
@@ -66,7 +68,16 @@ impl Sender {
             owes_key_frame: true,
         };
         let layers = (0..3).map(layer).collect();
-        Self { world, peer, recv, offer, layers, consumer_ssrc, frames: 0 }
+        Self { world, peer, recv, offer, producer, layers, consumer_ssrc, frames: 0 }
+    }
+
+    /// Somebody else joins; what that one gets is looked at from now on.
+    fn latecomer(&mut self) {
+        let room = World::room("simulcast");
+        let listener = self.world.join(&room, 3, Tier::Free);
+        self.recv = self.world.connect(&room, listener, Recv);
+        let consumer = self.world.consume(&room, listener, self.producer).unwrap();
+        self.consumer_ssrc = consumer.rtp_parameters.encodings[0].ssrc.unwrap();
     }
 
     /// One frame of each layer that is being sent, a key frame where one was asked for.
@@ -186,6 +197,32 @@ fn the_highest_layer_that_is_sent_as_one_continuous_stream() {
     // the moment of the frame before it: only the millisecond that keeps time going lies between.
     let last = all.windows(2).rev().find(|pair| pair[0].layer != pair[1].layer).unwrap();
     assert_eq!(last[1].timestamp.wrapping_sub(last[0].timestamp), 90);
+}
+
+#[test]
+fn the_lowest_layer_until_the_receiver_reports_though_all_of_them_would_fit() {
+    let mut sender = Sender::new();
+    sender.frames(90);
+    sender.latecomer();
+    let frames = sender.frames(20);
+    assert!(frames.len() > 15 && frames[0].is_key && frames.iter().all(|it| it.layer == 0), "{frames:?}");
+}
+
+#[test]
+fn all_layers_are_gone_to_though_they_take_too_little_to_be_probed_for() {
+    let mut sender = Sender::new();
+    sender.frames(90);
+    sender.latecomer();
+    let mut all = Vec::new();
+    for _ in 0..120 {
+        all.extend(sender.frames(1));
+        let peer = &mut sender.world.peers[sender.recv];
+        let address = peer.address;
+        if let Some(feedback) = peer.feedback() {
+            sender.world.send(address, feedback);
+        }
+    }
+    assert_eq!((all[0].layer, all.last().unwrap().layer), (0, 2), "{all:?}");
 }
 
 #[test]

@@ -158,11 +158,6 @@ impl Estimator {
         self.is_measured
     }
 
-    /// The estimate is more than what a call begins with.
-    pub(crate) fn is_proved(&self) -> bool {
-        self.is_measured || self.estimate != START
-    }
-
     /// Somebody else's transfer fills the queue, or the link marks packets, and the estimate is our part beside others.
     pub(crate) fn competes(&self) -> bool {
         self.competition.is_on() || self.marks.is_on()

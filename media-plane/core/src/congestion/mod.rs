@@ -41,12 +41,11 @@
 //!
 //! # Start
 //!
-//! Nothing is known, and a key frame of a lowest layer is as long as a narrow link's whole queue, in which speech waits as well.
+//! Nothing is known of the link. A key frame of the lowest layer can fill a narrow link's whole queue, in which speech waits too.
 //! So four packets of a camera with several layers leave at once, and the others at 150 kbit/s until the first report. It
 //! tells how long the four waited: not at all, then the rest leaves at 1 Mbit/s; long, then at less than what came out, so
-//! that speech finds room. Nothing is probed before what was sent until that report is accounted for, and no higher spatial
-//! layer is gone to before anything is proved. Then packets leave at twice what was proved, until one had to wait or the link
-//! was measured.
+//! that speech finds room. No higher spatial layer is sent before that report, and nothing is probed before what was sent
+//! until then is reported on. Then packets leave at twice what was proved, until one had to wait or the link was measured.
 //! Most links take far more: until one is held up, each probe is of three times what is known, later ones of twice that.
 //!
 //! # Somebody else's transfer

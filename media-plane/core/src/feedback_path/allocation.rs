@@ -212,10 +212,6 @@ fn reallocate(media: &mut MediaTables, key: TransportKey, verdict: Verdict, now:
             requests.iter_mut().filter(|it| takes_long(it)).for_each(|it| it.lower_to_whole(most));
             next = next_of(&requests);
         }
-        if !link.estimator.is_proved() {
-            requests.iter_mut().filter(|it| is_step(it)).for_each(|it| it.allocated = it.present);
-            next = next_of(&requests);
-        }
         if link.estimator.prober.is_climbing(now_us) && link.goal.is_some_and(|goal| goal > estimate) {
             // One key frame, of the highest layer that is proved, instead of one of each on the way.
             requests.iter_mut().filter(|it| is_step(it)).for_each(|it| it.allocated = it.present);
