@@ -22,9 +22,9 @@ const FILLER_BYTES: usize = 64 * 1024;
 /// Ports that [`free_address`] gives: below 32768-60999, of which Linux gives one to any connection that goes out.
 const SERVER_PORTS: std::ops::Range<u16> = 10_000..32_000;
 
-/// A TCP address on loopback that nothing listens on, for a server that is started next. A process gets each port once
-/// (of 22,000), and nothing but a server that asks for it can take it before: a port that the kernel chose and that was
-/// closed again may be the local port of somebody's connection a moment later.
+/// A TCP address on loopback on which nothing listens, for a server that is started next. Each of 22,000 ports is given once
+/// to a process. The kernel gives none of them to an outgoing connection, as it does with a port that it chose for a listener
+/// which was closed again.
 ///
 /// # Errors
 /// If every port is taken.

@@ -13,7 +13,7 @@ use crate::packet::ecn::Ecn;
 
 /// Before anything is known: a lowest layer, or a few.
 pub(crate) const START: u64 = 250_000;
-/// Of that, how fast packets leave before the first report, and once so many bits came without a wait, in percent.
+/// Percent of [`START`] at which packets leave before the first report, and once so many bits came without a wait.
 const UNHEARD_PERCENT: u64 = 60;
 const UNHURT_PERCENT: u64 = 400;
 const UNHURT_BITS: u64 = 3_600 * 8;

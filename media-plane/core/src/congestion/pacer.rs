@@ -15,7 +15,7 @@ const WAIT_MAX_US: u64 = 800_000;
 /// What may go at once after a silence: so long at the rate, and at least two packets.
 const BURST_US: u64 = 10_000;
 const BURST_MIN: u64 = 2_600;
-/// The same of the first packets, in bytes: four packets, or 180 ms of 200 kbit/s.
+/// The same of the first packets, in bytes: four full ones, 180 ms of 200 kbit/s.
 const FIRST_BURST: i64 = 4_500;
 /// What waits for longer than so many milliseconds, for so long, is more than the rate.
 const LONG_MS: u64 = 250;

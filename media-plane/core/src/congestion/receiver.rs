@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 const SILENT_AFTER_US: i64 = 1_000_000;
 const SILENT_PACKETS: u16 = 10;
 const ALLOCATED_APART: Duration = Duration::from_millis(20);
-/// Packets that are on their way at any time.
-const FIRST_UNREPORTED_MAX: u16 = 3;
+/// So many packets without a report are those of a steady stream that are on their way; more are a burst.
+const STEADY_UNREPORTED_MAX: u16 = 3;
 
 #[derive(Clone, Debug)]
 pub(crate) struct ReceiverLink {
@@ -30,9 +30,8 @@ pub(crate) struct ReceiverLink {
     pub(crate) goal: Option<u64>,
     /// It is a layer.
     pub(crate) is_more_wanted: bool,
-    pub(crate) is_heard: bool,
-    /// When it reported first.
-    heard_us: i64,
+    /// When the receiver reported on something for the first time.
+    heard_us: Option<i64>,
     /// When layers were given last.
     allocated_at: Option<Instant>,
     /// Of the history's bytes, those that the prober was told of.
@@ -52,8 +51,7 @@ impl ReceiverLink {
             sending: 0,
             goal: None,
             is_more_wanted: false,
-            is_heard: false,
-            heard_us: 0,
+            heard_us: None,
             allocated_at: None,
             counted_bytes: 0,
             probe_at: None,
@@ -70,27 +68,30 @@ impl ReceiverLink {
         is_due
     }
 
-    /// It reported on something.
+    /// The receiver reported on something.
     pub(crate) fn hear(&mut self, now_us: i64) {
-        if !self.is_heard {
-            (self.is_heard, self.heard_us) = (true, now_us);
-        }
+        self.heard_us.get_or_insert(now_us);
     }
 
-    /// Of what was sent before its first report, more than some packets have not come yet, says `history`: what the link does
-    /// with the first burst is not known.
+    pub(crate) fn is_heard(&self) -> bool {
+        self.heard_us.is_some()
+    }
+
+    /// Whether a burst that was sent before the receiver's first report is still without one, by `history`: what the link does
+    /// with it is not known.
     pub(crate) fn awaits_first_burst(&self, history: &SentHistory) -> bool {
-        self.estimator.newest_sent_us() < self.heard_us && history.unreported() > FIRST_UNREPORTED_MAX
+        self.heard_us.is_some_and(|heard| self.estimator.newest_sent_us() < heard)
+            && history.unreported() > STEADY_UNREPORTED_MAX
     }
 
     /// A queue stands before the receiver, or here.
     pub(crate) fn is_full(&self) -> bool {
-        self.is_heard && (self.estimator.is_draining() || !self.pacer.is_empty())
+        self.is_heard() && (self.estimator.is_draining() || !self.pacer.is_empty())
     }
 
     /// It gives no feedback. `history`: what it was sent.
     pub(crate) fn is_silent(&self, history: &SentHistory, now: Instant) -> bool {
-        !self.is_heard
+        !self.is_heard()
             && history.unreported() >= SILENT_PACKETS
             && history.sends_for_us(now) >= SILENT_AFTER_US
     }
@@ -116,7 +117,7 @@ mod tests {
         put(&mut history, SILENT_PACKETS, after(60_010));
         assert!(!link.is_silent(&history, after(60_990)));
         assert!(link.is_silent(&history, after(61_000)));
-        link.is_heard = true;
+        link.hear(61_000_000);
         assert!(!link.is_silent(&history, after(61_000)));
     }
 
@@ -128,12 +129,11 @@ mod tests {
         assert!(!link.awaits_first_burst(&history), "it said nothing yet");
         link.hear(60_000);
         assert!(link.awaits_first_burst(&history));
-        link.hear(5_000);
-        assert!(link.awaits_first_burst(&history), "the first report counts");
         let departure = Departure { number: 9, sent_us: 60_000, len: 1_000, purpose: Purpose::Media };
         let arrival = Arrival { departure, arrived_us: 90_000, ecn: Ecn::NotEct };
         link.estimator.on_fate(Fate::Arrived(arrival));
-        assert!(!link.awaits_first_burst(&history), "what was sent later came");
+        link.hear(95_000);
+        assert!(!link.awaits_first_burst(&history), "what was sent after the first report came");
         let mut history = SentHistory::new(start);
         (1..=3).for_each(|number| history.put(number, 1_000, Purpose::Media, 10_000));
         let mut link = ReceiverLink::new();

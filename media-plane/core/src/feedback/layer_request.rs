@@ -82,17 +82,16 @@ impl LayerRequest {
         }
     }
 
-    /// It has several spatial layers: the lowest is meant for narrow links.
+    /// The video has several spatial layers.
     pub(crate) fn is_layered(&self) -> bool {
         self.rungs().first().map(|it| it.spatial) != self.rungs().last().map(|it| it.spatial)
     }
 
-    /// Lowers what is allocated to the highest rung of the lowest spatial layer.
-    pub(crate) fn lower_to_lowest(&mut self) {
+    /// Allocates a rung of the lowest spatial layer, whatever it takes: the key frame of a higher one may be longer than a
+    /// narrow link's whole queue.
+    pub(crate) fn begin_with_lowest(&mut self) {
         let lowest = self.rungs().first().map_or(0, |it| it.spatial);
-        while self.rung(self.allocated).is_some_and(|it| it.spatial > lowest) {
-            self.allocated = self.allocated.and_then(|at| at.checked_sub(1));
-        }
+        self.allocated = self.allocated.or(Some(0)).min(self.rung_within(lowest, u8::MAX));
     }
 
     /// The highest rung within these layers.
@@ -255,10 +254,10 @@ mod tests {
             request.push(Rung { spatial, temporal, cost });
         }
         for (allocated, lowered) in
-            [(Some(3), Some(1)), (Some(2), Some(1)), (Some(1), Some(1)), (Some(0), Some(0)), (None, None)]
+            [(Some(3), Some(1)), (Some(2), Some(1)), (Some(1), Some(1)), (Some(0), Some(0)), (None, Some(0))]
         {
             request.allocated = allocated;
-            request.lower_to_lowest();
+            request.begin_with_lowest();
             assert_eq!(request.allocated, lowered, "from {allocated:?}");
         }
         assert!(request.is_layered() && !LayerRequest::new(0, 1).is_layered());

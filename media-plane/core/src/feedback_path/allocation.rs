@@ -187,13 +187,8 @@ fn reallocate(media: &mut MediaTables, key: TransportKey, verdict: Verdict, now:
             false => next,
         }
     } else if requests.iter().any(|request| request.is_new) {
-        allocate(if link.is_heard { estimate } else { START }, &mut requests);
-        if !link.is_heard {
-            // The key frame of a higher layer may be longer than a narrow link's whole queue.
-            requests.iter_mut().for_each(LayerRequest::lower_to_lowest);
-        }
-        next_of(&requests)
-    } else if link.is_heard && link.estimator.is_calm() {
+        allocate(if link.is_heard() { estimate } else { START }, &mut requests)
+    } else if link.is_heard() && link.estimator.is_calm() {
         let limit = link.raises.limit(estimate, now_us);
         let mut next = allocate(limit.max(before), &mut requests);
         let is_step = |it: &LayerRequest| {
@@ -230,17 +225,16 @@ fn reallocate(media: &mut MediaTables, key: TransportKey, verdict: Verdict, now:
     } else {
         keep_present(&mut requests)
     };
-    if !link.is_heard {
-        // Who has nothing to go by begins with everybody's lowest layer, whatever it takes.
-        requests.iter_mut().for_each(|it| it.allocated = it.allocated.or(Some(0)));
+    if !link.is_heard() {
+        requests.iter_mut().for_each(LayerRequest::begin_with_lowest);
     }
     link.sending = allocated_total(&requests);
     // Before the first report the lowest of several layers is paced, as a key frame may be longer than a narrow link's queue.
     // A video of one layer is not: a client that gives no reports would have its first picture late.
-    let is_paced = link.is_heard || requests.iter().any(LayerRequest::is_layered);
+    let is_paced = link.is_heard() || requests.iter().any(LayerRequest::is_layered);
     link.pacer.set_rate(is_paced.then(|| link.estimator.pace(link.sending)));
     link.pacer.is_smooth = link.estimator.is_marked();
-    let is_provisional = !link.is_heard;
+    let is_provisional = !link.is_heard();
     link.is_more_wanted = next.is_some();
     link.goal = match next {
         Some(next) => {

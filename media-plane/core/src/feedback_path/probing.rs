@@ -19,7 +19,7 @@ const UDP_IP: u64 = 28;
 pub(crate) fn begin(media: &mut MediaTables, key: TransportKey, now: Instant) {
     let Some(transport) = media.transports.get_mut(key) else { return };
     let now_us = transport.sent_history.micros(now);
-    let Some(link) = transport.receiver_link.as_deref_mut().filter(|link| link.is_heard) else { return };
+    let Some(link) = transport.receiver_link.as_deref_mut().filter(|link| link.is_heard()) else { return };
     let Some(goal) = link.goal.filter(|goal| *goal > link.estimator.estimate()) else { return };
     if !link.estimator.may_probe(now_us) || !link.pacer.is_empty() || transport.change.is_some() {
         return;

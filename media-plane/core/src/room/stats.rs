@@ -107,7 +107,7 @@ fn transport_stats(transport: &WebRtcTransport) -> TransportStats {
         received: transport.received.stats(),
         sent: transport.sent.stats(),
         round_trip_ms: transport.round_trip.mean().map(|time| time.as_secs_f64() * 1_000.0),
-        available_bitrate: match transport.receiver_link.as_deref().filter(|link| link.is_heard) {
+        available_bitrate: match transport.receiver_link.as_deref().filter(|link| link.is_heard()) {
             // Of a link that takes everything the estimate says how much that is, and no more.
             Some(link) => link.is_more_wanted.then(|| link.estimator.estimate()),
             None => transport.link.limit(),
