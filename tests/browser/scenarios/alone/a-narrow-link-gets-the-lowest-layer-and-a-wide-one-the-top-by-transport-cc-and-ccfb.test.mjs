@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { CCFB_TRIAL, launchBrowser } from "../../lib/browser.mjs";
 import { scenario } from "../../lib/call.mjs";
-import { cameraInLayers, seenOver, WIDTHS } from "../../lib/links.mjs";
+import { WIDTHS } from "../../lib/layers.mjs";
+import { cameraInLayers, seenOver } from "../../lib/links.mjs";
 import { CAST } from "../../lib/person.mjs";
 import { standalone } from "../../lib/server.mjs";
 
