@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { calculateMOS } from "../src/quality";
 import { reportOf } from "../src/runtime/monitor";
 import type { Media } from "../src/runtime/media";
-import { StatsReader } from "../src/runtime/stats";
+import { type CallStats, StatsReader } from "../src/runtime/stats";
 
 type Entry = Record<string, unknown> & { id: string };
 const report = (...entries: Entry[]) => new Map(entries.map((entry) => [entry.id, entry]));
@@ -84,7 +84,7 @@ describe("a look at the call", () => {
     const stats = await look([[], []], [[], []]);
     const nothing = { transport: null, rtt: null, jitter: null, packetLoss: null, mos: null };
     expect(stats).toMatchObject({ ...nothing, grade: "unknown", networkType: null });
-    expect(reportOf(stats)).toBeNull();
+    expect(reportOf([stats])).toBeNull();
   });
 
   it("says that this device is too slow while the browser says so of what it sends", async () => {
@@ -97,23 +97,30 @@ describe("a look at the call", () => {
   it("reports a slow device to the server, and says nothing of one that is not", async () => {
     const stats = await look([[], []], [[], [...path("relay", "udp")]]);
     const report = { ...stats, transport: "udp" as const, rtt: 80, mos: null };
-    expect(reportOf({ ...report, cpuLimited: true })).toMatchObject({ rtt: 80, cpuLimited: true });
-    expect(reportOf({ ...report, cpuLimited: false })).not.toHaveProperty("cpuLimited");
+    expect(reportOf([{ ...report, cpuLimited: true }])).toMatchObject({ rtt: 80, cpuLimited: true });
+    expect(reportOf([{ ...report, cpuLimited: false }])).not.toHaveProperty("cpuLimited");
   });
 
   it("reports in percent, and leaves out what was not measured", async () => {
     const after = [...path("relay", "udp"), ...sends(200, 30)];
     const stats = await look([sends(100, 10), after], [[], []]);
     const mos = calculateMOS(80, 20);
-    expect(reportOf(stats)).toEqual({ transport: "turn", rtt: 80, packetLoss: 20, mos });
-    expect(reportOf({ ...stats, rtt: null, mos: null })).toEqual({ transport: "turn", packetLoss: 20 });
+    expect(reportOf([stats])).toEqual({ transport: "turn", rtt: 80, packetLoss: 20, mos });
+    expect(reportOf([{ ...stats, rtt: null, mos: null }])).toEqual({ transport: "turn", packetLoss: 20 });
+  });
+
+  it("reports the mean of the looks since the report before, each figure of those that measured it", async () => {
+    const look = { transport: "udp", rtt: 80, jitter: null, packetLoss: 0, mos: 4, networkType: null } as CallStats;
+    const bad = { ...look, rtt: 160, packetLoss: 30, mos: 1 };
+    const last = { ...look, transport: "turn" as const, rtt: null, mos: null };
+    expect(reportOf([look, bad, last])).toEqual({ transport: "turn", rtt: 120, packetLoss: 10, mos: 2.5 });
   });
 
   it("reports no score below 1, where the formula dips below the scale", async () => {
     const after = [...path("relay", "udp"), ...sends(200, 46)];
     const stats = await look([sends(100, 10), after], [[], []]);
     expect(calculateMOS(80, 36)).toBeLessThan(1);
-    expect(reportOf(stats)).toMatchObject({ rtt: 80, packetLoss: 36, mos: 1 });
+    expect(reportOf([stats])).toMatchObject({ rtt: 80, packetLoss: 36, mos: 1 });
   });
 
   it("knows nothing any more when a server that is frozen answers neither checks nor reports", async () => {

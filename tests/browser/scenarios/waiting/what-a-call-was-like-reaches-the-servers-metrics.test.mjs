@@ -7,7 +7,9 @@ import { sleep, until } from "../../lib/wait.mjs";
 const REPORTED_MS = 20_000;
 /** The score is told every ten seconds and counted when the call is over. */
 const CALL_MS = 35_000;
-const LOSS = 0.2;
+const LOSS = 0.3;
+/** The call's first look is reported alone, before the path became bad: it lifts the mean of four reports by 0.4. */
+const APART_MAX = 0.8;
 
 scenario("what a call was like reaches the server's metrics", async (call) => {
   const way = await impairedWayTo(call.server);
@@ -44,15 +46,14 @@ scenario("what a call was like reaches the server's metrics", async (call) => {
     }
     await ben.picture("a-bad-call");
     const loss = mean(shown.loss.slice(2));
-    assert.ok(loss > 12 && loss < 35, `20 % are lost each way, and the panel says ${shown.loss}`);
+    assert.ok(loss > 18 && loss < 42, `30 % are lost each way, and the panel says ${shown.loss}`);
 
     // ... is the same bad call in the metrics, and Ada's is hers.
     await ben.press("Leave");
     const metrics = await counts(call, "one call's score", /call_mos_count 1$/m);
     const score = Number(/call_mos_sum ([\d.]+)/.exec(metrics)[1]);
     const said = `panel ${shown.mos} (${mean(shown.mos)}), server ${score}`;
-    // The first report is of the moment before the path became bad.
-    assert.ok(Math.abs(score - mean(shown.mos)) < 0.8, said);
+    assert.ok(Math.abs(score - mean(shown.mos)) < APART_MAX, said);
     assert.ok(score < 3, said);
     assert.match(metrics, /bad_calls_total 1$/m, said);
     assert.match(metrics, /call_paths_total\{[^}]*="udp"[^}]*\} 1$/m);

@@ -18,7 +18,7 @@ const WATCHES_PER_LOOK = 2;
 const STATS_SHARE = 0.05;
 /** The rarest looks at what arrives, however slow the device is. */
 const HEALTH_MAX_MS = 2_000;
-/** Every fifth look is reported to the server. */
+/** The mean of this many looks is reported to the server; of a call's first look alone as well. */
 const LOOKS_PER_REPORT = 5;
 /** Somebody who is this loud speaks. */
 const SPEAKS_DB = -50;
@@ -46,6 +46,7 @@ export class Monitor {
   #feedback = new FeedbackDetector();
   #feedbackAt = 0;
   #looks = 0;
+  #unreported: CallStats[] = [];
   #micLevel = SILENCE_DB;
   #speech: number | null = null;
   #health: Health = { people: new Map(), noSound: false };
@@ -76,7 +77,7 @@ export class Monitor {
     this.#timers = [];
     this.#optimizer = new Optimizer();
     this.#speech = null;
-    [this.#restUntil, this.#isAsking, this.#watches] = [0, false, 0];
+    [this.#restUntil, this.#isAsking, this.#watches, this.#unreported] = [0, false, 0, []];
   }
 
   /** What the microphone gives. */
@@ -91,9 +92,9 @@ export class Monitor {
     if (!stats || this.#timers.length === 0) return;
     this.handlers.stats({ ...stats, grade: gradeWith(stats.grade, this.#health) });
     this.handlers.plan(this.#optimizer.look({ ...stats, inputLevel: this.#speech }));
-    this.#looks += 1;
-    if (this.#looks % LOOKS_PER_REPORT !== 1) return;
-    const report = reportOf(stats);
+    this.#unreported.push(stats);
+    if (this.#looks++ % LOOKS_PER_REPORT !== 0) return;
+    const report = reportOf(this.#unreported.splice(0));
     if (!report) return;
     this.request("voice:stats:report", report).catch((error: unknown) =>
       this.handlers.refused("voice:stats:report", error),
@@ -135,16 +136,20 @@ export class Monitor {
   }
 }
 
-/** What was not measured is left out; null when that is everything. */
-export function reportOf(stats: CallStats): StatsReport | null {
-  const { transport, rtt, jitter, packetLoss, mos, networkType, cpuLimited } = stats;
-  if (transport === null || (rtt === null && jitter === null && packetLoss === null)) return null;
+/**
+ * Of the looks since the report before, the last one last: means of what was measured, so that a bad second between
+ * two reports counts as one. What was not measured is left out; null when that is everything.
+ */
+export function reportOf(looks: CallStats[]): StatsReport | null {
+  const { transport, networkType, cpuLimited } = looks.at(-1)!;
+  const means = (["rtt", "jitter", "packetLoss", "mos"] as const).flatMap((name) => {
+    const known = looks.map((look) => look[name]).filter((value) => value !== null);
+    return known.length > 0 ? [[name, known.reduce((sum, value) => sum + value) / known.length]] : [];
+  });
+  if (transport === null || means.length === 0) return null;
   return {
     transport,
-    ...(rtt !== null && { rtt }),
-    ...(jitter !== null && { jitter }),
-    ...(packetLoss !== null && { packetLoss }),
-    ...(mos !== null && { mos }),
+    ...Object.fromEntries(means),
     ...(networkType && { networkType }),
     ...(cpuLimited && { cpuLimited }),
   };
