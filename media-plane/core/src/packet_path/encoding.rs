@@ -67,6 +67,10 @@ impl Encoding {
 
     /// `is_asked`: if it is a key frame, it was asked for.
     pub(crate) fn on_packet(&mut self, frame: &FrameInfo, is_asked: bool, payload: usize, now: Instant) {
+        // An encoder that was stopped begins with a key frame; one that has nothing new to show does not.
+        if frame.starts_key_frame && !self.is_alive(now) {
+            self.rates.begin_window(now);
+        }
         self.rates.on_packet(frame, is_asked, payload, now);
         self.last_packet = Some(now);
         self.highest_temporal = self.highest_temporal.max(frame.temporal);
@@ -101,4 +105,45 @@ impl Encoding {
 
 fn is_recent(seen: Option<Instant>, now: Instant) -> bool {
     seen.is_some_and(|seen| now.saturating_duration_since(seen) < SILENT_AFTER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use railgun_protocol::ortc::ScalabilityMode;
+
+    const NONE: EncodingMapping =
+        EncodingMapping { ssrc: None, rtx_ssrc: None, rid: None, scalability: ScalabilityMode::NONE };
+
+    /// Frames of 1,174 bytes, 25 a second, in these milliseconds; what they take then.
+    fn rate_after(encoding: &mut Encoding, start: Instant, range: std::ops::Range<u64>) -> u64 {
+        for ms in range.clone().step_by(40) {
+            let frame = FrameInfo { starts_key_frame: ms == range.start, ..FrameInfo::default() };
+            encoding.on_packet(&frame, true, 1_174, start + Duration::from_millis(ms));
+        }
+        encoding.bitrate_up_to(0, 0)
+    }
+
+    #[test]
+    fn the_time_in_which_a_layer_was_stopped_lowers_no_bitrate() {
+        let (mut encoding, start) = (Encoding::new(&NONE), Instant::now());
+        let before = rate_after(&mut encoding, start, 0..3_500);
+        assert!((240_000..260_000).contains(&before), "{before}");
+        // Twenty seconds in which nobody wanted it, twice.
+        assert_eq!(rate_after(&mut encoding, start, 23_000..23_600), before);
+        let after = rate_after(&mut encoding, start, 50_000..56_000);
+        assert!((240_000..260_000).contains(&after), "{after}");
+    }
+
+    #[test]
+    fn a_screen_that_changes_now_and_then_is_measured_over_the_time_between() {
+        let (mut encoding, start) = (Encoding::new(&NONE), Instant::now());
+        rate_after(&mut encoding, start, 0..3_500);
+        for seconds in 1..20 {
+            let at = start + Duration::from_secs(3 + 4 * seconds);
+            encoding.on_packet(&FrameInfo::default(), false, 1_174, at);
+        }
+        let rate = encoding.bitrate_up_to(0, 0);
+        assert!((2_000..6_000).contains(&rate), "a frame each four seconds: {rate}");
+    }
 }

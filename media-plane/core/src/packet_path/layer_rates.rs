@@ -59,6 +59,12 @@ impl LayerRates {
         }
     }
 
+    /// Sending begins again: the time in which nothing was sent is no part of a rate.
+    #[cold]
+    pub(crate) fn begin_window(&mut self, now: Instant) {
+        (self.bits, self.key_bits, self.since) = (Default::default(), 0, Some(now));
+    }
+
     #[cold]
     fn take(&mut self, since: Instant, now: Instant) {
         let micros =
