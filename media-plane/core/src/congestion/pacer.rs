@@ -39,6 +39,14 @@ pub(crate) struct Waiting {
     pub(crate) len: u16,
 }
 
+/// Packets that waited and are not sent after all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TakenBack {
+    pub(crate) packets: u64,
+    /// Bytes of payload.
+    pub(crate) octets: u64,
+}
+
 /// A token bucket of bytes, and what waits for it.
 #[derive(Clone, Debug)]
 pub(crate) struct Pacer {
@@ -116,6 +124,21 @@ impl Pacer {
             self.long_since = None;
         }
         is_overrun
+    }
+
+    /// Discards what waits of a consumer, from this index on; None if nothing does.
+    pub(crate) fn take_back(&mut self, consumer: ConsumerKey, from: u64) -> Option<TakenBack> {
+        let mut taken = TakenBack { packets: 0, octets: 0 };
+        self.waiting.retain(|it| {
+            let is_taken = it.consumer == consumer && it.index >= from;
+            if is_taken {
+                taken.packets += 1;
+                taken.octets += u64::from(it.len);
+            }
+            !is_taken
+        });
+        self.waiting_bytes -= taken.octets;
+        (taken.packets > 0).then_some(taken)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -271,6 +294,23 @@ mod tests {
         for rate in [unknown, unknown / 100 * 125, u64::MAX] {
             assert!(sent(&mut with_rate(rate), 500).iter().all(|at| *at == 0), "{rate}");
         }
+    }
+
+    #[test]
+    fn what_is_taken_back_is_one_consumers_from_an_index_on() {
+        let (mut pacer, start) = (with_rate(1_000_000), Instant::now());
+        let other = ConsumerKey::new(1, 0);
+        for index in 0..10 {
+            pacer.push(packet(index), start);
+            pacer.push(Waiting { consumer: other, ..packet(index) }, start);
+        }
+        let taken = pacer.take_back(other, 4);
+        assert_eq!(taken, Some(TakenBack { packets: 6, octets: 6_000 }));
+        assert_eq!(pacer.take_back(other, 4), None);
+        assert_eq!(pacer.waiting_bytes, 14_000);
+        let left =
+            |key| pacer.waiting.iter().filter(|it| it.consumer == key).map(|it| it.index).collect::<Vec<_>>();
+        assert_eq!((left(other), left(packet(0).consumer)), (vec![0, 1, 2, 3], (0..10).collect()));
     }
 
     #[test]

@@ -132,6 +132,14 @@ impl SentPackets {
         }
     }
 
+    /// Forgets the packets from this index on, which are not sent after all.
+    pub(crate) fn take_back(&mut self, from: u64) {
+        let Some(highest) = self.highest.filter(|highest| *highest >= from) else { return };
+        self.forget(from..highest + 1);
+        self.highest = from.checked_sub(1);
+        self.eras.retain(|era| era.first < from);
+    }
+
     #[cold]
     fn forget(&mut self, skipped: Range<u64>) {
         for index in skipped.take(usize::from(SENT_MAX)) {
@@ -295,6 +303,22 @@ mod tests {
             assert_eq!(packets.resendable(index, now, ROUND_TRIP), Some(of(index.into())), "{index}");
         }
         assert_eq!(packets.resendable(99, now, ROUND_TRIP), None, "of the ninth era from the end");
+    }
+
+    #[test]
+    fn what_was_taken_back_is_not_sent_again_and_its_numbers_are_those_of_other_packets() {
+        let (mut packets, now) = (SentPackets::default(), Instant::now());
+        let high = |index: u64| Sent { encoding: 1, source: 1 << 30, ..sent(index) };
+        (10..20).for_each(|index| packets.put(sent(index)));
+        (20..30).for_each(|index| packets.put(high(index)));
+        packets.take_back(15);
+        assert_eq!(packets.resendable(14, now, ROUND_TRIP), Some(sent(14)));
+        assert!((15..30).all(|index| packets.resendable(index, now, ROUND_TRIP).is_none()));
+        (15..17).for_each(|index| packets.put(high(index)));
+        assert_eq!(packets.resendable(16, now, ROUND_TRIP), Some(high(16)));
+        assert!((17..30).all(|index| packets.resendable(index, now, ROUND_TRIP).is_none()));
+        packets.take_back(40);
+        assert_eq!(packets.resendable(16, now, ROUND_TRIP), Some(high(16)), "nothing is behind it");
     }
 
     #[test]

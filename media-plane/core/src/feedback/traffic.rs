@@ -39,6 +39,12 @@ impl Traffic {
         self.bytes = self.bytes.wrapping_add(bytes);
     }
 
+    /// So much of what was counted is not sent after all.
+    pub(crate) fn take_back(&mut self, packets: u64, bytes: u64) {
+        self.packets = self.packets.wrapping_sub(packets);
+        self.bytes = self.bytes.wrapping_sub(bytes);
+    }
+
     /// To be called about once a second: takes the rates since it was called last.
     pub(crate) fn measure(&mut self, now: Instant) {
         let (packets, bytes) = (self.packets, self.bytes);
@@ -51,8 +57,8 @@ impl Traffic {
                 let micros = elapsed.as_micros().max(1);
                 u64::try_from(u128::from(count) * 1_000_000 / micros).unwrap_or(u64::MAX)
             };
-            self.bitrate = per_second(bytes.wrapping_sub(before.bytes).saturating_mul(8));
-            self.packet_rate = per_second(packets.wrapping_sub(before.packets));
+            self.bitrate = per_second(bytes.saturating_sub(before.bytes).saturating_mul(8));
+            self.packet_rate = per_second(packets.saturating_sub(before.packets));
         }
         self.measured = Some(Measured { at: now, packets, bytes });
     }
@@ -98,5 +104,8 @@ mod tests {
         assert_eq!(traffic.wire_bitrate(), 200_000 + 50 * OVERHEAD_BYTES * 8);
         traffic.measure(start + Duration::from_secs(3));
         assert_eq!(traffic.stats().bitrate, 0);
+        traffic.take_back(10, 5_000);
+        traffic.measure(start + Duration::from_secs(4));
+        assert_eq!(traffic.stats(), TrafficStats { packets: 91, bytes: 1_045_000, bitrate: 0 });
     }
 }

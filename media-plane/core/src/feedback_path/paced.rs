@@ -36,6 +36,7 @@ pub(crate) fn send_due(media: &mut MediaTables, key: TransportKey, now: Instant)
         // It was closed or paused meanwhile.
         let Some(consumer) = consumers.get_mut(waiting.consumer).filter(|it| !it.paused) else { continue };
         let Some(producer) = producers.get(consumer.producer) else { continue };
+        consumer.sequence.on_sealed(waiting.index);
         if !send(consumer, producer, transport, sends, &waiting, stamp) {
             counters.drop(DropReason::NotSendable, Some(key), Some(consumer.ssrc));
         }

@@ -7,6 +7,7 @@ use super::select::{Layers, Selection};
 use super::sequence::SequenceMap;
 use crate::arena::{ProducerKey, RoomKey, TransportKey};
 use crate::codec::vp8::rewriter::Vp8Rewriter;
+use crate::congestion::pacer::TakenBack;
 use crate::feedback::delivery::Delivery;
 use crate::feedback::rtx_budget::RtxBudget;
 use crate::feedback::score::StreamScore;
@@ -61,6 +62,17 @@ impl Consumer {
         self.sequence.interrupt();
         self.vp8.interrupt();
         self.selection.begin(producer, packet, now);
+    }
+
+    /// Packets that waited for their turn are not sent after all. None was sealed, so what follows has their numbers and the
+    /// receiver misses nothing.
+    #[cold]
+    pub(crate) fn take_back(&mut self, taken: TakenBack) {
+        self.sequence.take_back();
+        if let Some(rtx) = &mut self.rtx {
+            rtx.sent.take_back(self.sequence.unsealed());
+        }
+        self.sent.traffic.take_back(taken.packets, taken.octets);
     }
 
     /// A packet of a layer that is not forwarded: its numbers leave no gap.

@@ -110,6 +110,11 @@ fn forward_to(
             }
             LayerDecision::Forward { marker } => marker,
             LayerDecision::Begin { marker } => {
+                if consumer.selection.is_above(packet.encoding)
+                    && let Some(taken) = writer.take_back(key, consumer.sequence.unsealed())
+                {
+                    consumer.take_back(taken);
+                }
                 consumer.begin(producer, packet, at);
                 marker
             }

@@ -3,7 +3,8 @@
 
 use super::consumer_extensions::ConsumerExtensions;
 use super::header::{self, OwnElements, PassedElements, passes};
-use crate::congestion::pacer::{Pacer, Waiting};
+use crate::arena::ConsumerKey;
+use crate::congestion::pacer::{Pacer, TakenBack, Waiting};
 use crate::feedback::sent_history::{Purpose, SentHistory};
 use crate::feedback::traffic::Traffic;
 use crate::packet::ecn::Ecn;
@@ -152,6 +153,12 @@ impl<'a> PacketWriter<'a> {
             return self.put_unproved(outgoing, extensions, passed, elements);
         }
         self.write(outgoing, extensions, passed, elements)
+    }
+
+    /// Discards what waits of a consumer, from this index on; None if nothing does.
+    #[cold]
+    pub(super) fn take_back(&mut self, consumer: ConsumerKey, from: u64) -> Option<TakenBack> {
+        self.pacer.as_mut()?.take_back(consumer, from)
     }
 
     /// The sealed packet that [`Self::put`] wrote last, with `len` bytes.

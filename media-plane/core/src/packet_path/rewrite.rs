@@ -73,6 +73,7 @@ pub(crate) fn send(
     if len == 0 {
         return false;
     }
+    consumer.sequence.on_sealed(index);
     burst.count(payload.len(), len, timestamp);
     if consumer.sent_speech.is_some() {
         keep_speech(consumer, index, len, writer);

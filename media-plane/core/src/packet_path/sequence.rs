@@ -6,12 +6,14 @@ const WINDOW: u64 = 128;
 /// Maps a source's packet indexes (roll-over counter and sequence number) to a consumer's.
 ///
 /// What was left out while nothing was forwarded, or of layers that are not, leaves no gap, and no
-/// index is ever given out for two packets: packets from before the point of resumption are refused.
+/// index is ever given out for two packets that are sealed: packets from before the point of resumption are refused.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SequenceMap {
     stretch: Option<Stretch>,
     /// The highest index given out, plus one.
     next: u64,
+    /// The highest index that a packet was sealed under, plus one: from here on a nonce was used for none.
+    unsealed: u64,
     first: u64,
 }
 
@@ -35,12 +37,30 @@ impl SequenceMap {
     /// `first`: the index of the first packet forwarded, below 2^16, so that the receiver's
     /// roll-over counter starts at 0 as ours.
     pub(crate) fn new(first: u16) -> Self {
-        Self { stretch: None, next: u64::from(first), first: u64::from(first) }
+        let first = u64::from(first);
+        Self { stretch: None, next: first, unsealed: first, first }
     }
 
     /// Forwarding ends; the next packet forwarded follows the last one without a gap.
     pub(crate) fn interrupt(&mut self) {
         self.stretch = None;
+    }
+
+    /// A packet is sealed under this index.
+    #[inline]
+    pub(crate) fn on_sealed(&mut self, index: u64) {
+        self.unsealed = self.unsealed.max(index + 1);
+    }
+
+    /// The first index behind all that packets were sealed under.
+    pub(crate) fn unsealed(&self) -> u64 {
+        self.unsealed
+    }
+
+    /// Forwarding ends, and what was given out from [`Self::unsealed`] on is given out anew.
+    pub(crate) fn take_back(&mut self) {
+        self.interrupt();
+        self.next = self.unsealed;
     }
 
     /// The highest index given out, plus one.
@@ -163,7 +183,54 @@ mod tests {
         assert_eq!(map.map(4), Some(3));
     }
 
+    #[test]
+    fn indexes_that_nothing_was_sealed_under_are_given_out_anew() {
+        let mut map = SequenceMap::new(100);
+        for source in 7..11 {
+            let index = map.map(source).unwrap();
+            if source < 9 {
+                map.on_sealed(index);
+            }
+        }
+        assert_eq!((map.unsealed(), map.numbers()), (102, 4));
+        map.take_back();
+        assert_eq!(map.numbers(), 2);
+        assert_eq!([500, 501].map(|source| map.map(source)), [Some(102), Some(103)]);
+        // One that went out of its turn is not given out again, nor is what waits before it.
+        map.on_sealed(103);
+        map.take_back();
+        assert_eq!(map.map(600), Some(104));
+    }
+
     proptest! {
+        /// Packets wait in turn, and are sealed or taken back: no two are sealed under one index.
+        #[test]
+        fn nothing_is_sealed_twice_under_an_index_however_often_others_are_taken_back(
+            steps in proptest::collection::vec((0u8..4, 1u64..3), 1..300),
+        ) {
+            let (mut map, mut source) = (SequenceMap::new(7), 0);
+            let (mut waiting, mut sealed) = (std::collections::VecDeque::new(), BTreeMap::new());
+            for (step, ahead) in steps {
+                match step {
+                    0 | 1 => {
+                        source += ahead;
+                        waiting.extend(map.map(source).map(|index| (index, source)));
+                    }
+                    2 => {
+                        if let Some((index, source)) = waiting.pop_front() {
+                            map.on_sealed(index);
+                            prop_assert!(sealed.insert(index, source).is_none(), "{} twice", index);
+                        }
+                    }
+                    _ => {
+                        waiting.retain(|(index, _)| *index < map.unsealed());
+                        map.take_back();
+                    }
+                }
+            }
+            prop_assert!(sealed.values().is_sorted());
+        }
+
         /// Any interleaving of losses, reordering, layers left out and interruptions: no index
         /// comes out twice, the source's order is kept, and without loss there is no gap.
         #[test]

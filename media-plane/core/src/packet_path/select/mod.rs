@@ -105,6 +105,11 @@ impl Selection {
         self.preferred.spatial.min(self.allowed.map_or(0, |it| it.spatial))
     }
 
+    /// A higher spatial layer is being forwarded, by simulcast.
+    pub(crate) fn is_above(&self, encoding: u8) -> bool {
+        self.current.is_some_and(|current| current > encoding)
+    }
+
     /// What is being forwarded; none before the first key frame.
     pub(crate) fn layers(&self, producer: &Producer) -> Option<Layers> {
         let current = self.current?;
