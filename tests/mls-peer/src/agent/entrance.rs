@@ -5,7 +5,7 @@ use super::group_id::is_better;
 use super::people::ListedPeople;
 use super::timing::{LATE, Millis, STEP, WELCOME_WAIT};
 use crate::library::{Epoch, Info, Place};
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::rc::Rc;
 
 const WELCOMES_MAX: usize = 4;
@@ -30,6 +30,12 @@ pub(crate) struct Known {
     pub(crate) at: Millis,
 }
 
+struct KeptWelcome {
+    welcome: Incoming,
+    /// Tags of the GroupInfos with which it is none for this client.
+    tried: HashSet<Vec<u8>>,
+}
+
 #[derive(Default)]
 pub(crate) struct Entrance {
     pub(crate) known: Option<Known>,
@@ -37,7 +43,7 @@ pub(crate) struct Entrance {
     /// Time of the first key package that was handed in since the last epoch, in milliseconds.
     asked_at: Option<Millis>,
     /// Newest first.
-    welcomes: VecDeque<Incoming>,
+    welcomes: VecDeque<KeptWelcome>,
     infos: VecDeque<Rc<Info>>,
 }
 
@@ -50,26 +56,31 @@ impl Entrance {
     pub(crate) fn keep(&mut self, info: Rc<Info>, now: Millis) {
         self.infos.retain(|it| it.epoch.tag != info.epoch.tag);
         self.infos.push_back(info.clone());
-        if self.infos.len() > INFOS_MAX {
-            self.infos.pop_front();
+        if self.infos.len() > INFOS_MAX
+            && let Some(oldest) = self.infos.pop_front()
+        {
+            self.welcomes.iter_mut().for_each(|it| _ = it.tried.remove(&oldest.epoch.tag));
         }
         self.known = Some(Known { info, is_spent: false, at: now });
     }
 
     pub(crate) fn keep_welcome(&mut self, welcome: Incoming) {
-        self.welcomes.push_front(welcome);
+        self.welcomes.push_front(KeptWelcome { welcome, tried: HashSet::new() });
         self.welcomes.truncate(WELCOMES_MAX);
     }
 
-    /// Welcomes with trees that may be theirs, of something better than one is in.
-    pub(crate) fn welcomes(&self, at: Option<&Place>) -> Vec<(Vec<u8>, Rc<Info>)> {
-        let fits = |welcome: &Incoming, info: &Info| {
-            info.epoch.at.epoch == welcome.epoch && is_better(&info.epoch.at, at)
-        };
-        let pairs =
-            self.welcomes.iter().flat_map(|welcome| self.infos.iter().map(move |info| (welcome, info)));
-        let pairs = pairs.filter(|(welcome, info)| fits(welcome, info));
-        pairs.map(|(welcome, info)| (welcome.data.clone(), info.clone())).collect()
+    /// Welcomes with trees that may be theirs, of something better than one is in; each such pair once.
+    pub(crate) fn welcomes(&mut self, at: Option<&Place>) -> Vec<(Vec<u8>, Rc<Info>)> {
+        let mut pairs = Vec::new();
+        for KeptWelcome { welcome, tried } in &mut self.welcomes {
+            for info in &self.infos {
+                let Epoch { at: of, tag, .. } = &info.epoch;
+                if of.epoch == welcome.epoch && is_better(of, at) && tried.insert(tag.clone()) {
+                    pairs.push((welcome.data.clone(), info.clone()));
+                }
+            }
+        }
+        pairs
     }
 
     /// A commit ended this epoch: nobody joins by it any more.

@@ -301,7 +301,8 @@ impl Agent {
         if at.own.is_some() {
             return Ok(());
         }
-        let welcomes = at.entrance.welcomes(at.place());
+        let place = at.place().cloned();
+        let welcomes = at.entrance.welcomes(place.as_ref());
         let joined = welcomes.iter().find_map(|(welcome, info)| {
             at.mls.join_by_welcome(welcome, info).ok().map(|joined| (joined, info.commits.clone()))
         });

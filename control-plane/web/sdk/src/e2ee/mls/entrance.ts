@@ -20,7 +20,8 @@ export class Entrance<Info extends GroupInfo> {
   proposedAt = -Infinity;
   /** When the first package was handed in. */
   askedAt = Infinity;
-  #welcomes: Incoming[] = [];
+  /** `tried`: the tags of GroupInfos with which it is none for this client. */
+  #welcomes: { welcome: Incoming; tried: Set<string> }[] = [];
   #infos = new Map<string, Info>();
 
   /** Whether a package was handed in, or a Welcome lacks its tree. */
@@ -31,17 +32,24 @@ export class Entrance<Info extends GroupInfo> {
   keep(info: Info, now: number): void {
     this.known = { info, isSpent: false, at: now };
     this.#infos.set(info.tag, info);
-    if (this.#infos.size > INFOS_MAX) this.#infos.delete(this.#infos.keys().next().value ?? "");
+    if (this.#infos.size <= INFOS_MAX) return;
+    const oldest = this.#infos.keys().next().value ?? "";
+    this.#infos.delete(oldest);
+    for (const { tried } of this.#welcomes) tried.delete(oldest);
   }
 
   keepWelcome(welcome: Incoming): void {
-    this.#welcomes = [welcome, ...this.#welcomes].slice(0, WELCOMES_MAX);
+    this.#welcomes = [{ welcome, tried: new Set<string>() }, ...this.#welcomes].slice(0, WELCOMES_MAX);
   }
 
-  /** Welcomes with trees that may be theirs, of something better than one is in. */
+  /** Welcomes with trees that may be theirs, of something better than one is in; each such pair once. */
   *welcomes(state: GroupState | null): Generator<{ welcome: Incoming; info: Info }> {
-    for (const welcome of this.#welcomes)
-      for (const info of this.#infos.values()) if (info.epoch === welcome.epoch && isBetter(info, state)) yield { welcome, info };
+    for (const { welcome, tried } of this.#welcomes)
+      for (const info of this.#infos.values()) {
+        if (info.epoch !== welcome.epoch || tried.has(info.tag) || !isBetter(info, state)) continue;
+        tried.add(info.tag);
+        yield { welcome, info };
+      }
   }
 
   /** A commit ended this epoch: nobody joins by it any more. */
