@@ -1,6 +1,6 @@
 //! Who is to be let into the group, members that cannot go on by themselves, and what both were told.
 
-use super::timing::{AGAIN, ANSWER_INTERVAL, Millis, PACKAGES_MAX};
+use super::timing::{AGAIN, ANSWER_INTERVAL, LOST_FOR, Millis, PACKAGES_MAX};
 use crate::library::{Epoch, Member, Package};
 use std::collections::HashMap;
 
@@ -13,19 +13,28 @@ pub(crate) struct Handed {
     pub(crate) at: Millis,
 }
 
+struct Lost {
+    /// Of the leaf.
+    key: Vec<u8>,
+    since: Millis,
+    asked_at: Millis,
+}
+
 #[derive(Default)]
 pub(crate) struct Newcomers {
     packages: HashMap<String, Handed>,
-    /// Members that cannot go on, by their words: the keys of their leaves, and since when.
-    lost: HashMap<String, (Vec<u8>, Millis)>,
+    /// Members that cannot go on, by their words.
+    lost: HashMap<String, Lost>,
     /// The epoch of the last GroupInfo for each, and when it was sent.
     told: HashMap<String, (Vec<u8>, Millis)>,
     answered: HashMap<String, Millis>,
 }
 
 impl Newcomers {
-    pub(crate) fn lost(&self) -> Vec<(String, Millis)> {
-        let mut lost: Vec<_> = self.lost.iter().map(|(id, (_, at))| (id.clone(), *at)).collect();
+    /// Without those that have not asked again: nobody says that an answer helped.
+    pub(crate) fn lost(&mut self, now: Millis) -> Vec<(String, Millis)> {
+        self.lost.retain(|_, it| now - it.asked_at <= LOST_FOR);
+        let mut lost: Vec<_> = self.lost.iter().map(|(id, it)| (id.clone(), it.since)).collect();
         lost.sort();
         lost
     }
@@ -49,7 +58,8 @@ impl Newcomers {
 
     /// Notes a member that asked to be added again: it cannot apply commits any more, and joins anew by a GroupInfo.
     pub(crate) fn is_lost(&mut self, member: &Member, now: Millis) {
-        self.lost.entry(member.session_id.clone()).or_insert_with(|| (member.key.clone(), now));
+        let first = || Lost { key: member.key.clone(), since: now, asked_at: now };
+        self.lost.entry(member.session_id.clone()).or_insert_with(first).asked_at = now;
         self.told.remove(&member.session_id);
     }
 
@@ -81,7 +91,7 @@ impl Newcomers {
             if before.is_some_and(|it| it.members.iter().all(|known| known.key != *key)) {
                 self.packages.remove(session_id);
             }
-            if self.lost.get(session_id).is_some_and(|(lost, _)| lost != key) {
+            if self.lost.get(session_id).is_some_and(|lost| lost.key != *key) {
                 self.lost.remove(session_id);
             }
         }

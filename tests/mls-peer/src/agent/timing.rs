@@ -19,6 +19,8 @@ pub(crate) const LATE: Millis = 250;
 /// Between two GroupInfos to one session, or two packages, of the same epoch.
 pub(crate) const AGAIN: Millis = 600;
 pub(crate) const ANSWER_INTERVAL: Millis = 400;
+/// A member that asked to be added, and does not ask again within this, has found its way: it would every [`AGAIN`].
+pub(crate) const LOST_FOR: Millis = 2 * AGAIN;
 /// So many or more are told at once, by one message to everybody.
 pub(crate) const BROADCAST_FROM: usize = 3;
 /// Until a group whose next epoch nobody knows is given up.

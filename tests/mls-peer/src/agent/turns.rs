@@ -237,7 +237,7 @@ fn let_in(at: &mut Standing, state: &State, now: Millis) -> Result<(), Failure> 
             (it, since)
         })
         .collect();
-    wants.extend(at.newcomers.lost().into_iter().filter(|(it, _)| at.people.is_alive(it)));
+    wants.extend(at.newcomers.lost(now).into_iter().filter(|(it, _)| at.people.is_alive(it)));
     let mut due = Vec::new();
     for (session_id, since) in wants {
         let at_earliest = since.saturating_add(wait).max(at.newcomers.tell_at(&session_id, tag));

@@ -40,6 +40,19 @@ fn five_who_come_into_a_group_are_added_by_welcomes_of_one_commit() {
 }
 
 #[test]
+fn a_member_that_asks_to_be_added_once_is_told_of_its_epoch_for_a_moment() {
+    let mut room = Room::default();
+    NAMES.iter().for_each(|it| room.enter(it));
+    room.run(2_000);
+    let before = room.sent.len();
+    room.asks_again("s3");
+    room.run(10_000);
+    let told = room.sent[before..].iter().filter(|it| it.kind == Kind::GroupInfo).count();
+    assert!((1..=8).contains(&told), "{told} GroupInfos");
+    room.assert_one(&NAMES);
+}
+
+#[test]
 fn who_left_is_removed_and_opens_no_later_epoch_though_it_hears_every_message() {
     let mut room = Room::default();
     NAMES.iter().for_each(|it| room.enter(it));

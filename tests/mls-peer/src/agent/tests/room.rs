@@ -151,6 +151,15 @@ impl Room {
         self.arrives(Sent { from: from.into(), kind: Kind::GroupInfo, epoch, to: Some(to.into()), data });
     }
 
+    /// As if a member had handed in a key package before it was told that it is in by another one.
+    pub(super) fn asks_again(&mut self, session: &str) {
+        let agent = self.clients.get_mut(session).unwrap();
+        let state = agent.at.state.clone().unwrap();
+        let data = agent.at.mls.propose_again(&state).unwrap();
+        let epoch = state.epoch.at.epoch;
+        self.arrives(Sent { from: session.into(), kind: Kind::Proposal, epoch, to: None, data });
+    }
+
     /// A commit of the author's epoch, whose signature is wrong.
     pub(super) fn forge_commit(&mut self, author: &str) {
         let agent = &self.clients[author];

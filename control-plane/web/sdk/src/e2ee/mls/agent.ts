@@ -38,7 +38,7 @@ export class MlsAgent<State extends GroupState, Info extends GroupInfo, Package 
       isHeld: this.#at.isHeld,
       banned: this.#at.state?.banned,
       named: [...this.#at.named],
-      lost: this.#at.newcomers.lost,
+      lost: this.#at.newcomers.lost(-Infinity),
       packages: this.#at.newcomers.waiting,
       wakeAt: this.wakeAt,
     };

@@ -1,18 +1,20 @@
 /** Who is to be let into the group, members that cannot go on by themselves, and what both were told. */
 import type { GroupState, KeyPackage, Member } from "./port";
-import { AGAIN, ANSWER_INTERVAL, PACKAGES_MAX } from "./timing";
+import { AGAIN, ANSWER_INTERVAL, LOST_FOR, PACKAGES_MAX } from "./timing";
 
 const ANSWERED_MAX = 64;
 
 export class Newcomers<Package extends KeyPackage> {
   #packages = new Map<string, { given: Package; at: number }>();
-  /** Members that cannot go on, by their words, and their leaves. */
-  #lost = new Map<string, { key: string; at: number }>();
+  /** Members that cannot go on, by their words, and their leaves. `askedAt`: when they said so last. */
+  #lost = new Map<string, { key: string; at: number; askedAt: number }>();
   /** The epoch of the last GroupInfo for each. */
   #told = new Map<string, { tag: string; at: number }>();
   #answered = new Map<string, number>();
 
-  get lost(): [sessionId: string, since: number][] {
+  /** Without those that have not asked again: nobody says that an answer helped. */
+  lost(now: number): [sessionId: string, since: number][] {
+    for (const [sessionId, { askedAt }] of this.#lost) if (now - askedAt > LOST_FOR) this.#lost.delete(sessionId);
     return [...this.#lost].map(([sessionId, { at }]) => [sessionId, at]);
   }
 
@@ -37,7 +39,8 @@ export class Newcomers<Package extends KeyPackage> {
 
   /** A member asks to be added: it lost its way, and helps itself with a GroupInfo. */
   isLost({ sessionId, key }: Member, now: number): void {
-    if (!this.#lost.has(sessionId)) this.#lost.set(sessionId, { key, at: now });
+    const before = this.#lost.get(sessionId);
+    this.#lost.set(sessionId, { key: before?.key ?? key, at: before?.at ?? now, askedAt: now });
     this.#told.delete(sessionId);
   }
 

@@ -12,6 +12,8 @@ export const LATE = 250;
 /** Between two GroupInfos to one session, or two packages, of the same epoch. */
 export const AGAIN = 600;
 export const ANSWER_INTERVAL = 400;
+/** A member that asked to be added, and does not ask again within this, has found its way: it would every `AGAIN`. */
+export const LOST_FOR = 2 * AGAIN;
 /** More than this are told at once. */
 export const BROADCAST_FROM = 3;
 /** Until a group whose next epoch nobody knows is given up. */

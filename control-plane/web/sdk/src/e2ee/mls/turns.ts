@@ -138,7 +138,7 @@ export class Turns<State extends GroupState, Info extends GroupInfo, Package ext
     const since = (it: string) => Math.max(this.at.people.since(it), this.at.epochAt);
     const wants = [
       ...waitingFor(state, this.at.people).filter((it) => !this.at.newcomers.packageOf(it)).map((it): [string, number] => [it, since(it)]),
-      ...this.at.newcomers.lost.filter(([it]) => this.at.people.isAlive(it)),
+      ...this.at.newcomers.lost(now).filter(([it]) => this.at.people.isAlive(it)),
     ];
     const isDue = ([it, from]: [string, number]) =>
       this.at.out.isDue(Math.max(from + place * STEP, this.at.newcomers.tellAt(it, state.tag)), now);
