@@ -1,12 +1,12 @@
 /** A channel of people with an agent each, a room that orders by the node's rules, ways that lose; in virtual time. */
 import type { Bytes } from "../src/e2ee/bytes";
-import { toHex } from "../src/e2ee/bytes";
-import { ACCEPTED_AFTER_ADDITION, ACCEPTED_AFTER_REMOVAL, OWN_DELAY } from "../src/e2ee/key-ring";
 import { MlsAgent } from "../src/e2ee/mls/agent";
+import { Inbox, type Step } from "../src/e2ee/mls/inbox";
 import type { Incoming, Kind, Outcome, Output } from "../src/e2ee/mls/exchange";
 import type { Listed } from "../src/e2ee/mls/people";
 import type { GroupInfo, GroupState, KeyPackage, Member, Mls } from "../src/e2ee/mls/port";
 import { MISSING_AFTER } from "../src/e2ee/people";
+import { Ring } from "./mls-ring";
 
 /** mulberry32. */
 export function random(seed: number) {
@@ -18,50 +18,6 @@ export function random(seed: number) {
   };
   const between = (from: number, to: number) => from + Math.floor(next() * (to - from + 1));
   return { next, between, chance: (p: number) => next() < p, pick: <T>(all: readonly T[]): T | undefined => all[between(0, all.length - 1)] };
-}
-
-/** Epochs as `KeyRing` keeps them, without keys. */
-class Ring {
-  epochs: { number: number; secret: string; sessions: Set<string>; sendsFrom: number; stopsAt: number; erasesAt: number }[] = [];
-
-  install({ number, secret, members, removal, own, held }: Extract<Output, { type: "epoch" }>, now: number): void {
-    this.sweep(now);
-    const known = this.epochs.find((it) => it.number === number && it.secret === toHex(secret));
-    if (known) {
-      if (!held) known.sendsFrom = Math.min(known.sendsFrom, now);
-      return;
-    }
-    const isUsed = this.epochs.some((it) => it.number < number && it.sendsFrom <= now && now < it.stopsAt);
-    const lastUse = Math.max(...this.epochs.map(({ stopsAt }) => stopsAt));
-    const end = now + (removal ? ACCEPTED_AFTER_REMOVAL : ACCEPTED_AFTER_ADDITION);
-    for (const it of this.epochs) if (it.number < number) it.erasesAt = Math.min(it.erasesAt, end);
-    const sendsFrom = held ? Infinity : own && isUsed ? Math.min(now + OWN_DELAY, lastUse) : now;
-    const sessions = new Set(members.map(({ sessionId }) => sessionId));
-    this.epochs.push({ number, secret: toHex(secret), sessions, sendsFrom, stopsAt: Infinity, erasesAt: Infinity });
-    this.epochs.sort((a, b) => b.number - a.number);
-  }
-
-  left(now: number): void {
-    for (const it of this.epochs) it.stopsAt = Math.min(it.stopsAt, now + ACCEPTED_AFTER_REMOVAL);
-  }
-
-  sweep(now: number): void {
-    this.epochs = this.epochs.filter(({ erasesAt }) => erasesAt > now);
-  }
-
-  sending(now: number): string | null {
-    return this.sendingTo(now)?.secret ?? null;
-  }
-
-  sendingTo(now: number): { secret: string; sessions: Set<string> } | null {
-    this.sweep(now);
-    return this.epochs.find((it) => it.sendsFrom <= now && now < it.stopsAt) ?? null;
-  }
-
-  opens(secret: string, from: string, now: number): boolean {
-    this.sweep(now);
-    return this.epochs.some((it) => it.secret === secret && it.sessions.has(from));
-  }
 }
 
 type AnyAgent = MlsAgent<GroupState, GroupInfo, KeyPackage>;
@@ -82,6 +38,13 @@ export class Person {
   lastAt = 0;
   busy: Promise<void> = Promise.resolve();
   wakes = 0;
+  inbox = new Inbox<AnyAgent>();
+  isBusy = false;
+  /** On the step it is at, in milliseconds. */
+  spent = 0;
+  toldMissing = -Infinity;
+  /** Of its messages to the room, when the last one arrives. */
+  arrivesAt = 0;
   /** Since when it knows that somebody left. */
   knowsLeft = new Map<string, number>();
 
@@ -105,7 +68,8 @@ export interface Trouble {
 
 export const NO_TROUBLE: Trouble = { loss: 0, duplicates: 0, reorder: 0, lostAcks: 0 };
 
-const WAY: [number, number] = [8, 45];
+/** As `encryption.ts` has it. */
+const MISSING_INTERVAL = 400;
 const KEPT_MAX = 64;
 const SAMPLE = 100;
 
@@ -115,6 +79,8 @@ export class World {
   /** By group, the epoch that the next commit has to end: as the node's rules have it. */
   groups = new Map<string, number>();
   trouble: Trouble = NO_TROUBLE;
+  /** Of a message to the room, or from it, in milliseconds: at least and at most. */
+  way: readonly [number, number] = [8, 45];
   /** Whether a commit that the room has taken is told to somebody. */
   /** Nobody may be undecryptable for longer, in milliseconds. */
   limit = Infinity;
@@ -123,6 +89,8 @@ export class World {
   #log: string[] = [];
   withheld: ((to: string) => boolean) | null = null;
   messages = { sent: 0, bytes: 0, refused: 0 };
+  /** Messages to the room, by session. */
+  sentBy = new Map<string, number>();
   worst = 0;
   worstPair = "";
   /** For how long anybody sent to somebody who left, since it was told of that, in milliseconds. */
@@ -176,7 +144,7 @@ export class World {
   }
 
   #way(): number {
-    return this.rng.between(...WAY);
+    return this.rng.between(...this.way);
   }
 
   async join(userId = `u${this.#serial + 1}`, generation = 0): Promise<Person> {
@@ -261,13 +229,43 @@ export class World {
     });
   }
 
-  async #call(person: Person, what: (agent: AnyAgent) => Promise<Output[]>): Promise<void> {
-    const { agent } = person;
-    if (!agent || !this.people.has(person.sessionId)) return;
-    for (const output of await what(agent)) this.#put(person, output);
+  #call(person: Person, step: Step<AnyAgent>): Promise<void> {
+    person.inbox.do(step);
+    return this.#work(person);
+  }
+
+  /** One step after the other: what comes while somebody is busy waits. */
+  async #work(person: Person): Promise<void> {
+    if (person.isBusy) return;
+    for (let step = person.inbox.next(); step; step = person.inbox.next()) {
+      const { agent } = person;
+      if (!agent || !this.people.has(person.sessionId)) continue;
+      person.spent = 0;
+      person.isBusy = true;
+      const outputs = await step(agent, this.now);
+      if (person.spent > 0) {
+        this.at(person.spent, () => {
+          this.#did(person, agent, outputs);
+          person.isBusy = false;
+          return this.#work(person);
+        });
+        return;
+      }
+      this.#did(person, agent, outputs);
+      person.isBusy = false;
+    }
+  }
+
+  #did(person: Person, agent: AnyAgent, outputs: Output[]): void {
+    for (const output of outputs) this.#put(person, output);
     const wake = ++person.wakes;
     if (agent.wakeAt === Infinity) return;
-    this.at(Math.max(1, agent.wakeAt - this.now), () => (person.wakes === wake ? this.#call(person, (it) => it.tick(this.now)) : undefined));
+    this.at(Math.max(1, agent.wakeAt - this.now), () => (person.wakes === wake ? this.#wake(person) : undefined));
+  }
+
+  #wake(person: Person): Promise<void> {
+    person.inbox.woken();
+    return this.#work(person);
   }
 
   #put(person: Person, output: Output): void {
@@ -277,7 +275,9 @@ export class World {
     const { id, kind, epoch, to, data } = output;
     if (!person.online) return this.at(50, () => this.#answer(person, id, "failed"));
     if (kind === "proposal" && this.rng.chance(this.trouble.loss)) return;
-    this.at(this.#way(), () => {
+    // One socket: what is said first arrives first.
+    person.arrivesAt = Math.max(this.now + this.#way(), person.arrivesAt);
+    this.at(person.arrivesAt - this.now, () => {
       if (!this.people.has(person.sessionId)) return;
       const outcome = this.send(person.sessionId, kind, epoch, data, to);
       const isLost = this.rng.chance(this.trouble.lostAcks);
@@ -292,6 +292,7 @@ export class World {
   /** The node's part: of each epoch of a group it takes the first commit. */
   send(from: string, kind: Kind, epoch: number, data: Bytes, to?: string): Outcome {
     this.messages.sent += 1;
+    this.sentBy.set(from, (this.sentBy.get(from) ?? 0) + 1);
     if (this.logged > 0) this.#log = [...this.#log.slice(-2 * this.logged), `${this.now} ${from} ${kind} ${epoch} ${to ?? ""} ${new TextDecoder().decode(data).slice(0, 160)}`];
     this.messages.bytes += data.length;
     if (data.length > 16_384) throw new Error(`a ${kind} of ${data.length} bytes`);
@@ -324,8 +325,9 @@ export class World {
     const at = isLate ? this.now + this.rng.between(50, 300) : Math.max(this.now + this.#way(), person.lastAt);
     if (!isLate) person.lastAt = at;
     const deliver = () => {
-      if (person.online) return this.#call(person, (agent) => agent.message(message, this.now));
-      person.missed.push(message);
+      if (!person.online) return void person.missed.push(message);
+      person.inbox.message(message);
+      return this.#work(person);
     };
     this.at(at - this.now, deliver);
     if (this.rng.chance(duplicates)) this.at(at - this.now + this.rng.between(1, 200), deliver);
@@ -334,6 +336,7 @@ export class World {
   /** Who cannot open whose frames, and for how long by now. */
   async #sample(): Promise<void> {
     const present = this.present;
+    const missing = new Map(present.map((it): [Person, string[]] => [it, []]));
     for (const from of present) {
       this.#leaks(from);
       const secret = from.ring.sending(this.now);
@@ -357,8 +360,14 @@ export class World {
         if (secret === null) continue;
         const failing = this.#failing.get(pair) ?? this.now;
         this.#failing.set(pair, failing);
-        if (this.now - failing >= MISSING_AFTER) await this.#call(to, (agent) => agent.missing(from.sessionId, this.now));
+        if (this.now - failing >= MISSING_AFTER) missing.get(to)?.push(from.sessionId);
       }
+    }
+    for (const [to, sessionIds] of missing) {
+      if (this.now - to.toldMissing < MISSING_INTERVAL) continue;
+      if (sessionIds.length > 0) to.toldMissing = this.now;
+      for (const sessionId of sessionIds) to.inbox.missing(sessionId);
+      await this.#work(to);
     }
     for (const pair of this.#bad.keys()) {
       const both = pair.split(" ").every((it) => this.people.get(it)?.online);

@@ -4,8 +4,9 @@ import { VoiceError } from "../../errors";
 import type { IdentityHook, IdentityTrust } from "../../types";
 import { type Bytes } from "../bytes";
 import { MlsAgent } from "./agent";
-import type { Incoming, Outcome, Output } from "./exchange";
+import type { Outcome, Output } from "./exchange";
 import { KnownKeys, SessionIdentity } from "./identity";
+import { Inbox, type Step } from "./inbox";
 import { type Info, MlsLibrary, type Package, type State } from "./library";
 import type { Listed } from "./people";
 import type { Member } from "./port";
@@ -14,13 +15,10 @@ export { subjectOf } from "./identity";
 
 /** Somebody who came is waited for so long before it is said that they are not in the group, in milliseconds. */
 const OUTSIDE_AFTER = 2_000;
-/** Messages that may wait for the agent. */
-const WAITING_MAX = 256;
 
 export type KeyMessage = ServerEvents["voice:e2ee:message"];
 type EpochOutput = Extract<Output, { type: "epoch" }>;
 type Agent = MlsAgent<State, Info, Package>;
-type Step = (agent: Agent, now: number) => Promise<Output[]>;
 
 export interface GroupHandlers {
   send(message: E2eeMessage): Promise<unknown>;
@@ -39,7 +37,7 @@ export class GroupKeys {
   #agent: Agent | null = null;
   #identity: SessionIdentity | null = null;
   #busy: Promise<void> = Promise.resolve();
-  #waiting = 0;
+  #inbox = new Inbox<Agent>();
   #stay = 0;
   #generation = 0;
   #people: Listed[] = [];
@@ -61,6 +59,7 @@ export class GroupKeys {
     const stay = ++this.#stay;
     this.#generation = Math.max(this.#generation, this.#agent?.generation ?? 0);
     this.#agent = null;
+    this.#inbox = new Inbox();
     this.#members = [];
     this.#named.clear();
     this.#note(people);
@@ -91,18 +90,16 @@ export class GroupKeys {
 
   message({ sessionId, kind, epoch, data }: KeyMessage): void {
     const bytes = bytesOf(data);
-    if (!bytes || this.#waiting > WAITING_MAX) return;
-    const message: Incoming = { sessionId, kind, epoch, data: bytes };
-    this.#do((agent, now) => agent.message(message, now));
+    if (bytes && this.#inbox.message({ sessionId, kind, epoch, data: bytes })) this.#next();
   }
 
   /** Frames of somebody cannot be opened. */
   missing(sessionId: string): void {
-    this.#do((agent, now) => agent.missing(sessionId, now));
+    if (this.#inbox.missing(sessionId)) this.#next();
   }
 
   woken(): void {
-    this.#do((agent, now) => agent.tick(now));
+    if (this.#inbox.woken()) this.#next();
   }
 
   close(): void {
@@ -141,14 +138,22 @@ export class GroupKeys {
     for (const { key } of changed) this.#trust.set(key, "known");
   }
 
-  #do(step: Step): void {
-    this.#queue(() => this.#run(step));
+  #do(step: Step<Agent>): void {
+    this.#inbox.do(step);
+    this.#next();
+  }
+
+  /** One step more than there were. */
+  #next(): void {
+    const inbox = this.#inbox;
+    this.#queue(async () => {
+      const step = inbox.next();
+      if (step && inbox === this.#inbox) await this.#run(step);
+    });
   }
 
   #queue(what: () => Promise<void>): void {
-    this.#waiting += 1;
-    const done = () => void (this.#waiting -= 1);
-    this.#busy = this.#busy.then(what).catch((error: unknown) => this.#fail(error)).finally(done);
+    this.#busy = this.#busy.then(what).catch((error: unknown) => this.#fail(error));
   }
 
   #fail(error: unknown): void {
@@ -161,7 +166,7 @@ export class GroupKeys {
     this.handlers.failed(new VoiceError("INTERNAL", `keys of the group: ${message}`, {}, true, { cause: error }));
   }
 
-  async #run(step: Step): Promise<void> {
+  async #run(step: Step<Agent>): Promise<void> {
     const agent = this.#agent;
     if (!agent) return;
     const outputs = await step(agent, this.now());
