@@ -118,7 +118,7 @@ mls-peer-program: tools
 
 .PHONY: mls-peer
 mls-peer: mls-peer-program ## The SDK's MLS in one group with a second implementation, mls-rs, which is built for it
-	cd $(WEB)/sdk && RAILGUN_MLS_PEER=1 npx vitest run tests/e2ee-mls-interop.test.ts
+	cd $(WEB)/sdk && RAILGUN_MLS_PEER=1 npx vitest run tests/e2ee-mls-interop.test.ts tests/e2ee-mls-leaves.test.ts tests/e2ee-mls-rs-
 
 .PHONY: fuzz
 fuzz: ## Each fuzz target for TIME seconds; needs a nightly compiler and cargo-fuzz

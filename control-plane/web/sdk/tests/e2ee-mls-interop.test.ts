@@ -1,9 +1,5 @@
 /// <reference types="node" />
 /** The SDK's MLS and mls-rs (Rust) in one group; `make mls-peer` builds the latter, without it nothing is shown here. */
-import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync } from "node:fs";
-import { createInterface, type Interface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { decodeMlsMessage, encodeMlsMessage } from "ts-mls/message.js";
 import { afterEach, describe, expect, it } from "vitest";
 import { type Bytes, concat, toHex, utf8, vec } from "../src/e2ee/bytes";
@@ -11,11 +7,9 @@ import { encodeSessions } from "../src/e2ee/mls/credential";
 import { freshGroupId } from "../src/e2ee/mls/group-id";
 import { KnownKeys, SessionIdentity } from "../src/e2ee/mls/identity";
 import { type Info, MlsLibrary, type Package, type State } from "../src/e2ee/mls/library";
+import { isBuilt, RustProcess } from "./mls-rs-process";
 
 const CHANNEL = "club";
-const PEER = fileURLToPath(new URL("../../../../target/mls-peer/debug/railgun-mls-peer", import.meta.url));
-const isBuilt = existsSync(PEER);
-if (!isBuilt && process.env["RAILGUN_MLS_PEER"]) throw new Error(`there is no ${PEER}`);
 
 const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString("base64");
 const bytesOf = (text: string): Bytes => Uint8Array.from(Buffer.from(text, "base64"));
@@ -24,16 +18,9 @@ const peers: RustMember[] = [];
 afterEach(() => peers.splice(0).forEach((peer) => peer.end()));
 
 /** A member by mls-rs, as a process. */
-class RustMember {
-  #child: ChildProcess;
-  #lines: Interface;
-  #answers: ((line: string) => void)[] = [];
-
+class RustMember extends RustProcess {
   constructor() {
-    this.#child = spawn(PEER, { stdio: ["pipe", "pipe", "inherit"] });
-    if (!this.#child.stdout) throw new Error("no output");
-    this.#lines = createInterface(this.#child.stdout);
-    this.#lines.on("line", (line) => this.#answers.shift()?.(line));
+    super();
     peers.push(this);
   }
 
@@ -46,25 +33,12 @@ class RustMember {
     return member;
   }
 
-  async ask(what: string, given: object = {}): Promise<Record<string, string>> {
-    const answered = new Promise<string>((resolve) => this.#answers.push(resolve));
-    this.#child.stdin?.write(`${JSON.stringify({ do: what, ...given })}\n`);
-    const answer = JSON.parse(await answered) as Record<string, string>;
-    if (answer["error"]) throw new Error(answer["error"]);
-    return answer;
-  }
-
   async bytes(what: string, key: string, given: object = {}): Promise<Bytes> {
     return bytesOf((await this.ask(what, given))[key] ?? "");
   }
 
   async secret(): Promise<string> {
     return toHex(await this.bytes("secret", "secret", { channel: CHANNEL }));
-  }
-
-  end(): void {
-    this.#lines.close();
-    this.#child.kill();
   }
 }
 

@@ -1,12 +1,12 @@
 /** A channel of people with an agent each, a room that orders by the node's rules, ways that lose; in virtual time. */
 import type { Bytes } from "../src/e2ee/bytes";
 import { MlsAgent } from "../src/e2ee/mls/agent";
-import { Inbox, type Step } from "../src/e2ee/mls/inbox";
+import type { Step } from "../src/e2ee/mls/inbox";
 import type { Incoming, Kind, Outcome, Output } from "../src/e2ee/mls/exchange";
 import type { Listed } from "../src/e2ee/mls/people";
 import type { GroupInfo, GroupState, KeyPackage, Member, Mls } from "../src/e2ee/mls/port";
 import { MISSING_AFTER } from "../src/e2ee/people";
-import { Ring } from "./mls-ring";
+import { type AnyAgent, Person } from "./mls-person";
 
 /** mulberry32. */
 export function random(seed: number) {
@@ -20,42 +20,7 @@ export function random(seed: number) {
   return { next, between, chance: (p: number) => next() < p, pick: <T>(all: readonly T[]): T | undefined => all[between(0, all.length - 1)] };
 }
 
-type AnyAgent = MlsAgent<GroupState, GroupInfo, KeyPackage>;
 type AnyMls = Mls<GroupState, GroupInfo, KeyPackage>;
-
-export class Person {
-  agent: AnyAgent | null = null;
-  ring = new Ring();
-  /** Has a socket. */
-  online = true;
-  onlineSince: number;
-  /** In the server's list. */
-  isListed = true;
-  reconnecting = false;
-  named: string[] = [];
-  missed: Incoming[] = [];
-  /** For messages that keep their order. */
-  lastAt = 0;
-  busy: Promise<void> = Promise.resolve();
-  wakes = 0;
-  inbox = new Inbox<AnyAgent>();
-  isBusy = false;
-  /** On the step it is at, in milliseconds. */
-  spent = 0;
-  toldMissing = -Infinity;
-  /** Of its messages to the room, when the last one arrives. */
-  arrivesAt = 0;
-  /** Since when it knows that somebody left. */
-  knowsLeft = new Map<string, number>();
-
-  constructor(
-    readonly sessionId: string,
-    readonly userId: string,
-    now: number,
-  ) {
-    this.onlineSince = now;
-  }
-}
 
 export interface Trouble {
   loss: number;
@@ -101,6 +66,8 @@ export class World {
   #serial = 0;
   #bad = new Map<string, number>();
   #failing = new Map<string, number>();
+  /** For some, one of another implementation. */
+  otherAgent: ((sessionId: string, userId: string, others: readonly Listed[]) => AnyAgent | null) | null = null;
   /** Who is not held to anything: saboteurs. */
   exempt = new Set<string>();
 
@@ -155,7 +122,7 @@ export class World {
     this.people.set(sessionId, person);
     const mls = await this.mls(sessionId, userId);
     this.at(this.#way(), async () => {
-      person.agent = new MlsAgent(mls, sessionId, others, this.now, generation);
+      person.agent = this.otherAgent?.(sessionId, userId, others) ?? new MlsAgent(mls, sessionId, others, this.now, generation);
       await this.#call(person, (agent) => agent.begin(this.now));
       // What happened meanwhile.
       this.#tellPeople(person);
