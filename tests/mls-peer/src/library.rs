@@ -5,7 +5,7 @@ use crate::client::{Config, client_of};
 use crate::encoding::{self, Past};
 use crate::names::{Name, Names};
 use crate::primitives::{BANNED, COMMITS, Failure, LABEL, SUITE, provider};
-use mls_rs::crypto::{SignaturePublicKey, SignatureSecretKey};
+use crate::profile::Profile;
 use mls_rs::extension::built_in::RatchetTreeExt;
 use mls_rs::group::proposal::Proposal;
 use mls_rs::group::{CommitEffect, ContentType, GroupContext, ReceivedMessage, Roster, Sender};
@@ -95,8 +95,8 @@ pub(crate) struct Own {
 
 pub(crate) struct Library {
     own: Own,
-    /// By which its leaves are proven; of this session alone.
-    profile: (SignatureSecretKey, SignaturePublicKey),
+    /// By which its leaves are proven.
+    profile: Profile,
     /// By which GroupInfos are checked.
     reader: Client<Config>,
     /// Newest first.
@@ -104,8 +104,7 @@ pub(crate) struct Library {
 }
 
 impl Library {
-    pub(crate) fn new(own: Own) -> Result<Self, Failure> {
-        let profile = provider().signature_key_generate()?;
+    pub(crate) fn new(own: Own, profile: Profile) -> Result<Self, Failure> {
         let reader = fresh(&own, &profile)?;
         Ok(Self { own, profile, reader, packages: VecDeque::new() })
     }
@@ -284,13 +283,10 @@ impl Library {
 }
 
 /// A client with a signature key that no leaf had before.
-fn fresh(
-    own: &Own,
-    (of_profile, profile): &(SignatureSecretKey, SignaturePublicKey),
-) -> Result<Client<Config>, Failure> {
+fn fresh(own: &Own, profile: &Profile) -> Result<Client<Config>, Failure> {
     let Own { channel_id, session_id, user_id } = own;
     let (secret, public) = provider().signature_key_generate()?;
-    let identity = Name::proven(channel_id, (session_id, user_id), &public, (of_profile, profile))?;
+    let identity = Name::proven(channel_id, (session_id, user_id), &public, profile)?;
     let names = Names { channel_id: Some(channel_id.clone()) };
     Ok(client_of(names, identity, secret, public, InMemoryKeyPackageStorage::new()))
 }

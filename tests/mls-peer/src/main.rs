@@ -16,6 +16,7 @@ mod library;
 mod members;
 mod names;
 mod primitives;
+mod profile;
 #[cfg(test)]
 mod vectors;
 

@@ -4,6 +4,7 @@
 use crate::agent::{Agent, Incoming, Kind, Listed, Millis, NewEpoch, Outcome, Output};
 use crate::library::Own;
 use crate::primitives::Failure;
+use crate::profile::Profile;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
@@ -13,7 +14,7 @@ use std::io::Write;
 
 #[derive(Deserialize)]
 struct Request {
-    /// The session of the member; one process has many, of any channels.
+    /// What the caller calls it; one process has many, of any channels.
     member: String,
     now: Millis,
     #[serde(flatten)]
@@ -23,14 +24,17 @@ struct Request {
 #[derive(Deserialize)]
 #[serde(tag = "do", rename_all = "camelCase", rename_all_fields = "camelCase")]
 enum What {
-    /// First of all, and again in a new stay, which has another session. `generation`: that of the last answer of the
-    /// stay before.
+    /// First of all, and again in a new stay. `generation`: that of the last answer of the stay before.
     Enter {
+        /// None: it is called by its session.
+        session_id: Option<String>,
         channel_id: String,
         user_id: String,
         people: Vec<Listed>,
         #[serde(default)]
         generation: u32,
+        /// As the answer to `profile` has it; none: one that nobody has seen.
+        profile: Option<String>,
     },
     /// Everybody else who is there.
     People { people: Vec<Listed> },
@@ -63,10 +67,22 @@ pub(crate) fn serve(
 }
 
 fn answer(members: &mut HashMap<String, Agent>, line: &str) -> Result<Value, Failure> {
-    let Request { member, now, what } = serde_json::from_str(line)?;
-    if let What::Enter { channel_id, user_id, people, generation } = what {
-        let own = Own { channel_id, session_id: member.clone(), user_id };
-        let mut agent = Agent::enter(own, people, now, generation)?;
+    let request: Value = serde_json::from_str(line)?;
+    // Of no member.
+    if request["do"] == "profile" {
+        let profile = Profile::generate()?;
+        let public = STANDARD.encode(profile.public.as_bytes());
+        return Ok(json!({ "profile": STANDARD.encode(profile.bytes()), "publicKey": public }));
+    }
+    let Request { member, now, what } = Request::deserialize(request)?;
+    if let What::Enter { session_id, channel_id, user_id, people, generation, profile } = what {
+        let session_id = session_id.unwrap_or_else(|| member.clone());
+        let own = Own { channel_id, session_id, user_id };
+        let profile = match profile {
+            Some(profile) => Profile::read(&STANDARD.decode(profile)?)?,
+            None => Profile::generate()?,
+        };
+        let mut agent = Agent::enter(own, profile, people, now, generation)?;
         let said = agent.tick(now)?;
         let answer = told(&agent, said);
         members.insert(member, agent);
@@ -162,7 +178,12 @@ mod tests {
         assert_eq!((&of_first["secret"], &of_first["number"]), (&of_second["secret"], &of_second["number"]));
         assert_eq!(of_first["members"], json!(["s1", "s2"]));
 
+        // Another stay of the same session, which is called otherwise, and goes on when the one before is forgotten.
+        let mut again = enter("s2 again", here("s1"), 15);
+        again["sessionId"] = "s2".into();
+        ask(&mut members, &again)?;
         ask(&mut members, &json!({ "do": "leave", "member": "s2", "now": 20 }))?;
+        ask(&mut members, &json!({ "do": "tick", "member": "s2 again", "now": 20 }))?;
         assert!(ask(&mut members, &json!({ "do": "tick", "member": "s2", "now": 20 })).is_err());
         assert!(ask(&mut members, &json!({ "do": "dance", "member": "s1", "now": 20 })).is_err());
         Ok(())

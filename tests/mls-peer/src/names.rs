@@ -3,7 +3,8 @@
 
 use crate::encoding::{read_vec, write_vec};
 use crate::primitives::{Failure, provider};
-use mls_rs::crypto::{SignaturePublicKey, SignatureSecretKey};
+use crate::profile::Profile;
+use mls_rs::crypto::SignaturePublicKey;
 use mls_rs::error::IntoAnyError;
 use mls_rs::identity::{CredentialType, SigningIdentity};
 use mls_rs::time::MlsTime;
@@ -55,7 +56,7 @@ impl Name {
         channel_id: &str,
         (session_id, user_id): (&str, &str),
         leaf_key: &SignaturePublicKey,
-        (secret, public): (&SignatureSecretKey, &SignaturePublicKey),
+        Profile { secret, public }: &Profile,
     ) -> Result<Vec<u8>, Failure> {
         let mut name =
             Self { session_id: session_id.into(), user_id: user_id.into(), proof: vec![FIRST_USE] };

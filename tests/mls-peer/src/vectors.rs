@@ -1,9 +1,11 @@
-//! Conformance vectors of MLS: a member with known keys, what it is sent, and the secret of each epoch. The SDK wrote them, and
-//! plays the same file (`control-plane/web/sdk/tests/e2ee-mls-vectors.test.ts`).
+//! Conformance vectors of MLS, which the SDK plays as well: a member with known keys, what it is sent, and the secret of each
+//! epoch (`control-plane/web/sdk/tests/e2ee-mls-vectors.test.ts`), and credentials of leaves by keys of profiles
+//! (`e2ee-mls-leaves.test.ts`).
 
 use crate::client::client_of;
 use crate::names::{Name, Names};
 use crate::primitives::{Failure, LABEL};
+use crate::profile::Profile;
 use mls_rs::MlsMessage;
 use mls_rs::group::{ExportedTree, ReceivedMessage};
 use mls_rs::storage_provider::KeyPackageData;
@@ -11,6 +13,7 @@ use mls_rs::storage_provider::in_memory::InMemoryKeyPackageStorage;
 use serde::Deserialize;
 
 const MEMBER: &str = include_str!("../../../shared/fixtures/e2ee/mls-member.json");
+const LEAVES: &str = include_str!("../../../shared/fixtures/e2ee/mls-leaves.json");
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -43,6 +46,18 @@ struct Member {
     leaf: u32,
     session_id: String,
     user_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Leaf {
+    channel_id: String,
+    session_id: String,
+    user_id: String,
+    leaf_key: String,
+    profile_seed: String,
+    profile_key: String,
+    credential: String,
 }
 
 fn bytes(hex: &str) -> Vec<u8> {
@@ -84,6 +99,19 @@ fn a_member_by_a_welcome_is_at_the_epochs_of_the_vector() -> Result<(), Failure>
             })
         });
         assert_eq!(there.collect::<Result<Vec<_>, Failure>>()?, members);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_leaf_by_the_key_of_a_profile_has_the_credential_of_the_vector() -> Result<(), Failure> {
+    let leaves: Vec<Leaf> = serde_json::from_str(LEAVES)?;
+    assert_eq!(leaves.len(), 3);
+    for leaf in leaves {
+        let profile = Profile::read(&bytes(&[leaf.profile_seed, leaf.profile_key].concat()))?;
+        let own = (leaf.session_id.as_str(), leaf.user_id.as_str());
+        let credential = Name::proven(&leaf.channel_id, own, &bytes(&leaf.leaf_key).into(), &profile)?;
+        assert_eq!(credential, bytes(&leaf.credential), "of {}", leaf.session_id);
     }
     Ok(())
 }

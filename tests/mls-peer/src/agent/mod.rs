@@ -22,6 +22,7 @@ pub(crate) use timing::Millis;
 use crate::encoding::Past;
 use crate::library::{Applied, Info, Library, Own, Place, State, envelope};
 use crate::primitives::Failure;
+use crate::profile::Profile;
 use exchange::Fault;
 use group_id::{order, rank_of};
 use people::ListedPeople;
@@ -40,12 +41,13 @@ impl Agent {
     /// `generation`: of groups, the highest that was known before this stay. What it says first comes by [`Self::tick`].
     pub(crate) fn enter(
         own: Own,
+        profile: Profile,
         people: Vec<Listed>,
         now: Millis,
         generation: u32,
     ) -> Result<Self, Failure> {
         let people = ListedPeople::new(own.session_id.clone(), people, now);
-        let at = Standing::new(Library::new(own)?, people, now, generation);
+        let at = Standing::new(Library::new(own, profile)?, people, now, generation);
         Ok(Self { at, leavers: Leavers::new() })
     }
 

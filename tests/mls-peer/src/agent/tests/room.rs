@@ -3,6 +3,7 @@
 
 use crate::agent::{Agent, Incoming, Kind, Listed, Millis, NewEpoch, Outcome, Output};
 use crate::library::{Own, envelope};
+use crate::profile::Profile;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// From a client to the room, or from the room to a client, in milliseconds.
@@ -94,7 +95,8 @@ impl Room {
             user_id: format!("user of {session}"),
         };
         self.here.insert(session.to_owned());
-        let agent = Agent::enter(own, self.people_for(session), self.now, 0).unwrap();
+        let profile = Profile::generate().unwrap();
+        let agent = Agent::enter(own, profile, self.people_for(session), self.now, 0).unwrap();
         self.clients.insert(session.to_owned(), agent);
         self.tell_people();
         self.step(session, |agent, now| agent.tick(now).unwrap());
