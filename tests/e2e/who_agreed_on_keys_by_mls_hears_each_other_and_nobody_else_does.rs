@@ -2,22 +2,10 @@
 //! the others' Opus frames. Who has a seat and no part in the group opens none of what it is forwarded, and who has left
 //! none of what is sent then.
 
-use railgun_client::{
-    Client, Consumer, Epoch, FrameCodec, FrameOpener, GroupKeys, GroupOpener, MediaKind, MlsPeer, Producer,
-    SframeError, Source,
-};
-use railgun_protocol::ids::SessionId;
+use crate::mls_people::{CHANNEL, HEARD_WITHIN, MIC, PACKETS, Person, agreed, hears};
+use railgun_client::{Client, Consumer, Epoch, FrameOpener, MlsPeer, SframeError};
 use railgun_protocol::plan::Tier;
 use railgun_tests::{Member, System, mls_peer, opus_payload, within};
-use std::time::Duration;
-use tokio::time::sleep;
-
-const CHANNEL: &str = "club";
-const PACKETS: u32 = 20;
-const SPACING: Duration = Duration::from_millis(10);
-const AGREED_WITHIN: Duration = Duration::from_secs(10);
-const HEARD_WITHIN: Duration = Duration::from_secs(10);
-const MIC: (Source, FrameCodec) = (Source::Mic, FrameCodec::Opus);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn through_the_standalone() {
@@ -27,66 +15,6 @@ async fn through_the_standalone() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn through_two_processes() {
     agree(&System::two_processes_encrypted().await.unwrap()).await;
-}
-
-struct Person {
-    name: &'static str,
-    member: Member,
-    mic: Producer,
-    keys: GroupKeys,
-}
-
-impl Person {
-    async fn join(system: &System, peer: &MlsPeer, name: &'static str) -> Self {
-        let client = system.client(name, Tier::Pro, None).await.unwrap();
-        let (joined, keys) = client.join_group(CHANNEL, peer).await.unwrap();
-        let member = Member::of(client, joined).await.unwrap();
-        let mic = member.sending.produce(MediaKind::Audio, Source::Mic).await.unwrap();
-        Self { name, member, mic, keys }
-    }
-
-    fn session(&self) -> SessionId {
-        self.member.joined.session_id
-    }
-
-    /// Sealed with the keys of the time of each.
-    async fn speaks(&self, from: u32) {
-        let sealer = self.keys.sealer(MIC.0, MIC.1);
-        for number in from..from + PACKETS {
-            let sealed = sealer.seal(&opus_payload(self.name, number)).expect("a key to send with");
-            self.mic.send(&sealed, number == from, number * 960).await.unwrap();
-            sleep(SPACING).await;
-        }
-    }
-
-    async fn consumes(&self, other: &Self) -> (Consumer, GroupOpener) {
-        let consumer = self.member.receiving.consume(other.mic.id()).await.unwrap();
-        (consumer, self.keys.opener(other.session(), MIC.0, MIC.1))
-    }
-}
-
-/// All are in one epoch, of which they are the members, and send with it. Its code.
-async fn agreed(people: &[&Person]) -> String {
-    let sessions: Vec<SessionId> = people.iter().map(|it| it.session()).collect();
-    let mut codes = Vec::new();
-    for person in people {
-        let among = within(AGREED_WITHIN, "agreeing on keys", person.keys.among(&sessions)).await;
-        codes.push(among.unwrap());
-    }
-    assert!(codes.iter().all(|code| *code == codes[0]), "{codes:?}");
-    assert!(people.iter().all(|it| it.keys.named().is_empty()));
-    codes.remove(0)
-}
-
-async fn hears(of: &Person, from: u32, consumer: &mut Consumer, opener: &mut GroupOpener) -> Vec<Vec<u8>> {
-    let mut wires = Vec::new();
-    for number in from..from + PACKETS {
-        let packet = consumer.receive().await.expect("the transport is open");
-        let opened = opener.open(&packet.payload).unwrap_or_else(|error| panic!("packet {number}: {error}"));
-        assert_eq!(opened, opus_payload(of.name, number));
-        wires.push(packet.payload.to_vec());
-    }
-    wires
 }
 
 async fn agree(system: &System) {

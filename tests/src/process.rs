@@ -240,7 +240,10 @@ fn output_of(name: &str, arguments: &[&str]) -> Result<String> {
 #[derive(Debug)]
 pub struct MediaNode {
     pub(crate) rpc: SocketAddr,
-    _process: Process,
+    health: SocketAddr,
+    settings: Vec<(String, String)>,
+    path: PathBuf,
+    process: Option<Process>,
     _directory: Option<Directory>,
 }
 
@@ -261,9 +264,22 @@ impl MediaNode {
             ("RAILGUN_WORKERS", "2".to_owned()),
         ];
         all.extend_from_slice(settings);
-        let mut process = Process::start("railgun-media", directory, &[], &all)?;
-        process.ready(health).await?;
-        Ok(Self { rpc, _process: process, _directory: None })
+        let settings = all.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        let path = directory.to_owned();
+        let mut node = Self { rpc, health, settings, path, process: None, _directory: None };
+        node.restart().await?;
+        Ok(node)
+    }
+
+    /// Kills it if it runs, and starts it at the same addresses. It knows no rooms then.
+    pub(crate) async fn restart(&mut self) -> Result<()> {
+        self.process = None;
+        let settings: Vec<_> =
+            self.settings.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
+        let mut process = Process::start("railgun-media", &self.path, &[], &settings)?;
+        process.ready(self.health).await?;
+        self.process = Some(process);
+        Ok(())
     }
 
     /// Where control streams are taken.

@@ -25,7 +25,7 @@ pub struct System {
     tokens: Tokens,
     // In this order: the control-plane goes before its node, the directory last.
     _control: Process,
-    _media: Option<MediaNode>,
+    media: Option<MediaNode>,
     _directory: Directory,
 }
 
@@ -65,7 +65,7 @@ impl System {
         let mut control =
             Process::start("railgun", directory.path(), &["--dev", "--config", &config], &settings)?;
         control.ready(address).await?;
-        Ok(Self { address, tokens: Tokens::Endpoint, _control: control, _media: None, _directory: directory })
+        Ok(Self { address, tokens: Tokens::Endpoint, _control: control, media: None, _directory: directory })
     }
 
     /// `railgun-control` and `railgun-media` with mutual TLS between them.
@@ -121,7 +121,7 @@ impl System {
             Process::start("railgun-control", path, &["serve", "--config", &config], &settings)?;
         control.ready(address).await?;
         let tokens = Tokens::Key(key);
-        Ok(Self { address, tokens, _control: control, _media: Some(media), _directory: directory })
+        Ok(Self { address, tokens, _control: control, media: Some(media), _directory: directory })
     }
 
     /// `railgun` on the node's host of `relay`, for clients on the client's host.
@@ -150,7 +150,12 @@ impl System {
         let mut control = relay.link().on("node", start)?;
         control.ready(address).await?;
         let tokens = Tokens::Key(key);
-        Ok(Self { address, tokens, _control: control, _media: None, _directory: directory })
+        Ok(Self { address, tokens, _control: control, media: None, _directory: directory })
+    }
+
+    /// Kills the media node of one of two processes, and starts it anew.
+    pub async fn restart_node(&mut self) -> Result<()> {
+        self.media.as_mut().context("the node is in the same process")?.restart().await
     }
 
     /// What operators of a system that is [`Self::behind`] a relay scrape.

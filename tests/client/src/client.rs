@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, mpsc};
 use tokio::time::timeout;
 
 /// How a client behaves where the contract leaves it a choice.
@@ -70,6 +70,8 @@ struct Inner {
     /// Of the last join.
     rtc: Mutex<Option<RtcConfig>>,
     next_request: AtomicU64,
+    /// Whoever follows the session from one socket to the next is given the events of each.
+    follower: Mutex<Option<mpsc::UnboundedSender<EventStream>>>,
 }
 
 /// The reply to a join.
@@ -112,10 +114,11 @@ impl Client {
             Some(identity) => identity.clone(),
             None => Arc::new(Identity::generate()?),
         };
-        let (socket, _) = SocketIo::connect(url, &sign_in.auth(), config.polling).await?;
+        let (socket, ..) = SocketIo::connect(url, &sign_in.auth(), config.polling).await?;
         let (socket, sign_in) = (Mutex::new(Arc::new(socket)), Mutex::new(sign_in));
         let (router, rtc, next_request) = (OnceCell::new(), Mutex::new(None), AtomicU64::new(0));
-        let inner = Inner { socket, sign_in, config, identity, router, rtc, next_request };
+        let follower = Mutex::new(None);
+        let inner = Inner { socket, sign_in, config, identity, router, rtc, next_request, follower };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -258,8 +261,20 @@ impl Client {
         self.inner.socket.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(crate) fn replace_socket(&self, socket: SocketIo) {
+    /// `events`: those of the new socket, from the first on.
+    pub(crate) fn replace_socket(&self, socket: SocketIo, events: EventStream) {
         *self.inner.socket.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(socket);
+        let mut follower = self.inner.follower.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever followed the session has gone.
+        follower.take_if(|it| it.send(events).is_err());
+    }
+
+    /// The events of each socket that the session is resumed by from now on, from the first on. Who asked before is
+    /// given none any more.
+    pub(crate) fn follow(&self) -> mpsc::UnboundedReceiver<EventStream> {
+        let (follower, sockets) = mpsc::unbounded_channel();
+        *self.inner.follower.lock().unwrap_or_else(PoisonError::into_inner) = Some(follower);
+        sockets
     }
 
     pub(crate) fn sign_in(&self) -> MutexGuard<'_, SignIn> {

@@ -37,7 +37,7 @@ mod transport;
 pub use capabilities::{SENT_EXTENSIONS, SENT_PAYLOAD_TYPES, SentExtensions, SentPayloadTypes};
 pub use client::{Client, ClientConfig, Joined};
 pub use consumer::Consumer;
-pub use e2ee::{GroupKeys, GroupOpener, GroupSealer, MlsPeer};
+pub use e2ee::{GroupKeys, GroupOpener, GroupSealer, MlsPeer, Profile};
 pub use ending::DisconnectReason;
 pub use error::{ClientError, Refusal};
 pub use producer::Producer;

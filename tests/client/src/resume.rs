@@ -36,10 +36,10 @@ impl Client {
     pub async fn resume(&self, url: &str) -> Result<(Resumed, EventStream), ClientError> {
         let auth = self.sign_in().auth_to_resume();
         let auth = auth.ok_or_else(|| ClientError::Protocol("nothing was joined".into()))?;
-        let (socket, mut events) = SocketIo::connect(url, &auth, self.config().polling).await?;
+        let (socket, mut events, followed) = SocketIo::connect(url, &auth, self.config().polling).await?;
         let (resumed, token) = self.within_time("voice:resumed", answer(&mut events)).await?;
         self.sign_in().note_resume_token(&token);
-        self.replace_socket(socket);
+        self.replace_socket(socket, followed);
         Ok((resumed, events))
     }
 }

@@ -3,11 +3,15 @@
 //! server, the time, and which epoch frames are sealed and opened with.
 
 mod group;
+mod inbox;
 mod key_ring;
 mod members;
 mod mls_peer;
+mod profile;
+mod sockets;
 mod streams;
 
 pub use members::GroupKeys;
 pub use mls_peer::MlsPeer;
+pub use profile::Profile;
 pub use streams::{GroupOpener, GroupSealer};

@@ -36,15 +36,16 @@ pub(crate) struct SocketIo {
 
 impl SocketIo {
     /// Connects to `url` (`http://host:port`) with the given `auth` object, over HTTP long-polling if
-    /// `polling` is set. Gives its events as well, from the first on.
+    /// `polling` is set. Gives its events as well, from the first on, for two readers.
     pub(crate) async fn connect(
         url: &str,
         auth: &Value,
         polling: bool,
-    ) -> Result<(Self, EventStream), ClientError> {
+    ) -> Result<(Self, EventStream, EventStream), ClientError> {
         let opened = connection::open(url, auth, polling).await?;
         let (outgoing, outgoing_queue) = mpsc::channel(OUTGOING_MAX);
         let (events, receiver) = broadcast::channel(EVENTS_MAX);
+        let streams = [receiver, events.subscribe()].map(|receiver| EventStream { receiver });
         let (ended_sender, ended) = watch::channel(None);
         let shared = Arc::new(Shared::new(events));
         let task = tokio::spawn({
@@ -56,7 +57,8 @@ impl SocketIo {
             }
         })
         .abort_handle();
-        Ok((Self { outgoing, shared, ended, task }, EventStream { receiver }))
+        let [first, second] = streams;
+        Ok((Self { outgoing, shared, ended, task }, first, second))
     }
 
     pub(crate) async fn emit(&self, name: &str, payload: &Value) -> Result<(), ClientError> {
