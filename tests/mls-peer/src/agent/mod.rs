@@ -218,6 +218,10 @@ impl Agent {
         let of = envelope(&data).ok_or("no GroupInfo")?;
         let rank = rank_of(&of.group).ok_or("no GroupInfo of ours")?;
         let at = &mut self.at;
+        // Who was put out founds groups: whoever went there would put them out again.
+        if at.people.is_shunned(&session_id) {
+            return Ok(());
+        }
         let state = at.state.clone();
         let own = state.as_ref().map(|it| &it.epoch.at);
         let ahead = order(&of, own);

@@ -33,7 +33,7 @@ pub(crate) struct Newcomers {
 impl Newcomers {
     /// Without those that have not asked again: nobody says that an answer helped.
     pub(crate) fn lost(&mut self, now: Millis) -> Vec<(String, Millis)> {
-        self.lost.retain(|_, it| now - it.asked_at <= LOST_FOR);
+        self.lost.retain(|_, it| now.saturating_sub(it.asked_at) <= LOST_FOR);
         let mut lost: Vec<_> = self.lost.iter().map(|(id, it)| (id.clone(), it.since)).collect();
         lost.sort();
         lost

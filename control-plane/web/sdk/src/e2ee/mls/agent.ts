@@ -200,6 +200,8 @@ export class MlsAgent<State extends GroupState, Info extends GroupInfo, Package 
     const envelope = this.#at.mls.envelope(data);
     const place = envelope && rankOf(bytesOf(envelope.group));
     if (!envelope || !place) throw new Error("no GroupInfo of ours");
+    // Who was put out founds groups: whoever went there would put them out again, with an epoch for everybody each time.
+    if (this.#at.people.isShunned(sessionId)) return;
     const state = this.#at.state;
     const ahead = order(envelope, state);
     if (state && ahead !== 0 && state.group !== envelope.group && rank(state).place === place.place) {
