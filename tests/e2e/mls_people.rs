@@ -1,7 +1,8 @@
 //! People with native clients in one encrypted channel, whose keys are by MLS.
 
 use railgun_client::{
-    Client, Consumer, FrameCodec, GroupKeys, GroupOpener, Joined, MediaKind, MlsPeer, Producer, Source,
+    Client, Consumer, FrameCodec, GroupKeys, GroupOpener, Joined, MediaKind, MlsPeer, Producer, Profile,
+    Source,
 };
 use railgun_protocol::ids::SessionId;
 use railgun_protocol::plan::Tier;
@@ -28,6 +29,18 @@ impl Person {
     pub(crate) async fn join(system: &System, peer: &MlsPeer, name: &'static str) -> Self {
         let client = system.client(name, Tier::Pro, None).await.unwrap();
         let entered = client.join_group(CHANNEL, peer).await.unwrap();
+        Self::of(name, client, entered).await
+    }
+
+    /// Another run of the user's program, by the key that it kept.
+    pub(crate) async fn come_back(
+        system: &System,
+        peer: &MlsPeer,
+        name: &'static str,
+        profile: Profile,
+    ) -> Self {
+        let client = system.client(name, Tier::Pro, None).await.unwrap();
+        let entered = client.join_group_as(CHANNEL, peer, profile).await.unwrap();
         Self::of(name, client, entered).await
     }
 

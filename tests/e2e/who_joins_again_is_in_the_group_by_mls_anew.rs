@@ -3,7 +3,7 @@
 //! room, everybody is told to join again (`voice:rejoin`), and the group that they found is of a later generation.
 
 use crate::mls_people::{Person, agreed, agreed_anew, hear_each_other};
-use railgun_client::{EventStream, MlsPeer};
+use railgun_client::{EventStream, MlsPeer, Profile};
 use railgun_protocol::plan::Tier;
 use railgun_tests::{System, mls_peer, within};
 use std::time::Duration;
@@ -22,6 +22,19 @@ async fn by_another_socket() {
     let ada = ada.rejoin(&peer, socket).await;
     assert_ne!(ada.session(), session);
     assert_eq!(ada.keys.profile().to_bytes(), profile, "by which others know ada again");
+    assert_ne!(agreed(&[&ada, &ben]).await, before, "the session of before is out");
+    hear_each_other(&ada, &ben, 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn by_another_run_of_the_program_with_the_key_of_its_profile() {
+    let system = System::encrypted().await.unwrap();
+    let (peer, ada, ben) = pair(&system).await;
+    let (before, kept) = (agreed(&[&ada, &ben]).await, ada.keys.profile().to_bytes());
+    ada.member.client.disconnect().await;
+    drop(ada);
+    let ada = Person::come_back(&system, &peer, "ada", Profile::from_bytes(kept)).await;
+    assert_eq!(ada.keys.profile().to_bytes(), kept, "by which others know ada again");
     assert_ne!(agreed(&[&ada, &ben]).await, before, "the session of before is out");
     hear_each_other(&ada, &ben, 0).await;
 }
