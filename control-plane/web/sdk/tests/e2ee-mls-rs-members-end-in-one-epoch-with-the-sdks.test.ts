@@ -102,11 +102,7 @@ describe.skipIf(!isBuilt)("members by the SDK and by mls-rs", () => {
         const isRust = came === 1 || (came > 2 && rng.chance(0.5));
         return isRust && peer ? (new RustAgent(peer, sessionId, userId, others) as unknown as AnyAgent) : null;
       };
-      const starts = Array.from({ length: count }, () => rng.between(0, JOINED_WITHIN)).sort((one, other) => one - other);
-      for (const start of starts) {
-        await world.run(start - world.now);
-        await world.join();
-      }
+      await world.joinWithin(JOINED_WITHIN, count);
       const last = world.now;
       const isOne = () => {
         const [first, ...others] = epochs(world);

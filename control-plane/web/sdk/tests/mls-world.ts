@@ -131,6 +131,16 @@ export class World {
     return person;
   }
 
+  /** So many come within so many milliseconds, each at a random moment. */
+  async joinWithin(within: number, count: number): Promise<void> {
+    const begun = this.now;
+    const starts = Array.from({ length: count }, () => this.rng.between(0, within)).sort((one, other) => one - other);
+    for (const start of starts) {
+      await this.run(begun + start - this.now);
+      await this.join();
+    }
+  }
+
   leave(person: Person): void {
     person.isListed = person.online = false;
     this.people.delete(person.sessionId);
