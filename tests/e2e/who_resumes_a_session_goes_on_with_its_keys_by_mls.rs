@@ -1,6 +1,6 @@
 //! A native client in an encrypted channel loses its socket and takes its session up by another one. Its frames go on being
-//! sealed and opened meanwhile, with the epoch it has; and what it missed, somebody coming or leaving, leads it to the epoch
-//! of the others, with the same leaf.
+//! sealed and opened meanwhile, with the keys of its epoch. Commits that it missed, as somebody came or left, bring it to the
+//! others' epoch; its leaf stays the same.
 
 use crate::mls_people::{HEARD_WITHIN, Person, agreed, hear_each_other, hears};
 use railgun_client::MlsPeer;

@@ -261,7 +261,7 @@ impl Client {
         self.inner.socket.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// `events`: those of the new socket, from the first on.
+    /// The session goes on by this socket. `events`: the socket's, from its first one on.
     pub(crate) fn replace_socket(&self, socket: SocketIo, events: EventStream) {
         *self.inner.socket.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(socket);
         let mut follower = self.inner.follower.lock().unwrap_or_else(PoisonError::into_inner);

@@ -24,7 +24,8 @@ struct Request {
 #[derive(Deserialize)]
 #[serde(tag = "do", rename_all = "camelCase", rename_all_fields = "camelCase")]
 enum What {
-    /// First of all, and again in a new stay. `generation`: that of the last answer of the stay before.
+    /// The member comes into the channel: its first request, and that of each new stay. `generation`: of the last answer
+    /// in the stay before.
     Enter {
         /// None: it is called by its session.
         session_id: Option<String>,

@@ -15,7 +15,7 @@ const WAIT_MAX_US: u64 = 800_000;
 /// What may go at once after a silence: so long at the rate, and at least two packets.
 const BURST_US: u64 = 10_000;
 const BURST_MIN: u64 = 2_600;
-/// The same of the first packets, in bytes: four full ones, 180 ms of 200 kbit/s.
+/// Bytes of the first packets to a receiver that go at once: four full packets, 180 ms of a link of 200 kbit/s.
 const FIRST_BURST: i64 = 4_500;
 /// What waits for longer than so many milliseconds, for so long, is more than the rate.
 const LONG_MS: u64 = 250;
@@ -126,7 +126,7 @@ impl Pacer {
         is_overrun
     }
 
-    /// Discards what waits of a consumer, from this index on; None if nothing does.
+    /// Discards the waiting packets of a consumer from this index on; None if there are none.
     pub(crate) fn take_back(&mut self, consumer: ConsumerKey, from: u64) -> Option<TakenBack> {
         let mut taken = TakenBack { packets: 0, octets: 0 };
         self.waiting.retain(|it| {

@@ -77,8 +77,8 @@ impl ReceiverLink {
         self.heard_us.is_some()
     }
 
-    /// Whether a burst that was sent before the receiver's first report is still without one, by `history`: what the link does
-    /// with it is not known.
+    /// Whether more packets than a steady stream has on its way, of those sent before the receiver's first report, are not
+    /// reported on yet, by `history`. What the link does with such a burst is not known until then.
     pub(crate) fn awaits_first_burst(&self, history: &SentHistory) -> bool {
         self.heard_us.is_some_and(|heard| self.estimator.newest_sent_us() < heard)
             && history.unreported() > STEADY_UNREPORTED_MAX

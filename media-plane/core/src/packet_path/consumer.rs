@@ -64,8 +64,8 @@ impl Consumer {
         self.selection.begin(producer, packet, now);
     }
 
-    /// Packets that waited for their turn are not sent after all. None was sealed, so what follows has their numbers and the
-    /// receiver misses nothing.
+    /// Packets that waited for their turn are not sent after all. None was sealed, so what follows gets their
+    /// sequence numbers, and the receiver misses none.
     #[cold]
     pub(crate) fn take_back(&mut self, taken: TakenBack) {
         self.sequence.take_back();

@@ -155,7 +155,7 @@ impl<'a> PacketWriter<'a> {
         self.write(outgoing, extensions, passed, elements)
     }
 
-    /// Discards what waits of a consumer, from this index on; None if nothing does.
+    /// Discards the waiting packets of a consumer from this index on; None if there are none.
     #[cold]
     pub(super) fn take_back(&mut self, consumer: ConsumerKey, from: u64) -> Option<TakenBack> {
         self.pacer.as_mut()?.take_back(consumer, from)

@@ -105,7 +105,7 @@ impl Selection {
         self.preferred.spatial.min(self.allowed.map_or(0, |it| it.spatial))
     }
 
-    /// A higher spatial layer is being forwarded, by simulcast.
+    /// Whether a higher simulcast encoding than this one is being forwarded.
     pub(crate) fn is_above(&self, encoding: u8) -> bool {
         self.current.is_some_and(|current| current > encoding)
     }
