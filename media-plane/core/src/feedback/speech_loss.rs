@@ -5,9 +5,12 @@
 //! microphone's report block. Its cumulative number stays that of the uplink: from the latter congestion control,
 //! statistics and the server's account of a call are made.
 //!
-//! A receiver's word is bounded in three ways. It counts as far as its transport-cc feedback says the same of what
-//! else it was sent, and to claim a loss there costs a receiver its own video. Of three receivers and more the second
-//! worst counts. And no more than [`TOLD_MAX`] is told.
+//! A receiver's word is bounded in three ways. It counts up to one and a half times what its transport-cc feedback says was
+//! lost, and to claim a loss there costs a receiver its own video. Of three receivers and more the second worst counts. And
+//! no more than [`TOLD_MAX`] is told.
+//!
+//! The half is for chance: a report is about 50 packets of speech and the feedback about others, so that the smaller of the
+//! two is 10.4 % in the mean where 13 % are lost, and with the half 11.5 %.
 
 use super::sent_history::Fate;
 use std::time::{Duration, Instant};
@@ -73,7 +76,7 @@ pub(crate) fn told(uplink: u8, claimed: impl Iterator<Item = (u8, u8)>) -> u8 {
     let (mut worst, mut second, mut receivers) = (0, 0, 0u32);
     for (reported, confirmed) in claimed {
         receivers += 1;
-        let lost = reported.min(confirmed);
+        let lost = reported.min(confirmed.saturating_add(confirmed / 2));
         if lost > worst {
             (worst, second) = (lost, worst);
         } else {
@@ -102,9 +105,10 @@ mod tests {
     }
 
     #[test]
-    fn a_receiver_counts_as_far_as_its_transport_cc_feedback_agrees() {
+    fn a_receiver_counts_up_to_one_and_a_half_times_what_its_transport_cc_feedback_says() {
         assert_eq!(told(0, [(255, 0)].into_iter()), 0);
-        assert_eq!(told(0, [(255, 9)].into_iter()), 9);
+        assert_eq!(told(0, [(255, 9)].into_iter()), 13);
+        assert_eq!(told(0, [(10, 9)].into_iter()), 10);
         assert_eq!(told(0, [(4, 30)].into_iter()), 4);
     }
 
