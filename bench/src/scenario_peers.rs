@@ -1,14 +1,17 @@
 //! Calls over bad networks with the node's congestion control and with another's as the sender, on the same links with
 //! the same seeds: two figures of each, and who is ahead.
 
-use anyhow::Result;
 use clap::ValueEnum;
 use railgun_peer::simulator::Viewed;
 use railgun_peer::simulator::baseline::Baseline;
 use railgun_peer::simulator::catalogue::{Entry, entries, radios};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+/// Groups of calls.
+pub(crate) const CATALOGUE: &str = "catalogue";
+pub(crate) const RADIOS: &str = "radios";
 /// Both figures worse by more than this: the one is dominated.
 const RATE_WORSE: f64 = 0.02;
 const QUEUE_WORSE_MS: f64 = 5.0;
@@ -44,14 +47,14 @@ impl Against {
 
 /// The two figures of a call, means over its seeds.
 #[derive(Clone, Copy, Debug, Default)]
-struct Figures {
+pub(crate) struct Figures {
     /// Payload of the pictures that could be shown, in kbit/s.
-    shown_kbps: f64,
+    pub(crate) shown_kbps: f64,
     /// Of the viewer's link, over the whole call.
-    queue_p95_ms: f64,
+    pub(crate) queue_p95_ms: f64,
     /// Not compared: seconds without a new picture, and of what came how much was padding.
-    frozen_s: f64,
-    padding_percent: f64,
+    pub(crate) frozen_s: f64,
+    pub(crate) padding_percent: f64,
 }
 
 impl Figures {
@@ -84,6 +87,15 @@ impl Figures {
     }
 }
 
+/// One call with the node's congestion control and with another's.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Compared {
+    pub(crate) name: &'static str,
+    pub(crate) node: Figures,
+    pub(crate) other: Figures,
+    pub(crate) verdict: &'static str,
+}
+
 /// How many calls there are of what.
 #[derive(Debug, Default)]
 struct Counts {
@@ -96,65 +108,125 @@ struct Counts {
     frozen_s: [f64; 2],
 }
 
-/// Runs each single-viewer call of the catalogue and of the generated radios whose name has `only` in it.
-pub(crate) fn run(against: Against, only: &str, seeds: &[u64], json_only: bool) -> Result<Value> {
-    let (mut rows, mut left_out) = (Vec::new(), Vec::new());
-    let mut counts = [Counts::default(), Counts::default()];
-    if !json_only {
-        println!("{:<48} {:>22} {:>22}", "pictures shown, kbit/s; queue p95, ms", "node", against.name());
-    }
-    let groups = [("catalogue", entries()), ("radios", radios())];
-    for ((group, entries), counts) in groups.into_iter().zip(&mut counts) {
-        for entry in entries.into_iter().filter(|entry| entry.name.contains(only)) {
-            let Some((node, other)) = compare(&entry, seeds, against.sender()) else {
-                left_out.push(entry.name);
-                continue;
-            };
-            let verdict = counts.add(&node, &other);
-            if !json_only {
-                let pair = |it: &Figures| format!("{:.0} kbit/s {:>6.0} ms", it.shown_kbps, it.queue_p95_ms);
-                println!("{:<48} {:>22} {:>22}  {verdict}", entry.name, pair(&node), pair(&other));
-            }
-            rows.push(json!({ "group": group, "scenario": entry.name, "node": node.json(),
-                "other": other.json(), "verdict": verdict }));
-        }
-    }
-    let summary = ["catalogue", "radios"].iter().zip(&counts).map(|(group, counts)| {
-        if !json_only {
-            println!(
-                "{group}: {} calls; dominated in {}, dominating in {}, at least as good in both figures in {} \
-                 (within 2 % and 5 ms: {}); frozen {:.0} s, the other's {:.0} s",
-                counts.calls,
-                counts.dominated,
-                counts.dominates,
-                counts.as_good_exactly,
-                counts.as_good,
-                counts.frozen_s[0],
-                counts.frozen_s[1]
-            );
-        }
-        json!({ "group": group, "calls": counts.calls, "dominated": counts.dominated,
-            "dominates": counts.dominates, "as_good": counts.as_good_exactly,
-            "as_good_within_2_percent_and_5_ms": counts.as_good,
-            "node_frozen_s": counts.frozen_s[0].round(), "other_frozen_s": counts.frozen_s[1].round() })
-    });
-    let summary: Vec<Value> = summary.collect();
-    if !json_only && !left_out.is_empty() {
-        println!("left out, of more than one publisher or viewer: {}", left_out.join("; "));
-    }
-    Ok(
-        json!({ "against": against.name(), "seeds": seeds, "rows": rows, "summary": summary, "left_out": left_out }),
-    )
+/// The calls so far with each of some others, and how many there are of what.
+#[derive(Debug)]
+pub(crate) struct Comparison {
+    others: Vec<Other>,
+    seeds: Vec<u64>,
 }
 
-/// `None` for a call that the other one's sender has no run of.
-fn compare(entry: &Entry, seeds: &[u64], sender: Baseline) -> Option<(Figures, Figures)> {
-    let other: Vec<Viewed> = seeds.iter().map(|seed| entry.baseline(*seed, sender)).collect::<Option<_>>()?;
-    let node: Vec<Viewed> = seeds.iter().flat_map(|seed| entry.views(*seed)).collect();
-    Some((Figures::of(&node), Figures::of(&other)))
+#[derive(Debug)]
+struct Other {
+    against: Against,
+    counts: BTreeMap<&'static str, Counts>,
+    rows: Vec<Value>,
+    left_out: Vec<String>,
+}
+
+impl Comparison {
+    pub(crate) fn new(against: &[Against], seeds: &[u64]) -> Self {
+        let other = |against: &Against| Other {
+            against: *against,
+            counts: BTreeMap::new(),
+            rows: Vec::new(),
+            left_out: Vec::new(),
+        };
+        Self { others: against.iter().map(other).collect(), seeds: seeds.to_vec() }
+    }
+
+    /// Runs a call of this group with each of the others. `views`: what the node's was like, of all seeds. One of more than one
+    /// publisher or viewer is left out.
+    pub(crate) fn add(&mut self, group: &'static str, entry: &Entry, views: &[Viewed]) -> Vec<Compared> {
+        let node = Figures::of(views);
+        self.others.iter_mut().filter_map(|other| other.add(group, entry, node, &self.seeds)).collect()
+    }
+
+    /// How many calls there are of what, a line for each group and other.
+    pub(crate) fn summary(&self) -> Vec<String> {
+        let lines = self.others.iter().flat_map(|other| {
+            let name = other.against.name();
+            other.counts.iter().map(move |(group, counts)| format!("{name}, {group}: {}", counts.say()))
+        });
+        lines.collect()
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        let others = self.others.iter().map(|other| {
+            let summary: Vec<Value> = other.counts.iter().map(|(group, counts)| counts.json(group)).collect();
+            json!({ "against": other.against.name(), "seeds": self.seeds, "rows": other.rows,
+                "summary": summary, "left_out": other.left_out })
+        });
+        others.collect()
+    }
+}
+
+impl Other {
+    fn add(&mut self, group: &'static str, entry: &Entry, node: Figures, seeds: &[u64]) -> Option<Compared> {
+        let sender = self.against.sender();
+        let views: Option<Vec<Viewed>> = seeds.iter().map(|seed| entry.baseline(*seed, sender)).collect();
+        let Some(views) = views else {
+            self.left_out.push(entry.name.clone());
+            return None;
+        };
+        let other = Figures::of(&views);
+        let verdict = self.counts.entry(group).or_default().add(&node, &other);
+        self.rows.push(json!({ "group": group, "scenario": entry.name, "node": node.json(),
+            "other": other.json(), "verdict": verdict }));
+        Some(Compared { name: self.against.name(), node, other, verdict })
+    }
+}
+
+/// Runs each call of the catalogue and of the generated radios whose name has `only` in it with the node's and with each
+/// of the others.
+pub(crate) fn run(against: &[Against], only: &str, seeds: &[u64], json_only: bool) -> Value {
+    let mut comparison = Comparison::new(against, seeds);
+    if !json_only {
+        println!("{:<48} {:>22}", "pictures shown, kbit/s; queue p95, ms", "node");
+    }
+    for (group, entries) in [(CATALOGUE, entries()), (RADIOS, radios())] {
+        for entry in entries.into_iter().filter(|entry| entry.name.contains(only)) {
+            let views: Vec<Viewed> = seeds.iter().flat_map(|seed| entry.views(*seed)).collect();
+            for Compared { name, node, other, verdict } in comparison.add(group, &entry, &views) {
+                let pair = |it: &Figures| format!("{:.0} kbit/s {:>6.0} ms", it.shown_kbps, it.queue_p95_ms);
+                if !json_only {
+                    println!(
+                        "{:<48} {:>22} {:>22} {name:<14} {verdict}",
+                        entry.name,
+                        pair(&node),
+                        pair(&other)
+                    );
+                }
+            }
+        }
+    }
+    if !json_only {
+        comparison.summary().iter().for_each(|line| println!("{line}"));
+    }
+    comparison.json()
 }
 
 impl Counts {
+    fn say(&self) -> String {
+        format!(
+            "{} calls; dominated in {}, dominating in {}, at least as good in both figures in {} (within 2 % and 5 ms: {}); \
+             frozen {:.0} s, the other's {:.0} s",
+            self.calls,
+            self.dominated,
+            self.dominates,
+            self.as_good_exactly,
+            self.as_good,
+            self.frozen_s[0],
+            self.frozen_s[1]
+        )
+    }
+
+    fn json(&self, group: &str) -> Value {
+        json!({ "group": group, "calls": self.calls, "dominated": self.dominated,
+            "dominates": self.dominates, "as_good": self.as_good_exactly,
+            "as_good_within_2_percent_and_5_ms": self.as_good,
+            "node_frozen_s": self.frozen_s[0].round(), "other_frozen_s": self.frozen_s[1].round() })
+    }
+
     fn add(&mut self, node: &Figures, other: &Figures) -> &'static str {
         self.calls += 1;
         self.frozen_s = [self.frozen_s[0] + node.frozen_s, self.frozen_s[1] + other.frozen_s];

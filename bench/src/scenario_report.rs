@@ -2,6 +2,7 @@
 //! link took, what was estimated of it, what was sent, the queue and the layer.
 
 use crate::html::escape;
+use crate::scenario_peers::{Compared, Figures};
 use railgun_peer::simulator::Viewed;
 use railgun_peer::simulator::catalogue::{Entry, Figure, Target};
 use std::fmt::Write;
@@ -16,12 +17,13 @@ const STYLE: &str = "body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;m
     .frame{fill:none;stroke:#dde1e7}.link{fill:none;stroke:#97a3b4;stroke-width:2}\
     .estimate{fill:none;stroke:#1f5fd6;stroke-width:1.5}.sent{fill:none;stroke:#0b7a45;stroke-width:1.5}\
     .queue{fill:none;stroke:#a15c00}.layer{fill:none;stroke:#6b3fa0;stroke-width:2}.frozen{fill:#b3261e;opacity:.25}\
-    table{border-collapse:collapse;font-size:13px}td{padding:.1rem .8rem .1rem 0}.missed{color:#b3261e}\
+    table{border-collapse:collapse;font-size:13px}td,th{padding:.1rem .8rem .1rem 0;text-align:left;font-weight:400}th{color:#566070}.missed{color:#b3261e}\
     p{color:#566070;margin:.2rem 0}h2{margin:2rem 0 .3rem;font-size:1.1rem}";
 
 /// The page, call by call.
 #[derive(Debug, Default)]
 pub(crate) struct Page {
+    summary: String,
     body: String,
 }
 
@@ -51,15 +53,39 @@ impl Page {
         self.body.push_str("</table>");
     }
 
+    /// Adds how the call just added was with other congestion controls on the same link with the same seeds.
+    pub(crate) fn compare(&mut self, others: &[Compared]) {
+        let Some(first) = others.first() else { return };
+        self.body.push_str(
+            "<table><tr><th>congestion control<th>pictures shown, kbit/s<th>queue p95, ms<th>frozen, s\
+             <th>padding, %<th>the node's is",
+        );
+        self.body.push_str(&row("the node's", &first.node, ""));
+        others.iter().for_each(|it| self.body.push_str(&row(it.name, &it.other, it.verdict)));
+        self.body.push_str("</table>");
+    }
+
+    /// Says how many calls there were of what, a line each.
+    pub(crate) fn summarise(&mut self, lines: &[String]) {
+        lines.iter().for_each(|line| self.summary.push_str(&format!("<p>{}</p>", escape(line))));
+    }
+
     pub(crate) fn render(&self) -> String {
         format!(
             "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\
              <title>Rail Gun: calls over bad networks</title><style>{STYLE}</style><h1>Calls over bad networks</h1>\
              <p>Grey: what the link takes. Blue: the estimate. Green: what the node sent, by second. Ochre: the queue. \
-             Violet: spatial and temporal layer of the first camera. Red: no new picture for 400 ms and more.</p>{}",
-            self.body
+             Violet: spatial and temporal layer of the first camera. Red: no new picture for 400 ms and more.</p>{}{}",
+            self.summary, self.body
         )
     }
+}
+
+/// Of one congestion control, with the mean of each figure over the seeds.
+fn row(name: &str, figures: &Figures, verdict: &str) -> String {
+    let Figures { shown_kbps, queue_p95_ms, frozen_s, padding_percent } = figures;
+    let values = [shown_kbps, queue_p95_ms, frozen_s, padding_percent].map(|it| format!("<td>{it:.1}"));
+    format!("<tr><td>{}{}<td>{}", escape(name), values.concat(), escape(verdict))
 }
 
 fn plot(entry: &Entry, viewed: &Viewed) -> String {

@@ -1,7 +1,7 @@
 //! Calls over bad networks in virtual time, with the engine that ships: what each has to show, and what it
 //! shows.
 
-use crate::scenario_peers::{self, Against};
+use crate::scenario_peers::{self, Against, CATALOGUE, Comparison, RADIOS};
 use crate::scenario_report::Page;
 use anyhow::{Context, Result};
 use clap::Args;
@@ -29,15 +29,18 @@ pub(crate) struct Options {
     /// Also print the first viewer's queue and estimate, a line each 500 ms
     #[arg(long)]
     trace: bool,
-    /// Compare with somebody else's congestion control on the same links instead: the single-viewer calls alone
-    #[arg(long, value_enum, conflicts_with_all = ["mahimahi", "report", "trace"])]
-    against: Option<Against>,
+    /// Compare with somebody else's congestion control on the same links: the single-viewer calls alone. Without a report, nothing
+    /// else; may be given again
+    #[arg(long, value_enum, value_delimiter = ',', conflicts_with_all = ["mahimahi", "trace"])]
+    against: Vec<Against>,
 }
 
 pub(crate) fn run(options: &Options, json_only: bool) -> Result<Value> {
-    if let Some(against) = options.against {
-        return scenario_peers::run(against, &options.only, &options.seeds, json_only);
+    if !options.against.is_empty() && options.report.is_none() {
+        let compared = scenario_peers::run(&options.against, &options.only, &options.seeds, json_only);
+        return Ok(json!({ "comparisons": compared }));
     }
+    let mut comparison = Comparison::new(&options.against, &options.seeds);
     let mut rows = Vec::new();
     let mut page = Page::default();
     let mut traces = Vec::new();
@@ -47,24 +50,27 @@ pub(crate) fn run(options: &Options, json_only: bool) -> Result<Value> {
         let rates = rates.with_context(|| format!("{} is no trace of Mahimahi's", path.display()))?;
         traces.push(recorded(&path.display().to_string(), rates));
     }
-    for entry in
-        entries().into_iter().chain(radios()).chain(traces).filter(|entry| entry.name.contains(&options.only))
-    {
+    let calls = entries().into_iter().map(|entry| (CATALOGUE, entry));
+    let calls = calls.chain(radios().into_iter().chain(traces).map(|entry| (RADIOS, entry)));
+    for (group, entry) in calls.filter(|(_, entry)| entry.name.contains(&options.only)) {
         let mut figures: BTreeMap<usize, Vec<Figure>> = BTreeMap::new();
-        let mut plotted = None;
+        let mut all = Vec::new();
         for seed in &options.seeds {
-            let mut views = entry.views(*seed);
+            let views = entry.views(*seed);
             for (place, figure) in entry.figures(&views).into_iter().enumerate() {
                 figures.entry(place).or_default().push(figure);
             }
             if options.trace {
                 trace(&views[0]);
             }
-            plotted.get_or_insert_with(|| (*seed, views.swap_remove(0)));
+            if options.report.is_some() {
+                all.extend(views);
+            }
         }
-        if let Some((seed, viewed)) = plotted.filter(|_| options.report.is_some()) {
+        if let Some((seed, viewed)) = options.seeds.first().zip(all.first()) {
             let figures: Vec<&[Figure]> = figures.values().map(Vec::as_slice).collect();
-            page.add(&entry, seed, &viewed, &figures);
+            page.add(&entry, *seed, viewed, &figures);
+            page.compare(&comparison.add(group, &entry, &all));
         }
         if !json_only {
             println!("{}", entry.name);
@@ -89,9 +95,10 @@ pub(crate) fn run(options: &Options, json_only: bool) -> Result<Value> {
         }
     }
     if let Some(path) = &options.report {
+        page.summarise(&comparison.summary());
         std::fs::write(path, page.render()).with_context(|| path.display().to_string())?;
     }
-    Ok(json!({ "seeds": options.seeds, "rows": rows }))
+    Ok(json!({ "seeds": options.seeds, "rows": rows, "comparisons": comparison.json() }))
 }
 
 fn trace(viewed: &railgun_peer::simulator::Viewed) {
