@@ -2,7 +2,8 @@
 //! ratios and counts of one seeded run; `railgun-bench scenarios` has all calls, seeds and figures.
 
 use railgun_peer::simulator::catalogue::{Figure, entries};
-use railgun_peer::simulator::{LayerSpec, LinkConfig, Scenario, run};
+use railgun_peer::simulator::{LayerSpec, LinkConfig, Scenario, Stalls, run};
+use std::time::Duration;
 
 /// The figures of a call in this seed that are not reached.
 fn missed(name: &str, seed: u64, but: &[&str]) -> Vec<Figure> {
@@ -54,6 +55,17 @@ fn a_first_key_frame_that_fills_a_narrow_link_is_not_probed_behind() {
         let scenario = Scenario { layers, ..Scenario::new(LinkConfig::new(200_000), 6) };
         let viewed = run(&scenario, seed).swap_remove(0);
         assert_eq!(viewed.speech_came, viewed.speech_sent, "packets of speech with seed {seed}");
+    }
+}
+
+#[test]
+fn stalls_of_a_radio_are_no_queue_and_prove_no_rate() {
+    for seed in 5..9 {
+        let stalls = Some(Stalls { every: Duration::from_secs(2), length: Duration::from_millis(400) });
+        let scenario = Scenario::new(LinkConfig { stalls, ..LinkConfig::new(300_000) }, 60);
+        let viewed = run(&scenario, seed).swap_remove(0);
+        let changes = viewed.pictures[0].changes(Duration::from_secs(15));
+        assert_eq!((viewed.speech_sent - viewed.speech_came, changes), (0, 0), "with seed {seed}");
     }
 }
 

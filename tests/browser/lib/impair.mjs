@@ -36,7 +36,8 @@ class ImpairedWay {
   /**
    * From now on. `delay`, and `jitter`, up to which a datagram takes longer: in milliseconds. `loss`: 0 to 1. `bursts`, `{begin, end, lost}`:
    * for a datagram the chances that a burst begins or ends before it, and that it is lost in one. `rate`: in bit/s. `queue`:
-   * in milliseconds of that rate. `up`, `down`: what else holds from clients to the server and back.
+   * in milliseconds of that rate. `stalls`, `{every, length}`, in milliseconds: so often nothing arrives for so long, and then all of
+   * it. `up`, `down`: what else holds from clients to the server and back.
    */
   become({ up = {}, down = {}, ...both }) {
     this.#up.become({ ...both, ...up });
@@ -125,7 +126,7 @@ class Direction {
 
   /** Milliseconds until it arrives, and of those in the queue: `{delay, waited}`; null: it is lost. */
   wayOf(bytes, random) {
-    const { delay = 0, jitter = 0, loss = 0, bursts, rate = Infinity, queue = QUEUE_MS } = this.#is;
+    const { delay = 0, jitter = 0, loss = 0, bursts, rate = Infinity, queue = QUEUE_MS, stalls } = this.#is;
     if (random() < loss) return null;
     if (bursts) {
       if (random() < (this.#isBurst ? bursts.end : bursts.begin)) this.#isBurst = !this.#isBurst;
@@ -137,7 +138,8 @@ class Direction {
     if (waited > queue) return null;
     this.#freeAt = begins + (bytes * 8_000) / rate;
     // Nothing overtakes what was sent before it.
-    this.#lastAt = Math.max(this.#lastAt, this.#freeAt + delay + (jitter && jitter * random()));
+    const arrival = Math.max(this.#lastAt, this.#freeAt + delay + (jitter && jitter * random()));
+    this.#lastAt = arrival + (stalls ? Math.max(0, stalls.length - (arrival % stalls.every)) : 0);
     return { delay: this.#lastAt - now, waited };
   }
 }

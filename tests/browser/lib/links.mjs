@@ -6,7 +6,7 @@ import { sleep, until } from "./wait.mjs";
 
 /** Bits a second of each layer. */
 const LAYERS = [130_000, 420_000, 1_200_000];
-const TOP = WIDTHS.at(-1);
+const [LOW, , TOP] = WIDTHS;
 const CAMERA = {
   encodings: LAYERS.map((maxBitrate, layer) => ({ maxBitrate, scaleResolutionDownBy: 4 >> layer })),
   startBitrate: 2_000,
@@ -225,6 +225,20 @@ export const LINKS = [
     seconds: 60,
     figures: (seen) => [atLeast("on the top layer, %", seen.wide(TOP, found), 70)],
   },
+  ...[
+    [300_000, LOW],
+    [5_000_000, TOP],
+  ].map(([rate, width]) => ({
+    name: `stalls of 300 ms each 2 s, ${rate / 1_000} kbit/s`,
+    way: { rate, queue: 300, stalls: { every: 2_000, length: 300 } },
+    seconds: 45,
+    figures: (seen) => [
+      atMost("queue over 100 ms, s", seen.queueOver(100, found), 2),
+      atMost("frozen, s", seen.frozen(found), 1),
+      atMost("layer changes", seen.changes(found), 2),
+      atLeast("on the layer that fits, %", seen.wide(width, found), 95),
+    ],
+  })),
   {
     name: "3 s outage at 20 s",
     way: { rate: 5_000_000, queue: 300 },

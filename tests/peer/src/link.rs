@@ -56,6 +56,15 @@ pub struct Reorder {
     pub by: Duration,
 }
 
+/// Times in which nothing arrives, as of a Wi-Fi station that looks for other channels: what left the link meanwhile arrives at
+/// their end, all of it at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Stalls {
+    /// From one to the next. When the first one begins is chance.
+    pub every: Duration,
+    pub length: Duration,
+}
+
 /// Parameters of a link.
 #[derive(Clone, Debug)]
 pub struct LinkConfig {
@@ -65,6 +74,7 @@ pub struct LinkConfig {
     /// Uniform from zero to this, added to the delay; packets keep their order.
     pub jitter: Duration,
     pub reorder: Option<Reorder>,
+    pub stalls: Option<Stalls>,
     pub loss: Loss,
     /// When transfers of others begin, each a TCP flow without end.
     pub transfers: Vec<Duration>,
@@ -79,6 +89,7 @@ impl LinkConfig {
             delay: Duration::from_millis(20),
             jitter: Duration::ZERO,
             reorder: None,
+            stalls: None,
             loss: Loss::Random(0.0),
             transfers: Vec::new(),
         }
@@ -129,6 +140,8 @@ pub struct Link {
     flying: BTreeMap<(Instant, u64), Load>,
     left: u64,
     last_arrival: Instant,
+    /// Of the time from one stall to the next, what part had passed when the link was made: 0 to 1.
+    stall_phase: f64,
     is_bad: bool,
     codel: CoDel,
     dual: DualQueue,
@@ -150,10 +163,12 @@ impl Link {
     pub fn new(config: LinkConfig, seed: u64, start: Instant) -> Self {
         let back = config.delay + Duration::from_millis(10);
         let transfers = config.transfers.iter().map(|at| Cross::new(start + *at, back)).collect();
+        let mut rng = ChaCha12Rng::seed_from_u64(seed);
+        let stall_phase = config.stalls.map_or(0.0, |_| rng.random());
         Self {
             config,
             start,
-            rng: ChaCha12Rng::seed_from_u64(seed),
+            rng,
             waiting: VecDeque::new(),
             low: VecDeque::new(),
             serves_low: false,
@@ -162,6 +177,7 @@ impl Link {
             flying: BTreeMap::new(),
             left: 0,
             last_arrival: start,
+            stall_phase,
             is_bad: false,
             codel: CoDel::default(),
             dual: DualQueue::default(),
@@ -306,7 +322,7 @@ impl Link {
             return;
         }
         let jitter = self.config.jitter.mul_f64(self.rng.random::<f64>());
-        let mut arrival = (done + self.config.delay + jitter).max(self.last_arrival);
+        let mut arrival = self.stalled((done + self.config.delay + jitter).max(self.last_arrival));
         self.last_arrival = arrival;
         if let Some(reorder) = self.config.reorder
             && self.rng.random::<f64>() < reorder.part
@@ -321,6 +337,14 @@ impl Link {
         self.took += arrival.saturating_duration_since(since);
         self.left += 1;
         self.flying.insert((arrival, self.left), load);
+    }
+
+    /// When arrives what would arrive now.
+    fn stalled(&self, at: Instant) -> Instant {
+        let Some(Stalls { every, length }) = self.config.stalls else { return at };
+        let passed = at.saturating_duration_since(self.start) + every.mul_f64(self.stall_phase);
+        let since = Duration::from_secs_f64(passed.as_secs_f64() % every.as_secs_f64());
+        at + length.saturating_sub(since)
     }
 
     /// The next packet is the low-latency queue's, which is empty in a link of one queue.

@@ -8,6 +8,7 @@ use super::probe::{Outcome, Prober};
 use super::queue_delay::QueueDelay;
 use super::sent_peak::SentPeak;
 use super::service_rate::ServiceRate;
+use super::stall::StallWatch;
 use crate::feedback::sent_history::{Arrival, Departure, Fate};
 use crate::packet::ecn::Ecn;
 
@@ -102,6 +103,7 @@ pub(crate) struct Estimator {
     is_measured: bool,
     state: State,
     delay: QueueDelay,
+    stall: StallWatch,
     service: ServiceRate,
     delivered: DeliveredRate,
     sent: SentPeak,
@@ -129,6 +131,7 @@ impl Default for Estimator {
             is_measured: false,
             state: State::Steady,
             delay: QueueDelay::default(),
+            stall: StallWatch::default(),
             service: ServiceRate::default(),
             delivered: DeliveredRate::default(),
             sent: SentPeak::default(),
@@ -283,14 +286,20 @@ impl Estimator {
         }
         self.on_departure(departure.sent_us);
         let bytes = u64::from(departure.len) + UDP_IP;
-        let waited = self.delay.on_packet(departure.sent_us, arrived_us);
-        self.waited_us = waited;
-        self.service.on_packet(arrived_us, waited, bytes);
         self.delivered.on_packet(arrived_us, bytes);
         self.sent.on_packet(departure.sent_us, bytes);
         self.loss.on_arrival(departure.sent_us);
-        self.competition.on_arrival(waited);
         self.newest_sent_us = self.newest_sent_us.max(departure.sent_us);
+        let waited = self.delay.waited(departure.sent_us, arrived_us);
+        if self.stall.on_packet(arrived_us, waited) {
+            self.service.on_held(bytes);
+            self.prober.on_held(departure.number);
+            return;
+        }
+        self.waited_us = waited;
+        self.delay.on_packet(departure.sent_us, arrived_us);
+        self.service.on_packet(arrived_us, waited, bytes);
+        self.competition.on_arrival(waited);
         self.prober.on_arrival(departure.number, departure.sent_us, arrived_us, bytes);
     }
 
@@ -301,6 +310,9 @@ impl Estimator {
         let threshold = self.delay.threshold();
         let before = self.estimate;
         self.learn(now_us);
+        if self.stall.is_recent() {
+            return Verdict::Fine;
+        }
         let seen = Seen {
             trend: self.delay.trend(),
             is_short: standing < threshold / 2,

@@ -33,6 +33,15 @@
 //!   much is lost after the cut, the link is bad, not full: its loss becomes the usual one and the estimate comes
 //!   back. A stretch in which nothing at all arrived is an outage and says nothing of the rate.
 //!
+//! # Stalls
+//!
+//! A Wi-Fi station that looks for other channels or saves power, and a phone between two cells, get nothing for 100 to 400 ms and
+//! then all of it at once. Taken for a queue, that is overuse, with a rate of what came meanwhile: nothing. Taken for a
+//! measurement, a probe of any rate came as fast as it left. So packets that came at once after such a gap, in which they waited
+//! (`stall`), count as delivered and for nothing else, a probe with one of them is sent again, and overuse is judged once the
+//! queue was seen for 150 ms after it. Simulated with 300 kbit/s and stalls of 400 ms each 2 s, one call in four lost 14 to 33 %
+//! of its speech before that, since its own queue was taken for somebody else's; none does now.
+//!
 //! # Measurements have errors
 //!
 //! A busy period or a cluster on a narrow link is a few packets, of which one more or less is a tenth. Of a link that
@@ -127,4 +136,5 @@ pub(crate) mod rate_mean;
 pub(crate) mod receiver;
 pub(crate) mod sent_peak;
 pub(crate) mod service_rate;
+pub(crate) mod stall;
 pub(crate) mod window;

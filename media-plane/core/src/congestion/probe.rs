@@ -24,6 +24,8 @@ const SOON_US: i64 = 60_000;
 const CLIMBS_US: i64 = 150_000;
 const RETRY_MIN_US: i64 = 2_000_000;
 const RETRY_MAX_US: i64 = 3_000_000;
+/// To the next one after one that was held back: not in step with stalls that come each second.
+const RETRY_HELD_US: i64 = 1_300_000;
 /// To the next one after a failure, if it is for headroom alone.
 const UNWANTED_US: i64 = 15_000_000;
 /// Padding may take so many percent of what is sent in the long run.
@@ -54,6 +56,8 @@ struct Cluster {
     last: u16,
     ended_us: Option<i64>,
     arrived: Option<Arrived>,
+    /// Something held packets of it back: it says nothing.
+    is_held: bool,
     is_over: bool,
 }
 
@@ -106,6 +110,7 @@ impl Prober {
             last: 0,
             ended_us: None,
             arrived: None,
+            is_held: false,
             is_over: false,
         });
         true
@@ -168,6 +173,14 @@ impl Prober {
         cluster.is_over |= cluster.ended_us.is_some() && number == cluster.last;
     }
 
+    /// A packet came that something on the way held back.
+    pub(crate) fn on_held(&mut self, number: u16) {
+        if let Some(cluster) = &mut self.cluster {
+            cluster.is_held |= cluster.has(number);
+        }
+        self.on_loss(number);
+    }
+
     pub(crate) fn on_loss(&mut self, number: u16) {
         if let Some(cluster) = &mut self.cluster
             && cluster.has(number)
@@ -191,6 +204,10 @@ impl Prober {
             return None;
         }
         let cluster = self.cluster.take()?;
+        if cluster.is_held {
+            self.next_us = now_us + RETRY_HELD_US;
+            return None;
+        }
         let outcome = cluster.outcome();
         match outcome {
             Some(Outcome::Came(_)) => {
@@ -279,6 +296,23 @@ mod tests {
         let (outcome, _) = probe(&mut Prober::default(), 1_600_000, 1_000_000, 1_250_000, 0);
         let Some(Outcome::Measured(rate)) = outcome else { panic!("{outcome:?}") };
         assert!((1_200_000..=1_260_000).contains(&rate), "{rate}");
+    }
+
+    #[test]
+    fn a_cluster_of_which_packets_were_held_back_says_nothing_and_the_next_one_comes_soon() {
+        let mut prober = Prober::default();
+        assert!(prober.begin(900_000, 300_000, true, 0));
+        for number in 0..10u16 {
+            prober.due(0, number, i64::from(number) * 20_000);
+            prober.on_padding(1_000);
+        }
+        prober.due(0, 10, 200_000);
+        assert!(!prober.is_sending());
+        // All ten at 400 ms: 900 kbit/s, as they left.
+        (0..10).for_each(|number| prober.on_held(number));
+        assert_eq!(prober.take_outcome(400_000), None);
+        assert!(!prober.begin(900_000, 300_000, true, 400_000 + RETRY_HELD_US - 1));
+        assert!(prober.begin(900_000, 300_000, false, 400_000 + RETRY_HELD_US));
     }
 
     #[test]

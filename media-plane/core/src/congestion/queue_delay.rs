@@ -32,6 +32,7 @@ pub(crate) struct QueueDelay {
     base: [Option<(i64, i64)>; BASE_SLOTS],
     bins: [Option<Bin>; BINS],
     newest_us: i64,
+    newest_bin: i64,
     threshold: f64,
     adapted_us: Option<i64>,
 }
@@ -44,6 +45,7 @@ impl Default for QueueDelay {
             bins: [None; BINS],
             // A receiver's clock may be below zero.
             newest_us: i64::MIN,
+            newest_bin: i64::MIN,
             threshold: THRESHOLD_MIN_US as f64,
             adapted_us: None,
         }
@@ -51,8 +53,8 @@ impl Default for QueueDelay {
 }
 
 impl QueueDelay {
-    /// A packet's queueing delay. The two clocks' zeros do not matter.
-    pub(crate) fn on_packet(&mut self, sent_us: i64, arrived_us: i64) -> i64 {
+    /// How much longer than the least one a packet took. The two clocks' zeros do not matter.
+    pub(crate) fn waited(&mut self, sent_us: i64, arrived_us: i64) -> i64 {
         let delay = arrived_us - sent_us;
         let slot = arrived_us.div_euclid(BASE_SLOT_US);
         if let Some(entry) = self.base.get_mut(place(slot, BASE_SLOTS)) {
@@ -61,6 +63,13 @@ impl QueueDelay {
                 _ => *entry = Some((slot, delay)),
             }
         }
+        self.newest_us = self.newest_us.max(arrived_us);
+        delay - self.base()
+    }
+
+    /// The queue was as long as this packet waited.
+    pub(crate) fn on_packet(&mut self, sent_us: i64, arrived_us: i64) {
+        let delay = arrived_us - sent_us;
         let number = arrived_us.div_euclid(BIN_US);
         if let Some(bin) = self.bins.get_mut(place(number, BINS)) {
             match bin {
@@ -68,8 +77,7 @@ impl QueueDelay {
                 _ => *bin = Some(Bin { number, least: delay }),
             }
         }
-        self.newest_us = self.newest_us.max(arrived_us);
-        delay - self.base()
+        self.newest_bin = self.newest_bin.max(number);
     }
 
     fn base(&self) -> i64 {
@@ -94,7 +102,7 @@ impl QueueDelay {
     }
 
     fn recent(&self, bins: i64) -> impl Iterator<Item = Bin> + '_ {
-        let newest = self.newest_us.div_euclid(BIN_US);
+        let newest = self.newest_bin;
         self.bins.iter().flatten().copied().filter(move |bin| (0..bins).contains(&(newest - bin.number)))
     }
 
@@ -117,7 +125,7 @@ impl QueueDelay {
     /// Microseconds of delay a microsecond, by least squares over the minima of 600 ms.
     #[allow(clippy::cast_precision_loss, reason = "less than 2^52")]
     pub(crate) fn trend(&self) -> f64 {
-        let origin = self.newest_us.div_euclid(BIN_US);
+        let origin = self.newest_bin;
         let base = self.base();
         let points = || {
             self.recent(TREND_BINS)
@@ -165,7 +173,9 @@ mod tests {
         let mut queue = QueueDelay::default();
         for (at, delay) in (0..).zip(delays) {
             let sent_us = 1_000_000 + at * 10_000;
-            queue.on_packet(sent_us, sent_us - 77_000_000 + delay * 1_000);
+            let arrived_us = sent_us - 77_000_000 + delay * 1_000;
+            queue.waited(sent_us, arrived_us);
+            queue.on_packet(sent_us, arrived_us);
         }
         queue
     }

@@ -51,6 +51,13 @@ impl ServiceRate {
         }
     }
 
+    /// A packet of so many bytes came that something on the way held back: it left the queue in the present period, if there is one.
+    pub(crate) fn on_held(&mut self, bytes: u64) {
+        for period in [&mut self.period, &mut self.next].into_iter().flatten() {
+            period.bytes += bytes;
+        }
+    }
+
     /// Bits a second, and over how many microseconds; none while there is no queue, or not for long enough.
     pub(crate) fn rate(&self) -> Option<(u64, i64)> {
         let period = self.period?;

@@ -9,7 +9,7 @@ pub mod people;
 mod publisher;
 mod viewer;
 
-pub use crate::link::{Link, LinkConfig, Loss, Queue, Radio, Rates, Reorder, UDP_IP};
+pub use crate::link::{Link, LinkConfig, Loss, Queue, Radio, Rates, Reorder, Stalls, UDP_IP};
 use crate::parameters::{AUDIO_LEVEL_ID, MID_ID, Offer, ccfb_capabilities};
 use crate::peer::Arrival;
 use crate::world::World;

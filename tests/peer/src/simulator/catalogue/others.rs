@@ -1,8 +1,8 @@
-//! Calls beside somebody else: a receiver that lies, transfers, other calls, other queues.
+//! Calls beside somebody else: a receiver that lies, transfers, other calls, other queues, a radio that does something else.
 
 use super::super::SPEECH;
-use super::figure::{Entry, Figure, TOP_LAYER, at_least, at_most, lossy, only, secs};
-use crate::simulator::{LinkConfig, Queue, Reorder, Reports, Scenario, Viewed};
+use super::figure::{Entry, Figure, TOP_LAYER, at_least, at_most, lossy, only, secs, speech_lost};
+use crate::simulator::{LinkConfig, Queue, Reorder, Reports, Scenario, Stalls, Viewed};
 use std::time::Duration;
 
 /// A transfer begins then, and shares count from when both had time to find them.
@@ -47,6 +47,11 @@ pub(super) fn entries() -> Vec<Entry> {
     let by_stream = |name: &str, link| {
         Entry::new(name, Scenario { reports: Reports::Ccfb, ..Scenario::new(link, 60) }, short_delay)
     };
+    let stalled = |rate: u64, every: u64, length: u64| {
+        let stalls = Some(Stalls { every: millis(every), length: millis(length) });
+        let name = format!("stalls of {length} ms each {every} ms, {} kbit/s", rate / 1_000);
+        Entry::new(&name, Scenario::new(LinkConfig { stalls, ..LinkConfig::new(rate) }, 60), stalls_of_others)
+    };
     let one_mbit = LinkConfig { queue: Queue::Time(millis(100)), ..LinkConfig::new(1_000_000) };
     vec![
         Entry::new("forged feedback beside a good receiver", forged, forged_feedback),
@@ -60,6 +65,13 @@ pub(super) fn entries() -> Vec<Entry> {
         beside(3, 4, 300),
         beside(3, 4, 100),
         by_stream("RFC 8888 feedback, 1 Mbit/s, 100 ms queue", one_mbit),
+        stalled(300_000, 1_000, 150),
+        stalled(300_000, 2_000, 300),
+        stalled(1_000_000, 500, 60),
+        stalled(1_000_000, 1_000, 150),
+        stalled(1_000_000, 2_000, 300),
+        stalled(5_000_000, 1_000, 150),
+        stalled(5_000_000, 2_000, 300),
         dual("beside a TCP transfer, 2 Mbit/s, DualPI2, not ECT", false),
         dual("beside a TCP transfer, 2 Mbit/s, DualPI2, L4S", true),
     ]
@@ -76,6 +88,26 @@ fn forged_feedback(_: &Scenario, views: &[Viewed]) -> Vec<Figure> {
         ),
         at_most("its padding, %", padding(&views[0]), 5.0),
         at_least("the good one's pictures a second", views[1].pictures[0].shown as f64 / 60.0, 14.5),
+    ]
+}
+
+fn stalls_of_others(scenario: &Scenario, views: &[Viewed]) -> Vec<Figure> {
+    let (viewed, picture) = only(views);
+    let best = match scenario.links[0].rates.mean(secs(60)) {
+        ..500_000.0 => (0, 1),
+        ..2_000_000.0 => (1, 1),
+        _ => (2, 2),
+    };
+    vec![
+        at_most("queue over 100 ms, s", viewed.queue_over(100.0, Duration::ZERO), 1.5),
+        at_most("frozen a minute, s", picture.frozen.as_secs_f64(), 1.0),
+        at_most("layer changes", picture.changes(secs(15)) as f64, 2.0),
+        at_most("speech lost, %", speech_lost(viewed), 0.1),
+        at_least(
+            "on the layer that fits or better, %",
+            100.0 * picture.time_at(best, secs(15), secs(60)),
+            90.0,
+        ),
     ]
 }
 
