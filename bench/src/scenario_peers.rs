@@ -141,13 +141,16 @@ impl Comparison {
         self.others.iter_mut().filter_map(|other| other.add(group, entry, node, &self.seeds)).collect()
     }
 
-    /// How many calls there are of what, a line for each group and other.
+    /// How many calls there are of what, a line for each group and other; and which have no comparison.
     pub(crate) fn summary(&self) -> Vec<String> {
         let lines = self.others.iter().flat_map(|other| {
             let name = other.against.name();
             other.counts.iter().map(move |(group, counts)| format!("{name}, {group}: {}", counts.say()))
         });
-        lines.collect()
+        let left_out = self.others.first().map(|it| it.left_out.join("; ")).filter(|names| !names.is_empty());
+        let left_out =
+            left_out.map(|names| format!("left out, of more than one publisher or viewer: {names}"));
+        lines.chain(left_out).collect()
     }
 
     pub(crate) fn json(&self) -> Value {
