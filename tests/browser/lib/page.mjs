@@ -169,13 +169,23 @@ export class PageUser {
     const since = Date.now();
     let heard;
     await until(
-      () => `${this.name} hears ${other.name} (${other.tone} Hz); ${JSON.stringify(heard)}`,
+      async () =>
+        `${this.name} hears ${other.name} (${other.tone} Hz); ${JSON.stringify(heard)}; ${await this.#saysOfSound()}`,
       ms,
       async () => {
         heard = await this.tonesSince(since);
         return heard.some((hertz) => Math.abs(hertz - other.tone) <= HERTZ_TOLERANCE) ? true : null;
       },
     );
+  }
+
+  /** What came of each voice, and what the page says of it. */
+  #saysOfSound() {
+    return this.page.evaluate(async () => {
+      const voices = (await window.packetsOfStreams()).filter(({ kind }) => kind === "audio");
+      const said = [...document.querySelectorAll(".banner, .trouble, #toasts, #people li")];
+      return JSON.stringify({ voices, said: said.map(({ textContent }) => textContent).filter(Boolean) });
+    });
   }
 
   /** Receives something loud within `ms`, from now on. */
