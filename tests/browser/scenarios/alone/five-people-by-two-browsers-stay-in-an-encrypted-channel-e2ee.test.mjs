@@ -71,7 +71,7 @@ scenario("five people by two browsers stay in an encrypted channel (e2ee)", asyn
     proxy.close();
     await firefox.close();
   }
-}, { start: () => cluster({ settings }) });
+}, { start: () => cluster({ settings }), ms: 180_000 });
 
 async function join(call, name, tone, options) {
   const person = await PageUser.open(call, name, {
