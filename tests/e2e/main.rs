@@ -26,6 +26,7 @@ mod mls_people;
 mod who_agreed_on_keys_by_mls_hears_each_other_and_nobody_else_does;
 mod who_resumes_a_session_goes_on_with_its_keys_by_mls;
 mod who_joins_again_is_in_the_group_by_mls_anew;
+mod no_event_is_lost_while_mls_takes_its_time;
 mod a_relay_shows_a_renewed_certificate_after_a_reload;
 mod the_readmes_commands_work_as_written;
 mod doctor_finds_planted_faults_and_nothing_on_a_sound_system;

@@ -20,7 +20,7 @@ mod turn_client;
 pub use cluster::{Cluster, ClusterOptions};
 pub use link::Link;
 pub use media::{opus_payload, send_parameters, vp8_payload};
-pub use process::{Daemon, MediaNode, bench, mls_peer, said_by};
+pub use process::{Daemon, Directory, MediaNode, bench, mls_peer, said_by};
 pub use readme::Followed;
 pub use system::{DEV_SECRET, FREE_CHANNEL, Member, System};
 pub use turn_client::{Refused, TurnClient};

@@ -19,10 +19,12 @@ const LOG_TAIL_LINES: usize = 40;
 
 /// A temporary directory, removed with the value.
 #[derive(Debug)]
-pub(crate) struct Directory(PathBuf);
+pub struct Directory(PathBuf);
 
 impl Directory {
-    pub(crate) fn create() -> Result<Self> {
+    /// # Errors
+    /// If the file system has no place for it.
+    pub fn create() -> Result<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("railgun-e2e-{}-{number}", std::process::id()));
@@ -30,7 +32,7 @@ impl Directory {
         Ok(Self(path))
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         &self.0
     }
 }
