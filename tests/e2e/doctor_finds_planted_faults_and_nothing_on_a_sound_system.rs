@@ -309,9 +309,12 @@ fn on_a_host_it_finds_wrong_files_taken_ports_and_relays_with_another_secret() {
 #[tokio::test]
 async fn it_finds_an_etcd_that_is_away_closed_or_full() {
     let directory = Directory::new("etcd");
+    // Not those it has by default, which Linux may give to an outgoing connection.
+    let [rpc, health] = [free(), free()];
     let write = |settings: &railgun_settings::EtcdSettings, prefix: &str| {
         let mut text = format!(
-            "[tls]\nca = \"certs/ca.pem\"\ncert = \"certs/media.pem\"\nkey = \"certs/media.key\"\n[etcd]\nendpoints = {:?}\nprefix = \"{prefix}\"\n",
+            "rpc.listen = \"{rpc}\"\nhealth.listen = \"{health}\"\n[tls]\nca = \"certs/ca.pem\"\ncert = \"certs/media.pem\"\nkey = \"certs/media.key\"\n\
+             [etcd]\nendpoints = {:?}\nprefix = \"{prefix}\"\n",
             settings.endpoints
         );
         if let Some((user, file)) = &settings.user {
