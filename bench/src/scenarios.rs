@@ -29,8 +29,8 @@ pub(crate) struct Options {
     /// Also print the first viewer's queue and estimate, a line each 500 ms
     #[arg(long)]
     trace: bool,
-    /// Compare with somebody else's congestion control on the same links: the single-viewer calls alone. Without a report, nothing
-    /// else; may be given again
+    /// Also run the calls of one viewer with this congestion control, over the same links. Without --report only these are run;
+    /// may be given again
     #[arg(long, value_enum, value_delimiter = ',', conflicts_with_all = ["mahimahi", "trace"])]
     against: Vec<Against>,
 }

@@ -66,7 +66,7 @@ async fn talker(system: &System, number: u32) -> Client {
     client
 }
 
-/// As much as one user may: small messages to everybody.
+/// Sends small messages to everybody, as many a second as one user may.
 async fn talk(client: Client) {
     let mut turns = interval(Duration::from_secs(1) / DATA_PER_SECOND + Duration::from_millis(20));
     for _ in 0..EVENTS / TALKERS {

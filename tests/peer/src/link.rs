@@ -140,7 +140,7 @@ pub struct Link {
     flying: BTreeMap<(Instant, u64), Load>,
     left: u64,
     last_arrival: Instant,
-    /// Of the time from one stall to the next, what part had passed when the link was made: 0 to 1.
+    /// Part of the time from one stall to the next, 0 to 1, that had passed when the link was made.
     stall_phase: f64,
     is_bad: bool,
     codel: CoDel,
@@ -339,7 +339,7 @@ impl Link {
         self.flying.insert((arrival, self.left), load);
     }
 
-    /// When arrives what would arrive now.
+    /// When a packet arrives that would arrive at this time if nothing stalled.
     fn stalled(&self, at: Instant) -> Instant {
         let Some(Stalls { every, length }) = self.config.stalls else { return at };
         let passed = at.saturating_duration_since(self.start) + every.mul_f64(self.stall_phase);

@@ -173,7 +173,7 @@ impl Prober {
         cluster.is_over |= cluster.ended_us.is_some() && number == cluster.last;
     }
 
-    /// A packet came that something on the way held back.
+    /// A packet with this number arrived that the path had held back: a cluster that it is of says nothing.
     pub(crate) fn on_held(&mut self, number: u16) {
         if let Some(cluster) = &mut self.cluster {
             cluster.is_held |= cluster.has(number);

@@ -1,4 +1,4 @@
-//! Calls beside somebody else: a receiver that lies, transfers, other calls, other queues, a radio that does something else.
+//! Calls beside somebody else: a receiver that lies, transfers, other calls, other queues, and over links that stall.
 
 use super::super::SPEECH;
 use super::figure::{Entry, Figure, TOP_LAYER, at_least, at_most, lossy, only, secs, speech_lost};
@@ -50,7 +50,11 @@ pub(super) fn entries() -> Vec<Entry> {
     let stalled = |rate: u64, every: u64, length: u64| {
         let stalls = Some(Stalls { every: millis(every), length: millis(length) });
         let name = format!("stalls of {length} ms each {every} ms, {} kbit/s", rate / 1_000);
-        Entry::new(&name, Scenario::new(LinkConfig { stalls, ..LinkConfig::new(rate) }, 60), stalls_of_others)
+        Entry::new(
+            &name,
+            Scenario::new(LinkConfig { stalls, ..LinkConfig::new(rate) }, 60),
+            stalls_are_waited_out,
+        )
     };
     let one_mbit = LinkConfig { queue: Queue::Time(millis(100)), ..LinkConfig::new(1_000_000) };
     vec![
@@ -91,7 +95,7 @@ fn forged_feedback(_: &Scenario, views: &[Viewed]) -> Vec<Figure> {
     ]
 }
 
-fn stalls_of_others(scenario: &Scenario, views: &[Viewed]) -> Vec<Figure> {
+fn stalls_are_waited_out(scenario: &Scenario, views: &[Viewed]) -> Vec<Figure> {
     let (viewed, picture) = only(views);
     let best = match scenario.links[0].rates.mean(secs(60)) {
         ..500_000.0 => (0, 1),
