@@ -2,10 +2,10 @@
 //! Small buffers and few files are planted in unit tests of `doctor/machine.rs`.
 
 use railgun_etcd::testing::{EtcdServer, free_address};
-use railgun_tests::{Daemon, said_by, within};
+use railgun_tests::{Daemon, Directory, said_by, within};
 use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 const READY_WITHIN: Duration = Duration::from_secs(20);
@@ -14,48 +14,40 @@ const SHOWN_WITHIN: Duration = Duration::from_secs(12);
 const QUOTA_BYTES: u64 = 16 * 1024 * 1024;
 const HAPROXY: &str = "/usr/sbin/haproxy";
 
-struct Directory(PathBuf);
+struct Files(Directory);
 
-impl Drop for Directory {
-    fn drop(&mut self) {
-        _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-impl Directory {
+impl Files {
     /// With certificates for this machine, others, and a key for tokens.
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("railgun-doctor-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        let directory = Self(path);
+    fn new() -> Self {
+        let directory = Self(Directory::create().unwrap());
         for arguments in [
             &["certs", "--out", "certs"][..],
             &["certs", "--out", "other"],
             &["token", "--user", "ada", "--tier", "pro", "--key", "token.key"],
         ] {
-            let (good, said) = said_by("railgun", arguments, &[], &directory.0).unwrap();
+            let (good, said) = said_by("railgun", arguments, &[], directory.path()).unwrap();
             assert!(good, "{said}");
         }
         directory
     }
 
     fn path(&self) -> &Path {
-        &self.0
+        self.0.path()
     }
 
     fn write(&self, name: &str, text: &str) {
-        fs::write(self.0.join(name), text).unwrap();
+        fs::write(self.path().join(name), text).unwrap();
     }
 
     fn token(&self) -> String {
         let made =
-            said_by("railgun", &["token", "--user", "ada", "--key", "token.key"], &[], &self.0).unwrap();
+            said_by("railgun", &["token", "--user", "ada", "--key", "token.key"], &[], self.path()).unwrap();
         made.1.trim().to_owned()
     }
 
     fn doctor(&self, arguments: &[&str]) -> (bool, String) {
         let started = Instant::now();
-        let said = said_by("railgun", &[&["doctor"], arguments].concat(), &[], &self.0).unwrap();
+        let said = said_by("railgun", &[&["doctor"], arguments].concat(), &[], self.path()).unwrap();
         assert!(started.elapsed() < Duration::from_secs(31), "{:?}: {}", started.elapsed(), said.1);
         said
     }
@@ -82,7 +74,7 @@ impl Directory {
         let file = format!("{name}.toml");
         let daemon =
             Daemon::start("railgun", &["--config", &file], self.path(), &format!("{name}.log")).unwrap();
-        await_tcp(listen, &self.0.join(format!("{name}.log")));
+        await_tcp(listen, &self.path().join(format!("{name}.log")));
         (daemon, listen)
     }
 }
@@ -105,7 +97,7 @@ fn media(ports: u16) -> String {
 
 #[test]
 fn on_a_sound_system_over_https_it_finds_nothing_and_follows_a_renewed_certificate() {
-    let directory = Directory::new("sound");
+    let directory = Files::new();
     fs::create_dir(directory.path().join("served")).unwrap();
     let serve = |of: &str| {
         for name in ["media.pem", "media.key"] {
@@ -152,7 +144,7 @@ fn on_a_sound_system_over_https_it_finds_nothing_and_follows_a_renewed_certifica
 
 #[test]
 fn from_outside_it_finds_what_stands_between_a_browser_and_a_call() {
-    let directory = Directory::new("outside");
+    let directory = Files::new();
     let token = directory.token();
     // Announces an address where nothing is.
     let wrong =
@@ -227,7 +219,7 @@ fn from_outside_it_finds_what_stands_between_a_browser_and_a_call() {
 
 #[test]
 fn on_a_host_it_finds_wrong_files_taken_ports_and_relays_with_another_secret() {
-    let directory = Directory::new("host");
+    let directory = Files::new();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let (listen, relay) = (free(), UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
     directory.write("turn.secrets", "secret-of-the-control-plane\n");
@@ -308,7 +300,7 @@ fn on_a_host_it_finds_wrong_files_taken_ports_and_relays_with_another_secret() {
 
 #[tokio::test]
 async fn it_finds_an_etcd_that_is_away_closed_or_full() {
-    let directory = Directory::new("etcd");
+    let directory = Files::new();
     // Not those it has by default, which Linux may give to an outgoing connection.
     let [rpc, health] = [free(), free()];
     let write = |settings: &railgun_settings::EtcdSettings, prefix: &str| {
