@@ -1,6 +1,7 @@
 //! The calls of "good calls on bad networks", what each has to show, and what it showed.
 
 mod figure;
+mod newcomer;
 mod others;
 mod radios;
 
@@ -69,6 +70,7 @@ pub fn entries() -> Vec<Entry> {
         one("3 s outage at 20 s", outage, 40, after_outage),
     ];
     all.extend(others::entries());
+    all.extend(newcomer::entries());
     all
 }
 

@@ -62,6 +62,8 @@ pub struct Scenario {
     pub speakers: Vec<(Duration, usize)>,
     /// Each viewer watches the publisher of its place alone, as in calls of two.
     pub is_paired: bool,
+    /// From when on each viewer hears and watches the others; those for whom no time is given do from the begin on.
+    pub joins: Vec<Duration>,
     /// All viewers are behind the first one's link.
     pub is_shared: bool,
     /// How the first viewer reports on arrivals.
@@ -95,6 +97,7 @@ impl Scenario {
             favourite: None,
             speakers: Vec::new(),
             is_paired: false,
+            joins: Vec::new(),
             is_shared: false,
             reports: Reports::True,
             l4s: false,
@@ -120,12 +123,14 @@ struct Viewer {
     reports: Reports,
     next_feedback: Instant,
     next_report: Instant,
+    /// Until then it gets nothing.
+    joins_at: Option<Duration>,
     viewed: Viewed,
 }
 
 /// Simulates a call.
 pub fn run(scenario: &Scenario, seed: u64) -> Vec<Viewed> {
-    Stage::new(scenario, seed).run(scenario.duration)
+    Stage::new(scenario, seed).run()
 }
 
 /// The camera of a call's publisher by number: the same pictures whoever forwards them. `fps`: pictures a second.
@@ -139,9 +144,13 @@ fn round_trip_over(link: &LinkConfig) -> Duration {
     2 * link.delay + link.jitter + Duration::from_millis(20)
 }
 
-struct Stage {
+struct Stage<'a> {
+    scenario: &'a Scenario,
+    seed: u64,
     world: World,
     room: Address,
+    /// Each publisher's microphone and camera.
+    producers: Vec<(ProducerId, Option<ProducerId>)>,
     talkers: Vec<Talker>,
     viewers: Vec<Viewer>,
     /// Datagrams for the node, by when they get there.
@@ -150,13 +159,12 @@ struct Stage {
     /// What publishers are told, by when they follow it.
     told: Vec<(Instant, ProducerId, Option<u8>)>,
     start: Instant,
-    speakers: Vec<(Duration, usize)>,
     /// The last speech, a second before the end: all of it arrives.
     speech_ends: Instant,
 }
 
-impl Stage {
-    fn new(scenario: &Scenario, seed: u64) -> Self {
+impl<'a> Stage<'a> {
+    fn new(scenario: &'a Scenario, seed: u64) -> Self {
         let config = World::config(u8::try_from(seed % 251).expect("a byte"));
         let mut world = World::with(EngineConfig { l4s: scenario.l4s, ..config });
         let room = World::room("scenario");
@@ -183,80 +191,105 @@ impl Stage {
             let next = (now + phase, now + phase / 4);
             talkers.push(Talker { send, mic: (mic, 100), camera, next_picture: next.0, next_audio: next.1 });
         }
-        let mut viewers: Vec<Viewer> = Vec::new();
-        for (number, link) in (100u64..).zip(&scenario.links) {
-            let reports = if number == 100 { scenario.reports } else { Reports::True };
-            let mut request = World::join_request(number.into(), Tier::Free);
-            if reports == Reports::Ccfb {
-                request.rtp_capabilities = Some(ccfb_capabilities());
-            }
-            let session = world.join_with(&room, request);
-            let recv = world.connect(&room, session, Recv);
-            if reports == Reports::Ccfb {
-                world.peers[recv].note_streams();
-            }
-            let (delay, round_trip) = (link.delay, round_trip_over(link));
-            let address = world.peers[recv].address;
-            match viewers.first() {
-                Some(Viewer { recv, .. }) if scenario.is_shared => {
-                    world.behind.insert(address, world.peers[*recv].address);
-                }
-                _ => {
-                    let link = Link::new(link.clone(), seed.wrapping_add(number), world.now);
-                    world.links.insert(address, link);
-                }
-            }
-            let mut receiver = Receiver::default();
-            let mut cameras = Vec::new();
-            for (place, (speech, camera)) in producers.iter().enumerate() {
-                if scenario.is_paired && place != viewers.len() {
-                    continue;
-                }
-                let heard = world.consume(&room, session, *speech).expect("speech");
-                receiver.add(heard.rtp_parameters.encodings[0].ssrc.expect("an SSRC"), false);
-                let Some(camera) = camera else { continue };
-                let seen = world.consume(&room, session, *camera).expect("a camera");
-                let ssrc = seen.rtp_parameters.encodings[0].ssrc.expect("an SSRC");
-                receiver.add(ssrc, true);
-                cameras.push((seen.consumer, ssrc));
-                if scenario.favourite == Some(place) {
-                    let (consumer, priority) = (seen.consumer, NonZeroU8::MAX);
-                    let command = Command::SetPriority { session, consumer, priority };
-                    world.command(&room, command).expect("a priority");
-                }
-            }
-            let pictures = vec![Picture::default(); cameras.len()];
-            viewers.push(Viewer {
-                session,
-                recv,
-                receiver,
-                cameras,
-                round_trip,
-                delay,
-                reports,
-                next_feedback: world.now + FEEDBACK,
-                next_report: world.now + Duration::from_millis(500 + 130 * (number - 100)),
-                viewed: Viewed { pictures, ..Viewed::default() },
-            });
-        }
-        let start = world.now;
-        let (later, orders, told) = (BTreeMap::new(), 0, Vec::new());
-        Self {
+        let mut stage = Self {
+            scenario,
+            seed,
+            start: world.now,
+            speech_ends: world.now,
             world,
             room,
+            producers,
             talkers,
-            viewers,
-            later,
-            orders,
-            told,
-            start,
-            speakers: scenario.speakers.clone(),
-            speech_ends: start + scenario.duration.saturating_sub(Duration::from_secs(1)),
+            viewers: Vec::new(),
+            later: BTreeMap::new(),
+            orders: 0,
+            told: Vec::new(),
+        };
+        scenario.links.iter().for_each(|link| stage.connect(link));
+        stage.start = stage.world.now;
+        stage.speech_ends = stage.start + scenario.duration.saturating_sub(Duration::from_secs(1));
+        stage.join_due();
+        stage
+    }
+
+    /// A viewer behind this link, who gets nothing yet.
+    fn connect(&mut self, link: &LinkConfig) {
+        let Self { scenario, world, room, .. } = self;
+        let place = self.viewers.len();
+        let number = 100 + u64::try_from(place).expect("few");
+        let reports = if place == 0 { scenario.reports } else { Reports::True };
+        let mut request = World::join_request(number.into(), Tier::Free);
+        if reports == Reports::Ccfb {
+            request.rtp_capabilities = Some(ccfb_capabilities());
+        }
+        let session = world.join_with(room, request);
+        let recv = world.connect(room, session, Recv);
+        if reports == Reports::Ccfb {
+            world.peers[recv].note_streams();
+        }
+        let address = world.peers[recv].address;
+        match self.viewers.first() {
+            Some(Viewer { recv, .. }) if scenario.is_shared => {
+                world.behind.insert(address, world.peers[*recv].address);
+            }
+            _ => {
+                let link = Link::new(link.clone(), self.seed.wrapping_add(number), world.now);
+                world.links.insert(address, link);
+            }
+        }
+        let now = world.now;
+        self.viewers.push(Viewer {
+            session,
+            recv,
+            receiver: Receiver::default(),
+            cameras: Vec::new(),
+            round_trip: round_trip_over(link),
+            delay: link.delay,
+            reports,
+            next_feedback: now + FEEDBACK,
+            next_report: now + Duration::from_millis(500 + 130 * (number - 100)),
+            joins_at: scenario.joins.get(place).copied().or(Some(Duration::ZERO)),
+            viewed: Viewed::default(),
+        });
+    }
+
+    /// Those join whose time it is.
+    fn join_due(&mut self) {
+        let since = self.world.now - self.start;
+        for place in 0..self.viewers.len() {
+            if let Some(at) = self.viewers[place].joins_at.take_if(|at| *at <= since) {
+                self.join(place, at);
+            }
         }
     }
 
-    fn run(mut self, duration: Duration) -> Vec<Viewed> {
-        let steps = u32::try_from(duration.as_millis()).expect("short");
+    /// Gives a viewer a consumer of each microphone and camera.
+    fn join(&mut self, place: usize, at: Duration) {
+        let Self { scenario, world, room, viewers, producers, .. } = self;
+        let Viewer { session, receiver, cameras, viewed, .. } = &mut viewers[place];
+        for (publisher, (speech, camera)) in producers.iter().enumerate() {
+            if scenario.is_paired && publisher != place {
+                continue;
+            }
+            let heard = world.consume(room, *session, *speech).expect("speech");
+            receiver.add(heard.rtp_parameters.encodings[0].ssrc.expect("an SSRC"), false);
+            let Some(camera) = camera else { continue };
+            let seen = world.consume(room, *session, *camera).expect("a camera");
+            let ssrc = seen.rtp_parameters.encodings[0].ssrc.expect("an SSRC");
+            receiver.add(ssrc, true);
+            cameras.push((seen.consumer, ssrc));
+            viewed.pictures.push(Picture::default());
+            if scenario.favourite == Some(publisher) {
+                let (consumer, priority) = (seen.consumer, NonZeroU8::MAX);
+                let command = Command::SetPriority { session: *session, consumer, priority };
+                world.command(room, command).expect("a priority");
+            }
+        }
+        viewed.joined = at;
+    }
+
+    fn run(mut self) -> Vec<Viewed> {
+        let steps = u32::try_from(self.scenario.duration.as_millis()).expect("short");
         for step in 0..steps {
             if step.is_multiple_of(2_500) {
                 for place in 0..self.world.peers.len() {
@@ -264,6 +297,7 @@ impl Stage {
                     self.world.send(self.world.peers[place].address, check);
                 }
             }
+            self.join_due();
             self.publish();
             while let Some(entry) = self.later.first_entry().filter(|it| it.key().0 <= self.world.now) {
                 let (peer, datagram) = entry.remove();
@@ -274,7 +308,7 @@ impl Stage {
             (0..self.viewers.len()).for_each(|viewer| self.view(viewer, step));
             self.follow_events();
         }
-        self.finish(duration)
+        self.finish()
     }
 
     fn send_later(&mut self, at: Instant, peer: usize, datagram: Vec<u8>) {
@@ -285,7 +319,8 @@ impl Stage {
     fn publish(&mut self) {
         let now = self.world.now;
         let mut packets = Vec::new();
-        let speaker = self.speakers.iter().rfind(|(from, _)| self.start + *from <= now).map(|(_, it)| *it);
+        let speaker =
+            self.scenario.speakers.iter().rfind(|(from, _)| self.start + *from <= now).map(|(_, it)| *it);
         for (place, talker) in self.talkers.iter_mut().enumerate() {
             let peer = &self.world.peers[talker.send];
             if talker.next_audio <= now && now < self.speech_ends {
@@ -303,7 +338,8 @@ impl Stage {
                 let packet = peer.seal_rtp(header, *next, elements, &[5; AUDIO_BYTES]);
                 *next += 1;
                 packets.push((now + UPLINK, talker.send, packet));
-                self.viewers.iter_mut().for_each(|viewer| viewer.viewed.speech_sent += 1);
+                let listeners = self.viewers.iter_mut().filter(|viewer| viewer.joins_at.is_none());
+                listeners.for_each(|viewer| viewer.viewed.speech_sent += 1);
             }
             if talker.next_picture <= now
                 && let Some((camera, _)) = &mut talker.camera
@@ -410,14 +446,14 @@ impl Stage {
         }
     }
 
-    fn finish(self, duration: Duration) -> Vec<Viewed> {
-        let Self { world, viewers, start, .. } = self;
+    fn finish(self) -> Vec<Viewed> {
+        let Self { scenario, world, viewers, start, .. } = self;
         let finish = |viewer: Viewer| {
             let Viewer { recv, receiver, cameras, mut viewed, .. } = viewer;
             let address = world.peers[recv].address;
             let link = &world.links[world.behind.get(&address).unwrap_or(&address)];
             let ssrcs = cameras.iter().map(|(_, ssrc)| *ssrc);
-            viewed.finish(&receiver, link, ssrcs, (start, duration));
+            viewed.finish(&receiver, link, ssrcs, (start, scenario.duration));
             viewed
         };
         viewers.into_iter().map(finish).collect()

@@ -11,7 +11,7 @@ const FREEZE: Duration = Duration::from_millis(400);
 /// What one viewer got of one camera.
 #[derive(Clone, Debug, Default)]
 pub struct Picture {
-    /// From resuming the consumer.
+    /// From joining.
     pub first: Option<Duration>,
     /// Sum of the freezes: gaps of 0.4 s and more between two pictures, after the first picture.
     pub frozen: Duration,
@@ -54,11 +54,13 @@ impl Picture {
 /// What one viewer's link and ears had.
 #[derive(Clone, Debug, Default)]
 pub struct Viewed {
+    /// Since the call's begin, as all times here.
+    pub joined: Duration,
     pub pictures: Vec<Picture>,
     /// Packets of speech that were sent by publishers, and that came.
     pub speech_sent: u64,
     pub speech_came: u64,
-    /// Each millisecond, in milliseconds.
+    /// Each millisecond of the call, in milliseconds.
     pub queue: Vec<f32>,
     /// Of each datagram that came through a dual queue: when it left that, and how many milliseconds it waited there.
     pub waits: Vec<(Duration, f32)>,
@@ -157,7 +159,7 @@ impl Viewed {
         for (picture, ssrc) in self.pictures.iter_mut().zip(cameras) {
             let Some(stream) = receiver.streams.iter().find(|it| it.ssrc == ssrc) else { continue };
             picture.shown = stream.shown.len();
-            picture.first = stream.shown.first().map(|(at, ..)| *at - start);
+            picture.first = stream.shown.first().map(|(at, ..)| *at - start - self.joined);
             let times = stream.shown.iter().map(|(at, ..)| *at).chain([start + duration]);
             let times: Vec<Instant> = times.collect();
             let gaps =

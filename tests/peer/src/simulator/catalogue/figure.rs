@@ -81,7 +81,7 @@ pub(super) fn at_least(name: &'static str, value: f64, least: f64) -> Figure {
     Figure { name, value, target: Target::AtLeast(least) }
 }
 
-pub(super) fn secs(seconds: u64) -> Duration {
+pub(super) const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
