@@ -2,10 +2,11 @@
 //! its etcd.
 
 use super::finding::{ANSWER_WITHIN, Findings};
-use super::{etcd, turn};
+use super::{etcd, reserved_ports, turn};
 use crate::settings;
 use railgun_settings::{Program, Report, Sources, read_table};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::ops::RangeInclusive;
 use std::path::Path;
 use toml::Table;
 
@@ -13,6 +14,23 @@ use toml::Table;
 struct Host {
     control: Option<railgun_control::Config>,
     media: Option<railgun_media::Config>,
+}
+
+impl Host {
+    /// What its programs listen on.
+    fn ports(&self) -> Vec<RangeInclusive<u16>> {
+        let of = |address: SocketAddr| address.port()..=address.port();
+        let control =
+            self.control.iter().flat_map(|it| [Some(it.listen), it.operators.listen]).flatten().map(of);
+        // Inside one process the planes meet without ports.
+        let apart = self.media.iter().filter(|_| self.control.is_none());
+        let apart = apart.flat_map(|it| [it.rpc.listen, it.health_listen]).map(of);
+        let media = self.media.iter().map(|it| {
+            let workers = u16::try_from(it.workers).unwrap_or(u16::MAX).max(1);
+            it.rtc.port_min..=it.rtc.port_max.min(it.rtc.port_min.saturating_add(workers - 1))
+        });
+        control.chain(media).chain(apart).collect()
+    }
 }
 
 const EDIT: &str = "Correct the file; `check-config --config FILE` says it again";
@@ -50,6 +68,7 @@ pub(super) async fn look(path: &Path, findings: &mut Findings) {
     if let Some(media) = &host.media {
         udp(media, findings);
     }
+    reserved_ports::look(&host.ports(), findings);
     let of_control = host.control.as_ref().and_then(|control| control.etcd.as_ref());
     let etcd = of_control.or_else(|| host.media.as_ref().and_then(|media| media.etcd.as_ref()));
     if let Some(settings) = etcd {

@@ -8,6 +8,7 @@ mod finding;
 mod host;
 mod machine;
 mod outside;
+mod reserved_ports;
 mod stun;
 mod turn;
 
