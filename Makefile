@@ -37,7 +37,8 @@ cluster: tools web ## A cluster for trials: etcd, two replicas, two media nodes 
 
 .PHONY: test
 test: tools test-tools web mls-peer-program ## Every test, in Rust and in a real browser
-	cargo build --workspace --locked --bins
+	# With the tests, since these want other features of three libraries: programs alone would be built once more below.
+	cargo build --workspace --locked --bins --tests
 	cargo test --workspace --locked
 	cargo test --workspace --locked --features railgun-corpus/targets --test corpus
 	target/debug/railgun-sim --interleavings --warp 3 --seeds 80 --time 45
