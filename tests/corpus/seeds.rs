@@ -123,6 +123,7 @@ fn written_rtcp() -> Vec<Vec<u8>> {
         written(|out| {
             let came = [Some(Reception { ecn: Ecn::Ce, offset: Some(5) }), None, None];
             let streams = [(7, 65_535, &came[..]), (9, 1, &came[..2])].into_iter();
+            let streams = streams.map(|(ssrc, begin, came)| (ssrc, begin, came.iter().copied()));
             write_congestion_feedback(out, 1, 2, streams).expect("room")
         }),
     ];

@@ -109,8 +109,9 @@ fn rtcp_seeds() -> Vec<Vec<u8>> {
         None,
         Some(Reception { ecn: Ecn::Ect1, offset: None }),
     ];
-    let streams = [(7, 65_535, &came[..]), (9, 1, &came[..2])];
-    let len = write_congestion_feedback(&mut ccfb, 1, 2, streams.into_iter()).unwrap();
+    let streams = [(7, 65_535, 3), (9, 1, 2)].into_iter();
+    let streams = streams.map(|(ssrc, begin, count)| (ssrc, begin, came.iter().copied().take(count)));
+    let len = write_congestion_feedback(&mut ccfb, 1, 2, streams).unwrap();
     ccfb.truncate(len);
     assert!([&compound, &requests, &remb, &ccfb].iter().all(|packet| parse_compound(packet).is_ok()));
     vec![compound, requests, remb, transport_cc, ccfb]

@@ -108,7 +108,8 @@ fn check(packet: &RtcpPacket<'_>) -> usize {
                 (it.ssrc, it.begin, packets.into_iter().map(|(_, packet)| packet).collect::<Vec<_>>())
             };
             let streams: Vec<_> = feedback.streams().map(read).collect();
-            let blocks = streams.iter().map(|(ssrc, begin, packets)| (*ssrc, *begin, packets.as_slice()));
+            let blocks =
+                streams.iter().map(|(ssrc, begin, packets)| (*ssrc, *begin, packets.iter().copied()));
             let len = write_congestion_feedback(&mut out, feedback.sender_ssrc, feedback.timestamp, blocks);
             let RtcpPacket::CongestionFeedback(again) = only(&out[..len.expect("room")]) else {
                 panic!("another type")

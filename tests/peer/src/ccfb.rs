@@ -52,7 +52,7 @@ impl StreamArrivals {
         }
         let mut out = [0; 1_400];
         let clock = CLOCK.wrapping_add(u32::try_from(clock).expect("a short call"));
-        let blocks = streams.iter().map(|(ssrc, first, packets)| (*ssrc, *first, packets.as_slice()));
+        let blocks = streams.iter().map(|(ssrc, first, packets)| (*ssrc, *first, packets.iter().copied()));
         let len = write_congestion_feedback(&mut out, 1, clock, blocks).expect("room");
         (!streams.is_empty()).then(|| out[..len].to_vec())
     }

@@ -14,7 +14,7 @@ const BLOCK_HEADER: usize = 8;
 const RECEIVED: u16 = 1 << 15;
 const ECN_SHIFT: u16 = 13;
 const OFFSET_BITS: u16 = 0x1fff;
-/// Offsets from this one on are no times: too long ago, or unknown.
+/// Offsets from this one on are no times: this one, too long ago; the one after it, unknown.
 const NO_TIME: u16 = 0x1ffe;
 
 /// One congestion control feedback packet.
@@ -116,18 +116,18 @@ impl Reception {
     }
 
     fn report(self) -> u16 {
-        let offset = self.offset.filter(|offset| *offset < NO_TIME).unwrap_or(OFFSET_BITS);
+        let offset = self.offset.map_or(OFFSET_BITS, |offset| offset.min(NO_TIME));
         RECEIVED | u16::from(self.ecn.bits()) << ECN_SHIFT | offset
     }
 }
 
 /// A message with a block for each of `streams`: SSRC, first sequence number, and from that on what became of
-/// each packet; none: it did not arrive.
-pub fn write_congestion_feedback<'a>(
+/// each packet; none: it did not arrive. An offset of 8 s or more is written as too long ago.
+pub fn write_congestion_feedback<P: ExactSizeIterator<Item = Option<Reception>>>(
     out: &mut [u8],
     sender_ssrc: u32,
     timestamp: u32,
-    streams: impl Iterator<Item = (u32, u16, &'a [Option<Reception>])>,
+    streams: impl Iterator<Item = (u32, u16, P)>,
 ) -> Result<usize, WriteError> {
     let mut writer = start(out, TRANSPORT_FEEDBACK, FORMAT_CCFB)?;
     writer.put_u32(sender_ssrc)?;

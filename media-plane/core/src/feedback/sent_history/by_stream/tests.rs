@@ -18,7 +18,8 @@ fn told(
     streams: &[(u32, u16, &[Option<Reception>])],
 ) -> Vec<Fate> {
     let mut out = [0; 1_500];
-    let len = write_congestion_feedback(&mut out, 1, timestamp, streams.iter().copied()).unwrap();
+    let blocks = streams.iter().map(|(ssrc, begin, packets)| (*ssrc, *begin, packets.iter().copied()));
+    let len = write_congestion_feedback(&mut out, 1, timestamp, blocks).unwrap();
     let now = history.epoch + Duration::from_micros(now_us.try_into().unwrap());
     let mut fates = Vec::new();
     for packet in parse_compound(&out[..len]).unwrap() {

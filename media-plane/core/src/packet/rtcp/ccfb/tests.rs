@@ -40,6 +40,15 @@ fn ccfb_says_of_each_packet_of_an_ssrc_when_it_arrived_and_with_which_mark() {
 }
 
 #[test]
+fn an_offset_of_8_s_or_more_is_written_as_too_long_ago_and_an_unknown_one_as_unknown() {
+    let came = |offset| Some(Reception { ecn: Ecn::NotEct, offset });
+    let packets = [came(Some(0x1ffd)), came(Some(0x1ffe)), came(Some(u16::MAX)), came(None)];
+    let mut out = [0; 40];
+    let len = write_congestion_feedback(&mut out, 1, 2, [(9, 0, packets.into_iter())].into_iter()).unwrap();
+    assert_eq!(out[16..len - 4], [0x9f, 0xfd, 0x9f, 0xfe, 0x9f, 0xfe, 0x9f, 0xff]);
+}
+
+#[test]
 fn ccfb_of_no_stream_and_of_no_packet_is_read() {
     assert_eq!(read(&message(&[])).unwrap().streams().count(), 0);
     let nothing = message(&[0, 0, 0, 9, 0, 0, 0, 0]);
@@ -71,7 +80,7 @@ proptest! {
         timestamp: u32,
     ) {
         let mut out = [0; 1_500];
-        let blocks = streams.iter().map(|(ssrc, begin, packets)| (*ssrc, *begin, packets.as_slice()));
+        let blocks = streams.iter().map(|(ssrc, begin, packets)| (*ssrc, *begin, packets.iter().copied()));
         let len = write_congestion_feedback(&mut out, 5, timestamp, blocks).unwrap();
         let feedback = read(&out[..len]).unwrap();
         prop_assert_eq!((feedback.sender_ssrc, feedback.timestamp), (5, timestamp));
