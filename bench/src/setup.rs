@@ -8,6 +8,7 @@ use crate::spread::Spread;
 use crate::system::thread_cpu_ns;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
+use railgun_media_core::packet::ecn::Ecn;
 use railgun_media_core::{Datagram, Engine, Notice};
 use railgun_peer::{Peer, World};
 use railgun_protocol::media_rpc::{Address, Command, Reply};
@@ -149,7 +150,8 @@ impl Node {
     fn exchange(&mut self, peer: &mut Peer) -> bool {
         let (outgoing, address) = (peer.take_outgoing(), peer.address);
         for mut bytes in outgoing.iter().cloned() {
-            let mut datagrams = [Datagram { source: address, bytes: &mut bytes, arrived: self.now }];
+            let mut datagrams =
+                [Datagram { source: address, bytes: &mut bytes, arrived: self.now, ecn: Ecn::NotEct }];
             self.timed(|engine, now| engine.handle_datagrams(&mut datagrams, now, |_| ()));
             let sends = self.engine.sends();
             for run in sends.runs().iter().filter(|run| run.to == address) {

@@ -60,7 +60,7 @@ pub struct RtcConfig {
     pub relays: Relays,
     /// `rtc.speech_fec`: publishers of microphones are told what their receivers lose, so that they add Opus in-band FEC.
     pub speech_fec: bool,
-    /// `rtc.l4s`: receivers that report ECN marks are sent ECT(1).
+    /// `rtc.l4s`: receivers that report ECN marks are sent ECT(1), and marks on what comes are read and told to who sent it.
     pub l4s: bool,
 }
 

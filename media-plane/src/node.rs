@@ -67,7 +67,8 @@ impl Node {
     /// Binds the media ports and starts the workers, inside a Tokio runtime. Control-planes reach
     /// the node once [`Node::serve_rpc`] runs.
     pub fn start(config: Config) -> anyhow::Result<Self> {
-        Self::start_on(config, WorkerThreads)
+        let host = WorkerThreads { reads_ecn: config.rtc.l4s };
+        Self::start_on(config, host)
     }
 
     /// [`Node::start`] with another network below its workers, and something else than threads to run them.

@@ -31,7 +31,10 @@ pub trait WorkerHost: Clone + Send + 'static {
 
 /// A UDP socket and a thread for each worker.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct WorkerThreads;
+pub struct WorkerThreads {
+    /// Whether the kernel is asked for the ECN bits of what comes.
+    pub reads_ecn: bool,
+}
 
 /// A UDP socket, and the buffers for its system calls.
 #[derive(Debug)]
@@ -78,6 +81,9 @@ impl WorkerHost for WorkerThreads {
 
     fn bind(&self, ip: IpAddr, ports: RangeInclusive<u16>) -> anyhow::Result<(RtcSocket, u16)> {
         let socket = RtcSocket::bind(ip, ports)?;
+        if self.reads_ecn {
+            socket.read_ecn().context("ECN bits of a media port")?;
+        }
         let port = socket.address().port();
         info!(port, gso = socket.has_gso(), "a media port is open");
         Ok((socket, port))

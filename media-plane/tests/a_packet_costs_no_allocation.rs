@@ -2,6 +2,8 @@
 //! reports about it.
 
 use railgun_media::udp::{Receiver, RtcSocket, Sender};
+use railgun_media_core::Datagram;
+use railgun_media_core::packet::ecn::Ecn;
 use railgun_media_core::packet::rtcp::{ReportBlock, write_receiver_report};
 use railgun_media_core::send_batch::SendBatch;
 use railgun_peer::{MID_ID, Offer, World};
@@ -174,7 +176,7 @@ impl Call {
             let peer = &mut self.world.peers[*recv];
             let (source, mut report) = (peer.address, peer.seal_rtcp(&report[..len]));
             let mut datagrams =
-                [railgun_media_core::Datagram { source, bytes: &mut report, arrived: self.world.now }];
+                [Datagram { source, bytes: &mut report, arrived: self.world.now, ecn: Ecn::NotEct }];
             let before = ALLOCATIONS.get();
             self.world.engine.handle_datagrams(&mut datagrams, self.world.now, |_| ());
             allocations += ALLOCATIONS.get() - before;

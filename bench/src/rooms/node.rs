@@ -56,7 +56,7 @@ impl Node {
         let shares_core = goes_first && !go_first(true);
         let (gauges, fence) = (Arc::new(WorkerGauges::default()), Arc::new(Fence::new(false)));
         let (parts, handle) = worker::prepare(0, engine, outbox, gauges, fence);
-        let handle = handle(WorkerThreads.run(parts, socket)?);
+        let handle = handle(WorkerThreads::default().run(parts, socket)?);
         pin_to(own_core)?;
         go_first(false);
         Ok(Self { handle, notices, next_tag: 0, port, shares_core })

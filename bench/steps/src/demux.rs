@@ -2,6 +2,7 @@
 
 use crate::room::BURST;
 use crate::step::Step;
+use railgun_media_core::packet::ecn::Ecn;
 use railgun_media_core::{Datagram, Engine};
 use railgun_peer::World;
 use std::hint::black_box;
@@ -24,7 +25,8 @@ impl Step for Demux {
     fn run(&mut self) -> usize {
         let source = SocketAddr::from(([10, 0, 0, 1], 5000));
         let arrived = self.now;
-        let mut burst = self.bytes.each_mut().map(|bytes| Datagram { source, bytes, arrived });
+        let mut burst =
+            self.bytes.each_mut().map(|bytes| Datagram { source, bytes, arrived, ecn: Ecn::NotEct });
         self.engine.handle_datagrams(black_box(&mut burst), self.now, |_| ());
         BURST
     }

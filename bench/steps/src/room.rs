@@ -1,6 +1,7 @@
 //! One sender and its consumers in one room, connected by ICE and DTLS, in the midst of a call.
 
 use crate::step::Step;
+use railgun_media_core::packet::ecn::Ecn;
 use railgun_media_core::{Datagram, Engine, EngineConfig, steps};
 use railgun_peer::{MID_ID, Offer, TRANSPORT_CC_ID, World};
 use railgun_protocol::plan::Tier;
@@ -125,7 +126,8 @@ impl Room {
     fn with(&mut self, work: Work) -> usize {
         let source = self.world.peers[self.talker].address;
         let arrived = self.world.now;
-        let mut burst = self.packets.each_mut().map(|bytes| Datagram { source, bytes, arrived });
+        let mut burst =
+            self.packets.each_mut().map(|bytes| Datagram { source, bytes, arrived, ecn: Ecn::NotEct });
         work(&mut self.world.engine, &mut burst, self.world.now)
     }
 

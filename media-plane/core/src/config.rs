@@ -1,5 +1,6 @@
 //! What an engine is made with, and what goes into it.
 
+use crate::packet::ecn::Ecn;
 use crate::transport::dtls::{Certificate, DtlsVersion};
 use crate::transport::ice_lite::Relays;
 use railgun_protocol::transport_parameters::IceCandidate;
@@ -17,6 +18,8 @@ pub struct Datagram<'a> {
     /// When the kernel took it in, as far as that is known, and not after it is handed over. Feedback to senders, jitter
     /// and delay go by it: they tell of the network, and not of how long a packet waited for its worker.
     pub arrived: Instant,
+    /// The ECN bits of its IP header; not-ECT where the driver does not read them.
+    pub ecn: Ecn,
 }
 
 /// The longest wait for a worker that senders are not told of. A longer one is a node that has too little CPU, or a wall clock
@@ -52,7 +55,8 @@ pub struct EngineConfig {
     pub tells_media_started: bool,
     /// Whether publishers of microphones are told what their receivers lose, so that they add Opus in-band FEC.
     pub speech_fec: bool,
-    /// Whether receivers that report ECN marks (RFC 8888) are sent ECT(1), the mark of a scalable control (RFC 9331).
+    /// Whether receivers that report ECN marks (RFC 8888) are sent ECT(1), the mark of a scalable control (RFC 9331). Marks
+    /// on what came ([`Datagram::ecn`]) are echoed to senders that negotiated RFC 8888 feedback, whatever this says.
     pub l4s: bool,
 }
 

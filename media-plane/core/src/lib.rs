@@ -18,6 +18,7 @@
 //! the time is a variable, and the only datagram is one that the engine refuses.
 //!
 //! ```
+//! use railgun_media_core::packet::ecn::Ecn;
 //! use railgun_media_core::transport::dtls::{Certificate, DtlsVersion};
 //! use railgun_media_core::{Datagram, Engine, EngineConfig, Notice};
 //! use railgun_protocol::ids::{ChannelId, SessionId, UserId};
@@ -72,7 +73,7 @@
 //!
 //! let source = "192.0.2.1:5000".parse()?;
 //! let mut bytes = *b"neither STUN, DTLS, RTP nor RTCP";
-//! let datagram = Datagram { source, bytes: &mut bytes, arrived: now };
+//! let datagram = Datagram { source, bytes: &mut bytes, arrived: now, ecn: Ecn::NotEct };
 //! engine.handle_datagrams(&mut [datagram], now, |_batch| unreachable!("nothing to forward"));
 //! assert_eq!(engine.counters().unknown_datagrams, 1);
 //! engine.sends().clear(); // after sending what is in it

@@ -1,6 +1,7 @@
 //! What a node does for those who prove nothing: nothing.
 #![allow(clippy::cast_possible_truncation, reason = "small numbers of the test's own")]
 
+use railgun_media_core::packet::ecn::Ecn;
 use railgun_peer::{Call, World};
 use railgun_protocol::plan::Tier;
 use railgun_protocol::signal::Source;
@@ -17,7 +18,8 @@ fn stranger(n: u32) -> SocketAddr {
 fn bytes_out(call: &mut Call, source: SocketAddr, datagram: &[u8]) -> usize {
     let mut datagram = datagram.to_vec();
     let arrived = call.world.now;
-    let mut input = [railgun_media_core::Datagram { source, bytes: &mut datagram, arrived }];
+    let mut input =
+        [railgun_media_core::Datagram { source, bytes: &mut datagram, arrived, ecn: Ecn::NotEct }];
     call.world.engine.handle_datagrams(&mut input, call.world.now, |_| panic!("one datagram"));
     let sends = call.world.engine.sends();
     let out = sends.runs().iter().map(|run| run.len).sum();

@@ -3,6 +3,7 @@
 //! newcomer's own handshake is left alone while it is young.
 
 use railgun_media_core::Datagram;
+use railgun_media_core::packet::ecn::Ecn;
 use railgun_media_core::transport::dtls::{
     Certificate, DtlsOutput, DtlsTransport, DtlsVersion, POLL_BUFFER_LEN,
 };
@@ -174,7 +175,7 @@ fn pass(world: &mut World, time: Duration) {
 }
 
 fn receive(world: &mut World, source: SocketAddr, mut bytes: Vec<u8>) {
-    let mut datagrams = [Datagram { source, bytes: &mut bytes, arrived: world.now }];
+    let mut datagrams = [Datagram { source, bytes: &mut bytes, arrived: world.now, ecn: Ecn::NotEct }];
     world.engine.handle_datagrams(&mut datagrams, world.now, |_| ());
     world.engine.sends().clear();
     while world.engine.poll_notice().is_some() {}

@@ -1,6 +1,7 @@
 //! In a burst that the socket held, speech is sent first: what a full socket then drops is pictures.
 
 use railgun_media_core::Datagram;
+use railgun_media_core::packet::ecn::Ecn;
 use railgun_peer::{Call, KEY_FRAME};
 use railgun_protocol::signal::Source;
 
@@ -14,7 +15,7 @@ fn however_late_in_the_burst_it_came() {
     let source = call.world.peers[call.talker_send].address;
     let now = call.world.now;
     let mut burst: Vec<Datagram<'_>> =
-        packets.iter_mut().map(|bytes| Datagram { source, bytes, arrived: now }).collect();
+        packets.iter_mut().map(|bytes| Datagram { source, bytes, arrived: now, ecn: Ecn::NotEct }).collect();
     call.world.engine.handle_datagrams(&mut burst, now, |_| panic!("so little is sent at once"));
     let sends = call.world.engine.sends();
     let sizes: Vec<usize> = sends

@@ -4,6 +4,7 @@
 #![allow(unsafe_code, reason = "an allocator that counts")]
 
 use railgun_media_core::Datagram;
+use railgun_media_core::packet::ecn::Ecn;
 use railgun_media_core::transport::dtls::{
     Certificate, DtlsOutput, DtlsTransport, DtlsVersion, POLL_BUFFER_LEN,
 };
@@ -78,7 +79,8 @@ fn begin(call: &mut Call, number: u32, direction: TransportDirection, hello: &[u
     world.command(&room, Command::ConnectTransport { session, transport, dtls }).unwrap();
     let mut peer = Peer::new(transport, address, &parameters, 9_000 + u64::from(number), world.now);
     for mut bytes in [peer.check(), hello.to_vec()] {
-        let mut datagrams = [Datagram { source: address, bytes: &mut bytes, arrived: world.now }];
+        let mut datagrams =
+            [Datagram { source: address, bytes: &mut bytes, arrived: world.now, ecn: Ecn::NotEct }];
         world.engine.handle_datagrams(&mut datagrams, world.now, |_| ());
         world.engine.sends().clear();
     }

@@ -4,6 +4,7 @@ use super::lateness::Lateness;
 use super::socket::RtcSocket;
 use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSockRef};
 use railgun_media_core::Datagram;
+use railgun_media_core::packet::ecn::Ecn;
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime};
@@ -62,9 +63,11 @@ impl Receiver {
             self.received_bytes += bytes.len() as u64;
             let late = meta.timestamp.map_or(Duration::ZERO, |stamp| self.lateness.note(stamp, now));
             let arrived = Datagram::arrived(read, late);
+            // One value for all of a message's datagrams: GRO joins none whose IP headers differ in the traffic class.
+            let ecn = meta.ecn.map_or(Ecn::NotEct, |ecn| Ecn::from_bits(ecn as u8));
             // An empty datagram has stride 0, and chunks of 0 would panic.
             let split = bytes.chunks_mut(meta.stride.max(1));
-            datagrams.extend(split.map(|bytes| Datagram { source, bytes, arrived }));
+            datagrams.extend(split.map(|bytes| Datagram { source, bytes, arrived, ecn }));
         }
         take(&mut datagrams);
         self.spare = recycle(datagrams);
@@ -81,7 +84,9 @@ fn recycle<'b>(mut datagrams: Vec<Datagram<'_>>) -> Vec<Datagram<'b>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Sender;
     use super::*;
+    use railgun_media_core::send_batch::SendBatch;
     use std::net::{IpAddr, UdpSocket};
 
     fn collect(receiver: &mut Receiver, socket: &RtcSocket) -> Vec<(SocketAddr, Vec<u8>)> {
@@ -147,6 +152,43 @@ mod tests {
             receiver.receive(&socket, keep).unwrap();
             let ago = before.saturating_duration_since(arrived[0]);
             assert!(ago <= most && ago + Duration::from_millis(2) >= least, "{ago:?} of {waits} ms");
+        }
+    }
+
+    /// Runs are one message here, as GRO makes them: its length, its time stamp and its ECN bits are three control messages.
+    #[test]
+    fn ecn_bits_are_read_of_each_datagram_over_both_families_joined_or_not_and_only_if_asked_for() {
+        for (ip, to) in [("127.0.0.1", "127.0.0.1"), ("::", "127.0.0.1"), ("::", "::1")] {
+            let (ip, to): (IpAddr, IpAddr) = (ip.parse().unwrap(), to.parse().unwrap());
+            let (socket, sender) = (RtcSocket::bind(ip, 0..=0).unwrap(), RtcSocket::bind(to, 0..=0).unwrap());
+            let (none, ect1, ce) = (Ecn::NotEct, Ecn::Ect1, Ecn::Ce);
+            let sent = [(none, 100), (ect1, 100), (ect1, 100), (ce, 100), (ce, 60), (none, 200), (ect1, 50)];
+            let mut batch = SendBatch::with_capacity(64 * 1024);
+            for (ecn, len) in sent {
+                batch.write_as(ecn, SocketAddr::new(to, socket.address().port()), 1500, |_| len);
+            }
+            let mut receiver = Receiver::default();
+            for is_asked in [false, true] {
+                if is_asked {
+                    socket.read_ecn().unwrap();
+                }
+                Sender::new(true).send(&sender, &batch);
+                std::thread::sleep(Duration::from_millis(20));
+                let mut read = Vec::new();
+                let keep = |datagrams: &mut [Datagram<'_>]| {
+                    read.extend(datagrams.iter().map(|datagram| (datagram.ecn, datagram.bytes.len())));
+                };
+                receiver.receive(&socket, keep).unwrap();
+                assert_eq!(
+                    read,
+                    sent.map(|(ecn, len)| (if is_asked { ecn } else { none }, len)),
+                    "{ip} {to}"
+                );
+            }
+            assert!(
+                receiver.lateness.take_worst() >= Duration::from_millis(20),
+                "time stamps are read as well"
+            );
         }
     }
 

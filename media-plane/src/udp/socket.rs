@@ -62,6 +62,17 @@ impl RtcSocket {
         Ok(Self { socket, state, address })
     }
 
+    /// From now on the kernel tells the ECN bits of each message: a control message more to copy with each, so that nobody has
+    /// it who does not ask.
+    pub fn read_ecn(&self) -> io::Result<()> {
+        // A socket that takes both has IPv4's from `IP_TOS` (ip(7)) and IPv6's from `IPV6_TCLASS` (ipv6(7)).
+        set_option(&self.socket, libc::IPPROTO_IP, libc::IP_RECVTOS, 1)?;
+        if self.address.is_ipv6() {
+            set_option(&self.socket, libc::IPPROTO_IPV6, libc::IPV6_RECVTCLASS, 1)?;
+        }
+        Ok(())
+    }
+
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -121,7 +132,7 @@ fn size_buffers(socket: &Socket) {
 }
 
 /// quinn-udp asks for each packet's arrival time, destination and ECN bits. The time is read by
-/// `lateness`; nobody here reads the others, and each costs on every packet.
+/// `lateness`, ECN bits where [`RtcSocket::read_ecn`] asks for them; each costs on every packet.
 fn switch_off_unread_options(socket: &UdpSocket, address: SocketAddr) -> io::Result<()> {
     if address.is_ipv4() {
         set_option(socket, libc::IPPROTO_IP, libc::IP_PKTINFO, 0)?;

@@ -8,6 +8,7 @@ use crate::engine::{OFFERS, SIMULCAST, drain, engine, join_request, offer, wall}
 use crate::input::Input;
 use crate::keys::{inbound, master, material};
 use railgun_media_core::fuzzing::{skip_handshake, table_sizes};
+use railgun_media_core::packet::ecn::Ecn;
 use railgun_media_core::packet::kind::{Kind, classify};
 use railgun_media_core::packet::rtcp::parse_compound;
 use railgun_media_core::packet::rtp::RtpHeader;
@@ -198,7 +199,7 @@ impl Node {
 
     fn datagram(&mut self, source: SocketAddr, mut bytes: Vec<u8>) {
         self.traffic.entry(source).or_default().0 += bytes.len() as u64;
-        let mut datagrams = [Datagram { source, bytes: &mut bytes, arrived: self.now }];
+        let mut datagrams = [Datagram { source, bytes: &mut bytes, arrived: self.now, ecn: Ecn::Ce }];
         self.engine.handle_datagrams(&mut datagrams, self.now, |_| panic!("so little is sent at once"));
         self.settle();
     }

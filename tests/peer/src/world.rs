@@ -3,6 +3,7 @@
 use crate::link::Link;
 use crate::parameters::{Offer, capabilities};
 use crate::peer::Peer;
+use railgun_media_core::packet::ecn::Ecn;
 use railgun_media_core::send_batch::SendBatch;
 use railgun_media_core::srtp::{MasterKey, Suite};
 use railgun_media_core::transport::dtls::{Certificate, DtlsVersion, SrtpKeys};
@@ -302,9 +303,17 @@ impl World {
     }
 
     /// The same of one that waited for the worker for so long.
-    pub fn send_late(&mut self, source: SocketAddr, mut datagram: Vec<u8>, late: Duration) {
-        let arrived = Datagram::arrived(self.now, late);
-        let mut datagrams = [Datagram { source, bytes: &mut datagram, arrived }];
+    pub fn send_late(&mut self, source: SocketAddr, datagram: Vec<u8>, late: Duration) {
+        self.handle(source, datagram, Datagram::arrived(self.now, late), Ecn::NotEct);
+    }
+
+    /// The same of one whose IP header has these bits.
+    pub fn send_marked(&mut self, source: SocketAddr, datagram: Vec<u8>, ecn: Ecn) {
+        self.handle(source, datagram, self.now, ecn);
+    }
+
+    fn handle(&mut self, source: SocketAddr, mut datagram: Vec<u8>, arrived: Instant, ecn: Ecn) {
+        let mut datagrams = [Datagram { source, bytes: &mut datagram, arrived, ecn }];
         let Self { engine, sent, links, behind, peers, now, .. } = self;
         engine.handle_datagrams(&mut datagrams, *now, |batch| {
             deliver(batch, sent, (&mut *links, &*behind), peers, *now)

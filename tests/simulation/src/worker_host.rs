@@ -6,6 +6,7 @@ use anyhow::Context;
 use railgun_media::worker::{DeathNotice, Parts, Runner, Turn, Worker};
 use railgun_media::worker_host::{PacketIo, PacketIoCounts, WorkerHost};
 use railgun_media_core::Datagram;
+use railgun_media_core::packet::ecn::Ecn;
 use railgun_media_core::send_batch::SendBatch;
 use std::io;
 use std::net::{IpAddr, SocketAddrV4};
@@ -37,7 +38,7 @@ impl PacketIo for VirtualPacketIo {
         let arrived = Instant::now();
         let mut datagrams: Vec<Datagram<'_>> = spare
             .iter_mut()
-            .map(|(source, bytes)| Datagram { source: (*source).into(), bytes, arrived })
+            .map(|(source, bytes)| Datagram { source: (*source).into(), bytes, arrived, ecn: Ecn::NotEct })
             .collect();
         take(&mut datagrams, &mut |batch| put(port, batch));
         Ok(false)

@@ -41,7 +41,7 @@ fn spawn_worker_at(socket: RtcSocket, index: usize, outbox: &mpsc::Sender<Worker
     let fence = Arc::new(Fence::new(false));
     let (parts, handle) =
         worker::prepare(index, engine, outbox.clone(), Arc::<WorkerGauges>::default(), fence);
-    handle(WorkerThreads.run(parts, socket).unwrap())
+    handle(WorkerThreads::default().run(parts, socket).unwrap())
 }
 
 /// Nobody takes the place of one that died.

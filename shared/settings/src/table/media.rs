@@ -61,7 +61,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         "rtc.l4s",
         Is("false"),
         "",
-        "true, an experiment: who reports ECN marks (rtc.ccfb) is sent ECT(1), and its rate follows the marks (RFC 9331)",
+        "true, an experiment: who reports ECN marks (rtc.ccfb) is sent ECT(1), and its rate follows the marks (RFC 9331); marks on what it sends are told to it",
     ),
     Setting::new("rpc.listen", Is("\"127.0.0.1:50051\""), "", "Where control-planes connect, by gRPC")
         .between_processes(),
