@@ -83,7 +83,8 @@ struct Call {
 }
 
 impl Call {
-    fn new() -> Self {
+    /// `takes_ccfb`: the talker is told what arrived by RFC 8888, else by transport-cc.
+    fn new(takes_ccfb: bool) -> Self {
         let (mut world, room) = (World::new(9), World::room("steady"));
         let loopback = IpAddr::from([127, 0, 0, 1]);
         let (feeder, socket) =
@@ -100,6 +101,7 @@ impl Call {
         }
         for (source, number) in [(Source::Mic, 0), (Source::Camera, 1)] {
             let offer = Offer::new(source, number);
+            let offer = if takes_ccfb { offer.with_ccfb() } else { offer };
             let producer = world.produce(&room, members[0].id, members[0].send, &offer).unwrap();
             members[0].sources.push((offer, producer));
             for member in &mut members[1..] {
@@ -188,7 +190,11 @@ impl Call {
 
 #[test]
 fn a_steady_call_allocates_nothing() {
-    let mut call = Call::new();
+    [false, true].into_iter().for_each(allocates_nothing);
+}
+
+fn allocates_nothing(takes_ccfb: bool) {
+    let mut call = Call::new(takes_ccfb);
     let mut run = |ticks: u64| {
         (0..ticks).map(|tick| call.tick() + if tick % 50 == 0 { call.keep_alive() } else { 0 }).sum::<u64>()
     };

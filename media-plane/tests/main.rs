@@ -9,4 +9,5 @@ mod a_worker_that_dies_takes_only_its_rooms;
 mod a_wrong_setting_is_told_with_its_key_and_what_is_allowed;
 mod an_ice_check_is_answered_amid_garbage;
 mod support;
+mod the_ecn_mark_of_each_packet_comes_back_in_rfc_8888_feedback;
 mod two_streams_in_one_room_hear_one_order;

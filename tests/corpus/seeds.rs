@@ -147,6 +147,11 @@ fn transport_cc() -> Vec<Vec<u8>> {
         0, 0xff, 0xf0, 0x01, 0x41, 20, 0x42, 90, 0x81, 9, 0x21, 0x41, 200, 0x81, 110, 0xf1, 4, 1, 0,
     ]);
     seeds.push([&[0, 0, 1][..], &[0x41, 12].repeat(60)].concat());
+    // RFC 8888: streams in turn, marks, a step back, jumps, and a stream that is over.
+    seeds.push([&[3][..], &[0x01, 0x05, 0x41, 90, 0x07, 0x22, 0x0b, 0x81, 30, 0x13].repeat(12)].concat());
+    seeds.push(
+        [&[3][..], &[0x30, 1, 0xfe, 0x0b, 0x31, 2, 0, 0x17, 0x82, 9, 0xff, 0xf1, 3, 0, 0].repeat(8)].concat(),
+    );
     seeds
 }
 

@@ -4,12 +4,14 @@ use crate::codec::dependency_descriptor::{Descriptor, StructureCache};
 use crate::codec::vp8::rewriter::Vp8Rewriter;
 use crate::codec::{FrameInfo, av1, h264, vp8, vp9};
 use crate::engine::Engine;
+use crate::feedback::congestion_feedback::CongestionFeedbackRecorder;
 use crate::feedback::nack_generator::NackGenerator;
 use crate::feedback::rtx_budget::RtxBudget;
 use crate::feedback::rtx_cache::{Plain, RtxCache};
 use crate::feedback::sent_packets::{Sent, SentPackets};
 use crate::feedback::transport_cc::TransportCcRecorder;
 use crate::feedback_path::key_frames;
+use crate::packet::ecn::Ecn;
 use crate::packet_path::tables::MediaTables;
 use crate::transport::association;
 use crate::transport::dtls::SrtpKeyMaterial;
@@ -258,5 +260,32 @@ impl Arrivals {
         out: &mut [u8],
     ) -> Option<Result<usize, crate::packet::WriteError>> {
         self.0.next_feedback(now).map(|feedback| feedback.write(out, 1, 2))
+    }
+}
+
+/// Arrivals of one transport's packets by stream, with their ECN marks.
+#[derive(Debug, Default)]
+pub struct MarkedArrivals(CongestionFeedbackRecorder);
+
+impl MarkedArrivals {
+    pub fn on_packet(&mut self, ssrc: u32, index: u64, ecn: Ecn, now: Instant) {
+        self.0.on_packet(ssrc, index, ecn, now);
+    }
+
+    pub fn forget(&mut self, ssrc: u32) {
+        self.0.forget(ssrc);
+    }
+
+    pub fn due(&self) -> Option<Instant> {
+        self.0.due()
+    }
+
+    /// The length of the next message, if one is due and can be written.
+    pub fn feedback(
+        &mut self,
+        now: Instant,
+        out: &mut [u8],
+    ) -> Option<Result<usize, crate::packet::WriteError>> {
+        self.0.next_message(now, out, 1, 2)
     }
 }

@@ -5,6 +5,7 @@
 
 mod checks;
 pub mod codec;
+mod congestion_feedback;
 pub mod contract;
 pub mod dtls;
 pub mod dtls_fragments;

@@ -1,5 +1,6 @@
-//! Transport-wide feedback and REMB as read, and the feedback that the node makes of arrivals.
+//! Transport-wide feedback and REMB as read, and the feedback that the node makes of arrivals, that by RFC 8888 as well.
 
+use crate::congestion_feedback;
 use crate::input::Input;
 use crate::rtcp::only;
 use railgun_media_core::fuzzing::Arrivals;
@@ -18,6 +19,7 @@ pub fn feedback(data: &[u8]) {
     match input.u8() % 4 {
         0 => arrivals(&mut input),
         1 => read(15, 206, input.rest()),
+        3 => congestion_feedback::arrivals(&mut input),
         _ => read(15, 205, input.rest()),
     }
 }

@@ -2,7 +2,9 @@
 
 use railgun_media_core::packet::rtp::HeaderWriter;
 use railgun_protocol::ortc::{self, MediaCodec};
-use railgun_protocol::rtp_parameters::{MediaKind, RtpCapabilities, RtpEncodingParameters, RtpParameters};
+use railgun_protocol::rtp_parameters::{
+    MediaKind, RtcpFeedback, RtpCapabilities, RtpEncodingParameters, RtpParameters,
+};
 use railgun_protocol::signal::Source;
 use serde_json::json;
 
@@ -71,6 +73,12 @@ impl Offer {
             timestamp,
             ssrc: self.ssrc,
         }
+    }
+
+    /// The same of a client that negotiated congestion control feedback (RFC 8888): each codec lists it, RTX among them.
+    pub fn with_ccfb(mut self) -> Self {
+        self.parameters.codecs.iter_mut().for_each(|codec| codec.rtcp_feedback.push(RtcpFeedback::ccfb()));
+        self
     }
 
     /// A camera in so many layers, r0 the lowest, whose SSRCs are learnt from their RIDs.

@@ -1,6 +1,7 @@
 //! The mechanisms behind RTCP (RFC 3550 section 6, RFC 4585): each a state machine of its own that knows no
 //! table.
 
+pub(crate) mod congestion_feedback;
 pub(crate) mod delivery;
 pub(crate) mod key_frame_request;
 pub(crate) mod layer_request;

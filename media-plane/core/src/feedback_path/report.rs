@@ -1,5 +1,5 @@
 //! RTCP to clients: sender and receiver reports each second (RFC 3550 section 6.4); NACKs (RFC 4585) and
-//! arrival times (transport-wide congestion control) when they are due.
+//! arrival times (transport-wide congestion control, or RFC 8888) when they are due.
 //!
 //! With `EngineConfig::speech_fec`, `fraction lost` of a microphone is what its receivers lost, if that is more than its
 //! uplink did (`feedback::speech_loss`). All else that a block says is of the uplink.
@@ -7,12 +7,14 @@
 use crate::arena::TransportKey;
 use crate::feedback::nack_generator::ASKED_PER_MESSAGE;
 use crate::feedback::speech_loss;
-use crate::feedback::transport_cc::MESSAGE_MAX;
+use crate::feedback::{congestion_feedback, transport_cc};
+use crate::output::Output;
+use crate::packet::middle_of_ntp;
 use crate::packet::rtcp::{self, ReportBlock, SenderInfo};
 use crate::packet_path::consumer::Consumer;
 use crate::packet_path::producer::Producer;
 use crate::packet_path::tables::MediaTables;
-use crate::transport::webrtc_transport::STREAMS_MAX;
+use crate::transport::webrtc_transport::{STREAMS_MAX, WebRtcTransport};
 use railgun_protocol::signal::Source;
 use std::time::Instant;
 
@@ -27,7 +29,7 @@ pub(crate) fn send_reports(media: &mut MediaTables, key: TransportKey, now: Inst
 
 /// Asks a client for what is missing of its streams, and tells it when its packets arrived.
 pub(crate) fn send_feedback(media: &mut MediaTables, key: TransportKey, now: Instant) {
-    let MediaTables { transports, output, .. } = media;
+    let MediaTables { transports, output, clock, .. } = media;
     let Some(transport) = transports.get_mut(key) else { return };
     let (ssrc, round_trip) = (transport.local_ssrc, transport.round_trip);
     let mut asked = [0; ASKED_PER_MESSAGE];
@@ -44,15 +46,27 @@ pub(crate) fn send_feedback(media: &mut MediaTables, key: TransportKey, now: Ins
                 .send_control(&mut output.sends, |out| rtcp::write_nack(out, ssrc, media_ssrc, missing).ok());
         }
     }
+    if let Some(feedback) = &mut transport.congestion_feedback {
+        let mut message = [0; congestion_feedback::MESSAGE_MAX];
+        let written = feedback.next_message(now, &mut message, ssrc, middle_of_ntp(clock.ntp(now)));
+        if let Some(Ok(len)) = written {
+            send_message(transport, output, message.get(..len).unwrap_or_default());
+        }
+        return;
+    }
     let media_ssrc = transport.streams.first().map_or(0, |stream| stream.ssrc);
-    let mut message = [0; MESSAGE_MAX];
+    let mut message = [0; transport_cc::MESSAGE_MAX];
     while let Some(feedback) = transport.arrivals.next_feedback(now) {
         let Ok(len) = feedback.write(&mut message, ssrc, media_ssrc) else { return };
-        transport.send_control(&mut output.sends, |out| {
-            out.get_mut(..len)?.copy_from_slice(message.get(..len)?);
-            Some(len)
-        });
+        send_message(transport, output, message.get(..len).unwrap_or_default());
     }
+}
+
+fn send_message(transport: &mut WebRtcTransport, output: &mut Output, message: &[u8]) {
+    transport.send_control(&mut output.sends, |out| {
+        out.get_mut(..message.len())?.copy_from_slice(message);
+        Some(message.len())
+    });
 }
 
 fn send_receiver_report(media: &mut MediaTables, key: TransportKey, now: Instant) {

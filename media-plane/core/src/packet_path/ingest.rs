@@ -99,7 +99,7 @@ fn open(
     datagram: &mut Datagram<'_>,
     now: Instant,
 ) -> Option<Opened> {
-    let (bytes, arrived) = (&mut *datagram.bytes, datagram.arrived);
+    let (bytes, arrived, ecn) = (&mut *datagram.bytes, datagram.arrived, datagram.ecn);
     let Ok(header) = RtpHeader::parse(bytes) else {
         drop(DropReason::Malformed, None);
         return None;
@@ -120,10 +120,17 @@ fn open(
     };
     transport.received.count(bytes.len());
     let packet = bytes.get(..len)?;
-    let sequence = producer.extensions.transport_cc.and_then(|id| header.extension(packet, id));
-    let sequence = sequence.and_then(|data| data.first_chunk());
-    let is_newest =
-        sequence.is_some_and(|data| transport.arrivals.on_packet(u16::from_be_bytes(*data), arrived));
+    let is_newest = match &mut transport.congestion_feedback {
+        None => {
+            let sequence = producer.extensions.transport_cc.and_then(|id| header.extension(packet, id));
+            let sequence = sequence.and_then(|data| data.first_chunk());
+            sequence.is_some_and(|data| transport.arrivals.on_packet(u16::from_be_bytes(*data), arrived))
+        }
+        Some(feedback) => {
+            feedback.on_packet(header.ssrc, index, ecn, arrived);
+            false
+        }
+    };
     let is_newly_heard = producer.hear(&header, packet, now);
     let Ok(payload) = header.strip_padding(packet) else {
         drop(DropReason::Malformed, Some(header.ssrc));

@@ -17,7 +17,7 @@ use railgun_protocol::ids::{ProducerId, SessionId, TransportId};
 use railgun_protocol::limits;
 use railgun_protocol::media_rpc::{Audience, Event, Reply};
 use railgun_protocol::ortc;
-use railgun_protocol::rtp_parameters::{MediaKind, RtpParameters};
+use railgun_protocol::rtp_parameters::{MediaKind, RtcpFeedback, RtpParameters};
 use railgun_protocol::signal::{ConsumerCloseReason, Encryption, ProducerCloseReason, Source, VideoSource};
 use railgun_protocol::transport_parameters::TransportDirection;
 use rand::RngExt;
@@ -88,6 +88,7 @@ pub(super) fn produce(
     if let (Some(transport), Some(producer)) =
         (media.transports.live_mut(transport), media.producers.live(key))
     {
+        transport.choose_feedback(takes_ccfb(parameters));
         transport.producers.push(key);
         transport.bind_declared(producer.declared_streams(key));
     }
@@ -269,6 +270,12 @@ pub(crate) fn remove_producer_because(
     let (id, user, session) = (producer.id, seat.user.clone(), producer.session);
     video_slots::free_slot_of(rooms, room, session, producer.source);
     media.output.tell(room, audience, Event::ProducerClosed { producer: id, user, session, reason });
+}
+
+/// Whether each codec lists congestion control feedback (RFC 8888), RTX among them. Chromium turns it on only then, by the first
+/// answer that it gets, and never off.
+fn takes_ccfb(parameters: &RtpParameters) -> bool {
+    parameters.codecs.iter().all(|codec| codec.rtcp_feedback.iter().any(RtcpFeedback::is_ccfb))
 }
 
 fn answers_nacks(parameters: &RtpParameters) -> bool {

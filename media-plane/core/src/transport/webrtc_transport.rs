@@ -8,6 +8,7 @@ use super::past_streams::{PastStreams, SSRCS_MAX};
 use super::stream::{Stream, StreamBinding};
 use crate::arena::{ConsumerKey, ProducerKey, RoomKey, UserKey};
 use crate::congestion::receiver::ReceiverLink;
+use crate::feedback::congestion_feedback::{self, CongestionFeedbackRecorder};
 use crate::feedback::link_estimate::LinkEstimate;
 use crate::feedback::round_trip::RoundTrip;
 use crate::feedback::sent_history::SentHistory;
@@ -31,6 +32,7 @@ const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 const REPORT_GRID: Duration = Duration::from_millis(50);
 /// SSRCs a transport takes: four sources of up to three layers, or each with a retransmission stream.
 pub(crate) const STREAMS_MAX: usize = 16;
+const _: () = assert!(STREAMS_MAX == congestion_feedback::STREAMS_MAX);
 /// MIDs a transport remembers as used.
 const MIDS_MAX: usize = 256;
 /// Plain bytes of one RTCP packet that we send.
@@ -74,6 +76,9 @@ pub(crate) struct WebRtcTransport {
     past_streams: PastStreams,
     /// When the client's packets arrived, for its congestion control.
     pub(crate) arrivals: TransportCcRecorder,
+    /// The same by stream, with ECN marks, of a client that negotiated RFC 8888 feedback; it gets no transport-cc.
+    pub(crate) congestion_feedback: Option<Box<CongestionFeedbackRecorder>>,
+    is_feedback_chosen: bool,
     /// RTP and RTCP, whole datagrams.
     pub(crate) received: Traffic,
     pub(crate) sent: Traffic,
@@ -195,6 +200,8 @@ impl WebRtcTransport {
             streams: Vec::new(),
             past_streams: PastStreams::default(),
             arrivals: TransportCcRecorder::default(),
+            congestion_feedback: None,
+            is_feedback_chosen: false,
             received: Traffic::default(),
             sent: Traffic::default(),
             round_trip: RoundTrip::default(),
@@ -261,11 +268,14 @@ impl WebRtcTransport {
 
     /// Removes the streams that match, and keeps the highest packet index of each against replays.
     pub(crate) fn forget_streams(&mut self, is_over: impl Fn(&Stream) -> bool) {
-        let past = &mut self.past_streams;
+        let (past, feedback) = (&mut self.past_streams, &mut self.congestion_feedback);
         self.streams.retain(|stream| {
             let is_over = is_over(stream);
             if is_over {
                 past.put(stream.ssrc, &stream.srtp);
+                if let Some(feedback) = feedback {
+                    feedback.forget(stream.ssrc);
+                }
             }
             !is_over
         });
@@ -285,6 +295,15 @@ impl WebRtcTransport {
         for (ssrc, binding) in streams {
             let srtp = self.resume_stream(ssrc);
             self.streams.push(Stream::new(ssrc, binding, srtp));
+        }
+    }
+
+    /// Whether its client is told what arrived by RFC 8888, in place of transport-cc: the first producer's choice holds for the
+    /// transport's life.
+    pub(crate) fn choose_feedback(&mut self, takes_ccfb: bool) {
+        if !self.is_feedback_chosen {
+            self.is_feedback_chosen = true;
+            self.congestion_feedback = takes_ccfb.then(Box::default);
         }
     }
 
@@ -365,7 +384,15 @@ impl WebRtcTransport {
     #[inline]
     pub(crate) fn feedback_due(&self) -> Option<Instant> {
         let nacks = self.streams.iter().filter_map(|stream| stream.nacks.as_ref()?.due());
-        nacks.chain(self.arrivals.due()).min()
+        nacks.chain(self.arrivals_due()).min()
+    }
+
+    /// When its client is told next what arrived.
+    fn arrivals_due(&self) -> Option<Instant> {
+        match &self.congestion_feedback {
+            None => self.arrivals.due(),
+            Some(feedback) => feedback.due(),
+        }
     }
 
     /// When it wants to be looked at next.
@@ -376,7 +403,7 @@ impl WebRtcTransport {
         let probe = self.receiver_link.as_ref().and_then(|link| link.probe_at);
         let paced = self.receiver_link.as_ref().and_then(|link| link.pacer.due);
         let (consent, states) = (self.ice.next_timeout(), self.tell_states_at);
-        let others = [paced, probe, handshake, consent, states, self.reports_at, self.arrivals.due(), round];
+        let others = [paced, probe, handshake, consent, states, self.reports_at, self.arrivals_due(), round];
         others.into_iter().flatten().chain(nacks).min()
     }
 
