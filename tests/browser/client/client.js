@@ -148,6 +148,11 @@ class Client {
     return [...stats.values()].find(({ type }) => type === "inbound-rtp");
   }
 
+  /** What the browser says of a transport: its connection, and the streams that it sends and receives. */
+  async transportStats(direction) {
+    return [...(await this[direction].getStats()).values()];
+  }
+
   /** The SDP that this browser answered the server's media with. */
   answered() {
     return this.recv.handler._pc.localDescription.sdp;

@@ -12,6 +12,9 @@ const PATHS = [
 /** RFC 8888 congestion control feedback, for `launchBrowser`. */
 export const CCFB_TRIAL = "WebRTC-RFC8888CongestionControlFeedback/Enabled,offer:true/";
 
+/** SCReAM, Chromium's scalable congestion control, with which it sends ECT(1). */
+export const SCREAM_TRIAL = "WebRTC-Bwe-ScreamV2/Enabled/";
+
 export function browserPath() {
   const path = PATHS.find((name) => name && existsSync(name));
   if (!path) throw new Error("There is no Chromium here; install it with: sudo apt-get install chromium");
