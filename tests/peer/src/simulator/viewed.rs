@@ -1,8 +1,7 @@
 //! What a viewer of a simulated call saw and heard, and what its link did.
 
-use super::UDP_IP;
 use super::viewer::Receiver;
-use crate::link::Link;
+use crate::link::{Link, UDP_IP};
 use std::time::{Duration, Instant};
 
 /// A picture that is later than this after the one before is a freeze.
