@@ -9,7 +9,7 @@ const BYTES_MIN: u64 = 10_000;
 const STEP_MAX: u64 = 2;
 /// Times what is known that a cluster has at most until one failed or was broken off: the first estimate is far below what
 /// most links take.
-const FIRST_STEP_MAX: u64 = 3;
+pub(crate) const FIRST_STEP_MAX: u64 = 3;
 /// Once one was measured to come slower than it left, the next ones are of so many percent of that until one comes whole:
 /// a queue of a fifth of the cluster's length says the same as one of its whole length, and drops nobody's packets.
 const AGAIN_PERCENT: u64 = 120;

@@ -8,6 +8,7 @@
 use super::{key_frames, probing, wanted_layers};
 use crate::arena::{ConsumerKey, TransportKey};
 use crate::congestion::estimator::{START, Verdict};
+use crate::congestion::probe::FIRST_STEP_MAX;
 use crate::congestion::receiver::ReceiverLink;
 use crate::feedback::layer_request::{
     LayerRequest, Rung, allocate, allocated_total, highest_total, keep_present, next_of, next_spatial_of,
@@ -37,6 +38,8 @@ const UNKNOWN: u64 = u64::MAX / 1_000;
 const GOAL_UNKNOWN: u64 = 1_500_000;
 /// Beyond the estimate, in percent, as long as something is wanted that does not fit.
 const BEYOND_PERCENT: u64 = 125;
+/// The same as long as the link was not measured: as much as the first clusters may prove.
+const BEYOND_UNMEASURED_PERCENT: u64 = 100 * FIRST_STEP_MAX;
 /// Of the estimate, what may be sent once a spatial layer is gone to, in percent. Its key frame is half a second of the
 /// layer, for which nothing else is shown: the more room there is, the shorter that is, and the rarer the way back.
 const STEP_ROOM_PERCENT: u64 = 70;
@@ -238,7 +241,8 @@ fn reallocate(media: &mut MediaTables, key: TransportKey, verdict: Verdict, now:
     link.is_more_wanted = next.is_some();
     link.goal = match next {
         Some(next) => {
-            let beyond = if link.estimator.is_measured() { BEYOND_PERCENT } else { 2 * 100 };
+            let beyond =
+                if link.estimator.is_measured() { BEYOND_PERCENT } else { BEYOND_UNMEASURED_PERCENT };
             let step = (next.saturating_mul(STEP_PERCENT) / 100).max(estimate.saturating_mul(beyond) / 100);
             let all = highest_total(&requests);
             let most = if all < UNKNOWN { all.saturating_mul(HEADROOM_PERCENT) / 100 } else { GOAL_UNKNOWN };
