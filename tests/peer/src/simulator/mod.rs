@@ -46,6 +46,7 @@ const SPEAKS: &[u8] = &[0x80 | 40];
 const UPLINK: Duration = Duration::from_millis(10);
 /// From an event of the node to the encoder that follows it.
 const SIGNALING: Duration = Duration::from_millis(50);
+
 /// A call to simulate.
 #[derive(Clone, Debug)]
 pub struct Scenario {

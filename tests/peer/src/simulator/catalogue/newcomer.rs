@@ -1,6 +1,6 @@
 //! Somebody who joins a call that is under way: the rates of its layers are measured, and somebody watches already.
 
-use super::figure::{Entry, Figure, TOP_LAYER, at_least, at_most, or_never, secs, speech_lost};
+use super::figure::{Entry, Figure, at_least, at_most, or_never, secs, speech_lost};
 use crate::simulator::{LinkConfig, Scenario, Viewed};
 use std::time::Duration;
 
@@ -58,8 +58,6 @@ fn middle(scenario: &Scenario, views: &[Viewed]) -> Vec<Figure> {
 /// All layers fit.
 fn wide(scenario: &Scenario, views: &[Viewed]) -> Vec<Figure> {
     let mut figures = narrow(scenario, views);
-    let reached = views[1].reached(TOP_LAYER * 8 / 10, JOINS);
-    figures.push(at_most("80 % of the top layer after, s", or_never(reached), 2.0));
     let on_top = views[1].pictures[0].time_at((2, 2), JOINS, ENDS);
     // As its session is told, once a second: with the first time.
     figures.push(at_least("on the top layer, %", 100.0 * on_top, 97.0));
