@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Groups of calls.
-pub(crate) const CATALOGUE: &str = "catalogue";
+const CATALOGUE: &str = "catalogue";
 pub(crate) const RADIOS: &str = "radios";
 /// Both figures worse by more than this: the one is dominated.
 const RATE_WORSE: f64 = 0.02;
@@ -179,6 +179,12 @@ impl Other {
     }
 }
 
+/// All calls, each with its group.
+pub(crate) fn calls() -> impl Iterator<Item = (&'static str, Entry)> {
+    let of = |group, entries: Vec<Entry>| entries.into_iter().map(move |entry| (group, entry));
+    of(CATALOGUE, entries()).chain(of(RADIOS, radios()))
+}
+
 /// Runs each call of the catalogue and of the generated radios whose name has `only` in it with the node's and with each
 /// of the others.
 pub(crate) fn run(against: &[Against], only: &str, seeds: &[u64], json_only: bool) -> Value {
@@ -186,19 +192,13 @@ pub(crate) fn run(against: &[Against], only: &str, seeds: &[u64], json_only: boo
     if !json_only {
         println!("{:<48} {:>22}", "pictures shown, kbit/s; queue p95, ms", "node");
     }
-    for (group, entries) in [(CATALOGUE, entries()), (RADIOS, radios())] {
-        for entry in entries.into_iter().filter(|entry| entry.name.contains(only)) {
-            let views: Vec<Viewed> = seeds.iter().flat_map(|seed| entry.views(*seed)).collect();
-            for Compared { name, node, other, verdict } in comparison.add(group, &entry, &views) {
-                let pair = |it: &Figures| format!("{:.0} kbit/s {:>6.0} ms", it.shown_kbps, it.queue_p95_ms);
-                if !json_only {
-                    println!(
-                        "{:<48} {:>22} {:>22} {name:<14} {verdict}",
-                        entry.name,
-                        pair(&node),
-                        pair(&other)
-                    );
-                }
+    let pair = |it: &Figures| format!("{:.0} kbit/s {:>6.0} ms", it.shown_kbps, it.queue_p95_ms);
+    for (group, entry) in calls().filter(|(_, entry)| entry.name.contains(only)) {
+        let views: Vec<Viewed> = seeds.iter().flat_map(|seed| entry.views(*seed)).collect();
+        for Compared { name, node, other, verdict } in comparison.add(group, &entry, &views) {
+            if !json_only {
+                let (node, other) = (pair(&node), pair(&other));
+                println!("{:<48} {node:>22} {other:>22} {name:<14} {verdict}", entry.name);
             }
         }
     }

@@ -1,12 +1,12 @@
 //! Calls over bad networks in virtual time, with the engine that ships: what each has to show, and what it
 //! shows.
 
-use crate::scenario_peers::{self, Against, CATALOGUE, Comparison, RADIOS};
+use crate::scenario_peers::{self, Against, Comparison, RADIOS};
 use crate::scenario_report::Page;
 use anyhow::{Context, Result};
 use clap::Args;
 use railgun_peer::simulator::Rates;
-use railgun_peer::simulator::catalogue::{Figure, Target, entries, radios, recorded};
+use railgun_peer::simulator::catalogue::{Figure, Target, recorded};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -50,8 +50,7 @@ pub(crate) fn run(options: &Options, json_only: bool) -> Result<Value> {
         let rates = rates.with_context(|| format!("{} is no trace of Mahimahi's", path.display()))?;
         traces.push(recorded(&path.display().to_string(), rates));
     }
-    let calls = entries().into_iter().map(|entry| (CATALOGUE, entry));
-    let calls = calls.chain(radios().into_iter().chain(traces).map(|entry| (RADIOS, entry)));
+    let calls = scenario_peers::calls().chain(traces.into_iter().map(|entry| (RADIOS, entry)));
     for (group, entry) in calls.filter(|(_, entry)| entry.name.contains(&options.only)) {
         let mut figures: BTreeMap<usize, Vec<Figure>> = BTreeMap::new();
         let mut all = Vec::new();
