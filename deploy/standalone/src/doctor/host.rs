@@ -17,19 +17,29 @@ struct Host {
 }
 
 impl Host {
-    /// What its programs listen on.
-    fn ports(&self) -> Vec<RangeInclusive<u16>> {
-        let of = |address: SocketAddr| address.port()..=address.port();
-        let control =
-            self.control.iter().flat_map(|it| [Some(it.listen), it.operators.listen]).flatten().map(of);
-        // Inside one process the planes meet without ports.
+    /// What the control-plane listens on over TCP, by setting.
+    fn listens_of_control(&self) -> impl Iterator<Item = (&'static str, SocketAddr)> {
+        let of = |it: &railgun_control::Config| {
+            [("listen", Some(it.listen)), ("operators.listen", it.operators.listen)]
+        };
+        self.control.iter().flat_map(of).filter_map(|(setting, address)| Some((setting, address?)))
+    }
+
+    /// The same of a media node: inside one process the planes meet without ports.
+    fn listens_of_media(&self) -> impl Iterator<Item = (&'static str, SocketAddr)> {
         let apart = self.media.iter().filter(|_| self.control.is_none());
-        let apart = apart.flat_map(|it| [it.rpc.listen, it.health_listen]).map(of);
+        apart.flat_map(|it| [("rpc.listen", it.rpc.listen), ("health.listen", it.health_listen)])
+    }
+
+    /// What its programs listen on, over TCP and UDP.
+    fn ports(&self) -> Vec<RangeInclusive<u16>> {
+        let tcp = self.listens_of_control().chain(self.listens_of_media());
+        let tcp = tcp.map(|(_, address)| address.port()..=address.port());
         let media = self.media.iter().map(|it| {
             let workers = u16::try_from(it.workers).unwrap_or(u16::MAX).max(1);
             it.rtc.port_min..=it.rtc.port_max.min(it.rtc.port_min.saturating_add(workers - 1))
         });
-        control.chain(media).chain(apart).collect()
+        tcp.chain(media).collect()
     }
 }
 
@@ -54,16 +64,12 @@ pub(super) async fn look(path: &Path, findings: &mut Findings) {
             Some(address) => healthy(address).await,
             None => false,
         };
-        tcp("listen", control.listen, running, findings);
-        if let Some(address) = control.operators.listen {
-            tcp("operators.listen", address, running, findings);
-        }
+        host.listens_of_control().for_each(|(setting, at)| tcp(setting, at, running, findings));
         turn::look(&control.turn, findings).await;
     }
     if let Some(media) = host.media.as_ref().filter(|_| !is_both) {
         let running = healthy(media.health_listen).await;
-        tcp("rpc.listen", media.rpc.listen, running, findings);
-        tcp("health.listen", media.health_listen, running, findings);
+        host.listens_of_media().for_each(|(setting, at)| tcp(setting, at, running, findings));
     }
     if let Some(media) = &host.media {
         udp(media, findings);
