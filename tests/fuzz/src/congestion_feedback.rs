@@ -24,12 +24,7 @@ pub(crate) fn arrivals(input: &mut Input<'_>) {
     let (mut first, mut last) = (None, None);
     while !input.is_empty() {
         let operation = input.u8();
-        now += match operation >> 6 {
-            0 => Duration::ZERO,
-            1 => Duration::from_micros(u64::from(input.u8()) * 100),
-            2 => Duration::from_millis(input.u8().into()),
-            _ => Duration::from_millis(u64::from(input.u8()) * 200),
-        };
+        now += input.pause(operation);
         index = match operation & 0x30 {
             0x30 => index + u64::from(input.u16()),
             0x20 => index.saturating_sub(u64::from(operation & 15)),
@@ -55,7 +50,8 @@ pub(crate) fn arrivals(input: &mut Input<'_>) {
     assert_eq!(recorder.due(), None, "nothing is left to tell");
 }
 
-/// Takes and checks the message that is due: one an interval, and only of packets that came, so.
+/// Takes the message that is due, if there is one, and checks it: at most one an interval, and of packets that came alone, each
+/// with its time and its mark.
 fn report(
     recorder: &mut MarkedArrivals,
     (now, since): (Instant, Duration),

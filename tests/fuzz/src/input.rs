@@ -1,6 +1,8 @@
 //! Fuzzed bytes read as values, in an order that a seed can be written in by hand. What is read past
 //! the end is zero.
 
+use std::time::Duration;
+
 /// What is left of an input.
 #[derive(Clone, Copy, Debug)]
 pub struct Input<'a>(&'a [u8]);
@@ -54,6 +56,16 @@ impl<'a> Input<'a> {
 
     pub fn u32(&mut self) -> u32 {
         u32::from_be_bytes(self.array())
+    }
+
+    /// How long it takes until an operation, whose two highest bits say the unit: none, 100 us, 1 ms or 200 ms.
+    pub fn pause(&mut self, operation: u8) -> Duration {
+        match operation >> 6 {
+            0 => Duration::ZERO,
+            1 => Duration::from_micros(u64::from(self.u8()) * 100),
+            2 => Duration::from_millis(self.u8().into()),
+            _ => Duration::from_millis(u64::from(self.u8()) * 200),
+        }
     }
 
     pub fn flag(&mut self) -> bool {

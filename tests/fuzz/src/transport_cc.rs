@@ -87,12 +87,7 @@ fn arrivals(input: &mut Input<'_>) {
     let mut came = 0;
     while !input.is_empty() {
         let operation = input.u8();
-        now += match operation >> 6 {
-            0 => Duration::ZERO,
-            1 => Duration::from_micros(u64::from(input.u8()) * 100),
-            2 => Duration::from_millis(input.u8().into()),
-            _ => Duration::from_millis(u64::from(input.u8()) * 200),
-        };
+        now += input.pause(operation);
         sequence = match operation & 0x30 {
             0x30 => sequence.wrapping_add(input.u16()),
             0x20 => sequence.wrapping_sub(u16::from(operation & 15)),
