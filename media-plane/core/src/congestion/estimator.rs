@@ -218,7 +218,8 @@ impl Estimator {
             }
             // The queue drains by what is allocated; what has to go, a lower layer's key frame, goes.
             (State::Draining { .. }, _) => self.estimate / 100 * DRAIN_PACE_PERCENT,
-            // Of a narrow link speech is a third, and what is held here instead of there it does not wait for.
+            // Speech is about a third of what a narrow link takes and is not paced: it waits for video in the link's queue,
+            // and not for video that the pacer holds.
             (State::Steady, _) if self.holds_until_us.is_some() => {
                 let is_long = self.delay.standing() > LONG_US && self.estimate <= START;
                 self.estimate / 100 * if is_long { DRAIN_LONG_PERCENT } else { HOLD_PERCENT }

@@ -36,11 +36,12 @@
 //! # Stalls
 //!
 //! A Wi-Fi station that looks for other channels or saves power, and a phone between two cells, get nothing for 100 to 400 ms and
-//! then all of it at once. Who takes that for a queue cuts to the rate at which packets came meanwhile, which is next to nothing;
-//! and a probe that was held back comes as fast as it left, whatever the link takes. So packets that came at once after such a gap, in which they waited
-//! (`stall`), count as delivered and for nothing else, a probe with one of them is sent again, and overuse is judged once the
-//! queue was seen for 150 ms after it. Simulated with 300 kbit/s and stalls of 400 ms each 2 s, one call in four lost 14 to 33 %
-//! of its speech before that, since its own queue was taken for somebody else's; none does now.
+//! then all of it at once. Who takes that for a queue cuts to the rate at which packets came meanwhile, which is next to
+//! nothing; and a probe that was held back comes as fast as it left, whatever the link takes. So packets that came at once
+//! after such a gap, in which they waited (`stall`), count as delivered and for nothing else, a probe with one of them is
+//! sent again, and overuse is judged once the queue was seen for 150 ms after it. Simulated with 300 kbit/s and stalls of
+//! 400 ms each 2 s, one call in four lost 14 to 33 % of its speech before that, since its own queue was taken for somebody
+//! else's; none does now.
 //!
 //! # Measurements have errors
 //!

@@ -53,7 +53,7 @@ impl Default for QueueDelay {
 }
 
 impl QueueDelay {
-    /// How much longer than the least one a packet took. The two clocks' zeros do not matter.
+    /// A packet's one-way delay beyond the least one, in microseconds. The offset between the two clocks cancels out.
     pub(crate) fn waited(&mut self, sent_us: i64, arrived_us: i64) -> i64 {
         let delay = arrived_us - sent_us;
         let slot = arrived_us.div_euclid(BASE_SLOT_US);

@@ -51,7 +51,7 @@ impl ServiceRate {
         }
     }
 
-    /// A packet of so many bytes came that something on the way held back: it left the queue in the present period, if there is one.
+    /// Counts the bytes of a packet that the path held back: it left the queue within the present busy period, if there is one.
     pub(crate) fn on_held(&mut self, bytes: u64) {
         for period in [&mut self.period, &mut self.next].into_iter().flatten() {
             period.bytes += bytes;

@@ -6,8 +6,8 @@ use crate::packet::rtcp::{Reception, write_congestion_feedback};
 use crate::packet::{WriteError, sequence_of};
 use std::time::{Duration, Instant};
 
-/// From the first packet that was not reported to the report, and between two of them: a scalable control reacts once a
-/// round trip, so that 100 ms, as of transport-cc, would be most of its delay.
+/// A packet waits for its report for so long at most, and two reports are so far apart at least. A scalable congestion control
+/// reacts once a round trip (RFC 9331), so 100 ms, as of transport-cc, would be most of its delay.
 const INTERVAL: Duration = Duration::from_millis(25);
 /// Packets of a stream, arrived or not, of which is remembered whether they did.
 const STATUSES: u16 = 512;

@@ -249,7 +249,7 @@ impl<'a> Stage<'a> {
             reports,
             next_feedback: now + FEEDBACK,
             next_report: now + Duration::from_millis(500 + 130 * (number - 100)),
-            joins_at: scenario.joins.get(place).copied().or(Some(Duration::ZERO)),
+            joins_at: Some(scenario.joins.get(place).copied().unwrap_or_default()),
             viewed: Viewed::default(),
         });
     }
