@@ -1,5 +1,6 @@
 //! Whole agents against a room that orders messages as a media node does, in virtual time.
 
+mod a_welcome_is_tried_once_with_each_group_info;
 mod room;
 
 use super::{Kind, Output};
