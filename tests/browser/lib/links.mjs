@@ -2,6 +2,7 @@
 import { impairedWayTo } from "./impair.mjs";
 import { WIDTHS } from "./layers.mjs";
 import { CAST, Person } from "./person.mjs";
+import { quantile } from "./quantile.mjs";
 import { sleep, until } from "./wait.mjs";
 
 /** Bits a second of each layer. */
@@ -104,8 +105,7 @@ class Seen {
 
   /** Longest wait in the link's queue but for the longest twentieth, in milliseconds. */
   queueP95(from = 0) {
-    const waits = this.#waited(from).map(({ waited }) => waited).sort((a, b) => a - b);
-    return waits[Math.floor(0.95 * waits.length)] ?? 0;
+    return quantile(this.#waited(from).map(({ waited }) => waited), 0.95);
   }
 
   /** Seconds in which somebody waited for longer than `ms`, in steps of 50 ms. */

@@ -12,6 +12,7 @@ import { createServer } from "node:http";
 import { fileURLToPath } from "node:url";
 import { launchBrowser } from "../lib/browser.mjs";
 import { encryptionWorkerScript } from "../lib/bundle.mjs";
+import { quantile } from "../lib/quantile.mjs";
 import { sleep, until } from "../lib/wait.mjs";
 
 const numbers = process.argv.slice(2).filter((it) => /^\d+$/.test(it)).map(Number);
@@ -23,6 +24,8 @@ const TICK_MS = 10;
 /** Threads that every way needs for media: their noise is larger than what is measured. */
 const MEDIA = /ThreadPoolPrese|Encod|Decod|Codec|VideoFrame|Audio|Compositor|Raster|Viz|Gpu/i;
 const PASS = "onrtctransform = ({ transformer: { readable, writable } }) => void readable.pipeTo(writable).catch(() => undefined);";
+
+const median = (values) => quantile(values, 0.5);
 
 const page = createServer((_, response) => response.setHeader("content-type", "text/html").end("<!doctype html><body>"));
 await new Promise((resolve) => page.listen(0, "127.0.0.1", resolve));
@@ -115,11 +118,6 @@ async function threads(pids) {
     }
   }
   return all;
-}
-
-function median(values) {
-  const sorted = [...values].sort((one, other) => one - other);
-  return ((sorted[(sorted.length - 1) >> 1] ?? 0) + (sorted[sorted.length >> 1] ?? 0)) / 2;
 }
 
 function report() {

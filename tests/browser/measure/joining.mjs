@@ -2,6 +2,7 @@
 import { build } from "esbuild";
 import { fileURLToPath } from "node:url";
 import { PageUser } from "../lib/page.mjs";
+import { quantile } from "../lib/quantile.mjs";
 import { until } from "../lib/wait.mjs";
 
 /** Somebody new joins; what happened from the click on, with times in milliseconds. */
@@ -24,8 +25,7 @@ export const tookOf = (steps) => steps.find(([name]) => name === "sound")[1] - s
 
 /** The one in the middle, the smallest and the largest, rounded. */
 export function spreadOf(values) {
-  const sorted = [...values].sort((one, other) => one - other);
-  return [sorted[sorted.length >> 1], sorted[0], sorted.at(-1)].map(Math.round);
+  return [0.5, 0, 1].map((part) => Math.round(quantile(values, part)));
 }
 
 export function tellSteps(steps) {

@@ -8,6 +8,7 @@ import { CCFB_TRIAL, launchBrowser, SCREAM_TRIAL } from "../lib/browser.mjs";
 import { cameraInLayers } from "../lib/links.mjs";
 import { MarkingLink } from "../lib/marking-link.mjs";
 import { CAST, Person } from "../lib/person.mjs";
+import { quantile } from "../lib/quantile.mjs";
 import { standalone } from "../lib/server.mjs";
 import { sleep } from "../lib/wait.mjs";
 
@@ -55,8 +56,8 @@ async function measured({ name, l4s = true, trial, mark }) {
     const frames = await viewer.do("frames", ada.userId, from);
     const stats = await far.do("transportStats", direction === "up" ? "send" : "recv");
     const seen = await link.close();
-    const waits = seen.waits.filter(([at]) => at >= from).map(([, wait]) => wait).sort((a, b) => a - b);
-    const part = (of) => (waits[Math.floor(of * waits.length)] ?? 0).toFixed(1);
+    const waits = seen.waits.filter(([at]) => at >= from).map(([, wait]) => wait);
+    const part = (of) => quantile(waits, of).toFixed(1);
     const span = (Date.now() - from) / 1_000;
     // Of what it sends, as the node echoed it; of what it receives, as it read it itself.
     const type = direction === "up" ? "remote-inbound-rtp" : "inbound-rtp";
