@@ -152,7 +152,7 @@ fn from_outside_it_finds_what_stands_between_a_browser_and_a_call() {
     let (_one, one) = directory.railgun("one", &wrong);
     // Has a relay that is away.
     directory.write("turn.secrets", "secret-of-the-control-plane\n");
-    let away = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let away = free();
     let turn =
         format!("turn = {{ urls = [\"turn:{away}?transport=udp\"], secrets_file = \"turn.secrets\" }}");
     let (_two, two) = directory.railgun("two", &format!("{turn}\n{}", media(24_400)));
@@ -221,7 +221,7 @@ fn from_outside_it_finds_what_stands_between_a_browser_and_a_call() {
 fn on_a_host_it_finds_wrong_files_taken_ports_and_relays_with_another_secret() {
     let directory = Files::new();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let (listen, relay) = (free(), UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
+    let (listen, relay) = (free(), free());
     directory.write("turn.secrets", "secret-of-the-control-plane\n");
     let file = |operators: SocketAddr, keys: &str, rest: &str| {
         let text = format!(
