@@ -7,6 +7,7 @@ use crate::library::{Info, Library, Own};
 use crate::primitives::Failure;
 use crate::profile::Profile;
 use std::rc::Rc;
+use std::slice::from_ref;
 
 /// Of the first epoch of a new group of `s1`.
 fn info(group: u8) -> Result<Rc<Info>, Failure> {
@@ -32,10 +33,10 @@ fn a_welcome_is_tried_once_with_each_group_info() -> Result<(), Failure> {
         data: b"welcome".to_vec(),
     });
     entrance.keep(one.clone(), 0);
-    assert_eq!(tags(entrance.welcomes(None)), [one.epoch.tag.clone()]);
+    assert_eq!(tags(entrance.welcomes(None)), from_ref(&one.epoch.tag));
     assert!(entrance.welcomes(None).is_empty());
     entrance.keep(other.clone(), 0);
-    assert_eq!(tags(entrance.welcomes(None)), [other.epoch.tag.clone()]);
+    assert_eq!(tags(entrance.welcomes(None)), from_ref(&other.epoch.tag));
     assert!(entrance.welcomes(None).is_empty());
     Ok(())
 }
