@@ -179,7 +179,7 @@ impl Other {
     }
 }
 
-/// All calls, each with its group.
+/// Calls of the catalogue and of the generated radios, each with the name of its group.
 pub(crate) fn calls() -> impl Iterator<Item = (&'static str, Entry)> {
     let of = |group, entries: Vec<Entry>| entries.into_iter().map(move |entry| (group, entry));
     of(CATALOGUE, entries()).chain(of(RADIOS, radios()))

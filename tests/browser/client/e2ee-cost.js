@@ -8,8 +8,8 @@ import { freshInvite, writeInvite } from "../../../control-plane/web/sdk/src/e2e
 const CHANNEL = "cost";
 const PEOPLE = 5;
 const FRAME_RATE = 30;
-/** In a grid of six everybody's tile is small; with 150 kbit/s its encoder leaves out every other picture. */
 const LARGE = { width: 1280, height: 720, maxBitrate: 1_500_000 };
+/** A tile in a grid of six. With 150 kbit/s its encoder leaves out every other picture. */
 const SMALL = { width: 320, height: 180, maxBitrate: 400_000 };
 const MEASURED = "s_measured";
 const personOf = (index) => `s_person_${index}`;

@@ -31,7 +31,7 @@ impl Host {
         apart.flat_map(|it| [("rpc.listen", it.rpc.listen), ("health.listen", it.health_listen)])
     }
 
-    /// What its programs listen on, over TCP and UDP.
+    /// Ports that its programs listen on: TCP ports of their services, and UDP ports of media workers.
     fn ports(&self) -> Vec<RangeInclusive<u16>> {
         let tcp = self.listens_of_control().chain(self.listens_of_media());
         let tcp = tcp.map(|(_, address)| address.port()..=address.port());

@@ -1,4 +1,4 @@
-//! A Welcome that is none for this client would cost an operation of MLS at each step.
+//! Each try of a Welcome costs an operation of MLS: one for another client must not be tried at each step.
 
 use crate::agent::Kind;
 use crate::agent::entrance::Entrance;
@@ -9,7 +9,7 @@ use crate::profile::Profile;
 use std::rc::Rc;
 use std::slice::from_ref;
 
-/// Of the first epoch of a new group of `s1`.
+/// A GroupInfo of the first epoch of a group that `s1` founds.
 fn info(group: u8) -> Result<Rc<Info>, Failure> {
     let own = Own { channel_id: "c".into(), session_id: "s1".into(), user_id: "u1".into() };
     let library = Library::new(own, Profile::generate()?)?;
