@@ -4,7 +4,7 @@ use super::consumer_extensions::ConsumerExtensions;
 use super::packet::RtpPacket;
 use super::producer::Producer;
 use super::select::{Layers, Selection};
-use super::sequence::SequenceMap;
+use super::sequence::{SequenceMap, first_index};
 use crate::arena::{ProducerKey, RoomKey, TransportKey};
 use crate::codec::vp8::rewriter::Vp8Rewriter;
 use crate::congestion::pacer::TakenBack;
@@ -124,13 +124,13 @@ pub(crate) struct RtxStream {
 
 impl RtxStream {
     /// None if the parameters have no codec for it.
-    pub(crate) fn new(parameters: &RtpParameters, ssrc: u32, first: u16, now: Instant) -> Option<Self> {
+    pub(crate) fn new(parameters: &RtpParameters, ssrc: u32, random: u16, now: Instant) -> Option<Self> {
         let is_rtx = |mime_type: &str| mime_type.eq_ignore_ascii_case("video/rtx");
         let codec = parameters.codecs.iter().find(|codec| is_rtx(&codec.mime_type))?;
         Some(Self {
             ssrc,
             payload_type: codec.payload_type,
-            next: u64::from(first),
+            next: u64::from(first_index(random)),
             sent: SentPackets::default(),
             budget: RtxBudget::new(now),
         })

@@ -3,6 +3,12 @@
 /// How far behind the newest packet another may be for its place to be known, if packets were left out.
 const WINDOW: u64 = 128;
 
+/// The index that a stream of ours begins with. It is low: a receiver that lost the packets before a roll-over does not know
+/// of it (RFC 3711 section 3.3.1).
+pub(crate) fn first_index(random: u16) -> u16 {
+    random & 0x3fff
+}
+
 /// Maps a source's packet indexes (roll-over counter and sequence number) to a consumer's.
 ///
 /// What was left out while nothing was forwarded, or of layers that are not, leaves no gap, and no
@@ -34,10 +40,9 @@ struct Stretch {
 }
 
 impl SequenceMap {
-    /// `first`: the index of the first packet forwarded, below 2^16, so that the receiver's
-    /// roll-over counter starts at 0 as ours.
-    pub(crate) fn new(first: u16) -> Self {
-        let first = u64::from(first);
+    /// Begins with [`first_index`].
+    pub(crate) fn new(random: u16) -> Self {
+        let first = u64::from(first_index(random));
         Self { stretch: None, next: first, unsealed: first, first }
     }
 
@@ -202,6 +207,14 @@ mod tests {
         assert_eq!(map.map(600), Some(104));
     }
 
+    #[test]
+    fn no_stream_begins_so_high_that_lost_packets_hide_a_roll_over() {
+        for random in [0, 1, 0x7fff, 0x8000, u16::MAX] {
+            let mut map = SequenceMap::new(random);
+            assert!(map.map(7).unwrap() < 1 << 14);
+        }
+    }
+
     proptest! {
         /// Packets wait in turn, and are sealed or taken back: no two are sealed under one index.
         #[test]
@@ -267,7 +280,7 @@ mod tests {
             let Some((last, _)) = used.last_key_value() else { return Ok(()) };
             prop_assert_eq!(last + 1, map.next);
             if is_clean {
-                prop_assert_eq!(used.len() as u64, last + 1 - u64::from(first));
+                prop_assert_eq!(used.len() as u64, last + 1 - u64::from(first_index(first)));
             }
         }
     }
