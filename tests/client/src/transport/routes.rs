@@ -7,6 +7,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{broadcast, mpsc};
 
+/// Of padding alone, that tells a MID.
+const MID_PAYLOAD_TYPE: u8 = 126;
 /// Feedback a slow reader may fall behind.
 const FEEDBACK_MAX: usize = 64;
 
@@ -69,6 +71,8 @@ impl Routes {
     pub(crate) fn on_rtp(&self, packet: Packet) {
         let mut table = self.table();
         match table.by_ssrc.get(&packet.header.ssrc) {
+            // It tells the MID of a stream that has not begun. A payload type without a codec is ignored (RFC 3550 section 5.1).
+            Some(_) if packet.header.payload_type == MID_PAYLOAD_TYPE => {}
             None => table.counts.rtp_unrouted += 1,
             Some(Route::Tap(tap)) => tap(&packet),
             Some(Route::Queue(queue)) => {
