@@ -35,6 +35,7 @@ mod a_sender_is_nacked_again_after_its_own_round_trip;
 mod a_sender_is_told_which_simulcast_layers_are_wanted;
 mod a_session_gets_stats_of_what_it_owns;
 mod a_session_is_resumed_only_with_its_own_token;
+mod a_silent_voices_mid_is_told_before_another_voice_comes;
 mod a_simulcast_layer_is_forwarded_decodably;
 mod a_stranger_gets_no_stun_answer_and_no_state;
 mod a_weak_dtls_offer_is_not_taken;

@@ -23,6 +23,9 @@ use stun::fingerprint::FINGERPRINT;
 use stun::integrity::MessageIntegrity;
 use stun::message::{BINDING_REQUEST, Message, Setter};
 
+/// Of packets that tell a MID.
+const MID_PAYLOAD_TYPE: u8 = 126;
+
 /// Something the node sent, opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Arrival {
@@ -39,6 +42,9 @@ pub struct Peer {
     pub id: TransportId,
     pub address: SocketAddr,
     pub arrivals: Vec<Arrival>,
+    /// RTP of padding alone that told the MID of a stream, with how many of `arrivals` came before. A browser has no codec for
+    /// it, and counts it nowhere.
+    pub mid_packets: Vec<(usize, Vec<u8>)>,
     ice: IceParameters,
     certificate: Certificate,
     dtls: DtlsTransport,
@@ -76,6 +82,7 @@ impl Peer {
             id,
             address,
             arrivals: Vec::new(),
+            mid_packets: Vec::new(),
             ice: node.ice_parameters.clone(),
             certificate,
             dtls: dtls.expect("the node's fingerprint"),
@@ -198,6 +205,9 @@ impl Peer {
         let arrival = match opened {
             Some(len) => {
                 packet.truncate(len);
+                if is_mid_packet(&packet) {
+                    return self.mid_packets.push((self.arrivals.len(), packet));
+                }
                 self.heard.rtp(&packet, ecn, now);
                 Arrival::Rtp(packet)
             }
@@ -289,4 +299,8 @@ impl Setter for Raw {
         message.add(self.0, &self.1);
         Ok(())
     }
+}
+
+fn is_mid_packet(packet: &[u8]) -> bool {
+    RtpHeader::parse(packet).is_ok_and(|header| header.payload_type == MID_PAYLOAD_TYPE)
 }

@@ -1,6 +1,7 @@
 //! Step 4: which consumers a packet goes to. The only loop over consumers.
 
 use super::consumer::{BurstSent, Consumer};
+use super::mid_binding;
 use super::packet::RtpPacket;
 use super::packet_writer::{PacketWriter, Stamp};
 use super::producer::Producer;
@@ -48,9 +49,15 @@ fn forward(
     // A packet later in the burst may have closed it.
     let Some(producer) = group.first().and_then(|packet| producers.get(packet.producer)) else { return };
     for key in &producer.consumers {
-        let Some(consumer) = consumers.live_mut(*key) else { continue };
+        let Some(mut consumer) = consumers.live_mut(*key) else { continue };
         if consumer.paused {
             continue;
+        }
+        if mid_binding::is_new(consumer) {
+            let of = (consumer.transport, *key);
+            mid_binding::send_ahead(transports, consumers, output, of, stamp);
+            let Some(again) = consumers.live_mut(*key) else { continue };
+            consumer = again;
         }
         let Some(transport) = transports.live_mut(consumer.transport) else { continue };
         if output.sends.is_long() {

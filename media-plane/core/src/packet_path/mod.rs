@@ -35,6 +35,7 @@ pub(crate) mod rewrite;
 pub(crate) mod sequence;
 pub(crate) mod header;
 pub(crate) mod packet_writer;
+pub(crate) mod mid_binding;
 pub(crate) mod probe;
 pub(crate) mod padding;
 #[cfg(feature = "steps")]

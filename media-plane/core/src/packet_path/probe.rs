@@ -1,7 +1,7 @@
-//! A packet of padding alone, as senders use to probe for bandwidth: it carries a transport-wide
-//! number to an address, and a receiver that gets it says so.
+//! A packet of padding alone, that a receiver may ignore but for one element of its header: the transport-wide number
+//! that proves an address, or the MID of a stream.
 
-use super::consumer::RtxStream;
+use super::consumer::{Consumer, RtxStream};
 use super::consumer_extensions::ConsumerExtensions;
 use super::header;
 use super::packet_writer::Stamp;
@@ -14,6 +14,8 @@ use std::net::SocketAddr;
 /// The padding bit (RFC 3550 section 5.1), and padding of the one byte that says so.
 const PADDED: u8 = 0x20;
 const PADDING: [u8; 1] = [1];
+/// Of no codec that the router offers, nor of mediasoup-client's bandwidth probes.
+const MID_PAYLOAD_TYPE: u8 = 126;
 /// With our own elements in the longer form, at most.
 pub(crate) const PROBE_MAX: usize = FIXED_HEADER + 4 + 24 + PADDING.len() + MAX_RTP_OVERHEAD;
 
@@ -28,28 +30,51 @@ pub(crate) fn send(
     stamp: Stamp,
 ) -> usize {
     let Some(transport_cc) = extensions.transport_cc else { return 0 };
-    let index = rtx.next;
-    let fields = HeaderWriter {
-        marker: false,
-        payload_type: rtx.payload_type,
-        sequence: sequence_of(index),
-        timestamp,
-        ssrc: rtx.ssrc,
-    };
-    let (number, [_, send_time @ ..]) = (number.to_be_bytes(), stamp.abs_send_time().to_be_bytes());
+    let stream = (rtx.ssrc, rtx.payload_type);
+    let number = Some((transport_cc, number.to_be_bytes()));
+    let len = write(sends, to, keys, extensions, (stream, rtx.next, timestamp), (number, stamp));
+    rtx.next += u64::from(len > 0);
+    len
+}
+
+/// Sends one on a stream that has not begun, with its MID; its length, 0 if it has begun or has no MID. Receivers have no codec
+/// for its payload type, so that it reaches neither a decoder nor their counts of what they lost.
+pub(crate) fn send_mid(
+    sends: &mut SendBatch,
+    to: SocketAddr,
+    keys: &OutboundSession,
+    consumer: &mut Consumer,
+    stamp: Stamp,
+) -> usize {
+    if consumer.extensions.mid.is_none() {
+        return 0;
+    }
+    let Some(index) = consumer.sequence.take_before_first() else { return 0 };
+    let stream = (consumer.ssrc, MID_PAYLOAD_TYPE);
+    write(sends, to, keys, &consumer.extensions, (stream, index, 0), (None, stamp))
+}
+
+fn write(
+    sends: &mut SendBatch,
+    to: SocketAddr,
+    keys: &OutboundSession,
+    extensions: &ConsumerExtensions,
+    ((ssrc, payload_type), index, timestamp): ((u32, u8), u64, u32),
+    (number, stamp): (Option<(u8, [u8; 2])>, Stamp),
+) -> usize {
+    let fields = HeaderWriter { marker: false, payload_type, sequence: sequence_of(index), timestamp, ssrc };
+    let [_, send_time @ ..] = stamp.abs_send_time().to_be_bytes();
     let own = [
-        Some((transport_cc, &number[..])),
+        number.as_ref().map(|(id, number)| (*id, &number[..])),
         extensions.abs_send_time.map(|id| (id, &send_time[..])),
         extensions.mid.as_ref().map(|(id, mid)| (*id, mid.as_bytes())),
     ];
-    let len = sends.write(to, PROBE_MAX, |out| {
+    sends.write(to, PROBE_MAX, |out| {
         let none = std::iter::empty();
         let Some(len) = header::write_long(out, &fields, own.into_iter().flatten(), none) else { return 0 };
         if let Some(flags) = out.first_mut() {
             *flags |= PADDED;
         }
-        keys.seal_rtp(index, fields.ssrc, len, &PADDING, out).unwrap_or(0)
-    });
-    rtx.next += u64::from(len > 0);
-    len
+        keys.seal_rtp(index, ssrc, len, &PADDING, out).unwrap_or(0)
+    })
 }
