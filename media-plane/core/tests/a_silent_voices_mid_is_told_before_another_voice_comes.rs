@@ -1,5 +1,5 @@
-//! A receiver is told the MID (RFC 9143) of its first voice before packets of another one come: Firefox takes a second voice for a
-//! first that has sent nothing so far, and plays it no more once that one begins.
+//! The node tells a receiver the MID (RFC 9143) of its first voice before it sends packets of a second one. Without that, Firefox
+//! takes the second voice's packets for the first's if that one has sent nothing, and stops playing them once it sends.
 
 use railgun_media_core::packet::rtp::RtpHeader;
 use railgun_peer::{Arrival, Offer, World};

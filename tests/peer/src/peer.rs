@@ -42,8 +42,8 @@ pub struct Peer {
     pub id: TransportId,
     pub address: SocketAddr,
     pub arrivals: Vec<Arrival>,
-    /// RTP of padding alone that told the MID of a stream, with how many of `arrivals` came before. A browser has no codec for
-    /// it, and counts it nowhere.
+    /// RTP packets of padding alone that told a stream's MID, each with the number of `arrivals` before it. Browsers ignore them, as
+    /// they have no codec for the payload type.
     pub mid_packets: Vec<(usize, Vec<u8>)>,
     ice: IceParameters,
     certificate: Certificate,

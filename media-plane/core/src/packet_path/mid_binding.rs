@@ -1,12 +1,13 @@
-//! Binds the first voice of a receiver to its MID (RFC 9143 section 9.2) before another one's packets come.
+//! Binds the first audio consumer's SSRC to its MID (RFC 9143 section 9.2) before packets of another audio consumer arrive.
 //!
-//! A client is sent a new voice as soon as it has asked for it, which may be before it has set the description of it. Firefox
-//! gives packets of an SSRC that it does not know to the one description that their payload type belongs to, whatever MID
-//! they bear, unless a packet bound that description to another SSRC. With a first voice that is muted or has not begun,
-//! the second one's packets are taken for the first's, and once that one begins, the second is not heard for as long as
-//! its consumer lasts.
+//! The node forwards audio to a consumer as soon as it is created. The client may not have set the SDP of the new media section
+//! yet. Firefox gives a packet of an unknown SSRC to the only media section with its payload type, whatever MID the packet has,
+//! unless an earlier packet with that section's MID bound it to an SSRC. While the first audio consumer has sent nothing, its
+//! media section takes the second one's packets. Once the first one sends, Firefox plays the second one no more, for as long
+//! as that consumer lasts.
 //!
-//! So a packet of padding of the first voice goes ahead of each of a new voice's first packets, until the first one begins.
+//! So the node sends a packet of padding on the first consumer's stream ahead of a new consumer's first packets, until the
+//! first consumer begins.
 
 use super::consumer::Consumer;
 use super::packet_writer::Stamp;
@@ -15,16 +16,16 @@ use crate::arena::{Arena, ConsumerKey, TransportKey};
 use crate::output::Output;
 use crate::transport::table::TransportTable;
 
-/// Packets of a new voice: 2 s of them, within which a client sets a description.
+/// Packets to a new consumer that count as its first: 2 s of speech, within which a client sets its SDP.
 const FIRST_PACKETS: u64 = 100;
 
-/// Whether what is sent to this consumer may come before its description is set.
+/// Whether packets to this consumer may arrive before the client has set its SDP.
 #[inline]
 pub(super) fn is_new(consumer: &Consumer) -> bool {
     consumer.sent.traffic.packets() < FIRST_PACKETS
 }
 
-/// Goes ahead of a packet to the consumer `next`.
+/// Sends the first audio consumer's MID ahead of packets to the consumer `next`, if that is another one of audio.
 #[cold]
 pub(super) fn send_ahead(
     transports: &mut TransportTable,

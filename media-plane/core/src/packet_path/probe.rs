@@ -37,8 +37,8 @@ pub(crate) fn send(
     len
 }
 
-/// Sends one on a stream that has not begun, with its MID; its length, 0 if it has begun or has no MID. Receivers have no codec
-/// for its payload type, so that it reaches neither a decoder nor their counts of what they lost.
+/// Sends one with its MID on a consumer's stream that has sent no media. Returns its length in bytes, 0 if media was sent or there
+/// is no MID. Receivers ignore a payload type without a codec (RFC 3550 section 5.1): they neither decode nor count it.
 pub(crate) fn send_mid(
     sends: &mut SendBatch,
     to: SocketAddr,

@@ -6,8 +6,9 @@ const WINDOW: u64 = 128;
 /// The highest index that a stream's first packet of media has.
 const FIRST_MAX: u64 = 1 << 15;
 
-/// The index that a stream of ours begins with. It is low: a receiver that lost the packets before a roll-over does not know
-/// of it (RFC 3711 section 3.3.1). Below 2^14 there are as many left for packets without media.
+/// The first index of a stream that the node sends: below 2^14. A receiver counts roll-overs of the sequence numbers that it
+/// got (RFC 3711 section 3.3.1), so it could open nothing of a stream whose packets before the first roll-over were all lost.
+/// Up to [`FIRST_MAX`], at least 2^14 indexes are left for packets without media.
 pub(crate) fn first_index(random: u16) -> u16 {
     random & 0x3fff
 }
